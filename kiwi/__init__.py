@@ -1,0 +1,37 @@
+"""kiwi: quality estimation of machine translation.
+
+Importing this package loads neither torch nor any other heavy library; its functions do when they are called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from kiwi.lib.train import TrainRunInfo
+    from kiwi.runner import Runner
+
+__all__ = ["__version__", "load_system", "train_from_file"]
+
+
+def train_from_file(filename: str | Path) -> TrainRunInfo:
+    """Train a system as a configuration file says; see :func:`kiwi.lib.train.train_from_file`."""
+    from kiwi.utils.imports import needs_extra
+
+    with needs_extra("train", "Training"):
+        from kiwi.lib.train import train_from_file as train
+
+        return train(filename)
+
+
+def load_system(path: str | Path, gpu_id: int | None = None) -> Runner:
+    """Load a trained system, ready to predict; see :func:`kiwi.runner.load_system`."""
+    from kiwi.utils.imports import needs_extra
+
+    with needs_extra("train", "Loading a trained system"):
+        from kiwi.runner import load_system as load
+
+        return load(path, gpu_id=gpu_id)

@@ -1,0 +1,5 @@
+"""``python -m kiwi``."""
+
+from kiwi.cli import main
+
+main()

@@ -1,0 +1,166 @@
+"""The command line: arguments to a dictionary, then to a function of :mod:`kiwi.lib`.
+
+Nothing heavy is imported before a pipeline runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kiwi import __version__
+
+if TYPE_CHECKING:
+    from kiwi.metrics.report import Report
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="kiwi",
+    help="Quality estimation of machine translation: how good is a translation, and which words are wrong?",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings=CONTEXT,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CONFIG] [KEY=VALUE]...",
+        help="Configuration file (YAML or JSON), then overrides such as trainer.epochs=5.",
+        show_default=False,
+    ),
+]
+ExampleOption = Annotated[bool, typer.Option("--example", help="Use the bundled example configuration as CONFIG.")]
+VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show debug messages, and tracebacks of errors.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but warnings, errors and results.")]
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"kiwi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _kiwi(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(context_settings=CONTEXT)
+def train(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a system."""
+    from kiwi.utils.imports import needs_extra
+
+    options = _options("train", config, example, verbose, quiet)
+    with needs_extra("train", "kiwi train"):
+        from kiwi.lib.train import train_from_configuration
+
+        info = train_from_configuration(options)
+    if not options.get("quiet"):
+        title = "Best model" if info.best_model_path else "Best metrics (no model saved)"
+        figures = {name.removeprefix("val_"): value for name, value in info.best_metrics.items() if "loss" not in name}
+        _print_table(title, ["metric", "validation"], [[name, f"{value:.4f}"] for name, value in figures.items()])
+    if info.best_model_path:
+        typer.echo(info.best_model_path)
+
+
+@app.command(context_settings=CONTEXT)
+def predict(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Predict with a trained system."""
+    from kiwi.utils.imports import needs_extra
+
+    options = _options("predict", config, example, verbose, quiet)
+    with needs_extra("train", "kiwi predict"):
+        from kiwi.lib.predict import predict_from_configuration
+
+        predict_from_configuration(options)
+
+
+@app.command(context_settings=CONTEXT)
+def evaluate(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare predictions with gold data."""
+    options = _options("evaluate", config, example, verbose, quiet)
+    from kiwi.lib.evaluate import evaluate_from_configuration
+
+    _print_report(evaluate_from_configuration(options))
+
+
+def _options(pipeline: str, arguments: list[str] | None, example: bool, verbose: bool, quiet: bool) -> dict[str, Any]:
+    from kiwi.exceptions import ConfigError
+    from kiwi.lib.utils import example_configuration, load_configuration
+
+    arguments = list(arguments or [])
+    if example:
+        path = example_configuration(pipeline)
+    elif arguments and ("=" not in arguments[0] or Path(arguments[0]).is_file()):
+        path = Path(arguments.pop(0))
+    else:
+        raise ConfigError(f"kiwi {pipeline}: found no configuration file; give one, or --example.")
+    options = load_configuration(path, arguments)
+    return options | {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
+
+
+def _print_report(report: Report) -> None:
+    for output in report.outputs:
+        rows = report.of(output)
+        figures = [[row.system, str(row.n), *(f"{value:.4f}" for value in row.metrics.values())] for row in rows]
+        _print_table(output, ["system", "n", *rows[0].metrics], figures)
+
+
+def _print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for position, name in enumerate(header):
+        table.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    # A pipe has no width: wide enough for every column, so that nothing is folded there.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(table)
+
+
+def main() -> None:
+    """Run the command line, and turn errors into messages and exit codes."""
+    sys.exit(run(app))
+
+
+def run(application: Callable[..., Any]) -> int:
+    """Exit code of the command line: 0; 2 for a configuration, 3 for data, 4 for a checkpoint that cannot be used."""
+    from kiwi.exceptions import KiwiError
+
+    try:
+        application()
+    except KiwiError as error:
+        if {"-v", "--verbose"}.intersection(sys.argv):
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0

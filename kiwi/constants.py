@@ -1,0 +1,29 @@
+"""Names that files, batches, outputs and metrics share."""
+
+from typing import Literal
+
+SOURCE = "source"
+TARGET = "target"
+POST_EDIT = "post_edit"
+SOURCE_POS = "source_pos"
+TARGET_POS = "target_pos"
+ALIGNMENTS = "alignments"
+
+TARGET_TAGS = "target_tags"
+GAP_TAGS = "gap_tags"
+SOURCE_TAGS = "source_tags"
+TARGETGAPS_TAGS = "targetgaps_tags"
+SENTENCE_SCORES = "sentence_scores"
+BINARY = "binary"
+
+TEXT_FIELDS = (SOURCE, TARGET, POST_EDIT, SOURCE_POS, TARGET_POS)
+
+Label = Literal["OK", "BAD"]
+
+OK: Label = "OK"
+BAD: Label = "BAD"
+LABELS: tuple[Label, ...] = (OK, BAD)
+"""A label's index is its class in every loss and file: OK is 0, BAD is 1."""
+
+IGNORE = -1
+"""Fills the places of a tag array that hold no tag (padding)."""

@@ -1,0 +1,75 @@
+"""What a system computes on at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = TypeVar("Array")
+
+
+@dataclass(frozen=True)
+class QEBatch(Generic[Array]):
+    """Some segments, padded to the longest of them: arrays of NumPy, or tensors that share their memory.
+
+    Shapes are in segments and words; a mask is True where there is a word. Tags are classes
+    (:data:`kiwi.constants.LABELS`), :data:`kiwi.constants.IGNORE` where there is none. What the data does not have
+    is None.
+    """
+
+    source: Array
+    """Word indices, int64 (batch, source_words)."""
+
+    source_mask: Array
+    """bool (batch, source_words)."""
+
+    target: Array
+    """Word indices, int64 (batch, target_words)."""
+
+    target_mask: Array
+    """bool (batch, target_words)."""
+
+    alignments: Array | None = None
+    """int64 (pairs, 3): segment, source word, target word."""
+
+    source_pos: Array | None = None
+    """Part-of-speech indices, int64 (batch, source_words)."""
+
+    target_pos: Array | None = None
+    """Part-of-speech indices, int64 (batch, target_words)."""
+
+    target_tags: Array | None = None
+    """int64 (batch, target_words)."""
+
+    gap_tags: Array | None = None
+    """int64 (batch, target_words + 1)."""
+
+    source_tags: Array | None = None
+    """int64 (batch, source_words)."""
+
+    sentence_scores: Array | None = None
+    """float32 (batch,)."""
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]
+
+    def arrays(self) -> dict[str, Array]:
+        """The arrays that are there, by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+NumpyBatch = QEBatch[NDArray[Any]]
+
+
+def pad(rows: Sequence[ArrayLike], fill: int) -> NDArray[np.int64]:
+    """Rows of different length in one array (rows, longest), filled at their ends."""
+    lengths = [np.size(row) for row in rows]
+    padded = np.full((len(rows), max(lengths, default=0)), fill, dtype=np.int64)
+    for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        padded[index, :length] = row
+    return padded

@@ -1,0 +1,49 @@
+"""Rows of text to a batch of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiwi import constants as const
+from kiwi.data.batch import NumpyBatch, QEBatch, pad
+from kiwi.data.readers import parse_alignment, words
+from kiwi.data.tags import to_classes
+from kiwi.data.vocabulary import PAD_INDEX, Vocabulary
+
+Row = dict[str, str]
+"""Field name to text, for one segment."""
+
+
+class Collate:
+    """Turns rows into a batch, each word of a text field into its index in the vocabulary of the field.
+
+    Args:
+        vocabularies: by field; rows may have more fields than that.
+    """
+
+    def __init__(self, vocabularies: Mapping[str, Vocabulary]) -> None:
+        self.vocabularies = dict(vocabularies)
+
+    def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
+        """Batch rows that all have the same fields."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for field, vocabulary in self.vocabularies.items():
+            encoded = [vocabulary.encode(words(row[field])) for row in rows]
+            arrays[field] = pad(encoded, PAD_INDEX)
+            if field in (const.SOURCE, const.TARGET):
+                lengths = np.array([len(segment) for segment in encoded])
+                arrays[f"{field}_mask"] = np.arange(arrays[field].shape[1]) < lengths[:, None]
+        fields = rows[0].keys()
+        if const.ALIGNMENTS in fields:
+            pairs = [(i, *pair) for i, row in enumerate(rows) for pair in parse_alignment(row[const.ALIGNMENTS])]
+            arrays[const.ALIGNMENTS] = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 3)
+        for field in (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS):
+            if field in fields:
+                arrays[field] = pad([to_classes(row[field]) for row in rows], const.IGNORE)
+        if const.SENTENCE_SCORES in fields:
+            arrays[const.SENTENCE_SCORES] = np.array([row[const.SENTENCE_SCORES] for row in rows], dtype=np.float32)
+        return QEBatch(**arrays)

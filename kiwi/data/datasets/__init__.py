@@ -1,0 +1,1 @@
+"""Corpora: files that belong together, as rows."""

@@ -1,0 +1,168 @@
+"""Pretrained word embeddings, read as a stream from the formats in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import FilePath, field_validator
+
+from kiwi.exceptions import DataError
+from kiwi.utils.io import BaseConfig
+
+EmbeddingsFormat = Literal["polyglot", "word2vec", "fasttext", "glove", "text"]
+
+POLYGLOT_ADVICE = (
+    "polyglot files are pickles, which can run any code when loaded, so kiwi does not read them. Convert one that you "
+    "trust in an environment of its own: words, vectors = pickle.load(open(FILE, 'rb'), encoding='bytes'); then write "
+    "a line 'word value value ...' for each, and set format: text"
+)
+
+
+class EmbeddingsConfig(BaseConfig):
+    """Files of pretrained word embeddings, by field."""
+
+    source: FilePath | None = None
+    """For source words."""
+
+    target: FilePath | None = None
+    """For target words."""
+
+    post_edit: FilePath | None = None
+    """For words of the post-edit."""
+
+    source_pos: FilePath | None = None
+    """For part-of-speech tags of the source."""
+
+    target_pos: FilePath | None = None
+    """For part-of-speech tags of the target."""
+
+    format: EmbeddingsFormat = "polyglot"
+    """``word2vec`` (text or binary) and ``fasttext`` (``.vec``) start with a line of two counts, ``glove`` and
+    ``text`` do not. ``polyglot``, the default of OpenKiwi 2.1, is refused with the way to convert it."""
+
+    @field_validator("format")
+    @classmethod
+    def refuse_pickles(cls, value: EmbeddingsFormat) -> EmbeddingsFormat:
+        """No pickle is ever loaded."""
+        if value == "polyglot":
+            raise ValueError(POLYGLOT_ADVICE)
+        return value
+
+    def file(self, field: str) -> Path | None:
+        """The file of a field."""
+        path: Path | None = getattr(self, field)
+        return path
+
+
+def embedding_words(config: EmbeddingsConfig, field: str) -> set[str]:
+    """The words that have a vector in the file of a field; empty without such a file.
+
+    Raises:
+        DataError: when the file is not of the configured format.
+    """
+    path = config.file(field)
+    return {word for word, _ in read_embeddings(path, config.format)} if path else set()
+
+
+def load_embeddings(
+    config: EmbeddingsConfig, field: str, indices: Mapping[str, int], dim: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The vectors that a file has for the entries of a vocabulary.
+
+    Args:
+        config: with the file of ``field``.
+        field: whose embeddings.
+        indices: word to index.
+        dim: expected dimension.
+
+    Returns:
+        Indices (found,) and vectors (found, dim).
+
+    Raises:
+        DataError: when the file is not of the configured format or dimension.
+    """
+    path = config.file(field)
+    rows: dict[int, NDArray[np.float32]] = {}
+    if path:
+        for word, vector in read_embeddings(path, config.format):
+            if len(vector) != dim:
+                raise DataError.at(
+                    path,
+                    None,
+                    found=f"vectors of {len(vector)} values",
+                    expected=f"{dim}",
+                    advice=f"Set system.model.encoder.embeddings.{field}.dim={len(vector)}.",
+                )
+            if word in indices:
+                rows.setdefault(indices[word], vector)
+    vectors = np.stack(list(rows.values())) if rows else np.zeros((0, dim), dtype=np.float32)
+    return np.array(list(rows), dtype=np.int64), vectors
+
+
+def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Words and vectors of a file, one at a time.
+
+    Raises:
+        DataError: naming the line, when the file is not of this format.
+    """
+    with path.open("rb") as file:
+        if format in ("glove", "text"):
+            yield from _text_rows(file, path, None, first_line=1)
+            return
+        header = file.readline().split()
+        if len(header) != 2 or not all(part.isdigit() for part in header):
+            advice = "For a file without this line, set format: text."
+            if path.suffix == ".bin":
+                advice = "fastText's .bin models are not word vectors: give the .vec file beside it."
+            raise DataError.at(
+                path, 1, found="something else", expected="two counts, words and dimensions", advice=advice
+            )
+        count, dim = int(header[0]), int(header[1])
+        start = file.tell()
+        if format == "word2vec" and _is_binary(file, dim):
+            file.seek(start)
+            yield from _binary_rows(file, path, count, dim)
+        else:
+            file.seek(start)
+            yield from _text_rows(file, path, dim, first_line=2)
+
+
+def _is_binary(file: BinaryIO, dim: int) -> bool:
+    line = file.readline()
+    try:
+        [float(value) for value in line.decode("utf-8").split()[-dim:]]
+    except (UnicodeDecodeError, ValueError):
+        return True
+    return len(line.split()) <= dim
+
+
+def _text_rows(
+    file: BinaryIO, path: Path, dim: int | None, first_line: int
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    for number, raw in enumerate(file, start=first_line):
+        try:
+            # From the right: the word itself may hold spaces (glove has some).
+            parts = raw.decode("utf-8").rstrip("\r\n ").split(" ")
+            dim = dim or len(parts) - 1
+            word, values = " ".join(parts[:-dim]), parts[-dim:]
+            vector = np.array(values, dtype=np.float32)
+        except (UnicodeDecodeError, ValueError) as error:
+            raise DataError.at(path, number, found=f"{error}", expected="a word and its values, in UTF-8") from error
+        if len(parts) <= dim or not np.isfinite(vector).all():
+            raise DataError.at(path, number, found=f"{len(parts)} parts", expected=f"a word and {dim} finite values")
+        yield word, vector
+
+
+def _binary_rows(file: BinaryIO, path: Path, count: int, dim: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    for number in range(1, count + 1):
+        word = bytearray()
+        while (byte := file.read(1)) not in (b" ", b""):
+            word += byte
+        values = file.read(4 * dim)
+        if len(values) < 4 * dim:
+            raise DataError(f"{path}: found the end of the file in word {number}; expected {count} words.")
+        yield bytes(word).strip(b"\n").decode("utf-8", errors="replace"), np.frombuffer(values, dtype="<f4")

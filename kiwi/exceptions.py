@@ -1,0 +1,37 @@
+"""Everything that kiwi raises on purpose; each class has the exit code of the command line."""
+
+from __future__ import annotations
+
+
+class KiwiError(Exception):
+    """Base of all errors that a user can mend."""
+
+    exit_code = 1
+
+
+class ConfigError(KiwiError):
+    """A configuration that cannot run; its message lists every mistake with its dotted path."""
+
+    exit_code = 2
+
+
+class DataError(KiwiError):
+    """Data that cannot be used; its message names the place, what was found and what was expected."""
+
+    exit_code = 3
+
+    @classmethod
+    def at(cls, path: object, line: int | None, *, found: str, expected: str, advice: str = "") -> DataError:
+        """An error at one place of one file; ``line`` counts from 1, None means the whole file."""
+        place = f"{path}" if line is None else f"{path}, line {line}"
+        return cls(f"{place}: found {found}; expected {expected}." + (f" {advice}" if advice else ""))
+
+
+class CheckpointError(KiwiError):
+    """A checkpoint that is not there, is damaged, or does not fit."""
+
+    exit_code = 4
+
+
+class MissingExtraError(KiwiError):
+    """A library of an optional extra is not installed."""

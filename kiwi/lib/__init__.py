@@ -1,0 +1,1 @@
+"""The pipelines: each a plain function of a configuration."""

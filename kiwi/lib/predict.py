@@ -1,0 +1,172 @@
+"""Predict with a trained system: ``kiwi predict``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, NonNegativeInt, model_validator
+
+from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
+from kiwi.exceptions import ConfigError
+from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
+from kiwi.runner import Predictions, Runner, load_system
+from kiwi.systems.qe_system import QESystem
+from kiwi.utils.io import BaseConfig, mistakes
+
+__all__ = [
+    "Configuration",
+    "RunConfig",
+    "load_system",
+    "predict_from_configuration",
+    "predict_from_file",
+    "run",
+]
+
+logger = logging.getLogger(__name__)
+
+
+class RunConfig(BaseConfig):
+    """What to predict on, and where predictions go."""
+
+    seed: int = 42
+    """Seed of all random generators; predictions of today's systems do not depend on it."""
+
+    run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """Write to ``runs/0/<run_id>/``; one of ``run_id`` and ``output_dir`` is required."""
+
+    output_dir: Path | None = None
+    """Directory that predictions are written to."""
+
+    predict_on_data_partition: Literal["train", "valid", "test"] = "test"
+    """Part of ``data`` to predict on."""
+
+    @model_validator(mode="after")
+    def check_a_place(self) -> RunConfig:
+        """Predictions go somewhere."""
+        if self.run_id is None and self.output_dir is None:
+            raise ValueError("one of run_id and output_dir is required")
+        return self
+
+    @property
+    def directory(self) -> Path:
+        """Where predictions go."""
+        return self.output_dir or Path("runs", "0", self.run_id or "")
+
+
+class Configuration(BaseConfig):
+    """Options of ``kiwi predict``."""
+
+    run: RunConfig
+    """What to predict on, and where predictions go."""
+
+    data: WMTQEDataset.Config
+    """Files to predict on."""
+
+    system: QESystem.Config
+    """``load`` names the trained system; ``batch_size`` and ``num_data_workers`` apply; ``model.outputs`` may switch
+    outputs off."""
+
+    use_gpu: bool = False
+    """Predict on a GPU; without one, on the CPU, with a warning."""
+
+    gpu_id: NonNegativeInt | None = None
+    """Number of the GPU; unset, the first."""
+
+    verbose: bool = False
+    """Show debug messages."""
+
+    quiet: bool = False
+    """Show warnings and errors only; has precedence over ``verbose``."""
+
+    @model_validator(mode="after")
+    def check_what_prediction_needs(self) -> Configuration:
+        """A trained system, data, and a GPU only if one is to be used; all that is wrong is reported together."""
+        wrong: dict[str, str] = {}
+        if self.system.load is None:
+            wrong["system.load"] = "required: the trained system to predict with"
+        if self.part is None:
+            part = self.run.predict_on_data_partition
+            wrong[f"data.{part}"] = f"required, because run.predict_on_data_partition is '{part}'"
+        if self.gpu_id is not None and not self.use_gpu:
+            wrong["gpu_id"] = "given, but use_gpu is false"
+        if wrong:
+            raise mistakes("Configuration", wrong)
+        return self
+
+    @property
+    def part(self) -> TestConfig | None:
+        """The files to predict on."""
+        part = getattr(self.data, self.run.predict_on_data_partition)
+        return part and TestConfig(input=part.input)
+
+
+def predict_from_file(filename: str | Path) -> Predictions:
+    """Predict as a configuration file says.
+
+    Args:
+        filename: YAML or JSON.
+
+    Raises:
+        ConfigError: listing every mistake of the configuration.
+        DataError: naming file and line.
+        CheckpointError: when the system cannot be loaded.
+    """
+    return predict_from_configuration(load_configuration(filename))
+
+
+def predict_from_configuration(configuration_dict: Mapping[str, Any]) -> Predictions:
+    """Predict as a mapping of options says.
+
+    Args:
+        configuration_dict: options of :class:`Configuration`.
+
+    Raises:
+        ConfigError: listing every mistake of the configuration.
+        DataError: naming file and line.
+        CheckpointError: when the system cannot be loaded.
+    """
+    configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
+    return run(Configuration.from_dict(configuration_dict))
+
+
+def run(config: Configuration) -> Predictions:
+    """Load the system, predict, and write the predictions.
+
+    Args:
+        config: options.
+
+    Returns:
+        What was written.
+    """
+    assert config.part is not None, "checked by the configuration"
+    assert config.system.load is not None, "checked by the configuration"
+    configure_seed(config.run.seed)
+    runner = _load(config)
+    dataset = WMTQEDataset.read(config.part)
+    logger.info("Predicting %d segments with %s.", len(dataset), config.system.load)
+    predictions = runner.predict_columns(
+        dataset.columns,
+        batch_size=config.system.batch_size_for("test"),
+        num_data_workers=config.system.num_data_workers,
+    )
+    for path in predictions.save(config.run.directory):
+        logger.info("Wrote %s", path)
+    return predictions
+
+
+def _load(config: Configuration) -> Runner:
+    gpu_id = (config.gpu_id or 0) if config.use_gpu else None
+    if gpu_id is not None and not torch.cuda.is_available():
+        logger.warning("use_gpu is set, but no GPU is available: predicting on the CPU.")
+        gpu_id = None
+    runner = load_system(config.system.load or "", gpu_id=gpu_id, model=config.system.model)
+    expected = config.system.class_name
+    if expected not in (None, runner.system.class_name):
+        raise ConfigError(
+            f"system.class_name is '{expected}', but {config.system.load} is '{runner.system.class_name}'."
+        )
+    return runner

@@ -1,0 +1,251 @@
+"""Train a quality estimation system: ``kiwi train``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
+from kiwi.exceptions import ConfigError
+from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
+from kiwi.systems.outputs.quality_estimation import QEOutputs
+from kiwi.systems.qe_system import QESystem
+from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
+from kiwi.utils.io import BaseConfig, did_you_mean, mistakes, write_yaml
+
+__all__ = [
+    "CheckpointsConfig",
+    "Configuration",
+    "GPUConfig",
+    "RunConfig",
+    "TrainRunInfo",
+    "TrainerConfig",
+    "run",
+    "setup_run",
+    "train_from_configuration",
+    "train_from_file",
+]
+
+logger = logging.getLogger(__name__)
+
+RUN_ID_VARIABLE = "KIWI_RUN_ID"
+"""Tells the processes of a run on several GPUs which run they belong to."""
+
+
+@dataclass(frozen=True)
+class TrainRunInfo:
+    """What came out of a training run."""
+
+    model: QESystem
+    """The model as it was when training finished."""
+
+    best_metrics: dict[str, Any]
+    """Validation metrics of the best model by the main metric, by name."""
+
+    best_model_path: Path | None = None
+    """Checkpoint of the best model; None when none was saved."""
+
+
+class RunConfig(BaseConfig):
+    """Where a run lives and how it is tracked."""
+
+    seed: int = 42
+    """Seed of weights, order of the data, and splits."""
+
+    experiment_name: str = "default"
+    """Names the run in messages."""
+
+    output_dir: Path | None = None
+    """Directory of the run's files; unset, ``runs/<experiment id>/<run_id>/``, where the experiment id is ``0``
+    without a tracking server."""
+
+    run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """32 hexadecimal characters that identify the run; unset, they are drawn at random."""
+
+    use_mlflow: bool = False
+    """Track the run with MLflow; not possible yet, and refused."""
+
+    mlflow_tracking_uri: str = "mlruns/"
+    """Server or directory of MLflow; read with ``use_mlflow``."""
+
+    mlflow_always_log_artifacts: bool = False
+    """Send files to MLflow even when it is on this machine; read with ``use_mlflow``."""
+
+    @field_validator("use_mlflow")
+    @classmethod
+    def refuse_mlflow(cls, value: bool) -> bool:
+        """Until there is tracking."""
+        if value:
+            raise ValueError(
+                "tracking with MLflow is not available in this version; without it, the run's directory has "
+                "config.yaml, metrics.csv and output.log"
+            )
+        return value
+
+
+class Configuration(BaseConfig):
+    """Options of ``kiwi train``."""
+
+    run: RunConfig = RunConfig()
+    """The run: where it lives, its seed."""
+
+    trainer: TrainerConfig = TrainerConfig()
+    """How long to train, on what device, and what counts as better."""
+
+    data: WMTQEDataset.Config
+    """Files to train and validate on."""
+
+    system: QESystem.Config
+    """What to train."""
+
+    debug: bool = False
+    """Run one batch of training and one of validation, to see whether everything fits."""
+
+    verbose: bool = False
+    """Show debug messages."""
+
+    quiet: bool = False
+    """Show warnings and errors only; has precedence over ``verbose``."""
+
+    @model_validator(mode="after")
+    def check_what_training_needs(self) -> Configuration:
+        """Options that are optional elsewhere are required here; all that is missing is reported together."""
+        wrong: dict[str, str] = {}
+        if self.data.train is None:
+            wrong["data.train"] = "required for training"
+        if (self.data.valid is None) == (self.data.split is None):
+            wrong["data.valid"] = "exactly one of data.valid and data.split is required"
+        if self.system.optimizer is None:
+            wrong["system.optimizer"] = "required for training"
+        if wrong:
+            raise mistakes("Configuration", wrong)
+        return self
+
+
+def train_from_file(filename: str | Path) -> TrainRunInfo:
+    """Train a system as a configuration file says.
+
+    Args:
+        filename: YAML or JSON.
+
+    Returns:
+        The trained model, its best metrics, and where the best model is.
+
+    Raises:
+        ConfigError: listing every mistake of the configuration.
+        DataError: naming file and line.
+    """
+    return train_from_configuration(load_configuration(filename))
+
+
+def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunInfo:
+    """Train a system as a mapping of options says.
+
+    Args:
+        configuration_dict: options of :class:`Configuration`.
+
+    Returns:
+        The trained model, its best metrics, and where the best model is.
+
+    Raises:
+        ConfigError: listing every mistake of the configuration.
+        DataError: naming file and line.
+    """
+    configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
+    return run(Configuration.from_dict(configuration_dict))
+
+
+def setup_run(
+    config: RunConfig, debug: bool = False, quiet: bool = False, anchor_dir: Path | None = None
+) -> tuple[Path, None]:
+    """Prepare a run: its output directory, its log, and the random seeds.
+
+    Args:
+        config: of the run.
+        debug: whether to log debug messages too.
+        quiet: whether to log warnings only; has precedence.
+        anchor_dir: directory that a relative output directory is under; the current one if not given.
+
+    Returns:
+        The resolved output directory, and the experiment logger (None: nothing is tracked).
+    """
+    experiment_id = "0"
+    output_dir = config.output_dir or Path("runs", experiment_id, config.run_id or _draw_run_id())
+    output_dir = (Path(anchor_dir or "") / output_dir).resolve()
+    output_dir.mkdir(parents=True, exist_ok=True)
+    configure_logging(verbose=debug, quiet=quiet, log_file=output_dir / "output.log")
+    configure_seed(config.seed)
+    logger.info("Experiment '%s', output directory %s", config.experiment_name, output_dir)
+    return output_dir, None
+
+
+def _draw_run_id() -> str:
+    if "LOCAL_RANK" in os.environ and RUN_ID_VARIABLE in os.environ:
+        return os.environ[RUN_ID_VARIABLE]  # started by the first process of a run on several GPUs
+    run_id = os.environ[RUN_ID_VARIABLE] = uuid.uuid4().hex
+    return run_id
+
+
+def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainRunInfo:
+    """Build the system that the configuration describes, and train it.
+
+    Args:
+        config: of the whole run.
+        system_type: class of the system.
+
+    Returns:
+        The trained model, its best metrics, and where the best model is.
+    """
+    output_dir, _ = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
+    write_yaml(output_dir / "config.yaml", config.model_dump(mode="json"))
+
+    system_config = system_type.resolve(config.system)
+    main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.outputs)
+    train, valid = system_type.read_datasets(system_config, config.data, config.run.seed)
+    logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
+    system = system_type.build(system_config, train.columns)
+    logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
+
+    # Lightning is slow to import: mistakes in configuration and data are found before.
+    from kiwi.training.module import TrainingModule
+    from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
+    from kiwi.training.trainer import build_trainer
+
+    module = TrainingModule(
+        system,
+        system_config,
+        train,
+        valid,
+        main_metric=main_metric,
+        buffer_size=config.data.buffer_size,
+        seed=config.run.seed,
+    )
+    trainer, checkpoints = build_trainer(config.trainer, module, output_dir, debug=config.debug, quiet=config.quiet)
+    trainer.fit(module)
+    save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
+    logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")
+    return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)
+
+
+def choose_main_metric(configured: str | list[str] | None, outputs: QEOutputs.Config) -> list[str]:
+    """The metrics that are added up to say what is better.
+
+    Raises:
+        ConfigError: when the configured outputs do not have such a metric.
+    """
+    known = outputs.metric_names
+    names = [configured] if isinstance(configured, str) else configured or known[:1]
+    unknown = [name for name in names if name.removeprefix("val_") not in known]
+    if unknown:
+        raise ConfigError(
+            f"trainer.main_metric: '{unknown[0]}' is not a metric of the configured outputs; "
+            f"{did_you_mean(unknown[0], known)}"
+        )
+    return [name.removeprefix("val_") for name in names]

@@ -1,0 +1,151 @@
+"""What the pipelines share: configuration files with composition and overrides, logging, seeds."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.logging import RichHandler
+
+from kiwi.exceptions import ConfigError
+from kiwi.utils.io import did_you_mean, read_structured
+
+logger = logging.getLogger("kiwi")
+
+HANDLER_NAME = "kiwi"
+
+PACKAGE_ASSETS = Path(str(resources.files("kiwi"))) / "assets"
+
+
+def example_configuration(pipeline: str) -> Path:
+    """The bundled example of a pipeline."""
+    return PACKAGE_ASSETS / "config" / f"{pipeline}.yaml"
+
+
+def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a configuration file, compose its ``defaults``, and apply overrides.
+
+    ``defaults: [- data: wmt20.qe.en_de]`` merges ``data/wmt20.qe.en_de.yaml``, found beside the file, into the top
+    level; what the file itself says has precedence. Overrides have the form ``key.inner=value``, with the value in
+    YAML; ``data=wmt19.qe.en_de`` chooses another file for a group of ``defaults``. ``${...}`` interpolates, and
+    ``${kiwi.assets:}`` is the directory of what kiwi ships.
+
+    Args:
+        filename: YAML or JSON.
+        overrides: in order; the last one wins.
+
+    Returns:
+        Plain dictionaries, lists and values.
+
+    Raises:
+        ConfigError: naming the file, or the override, that cannot be used.
+    """
+    path = Path(filename)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such configuration file.")
+    OmegaConf.register_new_resolver("kiwi.assets", lambda *_: str(PACKAGE_ASSETS), replace=True)
+    own = _read_mapping(path)
+    groups = _groups(own.pop("defaults", None) or [], path)
+    assignments = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"Override '{override}': found no '='; expected key=value, such as trainer.epochs=5.")
+        if key in groups:
+            groups[key] = value
+        else:
+            assignments.append(override)
+    layers = [_read_mapping(_group_file(path, group, name)) for group, name in groups.items()]
+    try:
+        merged = OmegaConf.merge(*map(OmegaConf.create, [*layers, own]))
+        assert isinstance(merged, DictConfig)
+        for assignment in assignments:
+            _assign(merged, assignment)
+        plain = OmegaConf.to_container(merged, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{path}: {str(error).splitlines()[0]}.") from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _assign(config: DictConfig, assignment: str) -> None:
+    key = assignment.partition("=")[0]
+    try:
+        parsed = OmegaConf.from_dotlist([assignment])
+        # A mapping is merged into what is there; anything else replaces it.
+        OmegaConf.update(config, key, OmegaConf.select(parsed, key), merge=True, force_add=True)
+    except Exception as error:  # YAML's and OmegaConf's, for a value or key that does not parse
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"Override '{assignment}': {reason}; expected key=value with the value in YAML.") from error
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    content = read_structured(path)
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: found a {type(content).__name__}; expected keys and values at the top level.")
+    return content
+
+
+def _groups(defaults: Any, path: Path) -> dict[str, str]:
+    groups: dict[str, str] = {}
+    for entry in defaults if isinstance(defaults, list) else [defaults]:
+        if entry == "_self_":
+            continue
+        if not isinstance(entry, dict) or not all(isinstance(name, str) for pair in entry.items() for name in pair):
+            raise ConfigError(f"{path}: defaults: found {entry!r}; expected a list of entries 'group: name'.")
+        groups |= entry
+    return groups
+
+
+def _group_file(path: Path, group: str, name: str) -> Path:
+    directory = path.parent / group
+    for candidate in (directory / f"{name}.yaml", directory / f"{name}.json", directory / name):
+        if candidate.is_file():
+            return candidate
+    there = [file.stem for file in directory.glob("*.yaml")]
+    hint = f" {did_you_mean(name, there)}" if there else ""
+    raise ConfigError(f"{path}: defaults: {group}: no file {directory / name}.yaml.{hint}")
+
+
+def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: Path | None = None) -> None:
+    """Show kiwi's own log on standard error; no other logger is touched.
+
+    A program that has set up logging itself (a handler at the root) keeps its own way of showing messages.
+
+    Args:
+        verbose: debug messages too.
+        quiet: only warnings; has precedence.
+        log_file: gets the same messages.
+    """
+    for handler in [handler for handler in logger.handlers if handler.get_name() == HANDLER_NAME]:
+        logger.removeHandler(handler)
+        handler.close()
+    handlers: list[logging.Handler] = []
+    if not logging.getLogger().handlers:
+        handlers.append(RichHandler(console=Console(stderr=True), show_path=False, log_time_format="[%X]"))
+    if log_file is not None:
+        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
+        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for handler in handlers:
+        handler.set_name(HANDLER_NAME)
+        logger.addHandler(handler)
+    logger.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def configure_seed(seed: int) -> None:
+    """Seed every random generator that kiwi uses."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)

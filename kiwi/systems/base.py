@@ -1,0 +1,107 @@
+"""What all systems share: their common options, and how a batch reaches torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from kiwi.data.batch import NumpyBatch, QEBatch
+from kiwi.utils.io import BaseConfig
+
+OptimizerName = Literal[
+    "sgd", "averaged_sgd", "adam", "noam", "sparse_adam", "adamw", "adagrad", "adadelta", "adamax", "rmsprop"
+]
+
+SPARSE_OPTIMIZERS = ("sgd", "adagrad", "sparse_adam")
+
+
+class OptimizerConfig(BaseConfig):
+    """How weights are updated.
+
+    The learning rate is constant unless one of three schedules is configured: ``warmup_steps`` or
+    ``training_steps`` (linear rise from 0, then linear fall to 0), ``learning_rate_decay`` (plateau), or ``noam``.
+    """
+
+    class_name: OptimizerName
+    """Algorithm; ``noam`` is Adam with the schedule of Vaswani et al. 2017 (arXiv 1706.03762): linear rise over
+    ``warmup_steps``, then fall with the inverse square root of the step, scaled so that ``learning_rate`` is the
+    highest rate. ``sparse_adam`` is lazy Adam for sparse embeddings and Adam for everything else."""
+
+    learning_rate: PositiveFloat
+    """Of all weights, or of those outside the encoder when ``encoder_learning_rate`` is given."""
+
+    encoder_learning_rate: PositiveFloat | None = None
+    """Of the encoder's weights."""
+
+    warmup_steps: Annotated[float, Field(ge=0.0, le=1.0)] | NonNegativeInt | None = None
+    """Steps of the linear rise; a float in [0, 1] is a share of the training steps."""
+
+    training_steps: PositiveInt | None = None
+    """Steps after which the linear fall reaches 0; unset, the true number of optimizer steps of the run."""
+
+    learning_rate_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Multiply the learning rate by this when the main metric has stopped improving; 1.0 never does."""
+
+    learning_rate_decay_start: NonNegativeInt = 2
+    """Epochs without improvement before ``learning_rate_decay`` applies."""
+
+    load: Path | None = None
+    """``optimizer.safetensors`` of a former run, whose optimizer state (moments, step counts) to start from."""
+
+    @model_validator(mode="after")
+    def check_one_schedule(self) -> OptimizerConfig:
+        """Schedules exclude each other."""
+        linear = self.warmup_steps is not None or self.training_steps is not None
+        if self.learning_rate_decay < 1.0 and (linear or self.class_name == "noam"):
+            raise ValueError(
+                "learning_rate_decay (plateau) cannot be combined with warmup_steps, training_steps or noam; "
+                "set learning_rate_decay: 1.0, or remove the others"
+            )
+        if self.class_name == "noam" and not self.warmup_steps:
+            raise ValueError("noam needs warmup_steps")
+        if self.class_name == "noam" and self.training_steps is not None:
+            raise ValueError("noam's schedule has no end; remove training_steps")
+        return self
+
+
+class BatchSizes(BaseConfig):
+    """Segments in a batch, by use."""
+
+    train: PositiveInt = 1
+    """In training."""
+
+    valid: PositiveInt = 1
+    """In validation."""
+
+    test: PositiveInt = 1
+    """In prediction."""
+
+
+def as_tensors(batch: NumpyBatch, device: torch.device | str = "cpu") -> QEBatch[Tensor]:
+    """The same batch as tensors, which on the CPU share the memory of the arrays."""
+    tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in batch.arrays().items()}
+    return QEBatch(**tensors)
+
+
+def build_loader(
+    rows: Any, batches: Iterable[list[int]], collate: Callable[[Any], NumpyBatch], workers: int
+) -> DataLoader[Any]:
+    """A loader of batches of arrays.
+
+    Args:
+        rows: ``rows[i]`` is a segment's row.
+        batches: indices of each batch.
+        collate: rows to a batch.
+        workers: processes that prepare batches, at most one a core; 0 prepares them in this one.
+    """
+    workers = min(workers, os.cpu_count() or 1)
+    return DataLoader(
+        rows, batch_sampler=batches, collate_fn=collate, num_workers=workers, persistent_workers=workers > 0
+    )

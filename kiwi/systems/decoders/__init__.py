@@ -1,0 +1,1 @@
+"""Features to features that the outputs read."""

@@ -1,0 +1,28 @@
+"""What every decoder offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+from torch import Tensor, nn
+
+from kiwi.data.batch import QEBatch
+from kiwi.systems.features import Features, FeatureSizes
+from kiwi.utils.io import BaseConfig
+
+
+class Decoder(nn.Module, ABC):
+    """Features to features. Its class attribute ``Config`` is the form of ``system.model.decoder``."""
+
+    Config: ClassVar[type[BaseConfig]]
+    sizes: FeatureSizes
+
+    @classmethod
+    @abstractmethod
+    def build(cls, config: BaseConfig, sizes: FeatureSizes) -> Self:
+        """A decoder with fresh weights for features of these sizes."""
+
+    @abstractmethod
+    def forward(self, features: Features, batch: QEBatch[Tensor]) -> Features:
+        """Features for the outputs; ``sentence`` is always there."""

@@ -1,0 +1,118 @@
+"""NuQE: feed-forward and recurrent layers by turns.
+
+Martins et al. 2017: Pushing the Limits of Translation Quality Estimation, Q17-1015 (section 4.2).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from kiwi.data.batch import QEBatch
+from kiwi.modules.pooling import masked_mean
+from kiwi.systems.decoders.base import Decoder
+from kiwi.systems.features import Features, FeatureSizes
+from kiwi.utils.io import BaseConfig
+
+
+class SideConfig(BaseConfig):
+    """Layers of one side."""
+
+    hidden_sizes: list[PositiveInt] = Field(default=[400, 200, 100, 50], min_length=4, max_length=4)
+    """Widths of the four stages, exactly four."""
+
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.4
+    """Dropout before every feed-forward block and after the last."""
+
+
+class NuQEDecoder(Decoder):
+    """The layers of NuQE for the target side and, where an output reads it, the source side.
+
+    Args:
+        config: widths and dropout of each side.
+        sizes: of the encoder's features.
+    """
+
+    class Config(BaseConfig):
+        """Form of ``system.model.decoder`` for NuQE."""
+
+        target: SideConfig = SideConfig()
+        """Layers over the target words."""
+
+        source: SideConfig = SideConfig()
+        """Layers over the source words; there when ``outputs.word_level.source`` is on."""
+
+    def __init__(self, config: Config, sizes: FeatureSizes) -> None:
+        super().__init__()
+        self.target = SideLayers(sizes.target, config.target.hidden_sizes, config.target.dropout)
+        self.source = None
+        if sizes.source is not None:
+            self.source = SideLayers(sizes.source, config.source.hidden_sizes, config.source.dropout)
+        size = config.target.hidden_sizes[-1]
+        source_size = config.source.hidden_sizes[-1] if self.source else None
+        self.sizes = FeatureSizes(target=size, source=source_size, sentence=size + (source_size or 0))
+
+    @classmethod
+    def build(cls, config: BaseConfig, sizes: FeatureSizes) -> Self:
+        """As :meth:`Decoder.build`."""
+        assert isinstance(config, cls.Config)
+        return cls(config, sizes)
+
+    def forward(self, features: Features, batch: QEBatch[Tensor]) -> Features:
+        """Word features of each side; the sentence's are their means."""
+        target = self.target(features.target, batch.target_mask)
+        sentence = masked_mean(target, batch.target_mask)
+        if self.source is None:
+            return Features(target=target, sentence=sentence)
+        source = self.source(features.source, batch.source_mask)
+        sentence = torch.cat([sentence, masked_mean(source, batch.source_mask)], dim=-1)
+        return Features(target=target, source=source, sentence=sentence)
+
+
+class SideLayers(nn.Module):
+    """Two linear layers, a BiGRU, two linear layers, a BiGRU, two linear layers.
+
+    Everything runs on packed words, so padding costs nothing and changes nothing.
+
+    Args:
+        in_dim: of the features.
+        hidden_sizes: of the first linear layers, the first GRU with the linear layers after it, the second GRU with
+            the linear layer after it, and the last layer.
+        dropout: before each block and after the last.
+    """
+
+    def __init__(self, in_dim: int, hidden_sizes: list[int], dropout: float) -> None:
+        super().__init__()
+        first, second, third, last = hidden_sizes
+        self.block_1 = _block(in_dim, first, first, dropout)
+        self.gru_1 = nn.GRU(first, second, bidirectional=True)
+        self.block_2 = _block(2 * second, second, second, dropout)
+        self.gru_2 = nn.GRU(second, third, bidirectional=True)
+        self.block_3 = _block(2 * third, third, last, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
+        """(batch, words, in_dim) to (batch, words, hidden_sizes[-1])."""
+        lengths = mask.sum(dim=1).cpu()
+        packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
+        packed = _with(packed, self.block_1(packed.data))
+        packed, _ = self.gru_1(packed)
+        packed = _with(packed, self.block_2(packed.data))
+        packed, _ = self.gru_2(packed)
+        packed = _with(packed, self.dropout(self.block_3(packed.data)))
+        padded, _ = pad_packed_sequence(packed, batch_first=True, total_length=words.shape[1])
+        return padded
+
+
+def _block(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Dropout(dropout), nn.Linear(in_dim, hidden), nn.ReLU(), nn.Linear(hidden, out_dim), nn.ReLU()
+    )
+
+
+def _with(packed: PackedSequence, data: Tensor) -> PackedSequence:
+    return PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)

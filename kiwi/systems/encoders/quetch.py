@@ -1,0 +1,187 @@
+"""QUETCH: words in windows, side by side with the windows of the words they are aligned to.
+
+Kreutzer, Schamoni and Riezler 2015: QUality Estimation from scraTCH (QUETCH), W15-3037.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from kiwi import constants as const
+from kiwi.data.batch import QEBatch
+from kiwi.data.vocabulary import BEGIN_INDEX, END_INDEX, Vocabulary
+from kiwi.modules.token_embeddings import TokenEmbeddings
+from kiwi.systems.encoders.base import Encoder
+from kiwi.systems.features import Features, FeatureSizes
+from kiwi.utils.io import BaseConfig
+
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class TokenEmbeddingsConfig(BaseConfig):
+    """Learned vectors for the tokens of one field."""
+
+    dim: PositiveInt = 50
+    """Size of a vector."""
+
+    freeze: bool = False
+    """Leave the vectors as they are initialized or loaded."""
+
+    dropout: Probability = 0.0
+    """Dropout of the vectors."""
+
+    use_position_embeddings: bool = False
+    """Add a learned vector for the position of the token."""
+
+    max_position_embeddings: PositiveInt = 4000
+    """Positions that have a vector of their own; later ones share the last."""
+
+    sparse_embeddings: bool = False
+    """Sparse gradients; for the optimizers that take them: ``sgd``, ``adagrad`` and ``sparse_adam``."""
+
+    scale_embeddings: bool = False
+    """Multiply the vectors by the square root of ``dim``."""
+
+    input_layer_norm: bool = False
+    """Layer norm of the vectors, before dropout."""
+
+
+class EmbeddingsConfig(BaseConfig):
+    """Vectors for each field that the encoder reads."""
+
+    source: TokenEmbeddingsConfig = TokenEmbeddingsConfig()
+    """Source words."""
+
+    target: TokenEmbeddingsConfig = TokenEmbeddingsConfig()
+    """Target words."""
+
+    source_pos: TokenEmbeddingsConfig | None = None
+    """Part-of-speech tags of the source, read when configured."""
+
+    target_pos: TokenEmbeddingsConfig | None = None
+    """Part-of-speech tags of the target, read when configured."""
+
+    def of_fields(self) -> dict[str, TokenEmbeddingsConfig]:
+        """Those that are configured, by field."""
+        return {field: config for field, config in self if config is not None}
+
+
+class QUETCHEncoder(Encoder):
+    """Each word's vector is its window of embeddings, then the mean of the windows of the words on the other side
+    that it is aligned to, or a learned vector where there is none.
+
+    Args:
+        config: window and embeddings.
+        vocabularies: of the configured fields.
+        with_source: whether to make features of the source words too.
+    """
+
+    class Config(BaseConfig):
+        """Form of ``system.model.encoder`` for NuQE."""
+
+        window_size: PositiveInt = 3
+        """Words in a window, the word itself in the middle (with one more to its right for an even size)."""
+
+        embeddings: EmbeddingsConfig
+        """Vectors of words and part-of-speech tags."""
+
+    def __init__(self, config: Config, vocabularies: Mapping[str, Vocabulary], *, with_source: bool) -> None:
+        super().__init__()
+        self.window_size = config.window_size
+        self.with_source = with_source
+        self.embeddings = nn.ModuleDict()
+        for field, options in config.embeddings.of_fields().items():
+            self.embeddings[field] = TokenEmbeddings(
+                len(vocabularies[field]),
+                options.dim,
+                dropout=options.dropout,
+                freeze=options.freeze,
+                max_positions=options.max_position_embeddings if options.use_position_embeddings else None,
+                sparse=options.sparse_embeddings,
+                scale=options.scale_embeddings,
+                layer_norm=options.input_layer_norm,
+            )
+        dims = {field: options.dim for field, options in config.embeddings.of_fields().items()}
+        source_dim = self.window_size * (dims[const.SOURCE] + dims.get(const.SOURCE_POS, 0))
+        target_dim = self.window_size * (dims[const.TARGET] + dims.get(const.TARGET_POS, 0))
+        self.unaligned_target_word = nn.Parameter(torch.randn(source_dim) * 0.1)
+        self.unaligned_source_word = nn.Parameter(torch.randn(target_dim) * 0.1) if with_source else None
+        size = source_dim + target_dim
+        self.sizes = FeatureSizes(target=size, source=size if with_source else None)
+
+    @classmethod
+    def input_fields(cls, config: BaseConfig) -> list[str]:
+        """Source, target, their alignments, and part-of-speech tags that have embeddings."""
+        assert isinstance(config, cls.Config)
+        return [*config.embeddings.of_fields(), const.ALIGNMENTS]
+
+    @classmethod
+    def build(cls, config: BaseConfig, vocabularies: Mapping[str, Vocabulary], *, with_source: bool) -> Self:
+        """As :meth:`Encoder.build`."""
+        assert isinstance(config, cls.Config)
+        return cls(config, vocabularies, with_source=with_source)
+
+    def forward(self, batch: QEBatch[Tensor]) -> Features:
+        """Windows of both sides, side by side."""
+        assert batch.alignments is not None, "checked when the data is read"
+        segment, source_word, target_word = batch.alignments.unbind(dim=1)  # each (pairs,)
+        source = self._windows(batch.source, batch.source_pos, batch.source_mask, const.SOURCE, const.SOURCE_POS)
+        target = self._windows(batch.target, batch.target_pos, batch.target_mask, const.TARGET, const.TARGET_POS)
+        aligned = _mean_of_aligned(
+            source, (segment, source_word), (segment, target_word), target.shape[1], self.unaligned_target_word
+        )
+        target_features = torch.cat([target, aligned], dim=-1) * batch.target_mask.unsqueeze(-1)
+        if self.unaligned_source_word is None:
+            return Features(target=target_features)
+        aligned = _mean_of_aligned(
+            target, (segment, target_word), (segment, source_word), source.shape[1], self.unaligned_source_word
+        )
+        source_features = torch.cat([source, aligned], dim=-1) * batch.source_mask.unsqueeze(-1)
+        return Features(target=target_features, source=source_features)
+
+    def _windows(self, words: Tensor, pos: Tensor | None, mask: Tensor, field: str, pos_field: str) -> Tensor:
+        """(batch, words) indices to (batch, words, window_size * dim); segments stand between <bos> and <eos>."""
+        before, after = (self.window_size - 1) // 2, self.window_size // 2
+
+        def embed(indices: Tensor, name: str) -> Tensor:
+            # What follows the last word is <eos> in any batch, never padding.
+            ended = indices.masked_fill(~mask, END_INDEX)
+            begin = ended.new_full((len(ended), before), BEGIN_INDEX)
+            end = ended.new_full((len(ended), after), END_INDEX)
+            vectors: Tensor = self.embeddings[name](torch.cat([begin, ended, end], dim=1))
+            return vectors
+
+        vectors = embed(words, field)
+        if pos_field in self.embeddings:
+            assert pos is not None, "checked when the data is read"
+            vectors = torch.cat([vectors, embed(pos, pos_field)], dim=-1)
+        windows = vectors.unfold(1, self.window_size, 1)  # (batch, words, dim, window_size)
+        return windows.transpose(2, 3).flatten(2)  # (batch, words, window_size * dim)
+
+
+def _mean_of_aligned(
+    windows: Tensor, here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor], n_words: int, unaligned: Tensor
+) -> Tensor:
+    """For each word on the one side, the mean of the windows it is aligned to on the other.
+
+    Args:
+        windows: of the other side, (batch, other_words, dim).
+        here: segment and word on the other side of each pair, (pairs,) each.
+        there: segment and word on this side of each pair, (pairs,) each.
+        n_words: on this side.
+        unaligned: (dim,), for words without a pair.
+
+    Returns:
+        (batch, n_words, dim).
+    """
+    rows = windows[here]  # (pairs, dim)
+    place = there[0] * n_words + there[1]
+    total = rows.new_zeros(len(windows) * n_words, rows.shape[-1]).index_add_(0, place, rows)
+    count = torch.bincount(place, minlength=len(total)).unsqueeze(-1)
+    mean = torch.where(count > 0, total / count.clamp(min=1), unaligned)
+    return mean.view(len(windows), n_words, -1)

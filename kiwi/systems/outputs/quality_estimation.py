@@ -1,0 +1,198 @@
+"""All outputs of a QE system, as its configuration asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from kiwi import constants as const
+from kiwi.data.batch import QEBatch
+from kiwi.metrics.accumulators import Accumulator, Accuracy, ScoreMetrics, TagMetrics
+from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.outputs.base import Output
+from kiwi.systems.outputs.sentence_level import BinaryOutput, ScoreDistributionOutput, ScoreOutput
+from kiwi.systems.outputs.word_level import GapOutput, WordLevelOutput
+from kiwi.utils.io import BaseConfig
+
+WMT19 = "WMT19"
+"""Prefix of the metrics over target words and gaps together, as the WMT19 shared task counts."""
+
+
+class ClassWeightsConfig(BaseConfig):
+    """Weight of each label in the loss; a label that is not named weighs 1."""
+
+    target_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
+    """Of target words."""
+
+    gap_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
+    """Of gaps."""
+
+    source_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
+    """Of source words."""
+
+
+class WordLevelConfig(BaseConfig):
+    """Tags to predict."""
+
+    target: bool = False
+    """Of target words."""
+
+    gaps: bool = False
+    """Of the gaps between target words."""
+
+    source: bool = False
+    """Of source words."""
+
+    class_weights: ClassWeightsConfig = ClassWeightsConfig()
+    """Weights of the labels."""
+
+
+class SentenceLevelConfig(BaseConfig):
+    """Scores to predict."""
+
+    hter: bool = False
+    """The sentence score."""
+
+    use_distribution: bool = False
+    """Predict the score as mean and deviation of a Gaussian truncated to [0, 1], by negative log-likelihood."""
+
+    binary: bool = False
+    """Predict whether the score is exactly 0."""
+
+    @model_validator(mode="after")
+    def check_distribution_has_a_score(self) -> SentenceLevelConfig:
+        """A distribution is one of the score."""
+        if self.use_distribution and not self.hter:
+            raise ValueError("use_distribution says how the score is predicted; it needs hter: true")
+        return self
+
+
+class QEOutputs(nn.Module):
+    """The configured outputs, by the name of what they predict.
+
+    Args:
+        config: which outputs.
+        sizes: of the decoder's features.
+    """
+
+    class Config(BaseConfig):
+        """Form of ``system.model.outputs``."""
+
+        word_level: WordLevelConfig = WordLevelConfig()
+        """Tags."""
+
+        sentence_level: SentenceLevelConfig = SentenceLevelConfig()
+        """Scores."""
+
+        sentence_loss_weight: NonNegativeFloat = 1.0
+        """Weight of the losses of sentence-level outputs; word-level ones weigh 1."""
+
+        dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+        """Dropout of the features that the outputs read, and between the layers of the sentence level."""
+
+        last_activation: bool = False
+        """Keep regressed scores in [0, 1] by a sigmoid."""
+
+        n_layers_output: PositiveInt = 3
+        """Layers of the feed-forward network of each sentence-level output."""
+
+        @property
+        def names(self) -> list[str]:
+            """What is predicted, in the order in which metrics are listed."""
+            word, sentence = self.word_level, self.sentence_level
+            switches = {
+                const.TARGET_TAGS: word.target,
+                const.GAP_TAGS: word.gaps,
+                const.SOURCE_TAGS: word.source,
+                const.SENTENCE_SCORES: sentence.hter,
+                const.BINARY: sentence.binary,
+            }
+            return [name for name, on in switches.items() if on]
+
+        @property
+        def metric_names(self) -> list[str]:
+            """Metrics of all outputs, the main one of each first, without the prefix ``val_``."""
+            names = [metric for name in self.names for metric in _accumulator(name).names]
+            both = self.word_level.target and self.word_level.gaps
+            return names + list(TagMetrics(WMT19).names if both else ())
+
+        @model_validator(mode="after")
+        def check_any(self) -> QEOutputs.Config:
+            """A system without outputs has nothing to learn."""
+            if not self.names:
+                raise ValueError(
+                    "no output is on: set one of word_level.target, .gaps, .source, sentence_level.hter, .binary"
+                )
+            if self.last_activation and self.sentence_level.use_distribution:
+                raise ValueError("last_activation is for regression; with use_distribution scores are in [0, 1] anyway")
+            return self
+
+    def __init__(self, config: Config, sizes: FeatureSizes) -> None:
+        super().__init__()
+        self.config = config
+        self.by_name = nn.ModuleDict({name: _build(name, config, sizes) for name in config.names})
+
+    def items(self) -> list[tuple[str, Output]]:
+        """Names and outputs."""
+        return list(self.by_name.items())  # type: ignore[arg-type]
+
+    def forward(self, features: Features) -> dict[str, Tensor]:
+        """Logits of each output."""
+        return {name: output(features) for name, output in self.items()}
+
+    def loss(self, logits: Mapping[str, Tensor], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
+        """Loss of each output, unweighted, and ``loss``, their weighted sum; scalars."""
+        losses = {name: output.loss(logits[name], batch) for name, output in self.items()}
+        weights = dict.fromkeys((const.SENTENCE_SCORES, const.BINARY), self.config.sentence_loss_weight)
+        total = torch.stack([loss * weights.get(name, 1.0) for name, loss in losses.items()]).sum()
+        return {f"{name}_loss": loss for name, loss in losses.items()} | {"loss": total}
+
+    def accumulators(self) -> dict[str, Accumulator]:
+        """Empty accumulators, by output, and one for target and gaps together where both are there."""
+        accumulators = {name: _accumulator(name) for name, _ in self.items()}
+        if const.TARGET_TAGS in accumulators and const.GAP_TAGS in accumulators:
+            accumulators[WMT19] = TagMetrics(WMT19)
+        return accumulators
+
+    def update(
+        self, accumulators: Mapping[str, Accumulator], logits: Mapping[str, Tensor], batch: QEBatch[Tensor]
+    ) -> None:
+        """Add a batch to the accumulators."""
+        for name, output in self.items():
+            output.update(accumulators[name], logits[name], batch)
+            if WMT19 in accumulators and name in (const.TARGET_TAGS, const.GAP_TAGS):
+                output.update(accumulators[WMT19], logits[name], batch)
+
+    def decode(self, logits: Mapping[str, Tensor], batch: QEBatch[Tensor]) -> dict[str, list[Any]]:
+        """Predictions of all outputs, by name, one a segment."""
+        decoded: dict[str, list[Any]] = {}
+        for name, output in self.items():
+            decoded |= output.decode(logits[name], batch)
+        return decoded
+
+
+def _accumulator(name: str) -> Accumulator:
+    if name == const.SENTENCE_SCORES:
+        return ScoreMetrics(name)
+    return Accuracy(name) if name == const.BINARY else TagMetrics(name)
+
+
+def _build(name: str, config: QEOutputs.Config, sizes: FeatureSizes) -> Output:
+    weights = config.word_level.class_weights
+    if name == const.TARGET_TAGS:
+        return WordLevelOutput(name, sizes.target, weights.target_tags, config.dropout)
+    if name == const.GAP_TAGS:
+        return GapOutput(sizes.target, weights.gap_tags, config.dropout)
+    if name == const.SOURCE_TAGS:
+        assert sizes.source is not None
+        return WordLevelOutput(name, sizes.source, weights.source_tags, config.dropout)
+    assert sizes.sentence is not None
+    if name == const.BINARY:
+        return BinaryOutput(sizes.sentence, config.n_layers_output, config.dropout)
+    if config.sentence_level.use_distribution:
+        return ScoreDistributionOutput(sizes.sentence, config.n_layers_output, config.dropout)
+    return ScoreOutput(sizes.sentence, config.n_layers_output, config.dropout, config.last_activation)

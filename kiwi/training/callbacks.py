@@ -1,0 +1,80 @@
+"""What happens beside the training loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from kiwi.training.module import TrainingModule
+
+logger = logging.getLogger(__name__)
+
+BEST_MODEL = "best_model"
+
+
+class BestCheckpoints(Callback):
+    """Saves the best models by the main metric, and remembers the metrics of the best.
+
+    Checkpoints lie in ``checkpoints/`` of the output directory; ``best_model`` there links to the best of them.
+
+    Args:
+        output_dir: of the run.
+        save_top_k: models to keep; -1 keeps all, 0 saves none.
+    """
+
+    def __init__(self, output_dir: Path, save_top_k: int) -> None:
+        self.output_dir = output_dir
+        self.save_top_k = save_top_k
+        self.best_metrics: dict[str, float] = {}
+        self.best_model_path: Path | None = None
+        self.kept: list[tuple[float, Path]] = []
+        """Merit (higher is better) and path, best first."""
+        self._best_merit = float("-inf")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save if this is one of the best."""
+        assert isinstance(pl_module, TrainingModule)
+        if trainer.sanity_checking:
+            return
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name.startswith("val_")}
+        merit = metrics[pl_module.monitor] * (1.0 if pl_module.monitor_mode == "max" else -1.0)
+        is_best = merit > self._best_merit
+        if is_best:
+            self._best_merit, self.best_metrics = merit, metrics
+        full = self.save_top_k >= 0 and len(self.kept) >= self.save_top_k
+        if self.save_top_k == 0 or (full and merit <= self.kept[-1][0]):
+            return
+        value = metrics[pl_module.monitor]
+        step = trainer.global_step
+        path = (
+            self.output_dir
+            / "checkpoints"
+            / f"epoch={trainer.current_epoch + 1}-step={step}-{pl_module.monitor}={value:.4f}"
+        )
+        if trainer.is_global_zero:
+            pl_module.system.save(path, metrics)
+        # Behind its equals: among models of the same merit, the first one stays.
+        place = sum(other >= merit for other, _ in self.kept)
+        self.kept.insert(place, (merit, path))
+        if is_best:
+            self.best_model_path = path
+            if trainer.is_global_zero:
+                _link(self.output_dir / BEST_MODEL, path)
+        if full and trainer.is_global_zero:
+            shutil.rmtree(self.kept[-1][1])
+        if full:
+            self.kept.pop()
+
+
+def _link(link: Path, target: Path) -> None:
+    """Make ``link`` point to ``target``, in one step."""
+    stage = link.with_name(f".{link.name}.part")
+    with suppress(FileNotFoundError):
+        stage.unlink()
+    stage.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+    stage.replace(link)

@@ -1,0 +1,135 @@
+"""Options of the trainer; free of Lightning, so that a configuration is checked without loading it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
+
+from kiwi.metrics.functions import higher_is_better
+from kiwi.utils.io import BaseConfig
+
+logger = logging.getLogger(__name__)
+
+
+class CheckpointsConfig(BaseConfig):
+    """When to validate, what to keep, when to stop."""
+
+    validation_steps: Annotated[float, Field(gt=0.0, le=1.0)] | PositiveInt = 1.0
+    """How often to validate: a float is a share of an epoch (0.5: twice an epoch), an integer a number of training
+    batches."""
+
+    save_top_k: Annotated[int, Field(ge=-1)] = 1
+    """Keep the ``k`` best models by the main metric; -1 keeps all, 0 saves none."""
+
+    early_stop_patience: NonNegativeInt = 0
+    """Stop after this many validations without improvement of the main metric; 0 never does."""
+
+
+class GPUConfig(BaseConfig):
+    """Devices and precision."""
+
+    gpus: int | list[int] = 0
+    """Number of GPUs (0: the CPU, -1: all GPUs), or a list of their numbers, such as ``[0, 2]``. Without any GPU in
+    the machine, training falls back to the CPU with a warning."""
+
+    precision: Literal[16, 32] = 32
+    """Bits of floating point numbers in training. On the CPU, 16 bits are bfloat16."""
+
+    amp_level: Literal["O0", "O1", "O2", "O3"] = "O0"
+    """Which numbers are of 16 bits; the names are those of NVIDIA Apex, which is not used any more. ``O0``: none,
+    full precision. ``O1`` and ``O2``: mixed precision, weights of 32 bits and most operations of 16. ``O3``: all,
+    true half precision. ``precision: 16`` with ``O0`` becomes ``O1``; ``precision: 32`` with any other becomes
+    ``O0``; each with a warning."""
+
+    @field_validator("gpus")
+    @classmethod
+    def setup_gpu_ids(cls, v: int | list[int]) -> int | list[int]:
+        """Fall back to the CPU when there is no GPU; refuse GPUs beyond those that there are."""
+        import torch
+
+        available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if v in (0, []):
+            if available:
+                logger.warning("%d GPU(s) available, but trainer.gpus asks for none: training on the CPU.", available)
+            return 0
+        if available == 0:
+            logger.warning("trainer.gpus asks for GPUs (%s), but none is available: training on the CPU.", v)
+            return 0
+        if isinstance(v, int):
+            if v < -1 or v > available:
+                raise ValueError(f"expected -1 (all) to {available}, the number of GPUs in this machine")
+        elif len(set(v)) < len(v) or not set(v) <= set(range(available)):
+            raise ValueError(f"expected different numbers from 0 to {available - 1}, the GPUs in this machine")
+        return v
+
+    @field_validator("amp_level")
+    @classmethod
+    def setup_amp_level(cls, v: str, values: ValidationInfo) -> str:
+        """Make the level agree with the precision."""
+        precision = values.data.get("precision")
+        if precision == 16 and v == "O0":
+            logger.warning("trainer.precision is 16 but trainer.amp_level is O0: using O1, mixed precision.")
+            return "O1"
+        if precision == 32 and v != "O0":
+            logger.warning("trainer.amp_level is %s but trainer.precision is 32: using O0, full precision.", v)
+            return "O0"
+        return v
+
+
+class TrainerConfig(GPUConfig):
+    """How long to train, on what, and what counts as better."""
+
+    resume: bool = False
+    """Resume a former run; not possible yet, and refused."""
+
+    epochs: PositiveInt = 50
+    """Passes over the training data."""
+
+    gradient_accumulation_steps: PositiveInt = 1
+    """Batches whose gradients are added up before each optimizer step."""
+
+    gradient_max_norm: NonNegativeFloat = 0.0
+    """Clip gradients to this norm; 0.0 does not."""
+
+    main_metric: str | list[str] | None = None
+    """The metric that says which model is best, or several, which are added up; without the prefix ``val_``.
+    Unset, the first metric of the configured outputs."""
+
+    log_interval: PositiveInt = 100
+    """Log every this many batches."""
+
+    log_save_interval: PositiveInt = 100
+    """Write the log to disk every this many logged rows."""
+
+    checkpoint: CheckpointsConfig = CheckpointsConfig()
+    """Validation, checkpoints, early stopping."""
+
+    deterministic: bool = True
+    """Use deterministic algorithms only: the same run gives the same weights, perhaps more slowly."""
+
+    @field_validator("resume")
+    @classmethod
+    def refuse_resume(cls, v: bool) -> bool:
+        """Until runs can be resumed."""
+        if v:
+            raise ValueError("resuming is not available in this version; system.load starts from a trained system")
+        return v
+
+    @field_validator("main_metric")
+    @classmethod
+    def check_directions(cls, v: str | list[str] | None) -> str | list[str] | None:
+        """Metrics that are added up agree on what is better."""
+        names = [v] if isinstance(v, str) else v
+        if names is None:
+            return v
+        if not names:
+            raise ValueError("expected at least one metric")
+        up = [name for name in names if higher_is_better(name)]
+        down = [name for name in names if not higher_is_better(name)]
+        if up and down:
+            raise ValueError(
+                f"higher is better for {', '.join(up)}, lower for {', '.join(down)}: they cannot be added up"
+            )
+        return v

@@ -1,0 +1,147 @@
+"""The LightningModule around a system."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from lightning.pytorch import LightningModule
+from torch import Tensor, optim
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.utils.data import DataLoader
+
+from kiwi.data.batch import NumpyBatch, QEBatch
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
+from kiwi.data.sampling import ShuffledBatches, longest_first
+from kiwi.exceptions import KiwiError
+from kiwi.metrics.accumulators import Accumulator
+from kiwi.metrics.functions import higher_is_better
+from kiwi.systems.base import as_tensors, build_loader
+from kiwi.systems.qe_system import QESystem
+from kiwi.training.optimizers import build_optimizer, build_schedule
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingModule(LightningModule):
+    """Trains a system, and measures it on the validation data.
+
+    Args:
+        system: to train.
+        config: its configuration, with ``optimizer``, batch sizes and workers.
+        train: training data.
+        valid: validation data.
+        main_metric: names of the metrics that are added up to say what is better, without ``val_``.
+        buffer_size: segments that are sorted by length together.
+        seed: of the order of the training data.
+    """
+
+    def __init__(
+        self,
+        system: QESystem,
+        config: QESystem.Config,
+        train: WMTQEDataset,
+        valid: WMTQEDataset,
+        *,
+        main_metric: list[str],
+        buffer_size: int | None,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.system = system
+        self.config = config
+        self.train_data = train
+        self.valid_data = valid
+        self.main_metric = main_metric
+        self.buffer_size = buffer_size
+        self.seed = seed
+        self.accumulators: dict[str, Accumulator] = {}
+
+    @property
+    def monitor(self) -> str:
+        """Name under which the main metric is logged."""
+        return "val_" + "+".join(self.main_metric)
+
+    @property
+    def monitor_mode(self) -> str:
+        """Its direction, ``max`` or ``min``."""
+        return "max" if higher_is_better(self.main_metric[0]) else "min"
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled batches; each process of several gets its own."""
+        batches = ShuffledBatches(
+            self.train_data.lengths,
+            self.config.batch_size_for("train"),
+            buffer_size=self.buffer_size,
+            seed=self.seed,
+            rank=self.trainer.global_rank,
+            world_size=self.trainer.world_size,
+        )
+        return build_loader(self.train_data, batches, self.system.collate, self.config.num_data_workers)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """All of the data in every process, so that each has the metrics of the whole."""
+        batches = longest_first(self.valid_data.lengths, self.config.batch_size_for("valid"))
+        return build_loader(self.valid_data, batches, self.system.collate, self.config.num_data_workers)
+
+    def transfer_batch_to_device(self, batch: NumpyBatch, device: Any, dataloader_idx: int) -> QEBatch[Tensor]:
+        """Arrays to tensors."""
+        return as_tensors(batch, device)
+
+    def training_step(self, batch: QEBatch[Tensor], batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        losses = self.system.outputs.loss(self.system(batch), batch)
+        for name, value in losses.items():
+            self.log(f"train_{name}", value.detach(), prog_bar=name == "loss", batch_size=len(batch))
+        return losses["loss"]
+
+    def on_validation_epoch_start(self) -> None:
+        """Start counting."""
+        self.accumulators = self.system.outputs.accumulators()
+
+    def validation_step(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
+        """Count a batch."""
+        logits = self.system(batch)
+        self.system.outputs.update(self.accumulators, logits, batch)
+        for name, value in self.system.outputs.loss(logits, batch).items():
+            self.log(f"val_{name}", value, batch_size=len(batch))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the whole corpus.
+
+        Raises:
+            KiwiError: when training has diverged.
+        """
+        metrics: dict[str, float] = {}
+        for accumulator in self.accumulators.values():
+            metrics |= accumulator.compute()
+        if not all(math.isfinite(value) for value in metrics.values()):
+            raise KiwiError(
+                f"Training has diverged: a validation metric at step {self.global_step} is not a number. Try a lower "
+                "system.optimizer.learning_rate, or trainer.gradient_max_norm=1.0."
+            )
+        if len(self.main_metric) > 1:
+            metrics["+".join(self.main_metric)] = sum(metrics[name] for name in self.main_metric)
+        self.log_dict({f"val_{name}": value for name, value in metrics.items()})
+        if not self.trainer.sanity_checking:
+            listing = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items() if "F1_" not in name)
+            logger.info("Epoch %d, step %d: %s", self.current_epoch + 1, self.global_step, listing)
+
+    def configure_optimizers(self) -> Any:
+        """As the configuration of the system says."""
+        assert self.config.optimizer is not None, "the training configuration asks for it"
+        optimizer: optim.Optimizer = build_optimizer(self.system, self.config.optimizer)
+        schedule = build_schedule(
+            optimizer,
+            self.config.optimizer,
+            int(self.trainer.estimated_stepping_batches),
+            higher_is_better=self.monitor_mode == "max",
+        )
+        if schedule is None:
+            return optimizer
+        if isinstance(schedule, ReduceLROnPlateau):
+            options = {"scheduler": schedule, "interval": "epoch", "monitor": self.monitor, "reduce_on_plateau": True}
+        else:
+            options = {"scheduler": schedule, "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": options}

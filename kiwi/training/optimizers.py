@@ -1,0 +1,175 @@
+"""Optimizers and learning rate schedules by their names in the configuration, and their state on disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn, optim
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+
+from kiwi.exceptions import CheckpointError
+from kiwi.systems.base import OptimizerConfig
+from kiwi.utils.io import staged
+
+OPTIMIZER_FILE = "optimizer.safetensors"
+
+
+class SparseAndDenseAdam(optim.Optimizer):
+    """Lazy Adam (:class:`torch.optim.SparseAdam`) for weights with sparse gradients, Adam for the others.
+
+    Args:
+        groups: parameter groups with ``params`` and ``lr``.
+        sparse: weights whose gradients are sparse.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]], sparse: Iterable[Tensor]) -> None:
+        lazy = {id(parameter) for parameter in sparse}
+        groups = list(groups)
+        super().__init__(
+            [
+                {**group, "params": [p for p in group["params"] if (id(p) in lazy) == is_lazy], "lazy": is_lazy}
+                for group in groups
+                for is_lazy in (True, False)
+                if any((id(p) in lazy) == is_lazy for p in group["params"])
+            ],
+            {},
+        )
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all weights."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            kind: Any = optim.SparseAdam if group["lazy"] else optim.Adam
+            inner = kind(group["params"], lr=group["lr"])
+            for parameter in group["params"]:
+                if parameter in self.state:
+                    inner.state[parameter] = self.state[parameter]
+            inner.step()
+            for parameter in group["params"]:
+                if parameter in inner.state:
+                    self.state[parameter] = inner.state[parameter]
+        return loss
+
+
+def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimizer:
+    """The optimizer that the configuration names, over all weights that are not frozen.
+
+    Raises:
+        CheckpointError: when ``load`` names a state that cannot be read or does not fit.
+    """
+    encoder = [p for name, p in system.named_parameters() if p.requires_grad and name.startswith("encoder.")]
+    rest = [p for name, p in system.named_parameters() if p.requires_grad and not name.startswith("encoder.")]
+    groups = [
+        {"params": encoder, "lr": config.encoder_learning_rate or config.learning_rate},
+        {"params": rest, "lr": config.learning_rate},
+    ]
+    groups = [group for group in groups if group["params"]]
+    optimizer: optim.Optimizer
+    if config.class_name == "sparse_adam":
+        sparse = [m.weight for m in system.modules() if isinstance(m, nn.Embedding) and m.sparse]
+        optimizer = SparseAndDenseAdam(groups, sparse)
+    elif config.class_name == "noam":
+        optimizer = optim.Adam(groups, betas=(0.9, 0.98), eps=1e-9)
+    else:
+        kinds: dict[str, Any] = {
+            "sgd": optim.SGD,
+            "averaged_sgd": optim.ASGD,
+            "adam": optim.Adam,
+            "adamw": optim.AdamW,
+            "adagrad": optim.Adagrad,
+            "adadelta": optim.Adadelta,
+            "adamax": optim.Adamax,
+            "rmsprop": optim.RMSprop,
+        }
+        optimizer = kinds[config.class_name](groups)
+    if config.load is not None:
+        load_optimizer_state(optimizer, system, config.load)
+    return optimizer
+
+
+def build_schedule(
+    optimizer: optim.Optimizer, config: OptimizerConfig, training_steps: int, *, higher_is_better: bool
+) -> LambdaLR | ReduceLROnPlateau | None:
+    """The schedule that the configuration asks for: per step, or, for a plateau, per epoch on the main metric.
+
+    Args:
+        optimizer: whose learning rates it sets.
+        config: which schedule.
+        training_steps: optimizer steps of the whole run.
+        higher_is_better: direction of the main metric.
+    """
+    if config.learning_rate_decay < 1.0:
+        return ReduceLROnPlateau(
+            optimizer,
+            mode="max" if higher_is_better else "min",
+            factor=config.learning_rate_decay,
+            patience=config.learning_rate_decay_start,
+            threshold=0.0,
+        )
+    total = config.training_steps or training_steps
+    share = config.warmup_steps
+    warmup = round(share * total) if isinstance(share, float) else share or 0
+    if config.class_name == "noam":
+        return LambdaLR(optimizer, lambda step: noam_factor(step + 1, max(warmup, 1)))
+    if config.warmup_steps is None and config.training_steps is None:
+        return None
+    return LambdaLR(optimizer, lambda step: linear_factor(step, warmup, total))
+
+
+def linear_factor(step: int, warmup: int, total: int) -> float:
+    """Linear rise to 1 over ``warmup`` steps, then linear fall to 0 at ``total``; ``step`` counts from 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return max(0.0, (total - step) / max(1, total - warmup))
+
+
+def noam_factor(step: int, warmup: int) -> float:
+    """Linear rise to 1 at ``warmup``, then the inverse square root; ``step`` counts from 1."""
+    return min(step / warmup, math.sqrt(warmup / step))
+
+
+def save_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Path) -> None:
+    """Write the state of every weight (moments, step counts), by its name, whole or not at all."""
+    names: dict[Tensor, str] = {parameter: name for name, parameter in system.named_parameters()}
+    tensors = {
+        f"{names[parameter]}/{key}": torch.as_tensor(value).detach().cpu().contiguous()
+        for parameter, state in optimizer.state.items()
+        for key, value in state.items()
+        if value is not None
+    }
+    with staged(path) as stage:
+        save_file(tensors, stage, metadata={"optimizer": type(optimizer).__name__})
+
+
+def load_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Path) -> None:
+    """Read what :func:`save_optimizer_state` wrote.
+
+    Raises:
+        CheckpointError: when it cannot be read, or is of another optimizer or another system.
+    """
+    parameters = dict(system.named_parameters())
+    try:
+        with safe_open(path, framework="pt") as file:
+            kind = (file.metadata() or {}).get("optimizer")
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: the state of an optimizer cannot be read: {error}.") from error
+    if kind != type(optimizer).__name__:
+        raise CheckpointError(f"{path}: found the state of {kind}; expected {type(optimizer).__name__}.")
+    for name, tensor in tensors.items():
+        parameter_name, _, key = name.rpartition("/")
+        parameter = parameters.get(parameter_name)
+        if parameter is None or (tensor.dim() > 0 and tensor.shape != parameter.shape):
+            raise CheckpointError(f"{path}: '{parameter_name}' does not fit this system.")
+        value = tensor.item() if kind == "SparseAndDenseAdam" and tensor.dtype == torch.int64 else tensor
+        optimizer.state[parameter][key] = value

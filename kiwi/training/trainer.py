@@ -1,0 +1,88 @@
+"""The Lightning trainer, from the options of ``trainer``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger
+
+from kiwi.training.callbacks import BestCheckpoints
+from kiwi.training.config import TrainerConfig
+from kiwi.training.module import TrainingModule
+
+PRECISIONS = {"O0": "32-true", "O1": "16-mixed", "O2": "16-mixed", "O3": "16-true"}
+
+
+def build_trainer(
+    config: TrainerConfig, module: TrainingModule, output_dir: Path, *, debug: bool = False, quiet: bool = False
+) -> tuple[Trainer, BestCheckpoints]:
+    """A trainer, and the callback that knows the best model when it has run.
+
+    Args:
+        config: options of ``trainer``.
+        module: that will be trained, for its main metric.
+        output_dir: for ``metrics.csv`` and checkpoints.
+        debug: run one batch of training and of validation.
+        quiet: no progress bar.
+    """
+    _quieten_lightning()
+    on_gpu = config.gpus not in (0, [])
+    precision = PRECISIONS[config.amp_level]
+    if not on_gpu:
+        precision = precision.replace("16-", "bf16-")
+    checkpoints = BestCheckpoints(output_dir, config.checkpoint.save_top_k)
+    callbacks: list[Callback] = [checkpoints]
+    if config.checkpoint.early_stop_patience:
+        callbacks.append(
+            EarlyStopping(
+                module.monitor,
+                mode=module.monitor_mode,
+                patience=config.checkpoint.early_stop_patience,
+                check_on_train_epoch_end=False,
+            )
+        )
+    show_progress = not quiet and sys.stderr.isatty()
+    if show_progress:
+        callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
+    n_devices = len(config.gpus) if isinstance(config.gpus, list) else config.gpus
+    options: dict[str, Any] = {
+        "accelerator": "gpu" if on_gpu else "cpu",
+        "devices": config.gpus if on_gpu else 1,
+        "strategy": "ddp" if n_devices not in (0, 1) else "auto",
+        "precision": precision,
+        "max_epochs": config.epochs,
+        "accumulate_grad_batches": config.gradient_accumulation_steps,
+        "gradient_clip_val": config.gradient_max_norm or None,
+        "log_every_n_steps": config.log_interval,
+        "deterministic": config.deterministic,
+        "fast_dev_run": debug,
+        "callbacks": callbacks,
+        "default_root_dir": output_dir,
+        "enable_checkpointing": False,
+        "enable_progress_bar": show_progress,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+        "num_sanity_val_steps": 0,
+        "logger": CSVLogger(output_dir, name="", version="", flush_logs_every_n_steps=config.log_save_interval),
+    }
+    interval = config.checkpoint.validation_steps
+    options["val_check_interval"] = interval
+    if isinstance(interval, int):
+        # Batches of training counted over the whole run, so that an interval may be longer than an epoch.
+        options["check_val_every_n_epoch"] = None
+    return Trainer(**options), checkpoints
+
+
+def _quieten_lightning() -> None:
+    """Lightning's notices (devices found, advice on workers) are for its own users; its errors still come through."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*The number of training batches.*")
+    warnings.filterwarnings("ignore", message=".*GPU available but not used.*")

@@ -1,0 +1,1 @@
+"""Files, configurations and optional imports: what every other room may use."""

@@ -1,0 +1,231 @@
+"""Configurations, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from kiwi.exceptions import ConfigError
+
+
+def did_you_mean(name: object, candidates: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest candidate, or all of them."""
+    known = list(candidates)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+
+
+class BaseConfig(BaseModel):
+    """Base of every configuration: frozen, unknown keys refused, a docstring under every option.
+
+    Change one with ``config.model_copy(update={...})``.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+        protected_namespaces=(),
+    )
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> Self:
+        """Validate a mapping of options.
+
+        Raises:
+            ConfigError: with all mistakes, each with its dotted path.
+        """
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            raise ConfigError(_describe(error, options)) from error
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _suggest_known_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise ValidationError.from_exception_data(
+                error.title, [cls._with_suggestion(details) for details in error.errors()]
+            ) from None
+
+    @classmethod
+    def _with_suggestion(cls, details: Any) -> InitErrorDetails:
+        kind, message = details["type"], details["msg"]
+        if kind == "extra_forbidden" and len(details["loc"]) == 1:
+            kind = "unknown_key"
+            message = f"unknown key; {did_you_mean(details['loc'][0], cls.model_fields)}"
+        # As a field of the error's context, the text may hold braces.
+        error = PydanticCustomError(kind, "{text}", {"text": message})
+        return InitErrorDetails(type=error, loc=details["loc"], input=details["input"])
+
+
+def mistakes(title: str, by_path: Mapping[str, str]) -> ValidationError:
+    """An error of several options at once, for a validator to raise.
+
+    Args:
+        title: of the configuration.
+        by_path: dotted path, relative to the validated class, to message.
+    """
+    return ValidationError.from_exception_data(
+        title,
+        [
+            InitErrorDetails(
+                type=PydanticCustomError("mistake", "{text}", {"text": text}), loc=tuple(path.split(".")), input=None
+            )
+            for path, text in by_path.items()
+        ],
+    )
+
+
+def _describe(error: ValidationError, options: Any) -> str:
+    mistakes: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
+    for details in error.errors():
+        path = _dotted_path(details["loc"], options) or "(top level)"
+        text = details["msg"].removeprefix("Value error, ").rstrip(".")
+        if details["type"] == "missing":
+            text = "required, but not given"
+        elif details["type"] != "unknown_key" and isinstance(details["input"], str | int | float | Path):
+            found[path] = f" (found {str(details['input'])!r})"
+        if text not in mistakes.setdefault(path, []):
+            mistakes[path].append(text)
+    lines = [f"  {path}: {' or '.join(texts)}{found.get(path, '')}" for path, texts in mistakes.items()]
+    count = f"{len(lines)} mistakes" if len(lines) > 1 else "A mistake"
+    return "\n".join([f"{count} in the configuration:", *lines])
+
+
+def _dotted_path(location: tuple[int | str, ...], options: Any) -> str:
+    """The keys of a location as the user wrote them, without pydantic's names for the branches of a union."""
+    keys: list[str] = []
+    here = options
+    for position, part in enumerate(location):
+        inside = (isinstance(here, Mapping) and part in here) or (isinstance(here, list) and isinstance(part, int))
+        last_key = position == len(location) - 1 and isinstance(here, Mapping)
+        if inside or last_key:
+            keys.append(str(part))
+            try:
+                here = here[part]
+            except (KeyError, IndexError):
+                here = None
+    return ".".join(keys)
+
+
+def read_structured(path: Path) -> Any:
+    """Content of a YAML or JSON file.
+
+    Raises:
+        ConfigError: with file, line and reason when it does not parse.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}).") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    try:
+        if path.suffix == ".json":
+            return json.loads(text)
+        return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader: builds plain values only
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}.") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}, line {line}: not valid YAML: {error.problem}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}.") from error
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a key stands once and ``5e-7`` is a number, as YAML 1.2 has it."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str) and key != "<<" and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' stands twice", key_node.start_mark
+                )
+            seen.add(key if isinstance(key, str) else repr(key))
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+0123456789."),
+)
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """A place beside ``path`` to write a file or a directory; swapped in when the block ends well.
+
+    Whatever stood at ``path`` before stays whole until the new content is complete. When the block fails,
+    the staged content is removed and ``path`` is left as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stage = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield stage
+        _swap_in(stage, path)
+    finally:
+        _remove(stage)
+
+
+def _swap_in(stage: Path, path: Path) -> None:
+    if not path.is_dir() or path.is_symlink():
+        stage.replace(path)
+        return
+    # A directory cannot be replaced in one step: move the former one aside, and back if the swap fails.
+    former = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.former")
+    path.replace(former)
+    try:
+        stage.replace(path)
+    except OSError:
+        former.replace(path)
+        raise
+    _remove(former)
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file, lines ended by line feeds, whole or not at all."""
+    with staged(path) as stage:
+        stage.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write one line for each item, whole or not at all."""
+    write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a mapping of plain values as YAML, keys in their order."""
+    write_text(path, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain values as JSON."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
