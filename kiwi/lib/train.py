@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
-from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
+from kiwi.lib.utils import configure_logging, configure_seed, hidden_warnings, load_configuration
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
@@ -203,32 +203,34 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
     Returns:
         The trained model, its best metrics, and where the best model is.
     """
+    system_config = system_type.resolve(config.system)
+    system_type.check_data(system_config, config.data)
+    main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.outputs)
+
     output_dir, _ = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
     write_yaml(output_dir / "config.yaml", config.model_dump(mode="json"))
-
-    system_config = system_type.resolve(config.system)
-    main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.outputs)
     train, valid = system_type.read_datasets(system_config, config.data, config.run.seed)
     logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
     system = system_type.build(system_config, train.columns)
     logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
 
     # Lightning is slow to import: mistakes in configuration and data are found before.
-    from kiwi.training.module import TrainingModule
-    from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
-    from kiwi.training.trainer import build_trainer
+    with hidden_warnings("lightning", shown=config.verbose):
+        from kiwi.training.module import TrainingModule
+        from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
+        from kiwi.training.trainer import build_trainer
 
-    module = TrainingModule(
-        system,
-        system_config,
-        train,
-        valid,
-        main_metric=main_metric,
-        buffer_size=config.data.buffer_size,
-        seed=config.run.seed,
-    )
-    trainer, checkpoints = build_trainer(config.trainer, module, output_dir, debug=config.debug, quiet=config.quiet)
-    trainer.fit(module)
+        module = TrainingModule(
+            system,
+            system_config,
+            train,
+            valid,
+            main_metric=main_metric,
+            buffer_size=config.data.buffer_size,
+            seed=config.run.seed,
+        )
+        trainer, checkpoints = build_trainer(config.trainer, module, output_dir, debug=config.debug, quiet=config.quiet)
+        trainer.fit(module)
     save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
     logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")
     return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)

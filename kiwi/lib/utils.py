@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,8 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     ``defaults: [- data: wmt20.qe.en_de]`` merges ``data/wmt20.qe.en_de.yaml``, found beside the file, into the top
     level; what the file itself says has precedence. Overrides have the form ``key.inner=value``, with the value in
     YAML; ``data=wmt19.qe.en_de`` chooses another file for a group of ``defaults``. ``${...}`` interpolates, and
-    ``${kiwi.assets:}`` is the directory of what kiwi ships.
+    ``${kiwi.assets:}`` is the directory of what kiwi ships. Top-level keys that start with an underscore are variables
+    for interpolation (``_corpus: /data``, then ``${_corpus}/train.src``) and no options.
 
     Args:
         filename: YAML or JSON.
@@ -72,7 +75,7 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {str(error).splitlines()[0]}.") from error
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    return {str(key): value for key, value in plain.items() if not str(key).startswith("_")}
 
 
 def _assign(config: DictConfig, assignment: str) -> None:
@@ -139,6 +142,20 @@ def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: P
         handler.set_name(HANDLER_NAME)
         logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+@contextmanager
+def hidden_warnings(*modules: str, shown: bool = False) -> Iterator[None]:
+    """Hide Python warnings that libraries give their own users, such as advice on deprecated names.
+
+    Args:
+        modules: libraries whose warnings are hidden.
+        shown: show them all the same.
+    """
+    with warnings.catch_warnings():
+        for module in () if shown else modules:
+            warnings.filterwarnings("ignore", module=rf"{module}\b")
+        yield
 
 
 def configure_seed(seed: int) -> None:

@@ -18,7 +18,7 @@ from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.embeddings import load_embeddings
 from kiwi.data.readers import Columns
 from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary, build_vocabularies, load_vocabularies
-from kiwi.exceptions import CheckpointError, ConfigError, DataError
+from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
 from kiwi.systems.base import SPARSE_OPTIMIZERS, BatchSizes, OptimizerConfig
 from kiwi.systems.checkpoint import (
@@ -168,41 +168,44 @@ class QESystem(nn.Module):
         return config
 
     @classmethod
-    def read_datasets(cls, config: Config, data: WMTQEDataset.Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
-        """Training and validation data, with everything that the system needs.
+    def check_data(cls, config: Config, data: WMTQEDataset.Config) -> None:
+        """Check that the files are configured that the system reads and learns from.
 
         Args:
             config: resolved.
             data: where the files are.
-            seed: of a split.
 
         Raises:
             ConfigError: naming each file that is not configured.
-            DataError: when a file cannot be used.
         """
         inputs, outputs = input_fields(config.class_name or "", config.model), label_fields(config.model)
-        parts = {"data.train": data.train, "data.valid": data.valid}
         missing = []
-        for name, part in parts.items():
+        for name, part in (("train", data.train), ("valid", data.valid)):
             if part is not None:
-                missing += [f"{name}.input.{field}" for field in inputs if getattr(part.input, field) is None]
-                missing += [f"{name}.output.{field}" for field in outputs if getattr(part.output, field) is None]
+                missing += [f"data.{name}.input.{field}" for field in inputs if getattr(part.input, field) is None]
+                missing += [f"data.{name}.output.{field}" for field in outputs if getattr(part.output, field) is None]
         if missing:
             raise ConfigError(
                 f"{config.class_name} with these outputs learns from files that the configuration does not give:\n"
                 + "\n".join(f"  {path}: required" for path in missing)
             )
+
+    @classmethod
+    def read_datasets(cls, config: Config, data: WMTQEDataset.Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
+        """Training and validation data.
+
+        Args:
+            config: resolved, and held against ``data`` by :meth:`check_data`.
+            data: where the files are.
+            seed: of a split.
+
+        Raises:
+            DataError: when a file cannot be used, or does not have what an output learns from.
+        """
         train, valid = WMTQEDataset.train_and_valid(data, seed)
-        for name, dataset in (("train", train), ("valid", valid)):
-            if config.model.outputs.word_level.gaps and const.GAP_TAGS not in dataset.columns:
-                part = parts[f"data.{name}"] or data.train
-                assert part is not None
-                raise DataError.at(
-                    part.output.target_tags,
-                    None,
-                    found="one tag a word",
-                    expected="tags interleaved with gaps (2n+1 a line), because outputs.word_level.gaps is on",
-                )
+        for dataset, part in ((train, data.train), (valid, data.valid or data.train)):
+            assert part is not None, "checked by the training configuration"
+            config.model.outputs.check_labels(dataset.columns, dict(part.output))
         return train, valid
 
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
-from kiwi.training.callbacks import BestCheckpoints
+from kiwi.training.callbacks import BestCheckpoints, Throughput
 from kiwi.training.config import TrainerConfig
 from kiwi.training.module import TrainingModule
 
@@ -31,13 +30,14 @@ def build_trainer(
         debug: run one batch of training and of validation.
         quiet: no progress bar.
     """
-    _quieten_lightning()
+    # Its notices (devices found, advice on workers) are for its own users.
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     on_gpu = config.gpus not in (0, [])
     precision = PRECISIONS[config.amp_level]
     if not on_gpu:
         precision = precision.replace("16-", "bf16-")
     checkpoints = BestCheckpoints(output_dir, config.checkpoint.save_top_k)
-    callbacks: list[Callback] = [checkpoints]
+    callbacks: list[Callback] = [checkpoints, Throughput()]
     if config.checkpoint.early_stop_patience:
         callbacks.append(
             EarlyStopping(
@@ -77,12 +77,3 @@ def build_trainer(
         # Batches of training counted over the whole run, so that an interval may be longer than an epoch.
         options["check_val_every_n_epoch"] = None
     return Trainer(**options), checkpoints
-
-
-def _quieten_lightning() -> None:
-    """Lightning's notices (devices found, advice on workers) are for its own users; its errors still come through."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*The number of training batches.*")
-    warnings.filterwarnings("ignore", message=".*GPU available but not used.*")

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os.path
 import re
 import sys
 import unicodedata
@@ -37,16 +36,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TARGET = HERE.parents[1] / 'kiwi' / 'assets' / 'sample'
-SEED = 'kiwi sample 1'
+TARGET = HERE.parents[1] / "kiwi" / "assets" / "sample"
+SEED = "kiwi sample 1"
 # Segments are dealt to the splits in rounds of 22: 16 to train, 3 to valid, 3 to test.
-ROUND = ['valid' if i in (3, 10, 17) else 'test' if i in (6, 13, 20) else 'train' for i in range(22)]
-STATISTICS = re.compile(r'(?<=<!-- statistics -->\n).*?(?=<!-- end -->)', re.DOTALL)
+ROUND = ["valid" if i in (3, 10, 17) else "test" if i in (6, 13, 20) else "train" for i in range(22)]
+STATISTICS = re.compile(r"(?<=<!-- statistics -->\n).*?(?=<!-- end -->)", re.DOTALL)
 EDIT, MATCH = 1_000_000, 1_000  # an edit outweighs all matches, a match all shared characters
 
 
 @dataclass
 class Segment:
+    """A segment and its tags."""
+
     where: str
     src: list[str]
     mt: list[str]
@@ -57,13 +58,13 @@ class Segment:
         self.edits, self.words, self.gaps = edit_tags(self.mt, self.pe)
         self.hter = min(1.0, self.edits / len(self.pe))
         self.source = [self.is_bad(i) for i in range(len(self.src))]
-        self.key = hashlib.sha256(f'{SEED} {" ".join(self.src)}'.encode()).hexdigest()
+        self.key = hashlib.sha256(f"{SEED} {' '.join(self.src)}".encode()).hexdigest()
 
     def is_bad(self, i: int) -> bool:
         """Say whether source word i is BAD; README.md states the rule."""
         known = {k for link in self.links for k in link}
         if i in known:
-            return any(bad for bad, link in zip(self.words, self.links) if i in link)
+            return any(bad for bad, link in zip(self.words, self.links, strict=True) if i in link)
         near = {max((k for k in known if k < i), default=-1), min((k for k in known if k > i), default=-1)}
         return any(self.gaps[j] or self.gaps[j + 1] for j, link in enumerate(self.links) if near & {*link})
 
@@ -82,7 +83,7 @@ def edit_tags(mt: list[str], pe: list[str]) -> tuple[int, list[bool], list[bool]
         if j:
             options.append((best[i, j - 1][0] + EDIT, 0, 1))
         if i and j:
-            shared = len(os.path.commonprefix([mt[i - 1].lower(), pe[j - 1].lower()]))
+            shared = common_prefix(mt[i - 1].lower(), pe[j - 1].lower())
             cost = -MATCH if mt[i - 1] == pe[j - 1] else EDIT - shared
             options.append((best[i - 1, j - 1][0] + cost, 1, 1))
         if i:
@@ -102,12 +103,19 @@ def edit_tags(mt: list[str], pe: list[str]) -> tuple[int, list[bool], list[bool]
     return edits, words, gaps
 
 
+def common_prefix(one: str, other: str) -> int:
+    """Length of the beginning that two words share."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
 def error(where: str, found: object, expected: str) -> SystemExit:
-    return SystemExit(f'{where}: found {found!r}, expected {expected}')
+    """The end of the program, with a message."""
+    return SystemExit(f"{where}: found {found!r}, expected {expected}")
 
 
 def is_mark(token: str) -> bool:
-    return all(unicodedata.category(char).startswith('P') for char in token)
+    """Whether a token is punctuation only."""
+    return all(unicodedata.category(char).startswith("P") for char in token)
 
 
 def align(where: str, src: list[str], tokens: list[str]) -> tuple[list[str], list[list[int]]]:
@@ -116,51 +124,52 @@ def align(where: str, src: list[str], tokens: list[str]) -> tuple[list[str], lis
     links: list[list[int]] = []
     last = -1
     for token in tokens:
-        match = re.fullmatch(r'([^/^*]+)(?:/(.+)|\*([2-9])|(\^))?', token)
+        match = re.fullmatch(r"([^/^*]+)(?:/(.+)|\*([2-9])|(\^))?", token)
         if match is None:
-            raise error(where, token, 'word, word/source, word/-, word*n or word^')
+            raise error(where, token, "word, word/source, word/-, word*n or word^")
         word, names, count, same = match.groups()
         link: list[int] = []
         if same:
             link = next((old for old in reversed(links) if old), [])
         elif names:
-            for name in names.split('+') if names != '-' else []:
+            for name in names.split("+") if names != "-" else []:
                 places = [i for i, other in enumerate(src) if other == name]
                 if not places:
-                    raise error(where, token, f'a word of {" ".join(src)!r}')
+                    raise error(where, token, f"a word of {' '.join(src)!r}")
                 last = min(places, key=lambda i: (i <= last, abs(i - last)))
                 link.append(last)
         elif not is_mark(word):
             link = list(range(last + 1, last + 1 + int(count or 1)))
-        elif word in src[last + 1:]:
+        elif word in src[last + 1 :]:
             link = [src.index(word, last + 1)]
         last = link[-1] if link else last
         if last >= len(src):
-            raise error(where, f'{token} at source word {last}', f'at most {len(src) - 1}')
+            raise error(where, f"{token} at source word {last}", f"at most {len(src) - 1}")
         if len({*link}) < len(link) or any(is_mark(src[i]) != is_mark(word) for i in link):
-            raise error(where, f'{token} at {[src[i] for i in link]}', 'different words, or the mark')
+            raise error(where, f"{token} at {[src[i] for i in link]}", "different words, or the mark")
         words.append(word)
         links.append(link)
     return words, links
 
 
 def read(path: Path) -> list[Segment]:
+    """The segments of a file."""
     segments = []
     block: list[tuple[str, str]] = []
-    for number, line in enumerate([*path.read_text(encoding='utf-8').split('\n'), ''], 1):
-        where = f'{path.name}, line {number}'
-        if line and not line.startswith('#'):
-            if not re.fullmatch(r'M( \S+)+|[SP]( [^\s/^*]+)+', line):
-                raise error(where, line, 'S, M or P and the tokens, each after one space')
+    for number, line in enumerate([*path.read_text(encoding="utf-8").split("\n"), ""], 1):
+        where = f"{path.name}, line {number}"
+        if line and not line.startswith("#"):
+            if not re.fullmatch(r"M( \S+)+|[SP]( [^\s/^*]+)+", line):
+                raise error(where, line, "S, M or P and the tokens, each after one space")
             block.append((where, line))
         elif block and not line:
             (first, _), *_ = block
-            if ''.join(text[0] for _, text in block) not in ('SM', 'SMP'):
-                raise error(first, [text for _, text in block], 'the lines S and M, or S, M and P')
-            rows = [text.split(' ')[1:] for _, text in block]
+            if "".join(text[0] for _, text in block) not in ("SM", "SMP"):
+                raise error(first, [text for _, text in block], "the lines S and M, or S, M and P")
+            rows = [text.split(" ")[1:] for _, text in block]
             mt, links = align(block[1][0], rows[0], rows[1])
             if rows[2:] == [mt]:
-                raise error(block[2][0], 'a post-edit like the translation', 'no line P')
+                raise error(block[2][0], "a post-edit like the translation", "no line P")
             segments.append(Segment(first, rows[0], mt, rows[2] if rows[2:] else mt, links))
             block = []
     return segments
@@ -168,11 +177,11 @@ def read(path: Path) -> list[Segment]:
 
 def deal(segments: list[Segment]) -> dict[str, list[Segment]]:
     """Split the segments: each split gets its part of each kind of segment, in a mixed order."""
-    splits: dict[str, list[Segment]] = {'train': [], 'valid': [], 'test': []}
+    splits: dict[str, list[Segment]] = {"train": [], "valid": [], "test": []}
     first: dict[str, Segment] = {}
     for segment in segments:
         if first.setdefault(segment.key, segment) is not segment:
-            raise error(segment.where, ' '.join(segment.src), f'not that of {first[segment.key].where}')
+            raise error(segment.where, " ".join(segment.src), f"not that of {first[segment.key].where}")
     kinds = sorted(segments, key=lambda s: (s.edits > 0, any(s.gaps), round(s.hter, 1), s.key))
     for number, segment in enumerate(kinds):
         splits[ROUND[number % len(ROUND)]].append(segment)
@@ -180,54 +189,71 @@ def deal(segments: list[Segment]) -> dict[str, list[Segment]]:
 
 
 def table(splits: dict[str, list[Segment]]) -> str:
-    rows = ['split|segments|perfect|source words|MT words|BAD words|BAD gaps|BAD source words|mean HTER',
-            '---' + '|---:' * 8]
-    for name, part in [*splits.items(), ('all', sum(splits.values(), []))]:
-        flat = [[bad for s in part for bad in tags(s)] for tags in
-                (lambda s: s.words, lambda s: s.gaps, lambda s: s.source)]
-        words, gaps, source = (f'{sum(bad)} ({sum(bad) / len(bad):.1%})' for bad in flat)
-        rows.append(f'{name}|{len(part)}|{sum(not s.edits for s in part) / len(part):.1%}|{len(flat[2])}|'
-                    f'{len(flat[0])}|{words}|{gaps}|{source}|{sum(s.hter for s in part) / len(part):.4f}')
-    return ''.join(f'| {row.replace("|", " | ")} |\n' for row in rows)
+    """Statistics of the splits, in Markdown."""
+    rows = [
+        "split|segments|perfect|source words|MT words|BAD words|BAD gaps|BAD source words|mean HTER",
+        "---" + "|---:" * 8,
+    ]
+    for name, part in [*splits.items(), ("all", [segment for part in splits.values() for segment in part])]:
+        flat = [
+            [bad for s in part for bad in tags(s)] for tags in (lambda s: s.words, lambda s: s.gaps, lambda s: s.source)
+        ]
+        words, gaps, source = (f"{sum(bad)} ({sum(bad) / len(bad):.1%})" for bad in flat)
+        rows.append(
+            f"{name}|{len(part)}|{sum(not s.edits for s in part) / len(part):.1%}|{len(flat[2])}|"
+            f"{len(flat[0])}|{words}|{gaps}|{source}|{sum(s.hter for s in part) / len(part):.4f}"
+        )
+    return "".join(f"| {row.replace('|', ' | ')} |\n" for row in rows)
 
 
 def outputs(splits: dict[str, list[Segment]]) -> dict[str, str]:
     """Return the content of each file of the corpus by its name."""
+
     def tags(values: list[bool]) -> str:
-        return ' '.join('BAD' if bad else 'OK' for bad in values)
-    readme = (TARGET / 'README.md').read_text(encoding='utf-8')
-    files = {'README.md': STATISTICS.sub(lambda _: table(splits), readme)}
+        return " ".join("BAD" if bad else "OK" for bad in values)
+
+    readme = (TARGET / "README.md").read_text(encoding="utf-8")
+    files = {"README.md": STATISTICS.sub(lambda _: table(splits), readme)}
     for name, part in splits.items():
-        files.update({f'{name}.{kind}': ''.join(f'{line(s)}\n' for s in part) for kind, line in {
-            'src': lambda s: ' '.join(s.src),
-            'mt': lambda s: ' '.join(s.mt),
-            'pe': lambda s: ' '.join(s.pe),
-            'hter': lambda s: f'{s.hter:.6f}',
-            'tags': lambda s: tags([bad for pair in zip(s.gaps, s.words) for bad in pair] + s.gaps[-1:]),
-            'target_tags': lambda s: tags(s.words),
-            'source_tags': lambda s: tags(s.source),
-            'alignments': lambda s: ' '.join(f'{i}-{j}' for i, j in sorted(
-                (i, j) for j, link in enumerate(s.links) for i in link)),
-        }.items()})
+        files.update(
+            {
+                f"{name}.{kind}": "".join(f"{line(s)}\n" for s in part)
+                for kind, line in {
+                    "src": lambda s: " ".join(s.src),
+                    "mt": lambda s: " ".join(s.mt),
+                    "pe": lambda s: " ".join(s.pe),
+                    "hter": lambda s: f"{s.hter:.6f}",
+                    "tags": lambda s: tags(
+                        [bad for pair in zip(s.gaps, s.words, strict=False) for bad in pair] + s.gaps[-1:]
+                    ),
+                    "target_tags": lambda s: tags(s.words),
+                    "source_tags": lambda s: tags(s.source),
+                    "alignments": lambda s: " ".join(
+                        f"{i}-{j}" for i, j in sorted((i, j) for j, link in enumerate(s.links) for i in link)
+                    ),
+                }.items()
+            }
+        )
     return files
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description='Build the bundled sample corpus.')
-    parser.add_argument('--check', action='store_true', help='compare what is there, write nothing')
+    """Build, or check; the exit status."""
+    parser = argparse.ArgumentParser(description="Build the bundled sample corpus.")
+    parser.add_argument("--check", action="store_true", help="compare what is there, write nothing")
     check = parser.parse_args().check
-    splits = deal([segment for path in sorted(HERE.glob('segments-*.txt')) for segment in read(path)])
-    print(table(splits), end='')
+    splits = deal([segment for path in sorted(HERE.glob("segments-*.txt")) for segment in read(path)])
+    print(table(splits), end="")
     status = 0
     for name, text in outputs(splits).items():
         path = TARGET / name
         if not check:
-            path.write_text(text, encoding='utf-8', newline='\n')
+            path.write_text(text, encoding="utf-8", newline="\n")
         elif not path.is_file() or path.read_bytes() != text.encode():
-            print(f'{path}: not what tools/sample/build.py writes', file=sys.stderr)
+            print(f"{path}: not what tools/sample/build.py writes", file=sys.stderr)
             status = 1
     return status
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     sys.exit(main())

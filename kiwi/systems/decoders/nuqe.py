@@ -26,7 +26,7 @@ class SideConfig(BaseConfig):
     """Widths of the four stages, exactly four."""
 
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.4
-    """Dropout before every feed-forward block and after the last."""
+    """Dropout before every feed-forward block."""
 
 
 class NuQEDecoder(Decoder):
@@ -82,7 +82,7 @@ class SideLayers(nn.Module):
         in_dim: of the features.
         hidden_sizes: of the first linear layers, the first GRU with the linear layers after it, the second GRU with
             the linear layer after it, and the last layer.
-        dropout: before each block and after the last.
+        dropout: before each block.
     """
 
     def __init__(self, in_dim: int, hidden_sizes: list[int], dropout: float) -> None:
@@ -93,7 +93,9 @@ class SideLayers(nn.Module):
         self.block_2 = _block(2 * second, second, second, dropout)
         self.gru_2 = nn.GRU(second, third, bidirectional=True)
         self.block_3 = _block(2 * third, third, last, dropout)
-        self.dropout = nn.Dropout(dropout)
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.GRU):
+                _initialize(module)
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """(batch, words, in_dim) to (batch, words, hidden_sizes[-1])."""
@@ -103,7 +105,7 @@ class SideLayers(nn.Module):
         packed, _ = self.gru_1(packed)
         packed = _with(packed, self.block_2(packed.data))
         packed, _ = self.gru_2(packed)
-        packed = _with(packed, self.dropout(self.block_3(packed.data)))
+        packed = _with(packed, self.block_3(packed.data))
         padded, _ = pad_packed_sequence(packed, batch_first=True, total_length=words.shape[1])
         return padded
 
@@ -112,6 +114,20 @@ def _block(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Sequent
     return nn.Sequential(
         nn.Dropout(dropout), nn.Linear(in_dim, hidden), nn.ReLU(), nn.Linear(hidden, out_dim), nn.ReLU()
     )
+
+
+def _initialize(module: nn.Linear | nn.GRU) -> None:
+    """Keep the size of signals through ten layers; torch's defaults shrink it, and learning then starts epochs late."""
+    for name, weight in module.named_parameters():
+        # A GRU stacks the matrices of its three gates.
+        gates = weight.detach().chunk(3) if isinstance(module, nn.GRU) else [weight.detach()]
+        for matrix in gates:
+            if "bias" in name:
+                nn.init.zeros_(matrix)
+            elif "weight_hh" in name:
+                nn.init.orthogonal_(matrix)
+            else:
+                nn.init.xavier_uniform_(matrix)
 
 
 def _with(packed: PackedSequence, data: Tensor) -> PackedSequence:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
+from kiwi.data.readers import Columns
+from kiwi.exceptions import DataError
 from kiwi.metrics.accumulators import Accumulator, Accuracy, ScoreMetrics, TagMetrics
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
@@ -119,6 +121,34 @@ class QEOutputs(nn.Module):
             names = [metric for name in self.names for metric in _accumulator(name).names]
             both = self.word_level.target and self.word_level.gaps
             return names + list(TagMetrics(WMT19).names if both else ())
+
+        def check_labels(self, columns: Columns, places: Mapping[str, object]) -> None:
+            """Check that the data has labels that these outputs can learn from.
+
+            Args:
+                columns: with every label field.
+                places: the file of each label field, for errors.
+
+            Raises:
+                DataError: for gap tags that are not there, and scores that the chosen distribution does not have.
+            """
+            if self.word_level.gaps and const.GAP_TAGS not in columns:
+                raise DataError.at(
+                    places[const.TARGET_TAGS],
+                    None,
+                    found="one tag a word",
+                    expected="tags interleaved with gaps (2n+1 a line), because outputs.word_level.gaps is on",
+                )
+            bounded = "use_distribution" if self.sentence_level.use_distribution else "last_activation"
+            if self.sentence_level.hter and (self.sentence_level.use_distribution or self.last_activation):
+                for score in columns[const.SENTENCE_SCORES]:
+                    if not 0.0 <= float(score) <= 1.0:
+                        raise DataError.at(
+                            places[const.SENTENCE_SCORES],
+                            None,
+                            found=f"the score {score}",
+                            expected=f"scores from 0 to 1, because {bounded} is on",
+                        )
 
         @model_validator(mode="after")
         def check_any(self) -> QEOutputs.Config:

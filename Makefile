@@ -1,0 +1,56 @@
+# `make demo` and `make test` set up everything they need; `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   ?= .venv
+TORCH  ?= torch==2.13.0
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo lint test check format docs clean
+
+help:
+	@echo "make demo    install, then train, predict and evaluate on the bundled sample"
+	@echo "make test    install, then run the tests"
+	@echo "make check   ruff, mypy and the tests"
+	@echo "make format  let ruff rewrite the code"
+	@echo "make docs    build the documentation site into site/"
+	@echo "make clean   remove the environment and what was built"
+
+# torch first, so that nothing else chooses a build of it.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet -e ".[all,dev]"
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/kiwi train --example
+	$(BIN)/kiwi predict --example
+	$(BIN)/kiwi evaluate --example
+	@echo
+	@echo "The run is in runs/example: best_model (the trained system), metrics.csv, output.log, predictions."
+	@echo "Use it: $(BIN)/python -c \"import kiwi; print(kiwi.load_system('runs/example/best_model')\
+	.predict(['Close the bank .'], ['Schließen Sie die Bank .'], ['0-0 1-2 2-3 3-4']))\""
+	@echo "The configurations are in kiwi/assets/config; copy one and make it yours."
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache *.egg-info
