@@ -121,7 +121,7 @@ def seconds_of(command: list[str], repeats: int) -> float:
 
 def median_of(runs: list[dict[str, Any]], key: str) -> float:
     """Median of a figure over runs."""
-    return statistics.median(run[key] for run in runs)
+    return float(statistics.median(run[key] for run in runs))
 
 
 def predict_command(model: Path, corpus: Path, part: str, output: Path) -> list[str]:

@@ -22,7 +22,7 @@ POLYGLOT_ADVICE = (
 )
 
 
-class EmbeddingsConfig(BaseConfig):
+class PretrainedEmbeddingsConfig(BaseConfig):
     """Files of pretrained word embeddings, by field."""
 
     source: FilePath | None = None
@@ -58,7 +58,7 @@ class EmbeddingsConfig(BaseConfig):
         return path
 
 
-def embedding_words(config: EmbeddingsConfig, field: str) -> set[str]:
+def embedding_words(config: PretrainedEmbeddingsConfig, field: str) -> set[str]:
     """The words that have a vector in the file of a field; empty without such a file.
 
     Raises:
@@ -69,7 +69,7 @@ def embedding_words(config: EmbeddingsConfig, field: str) -> set[str]:
 
 
 def load_embeddings(
-    config: EmbeddingsConfig, field: str, indices: Mapping[str, int], dim: int
+    config: PretrainedEmbeddingsConfig, field: str, indices: Mapping[str, int], dim: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The vectors that a file has for the entries of a vocabulary.
 

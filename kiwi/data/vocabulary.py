@@ -13,7 +13,7 @@ from tokenizers.models import WordLevel
 from tokenizers.trainers import WordLevelTrainer
 
 from kiwi import constants as const
-from kiwi.data.embeddings import EmbeddingsConfig, embedding_words
+from kiwi.data.embeddings import PretrainedEmbeddingsConfig, embedding_words
 from kiwi.data.readers import Columns, words
 from kiwi.exceptions import CheckpointError
 from kiwi.utils.io import BaseConfig, did_you_mean, write_json
@@ -60,7 +60,7 @@ class DataProcessingConfig(BaseConfig):
     vocab: VocabularyConfig = VocabularyConfig()
     """What the vocabularies hold."""
 
-    embeddings: EmbeddingsConfig | None = None
+    embeddings: PretrainedEmbeddingsConfig | None = None
     """Files of pretrained word embeddings."""
 
     @model_validator(mode="after")

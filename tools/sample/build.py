@@ -194,10 +194,8 @@ def table(splits: dict[str, list[Segment]]) -> str:
         "split|segments|perfect|source words|MT words|BAD words|BAD gaps|BAD source words|mean HTER",
         "---" + "|---:" * 8,
     ]
-    for name, part in [*splits.items(), ("all", [segment for part in splits.values() for segment in part])]:
-        flat = [
-            [bad for s in part for bad in tags(s)] for tags in (lambda s: s.words, lambda s: s.gaps, lambda s: s.source)
-        ]
+    for name, part in [*splits.items(), ("all", [segment for one in splits.values() for segment in one])]:
+        flat = [[bad for s in part for bad in getattr(s, side)] for side in ("words", "gaps", "source")]
         words, gaps, source = (f"{sum(bad)} ({sum(bad) / len(bad):.1%})" for bad in flat)
         rows.append(
             f"{name}|{len(part)}|{sum(not s.edits for s in part) / len(part):.1%}|{len(flat[2])}|"
@@ -215,25 +213,23 @@ def outputs(splits: dict[str, list[Segment]]) -> dict[str, str]:
     readme = (TARGET / "README.md").read_text(encoding="utf-8")
     files = {"README.md": STATISTICS.sub(lambda _: table(splits), readme)}
     for name, part in splits.items():
-        files.update(
-            {
-                f"{name}.{kind}": "".join(f"{line(s)}\n" for s in part)
-                for kind, line in {
-                    "src": lambda s: " ".join(s.src),
-                    "mt": lambda s: " ".join(s.mt),
-                    "pe": lambda s: " ".join(s.pe),
-                    "hter": lambda s: f"{s.hter:.6f}",
-                    "tags": lambda s: tags(
-                        [bad for pair in zip(s.gaps, s.words, strict=False) for bad in pair] + s.gaps[-1:]
-                    ),
-                    "target_tags": lambda s: tags(s.words),
-                    "source_tags": lambda s: tags(s.source),
-                    "alignments": lambda s: " ".join(
-                        f"{i}-{j}" for i, j in sorted((i, j) for j, link in enumerate(s.links) for i in link)
-                    ),
-                }.items()
-            }
-        )
+        lines: dict[str, list[str]] = {
+            "src": [" ".join(s.src) for s in part],
+            "mt": [" ".join(s.mt) for s in part],
+            "pe": [" ".join(s.pe) for s in part],
+            "hter": [f"{s.hter:.6f}" for s in part],
+            "tags": [
+                tags([bad for pair in zip(s.gaps[:-1], s.words, strict=True) for bad in pair] + s.gaps[-1:])
+                for s in part
+            ],
+            "target_tags": [tags(s.words) for s in part],
+            "source_tags": [tags(s.source) for s in part],
+            "alignments": [
+                " ".join(f"{i}-{j}" for i, j in sorted((i, j) for j, link in enumerate(s.links) for i in link))
+                for s in part
+            ],
+        }
+        files.update({f"{name}.{kind}": "".join(f"{line}\n" for line in rows) for kind, rows in lines.items()})
     return files
 
 

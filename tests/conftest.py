@@ -1,0 +1,201 @@
+"""What the tests share: a small corpus, a tiny configuration, and systems trained with it."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kiwi.data.vocabulary import Vocabulary
+from kiwi.lib.train import TrainRunInfo, train_from_configuration
+from kiwi.runner import Runner
+from kiwi.systems.qe_system import QESystem
+
+torch.set_num_threads(1)
+
+SEGMENTS = {"train": 40, "valid": 12, "test": 10}
+SUFFIXES = {
+    "source": "src",
+    "target": "mt",
+    "alignments": "alignments",
+    "post_edit": "pe",
+    "source_pos": "src_pos",
+    "target_pos": "mt_pos",
+    "target_tags": "tags",
+    "source_tags": "source_tags",
+    "sentence_scores": "hter",
+    "word_tags": "target_tags",
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The beginning of each part of the bundled sample, with made-up part-of-speech tags."""
+
+    directory: Path
+
+    def file(self, part: str, field: str) -> Path:
+        return self.directory / f"{part}.{SUFFIXES[field]}"
+
+    def lines(self, part: str, field: str) -> list[str]:
+        return self.file(part, field).read_text(encoding="utf-8").splitlines()
+
+    def inputs(self, part: str, *, pos: bool = False) -> dict[str, str]:
+        fields = ["source", "target", "alignments", *(("source_pos", "target_pos") if pos else ())]
+        return {field: str(self.file(part, field)) for field in fields}
+
+    def labels(self, part: str) -> dict[str, str]:
+        return {field: str(self.file(part, field)) for field in ("target_tags", "source_tags", "sentence_scores")}
+
+
+def made_up_pos(line: str) -> str:
+    return " ".join("NAME" if word[0].isupper() else "WORD" if word[0].isalpha() else "SIGN" for word in line.split())
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Not to be written to."""
+    corpus = Corpus(tmp_path_factory.mktemp("corpus"))
+    sample = Path(str(resources.files("kiwi"))) / "assets" / "sample"
+    for part, count in SEGMENTS.items():
+        for suffix in SUFFIXES.values():
+            if not suffix.endswith("_pos"):
+                lines = (sample / f"{part}.{suffix}").read_text(encoding="utf-8").splitlines()[:count]
+                (corpus.directory / f"{part}.{suffix}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for side in ("source", "target"):
+            lines = [made_up_pos(line) for line in corpus.lines(part, side)]
+            corpus.file(part, f"{side}_pos").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return corpus
+
+
+def tiny_model() -> dict[str, Any]:
+    side = {"hidden_sizes": [12, 8, 6, 4], "dropout": 0.1}
+    return {
+        "encoder": {"window_size": 3, "embeddings": {"source": {"dim": 8}, "target": {"dim": 8}}},
+        "decoder": {"target": dict(side), "source": dict(side)},
+        "outputs": {
+            "word_level": {"target": True, "gaps": True, "source": True},
+            "sentence_level": {"hter": True, "use_distribution": True, "binary": True},
+        },
+    }
+
+
+def changed(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with values replaced by dotted path; None removes a key."""
+    result: dict[str, Any] = copy.deepcopy(dict(options))
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        place = result
+        for key in parents:
+            place = place.setdefault(key, {})
+        if value is None:
+            place.pop(last, None)
+        else:
+            place[last] = value
+    return result
+
+
+def tiny_options(corpus: Corpus, output_dir: Path) -> dict[str, Any]:
+    return {
+        "run": {"seed": 1, "output_dir": str(output_dir)},
+        "trainer": {"epochs": 1},
+        "data": {part: {"input": corpus.inputs(part), "output": corpus.labels(part)} for part in ("train", "valid")},
+        "system": {
+            "class_name": "NuQE",
+            "batch_size": 8,
+            "num_data_workers": 0,
+            "model": tiny_model(),
+            "optimizer": {"class_name": "adam", "learning_rate": 0.01},
+        },
+    }
+
+
+Options = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def change() -> Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]:
+    """``change(options, {"dotted.path": value})``."""
+    return changed
+
+
+@pytest.fixture
+def options(corpus: Corpus, tmp_path: Path) -> Options:
+    """``options({"dotted.path": value})``: the tiny training configuration with changes; runs in ``tmp_path/run``."""
+    return lambda changes=None: changed(tiny_options(corpus, tmp_path / "run"), changes or {})
+
+
+@pytest.fixture
+def model_options() -> Options:
+    """``model_options({"dotted.path": value})``: ``system.model`` of the tiny configuration with changes."""
+    return lambda changes=None: changed(tiny_model(), changes or {})
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training run of the tiny configuration."""
+
+    options: dict[str, Any]
+    info: TrainRunInfo
+    output_dir: Path
+
+    @property
+    def path(self) -> Path:
+        assert self.info.best_model_path is not None
+        return self.info.best_model_path
+
+
+@pytest.fixture(scope="session")
+def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Two epochs of the tiny configuration, all outputs; not to be changed."""
+    output_dir = tmp_path_factory.mktemp("trained")
+    options = changed(tiny_options(corpus, output_dir), {"trainer.epochs": 2})
+    return Trained(options, train_from_configuration(options), output_dir)
+
+
+@pytest.fixture(scope="session")
+def pos_system(corpus: Corpus) -> QESystem:
+    """A system with random weights that reads part-of-speech tags; not to be changed."""
+    changes = {
+        "encoder.window_size": 2,
+        "encoder.embeddings.source_pos": {"dim": 3, "use_position_embeddings": True, "max_position_embeddings": 6},
+        "encoder.embeddings.target_pos": {"dim": 2, "input_layer_norm": True, "scale_embeddings": True},
+        "outputs.sentence_level.use_distribution": False,
+    }
+    config = QESystem.Config.from_dict({"class_name": "NuQE", "model": changed(tiny_model(), changes)})
+    torch.manual_seed(7)
+    fields = ("source", "target", "source_pos", "target_pos")
+    return QESystem.build(config, {field: corpus.lines("train", field) for field in fields})
+
+
+@pytest.fixture
+def runner(trained: Trained) -> Runner:
+    return Runner(QESystem.load(trained.path))
+
+
+@pytest.fixture
+def abc_vocabularies() -> dict[str, Vocabulary]:
+    """Three words a side, at the indices 4, 5 and 6."""
+    return {"source": Vocabulary.of(["a", "b", "c"]), "target": Vocabulary.of(["x", "y", "z"])}
+
+
+@pytest.fixture(autouse=True)
+def _global_state() -> Iterator[None]:
+    """What a pipeline sets for its whole process is put back after each test."""
+    yield
+    logger = logging.getLogger("kiwi")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    logger.setLevel(logging.NOTSET)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.use_deterministic_algorithms(False)

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from kiwi.data.sampling import ShuffledBatches, longest_first
+
+LENGTHS = np.random.default_rng(7).integers(2, 60, size=203).tolist()
+
+
+def flat(batches):
+    return [index for batch in batches for index in batch]
+
+
+def padding(batches):
+    return sum(max(LENGTHS[i] for i in batch) - LENGTHS[j] for batch in batches for j in batch)
+
+
+@pytest.mark.parametrize("buffer_size", [None, 1, 25, 50, 203, 1000])
+@pytest.mark.parametrize("batch_size", [1, 8, 300])
+def test_every_segment_comes_once_an_epoch(batch_size, buffer_size):
+    sampler = ShuffledBatches(LENGTHS, batch_size, buffer_size=buffer_size)
+    batches = list(sampler)
+    assert sorted(flat(batches)) == list(range(203))
+    assert len(batches) == len(sampler)
+    assert max(map(len, batches)) <= batch_size
+    assert all(type(index) is int for index in flat(batches))
+
+
+def test_batches_are_full_but_for_the_last():
+    assert [len(batch) for batch in ShuffledBatches(range(10), 4)] == [4, 4, 2]
+    assert sorted(len(batch) for batch in ShuffledBatches(range(10), 2, buffer_size=5)) == [1, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("buffer_size", [None, 50])
+def test_the_order_depends_on_seed_and_epoch_alone(buffer_size):
+    def order(seed, epoch):
+        sampler = ShuffledBatches(LENGTHS, 8, buffer_size=buffer_size, seed=seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    first = order(1, 0)
+    assert order(1, 0) == first
+    assert order(2, 0) != first
+    assert order(1, 1) != first
+    assert order(0, 1) != order(1, 0)
+    sampler = ShuffledBatches(LENGTHS, 8, buffer_size=buffer_size, seed=1)
+    assert list(sampler) == list(sampler) == first
+    sampler.sampler.set_epoch(3)
+    assert list(sampler) == order(1, 3)
+    sampler.set_epoch(0)
+    assert list(sampler) == first
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_buckets_need_less_padding(seed):
+    plain = padding(ShuffledBatches(LENGTHS, 8, seed=seed))
+    some = padding(ShuffledBatches(LENGTHS, 8, buffer_size=64, seed=seed))
+    most = padding(ShuffledBatches(LENGTHS, 8, buffer_size=203, seed=seed))
+    assert most < some < plain / 2
+
+
+def test_a_buffer_of_everything_cuts_the_sorted_lengths_and_shuffles_the_batches():
+    batches = list(ShuffledBatches(LENGTHS, 8, buffer_size=500))
+    lengths = [[LENGTHS[i] for i in batch] for batch in batches]
+    assert flat(sorted(lengths)) == sorted(LENGTHS)
+    assert flat(lengths) != sorted(LENGTHS)
+
+
+@pytest.mark.parametrize("buffer_size", [None, 40])
+@pytest.mark.parametrize("world_size", [2, 3, 4])
+def test_processes_get_different_batches_and_the_same_number(world_size, buffer_size):
+    def of(rank, world_size):
+        return ShuffledBatches(LENGTHS, 10, buffer_size=buffer_size, seed=3, rank=rank, world_size=world_size)
+
+    samplers = [of(rank, world_size) for rank in range(world_size)]
+    parts = [list(sampler) for sampler in samplers]
+    every = list(of(0, 1))
+    assert {len(part) for part in parts} == {len(every) // world_size}
+    assert {len(sampler) for sampler in samplers} == {len(every) // world_size}
+    together = [tuple(batch) for part in parts for batch in part]
+    assert len(together) == len(set(together)) > len(every) - world_size
+    assert set(together) <= {tuple(batch) for batch in every}
+
+
+def test_no_batch_is_lost_when_the_processes_share_them_evenly():
+    parts = [list(ShuffledBatches(range(40), 5, rank=rank, world_size=4)) for rank in range(4)]
+    assert sorted(flat(flat(parts))) == list(range(40))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "batch_size", "expected"),
+    [
+        ([3, 9, 5, 9, 1], 2, [[1, 3], [2, 0], [4]]),
+        ([2, 2, 2], 3, [[0, 1, 2]]),
+        ([1, 2, 3], 1, [[2], [1], [0]]),
+        ([], 4, []),
+    ],
+)
+def test_longest_first(lengths, batch_size, expected):
+    assert longest_first(lengths, batch_size) == expected

@@ -1,0 +1,329 @@
+import logging
+import shutil
+
+import numpy as np
+import pytest
+
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file, read_probabilities
+from kiwi.metrics.report import ENSEMBLE
+
+# Two segments, of two target words and of one.
+INTERLEAVED = "OK BAD OK OK BAD\nOK OK OK\n"
+WORDS = "BAD OK\nOK\n"
+SOURCE = "OK BAD\nOK OK BAD\n"
+SCORES = "0.1\n0.4\n0.4\n0.9\n"
+
+
+@pytest.fixture(autouse=True)
+def keep_log_level():
+    logger = logging.getLogger("kiwi")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    return str(path)
+
+
+def gold(directory, **files):
+    return {name: write(directory / "gold" / name, content) for name, content in files.items()}
+
+
+def system(directory, name, **files):
+    for output, content in files.items():
+        write(directory / name / output, content)
+    return str(directory / name)
+
+
+def evaluate(gold_files, *directories):
+    return evaluate_from_configuration({"gold_files": gold_files, "predicted_dir": list(directories)})
+
+
+def test_words(tmp_path):
+    name = system(tmp_path, "a", target_tags="0.9 0.2\n0.6\n")
+    for content in (WORDS, INTERLEAVED):
+        report = evaluate(gold(tmp_path, target_tags=content), name)
+        (row,) = report.rows
+        assert (row.output, row.system, row.n) == ("target_tags", name, 3)
+        # One BAD of one is found, one OK of two is called BAD.
+        expected = {"MCC": 0.5, "F1_MULT": 4 / 9, "CORRECT": 2 / 3, "precision_BAD": 0.5, "recall_OK": 0.5}
+        assert {key: row.metrics[key] for key in expected} == pytest.approx(expected)
+
+
+def test_gaps(tmp_path):
+    report = evaluate(gold(tmp_path, target_tags=INTERLEAVED), system(tmp_path, "a", gap_tags="0.1 0.7 0.8\n0.2 0.3\n"))
+    (row,) = report.rows
+    assert (row.output, row.n) == ("gap_tags", 5)
+    expected = {"MCC": 3 / 24**0.5, "F1_OK": 6 / 7, "F1_BAD": 2 / 3, "CORRECT": 0.8}
+    assert {key: row.metrics[key] for key in expected} == pytest.approx(expected)
+
+
+def test_words_and_gaps_together(tmp_path):
+    name = system(tmp_path, "a", targetgaps_tags="0.1 0.9 0.7 0.2 0.8\n0.2 0.4 0.3\n")
+    (row,) = evaluate(gold(tmp_path, target_tags=INTERLEAVED), name).rows
+    assert (row.output, row.n) == ("WMT19", 8)
+    expected = {"MCC": 10 / 180**0.5, "F1_BAD": 4 / 5, "F1_OK": 10 / 11, "F1_MULT": 8 / 11, "CORRECT": 7 / 8}
+    assert {key: row.metrics[key] for key in expected} == pytest.approx(expected)
+
+
+def test_source_words(tmp_path):
+    report = evaluate(gold(tmp_path, source_tags=SOURCE), system(tmp_path, "a", source_tags="0 1\n0 0.5 1\n"))
+    assert report.rows[0].n == 5
+    assert report.metric("source_tags", "MCC") == 1.0
+
+
+def test_scores(tmp_path):
+    name = system(tmp_path, "a", sentence_scores="0.2\n0.3\n0.5\n0.7\n")
+    (row,) = evaluate(gold(tmp_path, sentence_scores=SCORES), name).rows
+    assert (row.output, row.system, row.n) == ("sentence_scores", name, 4)
+    assert row.metrics == pytest.approx(
+        {"PEARSON": 0.205 / (0.33 * 0.1475) ** 0.5, "SPEARMAN": 4.5 / 22.5**0.5, "MAE": 0.125, "RMSE": 0.0175**0.5}
+    )
+
+
+def test_labels_as_predictions(tmp_path):
+    name = system(tmp_path, "a", target_tags="BAD OK\nBAD\n", source_tags="OK BAD\nOK OK BAD\n")
+    report = evaluate(gold(tmp_path, target_tags=WORDS, source_tags=SOURCE), name)
+    assert report.metric("target_tags", "MCC") == pytest.approx(0.5)
+    assert report.metric("source_tags", "CORRECT") == 1.0
+
+
+def test_a_gold_file_predicted_by_itself_is_perfect(tmp_path):
+    files = gold(tmp_path, target_tags=INTERLEAVED, source_tags=SOURCE, sentence_scores=SCORES)
+    name = system(tmp_path, "a", targetgaps_tags=INTERLEAVED, source_tags=SOURCE, sentence_scores=SCORES)
+    report = evaluate(files, name)
+    assert [row.output for row in report.rows] == ["sentence_scores", "WMT19", "source_tags"]
+    for row in report.rows:
+        assert next(iter(row.metrics.values())) == pytest.approx(1.0)
+
+
+def test_several_systems_and_their_average(tmp_path):
+    a = system(tmp_path, "a", target_tags="0.9 0.6\n0.1\n", sentence_scores="0\n1\n0.2\n0.6\n")
+    b = system(tmp_path, "b", target_tags="0.4 0.1\n0.3\n", sentence_scores="0.2\n-0.2\n0.6\n1.2\n")
+    report = evaluate(gold(tmp_path, target_tags=WORDS, sentence_scores=SCORES), a, b)
+    assert [(row.output, row.system) for row in report.rows] == [
+        (output, name) for output in ("sentence_scores", "target_tags") for name in (a, b, ENSEMBLE)
+    ]
+    assert ENSEMBLE == "*ensemble*"
+    figures = [report.metric("target_tags", "MCC", name) for name in (a, b, ENSEMBLE)]
+    assert figures == pytest.approx([0.5, 0.0, 1.0])
+    # The averages are the gold scores themselves.
+    assert report.metric("sentence_scores", "RMSE", ENSEMBLE) == pytest.approx(0.0)
+    assert report.metric("sentence_scores", "RMSE", a) == pytest.approx(((0.01 + 0.36 + 0.04 + 0.09) / 4) ** 0.5)
+
+
+def test_one_system_alone_has_no_average(tmp_path):
+    a = system(tmp_path, "a", target_tags=WORDS, sentence_scores=SCORES)
+    b = system(tmp_path, "b", target_tags=WORDS)
+    report = evaluate(gold(tmp_path, target_tags=WORDS, sentence_scores=SCORES), a, b)
+    assert [row.system for row in report.of("sentence_scores")] == [a]
+    assert {row.system for row in report.of("target_tags")} == {a, b, ENSEMBLE}
+
+
+def test_files_of_one_directory_are_several_systems(tmp_path):
+    files = [{"target_tags": write(tmp_path / "p" / name, WORDS)} for name in ("one", "two")]
+    files.append(
+        {"target_tags": write(tmp_path / "q" / "t", WORDS), "source_tags": write(tmp_path / "r" / "s", SOURCE)}
+    )
+    options = {"gold_files": gold(tmp_path, target_tags=WORDS, source_tags=SOURCE), "predicted_files": files}
+    report = evaluate_from_configuration(options)
+    names = [row.system for row in report.rows if row.output == "target_tags"]
+    assert len(names) == len(set(names)) == 4
+    assert names[0] == str(tmp_path / "p")
+    assert [row.system for row in report.of("source_tags")] == [names[2]]
+
+
+@pytest.mark.parametrize("key", ["predicted_dir", "predicted_files"])
+def test_one_system_may_stand_without_a_list(tmp_path, key):
+    directory = system(tmp_path, "a", target_tags=WORDS)
+    value = directory if key == "predicted_dir" else {"target_tags": f"{directory}/target_tags"}
+    report = evaluate_from_configuration({"gold_files": gold(tmp_path, target_tags=WORDS), key: value})
+    assert report.metric("target_tags", "MCC") == 1.0
+
+
+def test_from_a_file(tmp_path):
+    system(tmp_path, "a", target_tags=WORDS)
+    gold(tmp_path, target_tags=WORDS)
+    content = f"root: {tmp_path}\n"
+    content = f"gold_files: {{target_tags: {tmp_path}/gold/target_tags}}\npredicted_dir: [{tmp_path}/a]\n"
+    path = write(tmp_path / "evaluate.yaml", content)
+    assert evaluate_from_file(path).metric("target_tags", "MCC") == 1.0
+
+
+def test_segments_without_words(tmp_path):
+    report = evaluate(
+        gold(tmp_path, target_tags="BAD OK\n\nOK\n"), system(tmp_path, "a", target_tags="0.9 0.2\n\n0.1\n")
+    )
+    assert report.rows[0].n == 3
+    assert report.metric("target_tags", "MCC") == 1.0
+
+
+def test_gaps_of_a_directory_are_left_out_when_the_gold_has_words_alone(tmp_path):
+    name = system(
+        tmp_path,
+        "a",
+        target_tags="0.9 0.2\n0.1\n",
+        gap_tags="0.1 0.1 0.1\n0.1 0.1\n",
+        targetgaps_tags="0.1 0.9 0.1 0.2 0.1\n0.1 0.1 0.1\n",
+    )
+    report = evaluate(gold(tmp_path, target_tags=WORDS), name)
+    assert report.outputs == ["target_tags"]
+    assert report.metric("target_tags", "MCC") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("output", "content"), [("gap_tags", "0.1 0.1 0.1\n0.1 0.1\n"), ("targetgaps_tags", INTERLEAVED)]
+)
+def test_gaps_asked_for_by_name_are_refused_when_the_gold_has_words_alone(tmp_path, output, content):
+    files = gold(tmp_path, target_tags=WORDS)
+    predicted = write(tmp_path / "a" / output, content)
+    with pytest.raises(DataError) as caught:
+        evaluate_from_configuration({"gold_files": files, "predicted_files": [{output: predicted}]})
+    assert files["target_tags"] in str(caught.value)
+    assert predicted in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("output", "gold_content", "content", "place", "found", "expected"),
+    [
+        ("target_tags", WORDS, "0.9 0.2\n", "", "found 1 lines", "expected 2"),
+        ("target_tags", WORDS, "0.9 0.2\n0.1\n0.1\n", "", "found 3 lines", "expected 2"),
+        ("target_tags", WORDS, "0.9 0.2\n0.1 0.1\n", ", line 2", "found 2 tags", "expected 1"),
+        ("target_tags", WORDS, "0.9 0.2 0.1\n0.1\n", ", line 1", "found 3 tags", "expected 2"),
+        ("target_tags", INTERLEAVED, "0.9\n0.1\n", ", line 1", "found 1 tags", "expected 2"),
+        ("target_tags", INTERLEAVED, "0.9 0.2\n\n", ", line 2", "found 0 tags", "expected 1"),
+        ("gap_tags", INTERLEAVED, "0.9 0.2 0.1\n0.1 0.1 0.1\n", ", line 2", "found 3 tags", "expected 2"),
+        ("gap_tags", INTERLEAVED, "0.9 0.2\n0.1 0.1\n", ", line 1", "found 2 tags", "expected 3"),
+        ("targetgaps_tags", INTERLEAVED, "0 0 0 0 0\n0 0\n", ", line 2", "found 2 tags", "expected 3"),
+        ("targetgaps_tags", INTERLEAVED, "0 0 0 0\n0 0 0\n", ", line 1", "found 4 tags", "expected 5"),
+        ("source_tags", SOURCE, "0 0\n0 0\n", ", line 2", "found 2 tags", "expected 3"),
+        ("source_tags", SOURCE, "0 0 0\n0 0 0\n", ", line 1", "found 3 tags", "expected 2"),
+        ("sentence_scores", SCORES, "0\n0\n0\n", "", "found 3 lines", "expected 4"),
+        ("sentence_scores", SCORES, "0\n0\nnan\n0\n", ", line 3", "found 'nan'", "expected a finite number"),
+        ("target_tags", WORDS, "0.9 0.2\nx\n", ", line 2", "'x'", "expected probabilities of BAD"),
+        ("target_tags", WORDS, "0.9 1.2\n0\n", ", line 1", "found 0.9 1.2", "expected probabilities between 0 and 1"),
+        ("target_tags", WORDS, "0.9 -0.2\n0\n", ", line 1", "found 0.9 -0.2", "between 0 and 1"),
+        ("target_tags", WORDS, "0.9 0.2\nnan\n", ", line 2", "found nan", "between 0 and 1"),
+        ("target_tags", WORDS, "", "", "found no line", "expected one segment a line"),
+    ],
+)
+def test_predictions_that_do_not_fit_are_refused(tmp_path, output, gold_content, content, place, found, expected):
+    gold_name = {"gap_tags": "target_tags", "targetgaps_tags": "target_tags"}.get(output, output)
+    files = gold(tmp_path, **{gold_name: gold_content})
+    name = system(tmp_path, "a", **{output: content})
+    with pytest.raises(DataError) as caught:
+        evaluate(files, name)
+    parts = [f"{name}/{output}{place}:", found, expected]
+    assert [part for part in parts if part not in str(caught.value)] == []
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("output", "content", "place", "found", "expected"),
+    [
+        ("target_tags", "BAD OK\nok\n", ", line 2", "found tag 1 'ok'", "expected OK or BAD"),
+        ("source_tags", "OK 0.5\nOK\n", ", line 1", "found tag 2 '0.5'", "expected OK or BAD"),
+        ("sentence_scores", "0\ninf\n", ", line 2", "found 'inf'", "expected a finite number"),
+        ("target_tags", "", "", "found no line", "expected one segment a line"),
+    ],
+)
+def test_wrong_gold_is_refused(tmp_path, output, content, place, found, expected):
+    files = gold(tmp_path, **{output: content})
+    name = system(tmp_path, "a", target_tags=WORDS, source_tags=SOURCE, sentence_scores="0\n1\n")
+    with pytest.raises(DataError) as caught:
+        evaluate(files, name)
+    parts = [f"{files[output]}{place}:", found, expected]
+    assert [part for part in parts if part not in str(caught.value)] == []
+
+
+def test_a_gold_file_of_both_forms_is_refused(tmp_path):
+    files = gold(tmp_path, target_tags="OK BAD OK OK BAD\nOK\n")
+    with pytest.raises(DataError) as caught:
+        evaluate(files, system(tmp_path, "a", target_tags="0.9 0.2\n0.1\n"))
+    assert files["target_tags"] in str(caught.value)
+    assert "line 2" in str(caught.value)
+
+
+def test_configuration_errors_come_together(tmp_path):
+    files = gold(tmp_path, target_tags=WORDS)
+    options = {
+        "gold_files": files | {"source_tag": files["target_tags"], "sentence_scores": str(tmp_path / "missing")},
+        "predicted_dir": [str(tmp_path / "gold"), str(tmp_path / "nowhere")],
+        "quit": True,
+    }
+    with pytest.raises(ConfigError) as caught:
+        evaluate_from_configuration(options)
+    message = str(caught.value)
+    for part in (
+        "4 mistakes",
+        "gold_files.source_tag: unknown key; did you mean 'source_tags'?",
+        "gold_files.sentence_scores:",
+        str(tmp_path / "missing"),
+        "predicted_dir.1:",
+        str(tmp_path / "nowhere"),
+        "quit: unknown key; did you mean 'quiet'?",
+    ):
+        assert part in message
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("gold_names", "keys", "parts"),
+    [
+        (["target_tags"], [], ["exactly one of predicted_dir and predicted_files"]),
+        (["target_tags"], ["predicted_dir", "predicted_files"], ["exactly one of predicted_dir and predicted_files"]),
+        ([], ["predicted_dir"], ["gold_files: at least one file"]),
+        (
+            ["source_tags"],
+            ["predicted_files"],
+            [
+                "2 mistakes",
+                "predicted_files.0.target_tags: given, but gold_files.target_tags is not",
+                "predicted_files.0.sentence_scores: given, but gold_files.sentence_scores is not",
+            ],
+        ),
+    ],
+)
+def test_nothing_sensible_to_compare_is_refused(tmp_path, gold_names, keys, parts):
+    contents = {"target_tags": WORDS, "source_tags": SOURCE, "sentence_scores": SCORES}
+    files = gold(tmp_path, **{name: contents[name] for name in gold_names})
+    directory = system(tmp_path, "a", **contents)
+    predicted = {"predicted_dir": [directory], "predicted_files": [{name: f"{directory}/{name}" for name in contents}]}
+    with pytest.raises(ConfigError) as caught:
+        evaluate_from_configuration({"gold_files": files} | {key: predicted[key] for key in keys})
+    assert [part for part in parts if part not in str(caught.value)] == []
+
+
+def test_directories_without_predictions_for_the_gold_are_refused(tmp_path):
+    name = system(tmp_path, "a", source_tags=SOURCE, target_tags_labels=WORDS)
+    with pytest.raises(ConfigError) as caught:
+        evaluate(gold(tmp_path, target_tags=WORDS), name)
+    assert "Nothing to compare" in str(caught.value)
+    assert name in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_systems_without_files_are_refused_by_their_key(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        evaluate_from_configuration({"gold_files": gold(tmp_path, target_tags=WORDS), "predicted_files": [{}]})
+    assert "predicted_files" in str(caught.value)
+
+
+def test_the_same_directory_twice_is_two_systems(tmp_path):
+    a = system(tmp_path, "a", target_tags=WORDS)
+    shutil.copytree(a, tmp_path / "b")
+    report = evaluate(gold(tmp_path, target_tags=WORDS), a, str(tmp_path / "b"))
+    again = evaluate(gold(tmp_path, target_tags=WORDS), a, a)
+    assert len(report.rows) == len(again.rows) == 3
+
+
+def test_read_probabilities(tmp_path):
+    path = tmp_path / "tags"
+    path.write_bytes(b"\xef\xbb\xbf0.25 OK BAD 1e-3\r\n\r\n1\r\n")
+    rows = read_probabilities(path)
+    assert [row.tolist() for row in rows] == [[0.25, 0.0, 1.0, 0.001], [], [1.0]]
+    assert {row.dtype for row in rows} == {np.dtype(np.float64)}

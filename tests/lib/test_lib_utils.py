@@ -1,0 +1,248 @@
+import json
+import logging
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from kiwi.exceptions import ConfigError
+from kiwi.lib.utils import configure_logging, configure_seed, example_configuration, load_configuration
+
+MAIN = """
+# the groups come first, what stands here has precedence
+defaults:
+  - data: wmt20.qe.en_de
+  - system: small
+run: {seed: 1}
+system:
+  batch_size: 8
+  optimizer: {learning_rate: 5e-7}
+"""
+
+
+@pytest.fixture
+def main(tmp_path):
+    for group in ("data", "system"):
+        (tmp_path / group).mkdir()
+    (tmp_path / "main.yaml").write_text(MAIN, encoding="utf-8")
+    (tmp_path / "data" / "wmt20.qe.en_de.yaml").write_text("data: {train: en_de.src, split: 0.9}", encoding="utf-8")
+    (tmp_path / "data" / "wmt19.json").write_text('{"data": {"train": "wmt19.src"}}', encoding="utf-8")
+    system = "system: {class_name: NuQE, batch_size: 1}\nrun: {seed: 2, name: small}"
+    (tmp_path / "system" / "small.yaml").write_text(system, encoding="utf-8")
+    return tmp_path / "main.yaml"
+
+
+def test_defaults_are_composed_and_the_file_has_precedence(main):
+    assert load_configuration(main) == {
+        "data": {"train": "en_de.src", "split": 0.9},
+        "run": {"seed": 1, "name": "small"},
+        "system": {"class_name": "NuQE", "batch_size": 8, "optimizer": {"learning_rate": 5e-7}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "path", "expected"),
+    [
+        (["run.seed=7"], ("run",), {"seed": 7, "name": "small"}),
+        (["run.seed=7", "run.seed=8"], ("run", "seed"), 8),
+        (["system.optimizer.learning_rate=1e-5"], ("system", "optimizer", "learning_rate"), 1e-5),
+        (["run.new.deep=true"], ("run", "new"), {"deep": True}),
+        (["run.seed=null"], ("run", "seed"), None),
+        (["run.name='7'"], ("run", "name"), "7"),
+        (["run.name=a=b"], ("run", "name"), "a=b"),
+        (["run.name=ü ö"], ("run", "name"), "ü ö"),
+        (["run.list=[1, x]"], ("run", "list"), [1, "x"]),
+        (["run.list=[1, x]", "run.list=[2]"], ("run", "list"), [2]),
+        (["run.list=[1, x]", "run.list.1=2"], ("run", "list"), [1, 2]),
+        (["run={name: big}"], ("run",), {"seed": 1, "name": "big"}),
+        (["run=3"], ("run",), 3),
+        (["system.batch_size={train: 2}"], ("system", "batch_size"), {"train": 2}),
+        (["run.name=${system.class_name}"], ("run", "name"), "NuQE"),
+        (["data=wmt19"], ("data",), {"train": "wmt19.src"}),
+        (["data.split=0.5", "data=wmt19"], ("data",), {"train": "wmt19.src", "split": 0.5}),
+    ],
+)
+def test_overrides(main, overrides, path, expected):
+    found = load_configuration(main, overrides)
+    for key in path:
+        found = found[key]
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize("override", ["run.seed", "=3", "", "run.seed=[1", "run.name={a: 1"])
+def test_an_override_that_does_not_parse_is_named(main, override):
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(main, ["run.seed=1", override])
+    assert f"'{override}'" in str(caught.value)
+    assert "expected key=value" in str(caught.value)
+
+
+def test_an_override_without_a_key_is_not_said_to_lack_the_equals_sign(main):
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(main, ["=3"])
+    assert "no '='" not in str(caught.value)
+
+
+@pytest.mark.parametrize("overrides", [["data=wmt20.qe.en_d"], ["system=smal"]])
+def test_an_unknown_group_file_comes_with_a_suggestion(main, overrides):
+    group, _, name = overrides[0].partition("=")
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(main, overrides)
+    message = str(caught.value)
+    assert str(main) in message
+    assert str(main.parent / group / name) in message
+    assert f"did you mean '{ {'data': 'wmt20.qe.en_de', 'system': 'small'}[group] }'?" in message
+
+
+def test_group_files_in_json_are_suggested_too(main):
+    with pytest.raises(ConfigError, match="did you mean 'wmt19'"):
+        load_configuration(main, ["data=wmt9"])
+
+
+@pytest.mark.parametrize("defaults", ["[data]", "[{data: 3}]", "data", "[{data: {x: 1}}]"])
+def test_defaults_of_another_form_are_refused(tmp_path, defaults):
+    path = tmp_path / "main.yaml"
+    path.write_text(f"defaults: {defaults}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(path)
+    assert f"{path}: defaults:" in str(caught.value)
+    assert "'group: name'" in str(caught.value)
+
+
+def test_defaults_may_name_a_group_that_is_not_there(tmp_path):
+    path = tmp_path / "main.yaml"
+    path.write_text("defaults: [data: wmt]\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(path)
+    assert str(tmp_path / "data" / "wmt") in str(caught.value)
+
+
+def test_json(tmp_path):
+    path = tmp_path / "main.json"
+    content = {"run": {"seed": 1, "path": "${kiwi.assets:}/sample"}, "list": [1, None, "x"], "rate": 5e-7}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    found = load_configuration(path, ["run.seed=2"])
+    assert found["run"]["seed"] == 2
+    assert (found["list"], found["rate"]) == ([1, None, "x"], 5e-7)
+
+
+def test_interpolation_of_assets_finds_the_sample(tmp_path):
+    path = tmp_path / "main.yaml"
+    path.write_text("a: ${kiwi.assets:}/sample/test.src\nb: ${a}\n", encoding="utf-8")
+    found = load_configuration(path)
+    assert found["a"] == found["b"]
+    with open(found["a"], encoding="utf-8") as file:  # noqa: PTH123
+        assert file.readline().strip()
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("a: 1\nb:\n  a: 1\n  a: 2\n", ["line 4", "the key 'a' stands twice"]),
+        ("a: 1\nb: [1\nc: 2\n", ["line 3", "not valid YAML"]),
+        ("- a\n- b\n", ["found a list", "keys and values"]),
+        ("text\n", ["found a str", "keys and values"]),
+        ("a: ${nothing}\n", ["nothing", "not found"]),
+        ("a: ${nothing:}\n", ["nothing"]),
+        ("a: 2020-01-01\n", ["date"]),
+    ],
+)
+def test_files_that_cannot_be_used_are_named(tmp_path, content, parts):
+    path = tmp_path / "main.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(path)
+    assert [part for part in (str(path), *parts) if part not in str(caught.value)] == []
+
+
+def test_a_mistake_in_a_group_file_names_that_file(main):
+    path = main.parent / "data" / "wmt20.qe.en_de.yaml"
+    path.write_text("data:\n  a: 1\n  a: 2\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(main)
+    assert f"{path}, line 3" in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(tmp_path / "main.yaml")
+    assert str(tmp_path / "main.yaml") in str(caught.value)
+
+
+def test_an_empty_file_is_an_empty_configuration(tmp_path):
+    path = tmp_path / "main.yaml"
+    path.write_text("# nothing\n", encoding="utf-8")
+    assert load_configuration(path, ["a.b=1"]) == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize("pipeline", ["train", "predict", "evaluate"])
+def test_the_examples_load(pipeline):
+    assert load_configuration(example_configuration(pipeline))
+
+
+@pytest.fixture
+def kiwi_logger():
+    logger = logging.getLogger("kiwi")
+    level, handlers = logger.level, list(logger.handlers)
+    yield logger
+    for handler in set(logger.handlers) - set(handlers):
+        handler.close()
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("options", "level"),
+    [
+        ({}, logging.INFO),
+        ({"verbose": True}, logging.DEBUG),
+        ({"quiet": True}, logging.WARNING),
+        ({"verbose": True, "quiet": True}, logging.WARNING),
+    ],
+)
+def test_log_levels(kiwi_logger, options, level):
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+    configure_logging(**options)
+    assert kiwi_logger.level == level
+    assert (root.level, root.handlers) == before
+
+
+def test_a_program_that_logs_keeps_its_own_handlers(kiwi_logger):
+    own = list(kiwi_logger.handlers)
+    configure_logging()
+    assert kiwi_logger.handlers == own
+
+
+def test_messages_go_to_standard_error_once(kiwi_logger, monkeypatch, capsys):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    configure_logging()
+    configure_logging()
+    logging.getLogger("kiwi.data.readers").info("a message")
+    captured = capsys.readouterr()
+    assert captured.err.count("a message") == 1
+    assert captured.out == ""
+
+
+def test_a_log_file_gets_the_messages_of_its_own_run(kiwi_logger, tmp_path):
+    configure_logging(log_file=tmp_path / "first.log")
+    logging.getLogger("kiwi.lib").info("first ü")
+    logging.getLogger("kiwi.lib").debug("detail")
+    configure_logging(verbose=True, log_file=tmp_path / "second.log")
+    logging.getLogger("kiwi.lib").debug("second")
+    first, second = (tmp_path / f"{name}.log" for name in ("first", "second"))
+    assert [line.split(" kiwi.lib: ")[1] for line in first.read_text(encoding="utf-8").splitlines()] == ["first ü"]
+    assert [line.split(" kiwi.lib: ")[1] for line in second.read_text(encoding="utf-8").splitlines()] == ["second"]
+
+
+@pytest.mark.parametrize("seed", [0, 42, 2**32 + 1])
+def test_the_seed_fixes_every_generator(seed):
+    def draw(seed):
+        configure_seed(seed)
+        return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+
+    first = draw(seed)
+    assert draw(seed) == first
+    assert all(a != b for a, b in zip(first, draw(seed + 1), strict=True))

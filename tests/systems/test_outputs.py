@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import truncnorm
+from torch import Tensor
+
+from kiwi.data.batch import QEBatch
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.metrics.accumulators import TagMetrics
+from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.outputs.quality_estimation import QEOutputs
+from kiwi.systems.outputs.sentence_level import (
+    MIN_DEVIATION,
+    BinaryOutput,
+    ScoreDistributionOutput,
+    ScoreOutput,
+)
+from kiwi.systems.outputs.word_level import GapOutput, WordLevelOutput
+
+LOG = {2: math.log(2), 4: math.log(4)}
+
+
+def batch(target: int | list[int] = 2, **labels: Any) -> QEBatch[Tensor]:
+    """Segments with so many words on either side, the longest first."""
+    counts = [target] if isinstance(target, int) else target
+    mask = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
+    tensors = {name: torch.tensor(values) for name, values in labels.items()}
+    return QEBatch(source=mask.long(), source_mask=mask, target=mask.long(), target_mask=mask, **tensors)
+
+
+def of_odds(*odds: float) -> list[list[float]]:
+    """Logits of words whose BAD is so many times as probable as OK."""
+    return [[0.0, math.log(value)] for value in odds]
+
+
+@pytest.mark.parametrize(
+    ("weights", "odds", "tags", "expected"),
+    [
+        # One segment, two words at even odds.
+        ({}, [[1, 1]], [[0, 1]], 2 * LOG[2]),
+        ({"BAD": 3.0}, [[1, 1]], [[0, 1]], (1 + 3) * LOG[2]),
+        ({"OK": 0.5, "BAD": 3.0}, [[1, 1]], [[0, 1]], (0.5 + 3) * LOG[2]),
+        ({"OK": 0.0}, [[1, 1]], [[0, 0]], 0.0),
+        # BAD three times as probable: 1/4 and 3/4.
+        ({"BAD": 3.0}, [[3, 3]], [[0, 1]], LOG[4] + 3 * math.log(4 / 3)),
+        # Summed over words, mean over segments.
+        ({}, [[1, 1], [1, 1]], [[0, 1], [1, 1]], 4 * LOG[2] / 2),
+        # Padding does not count, whatever its logits are.
+        ({"BAD": 3.0}, [[1, 1], [1, 1e9]], [[0, 1], [1, -1]], (1 + 3 + 3) * LOG[2] / 2),
+        ({"BAD": 3.0}, [[1, 1], [1, 1e-9]], [[0, 1], [1, -1]], (1 + 3 + 3) * LOG[2] / 2),
+    ],
+)
+@pytest.mark.parametrize("field", ["target_tags", "source_tags"])
+def test_loss_of_tags(
+    field: str, weights: dict[Any, float], odds: list[list[float]], tags: list[list[int]], expected: float
+) -> None:
+    output = WordLevelOutput(field, 3, weights, 0.0)
+    logits = torch.tensor([of_odds(*row) for row in odds])
+    counts = [sum(tag >= 0 for tag in row) for row in tags]
+    assert output.loss(logits, batch(counts, **{field: tags})).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_each_side_reads_its_own_features() -> None:
+    features = Features(target=torch.ones(1, 2, 3), source=torch.zeros(1, 4, 3))
+    for field, count, value in (("target_tags", 2, 3.0), ("source_tags", 4, 0.0)):
+        output = WordLevelOutput(field, 3, {}, 0.0)
+        with torch.no_grad():
+            output.linear.weight.fill_(1.0)
+            output.linear.bias.zero_()
+        assert output(features).tolist() == [[[value, value]] * count]
+
+
+def test_gaps_see_the_words_on_both_sides() -> None:
+    words = Features(target=torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])).target
+    output = GapOutput(2, {}, 0.0)
+    assert output.words(Features(target=words)).tolist() == [[[0, 0, 1, 2], [1, 2, 3, 4], [3, 4, 0, 0]]]
+    assert output(Features(target=words)).shape == (1, 3, 2)
+
+
+def test_loss_of_gaps_counts_one_more_than_words() -> None:
+    output = GapOutput(2, {"BAD": 5.0}, 0.0)
+    logits = torch.tensor([of_odds(1, 1, 1), of_odds(1, 1, 1e9)])
+    gold = batch([2, 1], gap_tags=[[0, 1, 0], [0, 0, -1]])
+    assert output.loss(logits, gold).item() == pytest.approx((1 + 5 + 1 + 1 + 1) * LOG[2] / 2, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("output", "counts"),
+    [
+        (WordLevelOutput("target_tags", 2, {}, 0.0), [3, 1]),
+        (WordLevelOutput("source_tags", 2, {}, 0.0), [3, 1]),
+        (GapOutput(2, {}, 0.0), [4, 2]),
+    ],
+)
+def test_tags_are_decoded_without_padding(output: WordLevelOutput, counts: list[int]) -> None:
+    longest = max(counts)
+    logits = torch.tensor([of_odds(*[3.0] * longest), of_odds(*[1 / 3] * longest)])
+    decoded = output.decode(logits, batch([3, 1]))[output.label_field]
+    assert [len(row) for row in decoded] == counts
+    assert decoded[0] == pytest.approx([0.75] * counts[0])
+    assert decoded[1] == pytest.approx([0.25] * counts[1])
+
+
+def test_tag_metrics_do_not_count_padding() -> None:
+    output, accumulator = WordLevelOutput("target_tags", 2, {}, 0.0), TagMetrics("target_tags")
+    logits = torch.tensor([of_odds(9, 1 / 9), of_odds(9, 9)])
+    output.update(accumulator, logits, batch([2, 1], target_tags=[[1, 0], [0, -1]]))
+    assert accumulator.counts.tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("last_activation", "logits", "gold", "expected"),
+    [
+        (False, [0.5, 0.0], [0.25, 0.5], (0.0625 + 0.25) / 2),
+        (False, [3.0], [1.0], 4.0),
+        (True, [0.0, 0.0], [0.5, 0.25], 0.0625 / 2),
+        (True, [100.0], [1.0], 0.0),
+    ],
+)
+def test_loss_of_a_regressed_score(
+    last_activation: bool, logits: list[float], gold: list[float], expected: float
+) -> None:
+    output = ScoreOutput(4, 2, 0.0, last_activation)
+    found = output.loss(torch.tensor(logits)[:, None], batch([2] * len(gold), sentence_scores=gold))
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("last_activation", "score"), [(False, -0.5), (True, 1 / (1 + math.exp(0.5)))])
+def test_a_regressed_score_is_decoded(last_activation: bool, score: float) -> None:
+    decoded = ScoreOutput(4, 2, 0.0, last_activation).decode(torch.tensor([[-0.5]]), batch())
+    assert decoded == {"sentence_scores": [pytest.approx(score)]}
+
+
+def distribution(mean: float, deviation: float) -> Any:
+    return truncnorm(-mean / deviation, (1 - mean) / deviation, loc=mean, scale=deviation)
+
+
+def sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
+
+
+@pytest.mark.parametrize(("first", "second", "gold"), [(0.0, 0.0, 0.5), (-3.0, -2.0, 0.0), (2.0, -4.0, 1.0)])
+def test_a_score_as_a_distribution(first: float, second: float, gold: float) -> None:
+    output, logits = ScoreDistributionOutput(4, 2, 0.0), torch.tensor([[first, second]])
+    expected = distribution(sigmoid(first), MIN_DEVIATION + sigmoid(second))
+    loss = output.loss(logits, batch(sentence_scores=[gold]))
+    assert loss.item() == pytest.approx(-expected.logpdf(gold), rel=1e-4)
+    decoded = output.decode(logits, batch())
+    assert decoded["sentence_scores"] == [pytest.approx(expected.mean(), rel=1e-4)]
+    assert decoded["sentence_scores_extras"] == [pytest.approx([expected.mean(), expected.std()], rel=1e-4)]
+
+
+def test_extreme_logits_of_a_distribution_have_finite_loss_and_gradients() -> None:
+    output = ScoreDistributionOutput(4, 2, 0.0)
+    logits = torch.tensor([[a, b] for a in (-200.0, 0.0, 200.0) for b in (-200.0, 0.0, 200.0)], requires_grad=True)
+    for gold in (0.0, 1.0):
+        loss = output.loss(logits, batch([2] * 9, sentence_scores=[gold] * 9))
+        (gradient,) = torch.autograd.grad(loss, logits)
+        assert torch.isfinite(loss)
+        assert torch.isfinite(gradient).all()
+
+
+def test_binary_says_whether_the_score_is_exactly_zero() -> None:
+    output, gold = BinaryOutput(4, 2, 0.0), batch([2, 2, 2], sentence_scores=[0.0, 1e-6, 1.0])
+    logits = torch.tensor(of_odds(3, 3, 1 / 3))
+    expected = (LOG[4] + math.log(4 / 3) + LOG[4]) / 3
+    assert output.loss(logits, gold).item() == pytest.approx(expected, abs=1e-5)
+    assert output.decode(logits, gold) == {"binary": [pytest.approx(p) for p in (0.75, 0.75, 0.25)]}
+
+
+SIZES = FeatureSizes(target=3, source=2, sentence=4)
+ALL = {
+    "word_level": {"target": True, "gaps": True, "source": True},
+    "sentence_level": {"hter": True, "binary": True},
+}
+
+
+def outputs(**options: Any) -> QEOutputs:
+    return QEOutputs(QEOutputs.Config.from_dict(options), SIZES)
+
+
+def test_losses_are_added_up_with_the_weight_of_the_sentence_level() -> None:
+    module = outputs(**ALL, sentence_loss_weight=10.0)
+    gold = batch(target_tags=[[0, 1]], gap_tags=[[0, 1, 0]], source_tags=[[1, 1]], sentence_scores=[0.5])
+    logits = {
+        "target_tags": torch.tensor([of_odds(1, 1)]),
+        "gap_tags": torch.tensor([of_odds(1, 1, 1)]),
+        "source_tags": torch.tensor([of_odds(1, 1)]),
+        "sentence_scores": torch.tensor([[0.0]]),
+        "binary": torch.tensor(of_odds(1)),
+    }
+    losses = {name: value.item() for name, value in module.loss(logits, gold).items()}
+    assert losses == {
+        "target_tags_loss": pytest.approx(4 * LOG[2]),
+        "gap_tags_loss": pytest.approx(5 * LOG[2]),
+        "source_tags_loss": pytest.approx(6 * LOG[2]),
+        "sentence_scores_loss": pytest.approx(0.25),
+        "binary_loss": pytest.approx(LOG[2]),
+        "loss": pytest.approx(15 * LOG[2] + 10 * (0.25 + LOG[2])),
+    }
+
+
+def test_target_and_gaps_together_are_counted_as_wmt19() -> None:
+    module = outputs(**ALL)
+    accumulators = module.accumulators()
+    gold = batch(
+        [2, 1],
+        target_tags=[[0, 1], [0, -1]],
+        gap_tags=[[0, 0, 1], [0, 0, -1]],
+        source_tags=[[0, 0], [1, -1]],
+        sentence_scores=[0.0, 0.5],
+    )
+    logits = {
+        "target_tags": torch.tensor([of_odds(9, 9), of_odds(1 / 9, 9)]),
+        "gap_tags": torch.tensor([of_odds(1 / 9, 9, 9), of_odds(1 / 9, 1 / 9, 9)]),
+        "source_tags": torch.tensor([of_odds(1 / 9, 1 / 9), of_odds(9, 9)]),
+        "sentence_scores": torch.tensor([[0.0], [0.5]]),
+        "binary": torch.tensor(of_odds(9, 9)),
+    }
+    module.update(accumulators, logits, gold)
+    metrics = {name: value for part in accumulators.values() for name, value in part.compute().items()}
+    assert set(metrics) == set(module.config.metric_names)
+    assert metrics["target_tags_CORRECT"] == pytest.approx(2 / 3)
+    assert metrics["gap_tags_CORRECT"] == pytest.approx(4 / 5)
+    assert metrics["WMT19_CORRECT"] == pytest.approx(6 / 8)
+    # Of target words and gaps: 4 OK as OK, 2 OK as BAD, 2 BAD as BAD.
+    assert metrics["WMT19_MCC"] == pytest.approx(8 / math.sqrt(4 * 2 * 6 * 4))
+    assert metrics["WMT19_F1_MULT"] == pytest.approx((8 / 10) * (4 / 6))
+    assert metrics["source_tags_MCC"] == pytest.approx(1.0)
+    assert metrics["PEARSON"] == pytest.approx(1.0)
+    assert metrics["RMSE"] == pytest.approx(0.0)
+    assert metrics["binary_CORRECT"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "names", "first"),
+    [
+        ({"word_level": {"target": True}}, ["target_tags"], "target_tags_MCC"),
+        ({"word_level": {"gaps": True}}, ["gap_tags"], "gap_tags_MCC"),
+        ({"word_level": {"source": True}}, ["source_tags"], "source_tags_MCC"),
+        ({"sentence_level": {"hter": True}}, ["sentence_scores"], "PEARSON"),
+        ({"sentence_level": {"binary": True}}, ["binary"], "binary_CORRECT"),
+        (ALL, ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary"], "target_tags_MCC"),
+    ],
+)
+def test_names_of_outputs_and_metrics(options: dict[str, Any], names: list[str], first: str) -> None:
+    config = QEOutputs.Config.from_dict(options)
+    assert config.names == names
+    assert config.metric_names[0] == first
+    assert len(set(config.metric_names)) == len(config.metric_names)
+    assert ("WMT19_MCC" in config.metric_names) == ({"target_tags", "gap_tags"} <= set(names))
+
+
+def test_metric_names_of_all_outputs() -> None:
+    tags = [
+        f"{side}_{name}"
+        for side in ("target_tags", "gap_tags", "source_tags", "WMT19")
+        for name in ("MCC", "F1_MULT", "CORRECT", "F1_OK", "F1_BAD")
+    ]
+    expected = {*tags, "PEARSON", "SPEARMAN", "RMSE", "binary_CORRECT"}
+    assert set(QEOutputs.Config.from_dict(ALL).metric_names) == expected
+
+
+def test_dropout_of_the_features() -> None:
+    torch.manual_seed(0)
+    module = outputs(**ALL, dropout=0.5)
+    features = Features(target=torch.ones(1, 2, 3), source=torch.ones(1, 2, 2), sentence=torch.ones(1, 4))
+    for name in ALL["word_level"]:
+        name = {"target": "target_tags", "gaps": "gap_tags", "source": "source_tags"}[name]
+        module.train()
+        assert len({tuple(module(features)[name].flatten().tolist()) for _ in range(8)}) > 1
+        module.eval()
+        assert len({tuple(module(features)[name].flatten().tolist()) for _ in range(8)}) == 1
+
+
+def test_depth_of_the_sentence_level() -> None:
+    for depth in (1, 3):
+        module = outputs(sentence_level={"hter": True}, n_layers_output=depth)
+        assert sum(isinstance(layer, torch.nn.Linear) for layer in module.modules()) == depth
+
+
+def test_defaults() -> None:
+    config = QEOutputs.Config.from_dict({"sentence_level": {"hter": True}})
+    weights = {"BAD": 3.0}
+    assert config.model_dump() == {
+        "word_level": {
+            "target": False,
+            "gaps": False,
+            "source": False,
+            "class_weights": {"target_tags": weights, "gap_tags": weights, "source_tags": weights},
+        },
+        "sentence_level": {"hter": True, "use_distribution": False, "binary": False},
+        "sentence_loss_weight": 1.0,
+        "dropout": 0.0,
+        "last_activation": False,
+        "n_layers_output": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        ({}, ["no output is on"]),
+        ({"sentence_level": {"use_distribution": True}}, ["sentence_level", "it needs hter: true"]),
+        (
+            {"sentence_level": {"hter": True, "use_distribution": True}, "last_activation": True},
+            ["last_activation is for regression"],
+        ),
+        (
+            {"word_level": {"target": True, "class_weights": {"target_tags": {"BAD": -1}}}},
+            ["class_weights.target_tags"],
+        ),
+        ({"word_level": {"target": True, "class_weights": {"target_tags": {"bad": 1}}}}, ["class_weights.target_tags"]),
+        ({"word_level": {"gap": True}}, ["word_level.gap: unknown key; did you mean 'gaps'?"]),
+        ({"sentence_level": {"hter": True}, "n_layers_output": 0}, ["n_layers_output"]),
+        ({"sentence_level": {"hter": True}, "sentence_loss_weight": -1}, ["sentence_loss_weight"]),
+    ],
+)
+def test_configuration_errors(options: dict[str, Any], messages: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        QEOutputs.Config.from_dict(options)
+    for message in messages:
+        assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "columns", "messages"),
+    [
+        ({"word_level": {"gaps": True}}, {"target_tags": ["OK"]}, ["FILE", "one tag a word", "interleaved with gaps"]),
+        (
+            {"sentence_level": {"hter": True, "use_distribution": True}},
+            {"sentence_scores": ["0", "1", "1.5"]},
+            ["FILE", "1.5", "from 0 to 1", "use_distribution"],
+        ),
+        (
+            {"sentence_level": {"hter": True}, "last_activation": True},
+            {"sentence_scores": ["-1"]},
+            ["-1", "from 0 to 1"],
+        ),
+    ],
+)
+def test_labels_that_an_output_cannot_learn(
+    options: dict[str, Any], columns: dict[str, list[str]], messages: list[str]
+) -> None:
+    places = dict.fromkeys(("target_tags", "sentence_scores"), "FILE")
+    with pytest.raises(DataError) as error:
+        QEOutputs.Config.from_dict(options).check_labels(columns, places)
+    for message in messages:
+        assert message in str(error.value)
+
+
+def test_any_score_can_be_learned_by_plain_regression() -> None:
+    config = QEOutputs.Config.from_dict({"sentence_level": {"hter": True}})
+    config.check_labels({"sentence_scores": ["-3", "0.5", "87"]}, {"sentence_scores": "FILE"})
+
+
+def test_scores_of_16_bits_are_computed_in_32() -> None:
+    logits = torch.tensor([[0.1, -0.2]], dtype=torch.bfloat16)
+    output, gold = ScoreDistributionOutput(4, 2, 0.0), batch(sentence_scores=[0.5])
+    expected = distribution(*(sigmoid(v) + e for v, e in zip(logits[0].tolist(), (0, MIN_DEVIATION), strict=True)))
+    assert output.loss(logits, gold).item() == pytest.approx(-expected.logpdf(0.5), abs=1e-5)
+    np.testing.assert_allclose(output.decode(logits, gold)["sentence_scores"], [expected.mean()], rtol=1e-4)
