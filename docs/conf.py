@@ -1,5 +1,10 @@
 """How the site is built: `make docs`."""
 
+import importlib
+from typing import Any
+
+from pydantic import BaseModel
+
 import kiwi
 
 project = "kiwi"
@@ -14,3 +19,22 @@ autodoc_typehints = "description"
 autodoc_class_signature = "separated"
 napoleon_google_docstring = True
 nitpicky = False
+
+
+def add_default(app: Any, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
+    """Say below an option what its default is; autodoc does not know pydantic's fields."""
+    *parts, field = name.split(".")
+    owner: Any = None
+    for part in parts:
+        owner = getattr(owner, part, None) if owner else importlib.import_module(part)
+    if isinstance(owner, type) and issubclass(owner, BaseModel) and field in owner.model_fields:
+        info = owner.model_fields[field]
+        if info.is_required():
+            lines += ["", "Required."]
+        elif not isinstance(info.default, BaseModel):
+            lines += ["", f"Default: ``{info.default!r}``."]
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", add_default)

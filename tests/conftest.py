@@ -157,28 +157,46 @@ class Trained:
 def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Two epochs of the tiny configuration, all outputs; not to be changed."""
     output_dir = tmp_path_factory.mktemp("trained")
-    options = changed(tiny_options(corpus, output_dir), {"trainer.epochs": 2})
+    options = changed(tiny_options(corpus, output_dir), {"trainer.epochs": 2, "trainer.main_metric": "RMSE"})
     return Trained(options, train_from_configuration(options), output_dir)
+
+
+def random_system(corpus: Corpus, changes: Mapping[str, Any]) -> QESystem:
+    """A system whose outputs differ from word to word, as those of little training hardly do."""
+    config = QESystem.Config.from_dict({"class_name": "NuQE", "model": changed(tiny_model(), changes)})
+    fields = ("source", "target", "source_pos", "target_pos")
+    system = QESystem.build(config, {field: corpus.lines("train", field) for field in fields})
+    generator = torch.Generator().manual_seed(12)
+    with torch.no_grad():
+        for name, weight in system.named_parameters():
+            # Layers of the sentence level saturate sooner.
+            scale = 0.8 if ".layers." in name else 3.0 / max(weight.shape[-1], 4) ** 0.5
+            weight.copy_(scale * torch.randn(weight.shape, generator=generator))
+    return system.eval()
+
+
+@pytest.fixture(scope="session")
+def plain_system(corpus: Corpus) -> QESystem:
+    """All outputs, with random weights; not to be changed."""
+    return random_system(corpus, {})
 
 
 @pytest.fixture(scope="session")
 def pos_system(corpus: Corpus) -> QESystem:
-    """A system with random weights that reads part-of-speech tags; not to be changed."""
+    """Reads part-of-speech tags, regresses scores, with random weights; not to be changed."""
     changes = {
         "encoder.window_size": 2,
         "encoder.embeddings.source_pos": {"dim": 3, "use_position_embeddings": True, "max_position_embeddings": 6},
         "encoder.embeddings.target_pos": {"dim": 2, "input_layer_norm": True, "scale_embeddings": True},
         "outputs.sentence_level.use_distribution": False,
     }
-    config = QESystem.Config.from_dict({"class_name": "NuQE", "model": changed(tiny_model(), changes)})
-    torch.manual_seed(7)
-    fields = ("source", "target", "source_pos", "target_pos")
-    return QESystem.build(config, {field: corpus.lines("train", field) for field in fields})
+    return random_system(corpus, changes)
 
 
 @pytest.fixture
-def runner(trained: Trained) -> Runner:
-    return Runner(QESystem.load(trained.path))
+def runner(plain_system: QESystem) -> Runner:
+    """Predicts everything."""
+    return Runner(plain_system)
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import logging
-import shutil
 
 import numpy as np
 import pytest
@@ -148,7 +147,6 @@ def test_one_system_may_stand_without_a_list(tmp_path, key):
 def test_from_a_file(tmp_path):
     system(tmp_path, "a", target_tags=WORDS)
     gold(tmp_path, target_tags=WORDS)
-    content = f"root: {tmp_path}\n"
     content = f"gold_files: {{target_tags: {tmp_path}/gold/target_tags}}\npredicted_dir: [{tmp_path}/a]\n"
     path = write(tmp_path / "evaluate.yaml", content)
     assert evaluate_from_file(path).metric("target_tags", "MCC") == 1.0
@@ -311,14 +309,6 @@ def test_systems_without_files_are_refused_by_their_key(tmp_path):
     with pytest.raises(ConfigError) as caught:
         evaluate_from_configuration({"gold_files": gold(tmp_path, target_tags=WORDS), "predicted_files": [{}]})
     assert "predicted_files" in str(caught.value)
-
-
-def test_the_same_directory_twice_is_two_systems(tmp_path):
-    a = system(tmp_path, "a", target_tags=WORDS)
-    shutil.copytree(a, tmp_path / "b")
-    report = evaluate(gold(tmp_path, target_tags=WORDS), a, str(tmp_path / "b"))
-    again = evaluate(gold(tmp_path, target_tags=WORDS), a, a)
-    assert len(report.rows) == len(again.rows) == 3
 
 
 def test_read_probabilities(tmp_path):

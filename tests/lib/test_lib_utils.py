@@ -1,6 +1,7 @@
 import json
 import logging
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,8 +134,7 @@ def test_interpolation_of_assets_finds_the_sample(tmp_path):
     path.write_text("a: ${kiwi.assets:}/sample/test.src\nb: ${a}\n", encoding="utf-8")
     found = load_configuration(path)
     assert found["a"] == found["b"]
-    with open(found["a"], encoding="utf-8") as file:  # noqa: PTH123
-        assert file.readline().strip()
+    assert Path(found["a"]).is_file()
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_log_file_gets_the_messages_of_its_own_run(kiwi_logger, tmp_path):
 def test_the_seed_fixes_every_generator(seed):
     def draw(seed):
         configure_seed(seed)
-        return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+        return random.random(), np.random.rand(), torch.rand(1).item()
 
     first = draw(seed)
     assert draw(seed) == first

@@ -48,9 +48,8 @@ def test_what_a_checkpoint_holds(trained: Any) -> None:
     assert content["system"]["model"] == trained.info.model.model_config.model_dump(mode="json")
     assert content["metrics"] == trained.info.best_metrics
     labels = json.loads((trained.path / "labels.json").read_text(encoding="utf-8"))
-    assert {name: labels[name] for name in ("target_tags", "gap_tags", "source_tags")} == dict.fromkeys(
-        ("target_tags", "gap_tags", "source_tags"), ["OK", "BAD"]
-    )
+    for name in ("target_tags", "gap_tags", "source_tags"):
+        assert labels[name] == ["OK", "BAD"]
 
 
 def test_information_is_read_without_the_weights(checkpoint: Path, trained: Any) -> None:
@@ -90,7 +89,7 @@ def test_a_missing_file(checkpoint: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.0, 0.4])
 def test_a_truncated_file(checkpoint: Path, name: str, share: float) -> None:
     file = checkpoint / name
     content = file.read_bytes()
@@ -209,7 +208,7 @@ NAME = "decoder.target.block_1.1.weight"
         (lambda weights: weights.update(surplus=torch.zeros(2)), "'surplus' is unexpected"),
         (lambda weights: weights.update({NAME: torch.zeros(3, 4)}), f"'{NAME}' has shape (3, 4), expected (12, 48)"),
         (lambda weights: weights.update({NAME: weights[NAME].T.contiguous()}), "has shape (48, 12), expected (12, 48)"),
-        (lambda weights: weights.clear(), "and 3"),
+        (lambda weights: weights.clear(), "is missing; and 73 more."),
     ],
 )
 def test_weights_that_do_not_fit(checkpoint: Path, edit: Callable[[dict[str, Any]], Any], message: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -57,12 +58,11 @@ def columns(corpus: Any, *names: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("batch_size", [2, 5, 12])
 @pytest.mark.parametrize("order", [1, -1])
-def test_outputs_are_the_same_alone_and_in_any_batch(
-    trained: Any, runner: Runner, corpus: Any, batch_size: int, order: int
-) -> None:
+def test_outputs_are_the_same_alone_and_in_any_batch(runner: Runner, corpus: Any, batch_size: int, order: int) -> None:
     data = columns(corpus, *INPUTS)
     alone = runner.predict(**data, batch_size=1)
-    assert len({round(score, 5) for score in alone.sentences_hter or []}) > 6
+    for values in (getattr(alone, f.name) for f in fields(Predictions) if not f.name.endswith("labels")):
+        assert np.std(flat(values)) > 1e-3
     indices = list(range(len(alone)))[::order]
     shuffled = {name: [column[i] for i in indices] for name, column in data.items()}
     assert_same(runner.predict(**shuffled, batch_size=batch_size), at(alone, indices))
@@ -77,8 +77,10 @@ def test_the_same_with_part_of_speech(pos_system: QESystem, corpus: Any, batch_s
 def test_logits_of_a_batch_are_those_of_its_segments(pos_system: QESystem, corpus: Any) -> None:
     from kiwi.systems.base import as_tensors
 
-    rows = [dict(zip(pos_system.input_fields, row, strict=True))
-            for row in zip(*columns(corpus, *pos_system.input_fields).values(), strict=True)]
+    rows = [
+        dict(zip(pos_system.input_fields, row, strict=True))
+        for row in zip(*columns(corpus, *pos_system.input_fields).values(), strict=True)
+    ]
     pos_system.eval()
     with torch.no_grad():
         together = pos_system(as_tensors(pos_system.collate(rows)))
@@ -175,15 +177,21 @@ def build(options: dict[str, Any], corpus: Any) -> QESystem:
     [
         ({}, {"source": lambda words, seen: set(words) == set(seen)}),
         ({"vocab.min_frequency": 2}, {"source": lambda words, seen: set(words) == {w for w in seen if seen[w] > 1}}),
-        ({"vocab.min_frequency": {"target": 3}}, {
-            "source": lambda words, seen: set(words) == set(seen),
-            "target": lambda words, seen: set(words) == {w for w in seen if seen[w] > 2},
-        }),
+        (
+            {"vocab.min_frequency": {"target": 3}},
+            {
+                "source": lambda words, seen: set(words) == set(seen),
+                "target": lambda words, seen: set(words) == {w for w in seen if seen[w] > 2},
+            },
+        ),
         ({"vocab.max_size": 10}, {"target": lambda words, seen: len(words) == 10}),
     ],
 )
 def test_vocabularies_are_as_configured(
-    options: Options, corpus: Any, changes: dict[str, Any], checks: dict[str, Callable[[list[str], dict[str, int]], bool]]
+    options: Options,
+    corpus: Any,
+    changes: dict[str, Any],
+    checks: dict[str, Callable[[list[str], dict[str, int]], bool]],
 ) -> None:
     from collections import Counter
 
@@ -244,9 +252,7 @@ def write_embeddings(path: Path, vectors: dict[str, list[float]], header: bool =
 
 
 @pytest.mark.parametrize("format", ["text", "glove", "word2vec", "fasttext"])
-def test_pretrained_embeddings_land_in_the_weights(
-    options: Options, corpus: Any, tmp_path: Path, format: str
-) -> None:
+def test_pretrained_embeddings_land_in_the_weights(options: Options, corpus: Any, tmp_path: Path, format: str) -> None:
     vectors = {"der": [0.5] * 8, "Atlantis": [0.25] * 8, "die": [float(i) for i in range(8)]}
     file = write_embeddings(tmp_path / "target.vec", vectors, header=format in ("word2vec", "fasttext"))
     embeddings = {"target": str(file), "format": format}
@@ -270,8 +276,10 @@ def test_which_words_embeddings_bring(
 ) -> None:
     file = write_embeddings(tmp_path / "source.txt", {"fuel": [0.5] * 8, "Atlantis": [0.25] * 8})
     assert sum(line.split().count("fuel") for line in corpus.lines("train", "source")) == 1
-    changes = {"system.data_processing.embeddings": {"source": str(file), "format": "text"},
-               "system.data_processing.vocab.min_frequency": 2}
+    changes = {
+        "system.data_processing.embeddings": {"source": str(file), "format": "text"},
+        "system.data_processing.vocab.min_frequency": 2,
+    }
     if option:
         changes[f"system.data_processing.vocab.{option}"] = True
     system = build(options(changes)["system"], corpus)
@@ -407,8 +415,10 @@ def test_other_widths_than_the_trained_ones_do_not_fit(trained: Any, corpus: Any
 
 
 def test_load_of_sparse_embeddings_with_an_optimizer_that_cannot(options: Options, corpus: Any, tmp_path: Path) -> None:
-    changes = {"system.model.encoder.embeddings.source.sparse_embeddings": True,
-               "system.optimizer.class_name": "sparse_adam"}
+    changes = {
+        "system.model.encoder.embeddings.source.sparse_embeddings": True,
+        "system.optimizer.class_name": "sparse_adam",
+    }
     build(options(changes)["system"], corpus).save(tmp_path / "sparse")
     optimizer = {"class_name": "adam", "learning_rate": 0.1}
     for brought in ({"load": tmp_path / "sparse"}, {**options()["system"], "load_encoder": tmp_path / "sparse"}):
@@ -454,15 +464,17 @@ def test_embeddings_beside_load_encoder_are_not_ignored_in_silence(
     trained: Any, options: Options, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = write_embeddings(tmp_path / "source.txt", {"the": [0.5] * 8})
-    changes = {"system.load_encoder": str(trained.path),
-               "system.data_processing.embeddings": {"source": str(file), "format": "text"}}
+    changes = {
+        "system.load_encoder": str(trained.path),
+        "system.data_processing.embeddings": {"source": str(file), "format": "text"},
+    }
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         try:
             build(options(changes)["system"], corpus)
+            said = caplog.text
         except ConfigError as error:
-            assert "data_processing" in str(error)
-        else:
-            assert "system.data_processing" in caplog.text
+            said = str(error)
+    assert "system.data_processing" in said
 
 
 def test_load_vocabs_from_a_system_or_its_file(trained: Any, options: Options, corpus: Any) -> None:
@@ -513,8 +525,13 @@ def test_files_that_are_not_configured_are_named(options: Options, changes: dict
 
 
 def test_labels_that_no_output_learns_from_are_not_needed(options: Options) -> None:
-    changed = options({"system.model.outputs": {"sentence_level": {"hter": True}},
-                       "data.train.output.target_tags": None, "data.valid.output.source_tags": None})
+    changed = options(
+        {
+            "system.model.outputs": {"sentence_level": {"hter": True}},
+            "data.train.output.target_tags": None,
+            "data.valid.output.source_tags": None,
+        }
+    )
     config = QESystem.resolve(QESystem.Config.from_dict(changed["system"]))
     QESystem.check_data(config, WMTQEDataset.Config.from_dict(changed["data"]))
 

@@ -26,7 +26,7 @@ def test_a_missing_library_names_purpose_library_and_extra(name):
 
 
 def test_a_missing_module_of_kiwi_itself_is_no_missing_extra():
-    with pytest.raises(ModuleNotFoundError, match="kiwi.no_such_module"):
+    with pytest.raises(ModuleNotFoundError, match=r"kiwi\.no_such_module"):
         load("kiwi.no_such_module")
 
 

@@ -39,7 +39,7 @@ class Inner(BaseConfig):
 class Outer(BaseConfig):
     inner: Inner
     epochs: int = 1
-    items: list[Inner] = []
+    items: tuple[Inner, ...] = ()
 
 
 GOOD = {"inner": {"rate": 0.5}}
