@@ -35,6 +35,13 @@ def add_default(app: Any, what: str, name: str, obj: object, options: Any, lines
             lines += ["", f"Default: ``{info.default!r}``."]
 
 
+def keep_colons(app: Any, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
+    """Napoleon takes what precedes a colon in an option's first line for its type, unless that line is empty."""
+    if what in ("attribute", "property"):
+        lines.insert(0, "")
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)
     app.connect("autodoc-process-docstring", add_default)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from kiwi.runner import Runner
 from kiwi.systems.qe_system import QESystem
 
 torch.set_num_threads(1)
+# Tests run on the CPU, on any machine.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 SEGMENTS = {"train": 40, "valid": 12, "test": 10}
 SUFFIXES = {

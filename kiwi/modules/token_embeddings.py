@@ -38,8 +38,12 @@ class TokenEmbeddings(nn.Module):
         super().__init__()
         self.dim = dim
         self.tokens = nn.Embedding(n_tokens, dim, sparse=sparse)
-        self.tokens.weight.requires_grad_(not freeze)
         self.positions = nn.Embedding(max_positions, dim) if max_positions else None
+        # Vectors of about unit length, not torch's entries of unit size: from those, a network learns the few rare
+        # words of a small corpus by heart.
+        for table in filter(None, (self.tokens, self.positions)):
+            nn.init.normal_(table.weight, std=dim**-0.5)
+        self.tokens.weight.requires_grad_(not freeze)
         self.scale = math.sqrt(dim) if scale else 1.0
         self.norm = nn.LayerNorm(dim) if layer_norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)

@@ -1,5 +1,3 @@
-import logging
-
 import numpy as np
 import pytest
 
@@ -12,14 +10,6 @@ INTERLEAVED = "OK BAD OK OK BAD\nOK OK OK\n"
 WORDS = "BAD OK\nOK\n"
 SOURCE = "OK BAD\nOK OK BAD\n"
 SCORES = "0.1\n0.4\n0.4\n0.9\n"
-
-
-@pytest.fixture(autouse=True)
-def keep_log_level():
-    logger = logging.getLogger("kiwi")
-    level = logger.level
-    yield
-    logger.setLevel(level)
 
 
 def write(path, content):

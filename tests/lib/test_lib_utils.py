@@ -14,6 +14,7 @@ MAIN = """
 # the groups come first, what stands here has precedence
 defaults:
   - data: wmt20.qe.en_de
+  - _self_
   - system: small
 run: {seed: 1}
 system:
@@ -147,6 +148,7 @@ def test_interpolation_of_assets_finds_the_sample(tmp_path):
         ("a: ${nothing}\n", ["nothing", "not found"]),
         ("a: ${nothing:}\n", ["nothing"]),
         ("a: 2020-01-01\n", ["date"]),
+        ("defaults: [{data: missing}]\n", ["defaults: data: no file", "missing"]),
     ],
 )
 def test_files_that_cannot_be_used_are_named(tmp_path, content, parts):
@@ -184,13 +186,7 @@ def test_the_examples_load(pipeline):
 
 @pytest.fixture
 def kiwi_logger():
-    logger = logging.getLogger("kiwi")
-    level, handlers = logger.level, list(logger.handlers)
-    yield logger
-    for handler in set(logger.handlers) - set(handlers):
-        handler.close()
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
+    return logging.getLogger("kiwi")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kiwi.exceptions import CheckpointError, ConfigError, DataError
+from kiwi.lib.predict import predict_from_configuration, predict_from_file
+from kiwi.runner import load_system
+
+Options = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def predicting(trained: Any, corpus: Any, tmp_path: Path, change: Any) -> Options:
+    """The configuration of a prediction, with changes by dotted path."""
+    base = {
+        "run": {"output_dir": str(tmp_path / "out")},
+        "data": {
+            "train": {"input": corpus.inputs("train"), "output": corpus.labels("train")},
+            "valid": {"input": corpus.inputs("valid"), "output": corpus.labels("valid")},
+            "test": {"input": corpus.inputs("test")},
+        },
+        "system": {"load": str(trained.path), "batch_size": 4, "num_data_workers": 0},
+    }
+    return lambda changes=None: change(base, changes or {})
+
+
+NAMES = {
+    "sentence_scores",
+    "sentence_scores_extras",
+    *(
+        f"{name}{suffix}"
+        for suffix in ("", "_labels")
+        for name in ("binary", "target_tags", "gap_tags", "source_tags", "targetgaps_tags")
+    ),
+}
+
+
+def test_predictions_are_returned_and_written(predicting: Options, trained: Any, corpus: Any, tmp_path: Path) -> None:
+    found = predict_from_configuration(predicting())
+    assert {file.name for file in (tmp_path / "out").iterdir()} == NAMES
+    data = {name: corpus.lines("test", name) for name in ("source", "target", "alignments")}
+    assert asdict(found) == asdict(load_system(trained.path).predict(**data, batch_size=4))
+    found.save(tmp_path / "again")
+    for name in NAMES:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_from_a_file(predicting: Options, tmp_path: Path) -> None:
+    (tmp_path / "predict.yaml").write_text(yaml.safe_dump(predicting()))
+    assert len(predict_from_file(tmp_path / "predict.yaml")) == 10
+    assert (tmp_path / "out" / "sentence_scores").is_file()
+
+
+@pytest.mark.parametrize(("part", "count"), [("train", 40), ("valid", 12), ("test", 10)])
+def test_the_part_of_the_data(predicting: Options, part: str, count: int, tmp_path: Path) -> None:
+    assert len(predict_from_configuration(predicting({"run.predict_on_data_partition": part}))) == count
+    assert len((tmp_path / "out" / "sentence_scores").read_text().splitlines()) == count
+
+
+def test_labels_of_the_part_are_not_read(predicting: Options, tmp_path: Path) -> None:
+    (tmp_path / "broken").write_text("NEITHER\n")
+    changes = {"run.predict_on_data_partition": "valid", "data.valid.output.target_tags": str(tmp_path / "broken")}
+    assert len(predict_from_configuration(predicting(changes))) == 12
+
+
+def test_a_run_id_is_a_place_too(predicting: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_id = "0123456789abcdef" * 2
+    predict_from_configuration(predicting({"run.output_dir": None, "run.run_id": run_id}))
+    assert (tmp_path / "runs" / "0" / run_id / "sentence_scores").is_file()
+
+
+@pytest.mark.parametrize(
+    ("off", "gone"),
+    [
+        ("word_level.target", {"target_tags", "targetgaps_tags"}),
+        ("word_level.gaps", {"gap_tags", "targetgaps_tags"}),
+        ("word_level.source", {"source_tags"}),
+        ("sentence_level.binary", {"binary"}),
+    ],
+)
+def test_an_output_is_switched_off(predicting: Options, off: str, gone: set[str], tmp_path: Path) -> None:
+    whole = predict_from_configuration(predicting({"run.output_dir": str(tmp_path / "whole")}))
+    found = predict_from_configuration(predicting({f"system.model.outputs.{off}": False}))
+    left = {name for name in NAMES if name.removesuffix("_labels") not in gone}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == left
+    assert found.sentences_hter == pytest.approx(whole.sentences_hter, abs=1e-5)
+
+
+def test_the_score_is_switched_off(predicting: Options, tmp_path: Path) -> None:
+    off = {"hter": False, "use_distribution": False}
+    predict_from_configuration(predicting({"system.model.outputs.sentence_level": off}))
+    assert not any(file.name.startswith("sentence") for file in (tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("outputs", "missing"),
+    [
+        ({"word_level": {"gaps": True}}, "gap_tags"),
+        ({"word_level": {"source": True}}, "source_tags"),
+        ({"sentence_level": {"binary": True}}, "binary"),
+    ],
+)
+def test_an_output_that_was_not_trained_is_refused(
+    predicting: Options, options: Options, tmp_path: Path, outputs: dict[str, Any], missing: str
+) -> None:
+    from kiwi.systems.qe_system import QESystem
+
+    system = options({"system.model.outputs": {"word_level": {"target": True}}})["system"]
+    columns = {"source": ["a b"], "target": ["c d"]}
+    QESystem.build(QESystem.Config.from_dict(system), columns).save(tmp_path / "small")
+    changes = {"system.load": str(tmp_path / "small"), "system.model": {"outputs": outputs}}
+    with pytest.raises(ConfigError) as error:
+        predict_from_configuration(predicting(changes))
+    assert f"{tmp_path / 'small'} was not trained for {missing}" in str(error.value)
+    assert "it predicts target_tags" in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages"),
+    [
+        ({"run.output_dir": None}, ["run: one of run_id and output_dir is required"]),
+        ({"run": None}, ["run: required, but not given"]),
+        ({"run.run_id": "not-hex"}, ["run.run_id", "'not-hex'"]),
+        ({"run.predict_on_data_partition": "dev"}, ["run.predict_on_data_partition", "'dev'"]),
+        ({"data.test": None}, ["data.test: required, because run.predict_on_data_partition is 'test'"]),
+        (
+            {"data.valid": None, "run.predict_on_data_partition": "valid"},
+            ["data.valid: required, because run.predict_on_data_partition is 'valid'"],
+        ),
+        ({"system.load": None}, ["system: one of class_name and load is required"]),
+        ({"gpu_id": 0}, ["gpu_id: given, but use_gpu is false"]),
+        ({"gpu_id": -1, "use_gpu": True}, ["gpu_id"]),
+        ({"data.test": None, "gpu_id": 0}, ["2 mistakes", "data.test: required", "gpu_id: given"]),
+        ({"data.test.input.source": "/no/such/file"}, ["data.test.input.source", "/no/such/file"]),
+        ({"sytem": {}}, ["sytem: unknown key; did you mean 'system'?"]),
+        ({"system.model": {"encoder": {"window_size": 5}}}, ["system.model", "encoder", "only 'outputs'"]),
+        ({"system.model": {"outputs": {"word_level": {"tags": True}}}}, ["system.model.outputs.word_level.tags"]),
+    ],
+)
+def test_configuration_errors(
+    predicting: Options, tmp_path: Path, changes: dict[str, Any], messages: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        predict_from_configuration(predicting(changes))
+    for message in messages:
+        assert message in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_system_to_load_is_required(predicting: Options, model_options: Options) -> None:
+    changes = {"system.load": None, "system.class_name": "NuQE", "system.model": model_options()}
+    with pytest.raises(ConfigError) as error:
+        predict_from_configuration(predicting(changes))
+    assert "system.load: required: the trained system to predict with" in str(error.value)
+
+
+def test_the_class_name_must_agree(predicting: Options) -> None:
+    assert len(predict_from_configuration(predicting({"system.class_name": "NuQE"}))) == 10
+    with pytest.raises(ConfigError) as error:
+        predict_from_configuration(predicting({"system.class_name": "NuQ"}))
+    assert "system.class_name: 'NuQ' is not a system; did you mean 'NuQE'?" in str(error.value)
+
+
+def test_a_damaged_system(predicting: Options, trained: Any, tmp_path: Path) -> None:
+    shutil.copytree(trained.path, tmp_path / "damaged")
+    (tmp_path / "damaged" / "model.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError) as error:
+        predict_from_configuration(predicting({"system.load": str(tmp_path / "damaged")}))
+    assert str(tmp_path / "damaged" / "model.safetensors") in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("gpu_id", [None, 0, 3])
+def test_without_a_gpu_the_cpu_predicts(
+    predicting: Options, gpu_id: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="kiwi"):
+        assert len(predict_from_configuration(predicting({"use_gpu": True, "gpu_id": gpu_id}))) == 10
+    assert "use_gpu is set, but no GPU is available: predicting on the CPU" in caplog.text
+
+
+def test_no_warning_otherwise(predicting: Options, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="kiwi"):
+        predict_from_configuration(predicting())
+    assert caplog.text == ""
+
+
+def test_files_that_the_system_reads_are_named(predicting: Options, tmp_path: Path) -> None:
+    with pytest.raises((ConfigError, DataError)) as error:
+        predict_from_configuration(predicting({"data.test.input.alignments": None}))
+    assert "data.test.input.alignments" in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_errors_name_file_and_line(predicting: Options, corpus: Any, tmp_path: Path) -> None:
+    lines = corpus.lines("test", "target")
+    lines[4] = ""
+    (tmp_path / "broken.mt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        predict_from_configuration(predicting({"data.test.input.target": str(tmp_path / "broken.mt")}))
+    assert str(error.value).startswith(f"{tmp_path / 'broken.mt'}, line 5: found an empty target")
+    assert not (tmp_path / "out").exists()
+
+
+def test_batch_sizes_of_test_apply(predicting: Options) -> None:
+    one = predict_from_configuration(predicting({"system.batch_size": {"train": 2, "test": 10}}))
+    two = predict_from_configuration(predicting({"system.batch_size": 10}))
+    assert asdict(one) == asdict(two)
+
+
+def test_the_configuration_of_training_serves_for_prediction(predicting: Options, trained: Any) -> None:
+    # With everything that training needs beside.
+    changes = {"system.optimizer": trained.options["system"]["optimizer"], "data.buffer_size": 10, "data.split": 0.5}
+    assert len(predict_from_configuration(predicting(changes))) == 10

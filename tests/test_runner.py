@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kiwi
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.runner import Predictions, Runner, load_system
+from kiwi.systems.qe_system import QESystem
+
+INPUTS = ("source", "target", "alignments")
+ROW = {"source": "the house is red .", "target": "das Haus ist rot .", "alignments": "0-0 1-1 2-2 3-3 4-4"}
+
+
+def test_data(corpus: Any, *names: str) -> dict[str, list[str]]:
+    return {name: corpus.lines("test", name) for name in names or INPUTS}
+
+
+test_data.__test__ = False  # type: ignore[attr-defined]
+
+
+def test_every_attribute_counts_its_words(runner: Runner, corpus: Any) -> None:
+    data = test_data(corpus)
+    found = runner.predict(**data)
+    n_source = [len(line.split()) for line in data["source"]]
+    n_target = [len(line.split()) for line in data["target"]]
+    assert len(found) == 10
+    for values in (found.sentences_hter, found.sentences_hter_deviation, found.sentences_binary_BAD_probabilities):
+        assert values is not None
+        assert len(values) == 10
+        assert all(0.0 <= value <= 1.0 for value in values)
+    assert found.sentences_binary_labels is not None
+    assert set(found.sentences_binary_labels) <= {"OK", "BAD"}
+    for probabilities, labels, counts in (
+        (found.target_tags_BAD_probabilities, found.target_tags_labels, n_target),
+        (found.gap_tags_BAD_probabilities, found.gap_tags_labels, [n + 1 for n in n_target]),
+        (found.source_tags_BAD_probabilities, found.source_tags_labels, n_source),
+    ):
+        assert probabilities is not None
+        assert labels is not None
+        assert [len(row) for row in probabilities] == counts
+        assert labels == [["BAD" if value > 0.5 else "OK" for value in row] for row in probabilities]
+        assert {"OK", "BAD"} == {label for row in labels for label in row}
+
+
+def test_names_that_openkiwi_has() -> None:
+    expected = {
+        "sentences_hter",
+        *(f"{side}_tags_{kind}" for side in ("target", "source", "gap") for kind in ("BAD_probabilities", "labels")),
+    }
+    assert expected <= {field.name for field in fields(Predictions)}
+
+
+def test_the_order_of_the_segments_is_kept(runner: Runner, corpus: Any) -> None:
+    data = test_data(corpus)
+    # Of very different length, so that batches are far from the given order.
+    data = {name: [column[0], " ".join([column[1]] * 3), *column[2:]] for name, column in data.items()}
+    together = runner.predict(**data, batch_size=4)
+    for index in range(10):
+        alone = runner.predict(**{name: [column[index]] for name, column in data.items()})
+        assert together.sentences_hter is not None
+        assert alone.sentences_hter == [pytest.approx(together.sentences_hter[index], abs=1e-5)]
+        assert together.target_tags_BAD_probabilities is not None
+        assert alone.target_tags_BAD_probabilities == [
+            pytest.approx(together.target_tags_BAD_probabilities[index], abs=1e-5)
+        ]
+
+
+def test_defaults_are_one_segment_at_a_time(runner: Runner, corpus: Any) -> None:
+    data = test_data(corpus)
+    assert asdict(runner.predict(**data)) == asdict(runner.predict(**data, batch_size=1, num_data_workers=0))
+
+
+def test_by_position(runner: Runner, corpus: Any) -> None:
+    data = test_data(corpus)
+    assert asdict(runner.predict(*data.values(), 4)) == asdict(runner.predict(**data, batch_size=4))
+
+
+def test_workers_change_nothing(runner: Runner, corpus: Any) -> None:
+    data = test_data(corpus)
+    one, two = runner.predict(**data, batch_size=4), runner.predict(**data, batch_size=4, num_data_workers=2)
+    assert asdict(one) == asdict(two)
+
+
+def test_dropout_is_off(corpus: Any, plain_system: QESystem) -> None:
+    plain_system.train()
+    data, runner = test_data(corpus), Runner(plain_system)
+    assert asdict(runner.predict(**data)) == asdict(runner.predict(**data))
+
+
+def test_what_a_system_does_not_predict_is_none(pos_system: QESystem, corpus: Any) -> None:
+    data = test_data(corpus, *INPUTS, "source_pos", "target_pos")
+    found = Runner(pos_system).predict(**data)
+    assert found.sentences_hter_deviation is None
+    assert found.sentences_hter is not None
+    assert all(getattr(found, field.name) is not None for field in fields(found) if "deviation" not in field.name)
+
+
+def test_nothing_to_predict(runner: Runner) -> None:
+    found = runner.predict([], [], [])
+    assert len(found) == 0
+    assert found.sentences_hter == []
+    assert found.target_tags_labels == []
+
+
+# Empty segments.
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize("blank", ["", "  ", "\t"])
+def test_a_segment_with_both_sides_empty(runner: Runner, batch_size: int, blank: str) -> None:
+    data = {name: [ROW[name], blank, ROW[name]] for name in INPUTS}
+    found = runner.predict(**data, batch_size=batch_size)
+    alone = runner.predict(**{name: [ROW[name]] for name in INPUTS})
+    for values in (found.sentences_hter, found.sentences_hter_deviation, found.sentences_binary_BAD_probabilities):
+        assert values is not None
+        assert math.isnan(values[1])
+        assert not math.isnan(values[0] + values[2])
+    for name in ("target_tags", "gap_tags", "source_tags"):
+        assert getattr(found, f"{name}_BAD_probabilities")[1] == []
+        assert getattr(found, f"{name}_labels")[1] == []
+        assert getattr(found, f"{name}_BAD_probabilities")[2] == pytest.approx(
+            getattr(alone, f"{name}_BAD_probabilities")[0], abs=1e-5
+        )
+    assert found.targetgaps_tags_BAD_probabilities is not None
+    assert found.targetgaps_tags_BAD_probabilities[1] == []
+
+
+def test_only_empty_segments(runner: Runner, tmp_path: Path) -> None:
+    found = runner.predict(["", ""], ["", ""], ["", ""])
+    assert len(found) == 2
+    assert found.sentences_hter is not None
+    assert all(math.isnan(score) for score in found.sentences_hter)
+    assert found.target_tags_labels == [[], []]
+    assert found.targetgaps_tags_BAD_probabilities == [[], []]
+    found.save(tmp_path)
+    assert (tmp_path / "target_tags").read_text() == "\n\n"
+    assert (tmp_path / "sentence_scores").read_text() == "nan\nnan\n"
+
+
+@pytest.mark.parametrize(("side", "other"), [("source", "target"), ("target", "source")])
+def test_one_side_empty_is_an_error_that_names_it(runner: Runner, side: str, other: str) -> None:
+    data = {"source": ["a b", "c"], "target": ["d", "e f"], "alignments": ["", ""]}
+    data[side][1] = " "
+    with pytest.raises(DataError) as error:
+        runner.predict(**data)
+    assert str(error.value).startswith(f"{side}, line 2: found an empty {side}")
+    assert other not in str(error.value)
+
+
+# What cannot be predicted.
+
+
+@pytest.mark.parametrize(
+    ("changes", "messages"),
+    [
+        ({"alignments": None}, ["NuQE", "reads alignments, which is not given"]),
+        ({"target": ["x y", "z"]}, ["source has 1", "target has 2", "alignments has 1"]),
+        ({"alignments": ["5-0"]}, ["alignments, line 1", "source index 5 in '5-0'", "less than 5"]),
+        ({"alignments": ["0-9"]}, ["alignments, line 1", "target index 9 in '0-9'", "less than 5"]),
+        ({"alignments": ["0:1"]}, ["alignments, line 1", "'0:1'", "pairs like 0-0"]),
+        ({"source_pos": ["N"]}, ["source_pos, line 1", "found 1 part-of-speech tags", "5"]),
+        ({"target_pos": ["N N N N N N"]}, ["target_pos, line 1", "found 6 part-of-speech tags", "5"]),
+    ],
+)
+def test_data_errors(runner: Runner, changes: dict[str, list[str] | None], messages: list[str]) -> None:
+    data: dict[str, Any] = {name: [text] for name, text in ROW.items()} | changes
+    with pytest.raises(DataError) as error:
+        runner.predict(**data)
+    for message in messages:
+        assert message in str(error.value)
+
+
+def test_missing_part_of_speech_is_named(pos_system: QESystem) -> None:
+    with pytest.raises(DataError) as error:
+        Runner(pos_system).predict(**{name: [text] for name, text in ROW.items()}, source_pos=["A B C D E"])
+    assert "target_pos" in str(error.value)
+    assert "source_pos" not in str(error.value)
+
+
+def test_words_are_what_spaces_separate(runner: Runner) -> None:
+    found = runner.predict(["a  b\tc\u00a0d "], ["x\u2028y z"], ["2-1"])
+    assert found.source_tags_labels is not None
+    assert found.target_tags_labels is not None
+    assert len(found.source_tags_labels[0]) == 3
+    assert len(found.target_tags_labels[0]) == 2
+
+
+# Files.
+
+
+def some_predictions() -> Predictions:
+    return Predictions(
+        sentences_hter=[0.25, math.nan, 1 / 3],
+        sentences_hter_deviation=[0.5, math.nan, 0.125],
+        sentences_binary_BAD_probabilities=[0.75, math.nan, 0.5],
+        sentences_binary_labels=["BAD", "OK", "OK"],
+        target_tags_BAD_probabilities=[[0.1, 0.9], [], [0.5]],
+        target_tags_labels=[["OK", "BAD"], [], ["OK"]],
+        gap_tags_BAD_probabilities=[[0.6, 0.2, 0.3], [], [0.7, 0.4]],
+        gap_tags_labels=[["BAD", "OK", "OK"], [], ["BAD", "OK"]],
+        source_tags_BAD_probabilities=[[1.0], [], [0.0]],
+        source_tags_labels=[["BAD"], [], ["OK"]],
+    )
+
+
+CONTENT = {
+    "sentence_scores": "0.250000\nnan\n0.333333\n",
+    "sentence_scores_extras": "0.250000\t0.500000\nnan\tnan\n0.333333\t0.125000\n",
+    "binary": "0.750000\nnan\n0.500000\n",
+    "binary_labels": "BAD\n\nOK\n",
+    "target_tags": "0.100000 0.900000\n\n0.500000\n",
+    "target_tags_labels": "OK BAD\n\nOK\n",
+    "gap_tags": "0.600000 0.200000 0.300000\n\n0.700000 0.400000\n",
+    "gap_tags_labels": "BAD OK OK\n\nBAD OK\n",
+    "source_tags": "1.000000\n\n0.000000\n",
+    "source_tags_labels": "BAD\n\nOK\n",
+    "targetgaps_tags": "0.600000 0.100000 0.200000 0.900000 0.300000\n\n0.700000 0.500000 0.400000\n",
+    "targetgaps_tags_labels": "BAD OK OK BAD OK\n\nBAD OK OK\n",
+}
+
+
+def test_files_and_their_content(tmp_path: Path) -> None:
+    files = some_predictions().save(tmp_path / "new" / "directory")
+    assert {file.name: file.read_text(encoding="utf-8") for file in files} == CONTENT
+    assert {file.name for file in (tmp_path / "new" / "directory").iterdir()} == set(CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "names"),
+    [
+        (Predictions(sentences_hter=[0.5]), {"sentence_scores"}),
+        (
+            Predictions(target_tags_BAD_probabilities=[[0.5]], target_tags_labels=[["OK"]]),
+            {"target_tags", "target_tags_labels"},
+        ),
+        (
+            Predictions(gap_tags_BAD_probabilities=[[0.5, 0.5]], gap_tags_labels=[["OK", "OK"]]),
+            {"gap_tags", "gap_tags_labels"},
+        ),
+        (Predictions(), set()),
+    ],
+)
+def test_only_files_of_outputs_that_are_there(predictions: Predictions, names: set[str], tmp_path: Path) -> None:
+    assert {file.name for file in predictions.save(tmp_path)} == names
+
+
+def test_target_and_gaps_are_interleaved() -> None:
+    assert some_predictions().targetgaps_tags_BAD_probabilities == [[0.6, 0.1, 0.2, 0.9, 0.3], [], [0.7, 0.5, 0.4]]
+
+
+def test_labels_agree_between_attributes_and_files(runner: Runner, corpus: Any, tmp_path: Path) -> None:
+    found = runner.predict(**test_data(corpus), batch_size=4)
+    found.save(tmp_path)
+    assert found.target_tags_labels is not None
+    assert found.sentences_binary_labels is not None
+    assert (tmp_path / "target_tags_labels").read_text().splitlines() == [" ".join(r) for r in found.target_tags_labels]
+    assert (tmp_path / "binary_labels").read_text().splitlines() == found.sentences_binary_labels
+
+
+# Loading.
+
+
+@pytest.mark.parametrize("load", [load_system, kiwi.load_system])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_trained_system_is_loaded(load: Any, kind: Any, trained: Any, corpus: Any) -> None:
+    for path in (trained.path, trained.output_dir / "best_model"):
+        runner = load(kind(path))
+        assert isinstance(runner, Runner)
+        assert len(runner.predict(**test_data(corpus), batch_size=10)) == 10
+
+
+def test_from_kiwi_lib_too() -> None:
+    from kiwi.lib import predict
+
+    assert predict.load_system is load_system
+
+
+@pytest.mark.parametrize("gpu_id", [0, 7, -1])
+def test_a_gpu_that_is_not_there(trained: Any, gpu_id: int) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_system(trained.path, gpu_id=gpu_id)
+    assert f"gpu_id: found {gpu_id}" in str(error.value)
+
+
+def test_a_loaded_system_says_the_same_as_the_trained_one(trained: Any, corpus: Any) -> None:
+    best = load_system(trained.path).predict(**test_data(corpus), batch_size=3)
+    again = load_system(trained.path).predict(**test_data(corpus), batch_size=3)
+    assert asdict(best) == asdict(again)

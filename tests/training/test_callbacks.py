@@ -1,0 +1,119 @@
+"""Which models are kept, on real runs of several validations."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kiwi.lib.train import train_from_configuration
+from kiwi.systems.qe_system import QESystem
+
+Options = Callable[..., dict[str, Any]]
+
+RUN = {
+    "trainer.epochs": 3,
+    "trainer.main_metric": "RMSE",
+    "trainer.checkpoint.validation_steps": 0.5,
+    "trainer.log_interval": 1,
+    "system.optimizer": {"class_name": "sgd", "learning_rate": 0.02},
+    "system.model.outputs": {"sentence_level": {"hter": True}},
+}
+
+
+def validations(output_dir: Path, metric: str) -> list[float]:
+    """The metric at each validation, as logged."""
+    with (output_dir / "metrics.csv").open(encoding="utf-8") as file:
+        return [float(row[metric]) for row in csv.DictReader(file) if row[metric]]
+
+
+def kept(output_dir: Path) -> dict[str, float]:
+    """Names of the checkpoints and their main metric."""
+    return {
+        path.name: yaml.safe_load((path / "config.yaml").read_text())["metrics"]["val_RMSE"]
+        for path in (output_dir / "checkpoints").glob("*")
+    }
+
+
+@pytest.mark.parametrize("save_top_k", [1, 2, -1])
+def test_the_best_are_kept(options: Options, tmp_path: Path, save_top_k: int) -> None:
+    info = train_from_configuration(options({**RUN, "trainer.checkpoint.save_top_k": save_top_k}))
+    values = validations(tmp_path / "run", "val_RMSE")
+    assert len(values) == 6
+    assert len(set(values)) == 6
+    best = sorted(values)[: None if save_top_k == -1 else save_top_k]
+    assert sorted(kept(tmp_path / "run").values()) == pytest.approx(best)
+    assert info.best_metrics["val_RMSE"] == pytest.approx(best[0])
+    assert info.best_model_path is not None
+    assert kept(tmp_path / "run")[info.best_model_path.name] == pytest.approx(best[0])
+    link = tmp_path / "run" / "best_model"
+    assert link.is_symlink()
+    assert not link.readlink().is_absolute()
+    assert link.resolve() == info.best_model_path.resolve()
+    for name in kept(tmp_path / "run"):
+        assert QESystem.load(tmp_path / "run" / "checkpoints" / name).class_name == "NuQE"
+        assert f"val_RMSE={kept(tmp_path / 'run')[name]:.4f}" in name
+
+
+def test_none_is_kept(options: Options, tmp_path: Path) -> None:
+    info = train_from_configuration(options({**RUN, "trainer.checkpoint.save_top_k": 0}))
+    assert info.best_model_path is None
+    assert info.best_metrics["val_RMSE"] == pytest.approx(min(validations(tmp_path / "run", "val_RMSE")))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert not (tmp_path / "run" / "best_model").exists()
+
+
+def test_higher_is_better_for_a_correlation(options: Options, tmp_path: Path) -> None:
+    info = train_from_configuration(options({**RUN, "trainer.main_metric": "PEARSON"}))
+    values = validations(tmp_path / "run", "val_PEARSON")
+    assert info.best_metrics["val_PEARSON"] == pytest.approx(max(values))
+    assert len(kept(tmp_path / "run")) == 1
+
+
+def test_of_equals_the_first_stays(options: Options, tmp_path: Path) -> None:
+    # A rate this low changes no tag.
+    changes = {
+        **RUN,
+        "trainer.main_metric": "target_tags_MCC",
+        "system.optimizer.learning_rate": 1e-12,
+        "system.model.outputs": {"word_level": {"target": True}},
+    }
+    info = train_from_configuration(options(changes))
+    assert len(set(validations(tmp_path / "run", "val_target_tags_MCC"))) == 1
+    assert info.best_model_path is not None
+    assert info.best_model_path.name.startswith("epoch=1-step=3-") or info.best_model_path.name.startswith(
+        "epoch=1-step=2-"
+    )
+
+
+def test_validations_between_optimizer_steps(options: Options, tmp_path: Path) -> None:
+    # Several validations at the same optimizer step measure the same model; those of later steps are better.
+    changes = {
+        **RUN,
+        "data.valid": options()["data"]["train"],
+        "trainer.epochs": 4,
+        "trainer.gradient_accumulation_steps": 4,
+        "trainer.checkpoint.validation_steps": 1,
+        "trainer.checkpoint.save_top_k": 2,
+    }
+    info = train_from_configuration(options(changes))
+    assert info.best_model_path is not None
+    assert info.best_model_path.is_dir()
+    values = validations(tmp_path / "run", "val_RMSE")
+    assert kept(tmp_path / "run")[info.best_model_path.name] == pytest.approx(min(values))
+    assert len(kept(tmp_path / "run")) == 2
+
+
+def test_a_second_run_in_the_same_directory(options: Options, tmp_path: Path) -> None:
+    first = train_from_configuration(options({**RUN, "trainer.epochs": 1}))
+    second = train_from_configuration(options({**RUN, "trainer.epochs": 1, "run.seed": 2}))
+    assert second.best_model_path is not None
+    assert (tmp_path / "run" / "best_model").resolve() == second.best_model_path.resolve()
+    assert first.best_metrics != second.best_metrics
+    saved = yaml.safe_load((tmp_path / "run" / "best_model" / "config.yaml").read_text())["metrics"]
+    assert json.dumps(saved, sort_keys=True) == json.dumps(second.best_metrics, sort_keys=True)
