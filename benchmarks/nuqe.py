@@ -45,7 +45,8 @@ def matrix_rate() -> float:
 def multiply_adds(model: Path, corpus: Path) -> float:
     """Multiply-adds of a forward pass for the mean segment: each weight matrix once a word, or once a segment."""
     import kiwi
-    from kiwi.data.readers import read_lines, words
+    from kiwi.data.readers import read_lines
+    from kiwi.data.tokenization import words
 
     system = kiwi.load_system(model).system
     lengths = [len(words(line)) for line in read_lines(corpus / "dev.mt")]

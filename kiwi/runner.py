@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from kiwi import constants as const
-from kiwi.data.readers import Columns, check_alignments, check_segments, check_word_counts, words
+from kiwi.data.readers import Columns, check_alignments, check_segments, check_word_counts
 from kiwi.data.sampling import longest_first
 from kiwi.data.tags import interleave, to_labels
+from kiwi.data.tokenization import words
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.systems.base import as_tensors, build_loader
 from kiwi.systems.checkpoint import read_checkpoint_info

@@ -102,7 +102,7 @@ def changed(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
         if value is None:
             place.pop(last, None)
         else:
-            place[last] = value
+            place[last] = copy.deepcopy(value)
     return result
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch, pad
-from kiwi.data.readers import parse_alignment, words
+from kiwi.data.readers import parse_alignment
 from kiwi.data.tags import to_classes
+from kiwi.data.tokenization import words
 from kiwi.data.vocabulary import PAD_INDEX, Vocabulary
 
 Row = dict[str, str]

@@ -110,11 +110,17 @@ def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str,
         DataError: naming the line, when the file is not of this format.
     """
     with path.open("rb") as file:
+        header = file.readline().split()
+        has_counts = len(header) == 2 and all(part.isdigit() for part in header)
         if format in ("glove", "text"):
+            if has_counts:
+                raise DataError.at(
+                    path, 1, found="two counts", expected="a word and its values", advice="Set format: word2vec."
+                )
+            file.seek(0)
             yield from _text_rows(file, path, None, first_line=1)
             return
-        header = file.readline().split()
-        if len(header) != 2 or not all(part.isdigit() for part in header):
+        if not has_counts:
             advice = "For a file without this line, set format: text."
             if path.suffix == ".bin":
                 advice = "fastText's .bin models are not word vectors: give the .vec file beside it."
@@ -123,12 +129,14 @@ def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str,
             )
         count, dim = int(header[0]), int(header[1])
         start = file.tell()
-        if format == "word2vec" and _is_binary(file, dim):
-            file.seek(start)
-            yield from _binary_rows(file, path, count, dim)
-        else:
-            file.seek(start)
-            yield from _text_rows(file, path, dim, first_line=2)
+        binary = format == "word2vec" and _is_binary(file, dim)
+        file.seek(start)
+        found = 0
+        for row in _binary_rows(file, path, count, dim) if binary else _text_rows(file, path, dim, first_line=2):
+            found += 1
+            yield row
+        if found != count:
+            raise DataError.at(path, None, found=f"{found} words", expected=f"{count}, as its first line says")
 
 
 def _is_binary(file: BinaryIO, dim: int) -> bool:
@@ -165,4 +173,7 @@ def _binary_rows(file: BinaryIO, path: Path, count: int, dim: int) -> Iterator[t
         values = file.read(4 * dim)
         if len(values) < 4 * dim:
             raise DataError(f"{path}: found the end of the file in word {number}; expected {count} words.")
-        yield bytes(word).strip(b"\n").decode("utf-8", errors="replace"), np.frombuffer(values, dtype="<f4")
+        vector = np.frombuffer(values, dtype="<f4")
+        if not np.isfinite(vector).all():
+            raise DataError(f"{path}: word {number}: found a value that is no number; expected finite values.")
+        yield bytes(word).strip(b"\n").decode("utf-8", errors="replace"), vector

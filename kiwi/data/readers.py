@@ -7,25 +7,23 @@ with nothing else: a Unicode line or paragraph separator (U+2028, U+2029, U+0085
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.tags import TagForm, check_tags, split_tags
+from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 
 logger = logging.getLogger(__name__)
+
+LARGEST_SCORE = 3.4e38
+"""Scores are computed in single precision."""
 
 BOM = b"\xef\xbb\xbf"
 
 Columns = dict[str, list[str]]
 """Field name to one string a segment."""
-
-
-def words(line: str) -> list[str]:
-    """The words of a segment: what ASCII spaces and tabs separate; any other space is part of a word."""
-    return [word for word in line.replace("\t", " ").split(" ") if word]
 
 
 def read_lines(path: Path) -> list[str]:
@@ -72,7 +70,7 @@ def read_columns(files: Mapping[str, Path]) -> Columns:
     columns = {field: read_lines(path) for field, path in files.items()}
     count = min(len(lines) for lines in columns.values())
     for field, lines in columns.items():
-        if len(lines) > count and not any(line.strip() for line in lines[count:]):
+        if len(lines) > count and not any(words(line) for line in lines[count:]):
             logger.warning("%s: %d blank line(s) at the end dropped.", files[field], len(lines) - count)
             del lines[count:]
     lengths = {field: len(lines) for field, lines in columns.items()}
@@ -177,8 +175,11 @@ def parse_score(text: str) -> float:
     Raises:
         ValueError: when the text is none.
     """
+    # Python's own reading of numbers also takes 1_0, and digits of any script.
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
     score = float(text)
-    if not math.isfinite(score):
+    if not abs(score) <= LARGEST_SCORE:
         raise ValueError(text)
     return score
 

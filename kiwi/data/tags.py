@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi.constants import BAD, LABELS, OK, TARGET
+from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 
 
@@ -33,7 +34,7 @@ class TagForm(Enum):
         Raises:
             DataError: when the line is of neither form.
         """
-        found = len(line.split())
+        found = len(words(line))
         for form in cls:
             if form.count(n_words) == found:
                 return form
@@ -59,7 +60,7 @@ def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place
         DataError: at the first line whose tags do not count or are neither OK nor BAD.
     """
     for number, (line, n_words) in enumerate(zip(lines, counts, strict=True), start=1):
-        tags = line.split()
+        tags = words(line)
         expected = form.count(n_words)
         if len(tags) != expected:
             reason = f"one for each of {n_words} {side} words"
@@ -73,7 +74,7 @@ def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place
 
 def split_tags(line: str) -> tuple[str, str]:
     """Part an interleaved line into its gap tags (n+1) and its word tags (n)."""
-    tags = line.split()
+    tags = words(line)
     return " ".join(tags[0::2]), " ".join(tags[1::2])
 
 
@@ -87,7 +88,7 @@ def interleave(gaps: Sequence[object], target: Sequence[object]) -> list[object]
 
 def to_classes(line: str) -> NDArray[np.int64]:
     """Classes (OK 0, BAD 1) of a line of tags."""
-    return np.array([tag == BAD for tag in line.split()], dtype=np.int64)
+    return np.array([tag == BAD for tag in words(line)], dtype=np.int64)
 
 
 def to_labels(probabilities: Sequence[float]) -> list[str]:

@@ -14,7 +14,8 @@ from tokenizers.trainers import WordLevelTrainer
 
 from kiwi import constants as const
 from kiwi.data.embeddings import PretrainedEmbeddingsConfig, embedding_words
-from kiwi.data.readers import Columns, words
+from kiwi.data.readers import Columns
+from kiwi.data.tokenization import words
 from kiwi.exceptions import CheckpointError
 from kiwi.utils.io import BaseConfig, did_you_mean, write_json
 
@@ -62,6 +63,14 @@ class DataProcessingConfig(BaseConfig):
 
     embeddings: PretrainedEmbeddingsConfig | None = None
     """Files of pretrained word embeddings."""
+
+    @model_validator(mode="after")
+    def check_shared_sizes(self) -> DataProcessingConfig:
+        """One vocabulary has one size."""
+        for option in ("min_frequency", "max_size"):
+            if self.share_input_fields_encoders and isinstance(getattr(self.vocab, option), SideSizes):
+                raise ValueError(f"vocab.{option} has a value for each side, but share_input_fields_encoders is on")
+        return self
 
     @model_validator(mode="after")
     def check_embeddings_are_there(self) -> DataProcessingConfig:
@@ -162,6 +171,8 @@ class Vocabulary:
             vocabulary = cls(Tokenizer.from_str(json.dumps(content)))
         except Exception as error:  # tokenizers raises bare Exception for content that it cannot take
             raise ValueError(f"not a tokenizer: {error}") from error
+        if not isinstance(vocabulary.tokenizer.model, WordLevel):
+            raise ValueError(f"a tokenizer of type {type(vocabulary.tokenizer.model).__name__}, not WordLevel")
         if tuple(vocabulary.entries[: len(SPECIALS)]) != SPECIALS:
             raise ValueError(f"its first entries are not {', '.join(SPECIALS)}")
         if set(vocabulary._indices.values()) != set(range(len(vocabulary))):
@@ -229,7 +240,7 @@ def load_vocabularies(path: Path, fields: Sequence[str]) -> Vocabularies:
     file = path / VOCABULARY_FILE if path.is_dir() else path
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        version, stored = content["version"], content["fields"]
+        version, stored = content["version"], dict(content["fields"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file}: not a file of vocabularies ({error!r}).") from error
     if version != 1:

@@ -13,7 +13,7 @@ from pydantic import DirectoryPath, FilePath, field_validator, model_validator
 
 from kiwi import constants as const
 from kiwi.data.readers import read_lines, read_scores
-from kiwi.data.tags import TagForm
+from kiwi.data.tokenization import words
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.metrics.report import ENSEMBLE, Report, Row, score_row, tag_row
@@ -150,12 +150,13 @@ def run(config: Configuration) -> Report:
     if config.gold_files.target_tags is not None:
         gold = GoldTags(config.gold_files.target_tags)
         for output in (const.TARGET_TAGS, const.GAP_TAGS, const.TARGETGAPS_TAGS):
-            rows += _tag_rows(output, gold, systems)
+            rows += _tag_rows(output, gold, systems, asked_for=config.predicted_files is not None)
     if config.gold_files.source_tags is not None:
-        rows += _tag_rows(const.SOURCE_TAGS, GoldTags(config.gold_files.source_tags), systems)
+        rows += _tag_rows(const.SOURCE_TAGS, GoldTags(config.gold_files.source_tags), systems, asked_for=True)
     if not rows:
+        places = ", ".join(map(str, config.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
-            f"Nothing to compare: none of {', '.join(map(str, config.predicted_dir or []))} has predictions for the "
+            f"Nothing to compare: none of {places} has predictions for the "
             f"gold files; expected files named {', '.join(GOLD_OF)}."
         )
     report = Report(rows)
@@ -167,13 +168,19 @@ def _systems(config: Configuration) -> dict[str, dict[str, Path]]:
     """Name of each system to its files, by output."""
     systems: dict[str, dict[str, Path]] = {}
     for directory in config.predicted_dir or []:
-        systems[str(directory)] = {name: directory / name for name in GOLD_OF if (directory / name).is_file()}
+        systems[_unique(str(directory), systems)] = {
+            name: directory / name for name in GOLD_OF if (directory / name).is_file()
+        }
     for index, files in enumerate(config.predicted_files or [], start=1):
         there = {name: path for name, path in files if path is not None}
         parents = {str(path.parent) for path in there.values()}
         name = parents.pop() if len(parents) == 1 else f"system {index}"
-        systems[name if name not in systems else f"{name} ({index})"] = there
+        systems[_unique(name, systems)] = there
     return systems
+
+
+def _unique(name: str, taken: Mapping[str, object]) -> str:
+    return name if name not in taken else f"{name} ({len(taken) + 1})"
 
 
 def _score_rows(gold_path: Path, systems: Mapping[str, Mapping[str, Path]]) -> list[Row]:
@@ -187,12 +194,17 @@ def _score_rows(gold_path: Path, systems: Mapping[str, Mapping[str, Path]]) -> l
     return [score_row(const.SENTENCE_SCORES, name, gold, scores) for name, scores in _with_mean(predicted).items()]
 
 
-def _tag_rows(output: str, gold: GoldTags, systems: Mapping[str, Mapping[str, Path]]) -> list[Row]:
+def _tag_rows(output: str, gold: GoldTags, systems: Mapping[str, Mapping[str, Path]], *, asked_for: bool) -> list[Row]:
     predicted: dict[str, NDArray[np.float64]] = {}
     classes: NDArray[np.int64] | None = None
     for system, files in systems.items():
         if path := files.get(output):
             probabilities = read_probabilities(path)
+            if output in (const.GAP_TAGS, const.TARGETGAPS_TAGS) and not gold.has_gaps(probabilities, output):
+                if asked_for:
+                    raise DataError.at(gold.path, None, found="one tag a word", expected=f"tags with gaps, for {path}")
+                logger.warning("%s is left out: %s has one tag a word, and none for gaps.", path, gold.path)
+                continue
             classes = gold.classes_for(output, probabilities, path)
             predicted[system] = np.concatenate(probabilities)
     if classes is None:
@@ -221,7 +233,7 @@ class GoldTags:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = [line.split() for line in read_lines(path)]
+        self.lines = [words(line) for line in read_lines(path)]
         for number, tags in enumerate(self.lines, start=1):
             for position, tag in enumerate(tags, start=1):
                 if tag not in const.LABELS:
@@ -234,20 +246,27 @@ class GoldTags:
             DataError: at the first line of ``place`` that does not have as many tags as this file.
         """
         _check_lines(place, len(predicted), self.path, len(self.lines))
-        extra = {const.GAP_TAGS: 1, const.TARGETGAPS_TAGS: None}.get(output, 0)
-        first = len(predicted[0])
-        n_words = (first - 1) // 2 if extra is None else first - extra
-        form = TagForm.of(" ".join(self.lines[0]), n_words, self.path)
-        if output in (const.GAP_TAGS, const.TARGETGAPS_TAGS) and form is TagForm.WORDS:
-            raise DataError.at(self.path, None, found="one tag a word", expected=f"tags with gaps, for {place}")
         part = slice(None)
-        if form is TagForm.INTERLEAVED:
+        if self.has_gaps(predicted, output):
             part = {const.TARGET_TAGS: slice(1, None, 2), const.GAP_TAGS: slice(0, None, 2)}.get(output, part)
         rows = [tags[part] for tags in self.lines]
         for number, (row, tags) in enumerate(zip(predicted, rows, strict=True), start=1):
             if len(row) != len(tags):
                 raise DataError.at(place, number, found=f"{len(row)} tags", expected=f"{len(tags)}, as {self.path} has")
         return np.array([tag == const.BAD for tags in rows for tag in tags], dtype=np.int64)
+
+    def has_gaps(self, predicted: Sequence[NDArray[np.float64]], output: str) -> bool:
+        """Whether this file is interleaved, judged by the first line that both sides have tags in."""
+        if output == const.SOURCE_TAGS:
+            return False
+        for tags, row in zip(self.lines, predicted, strict=False):
+            if tags and len(row):
+                words_of = {const.GAP_TAGS: len(row) - 1, const.TARGETGAPS_TAGS: (len(row) - 1) // 2}
+                n_words = words_of.get(output, len(row))
+                if len(tags) in (n_words, 2 * n_words + 1):
+                    return len(tags) != n_words
+                break
+        return all(len(tags) % 2 for tags in self.lines)
 
 
 def read_probabilities(path: Path) -> list[NDArray[np.float64]]:
@@ -260,7 +279,7 @@ def read_probabilities(path: Path) -> list[NDArray[np.float64]]:
     of_label = {const.OK: 0.0, const.BAD: 1.0}
     for number, line in enumerate(read_lines(path), start=1):
         try:
-            row = np.array([of_label[item] if item in of_label else float(item) for item in line.split()])
+            row = np.array([of_label[item] if item in of_label else float(item) for item in words(line)])
         except ValueError as error:
             raise DataError.at(path, number, found=str(error), expected="probabilities of BAD, or OK and BAD") from None
         if len(row) and not (row.min() >= 0.0 and row.max() <= 1.0):

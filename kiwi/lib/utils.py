@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.logging import RichHandler
@@ -60,17 +60,20 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
-            raise ConfigError(f"Override '{override}': found no '='; expected key=value, such as trainer.epochs=5.")
+            missing = "key" if equals else "'='"
+            raise ConfigError(
+                f"Override '{override}': found no {missing}; expected key=value, such as trainer.epochs=5."
+            )
         if key in groups:
             groups[key] = value
         else:
-            assignments.append(override)
+            assignments.append(_parse_override(override))
     layers = [_read_mapping(_group_file(path, group, name)) for group, name in groups.items()]
     try:
         merged = OmegaConf.merge(*map(OmegaConf.create, [*layers, own]))
-        assert isinstance(merged, DictConfig)
-        for assignment in assignments:
-            _assign(merged, assignment)
+        for key, value in assignments:
+            # A mapping is merged into what is there; anything else replaces it.
+            OmegaConf.update(merged, key, value, merge=True, force_add=True)
         plain = OmegaConf.to_container(merged, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {str(error).splitlines()[0]}.") from error
@@ -78,15 +81,17 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     return {str(key): value for key, value in plain.items() if not str(key).startswith("_")}
 
 
-def _assign(config: DictConfig, assignment: str) -> None:
-    key = assignment.partition("=")[0]
+def _parse_override(override: str) -> tuple[str, Any]:
+    """The key, and the value with its interpolations as they stand."""
+    key = override.partition("=")[0]
     try:
-        parsed = OmegaConf.from_dotlist([assignment])
-        # A mapping is merged into what is there; anything else replaces it.
-        OmegaConf.update(config, key, OmegaConf.select(parsed, key), merge=True, force_add=True)
+        value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([override]), resolve=False)
+        for part in key.split("."):
+            value = value[part]
     except Exception as error:  # YAML's and OmegaConf's, for a value or key that does not parse
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"Override '{assignment}': {reason}; expected key=value with the value in YAML.") from error
+        raise ConfigError(f"Override '{override}': {reason}; expected key=value with the value in YAML.") from error
+    return key, value
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:
@@ -114,7 +119,7 @@ def _group_file(path: Path, group: str, name: str) -> Path:
     for candidate in (directory / f"{name}.yaml", directory / f"{name}.json", directory / name):
         if candidate.is_file():
             return candidate
-    there = [file.stem for file in directory.glob("*.yaml")]
+    there = [file.stem for file in directory.glob("*.*")]
     hint = f" {did_you_mean(name, there)}" if there else ""
     raise ConfigError(f"{path}: defaults: {group}: no file {directory / name}.yaml.{hint}")
 

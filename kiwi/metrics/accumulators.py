@@ -85,6 +85,6 @@ class ScoreMetrics(Accumulator):
 
     def compute(self) -> dict[str, float]:
         """As :meth:`Accumulator.compute`."""
-        gold, predicted = np.concatenate(self.gold), np.concatenate(self.predicted)
+        gold, predicted = (np.concatenate([[], *batches]) for batches in (self.gold, self.predicted))
         of = {"PEARSON": functions.pearson, "SPEARMAN": functions.spearman, "RMSE": functions.rmse}
         return {name: of[name](gold, predicted) for name in self.names}

@@ -76,12 +76,11 @@ def pearson(gold: ArrayLike, predicted: ArrayLike) -> float:
     x, y = np.asarray(gold, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     if len(x) < 2:
         return 0.0
+    # Scaled first: squares of very large or small values leave the range of floating point numbers.
+    x, y = (values / (np.abs(values).max() or 1.0) for values in (x, y))
     x, y = x - x.mean(), y - y.mean()
-    # A mean rounds: what is left of a constant is noise of the size of its last digit.
-    noise = [
-        np.finfo(np.float64).eps * 8 * np.abs(values).max() for values in (np.asarray(gold), np.asarray(predicted))
-    ]
-    if np.abs(x).max() <= noise[0] or np.abs(y).max() <= noise[1]:
+    # A mean rounds: what is left of a constant is noise in its last digits.
+    if min(np.abs(x).max(), np.abs(y).max()) < 1e-15:
         return 0.0
     x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
     return float(np.clip(x @ y, -1.0, 1.0))
@@ -102,9 +101,11 @@ def ranks(values: ArrayLike) -> NDArray[np.float64]:
 
 def rmse(gold: ArrayLike, predicted: ArrayLike) -> float:
     """Root of the mean squared error."""
-    return float(np.sqrt(np.mean((np.asarray(gold) - np.asarray(predicted)) ** 2)))
+    errors = np.asarray(gold, dtype=np.float64) - np.asarray(predicted, dtype=np.float64)
+    return float(np.sqrt(np.mean(errors**2))) if errors.size else 0.0
 
 
 def mae(gold: ArrayLike, predicted: ArrayLike) -> float:
     """Mean absolute error."""
-    return float(np.mean(np.abs(np.asarray(gold) - np.asarray(predicted))))
+    errors = np.asarray(gold, dtype=np.float64) - np.asarray(predicted, dtype=np.float64)
+    return float(np.mean(np.abs(errors))) if errors.size else 0.0

@@ -63,11 +63,12 @@ class Report:
         lines: list[str] = []
         for output in self.outputs:
             rows = self.of(output)
-            width = max(len(row.system) for row in rows)
-            lines.append(f"{output:<{width}}  " + "  ".join(f"{name:>8}" for name in ("n", *rows[0].metrics)))
-            for row in rows:
-                figures = "  ".join(f"{value:8.4f}" for value in row.metrics.values())
-                lines.append(f"{row.system:<{width}}  {row.n:>8}  {figures}")
+            table = [[output, "n", *rows[0].metrics]]
+            table += [[row.system, str(row.n), *(f"{value:.4f}" for value in row.metrics.values())] for row in rows]
+            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+            for name, *figures in table:
+                cells = [f"{figure:>{width}}" for figure, width in zip(figures, widths[1:], strict=True)]
+                lines.append("  ".join([f"{name:<{widths[0]}}", *cells]))
             lines.append("")
         return "\n".join(lines)
 

@@ -80,47 +80,63 @@ def mistakes(title: str, by_path: Mapping[str, str]) -> ValidationError:
         title: of the configuration.
         by_path: dotted path, relative to the validated class, to message.
     """
-    return ValidationError.from_exception_data(
-        title,
-        [
-            InitErrorDetails(
-                type=PydanticCustomError("mistake", "{text}", {"text": text}), loc=tuple(path.split(".")), input=None
-            )
-            for path, text in by_path.items()
-        ],
-    )
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("mistake", "{text}", {"text": text}),
+            loc=tuple(int(part) if part.isdigit() else part for part in path.split(".")),
+            input=None,
+        )
+        for path, text in by_path.items()
+    ]
+    return ValidationError.from_exception_data(title, details)
 
 
 def _describe(error: ValidationError, options: Any) -> str:
     mistakes: dict[str, list[str]] = {}
     found: dict[str, str] = {}
     for details in error.errors():
-        path = _dotted_path(details["loc"], options) or "(top level)"
-        text = details["msg"].removeprefix("Value error, ").rstrip(".")
-        if details["type"] == "missing":
+        kind, text = details["type"], details["msg"].removeprefix("Value error, ").rstrip(".")
+        path = _dotted_path(details["loc"], options, as_given=kind == "mistake")
+        if kind == "missing":
             text = "required, but not given"
-        elif details["type"] != "unknown_key" and isinstance(details["input"], str | int | float | Path):
+        elif kind != "unknown_key" and isinstance(details["input"], str | int | float | Path):
             found[path] = f" (found {str(details['input'])!r})"
         if text not in mistakes.setdefault(path, []):
             mistakes[path].append(text)
-    lines = [f"  {path}: {' or '.join(texts)}{found.get(path, '')}" for path, texts in mistakes.items()]
+    lines = [
+        f"  {path or '(top level)'}: {' or '.join(texts)}{found.get(path, '')}"
+        for path, texts in mistakes.items()
+        # A value that one branch of a union takes apart is no news from the branches that want another type.
+        if not path or not any(other.startswith(f"{path}.") for other in mistakes)
+    ]
     count = f"{len(lines)} mistakes" if len(lines) > 1 else "A mistake"
     return "\n".join([f"{count} in the configuration:", *lines])
 
 
-def _dotted_path(location: tuple[int | str, ...], options: Any) -> str:
-    """The keys of a location as the user wrote them, without pydantic's names for the branches of a union."""
+BRANCHES = frozenset({"int", "float", "str", "bool", "path", "none"})
+"""Names that pydantic gives to the branches of a union, besides those that are no identifiers."""
+
+
+def _dotted_path(location: tuple[int | str, ...], options: Any, *, as_given: bool) -> str:
+    """The keys of a location as the user wrote them, without pydantic's names for the branches of a union.
+
+    Args:
+        location: of an error.
+        options: that the user gave.
+        as_given: whether the location has no such names.
+    """
+    if as_given:
+        return ".".join(map(str, location))
     keys: list[str] = []
     here = options
-    for position, part in enumerate(location):
-        inside = (isinstance(here, Mapping) and part in here) or (isinstance(here, list) and isinstance(part, int))
-        last_key = position == len(location) - 1 and isinstance(here, Mapping)
-        if inside or last_key:
+    for position, part in enumerate(location, start=1):
+        is_key = isinstance(here, Mapping) and part in here
+        is_item = isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)
+        if is_key or is_item:
+            here = here[part]
             keys.append(str(part))
-            try:
-                here = here[part]
-            except (KeyError, IndexError):
-                here = None
+        elif position == len(location) and str(part).isidentifier() and part not in BRANCHES:
+            keys.append(str(part))  # not given, or not known
     return ".".join(keys)
 
 
@@ -155,8 +171,10 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key != "<<" and key in seen:
+            if isinstance(key, str) and key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key '{key}' stands twice", key_node.start_mark
                 )
@@ -178,6 +196,7 @@ def staged(path: Path) -> Iterator[Path]:
     Whatever stood at ``path`` before stays whole until the new content is complete. When the block fails,
     the staged content is removed and ``path`` is left as it was.
     """
+    path = path.resolve()  # what a link points to is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     stage = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
@@ -188,7 +207,7 @@ def staged(path: Path) -> Iterator[Path]:
 
 
 def _swap_in(stage: Path, path: Path) -> None:
-    if not path.is_dir() or path.is_symlink():
+    if not path.is_dir():
         stage.replace(path)
         return
     # A directory cannot be replaced in one step: move the former one aside, and back if the swap fails.
@@ -204,7 +223,7 @@ def _swap_in(stage: Path, path: Path) -> None:
 
 def _remove(path: Path) -> None:
     with suppress(FileNotFoundError):
-        if path.is_dir() and not path.is_symlink():
+        if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()

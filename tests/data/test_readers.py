@@ -13,8 +13,8 @@ from kiwi.data.readers import (
     read_labelled,
     read_lines,
     read_scores,
-    words,
 )
+from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 
 PLACES = {

@@ -17,8 +17,8 @@ from kiwi.data.readers import (
     check_word_counts,
     read_columns,
     read_labelled,
-    words,
 )
+from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 from kiwi.utils.io import BaseConfig
 

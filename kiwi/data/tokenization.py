@@ -1,0 +1,11 @@
+"""What a word is."""
+
+from __future__ import annotations
+
+
+def words(line: str) -> list[str]:
+    """The words of a segment, or the tags of its words: what ASCII spaces and tabs separate.
+
+    Any other space, such as the no-break space of ``10\u00a0000``, is part of its word.
+    """
+    return [word for word in line.replace("\t", " ").split(" ") if word]

@@ -1,0 +1,193 @@
+"""The command line as users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import kiwi
+
+Options = Callable[..., dict[str, Any]]
+Done = subprocess.CompletedProcess[str]
+
+TRACEBACK = "Traceback (most recent call last)"
+
+
+def run(*arguments: str | Path, cwd: Path) -> Done:
+    return subprocess.run(
+        [sys.executable, "-m", "kiwi", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def failed(done: Done, exit_code: int, *messages: str) -> None:
+    """With a message and nothing else."""
+    assert done.returncode == exit_code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert TRACEBACK not in done.stderr
+    for message in messages:
+        assert message in done.stderr
+
+
+def test_version(tmp_path: Path) -> None:
+    done = run("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"kiwi {kiwi.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("--help",)])
+def test_help(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    for pipeline in ("train", "predict", "evaluate"):
+        assert pipeline in done.stdout
+
+
+@pytest.mark.parametrize("pipeline", ["train", "predict", "evaluate"])
+def test_help_of_a_pipeline(pipeline: str, tmp_path: Path) -> None:
+    done = run(pipeline, "-h", cwd=tmp_path)
+    assert done.returncode == 0
+    for option in ("--example", "--verbose", "--quiet", "-v", "-q", "KEY=VALUE"):
+        assert option in done.stdout
+
+
+# Mistakes.
+
+
+@pytest.mark.parametrize("pipeline", ["train", "predict", "evaluate"])
+def test_no_configuration(pipeline: str, tmp_path: Path) -> None:
+    failed(run(pipeline, cwd=tmp_path), 2, f"kiwi {pipeline}: found no configuration file", "--example")
+
+
+def test_overrides_without_a_configuration(tmp_path: Path) -> None:
+    failed(run("train", "trainer.epochs=1", cwd=tmp_path), 2, "found no configuration file")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    failed(run("evaluate", "nowhere.yaml", cwd=tmp_path), 2, "nowhere.yaml: no such configuration file")
+
+
+def test_an_override_without_a_value(tmp_path: Path) -> None:
+    done = run("evaluate", "--example", "verbose", cwd=tmp_path)
+    failed(done, 2, "Override 'verbose': found no '='; expected key=value")
+
+
+def test_all_mistakes_are_listed_with_their_paths(options: Options, tmp_path: Path) -> None:
+    config = tmp_path / "train.yaml"
+    config.write_text(yaml.safe_dump(options({"data.valid": None, "system.model.encoder.windowsize": 3})))
+    done = run("train", config, "trainer.epochs=0", "run.run_id=xyz", "sytem.batch_size=3", cwd=tmp_path)
+    failed(
+        done,
+        2,
+        "4 mistakes in the configuration:",
+        "trainer.epochs: ",
+        "run.run_id: ",
+        "system.model.encoder.windowsize: unknown key; did you mean 'window_size'?",
+        "sytem: unknown key; did you mean 'system'?",
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_that_cannot_be_used(options: Options, corpus: Any, tmp_path: Path) -> None:
+    lines = corpus.lines("valid", "target_tags")
+    lines[6] = "OK"
+    (tmp_path / "broken.tags").write_text("\n".join(lines) + "\n")
+    (tmp_path / "train.json").write_text(json.dumps(options()))
+    override = f"data.valid.output.target_tags={tmp_path / 'broken.tags'}"
+    done = run("train", "train.json", override, "-q", cwd=tmp_path)
+    failed(done, 3, f"{tmp_path / 'broken.tags'}, line 7: found 1 tags; expected ")
+
+
+def test_a_checkpoint_that_cannot_be_used(tmp_path: Path) -> None:
+    failed(run("predict", "--example", cwd=tmp_path), 4, "runs/example/best_model", "found nothing there")
+
+
+@pytest.mark.parametrize("option", ["-v", "--verbose"])
+def test_verbose_shows_the_traceback_too(option: str, tmp_path: Path) -> None:
+    done = run("evaluate", "--example", option, cwd=tmp_path)
+    assert TRACEBACK in done.stderr
+    assert "predicted_dir" in done.stderr
+    assert done.returncode == 2
+
+
+def test_a_command_that_is_none(tmp_path: Path) -> None:
+    done = run("trian", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "trian" in done.stderr
+    assert TRACEBACK not in done.stderr
+
+
+# The examples, one after the other.
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    directory = tmp_path_factory.mktemp("example")
+    return directory, run("train", "--example", "-q", "trainer.epochs=1", cwd=directory)
+
+
+def test_quiet_training_prints_the_path_of_the_model(example: tuple[Path, Done]) -> None:
+    directory, done = example
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    (path,) = done.stdout.splitlines()
+    assert (directory / path / "model.safetensors").is_file()
+    assert (directory / path).resolve() == (directory / "runs" / "example" / "best_model").resolve()
+
+
+def test_overrides_reach_the_run(example: tuple[Path, Done]) -> None:
+    directory, _ = example
+    written = yaml.safe_load((directory / "runs" / "example" / "config.yaml").read_text())
+    assert written["trainer"]["epochs"] == 1
+    assert written["run"]["experiment_name"] == "example"
+    assert written["quiet"] is True
+
+
+@pytest.fixture(scope="module")
+def predicted(example: tuple[Path, Done]) -> tuple[Path, Done]:
+    directory, _ = example
+    return directory, run("predict", "--example", "-q", cwd=directory)
+
+
+def test_quiet_prediction_says_nothing(predicted: tuple[Path, Done]) -> None:
+    directory, done = predicted
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    scores = (directory / "runs" / "example" / "predictions" / "sentence_scores").read_text().splitlines()
+    assert len(scores) == 60
+    assert all(0.0 <= float(score) <= 1.0 for score in scores)
+
+
+@pytest.mark.parametrize("option", [[], ["-q"]])
+def test_evaluation_of_the_example(predicted: tuple[Path, Done], option: list[str]) -> None:
+    directory, _ = predicted
+    done = run("evaluate", "--example", *option, cwd=directory)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for name in ("target_tags", "gap_tags", "source_tags", "sentence_scores", "MCC", "PEARSON", "RMSE"):
+        assert name in done.stdout
+    assert "655" in done.stdout  # target words
+
+
+def test_training_shows_log_and_figures(options: Options, tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text(yaml.safe_dump(options({"data.split": None})))
+    done = run("train", "train.yaml", "debug=true", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Training on 40 segments, validating on 12" in done.stderr
+    assert "Warning" not in done.stderr
+    assert "Best model" in done.stdout
+    assert "target_tags_MCC" in done.stdout
+    assert Path(done.stdout.splitlines()[-1]).is_dir()
