@@ -264,7 +264,7 @@ def test_pretrained_embeddings_land_in_the_weights(options: Options, corpus: Any
     assert unknown == 1
     torch.manual_seed(0)
     others = [i for i in range(len(weight)) if i not in (der, die)]
-    assert weight[others].std().item() == pytest.approx(1.0, abs=0.2)
+    assert (weight[others].std(dim=1) > 0.05).all()
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,8 @@ def test_polyglot_is_refused_with_the_way_to_convert(options: Options, tmp_path:
     for embeddings in ({"source": str(file)}, {"source": str(file), "format": "polyglot"}):
         with pytest.raises(ConfigError) as error:
             QESystem.Config.from_dict(options({"system.data_processing.embeddings": embeddings})["system"])
-        assert "data_processing.embeddings.format" in str(error.value)
+        assert "data_processing.embeddings" in str(error.value)
+        assert "polyglot files are pickles" in str(error.value)
         assert "set format: text" in str(error.value)
 
 

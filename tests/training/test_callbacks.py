@@ -76,19 +76,22 @@ def test_higher_is_better_for_a_correlation(options: Options, tmp_path: Path) ->
 
 
 def test_of_equals_the_first_stays(options: Options, tmp_path: Path) -> None:
-    # A rate this low changes no tag.
+    # A rate this low changes the loss, and no tag.
     changes = {
         **RUN,
         "trainer.main_metric": "target_tags_MCC",
-        "system.optimizer.learning_rate": 1e-12,
+        "system.optimizer.learning_rate": 1e-6,
         "system.model.outputs": {"word_level": {"target": True}},
     }
     info = train_from_configuration(options(changes))
     assert len(set(validations(tmp_path / "run", "val_target_tags_MCC"))) == 1
+    losses = validations(tmp_path / "run", "val_loss")
+    assert len(set(losses)) > 1
+    assert info.best_metrics["val_loss"] == losses[0]
     assert info.best_model_path is not None
-    assert info.best_model_path.name.startswith("epoch=1-step=3-") or info.best_model_path.name.startswith(
-        "epoch=1-step=2-"
-    )
+    saved = yaml.safe_load((info.best_model_path / "config.yaml").read_text())["metrics"]
+    assert saved["val_loss"] == losses[0]
+    assert info.best_model_path.name.startswith("epoch=1-")
 
 
 def test_validations_between_optimizer_steps(options: Options, tmp_path: Path) -> None:

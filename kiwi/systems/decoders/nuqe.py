@@ -112,7 +112,11 @@ class SideLayers(nn.Module):
 
 def _block(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        nn.Dropout(dropout), nn.Linear(in_dim, hidden), nn.ReLU(), nn.Linear(hidden, out_dim), nn.ReLU()
+        nn.Dropout(dropout),
+        nn.Linear(in_dim, hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, out_dim),
+        nn.ReLU(inplace=True),
     )
 
 
