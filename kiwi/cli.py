@@ -6,6 +6,7 @@ Nothing heavy is imported before a pipeline runs.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -160,7 +161,7 @@ def run(application: Callable[..., Any]) -> int:
         application()
     except KiwiError as error:
         if {"-v", "--verbose"}.intersection(sys.argv):
-            raise
+            traceback.print_exc()
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_code
     return 0

@@ -20,7 +20,8 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.systems.base import as_tensors, build_loader
 from kiwi.systems.checkpoint import read_checkpoint_info
 from kiwi.systems.outputs.sentence_level import SENTENCE_SCORES_EXTRAS
-from kiwi.systems.qe_system import QESystem, model_config_of
+from kiwi.systems.qe_config import model_config_of
+from kiwi.systems.qe_system import QESystem
 from kiwi.utils.io import write_lines
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Predictions:
     """Probability that a segment needs any edit."""
 
     sentences_binary_labels: list[str] | None = None
-    """OK where no edit is expected."""
+    """OK where no edit is expected; empty for a segment whose source and target are."""
 
     target_tags_BAD_probabilities: list[list[float]] | None = None
     """One a target word."""
@@ -206,7 +207,7 @@ class Runner:
         if const.BINARY in names:
             binary = [math.nan if p is None else p for p in decoded.get(const.BINARY, nothing)]
             values["sentences_binary_BAD_probabilities"] = binary
-            values["sentences_binary_labels"] = to_labels(binary)
+            values["sentences_binary_labels"] = ["" if math.isnan(p) else to_labels([p])[0] for p in binary]
         return Predictions(**values)
 
 
@@ -245,6 +246,9 @@ def load_system(path: str | Path, gpu_id: int | None = None, model: Mapping[str,
                 f"system.model.outputs: {path} was not trained for {', '.join(untrained)}; "
                 f"it predicts {', '.join(trained.names)}."
             )
-    if gpu_id is not None and gpu_id >= torch.cuda.device_count():
+    if gpu_id is not None and not 0 <= gpu_id < torch.cuda.device_count():
         raise ConfigError(f"gpu_id: found {gpu_id}; this machine has {torch.cuda.device_count()} GPUs.")
-    return Runner(QESystem.load(path, changed), "cpu" if gpu_id is None else f"cuda:{gpu_id}")
+    system = QESystem.load(path)
+    if changed is not None:
+        system.restrict_outputs(changed.outputs)
+    return Runner(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}")

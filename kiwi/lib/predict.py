@@ -146,6 +146,13 @@ def run(config: Configuration) -> Predictions:
     assert config.system.load is not None, "checked by the configuration"
     configure_seed(config.run.seed)
     runner = _load(config)
+    part = config.run.predict_on_data_partition
+    missing = [field for field in runner.system.input_fields if getattr(config.part.input, field) is None]
+    if missing:
+        raise ConfigError(
+            f"{config.system.load} ({runner.system.class_name}) reads files that the configuration does not give:\n"
+            + "\n".join(f"  data.{part}.input.{field}: required" for field in missing)
+        )
     dataset = WMTQEDataset.read(config.part)
     logger.info("Predicting %d segments with %s.", len(dataset), config.system.load)
     predictions = runner.predict_columns(

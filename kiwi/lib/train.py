@@ -16,6 +16,7 @@ from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
 from kiwi.lib.utils import configure_logging, configure_seed, hidden_warnings, load_configuration
 from kiwi.systems.outputs.quality_estimation import QEOutputs
+from kiwi.systems.qe_config import sparse_fields
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes, write_yaml
@@ -205,6 +206,8 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
     """
     system_config = system_type.resolve(config.system)
     system_type.check_data(system_config, config.data)
+    if config.trainer.gradient_max_norm and sparse_fields(system_config.model):
+        raise ConfigError("trainer.gradient_max_norm: the norm of sparse gradients is not to be had; set it to 0.0.")
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.outputs)
 
     output_dir, _ = setup_run(config.run, debug=config.verbose, quiet=config.quiet)

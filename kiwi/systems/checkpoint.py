@@ -7,6 +7,7 @@ code, and nothing that loads it unpickles.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class CheckpointInfo:
     model: dict[str, Any]
     metrics: dict[str, float] = field(default_factory=dict)
     kiwi_version: str = __version__
+    weights_sha256: str = ""
+    """Of the file of weights, set when the checkpoint is written."""
 
 
 def save_checkpoint(
@@ -49,16 +52,17 @@ def save_checkpoint(
     ]
     with staged(path) as stage:
         stage.mkdir()
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, stage / WEIGHTS_FILE)
         content = {
             "format_version": FORMAT_VERSION,
             "kiwi_version": info.kiwi_version,
             "system": {"class_name": info.class_name, "model": info.model},
             "metrics": dict(info.metrics),
+            "weights_sha256": _sha256(stage / WEIGHTS_FILE),
         }
         write_yaml(stage / CONFIG_FILE, content)
         save_vocabularies(vocabularies, stage)
         write_json(stage / LABELS_FILE, {name: list(const.LABELS) for name in names})
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, stage / WEIGHTS_FILE)
 
 
 def read_checkpoint_info(path: Path) -> CheckpointInfo:
@@ -68,9 +72,9 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
         CheckpointError: when there is none, it is damaged, or of a format this version does not read.
     """
     file = path / CONFIG_FILE
+    if (path / "best_model" / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{path} is the directory of a run; its best model is {path / 'best_model'}.")
     if not file.is_file():
-        if (path / "best_model" / CONFIG_FILE).is_file():
-            raise CheckpointError(f"{path} is the directory of a run; its best model is {path / 'best_model'}.")
         what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
         raise CheckpointError(f"{path}: not a trained system: found {what}; expected a checkpoint directory.")
     try:
@@ -89,19 +93,31 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
             model=dict(system["model"]),
             metrics={name: float(value) for name, value in content["metrics"].items()},
             kiwi_version=str(content["kiwi_version"]),
+            weights_sha256=str(content["weights_sha256"]),
         )
     except (ConfigError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: damaged checkpoint: {error!r}.") from error
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def read_weights(path: Path, info: CheckpointInfo) -> dict[str, Tensor]:
     """The tensors of a checkpoint.
 
+    Args:
+        path: of the checkpoint.
+        info: what it says of itself.
+
     Raises:
-        CheckpointError: when the file is not there or damaged.
+        CheckpointError: when the file is not there, is damaged, or is not the one that was saved with the rest.
     """
     file = path / WEIGHTS_FILE
     try:
+        if _sha256(file) != info.weights_sha256:
+            raise CheckpointError(f"{file}: damaged: its SHA-256 is not the one in {CONFIG_FILE}.")
         weights: dict[str, Tensor] = load_file(file)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{file}: weights cannot be read: {error}.") from error

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
@@ -18,19 +17,11 @@ from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.embeddings import load_embeddings
 from kiwi.data.readers import Columns
 from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary, build_vocabularies, load_vocabularies
-from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.exceptions import ConfigError
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
-from kiwi.systems.base import SPARSE_OPTIMIZERS, BatchSizes, OptimizerConfig
-from kiwi.systems.checkpoint import (
-    CheckpointInfo,
-    load_weights,
-    read_checkpoint_info,
-    read_weights,
-    save_checkpoint,
-)
-from kiwi.systems.encoders.quetch import TokenEmbeddingsConfig
+from kiwi.systems.checkpoint import CheckpointInfo, load_weights, read_checkpoint_info, read_weights, save_checkpoint
 from kiwi.systems.outputs.quality_estimation import QEOutputs
-from kiwi.utils.io import BaseConfig, did_you_mean
+from kiwi.systems.qe_config import QESystemConfig, input_fields, label_fields, model_config_of, resolve
 
 logger = logging.getLogger(__name__)
 
@@ -44,73 +35,8 @@ class QESystem(nn.Module):
         vocabularies: of the text fields that its encoder reads.
     """
 
-    class Config(BaseConfig):
-        """Form of ``system``."""
-
-        class_name: str | None = None
-        """Architecture, such as ``NuQE``; required unless ``load`` is given."""
-
-        load: Path | None = None
-        """A trained system, whose weights, vocabularies and configuration are taken."""
-
-        load_encoder: Path | None = None
-        """A trained system, of which the encoder (weights, vocabularies and configuration) is taken."""
-
-        load_vocabs: Path | None = None
-        """A trained system or its ``vocab.json``, of which the vocabularies are taken."""
-
-        model: Any = None
-        """Parts of the system; its form depends on ``class_name``. With ``load``, the options that are to differ
-        from those of the trained system."""
-
-        data_processing: DataProcessingConfig = DataProcessingConfig()
-        """How text becomes numbers."""
-
-        optimizer: OptimizerConfig | None = None
-        """How weights are updated; required for training."""
-
-        batch_size: PositiveInt | BatchSizes = 1
-        """Segments in a batch; one value, or one for each of ``train``, ``valid`` and ``test``."""
-
-        num_data_workers: NonNegativeInt = 4
-        """Processes that prepare batches, at most one a core; 0 prepares them in the main process."""
-
-        @field_validator("class_name")
-        @classmethod
-        def check_known(cls, value: str | None) -> str | None:
-            """Only what the table of architectures has."""
-            if value is not None and value not in ARCHITECTURES:
-                raise ValueError(f"'{value}' is not a system; {did_you_mean(value, ARCHITECTURES)}")
-            return value
-
-        @field_validator("model")
-        @classmethod
-        def check_form(cls, value: Any, info: ValidationInfo) -> Any:
-            """As the class says; with ``load``, the class is known only when the system is loaded."""
-            class_name = info.data.get("class_name")
-            if value is None or class_name is None or info.data.get("load") is not None:
-                return value
-            return ARCHITECTURES[class_name].config.model_validate(value)
-
-        @model_validator(mode="after")
-        def check_what_to_build(self) -> QESystem.Config:
-            """Something to build, or something to load."""
-            if self.load is None and self.class_name is None:
-                raise ValueError(f"one of class_name and load is required (class_name: {', '.join(ARCHITECTURES)})")
-            if self.load is None and self.model is None:
-                raise ValueError("model is required unless load is given")
-            if self.load is not None and (self.load_encoder or self.load_vocabs):
-                raise ValueError("load brings its own encoder and vocabularies; remove load_encoder and load_vocabs")
-            if self.load_encoder is not None and self.load_vocabs is not None:
-                raise ValueError("load_encoder brings its own vocabularies; remove load_vocabs")
-            if isinstance(self.model, ModelConfig):
-                _check_sparse(self.model, self.optimizer)
-            return self
-
-        def batch_size_for(self, use: str) -> int:
-            """Segments in a batch for ``train``, ``valid`` or ``test``."""
-            size: int = getattr(self.batch_size, use) if isinstance(self.batch_size, BatchSizes) else self.batch_size
-            return size
+    Config: TypeAlias = QESystemConfig
+    """Form of ``system``."""
 
     def __init__(self, class_name: str, model: ModelConfig, vocabularies: Mapping[str, Vocabulary]) -> None:
         super().__init__()
@@ -136,36 +62,8 @@ class QESystem(nn.Module):
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """The configuration with what trained systems bring: class and model of ``load``, encoder of ``load_encoder``.
-
-        Raises:
-            CheckpointError: when there is no trained system.
-            ConfigError: when the configuration and the trained system do not agree.
-        """
-        if config.load is not None:
-            info = read_checkpoint_info(config.load)
-            if config.class_name not in (None, info.class_name):
-                raise ConfigError(
-                    f"system.class_name is '{config.class_name}', but {config.load} is '{info.class_name}'."
-                )
-            if config.data_processing != DataProcessingConfig():
-                logger.warning("system.data_processing is not used: the vocabularies of %s are.", config.load)
-            model = model_config_of(info, config.load, changes=config.model or {})
-            _check_sparse(model, config.optimizer)
-            return config.model_copy(update={"class_name": info.class_name, "model": model})
-        if config.load_encoder is not None:
-            info = read_checkpoint_info(config.load_encoder)
-            encoder = model_config_of(info, config.load_encoder).encoder
-            if type(encoder) is not type(config.model.encoder):
-                raise ConfigError(
-                    f"system.load_encoder: found '{info.class_name}'; expected an encoder for '{config.class_name}'."
-                )
-            if encoder != config.model.encoder:
-                logger.warning(
-                    "system.model.encoder is not used where it differs from the one in %s.", config.load_encoder
-                )
-            return config.model_copy(update={"model": config.model.model_copy(update={"encoder": encoder})})
-        return config
+        """The configuration with what trained systems bring; see :func:`kiwi.systems.qe_config.resolve`."""
+        return resolve(config)
 
     @classmethod
     def check_data(cls, config: Config, data: WMTQEDataset.Config) -> None:
@@ -227,10 +125,12 @@ class QESystem(nn.Module):
         logger.info("Vocabularies: %s.", ", ".join(f"{field} {len(words)}" for field, words in vocabularies.items()))
         system = cls(config.class_name, config.model, vocabularies)
         if config.load_encoder is not None:
-            prefix = "encoder."
-            weights = read_weights(config.load_encoder)
-            own = {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
-            load_weights(system.encoder, own, config.load_encoder)
+            weights = read_weights(config.load_encoder, read_checkpoint_info(config.load_encoder))
+            kept = {name: tensor for name, tensor in weights.items() if name.startswith("encoder.")}
+            optional = (*SOURCE_PARTS, "decoder.", "outputs.")
+            own = system.state_dict()
+            kept = {name: tensor for name, tensor in kept.items() if name in own or not name.startswith(SOURCE_PARTS)}
+            load_weights(system, kept, config.load_encoder, fresh=optional)
         elif config.data_processing.embeddings is not None:
             system.load_embeddings(config.data_processing)
         return system
@@ -276,85 +176,31 @@ class QESystem(nn.Module):
         info = read_checkpoint_info(path)
         trained = model_config_of(info, path)
         model = model or trained
-        vocabularies = load_vocabularies(
-            path, [f for f in input_fields(info.class_name, trained) if f in const.TEXT_FIELDS]
-        )
-        system = cls(info.class_name, model, vocabularies)
-        weights = read_weights(path)
-        if model == trained:
-            load_weights(system, weights, path)
-            return system
-        # Outputs may differ: what is no longer asked for is left out, what is new starts fresh.
-        gone = set(trained.outputs.names) - set(model.outputs.names)
-        new = set(model.outputs.names) - set(trained.outputs.names)
-        load_weights(
-            system,
-            {
-                name: tensor
-                for name, tensor in weights.items()
-                if not name.startswith(_prefixes(gone, cls.SOURCE_PARTS))
-            },
-            path,
-            fresh=_prefixes(new, cls.SOURCE_PARTS),
-        )
+        fields = [field for field in input_fields(info.class_name, trained) if field in const.TEXT_FIELDS]
+        system = cls(info.class_name, model, load_vocabularies(path, fields))
+        changed = _weights_of(set(trained.outputs.names) ^ set(model.outputs.names))
+        weights = read_weights(path, info)
+        if changed:
+            logger.info("Outputs differ from those of %s: %s start fresh.", path, ", ".join(changed))
+            weights = {name: tensor for name, tensor in weights.items() if not name.startswith(changed)}
+        load_weights(system, weights, path, fresh=changed)
         return system
 
-    SOURCE_PARTS = ("encoder.unaligned_source_word", "decoder.source.")
-    """Weights that are there only with source tags."""
+    def restrict_outputs(self, outputs: QEOutputs.Config) -> None:
+        """Predict no more than these outputs, which the system has."""
+        self.outputs.restrict(outputs.names)
+        self.model_config = self.model_config.model_copy(update={"outputs": outputs})
 
 
-def _prefixes(outputs: set[str], source_parts: tuple[str, ...]) -> tuple[str, ...]:
-    prefixes = tuple(f"outputs.by_name.{name}." for name in outputs)
-    return prefixes + (source_parts if const.SOURCE_TAGS in outputs else ())
+SOURCE_PARTS = ("encoder.unaligned_source_word", "decoder.source.")
+"""Weights that are there only with source tags."""
 
 
-def input_fields(class_name: str, model: ModelConfig) -> list[str]:
-    """Fields of the data that a system of this class reads."""
-    return ARCHITECTURES[class_name].encoder.input_fields(model.encoder)
-
-
-def label_fields(model: ModelConfig) -> list[str]:
-    """Files of labels that the outputs learn from; gap tags stand among the target tags."""
-    files = {const.GAP_TAGS: const.TARGET_TAGS, const.BINARY: const.SENTENCE_SCORES}
-    return list(dict.fromkeys(files.get(name, name) for name in model.outputs.names))
-
-
-def model_config_of(info: CheckpointInfo, place: Path, changes: Mapping[str, Any] | None = None) -> ModelConfig:
-    """The configuration of a trained system's parts, perhaps with changes.
-
-    Raises:
-        CheckpointError: when the checkpoint's own is not valid.
-        ConfigError: when the changes are not.
-    """
-    if info.class_name not in ARCHITECTURES:
-        raise CheckpointError(
-            f"{place}: '{info.class_name}' is not a system; {did_you_mean(info.class_name, ARCHITECTURES)}"
-        )
-    form = ARCHITECTURES[info.class_name].config
-    try:
-        trained = form.from_dict(info.model)
-    except ConfigError as error:
-        raise CheckpointError(f"{place}: damaged checkpoint, or of another version of kiwi. {error}") from error
-    return form.from_dict(_merged(info.model, changes)) if changes else trained
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in changes.items():
-        inner = merged.get(key)
-        merged[key] = _merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
-def _check_sparse(model: ModelConfig, optimizer: OptimizerConfig | None) -> None:
-    embeddings = getattr(model.encoder, "embeddings", None)
-    sparse = [
-        field
-        for field, options in (embeddings or ())
-        if isinstance(options, TokenEmbeddingsConfig) and options.sparse_embeddings
-    ]
-    if sparse and optimizer is not None and optimizer.class_name not in SPARSE_OPTIMIZERS:
-        raise ValueError(
-            f"model.encoder.embeddings.{sparse[0]}.sparse_embeddings needs an optimizer that takes sparse gradients "
-            f"({', '.join(SPARSE_OPTIMIZERS)}); found '{optimizer.class_name}'"
-        )
+def _weights_of(outputs: set[str]) -> tuple[str, ...]:
+    """Prefixes of the weights that come and go with these outputs."""
+    names = sorted(outputs)
+    if const.SOURCE_TAGS in outputs:
+        # The source side is half of what the sentence level reads.
+        names += [name for name in (const.SENTENCE_SCORES, const.BINARY) if name not in outputs]
+    prefixes = tuple(f"outputs.by_name.{name}." for name in names)
+    return prefixes + (SOURCE_PARTS if const.SOURCE_TAGS in outputs else ())

@@ -12,6 +12,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from kiwi.exceptions import ConfigError
 from kiwi.training.module import TrainingModule
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,20 @@ class BestCheckpoints(Callback):
         """Merit (higher is better) and path, best first."""
         self._best_merit = float("-inf")
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See that there will be a validation.
+
+        Raises:
+            ConfigError: when the run ends before the first one.
+        """
+        n_batches = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
+        interval = trainer.val_check_interval
+        if isinstance(interval, int) and interval > n_batches:
+            raise ConfigError(
+                f"trainer.checkpoint.validation_steps: found {interval}; expected at most {n_batches}, the batches of "
+                "the whole run, because without a validation no model is chosen."
+            )
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save if this is one of the best."""
         assert isinstance(pl_module, TrainingModule)
@@ -58,6 +73,8 @@ class BestCheckpoints(Callback):
             / "checkpoints"
             / f"epoch={trainer.current_epoch + 1}-step={step}-{pl_module.monitor}={value:.4f}"
         )
+        if any(path == other for _, other in self.kept):
+            return  # validated again before the next optimizer step: the same model
         if trainer.is_global_zero:
             pl_module.system.save(path, metrics)
         # Behind its equals: among models of the same merit, the first one stays.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -101,26 +101,27 @@ class TrainingModule(LightningModule):
         self.accumulators = self.system.outputs.accumulators()
 
     def validation_step(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
-        """Count a batch."""
-        logits = self.system(batch)
-        self.system.outputs.update(self.accumulators, logits, batch)
-        for name, value in self.system.outputs.loss(logits, batch).items():
-            self.log(f"val_{name}", value, batch_size=len(batch))
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the metrics of the whole corpus.
+        """Count a batch.
 
         Raises:
             KiwiError: when training has diverged.
         """
+        logits = self.system(batch)
+        self.system.outputs.update(self.accumulators, logits, batch)
+        losses = self.system.outputs.loss(logits, batch)
+        if not torch.isfinite(losses["loss"]):
+            raise KiwiError(
+                f"Training has diverged: the validation loss at step {self.global_step} is not a number. Try a lower "
+                "system.optimizer.learning_rate, or trainer.gradient_max_norm=1.0."
+            )
+        for name, value in losses.items():
+            self.log(f"val_{name}", value, batch_size=len(batch))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the whole corpus."""
         metrics: dict[str, float] = {}
         for accumulator in self.accumulators.values():
             metrics |= accumulator.compute()
-        if not all(math.isfinite(value) for value in metrics.values()):
-            raise KiwiError(
-                f"Training has diverged: a validation metric at step {self.global_step} is not a number. Try a lower "
-                "system.optimizer.learning_rate, or trainer.gradient_max_norm=1.0."
-            )
         if len(self.main_metric) > 1:
             metrics["+".join(self.main_metric)] = sum(metrics[name] for name in self.main_metric)
         self.log_dict({f"val_{name}": value for name, value in metrics.items()})

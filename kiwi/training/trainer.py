@@ -10,10 +10,20 @@ from typing import Any
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins import HalfPrecision
 
 from kiwi.training.callbacks import BestCheckpoints, Throughput
 from kiwi.training.config import TrainerConfig
 from kiwi.training.module import TrainingModule
+
+
+class TrueHalf(HalfPrecision):
+    """Weights and activations of 16 bits; batches hold indices, and scores that losses take in full precision."""
+
+    def convert_input(self, data: Any) -> Any:
+        """Leave batches as they are."""
+        return data
+
 
 PRECISIONS = {"O0": "32-true", "O1": "16-mixed", "O2": "16-mixed", "O3": "16-true"}
 
@@ -71,6 +81,9 @@ def build_trainer(
         "num_sanity_val_steps": 0,
         "logger": CSVLogger(output_dir, name="", version="", flush_logs_every_n_steps=config.log_save_interval),
     }
+    if precision in ("16-true", "bf16-true"):
+        del options["precision"]
+        options["plugins"] = TrueHalf("16-true" if on_gpu else "bf16-true")
     interval = config.checkpoint.validation_steps
     options["val_check_interval"] = interval
     if isinstance(interval, int):

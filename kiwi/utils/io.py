@@ -41,8 +41,12 @@ class BaseConfig(BaseModel):
     )
 
     @classmethod
-    def from_dict(cls, options: Mapping[str, Any]) -> Self:
+    def from_dict(cls, options: Mapping[str, Any], place: str = "") -> Self:
         """Validate a mapping of options.
+
+        Args:
+            options: by name.
+            place: dotted path of the mapping in a larger configuration, for errors.
 
         Raises:
             ConfigError: with all mistakes, each with its dotted path.
@@ -50,7 +54,7 @@ class BaseConfig(BaseModel):
         try:
             return cls.model_validate(options)
         except ValidationError as error:
-            raise ConfigError(_describe(error, options)) from error
+            raise ConfigError(_describe(error, options, place)) from error
 
     @model_validator(mode="wrap")
     @classmethod
@@ -91,12 +95,13 @@ def mistakes(title: str, by_path: Mapping[str, str]) -> ValidationError:
     return ValidationError.from_exception_data(title, details)
 
 
-def _describe(error: ValidationError, options: Any) -> str:
+def _describe(error: ValidationError, options: Any, place: str) -> str:
     mistakes: dict[str, list[str]] = {}
     found: dict[str, str] = {}
     for details in error.errors():
         kind, text = details["type"], details["msg"].removeprefix("Value error, ").rstrip(".")
         path = _dotted_path(details["loc"], options, as_given=kind == "mistake")
+        path = ".".join(filter(None, (place, path)))
         if kind == "missing":
             text = "required, but not given"
         elif kind != "unknown_key" and isinstance(details["input"], str | int | float | Path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -198,6 +199,21 @@ def test_other_labels(checkpoint: Path, labels: list[str]) -> None:
     assert "expected labels ['OK', 'BAD']" in refusal(checkpoint)
 
 
+def replace_weights(checkpoint: Path, weights: dict[str, Any]) -> None:
+    file = checkpoint / "model.safetensors"
+    save_file(weights, file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    edit_config(checkpoint, lambda content: content.update(weights_sha256=digest))
+
+
+def test_a_flipped_byte_among_the_weights(checkpoint: Path) -> None:
+    file = checkpoint / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    assert "SHA-256" in refusal(checkpoint)
+
+
 NAME = "decoder.target.block_1.1.weight"
 
 
@@ -215,7 +231,7 @@ def test_weights_that_do_not_fit(checkpoint: Path, edit: Callable[[dict[str, Any
     file = checkpoint / "model.safetensors"
     weights = load_file(file)
     edit(weights)
-    save_file(weights, file)
+    replace_weights(checkpoint, weights)
     assert message in refusal(checkpoint)
 
 
@@ -224,7 +240,7 @@ def test_several_problems_are_listed_together(checkpoint: Path) -> None:
     weights = load_file(file)
     del weights[NAME]
     weights["surplus"] = torch.zeros(2)
-    save_file(weights, file)
+    replace_weights(checkpoint, weights)
     message = refusal(checkpoint)
     assert f"'{NAME}' is missing" in message
     assert "'surplus' is unexpected" in message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
@@ -169,6 +169,10 @@ class QEOutputs(nn.Module):
     def items(self) -> list[tuple[str, Output]]:
         """Names and outputs."""
         return list(self.by_name.items())  # type: ignore[arg-type]
+
+    def restrict(self, names: Sequence[str]) -> None:
+        """Leave out all outputs but these."""
+        self.by_name = nn.ModuleDict({name: self.by_name[name] for name in names})
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Logits of each output."""
