@@ -1,0 +1,195 @@
+"""Configurations as OpenKiwi 2.1 has them, with every key that NuQE reads, run unmodified."""
+
+from pathlib import Path
+
+import pytest
+
+from kiwi.lib.evaluate import evaluate_from_file
+from kiwi.lib.predict import predict_from_file
+from kiwi.lib.train import train_from_file
+from kiwi.lib.utils import PACKAGE_ASSETS
+
+TRAIN = """
+defaults:
+    - data: sample
+run:
+    experiment_name: EN-DE
+    seed: 42
+    output_dir: {output}
+    run_id: null
+    use_mlflow: false
+    mlflow_tracking_uri: mlruns/
+    mlflow_always_log_artifacts: false
+trainer:
+    resume: false
+    deterministic: true
+    gpus: -1
+    precision: 32
+    amp_level: O0
+    epochs: 1
+    gradient_max_norm: 1.
+    gradient_accumulation_steps: 1
+    main_metric:
+        - WMT19_MCC
+        - PEARSON
+    log_interval: 100
+    log_save_interval: 100
+    checkpoint:
+        validation_steps: 0.2
+        save_top_k: 1
+        early_stop_patience: 10
+debug: false
+verbose: false
+quiet: false
+system:
+    class_name: NuQE
+    load: null
+    load_encoder: null
+    load_vocabs: null
+    batch_size: {{train: 32, valid: 32}}
+    num_data_workers: 0
+    data_processing:
+        share_input_fields_encoders: false
+        vocab:
+            min_frequency: 1
+            max_size: null
+            keep_rare_words_with_embeddings: false
+            add_embeddings_vocab: false
+    optimizer:
+        class_name: adam
+        learning_rate: 0.001
+        encoder_learning_rate: null
+        warmup_steps: null
+        training_steps: null
+        learning_rate_decay: 0.999
+        learning_rate_decay_start: 0
+        load: null
+    model:
+        encoder:
+            window_size: 3
+            embeddings:
+                source: &embeddings
+                    dim: 10
+                    dropout: 0.5
+                    freeze: false
+                    use_position_embeddings: false
+                    max_position_embeddings: 4000
+                    sparse_embeddings: false
+                    scale_embeddings: false
+                    input_layer_norm: false
+                target: *embeddings
+        decoder:
+            target: &decoder
+                hidden_sizes: [20, 10, 10, 5]
+                dropout: 0.4
+            source: *decoder
+        outputs:
+            word_level:
+                target: true
+                gaps: true
+                source: true
+                class_weights:
+                    target_tags: {{BAD: 3.0}}
+                    gap_tags: {{BAD: 5.0}}
+                    source_tags: {{BAD: 3.0}}
+            sentence_level:
+                hter: true
+                use_distribution: true
+                binary: true
+            sentence_loss_weight: 1.0
+            dropout: 0.0
+            last_activation: false
+            n_layers_output: 3
+        tlm_outputs:
+            fine_tune: false
+"""
+
+DATA = """
+data:
+    buffer_size: null
+    train:
+        input:
+            source: {assets}/train.src
+            target: {assets}/train.mt
+            alignments: {assets}/train.alignments
+            post_edit: {assets}/train.pe
+            source_pos: null
+            target_pos: null
+        output:
+            source_tags: {assets}/train.source_tags
+            target_tags: {assets}/train.tags
+            sentence_scores: {assets}/train.hter
+    valid:
+        input:
+            source: {assets}/valid.src
+            target: {assets}/valid.mt
+            alignments: {assets}/valid.alignments
+            post_edit: {assets}/valid.pe
+        output:
+            source_tags: {assets}/valid.source_tags
+            target_tags: {assets}/valid.tags
+            sentence_scores: {assets}/valid.hter
+"""
+
+PREDICT = """
+run:
+    seed: 42
+    run_id: null
+    output_dir: {output}/predictions
+    predict_on_data_partition: test
+data:
+    test:
+        input:
+            source: {assets}/test.src
+            target: {assets}/test.mt
+            alignments: {assets}/test.alignments
+system:
+    load: {output}/best_model
+    batch_size: 64
+    num_data_workers: 0
+    model:
+        outputs:
+            word_level:
+                target: true
+                gaps: true
+                source: true
+            sentence_level:
+                hter: true
+use_gpu: false
+gpu_id: null
+verbose: false
+quiet: false
+"""
+
+EVALUATE = """
+gold_files:
+    source_tags: {assets}/test.source_tags
+    target_tags: {assets}/test.tags
+    sentence_scores: {assets}/test.hter
+predicted_dir:
+    - {output}/predictions
+verbose: false
+quiet: false
+"""
+
+
+@pytest.mark.filterwarnings("error")
+def test_train_predict_evaluate(tmp_path: Path) -> None:
+    names = {"assets": PACKAGE_ASSETS / "sample", "output": tmp_path / "run"}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample.yaml").write_text(DATA.format(**names), encoding="utf-8")
+    for name, text in {"train": TRAIN, "predict": PREDICT, "evaluate": EVALUATE}.items():
+        (tmp_path / f"{name}.yaml").write_text(text.format(**names), encoding="utf-8")
+
+    info = train_from_file(tmp_path / "train.yaml")
+    assert {"val_WMT19_MCC", "val_PEARSON", "val_binary_CORRECT", "val_source_tags_F1_MULT"} <= set(info.best_metrics)
+
+    predictions = predict_from_file(tmp_path / "predict.yaml")
+    assert len(predictions) == 60
+    written = {path.name for path in (tmp_path / "run" / "predictions").iterdir()}
+    tags = {"target_tags", "gap_tags", "source_tags", "targetgaps_tags"}
+    scores = {"sentence_scores", "sentence_scores_extras"}
+    assert written == tags | {f"{name}_labels" for name in tags} | scores | {"binary", "binary_labels"}
+
+    report = evaluate_from_file(tmp_path / "evaluate.yaml")
+    assert report.outputs == ["sentence_scores", "target_tags", "gap_tags", "WMT19", "source_tags"]
