@@ -159,9 +159,9 @@ def run(application: Callable[..., Any]) -> int:
 
     try:
         application()
-    except KiwiError as error:
+    except (KiwiError, OSError) as error:
         if {"-v", "--verbose"}.intersection(sys.argv):
             traceback.print_exc()
         print(f"Error: {error}", file=sys.stderr)
-        return error.exit_code
+        return error.exit_code if isinstance(error, KiwiError) else 1
     return 0

@@ -19,12 +19,16 @@ from kiwi.data.tokenization import words
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.systems.base import as_tensors, build_loader
 from kiwi.systems.checkpoint import read_checkpoint_info
+from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.sentence_level import SENTENCE_SCORES_EXTRAS
 from kiwi.systems.qe_config import model_config_of
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.io import write_lines
 
 logger = logging.getLogger(__name__)
+
+
+SCORE_FILES = (const.SENTENCE_SCORES, SENTENCE_SCORES_EXTRAS)
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,14 @@ class Predictions:
         Returns:
             The files.
         """
+        binary = self.sentences_binary_BAD_probabilities
         probabilities: dict[str, list[list[Any]] | None] = {
             const.TARGET_TAGS: self.target_tags_BAD_probabilities,
             const.GAP_TAGS: self.gap_tags_BAD_probabilities,
             const.SOURCE_TAGS: self.source_tags_BAD_probabilities,
             const.TARGETGAPS_TAGS: self.targetgaps_tags_BAD_probabilities,
+            const.BINARY: None if binary is None else [[p] for p in binary],
         }
-        if self.sentences_binary_BAD_probabilities is not None:
-            probabilities[const.BINARY] = [[p] for p in self.sentences_binary_BAD_probabilities]
         content: dict[str, list[str]] = {}
         for name, rows in probabilities.items():
             if rows is not None:
@@ -102,6 +106,9 @@ class Predictions:
             if self.sentences_hter_deviation is not None:
                 pairs = zip(self.sentences_hter, self.sentences_hter_deviation, strict=True)
                 content[SENTENCE_SCORES_EXTRAS] = [f"{mean:.6f}\t{deviation:.6f}" for mean, deviation in pairs]
+        for stale in (*probabilities, *(f"{name}_labels" for name in probabilities), *SCORE_FILES):
+            if stale not in content:
+                (directory / stale).unlink(missing_ok=True)  # of a former prediction, with other outputs
         for name, lines in content.items():
             write_lines(directory / name, lines)
         return [directory / name for name in content]
@@ -146,6 +153,8 @@ class Runner:
         Raises:
             DataError: naming the segment; for one that has only one side empty, too.
         """
+        if batch_size < 1 or num_data_workers < 0:
+            raise ConfigError(f"Found batch_size={batch_size}, num_data_workers={num_data_workers}; expected ≥ 1, ≥ 0.")
         given = {
             const.SOURCE: source,
             const.TARGET: target,
@@ -153,7 +162,11 @@ class Runner:
             const.SOURCE_POS: source_pos,
             const.TARGET_POS: target_pos,
         }
-        columns = {field: list(column) for field, column in given.items() if column is not None}
+        for field, column in given.items():
+            if isinstance(column, str):
+                raise DataError(f"{field}: found one string; expected a list with a string for each segment.")
+        there = {field: column for field, column in given.items() if column is not None}
+        columns = {field: [segment.rstrip("\r\n") for segment in column] for field, column in there.items()}
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
             raise DataError(f"Lists of different length: {lengths} segments; expected the same of each.")
@@ -234,21 +247,38 @@ def load_system(path: str | Path, gpu_id: int | None = None, model: Mapping[str,
         ConfigError: when ``model`` asks for what the system was not trained for, or there is no such GPU.
     """
     path = Path(path)
-    changed = None
-    if model:
-        if set(model) != {"outputs"}:
-            raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
-        info = read_checkpoint_info(path)
-        changed = model_config_of(info, path, changes=model)
-        trained = model_config_of(info, path).outputs
-        if untrained := [name for name in changed.outputs.names if name not in trained.names]:
-            raise ConfigError(
-                f"system.model.outputs: {path} was not trained for {', '.join(untrained)}; "
-                f"it predicts {', '.join(trained.names)}."
-            )
+    outputs = _switched(path, model) if model else None
     if gpu_id is not None and not 0 <= gpu_id < torch.cuda.device_count():
         raise ConfigError(f"gpu_id: found {gpu_id}; this machine has {torch.cuda.device_count()} GPUs.")
     system = QESystem.load(path)
-    if changed is not None:
-        system.restrict_outputs(changed.outputs)
+    if outputs is not None:
+        system.restrict_outputs(outputs)
     return Runner(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}")
+
+
+def _switched(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
+    """The outputs of a trained system, some of them switched off; whatever else is given must be as it was trained."""
+    if set(model) != {"outputs"}:
+        raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
+    info = read_checkpoint_info(path)
+    trained = model_config_of(info, path).outputs
+    given = dict(model["outputs"] or {})
+    sentence = dict(given.get("sentence_level") or {})
+    if sentence.get("hter") is False:
+        given["sentence_level"] = sentence | {"use_distribution": False}
+    outputs = model_config_of(info, path, changes={"outputs": given}).outputs
+    if untrained := [name for name in outputs.names if name not in trained.names]:
+        raise ConfigError(
+            f"system.model.outputs: {path} was not trained for {', '.join(untrained)}; "
+            f"it predicts {', '.join(trained.names)}."
+        )
+    word = outputs.word_level.model_copy(update={"class_weights": trained.word_level.class_weights})
+    distribution = trained.sentence_level.use_distribution and outputs.sentence_level.hter
+    level = outputs.sentence_level.model_copy(update={"use_distribution": distribution})
+    switched = trained.model_copy(update={"word_level": word, "sentence_level": level})
+    if switched != outputs:
+        raise ConfigError(
+            f"system.model.outputs: only outputs can be switched off for prediction; everything else is as {path} was "
+            "trained. Remove the other options."
+        )
+    return outputs

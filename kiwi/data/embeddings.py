@@ -8,10 +8,10 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FilePath, field_validator
+from pydantic import FilePath, model_validator
 
 from kiwi.exceptions import DataError
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, mistakes
 
 EmbeddingsFormat = Literal["polyglot", "word2vec", "fasttext", "glove", "text"]
 
@@ -44,13 +44,12 @@ class PretrainedEmbeddingsConfig(BaseConfig):
     """``word2vec`` (text or binary) and ``fasttext`` (``.vec``) start with a line of two counts, ``glove`` and
     ``text`` do not. ``polyglot``, the default of OpenKiwi 2.1, is refused with the way to convert it."""
 
-    @field_validator("format")
-    @classmethod
-    def refuse_pickles(cls, value: EmbeddingsFormat) -> EmbeddingsFormat:
+    @model_validator(mode="after")
+    def refuse_pickles(self) -> PretrainedEmbeddingsConfig:
         """No pickle is ever loaded."""
-        if value == "polyglot":
-            raise ValueError(POLYGLOT_ADVICE)
-        return value
+        if self.format == "polyglot" and any(path is not None for name, path in self if name != "format"):
+            raise mistakes("PretrainedEmbeddingsConfig", {"format": POLYGLOT_ADVICE})
+        return self
 
     def file(self, field: str) -> Path | None:
         """The file of a field."""

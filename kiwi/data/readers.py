@@ -197,15 +197,19 @@ def check_scores(scores: Sequence[str], place: object) -> None:
             raise DataError.at(place, number, found=f"'{text}'", expected="a finite number") from None
 
 
-def read_scores(path: Path) -> list[float]:
+def read_scores(path: Path, *, allow_nan: bool = False) -> list[float]:
     """One finite number a line.
+
+    Args:
+        path: of the file.
+        allow_nan: whether ``nan`` may stand for an empty segment, as predictions have it.
 
     Raises:
         DataError: at the first line that is none.
     """
     lines = read_lines(path)
-    check_scores(lines, path)
-    return [parse_score(line) for line in lines]
+    check_scores(["0" if allow_nan and line == "nan" else line for line in lines], path)
+    return [float(line) for line in lines]
 
 
 def read_labelled(columns: Columns, files: Mapping[str, Path]) -> Columns:

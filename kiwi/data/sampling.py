@@ -17,7 +17,7 @@ class ShuffledBatches:
     Args:
         lengths: of each segment, in words of source plus target.
         batch_size: segments in a batch; the last one of a buffer may be smaller.
-        buffer_size: segments sorted together; None shuffles only.
+        buffer_size: segments sorted together, rounded up to whole batches; None shuffles only.
         seed: of the order.
         rank: of this process, which gets every ``world_size``-th batch.
         world_size: number of processes; each gets the same number of batches.
@@ -35,7 +35,8 @@ class ShuffledBatches:
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.batch_size = batch_size
-        self.buffer_size = buffer_size
+        # Whole batches, so that a buffer's end cuts none short.
+        self.buffer_size = buffer_size and -(-buffer_size // batch_size) * batch_size
         self.seed = seed
         self.rank = rank
         self.world_size = world_size

@@ -159,6 +159,9 @@ def run(config: Configuration) -> Report:
             f"Nothing to compare: none of {places} has predictions for the "
             f"gold files; expected files named {', '.join(GOLD_OF)}."
         )
+    for name, path in config.gold_files:
+        if path is not None and not any(GOLD_OF[file] == name for files in systems.values() for file in files):
+            logger.warning("%s is not compared with anything: no system has predictions for it.", path)
     report = Report(rows)
     logger.debug("\n%s", report.to_text())
     return report
@@ -184,14 +187,20 @@ def _unique(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _score_rows(gold_path: Path, systems: Mapping[str, Mapping[str, Path]]) -> list[Row]:
-    gold = read_scores(gold_path)
+    gold = np.array(read_scores(gold_path))
     predicted: dict[str, NDArray[np.float64]] = {}
     for system, files in systems.items():
         if path := files.get(const.SENTENCE_SCORES):
-            scores = read_scores(path)
+            scores = read_scores(path, allow_nan=True)
             _check_lines(path, len(scores), gold_path, len(gold))
             predicted[system] = np.array(scores)
-    return [score_row(const.SENTENCE_SCORES, name, gold, scores) for name, scores in _with_mean(predicted).items()]
+    there = np.isfinite([gold, *predicted.values()]).all(axis=0)
+    if not there.all():
+        logger.warning("%d empty segment(s), with the score nan, are left out.", np.count_nonzero(~there))
+    predicted = {system: scores[there] for system, scores in predicted.items()}
+    return [
+        score_row(const.SENTENCE_SCORES, name, gold[there], scores) for name, scores in _with_mean(predicted).items()
+    ]
 
 
 def _tag_rows(output: str, gold: GoldTags, systems: Mapping[str, Mapping[str, Path]], *, asked_for: bool) -> list[Row]:
@@ -249,7 +258,10 @@ class GoldTags:
         part = slice(None)
         if self.has_gaps(predicted, output):
             part = {const.TARGET_TAGS: slice(1, None, 2), const.GAP_TAGS: slice(0, None, 2)}.get(output, part)
-        rows = [tags[part] for tags in self.lines]
+        # An empty segment has no predictions, not even for its one gap.
+        rows = [
+            tags[part] if len(row) or len(tags) > 1 else [] for tags, row in zip(self.lines, predicted, strict=True)
+        ]
         for number, (row, tags) in enumerate(zip(predicted, rows, strict=True), start=1):
             if len(row) != len(tags):
                 raise DataError.at(place, number, found=f"{len(row)} tags", expected=f"{len(tags)}, as {self.path} has")

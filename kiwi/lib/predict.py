@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 class RunConfig(BaseConfig):
     """What to predict on, and where predictions go."""
 
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of all random generators; predictions of today's systems do not depend on it."""
 
-    run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
     """Write to ``runs/0/<run_id>/``; one of ``run_id`` and ``output_dir`` is required."""
 
     output_dir: Path | None = None
@@ -91,8 +91,6 @@ class Configuration(BaseConfig):
         if self.part is None:
             part = self.run.predict_on_data_partition
             wrong[f"data.{part}"] = f"required, because run.predict_on_data_partition is '{part}'"
-        if self.gpu_id is not None and not self.use_gpu:
-            wrong["gpu_id"] = "given, but use_gpu is false"
         if wrong:
             raise mistakes("Configuration", wrong)
         return self
@@ -167,6 +165,8 @@ def run(config: Configuration) -> Predictions:
 
 def _load(config: Configuration) -> Runner:
     gpu_id = (config.gpu_id or 0) if config.use_gpu else None
+    if config.gpu_id is not None and not config.use_gpu:
+        logger.warning("gpu_id is %d, but use_gpu is false: predicting on the CPU.", config.gpu_id)
     if gpu_id is not None and not torch.cuda.is_available():
         logger.warning("use_gpu is set, but no GPU is available: predicting on the CPU.")
         gpu_id = None

@@ -6,11 +6,12 @@ import logging
 import os
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
@@ -19,7 +20,7 @@ from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.qe_config import sparse_fields
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
-from kiwi.utils.io import BaseConfig, did_you_mean, mistakes, write_yaml
+from kiwi.utils.io import BaseConfig, did_you_mean, write_yaml
 
 __all__ = [
     "CheckpointsConfig",
@@ -57,7 +58,7 @@ class TrainRunInfo:
 class RunConfig(BaseConfig):
     """Where a run lives and how it is tracked."""
 
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of weights, order of the data, and splits."""
 
     experiment_name: str = "default"
@@ -67,7 +68,7 @@ class RunConfig(BaseConfig):
     """Directory of the run's files; unset, ``runs/<experiment id>/<run_id>/``, where the experiment id is ``0``
     without a tracking server."""
 
-    run_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
     """32 hexadecimal characters that identify the run; unset, they are drawn at random."""
 
     use_mlflow: bool = False
@@ -115,19 +116,27 @@ class Configuration(BaseConfig):
     quiet: bool = False
     """Show warnings and errors only; has precedence over ``verbose``."""
 
-    @model_validator(mode="after")
-    def check_what_training_needs(self) -> Configuration:
-        """Options that are optional elsewhere are required here; all that is missing is reported together."""
+    @classmethod
+    def mistakes_of(cls, options: Mapping[str, Any]) -> dict[str, str]:
+        """What training needs though it is optional elsewhere, and what data, outputs and metric need of each other."""
+        data, system = (part if isinstance(part := options.get(name), Mapping) else {} for name in ("data", "system"))
         wrong: dict[str, str] = {}
-        if self.data.train is None:
+        if data.get("train") is None:
             wrong["data.train"] = "required for training"
-        if (self.data.valid is None) == (self.data.split is None):
+        if (data.get("valid") is None) == (data.get("split") is None):
             wrong["data.valid"] = "exactly one of data.valid and data.split is required"
-        if self.system.optimizer is None:
+        if system.get("optimizer") is None:
             wrong["system.optimizer"] = "required for training"
-        if wrong:
-            raise mistakes("Configuration", wrong)
-        return self
+        if system.get("load") is None:  # what is loaded is known only when the run starts
+            with suppress(ValidationError):
+                valid_system = QESystem.Config.model_validate({**system, "optimizer": None})
+                with suppress(ValidationError):
+                    wrong |= QESystem.missing_files(valid_system, WMTQEDataset.Config.model_validate(data))
+                trainer = options.get("trainer")
+                main_metric = trainer.get("main_metric") if isinstance(trainer, Mapping) else None
+                if mistake := main_metric_mistake(main_metric, valid_system.model.outputs):
+                    wrong["trainer.main_metric"] = mistake
+        return wrong
 
 
 def train_from_file(filename: str | Path) -> TrainRunInfo:
@@ -190,8 +199,7 @@ def setup_run(
 def _draw_run_id() -> str:
     if "LOCAL_RANK" in os.environ and RUN_ID_VARIABLE in os.environ:
         return os.environ[RUN_ID_VARIABLE]  # started by the first process of a run on several GPUs
-    run_id = os.environ[RUN_ID_VARIABLE] = uuid.uuid4().hex
-    return run_id
+    return uuid.uuid4().hex
 
 
 def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainRunInfo:
@@ -205,7 +213,8 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
         The trained model, its best metrics, and where the best model is.
     """
     system_config = system_type.resolve(config.system)
-    system_type.check_data(system_config, config.data)
+    if missing := system_type.missing_files(system_config, config.data):
+        raise ConfigError("Files are missing:\n" + "\n".join(f"  {path}: {why}" for path, why in missing.items()))
     if config.trainer.gradient_max_norm and sparse_fields(system_config.model):
         raise ConfigError("trainer.gradient_max_norm: the norm of sparse gradients is not to be had; set it to 0.0.")
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.outputs)
@@ -233,10 +242,22 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
             seed=config.run.seed,
         )
         trainer, checkpoints = build_trainer(config.trainer, module, output_dir, debug=config.debug, quiet=config.quiet)
+        if trainer.num_devices > 1:
+            os.environ[RUN_ID_VARIABLE] = output_dir.name
         trainer.fit(module)
     save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
     logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")
     return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)
+
+
+def main_metric_mistake(configured: Any, outputs: QEOutputs.Config) -> str | None:
+    """What is wrong with a choice of metrics: names that the configured outputs do not have."""
+    names = [configured] if isinstance(configured, str) else configured if isinstance(configured, list) else []
+    known = outputs.metric_names
+    for name in names:
+        if str(name).removeprefix("val_") not in known:
+            return f"'{name}' is not a metric of the configured outputs; {did_you_mean(name, known)}"
+    return None
 
 
 def choose_main_metric(configured: str | list[str] | None, outputs: QEOutputs.Config) -> list[str]:
@@ -245,12 +266,7 @@ def choose_main_metric(configured: str | list[str] | None, outputs: QEOutputs.Co
     Raises:
         ConfigError: when the configured outputs do not have such a metric.
     """
-    known = outputs.metric_names
-    names = [configured] if isinstance(configured, str) else configured or known[:1]
-    unknown = [name for name in names if name.removeprefix("val_") not in known]
-    if unknown:
-        raise ConfigError(
-            f"trainer.main_metric: '{unknown[0]}' is not a metric of the configured outputs; "
-            f"{did_you_mean(unknown[0], known)}"
-        )
+    if mistake := main_metric_mistake(configured, outputs):
+        raise ConfigError(f"trainer.main_metric: {mistake}")
+    names = [configured] if isinstance(configured, str) else configured or outputs.metric_names[:1]
     return [name.removeprefix("val_") for name in names]

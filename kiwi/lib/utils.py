@@ -37,7 +37,7 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     ``defaults: [- data: wmt20.qe.en_de]`` merges ``data/wmt20.qe.en_de.yaml``, found beside the file, into the top
     level; what the file itself says has precedence. Overrides have the form ``key.inner=value``, with the value in
     YAML; ``data=wmt19.qe.en_de`` chooses another file for a group of ``defaults``. ``${...}`` interpolates, and
-    ``${kiwi.assets:}`` is the directory of what kiwi ships. Top-level keys that start with an underscore are variables
+    ``${_kiwi_assets}`` is the directory of what kiwi ships. Top-level keys that start with an underscore are variables
     for interpolation (``_corpus: /data``, then ``${_corpus}/train.src``) and no options.
 
     Args:
@@ -53,7 +53,6 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     path = Path(filename)
     if not path.is_file():
         raise ConfigError(f"{path}: no such configuration file.")
-    OmegaConf.register_new_resolver("kiwi.assets", lambda *_: str(PACKAGE_ASSETS), replace=True)
     own = _read_mapping(path)
     groups = _groups(own.pop("defaults", None) or [], path)
     assignments = []
@@ -70,7 +69,7 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
             assignments.append(_parse_override(override))
     layers = [_read_mapping(_group_file(path, group, name)) for group, name in groups.items()]
     try:
-        merged = OmegaConf.merge(*map(OmegaConf.create, [*layers, own]))
+        merged = OmegaConf.merge(*map(OmegaConf.create, [{"_kiwi_assets": str(PACKAGE_ASSETS)}, *layers, own]))
         for key, value in assignments:
             # A mapping is merged into what is there; anything else replaces it.
             OmegaConf.update(merged, key, value, merge=True, force_add=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from kiwi.data.batch import NumpyBatch, QEBatch
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, mistakes
 
 OptimizerName = Literal[
     "sgd", "averaged_sgd", "adam", "noam", "sparse_adam", "adamw", "adagrad", "adadelta", "adamax", "rmsprop"
@@ -26,7 +26,7 @@ class OptimizerConfig(BaseConfig):
     """How weights are updated.
 
     The learning rate is constant unless one of three schedules is configured: ``warmup_steps`` or
-    ``training_steps`` (linear rise from 0, then linear fall to 0), ``learning_rate_decay`` (plateau), or ``noam``.
+    ``training_steps`` (linear rise, then linear fall to 0), ``learning_rate_decay`` (plateau), or ``noam``.
     """
 
     class_name: OptimizerName
@@ -46,8 +46,8 @@ class OptimizerConfig(BaseConfig):
     training_steps: PositiveInt | None = None
     """Steps after which the linear fall reaches 0; unset, the true number of optimizer steps of the run."""
 
-    learning_rate_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-    """Multiply the learning rate by this when the main metric has stopped improving; 1.0 never does."""
+    learning_rate_decay: NonNegativeFloat = 1.0
+    """Multiply the learning rate by this when the main metric has stopped improving; used if between 0 and 1."""
 
     learning_rate_decay_start: NonNegativeInt = 2
     """Epochs without improvement before ``learning_rate_decay`` applies."""
@@ -55,19 +55,27 @@ class OptimizerConfig(BaseConfig):
     load: Path | None = None
     """``optimizer.safetensors`` of a former run, whose optimizer state (moments, step counts) to start from."""
 
+    @property
+    def has_plateau(self) -> bool:
+        """Whether ``learning_rate_decay`` is used."""
+        return 0.0 < self.learning_rate_decay < 1.0
+
     @model_validator(mode="after")
     def check_one_schedule(self) -> OptimizerConfig:
         """Schedules exclude each other."""
+        wrong: dict[str, str] = {}
         linear = self.warmup_steps is not None or self.training_steps is not None
-        if self.learning_rate_decay < 1.0 and (linear or self.class_name == "noam"):
-            raise ValueError(
+        if self.has_plateau and (linear or self.class_name == "noam"):
+            wrong["learning_rate_decay"] = (
                 "learning_rate_decay (plateau) cannot be combined with warmup_steps, training_steps or noam; "
                 "set learning_rate_decay: 1.0, or remove the others"
             )
         if self.class_name == "noam" and not self.warmup_steps:
-            raise ValueError("noam needs warmup_steps")
+            wrong["warmup_steps"] = "noam needs warmup_steps"
         if self.class_name == "noam" and self.training_steps is not None:
-            raise ValueError("noam's schedule has no end; remove training_steps")
+            wrong["training_steps"] = "noam's schedule has no end; remove training_steps"
+        if wrong:
+            raise mistakes("OptimizerConfig", wrong)
         return self
 
 

@@ -10,13 +10,13 @@ from typing import Any
 from pydantic import NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from kiwi import constants as const
-from kiwi.data.vocabulary import DataProcessingConfig, VocabularyConfig
+from kiwi.data.vocabulary import DataProcessingConfig
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
 from kiwi.systems.base import SPARSE_OPTIMIZERS, BatchSizes, OptimizerConfig
 from kiwi.systems.checkpoint import CheckpointInfo, read_checkpoint_info
 from kiwi.systems.encoders.quetch import TokenEmbeddingsConfig
-from kiwi.utils.io import BaseConfig, did_you_mean
+from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 logger = logging.getLogger(__name__)
 
@@ -71,21 +71,30 @@ class QESystemConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_what_to_build(self) -> QESystemConfig:
-        """Something to build, or something to load."""
+        """Something to build, or something to load; and nothing that would be overridden."""
+        wrong: dict[str, str] = {}
         if self.load is None and self.class_name is None:
-            raise ValueError(f"one of class_name and load is required (class_name: {', '.join(ARCHITECTURES)})")
+            known = ", ".join(ARCHITECTURES)
+            wrong["class_name"] = f"one of class_name and load is required (class_name: {known})"
         if self.load is None and self.model is None:
-            raise ValueError("model is required unless load is given")
-        if self.load is not None and (self.load_encoder or self.load_vocabs):
-            raise ValueError("load brings its own encoder and vocabularies; remove load_encoder and load_vocabs")
-        if self.load_encoder is not None and self.load_vocabs is not None:
-            raise ValueError("load_encoder brings its own vocabularies; remove load_vocabs")
-        if self.load_encoder is not None and self.data_processing.embeddings is not None:
-            raise ValueError("load_encoder brings its own embeddings; remove data_processing.embeddings")
+            wrong["model"] = "model is required unless load is given"
+        if self.load is not None:
+            for name in ("load_encoder", "load_vocabs"):
+                if getattr(self, name) is not None:
+                    wrong[name] = "load brings its own encoder and vocabularies; remove load_encoder and load_vocabs"
+        elif self.load_encoder is not None and self.load_vocabs is not None:
+            wrong["load_vocabs"] = "load_encoder brings its own vocabularies; remove load_vocabs"
+        if (self.load or self.load_encoder) and self.data_processing.embeddings is not None:
+            owner = "load" if self.load else "load_encoder"
+            wrong["data_processing.embeddings"] = (
+                f"{owner} brings its own embeddings; remove data_processing.embeddings"
+            )
         if isinstance(self.model, ModelConfig) and self.load_encoder is None:
             mistake = _sparse_mistake(self.model, self.optimizer)
             if mistake:
-                raise ValueError(mistake)
+                wrong["model"] = mistake
+        if wrong:
+            raise mistakes("QESystemConfig", wrong)
         return self
 
     def batch_size_for(self, use: str) -> int:
@@ -102,7 +111,8 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
         ConfigError: when the configuration and the trained system do not agree.
     """
     stored = config.load or config.load_encoder or config.load_vocabs
-    if stored is not None and config.data_processing.vocab != VocabularyConfig():
+    without_files = config.data_processing.model_copy(update={"embeddings": None})
+    if stored is not None and without_files != DataProcessingConfig():
         logger.warning("system.data_processing.vocab is not used: the vocabularies of %s are.", stored)
     model: ModelConfig = config.model
     class_name = config.class_name

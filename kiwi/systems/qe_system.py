@@ -66,34 +66,33 @@ class QESystem(nn.Module):
         return resolve(config)
 
     @classmethod
-    def check_data(cls, config: Config, data: WMTQEDataset.Config) -> None:
-        """Check that the files are configured that the system reads and learns from.
+    def missing_files(cls, config: Config, data: WMTQEDataset.Config) -> dict[str, str]:
+        """Files that the system reads or learns from, and that are not configured.
 
         Args:
             config: resolved.
             data: where the files are.
 
-        Raises:
-            ConfigError: naming each file that is not configured.
+        Returns:
+            Dotted path to reason.
         """
-        inputs, outputs = input_fields(config.class_name or "", config.model), label_fields(config.model)
-        missing = []
+        reads, learns = input_fields(config.class_name or "", config.model), label_fields(config.model)
+        missing: dict[str, str] = {}
         for name, part in (("train", data.train), ("valid", data.valid)):
             if part is not None:
-                missing += [f"data.{name}.input.{field}" for field in inputs if getattr(part.input, field) is None]
-                missing += [f"data.{name}.output.{field}" for field in outputs if getattr(part.output, field) is None]
-        if missing:
-            raise ConfigError(
-                f"{config.class_name} with these outputs learns from files that the configuration does not give:\n"
-                + "\n".join(f"  {path}: required" for path in missing)
-            )
+                for place, files, fields in (("input", part.input, reads), ("output", part.output, learns)):
+                    for field in fields:
+                        if getattr(files, field) is None:
+                            reason = f"required: {config.class_name} with these outputs needs {field}"
+                            missing[f"data.{name}.{place}.{field}"] = reason
+        return missing
 
     @classmethod
     def read_datasets(cls, config: Config, data: WMTQEDataset.Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
         """Training and validation data.
 
         Args:
-            config: resolved, and held against ``data`` by :meth:`check_data`.
+            config: resolved, and held against ``data`` by :meth:`missing_files`.
             data: where the files are.
             seed: of a split.
 

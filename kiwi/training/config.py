@@ -88,7 +88,7 @@ class TrainerConfig(GPUConfig):
     """Passes over the training data."""
 
     gradient_accumulation_steps: PositiveInt = 1
-    """Batches whose gradients are added up before each optimizer step."""
+    """Batches whose gradients are averaged for each optimizer step."""
 
     gradient_max_norm: NonNegativeFloat = 0.0
     """Clip gradients to this norm; 0.0 does not."""
@@ -101,7 +101,7 @@ class TrainerConfig(GPUConfig):
     """Log every this many batches."""
 
     log_save_interval: PositiveInt = 100
-    """Write the log to disk every this many logged rows."""
+    """Write ``metrics.csv`` to disk at the logged steps that are multiples of this, and at the end."""
 
     checkpoint: CheckpointsConfig = CheckpointsConfig()
     """Validation, checkpoints, early stopping."""

@@ -143,6 +143,8 @@ class TrainingModule(LightningModule):
             return optimizer
         if isinstance(schedule, ReduceLROnPlateau):
             options = {"scheduler": schedule, "interval": "epoch", "monitor": self.monitor, "reduce_on_plateau": True}
+            # An epoch may end before the first validation.
+            options["strict"] = False
         else:
             options = {"scheduler": schedule, "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": options}

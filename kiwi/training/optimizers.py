@@ -17,6 +17,9 @@ from kiwi.exceptions import CheckpointError
 from kiwi.systems.base import OptimizerConfig
 from kiwi.utils.io import staged
 
+HALF_EPS = 1e-4
+"""Least epsilon of an optimizer of float16 weights."""
+
 OPTIMIZER_FILE = "optimizer.safetensors"
 
 
@@ -92,6 +95,10 @@ def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimiz
             "rmsprop": optim.RMSprop,
         }
         optimizer = kinds[config.class_name](groups)
+    if any(weight.dtype == torch.float16 for weight in system.parameters()):
+        for group in optimizer.param_groups:
+            if "eps" in group:  # the defaults round to 0 in 16 bits, and 0/0 follows where a gradient is 0
+                group["eps"] = max(group["eps"], HALF_EPS)
     if config.load is not None:
         load_optimizer_state(optimizer, system, config.load)
     return optimizer
@@ -108,7 +115,7 @@ def build_schedule(
         training_steps: optimizer steps of the whole run.
         higher_is_better: direction of the main metric.
     """
-    if config.learning_rate_decay < 1.0:
+    if config.has_plateau:
         return ReduceLROnPlateau(
             optimizer,
             mode="max" if higher_is_better else "min",

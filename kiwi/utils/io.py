@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import shutil
 import uuid
@@ -58,13 +59,28 @@ class BaseConfig(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _suggest_known_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _report_all_mistakes(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        wrong = cls.mistakes_of(data) if isinstance(data, Mapping) else {}
         try:
-            return handler(data)
+            valid = handler(data)
         except ValidationError as error:
-            raise ValidationError.from_exception_data(
-                error.title, [cls._with_suggestion(details) for details in error.errors()]
-            ) from None
+            details = [cls._with_suggestion(details) for details in error.errors()]
+            raise ValidationError.from_exception_data(error.title, [*details, *_details(wrong)]) from None
+        if wrong:
+            raise mistakes(cls.__name__, wrong)
+        return valid
+
+    @classmethod
+    def mistakes_of(cls, options: Mapping[str, Any]) -> dict[str, str]:
+        """Mistakes that no single option has; found even when options are not valid by themselves.
+
+        Args:
+            options: as they were given, of any type.
+
+        Returns:
+            Dotted path to message.
+        """
+        return {}
 
     @classmethod
     def _with_suggestion(cls, details: Any) -> InitErrorDetails:
@@ -84,7 +100,11 @@ def mistakes(title: str, by_path: Mapping[str, str]) -> ValidationError:
         title: of the configuration.
         by_path: dotted path, relative to the validated class, to message.
     """
-    details = [
+    return ValidationError.from_exception_data(title, _details(by_path))
+
+
+def _details(by_path: Mapping[str, str]) -> list[InitErrorDetails]:
+    return [
         InitErrorDetails(
             type=PydanticCustomError("mistake", "{text}", {"text": text}),
             loc=tuple(int(part) if part.isdigit() else part for part in path.split(".")),
@@ -92,7 +112,6 @@ def mistakes(title: str, by_path: Mapping[str, str]) -> ValidationError:
         )
         for path, text in by_path.items()
     ]
-    return ValidationError.from_exception_data(title, details)
 
 
 def _describe(error: ValidationError, options: Any, place: str) -> str:
@@ -206,9 +225,18 @@ def staged(path: Path) -> Iterator[Path]:
     stage = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         yield stage
+        _open_to_others(stage)
         _swap_in(stage, path)
     finally:
         _remove(stage)
+
+
+def _open_to_others(stage: Path) -> None:
+    """Give files the permissions that the user's umask says; some libraries write theirs for the owner alone."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for file in stage.iterdir() if stage.is_dir() else [stage]:
+        file.chmod(0o666 & ~umask)
 
 
 def _swap_in(stage: Path, path: Path) -> None:

@@ -123,7 +123,7 @@ def test_defaults_may_name_a_group_that_is_not_there(tmp_path):
 
 def test_json(tmp_path):
     path = tmp_path / "main.json"
-    content = {"run": {"seed": 1, "path": "${kiwi.assets:}/sample"}, "list": [1, None, "x"], "rate": 5e-7}
+    content = {"run": {"seed": 1, "path": "${_kiwi_assets}/sample"}, "list": [1, None, "x"], "rate": 5e-7}
     path.write_text(json.dumps(content), encoding="utf-8")
     found = load_configuration(path, ["run.seed=2"])
     assert found["run"]["seed"] == 2
@@ -132,7 +132,7 @@ def test_json(tmp_path):
 
 def test_interpolation_of_assets_finds_the_sample(tmp_path):
     path = tmp_path / "main.yaml"
-    path.write_text("a: ${kiwi.assets:}/sample/test.src\nb: ${a}\n", encoding="utf-8")
+    path.write_text("a: ${_kiwi_assets}/sample/test.src\nb: ${a}\n", encoding="utf-8")
     found = load_configuration(path)
     assert found["a"] == found["b"]
     assert Path(found["a"]).is_file()
