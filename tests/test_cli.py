@@ -93,9 +93,10 @@ def test_all_mistakes_are_listed_with_their_paths(options: Options, tmp_path: Pa
     failed(
         done,
         2,
-        "4 mistakes in the configuration:",
+        "5 mistakes in the configuration:",
         "trainer.epochs: ",
         "run.run_id: ",
+        "data.valid: exactly one of data.valid and data.split is required",
         "system.model.encoder.windowsize: unknown key; did you mean 'window_size'?",
         "sytem: unknown key; did you mean 'system'?",
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import kiwi
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.exceptions import ConfigError, DataError, KiwiError
 from kiwi.runner import Predictions, Runner, load_system
 from kiwi.systems.qe_system import QESystem
 
@@ -291,3 +291,21 @@ def test_a_loaded_system_says_the_same_as_the_trained_one(trained: Any, corpus: 
     best = load_system(trained.path).predict(**test_data(corpus), batch_size=3)
     again = load_system(trained.path).predict(**test_data(corpus), batch_size=3)
     assert asdict(best) == asdict(again)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": "a b", "target": ["c"]}, "source: found one string"),
+        ({"source": ["a"], "target": ["c"], "alignments": ["0-0"], "batch_size": 0}, "batch_size=0"),
+        ({"source": ["a"], "target": ["c"], "alignments": ["0-0"], "num_data_workers": -1}, "num_data_workers=-1"),
+    ],
+)
+def test_impossible_arguments(runner: Any, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(KiwiError, match=message):
+        runner.predict(**arguments)
+
+
+def test_line_ends_are_no_part_of_a_word(runner: Any) -> None:
+    plain = runner.predict(["The table ."], ["Der Tisch ."], ["0-0 1-1"])
+    assert runner.predict(["The table .\r\n"], ["Der Tisch .\n"], ["0-0 1-1\n"]) == plain

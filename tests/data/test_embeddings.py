@@ -130,9 +130,11 @@ def test_vectors_of_another_dimension_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"format": "polyglot"}, {}])
-def test_pickles_are_refused_with_the_way_to_convert_them(options):
+def test_pickles_are_refused_with_the_way_to_convert_them(tmp_path, options):
+    assert PretrainedEmbeddingsConfig.from_dict(options).file("source") is None
+    (tmp_path / "vectors").write_bytes(b"")
     with pytest.raises(ConfigError) as caught:
-        PretrainedEmbeddingsConfig.from_dict(options)
+        PretrainedEmbeddingsConfig.from_dict({"source": str(tmp_path / "vectors"), **options})
     assert [part for part in ("format:", "pickle", "format: text") if part not in str(caught.value)] == []
 
 

@@ -27,7 +27,8 @@ def test_every_segment_comes_once_an_epoch(batch_size, buffer_size):
 
 def test_batches_are_full_but_for_the_last():
     assert [len(batch) for batch in ShuffledBatches(range(10), 4)] == [4, 4, 2]
-    assert sorted(len(batch) for batch in ShuffledBatches(range(10), 2, buffer_size=5)) == [1, 1, 2, 2, 2, 2]
+    assert sorted(len(batch) for batch in ShuffledBatches(range(10), 2, buffer_size=5)) == [2, 2, 2, 2, 2]
+    assert sorted(len(batch) for batch in ShuffledBatches(range(9), 2, buffer_size=3)) == [1, 2, 2, 2, 2]
 
 
 @pytest.mark.parametrize("buffer_size", [None, 50])

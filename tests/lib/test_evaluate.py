@@ -191,7 +191,7 @@ def test_gaps_asked_for_by_name_are_refused_when_the_gold_has_words_alone(tmp_pa
         ("source_tags", SOURCE, "0 0\n0 0\n", ", line 2", "found 2 tags", "expected 3"),
         ("source_tags", SOURCE, "0 0 0\n0 0 0\n", ", line 1", "found 3 tags", "expected 2"),
         ("sentence_scores", SCORES, "0\n0\n0\n", "", "found 3 lines", "expected 4"),
-        ("sentence_scores", SCORES, "0\n0\nnan\n0\n", ", line 3", "found 'nan'", "expected a finite number"),
+        ("sentence_scores", SCORES, "0\n0\ninf\n0\n", ", line 3", "found 'inf'", "expected a finite number"),
         ("target_tags", WORDS, "0.9 0.2\nx\n", ", line 2", "'x'", "expected probabilities of BAD"),
         ("target_tags", WORDS, "0.9 1.2\n0\n", ", line 1", "found 0.9 1.2", "expected probabilities between 0 and 1"),
         ("target_tags", WORDS, "0.9 -0.2\n0\n", ", line 1", "found 0.9 -0.2", "between 0 and 1"),
@@ -307,3 +307,18 @@ def test_read_probabilities(tmp_path):
     rows = read_probabilities(path)
     assert [row.tolist() for row in rows] == [[0.25, 0.0, 1.0, 0.001], [], [1.0]]
     assert {row.dtype for row in rows} == {np.dtype(np.float64)}
+
+
+def test_empty_segments_are_left_out(tmp_path, caplog):
+    files = gold(tmp_path, sentence_scores="0.5\n0.0\n0.1\n", target_tags="OK BAD OK\nOK\nOK OK OK\n")
+    name = system(tmp_path, "a", sentence_scores="0.5\nnan\n0.3\n", target_tags="0.9\n\n0.1\n", gap_tags="0 0\n\n0 0\n")
+    report = evaluate(files, name)
+    assert report.metric("sentence_scores", "MAE") == pytest.approx(0.1)
+    assert [row.n for row in report.rows] == [2, 2, 4]
+    assert "1 empty segment(s)" in caplog.text
+
+
+def test_gold_that_nothing_is_compared_with_is_named(tmp_path, caplog):
+    files = gold(tmp_path, sentence_scores="0.5\n0.0\n", source_tags="OK\nOK\n")
+    evaluate(files, system(tmp_path, "a", sentence_scores="0.5\n0.1\n"))
+    assert "source_tags is not compared with anything" in caplog.text

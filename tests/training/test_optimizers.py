@@ -255,13 +255,13 @@ def test_no_schedule_unless_configured(name: str) -> None:
         ({"warmup_steps": -1}, ["warmup_steps"]),
         ({"warmup_steps": 1.5}, ["warmup_steps"]),
         ({"training_steps": 0}, ["training_steps"]),
-        ({"learning_rate_decay": 0.0}, ["learning_rate_decay"]),
-        ({"learning_rate_decay": 1.1}, ["learning_rate_decay"]),
+        ({"learning_rate_decay": -0.1}, ["learning_rate_decay"]),
         ({"learning_rate_decay": 0.5, "warmup_steps": 5}, ["learning_rate_decay", "warmup_steps"]),
         ({"learning_rate_decay": 0.5, "training_steps": 5}, ["learning_rate_decay", "training_steps"]),
         ({"class_name": "noam"}, ["noam needs warmup_steps"]),
         ({"class_name": "noam", "warmup_steps": 5, "learning_rate_decay": 0.5}, ["learning_rate_decay", "noam"]),
         ({"class_name": "noam", "warmup_steps": 5, "training_steps": 9}, ["training_steps"]),
+        ({"class_name": "noam", "training_steps": 9}, ["2 mistakes", "warmup_steps:", "training_steps:"]),
         ({"learning_rates": 1.0}, ["learning_rates: unknown key; did you mean 'learning_rate'?"]),
     ],
 )
@@ -349,3 +349,19 @@ def test_a_state_that_cannot_be_read(content: bytes | None, tmp_path: Path) -> N
     with pytest.raises(CheckpointError) as error:
         build_optimizer(Tiny(), config("adam", load=path))
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0, 1.5])
+def test_a_decay_outside_its_range_is_not_used(decay: float) -> None:
+    options = OptimizerConfig.from_dict({"class_name": "adam", "learning_rate": 0.1, "learning_rate_decay": decay})
+    assert build_schedule(build_optimizer(Tiny(), options), options, 10, higher_is_better=True) is None
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "noam", "adamax", "rmsprop", "adagrad", "adadelta"])
+def test_weights_of_16_bits_stay_finite_where_no_gradient_is(name: str) -> None:
+    table = nn.Embedding(3, 2).half()
+    options = OptimizerConfig.from_dict({"class_name": name, "learning_rate": 0.01, "warmup_steps": 1})
+    optimizer = build_optimizer(table, options)
+    table(torch.tensor([0])).sum().backward()
+    optimizer.step()
+    assert torch.isfinite(table.weight).all()
