@@ -121,11 +121,11 @@ class Configuration(BaseConfig):
         """What training needs though it is optional elsewhere, and what data, outputs and metric need of each other."""
         data, system = (part if isinstance(part := options.get(name), Mapping) else {} for name in ("data", "system"))
         wrong: dict[str, str] = {}
-        if data and data.get("train") is None:
+        if "data" in options and data.get("train") is None:
             wrong["data.train"] = "required for training"
-        if data and (data.get("valid") is None) == (data.get("split") is None):
+        if "data" in options and (data.get("valid") is None) == (data.get("split") is None):
             wrong["data.valid"] = "exactly one of data.valid and data.split is required"
-        if system and system.get("optimizer") is None:
+        if "system" in options and system.get("optimizer") is None:
             wrong["system.optimizer"] = "required for training"
         if system.get("load") is None:  # what is loaded is known only when the run starts
             with suppress(ValidationError):
