@@ -125,11 +125,10 @@ class QESystem(nn.Module):
         system = cls(config.class_name, config.model, vocabularies)
         if config.load_encoder is not None:
             weights = read_weights(config.load_encoder, read_checkpoint_info(config.load_encoder))
-            kept = {name: tensor for name, tensor in weights.items() if name.startswith("encoder.")}
-            optional = (*SOURCE_PARTS, "decoder.", "outputs.")
-            own = system.state_dict()
-            kept = {name: tensor for name, tensor in kept.items() if name in own or not name.startswith(SOURCE_PARTS)}
-            load_weights(system, kept, config.load_encoder, fresh=optional)
+            own, optional = system.encoder.state_dict(), system.encoder.source_parts
+            stored_encoder = {n.removeprefix("encoder."): w for n, w in weights.items() if n.startswith("encoder.")}
+            fitting = {name: w for name, w in stored_encoder.items() if name in own or not name.startswith(optional)}
+            load_weights(system.encoder, fitting, config.load_encoder, fresh=optional)
         elif config.data_processing.embeddings is not None:
             system.load_embeddings(config.data_processing)
         return system
@@ -177,7 +176,7 @@ class QESystem(nn.Module):
         model = model or trained
         fields = [field for field in input_fields(info.class_name, trained) if field in const.TEXT_FIELDS]
         system = cls(info.class_name, model, load_vocabularies(path, fields))
-        changed = _weights_of(set(trained.outputs.names) ^ set(model.outputs.names))
+        changed = system._weights_of(set(trained.outputs.names) ^ set(model.outputs.names))
         weights = read_weights(path, info)
         if changed:
             logger.info("Outputs differ from those of %s: %s start fresh.", path, ", ".join(changed))
@@ -190,16 +189,13 @@ class QESystem(nn.Module):
         self.outputs.restrict(outputs.names)
         self.model_config = self.model_config.model_copy(update={"outputs": outputs})
 
-
-SOURCE_PARTS = ("encoder.unaligned_source_word", "decoder.source.")
-"""Weights that are there only with source tags."""
-
-
-def _weights_of(outputs: set[str]) -> tuple[str, ...]:
-    """Prefixes of the weights that come and go with these outputs."""
-    names = sorted(outputs)
-    if const.SOURCE_TAGS in outputs:
+    def _weights_of(self, outputs: set[str]) -> tuple[str, ...]:
+        """Prefixes of the weights that come and go with these outputs."""
+        names = sorted(outputs)
+        if const.SOURCE_TAGS not in outputs:
+            return tuple(f"outputs.by_name.{name}." for name in names)
         # The source side is half of what the sentence level reads.
         names += [name for name in (const.SENTENCE_SCORES, const.BINARY) if name not in outputs]
-    prefixes = tuple(f"outputs.by_name.{name}." for name in names)
-    return prefixes + (SOURCE_PARTS if const.SOURCE_TAGS in outputs else ())
+        encoder = tuple(f"encoder.{part}" for part in self.encoder.source_parts)
+        decoder = tuple(f"decoder.{part}" for part in self.decoder.source_parts)
+        return (*(f"outputs.by_name.{name}." for name in names), *encoder, *decoder)

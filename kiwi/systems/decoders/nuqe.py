@@ -37,6 +37,8 @@ class NuQEDecoder(Decoder):
         sizes: of the encoder's features.
     """
 
+    source_parts = ("source.",)
+
     class Config(BaseConfig):
         """Form of ``system.model.decoder`` for NuQE."""
 

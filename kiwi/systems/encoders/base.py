@@ -19,6 +19,8 @@ class Encoder(nn.Module, ABC):
 
     Config: ClassVar[type[BaseConfig]]
     sizes: FeatureSizes
+    source_parts: ClassVar[tuple[str, ...]] = ()
+    """Prefixes of the weights that are there only when an output reads the source side."""
 
     @classmethod
     @abstractmethod

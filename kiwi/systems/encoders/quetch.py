@@ -81,6 +81,8 @@ class QUETCHEncoder(Encoder):
         with_source: whether to make features of the source words too.
     """
 
+    source_parts = ("unaligned_source_word",)
+
     class Config(BaseConfig):
         """Form of ``system.model.encoder`` for NuQE."""
 
