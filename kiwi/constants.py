@@ -16,6 +16,9 @@ TARGETGAPS_TAGS = "targetgaps_tags"
 SENTENCE_SCORES = "sentence_scores"
 BINARY = "binary"
 
+WMT19 = "WMT19"
+"""Prefix of the metrics over target words and gaps together, as the WMT19 shared task counts."""
+
 TEXT_FIELDS = (SOURCE, TARGET, POST_EDIT, SOURCE_POS, TARGET_POS)
 
 Label = Literal["OK", "BAD"]

@@ -16,15 +16,12 @@ INPUTS = ("source", "target", "alignments")
 ROW = {"source": "the house is red .", "target": "das Haus ist rot .", "alignments": "0-0 1-1 2-2 3-3 4-4"}
 
 
-def test_data(corpus: Any, *names: str) -> dict[str, list[str]]:
+def held_out(corpus: Any, *names: str) -> dict[str, list[str]]:
     return {name: corpus.lines("test", name) for name in names or INPUTS}
 
 
-test_data.__test__ = False  # type: ignore[attr-defined]
-
-
 def test_every_attribute_counts_its_words(runner: Runner, corpus: Any) -> None:
-    data = test_data(corpus)
+    data = held_out(corpus)
     found = runner.predict(**data)
     n_source = [len(line.split()) for line in data["source"]]
     n_target = [len(line.split()) for line in data["target"]]
@@ -56,7 +53,7 @@ def test_names_that_openkiwi_has() -> None:
 
 
 def test_the_order_of_the_segments_is_kept(runner: Runner, corpus: Any) -> None:
-    data = test_data(corpus)
+    data = held_out(corpus)
     # Of very different length, so that batches are far from the given order.
     data = {name: [column[0], " ".join([column[1]] * 3), *column[2:]] for name, column in data.items()}
     together = runner.predict(**data, batch_size=4)
@@ -71,29 +68,29 @@ def test_the_order_of_the_segments_is_kept(runner: Runner, corpus: Any) -> None:
 
 
 def test_defaults_are_one_segment_at_a_time(runner: Runner, corpus: Any) -> None:
-    data = test_data(corpus)
+    data = held_out(corpus)
     assert asdict(runner.predict(**data)) == asdict(runner.predict(**data, batch_size=1, num_data_workers=0))
 
 
 def test_by_position(runner: Runner, corpus: Any) -> None:
-    data = test_data(corpus)
+    data = held_out(corpus)
     assert asdict(runner.predict(*data.values(), 4)) == asdict(runner.predict(**data, batch_size=4))
 
 
 def test_workers_change_nothing(runner: Runner, corpus: Any) -> None:
-    data = test_data(corpus)
+    data = held_out(corpus)
     one, two = runner.predict(**data, batch_size=4), runner.predict(**data, batch_size=4, num_data_workers=2)
     assert asdict(one) == asdict(two)
 
 
 def test_dropout_is_off(corpus: Any, plain_system: QESystem) -> None:
     plain_system.train()
-    data, runner = test_data(corpus), Runner(plain_system)
+    data, runner = held_out(corpus), Runner(plain_system)
     assert asdict(runner.predict(**data)) == asdict(runner.predict(**data))
 
 
 def test_what_a_system_does_not_predict_is_none(pos_system: QESystem, corpus: Any) -> None:
-    data = test_data(corpus, *INPUTS, "source_pos", "target_pos")
+    data = held_out(corpus, *INPUTS, "source_pos", "target_pos")
     found = Runner(pos_system).predict(**data)
     assert found.sentences_hter_deviation is None
     assert found.sentences_hter is not None
@@ -167,7 +164,7 @@ def test_one_side_empty_is_an_error_that_names_it(runner: Runner, side: str, oth
         ({"target_pos": ["N N N N N N"]}, ["target_pos, line 1", "found 6 part-of-speech tags", "5"]),
     ],
 )
-def test_data_errors(runner: Runner, changes: dict[str, list[str] | None], messages: list[str]) -> None:
+def held_out_errors(runner: Runner, changes: dict[str, list[str] | None], messages: list[str]) -> None:
     data: dict[str, Any] = {name: [text] for name, text in ROW.items()} | changes
     with pytest.raises(DataError) as error:
         runner.predict(**data)
@@ -254,7 +251,7 @@ def test_target_and_gaps_are_interleaved() -> None:
 
 
 def test_labels_agree_between_attributes_and_files(runner: Runner, corpus: Any, tmp_path: Path) -> None:
-    found = runner.predict(**test_data(corpus), batch_size=4)
+    found = runner.predict(**held_out(corpus), batch_size=4)
     found.save(tmp_path)
     assert found.target_tags_labels is not None
     assert found.sentences_binary_labels is not None
@@ -271,7 +268,7 @@ def test_a_trained_system_is_loaded(load: Any, kind: Any, trained: Any, corpus: 
     for path in (trained.path, trained.output_dir / "best_model"):
         runner = load(kind(path))
         assert isinstance(runner, Runner)
-        assert len(runner.predict(**test_data(corpus), batch_size=10)) == 10
+        assert len(runner.predict(**held_out(corpus), batch_size=10)) == 10
 
 
 def test_from_kiwi_lib_too() -> None:
@@ -288,8 +285,8 @@ def test_a_gpu_that_is_not_there(trained: Any, gpu_id: int) -> None:
 
 
 def test_a_loaded_system_says_the_same_as_the_trained_one(trained: Any, corpus: Any) -> None:
-    best = load_system(trained.path).predict(**test_data(corpus), batch_size=3)
-    again = load_system(trained.path).predict(**test_data(corpus), batch_size=3)
+    best = load_system(trained.path).predict(**held_out(corpus), batch_size=3)
+    again = load_system(trained.path).predict(**held_out(corpus), batch_size=3)
     assert asdict(best) == asdict(again)
 
 

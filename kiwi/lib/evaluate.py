@@ -23,8 +23,6 @@ __all__ = ["Configuration", "evaluate_from_configuration", "evaluate_from_file",
 
 logger = logging.getLogger(__name__)
 
-WMT19 = "WMT19"
-
 GOLD_OF = {
     const.TARGET_TAGS: const.TARGET_TAGS,
     const.GAP_TAGS: const.TARGET_TAGS,
@@ -214,11 +212,10 @@ def _tag_rows(output: str, gold: GoldTags, systems: Mapping[str, Mapping[str, Pa
                     raise DataError.at(gold.path, None, found="one tag a word", expected=f"tags with gaps, for {path}")
                 logger.warning("%s is left out: %s has one tag a word, and none for gaps.", path, gold.path)
                 continue
-            classes = gold.classes_for(output, probabilities, path)
-            predicted[system] = np.concatenate(probabilities)
+            classes, predicted[system] = gold.align(output, probabilities, path)
     if classes is None:
         return []
-    name = WMT19 if output == const.TARGETGAPS_TAGS else output
+    name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
     return [tag_row(name, system, classes, bad > 0.5) for system, bad in _with_mean(predicted).items()]
 
 
@@ -248,24 +245,33 @@ class GoldTags:
                 if tag not in const.LABELS:
                     raise DataError.at(path, number, found=f"tag {position} '{tag}'", expected="OK or BAD")
 
-    def classes_for(self, output: str, predicted: Sequence[NDArray[np.float64]], place: Path) -> NDArray[np.int64]:
-        """Flat classes to compare an output's predictions with.
+    def align(
+        self, output: str, predicted: Sequence[NDArray[np.float64]], place: Path
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Flat classes, and the flat probabilities to compare with them.
+
+        A segment without words has a gold gap, but no predictions: it is left out.
 
         Raises:
             DataError: at the first line of ``place`` that does not have as many tags as this file.
         """
         _check_lines(place, len(predicted), self.path, len(self.lines))
-        part = slice(None)
-        if self.has_gaps(predicted, output):
+        has_gaps, part = self.has_gaps(predicted, output), slice(None)
+        if has_gaps:
             part = {const.TARGET_TAGS: slice(1, None, 2), const.GAP_TAGS: slice(0, None, 2)}.get(output, part)
-        # An empty segment has no predictions, not even for its one gap.
-        rows = [
-            tags[part] if len(row) or len(tags) > 1 else [] for tags, row in zip(self.lines, predicted, strict=True)
-        ]
-        for number, (row, tags) in enumerate(zip(predicted, rows, strict=True), start=1):
-            if len(row) != len(tags):
-                raise DataError.at(place, number, found=f"{len(row)} tags", expected=f"{len(tags)}, as {self.path} has")
-        return np.array([tag == const.BAD for tags in rows for tag in tags], dtype=np.int64)
+        classes: list[bool] = []
+        probabilities: list[float] = []
+        for number, (row, tags) in enumerate(zip(predicted, self.lines, strict=True), start=1):
+            expected = tags[part]
+            no_words = has_gaps and len(tags) == 1
+            if len(row) != len(expected) and not (no_words and len(row) == 0):
+                found = f"{len(row)} tags"
+                raise DataError.at(place, number, found=found, expected=f"{len(expected)}, as {self.path} has")
+            if no_words:
+                continue
+            classes += [tag == const.BAD for tag in expected]
+            probabilities += row.tolist()
+        return np.array(classes, dtype=np.int64), np.array(probabilities)
 
     def has_gaps(self, predicted: Sequence[NDArray[np.float64]], output: str) -> bool:
         """Whether this file is interleaved, judged by the first line that both sides have tags in."""

@@ -25,9 +25,6 @@ class TrueHalf(HalfPrecision):
         return data
 
 
-PRECISIONS = {"O0": "32-true", "O1": "16-mixed", "O2": "16-mixed", "O3": "16-true"}
-
-
 def build_trainer(
     config: TrainerConfig, module: TrainingModule, output_dir: Path, *, debug: bool = False, quiet: bool = False
 ) -> tuple[Trainer, BestCheckpoints]:
@@ -43,9 +40,6 @@ def build_trainer(
     # Its notices (devices found, advice on workers) are for its own users.
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     on_gpu = config.gpus not in (0, [])
-    precision = PRECISIONS[config.amp_level]
-    if not on_gpu:
-        precision = precision.replace("16-", "bf16-")
     checkpoints = BestCheckpoints(output_dir, config.checkpoint.save_top_k)
     callbacks: list[Callback] = [checkpoints, Throughput()]
     if config.checkpoint.early_stop_patience:
@@ -65,7 +59,6 @@ def build_trainer(
         "accelerator": "gpu" if on_gpu else "cpu",
         "devices": config.gpus if on_gpu else 1,
         "strategy": "ddp" if n_devices not in (0, 1) else "auto",
-        "precision": precision,
         "max_epochs": config.epochs,
         "accumulate_grad_batches": config.gradient_accumulation_steps,
         "gradient_clip_val": config.gradient_max_norm or None,
@@ -81,12 +74,19 @@ def build_trainer(
         "num_sanity_val_steps": 0,
         "logger": CSVLogger(output_dir, name="", version="", flush_logs_every_n_steps=config.log_save_interval),
     }
-    if precision in ("16-true", "bf16-true"):
-        del options["precision"]
-        options["plugins"] = TrueHalf("16-true" if on_gpu else "bf16-true")
+    options |= _precision(config, on_gpu=on_gpu)
     interval = config.checkpoint.validation_steps
     options["val_check_interval"] = interval
     if isinstance(interval, int):
         # Batches of training counted over the whole run, so that an interval may be longer than an epoch.
         options["check_val_every_n_epoch"] = None
     return Trainer(**options), checkpoints
+
+
+def _precision(config: TrainerConfig, *, on_gpu: bool) -> dict[str, Any]:
+    """The option that stands for ``amp_level``; 16 bits are float16 on a GPU and bfloat16 on the CPU."""
+    if config.amp_level == "O0":
+        return {"precision": "32-true"}
+    if config.amp_level == "O3":
+        return {"plugins": TrueHalf("16-true" if on_gpu else "bf16-true")}
+    return {"precision": "16-mixed" if on_gpu else "bf16-mixed"}

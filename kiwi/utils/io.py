@@ -235,7 +235,7 @@ def _open_to_others(stage: Path) -> None:
     """Give files the permissions that the user's umask says; some libraries write theirs for the owner alone."""
     umask = os.umask(0)
     os.umask(umask)
-    for file in stage.iterdir() if stage.is_dir() else [stage]:
+    for file in [path for path in stage.rglob("*") if path.is_file()] if stage.is_dir() else [stage]:
         file.chmod(0o666 & ~umask)
 
 

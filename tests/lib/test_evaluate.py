@@ -322,3 +322,15 @@ def test_gold_that_nothing_is_compared_with_is_named(tmp_path, caplog):
     files = gold(tmp_path, sentence_scores="0.5\n0.0\n", source_tags="OK\nOK\n")
     evaluate(files, system(tmp_path, "a", sentence_scores="0.5\n0.1\n"))
     assert "source_tags is not compared with anything" in caplog.text
+
+
+def test_an_empty_line_for_a_segment_of_one_word_is_refused(tmp_path):
+    files = gold(tmp_path, target_tags="OK BAD\nOK\n")
+    with pytest.raises(DataError, match="line 2: found 0 tags; expected 1"):
+        evaluate(files, system(tmp_path, "a", target_tags="0.9 0.1\n\n"))
+
+
+def test_systems_that_differ_on_an_empty_segment_are_compared_on_the_others(tmp_path):
+    files = gold(tmp_path, target_tags="OK BAD OK\nOK\n")
+    names = [system(tmp_path, "a", gap_tags="0 0\n\n"), system(tmp_path, "b", gap_tags="0 1\n0.9\n")]
+    assert [row.n for row in evaluate(files, *names).rows] == [2, 2, 2]

@@ -20,9 +20,6 @@ from kiwi.systems.outputs.sentence_level import BinaryOutput, ScoreDistributionO
 from kiwi.systems.outputs.word_level import GapOutput, WordLevelOutput
 from kiwi.utils.io import BaseConfig
 
-WMT19 = "WMT19"
-"""Prefix of the metrics over target words and gaps together, as the WMT19 shared task counts."""
-
 
 class ClassWeightsConfig(BaseConfig):
     """Weight of each label in the loss; a label that is not named weighs 1."""
@@ -120,7 +117,7 @@ class QEOutputs(nn.Module):
             """Metrics of all outputs, the main one of each first, without the prefix ``val_``."""
             names = [metric for name in self.names for metric in _accumulator(name).names]
             both = self.word_level.target and self.word_level.gaps
-            return names + list(TagMetrics(WMT19).names if both else ())
+            return names + list(TagMetrics(const.WMT19).names if both else ())
 
         def check_labels(self, columns: Columns, places: Mapping[str, object]) -> None:
             """Check that the data has labels that these outputs can learn from.
@@ -189,7 +186,7 @@ class QEOutputs(nn.Module):
         """Empty accumulators, by output, and one for target and gaps together where both are there."""
         accumulators = {name: _accumulator(name) for name, _ in self.items()}
         if const.TARGET_TAGS in accumulators and const.GAP_TAGS in accumulators:
-            accumulators[WMT19] = TagMetrics(WMT19)
+            accumulators[const.WMT19] = TagMetrics(const.WMT19)
         return accumulators
 
     def update(
@@ -198,8 +195,8 @@ class QEOutputs(nn.Module):
         """Add a batch to the accumulators."""
         for name, output in self.items():
             output.update(accumulators[name], logits[name], batch)
-            if WMT19 in accumulators and name in (const.TARGET_TAGS, const.GAP_TAGS):
-                output.update(accumulators[WMT19], logits[name], batch)
+            if const.WMT19 in accumulators and name in (const.TARGET_TAGS, const.GAP_TAGS):
+                output.update(accumulators[const.WMT19], logits[name], batch)
 
     def decode(self, logits: Mapping[str, Tensor], batch: QEBatch[Tensor]) -> dict[str, list[Any]]:
         """Predictions of all outputs, by name, one a segment."""
