@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import DirectoryPath, FilePath, field_validator, model_validator
 
 from kiwi import constants as const
-from kiwi.data.readers import read_lines, read_scores
-from kiwi.data.tokenization import words
+from kiwi.data.gold import GoldTags, check_line_count, read_probabilities
+from kiwi.data.readers import read_scores
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.metrics.report import ENSEMBLE, Report, Row, score_row, tag_row
@@ -190,7 +190,7 @@ def _score_rows(gold_path: Path, systems: Mapping[str, Mapping[str, Path]]) -> l
     for system, files in systems.items():
         if path := files.get(const.SENTENCE_SCORES):
             scores = read_scores(path, allow_nan=True)
-            _check_lines(path, len(scores), gold_path, len(gold))
+            check_line_count(path, len(scores), gold_path, len(gold))
             predicted[system] = np.array(scores)
     there = np.isfinite([gold, *predicted.values()]).all(axis=0)
     if not there.all():
@@ -223,84 +223,3 @@ def _with_mean(predicted: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[n
     if len(predicted) < 2:
         return predicted
     return {**predicted, ENSEMBLE: np.mean(list(predicted.values()), axis=0)}
-
-
-def _check_lines(path: Path, found: int, gold_path: Path, expected: int) -> None:
-    if found != expected:
-        raise DataError.at(path, None, found=f"{found} lines", expected=f"{expected}, as {gold_path} has")
-
-
-class GoldTags:
-    """A file of gold tags, whose form shows when it is held against predictions.
-
-    Args:
-        path: of the file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines = [words(line) for line in read_lines(path)]
-        for number, tags in enumerate(self.lines, start=1):
-            for position, tag in enumerate(tags, start=1):
-                if tag not in const.LABELS:
-                    raise DataError.at(path, number, found=f"tag {position} '{tag}'", expected="OK or BAD")
-
-    def align(
-        self, output: str, predicted: Sequence[NDArray[np.float64]], place: Path
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Flat classes, and the flat probabilities to compare with them.
-
-        A segment without words has a gold gap, but no predictions: it is left out.
-
-        Raises:
-            DataError: at the first line of ``place`` that does not have as many tags as this file.
-        """
-        _check_lines(place, len(predicted), self.path, len(self.lines))
-        has_gaps, part = self.has_gaps(predicted, output), slice(None)
-        if has_gaps:
-            part = {const.TARGET_TAGS: slice(1, None, 2), const.GAP_TAGS: slice(0, None, 2)}.get(output, part)
-        classes: list[bool] = []
-        probabilities: list[float] = []
-        for number, (row, tags) in enumerate(zip(predicted, self.lines, strict=True), start=1):
-            expected = tags[part]
-            no_words = has_gaps and len(tags) == 1
-            if len(row) != len(expected) and not (no_words and len(row) == 0):
-                found = f"{len(row)} tags"
-                raise DataError.at(place, number, found=found, expected=f"{len(expected)}, as {self.path} has")
-            if no_words:
-                continue
-            classes += [tag == const.BAD for tag in expected]
-            probabilities += row.tolist()
-        return np.array(classes, dtype=np.int64), np.array(probabilities)
-
-    def has_gaps(self, predicted: Sequence[NDArray[np.float64]], output: str) -> bool:
-        """Whether this file is interleaved, judged by the first line that both sides have tags in."""
-        if output == const.SOURCE_TAGS:
-            return False
-        for tags, row in zip(self.lines, predicted, strict=False):
-            if tags and len(row):
-                words_of = {const.GAP_TAGS: len(row) - 1, const.TARGETGAPS_TAGS: (len(row) - 1) // 2}
-                n_words = words_of.get(output, len(row))
-                if len(tags) in (n_words, 2 * n_words + 1):
-                    return len(tags) != n_words
-                break
-        return all(len(tags) % 2 for tags in self.lines)
-
-
-def read_probabilities(path: Path) -> list[NDArray[np.float64]]:
-    """Probabilities of BAD, one row a segment; OK counts as 0 and BAD as 1.
-
-    Raises:
-        DataError: at the first line that has something else.
-    """
-    rows = []
-    of_label = {const.OK: 0.0, const.BAD: 1.0}
-    for number, line in enumerate(read_lines(path), start=1):
-        try:
-            row = np.array([of_label[item] if item in of_label else float(item) for item in words(line)])
-        except ValueError as error:
-            raise DataError.at(path, number, found=str(error), expected="probabilities of BAD, or OK and BAD") from None
-        if len(row) and not (row.min() >= 0.0 and row.max() <= 1.0):
-            raise DataError.at(path, number, found=f"{line:.60}", expected="probabilities between 0 and 1")
-        rows.append(row)
-    return rows

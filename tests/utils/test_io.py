@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 from pydantic import PositiveInt, ValidationError, model_validator
@@ -282,3 +283,17 @@ def test_written_files(tmp_path):
     assert "ü" in (tmp_path / "c.yaml").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "c.json").read_text(encoding="utf-8")) == {"b": "ü", "a": None}
     assert "ü" in (tmp_path / "c.json").read_text(encoding="utf-8")
+
+
+def test_staged_files_have_the_permissions_that_the_umask_says(tmp_path):
+    former = os.umask(0o027)
+    try:
+        with staged(tmp_path / "checkpoint") as stage:
+            (stage / "tokenizer").mkdir(parents=True)
+            for file in (stage / "weights", stage / "tokenizer" / "vocab"):
+                file.write_bytes(b"")
+                file.chmod(0o600)
+    finally:
+        os.umask(former)
+    files = [tmp_path / "checkpoint" / "weights", tmp_path / "checkpoint" / "tokenizer" / "vocab"]
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o640, 0o640]
