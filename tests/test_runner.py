@@ -164,7 +164,7 @@ def test_one_side_empty_is_an_error_that_names_it(runner: Runner, side: str, oth
         ({"target_pos": ["N N N N N N"]}, ["target_pos, line 1", "found 6 part-of-speech tags", "5"]),
     ],
 )
-def held_out_errors(runner: Runner, changes: dict[str, list[str] | None], messages: list[str]) -> None:
+def test_data_errors(runner: Runner, changes: dict[str, list[str] | None], messages: list[str]) -> None:
     data: dict[str, Any] = {name: [text] for name, text in ROW.items()} | changes
     with pytest.raises(DataError) as error:
         runner.predict(**data)
