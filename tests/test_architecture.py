@@ -43,10 +43,10 @@ LIBRARIES = {
     "pydantic_core": ["utils"],
     # Beside the tables of the command line, the handler that shows the log.
     "rich": ["cli", "lib.utils"],
-    "safetensors": ["systems", "training"],
+    "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
     "sklearn": ["metrics"],
-    "tokenizers": ["data"],
+    "tokenizers": ["data", "systems"],
     "torch": ["modules", "systems", "training", "runner", "lib.train", "lib.predict", "lib.utils"],
     "transformers": ["systems"],
     "typer": ["cli"],

@@ -21,17 +21,17 @@ class QEBatch(Generic[Array]):
     is None.
     """
 
-    source: Array
-    """Word indices, int64 (batch, source_words)."""
-
     source_mask: Array
     """bool (batch, source_words)."""
 
-    target: Array
-    """Word indices, int64 (batch, target_words)."""
-
     target_mask: Array
     """bool (batch, target_words)."""
+
+    source: Array | None = None
+    """Word indices, int64 (batch, source_words)."""
+
+    target: Array | None = None
+    """Word indices, int64 (batch, target_words)."""
 
     alignments: Array | None = None
     """int64 (pairs, 3): segment, source word, target word."""
@@ -41,6 +41,27 @@ class QEBatch(Generic[Array]):
 
     target_pos: Array | None = None
     """Part-of-speech indices, int64 (batch, target_words)."""
+
+    pieces: Array | None = None
+    """Pieces of both sides for a pretrained encoder, int64 (windows, pieces); a long segment has several windows."""
+
+    piece_mask: Array | None = None
+    """True where there is a piece, bool (windows, pieces)."""
+
+    piece_types: Array | None = None
+    """Token types as the encoder counts them, int64 (windows, pieces)."""
+
+    piece_words: Array | None = None
+    """Word of each piece, counted on its side; -1 for special pieces and padding, int64 (windows, pieces)."""
+
+    piece_sides: Array | None = None
+    """0 for the target and 1 for the source, int64 (windows, pieces)."""
+
+    piece_weights: Array | None = None
+    """The inverse of the number of windows that read the piece, so that each counts once, float32 (windows, pieces)."""
+
+    piece_segments: Array | None = None
+    """Segment of each window, int64 (windows,)."""
 
     target_tags: Array | None = None
     """int64 (batch, target_words)."""
@@ -55,7 +76,7 @@ class QEBatch(Generic[Array]):
     """float32 (batch,)."""
 
     def __len__(self) -> int:
-        return len(self.source)  # type: ignore[arg-type]
+        return len(self.target_mask)  # type: ignore[arg-type]
 
     def arrays(self) -> dict[str, Array]:
         """The arrays that are there, by name."""
@@ -66,10 +87,10 @@ class QEBatch(Generic[Array]):
 NumpyBatch = QEBatch[NDArray[Any]]
 
 
-def pad(rows: Sequence[ArrayLike], fill: int) -> NDArray[np.int64]:
+def pad(rows: Sequence[ArrayLike], fill: int, dtype: type[np.generic] = np.int64) -> NDArray[Any]:
     """Rows of different length in one array (rows, longest), filled at their ends."""
     lengths = [np.size(row) for row in rows]
-    padded = np.full((len(rows), max(lengths, default=0)), fill, dtype=np.int64)
+    padded = np.full((len(rows), max(lengths, default=0)), fill, dtype=dtype)
     for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         padded[index, :length] = row
     return padded

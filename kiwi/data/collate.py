@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch, pad
+from kiwi.data.pieces import PieceTokenizer
 from kiwi.data.readers import parse_alignment
 from kiwi.data.tags import to_classes
 from kiwi.data.tokenization import words
@@ -20,24 +21,29 @@ Row = dict[str, str]
 
 
 class Collate:
-    """Turns rows into a batch, each word of a text field into its index in the vocabulary of the field.
+    """Turns rows into a batch: each word of a text field into its index in the vocabulary of the field, or source and
+    target together into pieces.
 
     Args:
         vocabularies: by field; rows may have more fields than that.
+        pieces: of a pretrained encoder, if the system has one.
     """
 
-    def __init__(self, vocabularies: Mapping[str, Vocabulary]) -> None:
+    def __init__(self, vocabularies: Mapping[str, Vocabulary], pieces: PieceTokenizer | None = None) -> None:
         self.vocabularies = dict(vocabularies)
+        self.pieces = pieces
 
     def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
         """Batch rows that all have the same fields."""
         arrays: dict[str, NDArray[Any]] = {}
         for field, vocabulary in self.vocabularies.items():
-            encoded = [vocabulary.encode(words(row[field])) for row in rows]
-            arrays[field] = pad(encoded, PAD_INDEX)
-            if field in (const.SOURCE, const.TARGET):
-                lengths = np.array([len(segment) for segment in encoded])
-                arrays[f"{field}_mask"] = np.arange(arrays[field].shape[1]) < lengths[:, None]
+            arrays[field] = pad([vocabulary.encode(words(row[field])) for row in rows], PAD_INDEX)
+        sides = {field: [words(row[field]) for row in rows] for field in (const.SOURCE, const.TARGET)}
+        for field, segments in sides.items():
+            lengths = np.array([len(segment) for segment in segments])
+            arrays[f"{field}_mask"] = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        if self.pieces is not None:
+            arrays |= self.pieces(sides[const.TARGET], sides[const.SOURCE])
         fields = rows[0].keys()
         if const.ALIGNMENTS in fields:
             pairs = [(i, *pair) for i, row in enumerate(rows) for pair in parse_alignment(row[const.ALIGNMENTS])]

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kiwi.systems.decoders.base import Decoder
+from kiwi.systems.decoders.linear import LinearDecoder
 from kiwi.systems.decoders.nuqe import NuQEDecoder
 from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.encoders.quetch import QUETCHEncoder
+from kiwi.systems.encoders.transformer import BertConfig, TransformerEncoder, XLMConfig, XLMRobertaConfig
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.utils.io import BaseConfig
 
@@ -46,6 +48,40 @@ class NuQEConfig(ModelConfig):
     """Accepted as far as it asks for nothing."""
 
 
+class TransformerConfig(ModelConfig):
+    """Form of ``system.model`` for Transformer: any encoder that ``AutoModel`` knows."""
+
+    encoder: TransformerEncoder.Config
+    """The pretrained model, and what is made of its layers."""
+
+    decoder: LinearDecoder.Config = LinearDecoder.Config()
+    """Feed-forward layers."""
+
+    tlm_outputs: NoLanguageModelConfig = NoLanguageModelConfig()
+    """Accepted as far as it asks for nothing: training the language model beside is not available yet."""
+
+
+class BertModelConfig(TransformerConfig):
+    """Form of ``system.model`` for Bert."""
+
+    encoder: BertConfig = BertConfig()
+    """The pretrained model, and what is made of its layers."""
+
+
+class XLMModelConfig(TransformerConfig):
+    """Form of ``system.model`` for XLM."""
+
+    encoder: XLMConfig = XLMConfig()
+    """The pretrained model, and what is made of its layers."""
+
+
+class XLMRobertaModelConfig(TransformerConfig):
+    """Form of ``system.model`` for XLMRoberta."""
+
+    encoder: XLMRobertaConfig = XLMRobertaConfig()
+    """The pretrained model, and what is made of its layers."""
+
+
 @dataclass(frozen=True)
 class Architecture:
     """What a system is made of."""
@@ -57,5 +93,9 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "NuQE": Architecture(NuQEConfig, QUETCHEncoder, NuQEDecoder),
+    "Transformer": Architecture(TransformerConfig, TransformerEncoder, LinearDecoder),
+    "Bert": Architecture(BertModelConfig, TransformerEncoder, LinearDecoder),
+    "XLM": Architecture(XLMModelConfig, TransformerEncoder, LinearDecoder),
+    "XLMRoberta": Architecture(XLMRobertaModelConfig, TransformerEncoder, LinearDecoder),
 }
 """``system.class_name`` to architecture."""

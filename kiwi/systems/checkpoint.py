@@ -1,8 +1,9 @@
 """A system on disk: a versioned directory of plain files.
 
 ``config.yaml`` (format and kiwi version, system, metrics when saved), ``model.safetensors`` (weights),
-``vocab.json`` (vocabularies), ``labels.json`` (labels by output, in the order of their classes). Nothing in it is
-code, and nothing that loads it unpickles.
+``vocab.json`` (vocabularies), ``labels.json`` (labels by output, in the order of their classes), and for a pretrained
+encoder ``encoder.json`` (its configuration) and ``tokenizer/``. Nothing in it is code, and nothing that loads it
+unpickles.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from kiwi import __version__, constants as const
 from kiwi.data.vocabulary import Vocabulary, save_vocabularies
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.systems.pretrained import Pretrained
 from kiwi.utils.io import read_structured, staged, write_json, write_yaml
 
 FORMAT_VERSION = 1
@@ -43,7 +45,11 @@ class CheckpointInfo:
 
 
 def save_checkpoint(
-    path: Path, info: CheckpointInfo, weights: Mapping[str, Tensor], vocabularies: Mapping[str, Vocabulary]
+    path: Path,
+    info: CheckpointInfo,
+    weights: Mapping[str, Tensor],
+    vocabularies: Mapping[str, Vocabulary],
+    pretrained: Pretrained | None = None,
 ) -> None:
     """Write a checkpoint directory, whole or not at all."""
     outputs = info.model["outputs"]
@@ -62,6 +68,8 @@ def save_checkpoint(
         }
         write_yaml(stage / CONFIG_FILE, content)
         save_vocabularies(vocabularies, stage)
+        if pretrained is not None:
+            pretrained.save(stage)
         write_json(stage / LABELS_FILE, {name: list(const.LABELS) for name in names})
 
 

@@ -93,6 +93,13 @@ class QESystemConfig(BaseConfig):
             mistake = _sparse_mistake(self.model, self.optimizer)
             if mistake:
                 wrong["model"] = mistake
+        if self.class_name is not None and ARCHITECTURES[self.class_name].encoder.uses_pretrained:
+            for name, value in (
+                ("load_vocabs", self.load_vocabs),
+                ("data_processing.embeddings", self.data_processing.embeddings),
+            ):
+                if value is not None:
+                    wrong[name] = f"{self.class_name} reads pieces by the tokenizer of its encoder; remove {name}"
         if wrong:
             raise mistakes("QESystemConfig", wrong)
         return self
@@ -112,7 +119,10 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
     """
     stored = config.load or config.load_encoder or config.load_vocabs
     without_files = config.data_processing.model_copy(update={"embeddings": None})
-    if stored is not None and without_files != DataProcessingConfig():
+    if config.class_name in ARCHITECTURES and ARCHITECTURES[config.class_name].encoder.uses_pretrained:
+        if without_files != DataProcessingConfig():
+            logger.warning("system.data_processing.vocab is not used: %s has a tokenizer.", config.class_name)
+    elif stored is not None and without_files != DataProcessingConfig():
         logger.warning("system.data_processing.vocab is not used: the vocabularies of %s are.", stored)
     model: ModelConfig = config.model
     class_name = config.class_name
@@ -140,6 +150,13 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
 def input_fields(class_name: str, model: ModelConfig) -> list[str]:
     """Fields of the data that a system of this class reads."""
     return ARCHITECTURES[class_name].encoder.input_fields(model.encoder)
+
+
+def vocabulary_fields(class_name: str, model: ModelConfig) -> list[str]:
+    """Fields for which a system of this class has vocabularies; a pretrained encoder has a tokenizer instead."""
+    if ARCHITECTURES[class_name].encoder.uses_pretrained:
+        return []
+    return [field for field in input_fields(class_name, model) if field in const.TEXT_FIELDS]
 
 
 def label_fields(model: ModelConfig) -> list[str]:

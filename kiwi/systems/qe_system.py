@@ -21,7 +21,15 @@ from kiwi.exceptions import ConfigError
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
 from kiwi.systems.checkpoint import CheckpointInfo, load_weights, read_checkpoint_info, read_weights, save_checkpoint
 from kiwi.systems.outputs.quality_estimation import QEOutputs
-from kiwi.systems.qe_config import QESystemConfig, input_fields, label_fields, model_config_of, resolve
+from kiwi.systems.pretrained import Pretrained
+from kiwi.systems.qe_config import (
+    QESystemConfig,
+    input_fields,
+    label_fields,
+    model_config_of,
+    resolve,
+    vocabulary_fields,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -33,20 +41,28 @@ class QESystem(nn.Module):
         class_name: a key of :data:`kiwi.systems.architectures.ARCHITECTURES`.
         model: configuration of its parts.
         vocabularies: of the text fields that its encoder reads.
+        pretrained: the model that its encoder is built on, if it is.
     """
 
     Config: TypeAlias = QESystemConfig
     """Form of ``system``."""
 
-    def __init__(self, class_name: str, model: ModelConfig, vocabularies: Mapping[str, Vocabulary]) -> None:
+    def __init__(
+        self,
+        class_name: str,
+        model: ModelConfig,
+        vocabularies: Mapping[str, Vocabulary],
+        pretrained: Pretrained | None = None,
+    ) -> None:
         super().__init__()
         architecture = ARCHITECTURES[class_name]
         self.class_name = class_name
         self.model_config = model
         self.vocabularies = dict(vocabularies)
-        self.collate = Collate(vocabularies)
+        self.pretrained = pretrained
         with_source = model.outputs.word_level.source
-        self.encoder = architecture.encoder.build(model.encoder, vocabularies, with_source=with_source)
+        self.encoder = architecture.encoder.build(model.encoder, vocabularies, pretrained, with_source=with_source)
+        self.collate = Collate(vocabularies, self.encoder.pieces)
         self.decoder = architecture.decoder.build(model.decoder, self.encoder.sizes)
         self.outputs = QEOutputs(model.outputs, self.decoder.sizes)
 
@@ -116,13 +132,21 @@ class QESystem(nn.Module):
         if config.load is not None:
             return cls.load(config.load, config.model)
         assert config.class_name is not None
-        fields = [field for field in input_fields(config.class_name, config.model) if field in const.TEXT_FIELDS]
+        fields = vocabulary_fields(config.class_name, config.model)
+        pretrained = None
+        if ARCHITECTURES[config.class_name].encoder.uses_pretrained:
+            stored = config.load_encoder
+            pretrained = (
+                Pretrained.from_checkpoint(stored) if stored else Pretrained.from_model(config.model.encoder.model_name)
+            )
         if stored := config.load_encoder or config.load_vocabs:
             vocabularies = load_vocabularies(stored, fields)
         else:
             vocabularies = build_vocabularies(columns, fields, config.data_processing)
-        logger.info("Vocabularies: %s.", ", ".join(f"{field} {len(words)}" for field, words in vocabularies.items()))
-        system = cls(config.class_name, config.model, vocabularies)
+        for field, vocabulary in vocabularies.items():
+            logger.info("Vocabulary of %s: %d.", field, len(vocabulary))
+        system = cls(config.class_name, config.model, vocabularies, pretrained)
+        system.outputs.fit(columns)
         if config.load_encoder is not None:
             weights = read_weights(config.load_encoder, read_checkpoint_info(config.load_encoder))
             own, optional = system.encoder.state_dict(), system.encoder.source_parts
@@ -157,7 +181,7 @@ class QESystem(nn.Module):
     def save(self, path: Path, metrics: Mapping[str, float] | None = None) -> None:
         """Write a checkpoint directory, whole or not at all."""
         info = CheckpointInfo(self.class_name, self.model_config.model_dump(mode="json"), dict(metrics or {}))
-        save_checkpoint(path, info, self.state_dict(), self.vocabularies)
+        save_checkpoint(path, info, self.state_dict(), self.vocabularies, self.pretrained)
 
     @classmethod
     def load(cls, path: Path, model: ModelConfig | None = None) -> Self:
@@ -174,8 +198,10 @@ class QESystem(nn.Module):
         info = read_checkpoint_info(path)
         trained = model_config_of(info, path)
         model = model or trained
-        fields = [field for field in input_fields(info.class_name, trained) if field in const.TEXT_FIELDS]
-        system = cls(info.class_name, model, load_vocabularies(path, fields))
+        fields = vocabulary_fields(info.class_name, trained)
+        uses_pretrained = ARCHITECTURES[info.class_name].encoder.uses_pretrained
+        pretrained = Pretrained.from_checkpoint(path) if uses_pretrained else None
+        system = cls(info.class_name, model, load_vocabularies(path, fields), pretrained)
         changed = system._weights_of(set(trained.outputs.names) ^ set(model.outputs.names))
         weights = read_weights(path, info)
         if changed:

@@ -96,6 +96,10 @@ class TrainingModule(LightningModule):
             self.log(f"train_{name}", value.detach(), prog_bar=name == "loss", batch_size=len(batch))
         return losses["loss"]
 
+    def on_train_batch_start(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
+        """Tell the encoder how far training is, in optimizer steps."""
+        self.system.encoder.at_step(self.global_step)
+
     def on_validation_epoch_start(self) -> None:
         """Start counting."""
         self.accumulators = self.system.outputs.accumulators()

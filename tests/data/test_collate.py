@@ -29,7 +29,7 @@ def test_words_become_indices_with_a_mask():
     assert batch.target.tolist() == [[5, 0, 0], [4, 1, 5]]
     assert batch.target_mask.tolist() == [[True, False, False], [True, True, True]]
     assert (batch.source.dtype, batch.source_mask.dtype) == (np.int64, np.bool_)
-    assert list(batch.arrays()) == ["source", "source_mask", "target", "target_mask"]
+    assert list(batch.arrays()) == ["source_mask", "target_mask", "source", "target"]
 
 
 def test_a_segment_without_words_has_an_empty_mask():

@@ -99,7 +99,7 @@ def test_logits_of_a_batch_are_those_of_its_segments(pos_system: QESystem, corpu
     [
         ({"class_name": None}, ["one of class_name and load is required"]),
         ({"class_name": "NuQ"}, ["class_name: 'NuQ' is not a system; did you mean 'NuQE'?"]),
-        ({"class_name": "Shakespeare"}, ["class_name: 'Shakespeare' is not a system; known: NuQE"]),
+        ({"class_name": "Shakespeare"}, ["class_name: 'Shakespeare' is not a system; known: Bert, NuQE, Transformer"]),
         ({"model": None}, ["model is required unless load is given"]),
         ({"model.encodr": {}}, ["model.encodr: unknown key; did you mean 'encoder'?"]),
         ({"model.encoder": None}, ["model.encoder: required, but not given"]),

@@ -9,8 +9,10 @@ from typing import ClassVar, Self
 from torch import Tensor, nn
 
 from kiwi.data.batch import QEBatch
+from kiwi.data.pieces import PieceTokenizer
 from kiwi.data.vocabulary import Vocabulary
 from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.pretrained import Pretrained
 from kiwi.utils.io import BaseConfig
 
 
@@ -19,6 +21,10 @@ class Encoder(nn.Module, ABC):
 
     Config: ClassVar[type[BaseConfig]]
     sizes: FeatureSizes
+    uses_pretrained: ClassVar[bool] = False
+    """Whether it is built on a pretrained model, and so reads pieces instead of vocabularies."""
+    pieces: PieceTokenizer | None = None
+    """What turns words into its pieces."""
     source_parts: ClassVar[tuple[str, ...]] = ()
     """Prefixes of the weights that are there only when an output reads the source side."""
 
@@ -29,14 +35,25 @@ class Encoder(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def build(cls, config: BaseConfig, vocabularies: Mapping[str, Vocabulary], *, with_source: bool) -> Self:
-        """An encoder with fresh weights.
+    def build(
+        cls,
+        config: BaseConfig,
+        vocabularies: Mapping[str, Vocabulary],
+        pretrained: Pretrained | None = None,
+        *,
+        with_source: bool,
+    ) -> Self:
+        """An encoder with fresh weights, or with those of a pretrained model.
 
         Args:
             config: of the class's ``Config``.
             vocabularies: of the text fields it reads.
+            pretrained: the model that it is built on, for those that are.
             with_source: whether an output reads the source side.
         """
+
+    def at_step(self, step: int) -> None:
+        """Told before each batch of training how many optimizer steps were made."""
 
     @abstractmethod
     def forward(self, batch: QEBatch[Tensor]) -> Features:

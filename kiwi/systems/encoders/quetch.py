@@ -18,6 +18,7 @@ from kiwi.data.vocabulary import BEGIN_INDEX, END_INDEX, Vocabulary
 from kiwi.modules.token_embeddings import TokenEmbeddings
 from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.pretrained import Pretrained
 from kiwi.utils.io import BaseConfig
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -123,7 +124,14 @@ class QUETCHEncoder(Encoder):
         return [*config.embeddings.of_fields(), const.ALIGNMENTS]
 
     @classmethod
-    def build(cls, config: BaseConfig, vocabularies: Mapping[str, Vocabulary], *, with_source: bool) -> Self:
+    def build(
+        cls,
+        config: BaseConfig,
+        vocabularies: Mapping[str, Vocabulary],
+        pretrained: Pretrained | None = None,
+        *,
+        with_source: bool,
+    ) -> Self:
         """As :meth:`Encoder.build`."""
         assert isinstance(config, cls.Config)
         return cls(config, vocabularies, with_source=with_source)
@@ -131,6 +139,8 @@ class QUETCHEncoder(Encoder):
     def forward(self, batch: QEBatch[Tensor]) -> Features:
         """Windows of both sides, side by side."""
         assert batch.alignments is not None, "checked when the data is read"
+        assert batch.source is not None
+        assert batch.target is not None
         segment, source_word, target_word = batch.alignments.unbind(dim=1)  # each (pairs,)
         source = self._windows(batch.source, batch.source_pos, batch.source_mask, const.SOURCE, const.SOURCE_POS)
         target = self._windows(batch.target, batch.target_pos, batch.target_mask, const.TARGET, const.TARGET_POS)

@@ -171,6 +171,12 @@ class QEOutputs(nn.Module):
         """Leave out all outputs but these."""
         self.by_name = nn.ModuleDict({name: self.by_name[name] for name in names})
 
+    def fit(self, columns: Columns) -> None:
+        """Take from the training data what outputs need to know of it: the scale of the scores."""
+        for _, output in self.items():
+            if isinstance(output, ScoreOutput) and const.SENTENCE_SCORES in columns:
+                output.fit([float(score) for score in columns[const.SENTENCE_SCORES]])
+
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Logits of each output."""
         return {name: output(features) for name, output in self.items()}

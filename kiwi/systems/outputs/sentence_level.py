@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -62,11 +63,23 @@ class ScoreOutput(SentenceOutput):
     def __init__(self, in_dim: int, n_layers: int, dropout: float, last_activation: bool) -> None:
         super().__init__(in_dim, 1, n_layers, dropout)
         self.last_activation = last_activation
+        # Regressed scores are standardized inside, whatever their scale (HTER, DA, MQM), and returned on their own.
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+
+    def fit(self, scores: Sequence[float]) -> None:
+        """Take mean and deviation of the training data."""
+        values = torch.tensor(scores, dtype=torch.float64)
+        deviation = values.std(correction=0)
+        self.get_buffer("mean").copy_(values.mean())
+        self.get_buffer("deviation").copy_(deviation if deviation > 0 else torch.ones(()))
 
     def scores(self, logits: Tensor) -> Tensor:
         """(batch,)."""
         values = logits.squeeze(-1).float()
-        return values.sigmoid() if self.last_activation else values
+        if self.last_activation:
+            return values.sigmoid()
+        return self.get_buffer("mean") + self.get_buffer("deviation") * values
 
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
         """Mean squared error."""
@@ -92,6 +105,9 @@ class ScoreDistributionOutput(ScoreOutput):
 
     def __init__(self, in_dim: int, n_layers: int, dropout: float) -> None:
         SentenceOutput.__init__(self, in_dim, 2, n_layers, dropout)
+
+    def fit(self, scores: Sequence[float]) -> None:
+        """Nothing to take: these scores are in [0, 1]."""
 
     def parameters_of(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation before truncation, (batch,) each."""

@@ -1,0 +1,75 @@
+"""A small feed-forward network for each kind of features."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from kiwi.data.batch import QEBatch
+from kiwi.modules.pooling import masked_mean
+from kiwi.systems.decoders.base import Decoder
+from kiwi.systems.features import Features, FeatureSizes
+from kiwi.utils.io import BaseConfig
+
+
+class LinearDecoder(Decoder):
+    """A hidden layer and a bottleneck, for target words, source words and the sentence each.
+
+    Args:
+        config: their sizes.
+        sizes: of the encoder's features.
+    """
+
+    source_parts = ("source.",)
+
+    class Config(BaseConfig):
+        """Form of ``system.model.decoder`` for systems with a pretrained encoder."""
+
+        hidden_size: PositiveInt = 250
+        """Size of the hidden layer."""
+
+        dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+        """Dropout of the features and between the two layers."""
+
+        bottleneck_size: PositiveInt = 100
+        """Size of what the outputs read."""
+
+    def __init__(self, config: Config, sizes: FeatureSizes) -> None:
+        super().__init__()
+        self.target = self._layers(config, sizes.target)
+        self.source = self._layers(config, sizes.source) if sizes.source is not None else None
+        self.sentence = self._layers(config, sizes.sentence if sizes.sentence is not None else sizes.target)
+        size = config.bottleneck_size
+        self.sizes = FeatureSizes(target=size, source=size if self.source else None, sentence=size)
+
+    @staticmethod
+    def _layers(config: Config, in_dim: int) -> nn.Sequential:
+        return nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(in_dim, config.hidden_size),
+            nn.Tanh(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.hidden_size, config.bottleneck_size),
+            nn.Tanh(),
+        )
+
+    @classmethod
+    def build(cls, config: BaseConfig, sizes: FeatureSizes) -> Self:
+        """As :meth:`Decoder.build`."""
+        assert isinstance(config, cls.Config)
+        return cls(config, sizes)
+
+    def forward(self, features: Features, batch: QEBatch[Tensor]) -> Features:
+        """The same features, narrower; the sentence's are the mean of the target's where an encoder makes none."""
+        sentence = features.sentence
+        if sentence is None:
+            sentence = masked_mean(features.target, batch.target_mask)
+        return Features(
+            target=self.target(features.target) * batch.target_mask.unsqueeze(-1),
+            source=None
+            if self.source is None or features.source is None
+            else self.source(features.source) * batch.source_mask.unsqueeze(-1),
+            sentence=self.sentence(sentence),
+        )

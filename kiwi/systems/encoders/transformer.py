@@ -1,0 +1,360 @@
+"""Pretrained encoders of Hugging Face: one class for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from kiwi import constants as const
+from kiwi.data.batch import QEBatch
+from kiwi.data.pieces import NO_WORD, SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
+from kiwi.data.vocabulary import Vocabulary
+from kiwi.exceptions import ConfigError
+from kiwi.modules.scalar_mix import ScalarMix
+from kiwi.systems.encoders.base import Encoder
+from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.pretrained import Pretrained
+from kiwi.utils.io import BaseConfig, mistakes
+
+Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
+
+
+class TransformerEncoder(Encoder):
+    """Target and source in one sequence, read by a pretrained model; pieces are averaged to words.
+
+    Args:
+        config: what is made of the model's layers, and which of them are trained.
+        pretrained: the model.
+        with_source: whether to make features of the source words too.
+    """
+
+    uses_pretrained = True
+    source_parts = ("source_mlp.",)
+
+    class Config(BaseConfig):
+        """Form of ``system.model.encoder`` for systems with a pretrained encoder."""
+
+        model_name: str
+        """Name on the model hub, or a local folder, which never asks the network."""
+
+        use_mismatch_features: Literal[False] = False
+        """Mismatch features (Fan et al. 2019, arXiv 1807.09433); not available yet, and refused."""
+
+        use_predictor_features: Literal[False] = False
+        """Features of the model's language-modelling head; not available yet, and refused."""
+
+        interleave_input: bool = False
+        """Kept for configurations of OpenKiwi: target and source are always joined as the model was pretrained for
+        pairs, without padding inside."""
+
+        freeze: bool = False
+        """Train nothing of the pretrained model."""
+
+        freeze_for_number_of_steps: NonNegativeInt = 0
+        """Train nothing of the pretrained model for this many optimizer steps."""
+
+        freeze_layers: NonNegativeInt = 0
+        """Train neither the embeddings nor this many layers above them; only the layers from there on are read."""
+
+        gradient_checkpointing: bool = False
+        """Compute activations again in the backward pass: less memory, more time."""
+
+        source_max_length: PositiveInt | None = None
+        """Pieces of the source that are read, the rest being cut; unset, all."""
+
+        target_max_length: PositiveInt | None = None
+        """Pieces of the target that are read, the rest being cut; unset, all."""
+
+        use_mlp: bool = True
+        """A linear layer and tanh after the features."""
+
+        hidden_size: PositiveInt = 100
+        """Its size."""
+
+        pooling: Pooling = "mixed"
+        """Features of the sentence: of the first piece, the mean over pieces, the mean over the pieces of the last
+        layer without the mixture (``ll_mean``), both the first and the mean (``mixed``), or first, means of both sides,
+        their distance and product (``compare``)."""
+
+        scalar_mix: bool = True
+        """Mix all layers that are read, with learned weights; else the last one is taken."""
+
+        scalar_mix_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+        """Probability with which a layer is left out of the mixture in training."""
+
+        scalar_mix_layer_norm: bool = True
+        """Normalize each layer before mixing."""
+
+        @model_validator(mode="after")
+        def check_freezing(self) -> TransformerEncoder.Config:
+            """One way to freeze at a time."""
+            if self.freeze and (self.freeze_for_number_of_steps or self.freeze_layers):
+                reason = "freeze trains nothing at all; remove it, or the other"
+                names = ("freeze_for_number_of_steps", "freeze_layers")
+                raise mistakes("TransformerEncoder.Config", {name: reason for name in names if getattr(self, name)})
+            return self
+
+    def __init__(self, config: Config, pretrained: Pretrained, *, with_source: bool) -> None:
+        super().__init__()
+        self.config = config
+        self.pretrained = pretrained
+        self.with_source = with_source
+        self.body = pretrained.build_model()
+        body_config = self.body.config
+        if body_config.is_encoder_decoder or getattr(body_config, "is_decoder", False):
+            raise ConfigError(f"system.model.encoder.model_name: {pretrained.model_name} is not an encoder.")
+        size = int(body_config.hidden_size)
+        self.layers = _layers(self.body)
+        if config.freeze_layers > len(self.layers):
+            raise ConfigError(
+                f"system.model.encoder.freeze_layers: found {config.freeze_layers}; expected at most "
+                f"{len(self.layers)}, the layers of {pretrained.model_name or 'this model'}."
+            )
+        self.pieces = PieceTokenizer(
+            pretrained.tokenizer,
+            _max_pieces(self.body),
+            source_max_pieces=config.source_max_length,
+            target_max_pieces=config.target_max_length,
+        )
+        self.takes_types = getattr(body_config, "type_vocab_size", 0) > 1 and body_config.model_type != "xlm"
+        self.languages = _languages(config, body_config)
+        n_read = len(self.layers) - config.freeze_layers + 1
+        self.mix = (
+            ScalarMix(n_read, size, dropout=config.scalar_mix_dropout, layer_norm=config.scalar_mix_layer_norm)
+            if config.scalar_mix
+            else None
+        )
+        n_vectors = {"mixed": 2, "compare": 5}.get(config.pooling, 1)
+        out = config.hidden_size if config.use_mlp else None
+        self.target_mlp = _mlp(size, out)
+        self.source_mlp = _mlp(size, out) if with_source else None
+        self.sentence_mlp = _mlp(n_vectors * size, out)
+        self.sizes = FeatureSizes(
+            target=out or size, source=(out or size) if with_source else None, sentence=out or n_vectors * size
+        )
+        self.is_frozen = config.freeze or config.freeze_for_number_of_steps > 0
+        frozen = [self.body] if config.freeze else list(self._frozen_parts())
+        for module in frozen:
+            module.requires_grad_(False)
+        if config.gradient_checkpointing:
+            self.body.activation_checkpointing_enable()
+
+    @classmethod
+    def input_fields(cls, config: BaseConfig) -> list[str]:
+        """Source and target."""
+        return [const.SOURCE, const.TARGET]
+
+    @classmethod
+    def build(
+        cls,
+        config: BaseConfig,
+        vocabularies: Mapping[str, Vocabulary],
+        pretrained: Pretrained | None = None,
+        *,
+        with_source: bool,
+    ) -> Self:
+        """As :meth:`Encoder.build`."""
+        assert isinstance(config, cls.Config)
+        assert pretrained is not None
+        return cls(config, pretrained, with_source=with_source)
+
+    def _frozen_parts(self) -> Iterator[nn.Module]:
+        """What ``freeze_layers`` freezes for good: everything below the first layer that is trained."""
+        n = self.config.freeze_layers
+        if n == 0:
+            return
+        yield from self.layers[:n]
+        upper = {id(parameter) for layer in self.layers for parameter in layer.parameters()}
+        for module in self.body.modules():
+            own = list(module.parameters(recurse=False))
+            if own and not any(id(parameter) in upper for parameter in own):
+                yield module
+
+    def train(self, mode: bool = True) -> Self:
+        """Frozen parts stay in evaluation mode: dropout there would only add noise."""
+        super().train(mode)
+        if self.is_frozen or self.config.freeze_layers:
+            self.body.eval()
+        if not self.is_frozen:
+            for layer in self.layers[self.config.freeze_layers :]:
+                layer.train(mode)
+        return self
+
+    def at_step(self, step: int) -> None:
+        """Start to train the model after ``freeze_for_number_of_steps``."""
+        if self.is_frozen and not self.config.freeze and step >= self.config.freeze_for_number_of_steps:
+            self.is_frozen = False
+            self.train(self.training)
+
+    def forward(self, batch: QEBatch[Tensor]) -> Features:
+        """Words: means over their pieces. The sentence: as ``pooling`` says."""
+        pieces = Pieces.of(batch)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
+            layers = self._layers(pieces)
+        last = layers[-1]
+        mixed = self.mix(layers) if self.mix is not None else last  # (windows, pieces, hidden)
+        words = {
+            side: _words(mixed, pieces, side, mask)
+            for side, mask in ((TARGET_SIDE, batch.target_mask), (SOURCE_SIDE, batch.source_mask))
+            if side == TARGET_SIDE or self.with_source
+        }
+        return Features(
+            target=_apply(self.target_mlp, words[TARGET_SIDE], batch.target_mask),
+            source=_apply(self.source_mlp, words[SOURCE_SIDE], batch.source_mask) if self.with_source else None,
+            sentence=self.sentence_mlp(self._sentence(mixed, last, pieces, len(batch))),
+        )
+
+    def _layers(self, pieces: Pieces) -> Sequence[Tensor]:
+        """Hidden states of the layers that are read, lowest first."""
+        options: dict[str, Any] = {"input_ids": pieces.ids, "attention_mask": pieces.mask.long()}
+        if self.takes_types:
+            options["token_type_ids"] = pieces.types
+        if self.languages is not None:
+            options["langs"] = torch.tensor(self.languages, device=pieces.ids.device)[pieces.sides]
+        states: Sequence[Tensor] = self.body(**options, output_hidden_states=True, return_dict=True).hidden_states
+        return states[self.config.freeze_layers :]
+
+    def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces, n_segments: int) -> Tensor:
+        """(batch, vectors * hidden)."""
+
+        def mean(states: Tensor, chosen: Tensor) -> Tensor:
+            segments = pieces.segments.unsqueeze(-1).expand_as(chosen)
+            return _grouped_mean(states[chosen], pieces.weights[chosen], segments[chosen], n_segments)
+
+        pooling = self.config.pooling
+        if pooling == "ll_mean":
+            return mean(last, pieces.mask)
+        vectors = []
+        if pooling in ("first_token", "mixed", "compare"):
+            first = torch.zeros_like(pieces.mask)
+            first[:, 0] = True
+            vectors.append(mean(mixed, first))
+        if pooling in ("mean", "mixed"):
+            vectors.append(mean(mixed, pieces.mask))
+        if pooling == "compare":
+            target, source = (mean(mixed, pieces.of_words(side)) for side in (TARGET_SIDE, SOURCE_SIDE))
+            vectors += [target, source, (target - source).abs(), target * source]
+        return torch.cat(vectors, dim=-1)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The pieces of a batch; see :class:`kiwi.data.batch.QEBatch` for their shapes."""
+
+    ids: Tensor
+    mask: Tensor
+    types: Tensor
+    words: Tensor
+    sides: Tensor
+    weights: Tensor
+    segments: Tensor
+
+    @classmethod
+    def of(cls, batch: QEBatch[Tensor]) -> Pieces:
+        """Those that collate made."""
+        arrays = batch.arrays()
+        rest = {name: arrays[f"piece_{name}"] for name in ("mask", "types", "words", "sides", "weights", "segments")}
+        return cls(arrays["pieces"], **rest)
+
+    def of_words(self, side: int) -> Tensor:
+        """Where there are pieces of words of a side, bool (windows, pieces)."""
+        return (self.words != NO_WORD) & (self.sides == side)
+
+
+def _mlp(in_dim: int, out_dim: int | None) -> nn.Module:
+    return nn.Identity() if out_dim is None else nn.Sequential(nn.Linear(in_dim, out_dim), nn.Tanh())
+
+
+def _apply(mlp: nn.Module | None, words: Tensor, mask: Tensor) -> Tensor:
+    """Layers over words, zeros where there is none."""
+    assert mlp is not None
+    features: Tensor = mlp(words)
+    return features * mask.unsqueeze(-1)
+
+
+def _grouped_mean(vectors: Tensor, weights: Tensor, groups: Tensor, n_groups: int) -> Tensor:
+    """(n, hidden), weight and group of each to weighted means (n_groups, hidden); zeros for a group without members."""
+    vectors = vectors.float() * weights.unsqueeze(-1)
+    total = vectors.new_zeros(n_groups, vectors.shape[-1]).index_add_(0, groups, vectors)
+    weight = weights.new_zeros(n_groups).index_add_(0, groups, weights).unsqueeze(-1)
+    return total / torch.where(weight > 0, weight, 1.0)
+
+
+def _words(states: Tensor, pieces: Pieces, side: int, mask: Tensor) -> Tensor:
+    """Means over the pieces of each word, in all windows that it is in: (batch, words, hidden)."""
+    chosen = pieces.of_words(side)  # (windows, pieces)
+    place = pieces.segments.unsqueeze(-1) * mask.shape[1] + pieces.words
+    return _grouped_mean(states[chosen], pieces.weights[chosen], place[chosen], mask.numel()).view(*mask.shape, -1)
+
+
+def _layers(body: Any) -> list[nn.Module]:
+    """The layers of a model, lowest first."""
+    count = getattr(body.config, "num_hidden_layers", None)
+    lists = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == count]
+    if not lists:
+        raise ConfigError(f"system.model.encoder: the layers of a {body.config.model_type} cannot be told apart.")
+    if body.config.model_type == "xlm":  # the parts of its layers lie in parallel lists
+        return [nn.ModuleList(parts) for parts in zip(*lists, strict=True)]
+    return list(lists[0])
+
+
+def _max_pieces(body: Any) -> int:
+    """The longest sequence that a model takes."""
+    positions = int(getattr(body.config, "max_position_embeddings", 512))
+    # Models of the RoBERTa family count positions from behind the index of padding.
+    offsets = [
+        module.padding_idx + 1
+        for name, module in body.named_modules()
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None
+    ]
+    return positions - max(offsets, default=0)
+
+
+def _languages(config: TransformerEncoder.Config, body_config: Any) -> tuple[int, int] | None:
+    """Language indices of target and source, for models with language embeddings."""
+    if body_config.model_type != "xlm" or not getattr(body_config, "use_lang_emb", False):
+        return None
+    known = dict(getattr(body_config, "lang2id", None) or {})
+    names = {name: getattr(config, name, None) for name in ("target_language", "source_language")}
+    for name, language in names.items():
+        if language not in known:
+            raise ConfigError(
+                f"system.model.encoder.{name}: found '{language}'; this model knows {', '.join(sorted(known))}. "
+                "Languages can be given with class_name: XLM."
+            )
+    return known[names["target_language"]], known[names["source_language"]]
+
+
+class BertConfig(TransformerEncoder.Config):
+    """Form of ``system.model.encoder`` for Bert."""
+
+    model_name: str = "bert-base-multilingual-cased"
+    """Name on the model hub, or a local folder, which never asks the network."""
+
+
+class XLMConfig(TransformerEncoder.Config):
+    """Form of ``system.model.encoder`` for XLM."""
+
+    model_name: str = "xlm-mlm-tlm-xnli15-1024"
+    """Name on the model hub, or a local folder, which never asks the network."""
+
+    source_language: str = "en"
+    """Language of the source, as the model names it."""
+
+    target_language: str = "de"
+    """Language of the target, as the model names it."""
+
+    scalar_mix: bool = False
+    """Mix all layers that are read, with learned weights; else the last one is taken."""
+
+
+class XLMRobertaConfig(TransformerEncoder.Config):
+    """Form of ``system.model.encoder`` for XLMRoberta."""
+
+    model_name: str = "xlm-roberta-base"
+    """Name on the model hub, or a local folder, which never asks the network."""

@@ -1,0 +1,178 @@
+"""Pretrained models of Hugging Face: from the hub, from a folder, or from a trained system."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.utils.io import write_json, write_text
+
+logger = logging.getLogger(__name__)
+
+TOKENIZER_FILE = "tokenizer/tokenizer.json"
+ENCODER_FILE = "encoder.json"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What an encoder is built on."""
+
+    config: dict[str, Any]
+    """The model's configuration, as Transformers writes it."""
+
+    tokenizer: Tokenizer
+    """Of the model."""
+
+    model_name: str | None = None
+    """Hub name or folder that has the weights; None when a checkpoint has them."""
+
+    @classmethod
+    def from_model(cls, model_name: str) -> Pretrained:
+        """Configuration and tokenizer of a model; a local folder asks no network.
+
+        Raises:
+            ConfigError: when it cannot be had.
+        """
+        from transformers import AutoConfig
+
+        local = Path(model_name).is_dir()
+        try:
+            with quiet_transformers():
+                config = AutoConfig.from_pretrained(model_name, local_files_only=local)
+                tokenizer = _tokenizer(model_name, config, local=local)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ConfigError(
+                f"system.model.encoder.model_name: '{model_name}' cannot be had. Tried {tried}: {reason} Without a "
+                "network, give the folder of a model that was saved with save_pretrained, or write one with: "
+                "kiwi encoder multilingual-e5-small DIR"
+            ) from error
+        return cls(config.to_dict(), tokenizer, model_name)
+
+    @classmethod
+    def from_checkpoint(cls, path: Path) -> Pretrained:
+        """What a trained system carries.
+
+        Raises:
+            CheckpointError: when a file is not there or damaged.
+        """
+        try:
+            config = json.loads((path / ENCODER_FILE).read_text(encoding="utf-8"))
+            tokenizer = Tokenizer.from_file(str(path / TOKENIZER_FILE))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise CheckpointError(f"{path}: damaged checkpoint: its encoder cannot be read: {error}.") from error
+        return cls(config, tokenizer)
+
+    def save(self, directory: Path) -> None:
+        """Write what :meth:`from_checkpoint` reads."""
+        write_json(directory / ENCODER_FILE, self.config)
+        write_text(directory / TOKENIZER_FILE, self.tokenizer.to_str())
+
+    def build_model(self) -> Any:
+        """The model, with its pretrained weights, or with fresh ones when a checkpoint will bring them.
+
+        Raises:
+            ConfigError: when the model is not an encoder that Transformers knows.
+        """
+        import torch
+        import transformers
+
+        auto_model: Any = transformers.AutoModel
+
+        content = dict(self.config)
+        try:
+            config = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
+            # A pooler reads the first token for a task of the pretraining; no feature here does.
+            options = {"add_pooling_layer": False} if config.model_type in WITH_POOLER else {}
+            with quiet_transformers():
+                if self.model_name is None:
+                    return auto_model.from_config(config, dtype=torch.float32, **options)
+                local = Path(self.model_name).is_dir()
+                return auto_model.from_pretrained(
+                    self.model_name, dtype=torch.float32, local_files_only=local, **options
+                )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            name = self.model_name or "the checkpoint's encoder"
+            raise ConfigError(f"system.model.encoder: {name} cannot be built: {error}") from error
+
+
+WITH_POOLER = ("bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "rembert")
+"""Model types whose classes take ``add_pooling_layer``."""
+
+
+def _tokenizer(model_name: str, config: Any, *, local: bool) -> Tokenizer:
+    from transformers import AutoTokenizer
+    from transformers.utils.hub import cached_file
+
+    if config.model_type == "xlm":
+        vocabulary, merges = (
+            Path(str(cached_file(model_name, name, local_files_only=local))) for name in ("vocab.json", "merges.txt")
+        )
+        return xlm_tokenizer(vocabulary, merges, lowercase=config.n_langs <= XLM_LOWERCASE_LANGUAGES)
+    tokenizer = AutoTokenizer.from_pretrained(model_name, local_files_only=local)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ValueError(f"its tokenizer, {type(tokenizer).__name__}, is not one of the library 'tokenizers'.")
+    return Tokenizer.from_str(backend.to_str())
+
+
+XLM_LOWERCASE_LANGUAGES = 15
+"""XLM models of up to 15 languages were trained on lowercase text without accents, those of 17 and 100 were not."""
+
+
+def xlm_tokenizer(vocabulary: Path, merges: Path, *, lowercase: bool) -> Tokenizer:
+    """The tokenizer of XLM, which Transformers has in Python only, on the library ``tokenizers``.
+
+    Args:
+        vocabulary: ``vocab.json``.
+        merges: ``merges.txt``.
+        lowercase: whether text is lowercased and stripped of accents.
+    """
+    from tokenizers import normalizers, pre_tokenizers, processors
+    from tokenizers.models import BPE
+
+    indices: dict[str, int] = json.loads(vocabulary.read_text(encoding="utf-8"))
+    pairs = [
+        (parts[0], parts[1])
+        for line in merges.read_text(encoding="utf-8").splitlines()
+        if len(parts := line.split(" ")) >= 2 and not line.startswith("#version")
+    ]
+    pairs = [(left, right) for left, right in pairs if left + right in indices]
+    tokenizer = Tokenizer(BPE(indices, pairs, unk_token="<unk>", end_of_word_suffix="</w>", fuse_unk=True))
+    if lowercase:
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Lowercase(), normalizers.NFD(), normalizers.StripAccents()]
+        )
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> $B </s>",
+        special_tokens=[(token, indices[token]) for token in ("<s>", "</s>")],
+    )
+    return tokenizer
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No progress bars and notices of Transformers, whose settings are put back afterwards."""
+    from transformers.utils import logging
+
+    theirs: Any = logging
+    level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
+    theirs.set_verbosity_error()
+    theirs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        theirs.set_verbosity(level)
+        if bars:
+            theirs.enable_progress_bar()

@@ -1,0 +1,104 @@
+"""Tiny random models of Hugging Face, one of each family, written to a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+TEXT = [
+    "Close the bank .",
+    "Schließen Sie die Bank .",
+    "The house is small and old .",
+    "Das Haus ist klein und alt .",
+    "Open 12 windows , please !",
+]
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
+
+FAMILIES = ["bert", "xlm-roberta", "xlm", "modernbert", "deberta-v2", "rembert"]
+
+
+def _wordpiece() -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(TEXT, trainers.WordPieceTrainer(vocab_size=90, special_tokens=special))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+def _unigram() -> Tokenizer:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.UnigramTrainer(vocab_size=80, special_tokens=special, unk_token="<unk>")
+    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return tokenizer
+
+
+def _byte_level() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=290, special_tokens=special, initial_alphabet=alphabet)
+    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+def _write_xlm_vocabulary(folder: Path) -> int:
+    letters = sorted({letter for line in TEXT for letter in line.lower() if letter != " "} - {"ß"})
+    pieces = ["<s>", "</s>", "<pad>", "<unk>", "<special0>", "<special1>", *letters, *(f"{c}</w>" for c in letters)]
+    pieces += ["th", "the</w>"]
+    (folder / "vocab.json").write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}), encoding="utf-8")
+    (folder / "merges.txt").write_text("t h 10\nth e</w> 5\n", encoding="utf-8")
+    return len(pieces)
+
+
+def write_model(family: str, folder: Path, **changes: Any) -> Path:
+    """A model with random weights and its tokenizer, as ``save_pretrained`` leaves them."""
+    folder.mkdir(parents=True)
+    torch.manual_seed(1)
+    if family == "xlm":
+        config = transformers.XLMConfig(
+            vocab_size=_write_xlm_vocabulary(folder),
+            emb_dim=16,
+            n_layers=3,
+            n_heads=2,
+            max_position_embeddings=64,
+            n_langs=2,
+            lang2id={"en": 0, "de": 1},
+            id2lang={0: "en", 1: "de"},
+            **changes,
+        )
+        transformers.XLMModel(config).save_pretrained(folder)
+        return folder
+    tokenizer = {"bert": _wordpiece, "modernbert": _byte_level}.get(family, _unigram)()
+    ids: dict[str, Any] = {}
+    for name, tokens in {"pad": ("<pad>", "[PAD]"), "bos": ("<s>", "[CLS]"), "eos": ("</s>", "[SEP]")}.items():
+        ids[f"{name}_token_id"] = next(i for t in tokens if (i := tokenizer.token_to_id(t)) is not None)
+    options: dict[str, Any] = {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 64, **SIZES, **ids}
+    if family == "modernbert":
+        options |= {"cls_token_id": 2, "sep_token_id": 3}
+    if family == "rembert":
+        options |= {"input_embedding_size": 8}
+    config = transformers.AutoConfig.for_model(family, **(options | changes))
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    fast.save_pretrained(folder)
+    return folder

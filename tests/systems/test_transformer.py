@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kiwi.data.pieces import PieceTokenizer
+from kiwi.exceptions import ConfigError
+from kiwi.lib.train import train_from_configuration
+from kiwi.runner import Runner, load_system
+from kiwi.systems.qe_system import QESystem
+from tests.pretrained import FAMILIES, write_model
+
+CLASSES = {"bert": "Bert", "xlm": "XLM", "xlm-roberta": "XLMRoberta"}
+
+SOURCE = ["The house is small and old .", "Close the bank .", "Open 12 windows , please !"]
+TARGET = ["Das Haus ist klein .", "Schließen Sie die Bank .", "Bitte"]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("models")
+    return {family: write_model(family, root / family) for family in FAMILIES}
+
+
+def model_options(folder: Path, **encoder: Any) -> dict[str, Any]:
+    return {
+        "encoder": {"model_name": str(folder), "hidden_size": 12, **encoder},
+        "decoder": {"hidden_size": 10, "bottleneck_size": 6},
+        "outputs": {
+            "word_level": {"target": True, "gaps": True, "source": True},
+            "sentence_level": {"hter": True, "binary": True},
+        },
+    }
+
+
+def build(folder: Path, class_name: str = "Transformer", **encoder: Any) -> QESystem:
+    torch.manual_seed(3)
+    config = QESystem.Config.model_validate({"class_name": class_name, "model": model_options(folder, **encoder)})
+    return QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]}).eval()
+
+
+def flat(predictions: Any) -> list[float]:
+    rows = [
+        *predictions.target_tags_BAD_probabilities,
+        *predictions.gap_tags_BAD_probabilities,
+        *predictions.source_tags_BAD_probabilities,
+    ]
+    return [*predictions.sentences_hter, *(value for row in rows for value in row)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_outputs_do_not_depend_on_the_batch(family: str, folders: dict[str, Path]) -> None:
+    runner = Runner(build(folders[family], CLASSES.get(family, "Transformer")))
+    together = runner.predict(SOURCE, TARGET, batch_size=3)
+    assert [len(row) for row in together.target_tags_labels or []] == [5, 5, 1]
+    assert [len(row) for row in together.source_tags_labels or []] == [7, 4, 5 + 1]
+    for index in range(3):
+        alone = runner.predict(SOURCE[index : index + 1], TARGET[index : index + 1])
+        assert alone.sentences_hter == pytest.approx([(together.sentences_hter or [])[index]], abs=1e-5)
+        for name in ("target_tags", "gap_tags", "source_tags"):
+            attribute = f"{name}_BAD_probabilities"
+            assert getattr(alone, attribute)[0] == pytest.approx(getattr(together, attribute)[index], abs=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["first_token", "mean", "ll_mean", "mixed", "compare"])
+@pytest.mark.parametrize("use_mlp", [True, False])
+def test_every_pooling_is_masked(pooling: str, use_mlp: bool, folders: dict[str, Path]) -> None:
+    runner = Runner(build(folders["xlm-roberta"], pooling=pooling, use_mlp=use_mlp))
+    together = flat(runner.predict(SOURCE[:2], TARGET[:2], batch_size=2))
+    reverse = runner.predict(SOURCE[1::-1], TARGET[1::-1], batch_size=1)
+    assert (reverse.sentences_hter or [])[::-1] == pytest.approx(together[:2], abs=1e-5)
+
+
+def test_pooling_makes_the_features_it_names(folders: dict[str, Path]) -> None:
+    vectors: dict[str, torch.Tensor] = {}
+    for pooling in ("first_token", "mean", "mixed", "compare"):
+        system = build(folders["bert"], pooling=pooling, use_mlp=False, scalar_mix=False)
+        rows = [{"source": SOURCE[0], "target": TARGET[0]}]
+        from kiwi.systems.base import as_tensors
+
+        with torch.no_grad():
+            features = system.encoder(as_tensors(system.collate(rows)))
+        assert features.sentence is not None
+        vectors[pooling] = features.sentence[0]
+    torch.testing.assert_close(vectors["mixed"], torch.cat([vectors["first_token"], vectors["mean"]]))
+    first, target, source, distance, product = vectors["compare"].chunk(5)
+    torch.testing.assert_close(first, vectors["first_token"])
+    torch.testing.assert_close(distance, (target - source).abs())
+    torch.testing.assert_close(product, target * source)
+    assert not torch.equal(target, source)
+
+
+def test_words_are_means_of_their_pieces(folders: dict[str, Path]) -> None:
+    import transformers
+
+    from kiwi.systems.base import as_tensors
+
+    system = build(folders["bert"], use_mlp=False, scalar_mix=False)
+    with torch.no_grad():
+        features = system.encoder(as_tensors(system.collate([{"source": "Close it", "target": "Haus Bankhaus"}])))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folders["bert"])
+    body = transformers.AutoModel.from_pretrained(folders["bert"], add_pooling_layer=False).eval()
+    encoded = tokenizer(["Haus", "Bankhaus"], ["Close", "it"], is_split_into_words=True, return_tensors="pt")
+    types = torch.tensor([encoded.encodings[0].type_ids])
+    with torch.no_grad():
+        states = body(**encoded, token_type_ids=types).last_hidden_state[0]
+    index = list(zip(encoded.sequence_ids(0), encoded.word_ids(0), strict=True))
+    for word in (0, 1):
+        expected = states[[i for i, place in enumerate(index) if place == (0, word)]].mean(dim=0)
+        torch.testing.assert_close(features.target[0, word], expected)
+        expected = states[[i for i, place in enumerate(index) if place == (1, word)]].mean(dim=0)
+        assert features.source is not None
+        torch.testing.assert_close(features.source[0, word], expected)
+
+
+ODD_TEXTS = {
+    "no spaces": "这是一个没有空格的句子。",
+    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 ok",
+    "combining marks": "e\u0301te\u0301 क\u094dष",
+    "zero width": "\u200b \u200d a\u200bb",
+    "control and private use": "\u0007 \ue000 \ufffd",
+    "a very long word": "x" * 3000,
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=list(ODD_TEXTS))
+def test_every_word_gets_a_tag(family: str, text: str, folders: dict[str, Path]) -> None:
+    from kiwi.data.tokenization import words
+
+    runner = Runner(build(folders[family], CLASSES.get(family, "Transformer")))
+    for source, target in ((text, "Haus"), ("house", text), (text, text)):
+        predictions = runner.predict([source], [target])
+        assert len((predictions.target_tags_labels or [])[0]) == len(words(target))
+        assert len((predictions.source_tags_labels or [])[0]) == len(words(source))
+        assert np.isfinite(flat(predictions)).all()
+
+
+def test_long_segments_are_read_whole_in_windows(folders: dict[str, Path]) -> None:
+    """Every word beyond the encoder's length has its say in the score and in its own tag."""
+    system = build(folders["xlm-roberta"])
+    runner = Runner(system)
+    long = ["Das Haus ist klein und alt ."] * 20
+    base = runner.predict(["The house is small ."], [" ".join(long)])
+    assert len((base.target_tags_labels or [])[0]) == 140
+    for place in (0, 10, 19):
+        other = list(long)
+        other[place] = "Das Haus ist Bank und alt ."
+        changed = runner.predict(["The house is small ."], [" ".join(other)])
+        assert changed.sentences_hter != pytest.approx(base.sentences_hter, abs=1e-7)
+        word = place * 7 + 3
+        before, after = ((p.target_tags_BAD_probabilities or [])[0][word] for p in (base, changed))
+        assert before != pytest.approx(after, abs=1e-6)
+
+
+def test_windows_agree_with_a_model_that_takes_all(tmp_path: Path) -> None:
+    """Where nothing looks beyond its own piece (no attention, no positions), windows must change nothing."""
+    folder = write_model("bert", tmp_path / "model", max_position_embeddings=512)
+    system = build(folder, pooling="mean", use_mlp=False)
+    with torch.no_grad():
+        for name, weight in system.encoder.body.named_parameters():
+            if "position_embeddings" in name or "attention.output.dense" in name:
+                weight.zero_()
+    row = {"source": " ".join(SOURCE * 3), "target": " ".join(TARGET * 3)}
+    results = []
+    for max_pieces in (512, 20):
+        system.collate.pieces = PieceTokenizer(system.pretrained.tokenizer, max_pieces)
+        results.append(
+            (system.collate([row]).pieces.shape[0], Runner(system).predict([row["source"]], [row["target"]]))
+        )
+    (one, whole), (several, windowed) = results
+    assert one == 1
+    assert several > 3
+    assert flat(windowed) == pytest.approx(flat(whole), abs=1e-5)
+
+
+def test_xlm_reads_its_languages(folders: dict[str, Path]) -> None:
+    scores = [
+        Runner(build(folders["xlm"], "XLM", target_language=language)).predict(SOURCE, TARGET).sentences_hter
+        for language in ("de", "en")
+    ]
+    assert scores[0] != pytest.approx(scores[1])
+    with pytest.raises(ConfigError, match=r"target_language: found 'fr'; this model knows de, en"):
+        build(folders["xlm"], "XLM", target_language="fr")
+
+
+def test_layers_beyond_the_model_are_refused(folders: dict[str, Path]) -> None:
+    with pytest.raises(ConfigError, match="freeze_layers: found 4; expected at most 3"):
+        build(folders["bert"], freeze_layers=4)
+
+
+def test_a_model_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"model_name.*Tried the files of this folder.*kiwi encoder"):
+        build(tmp_path)
+
+
+Options = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def transformer_options(options: Options, folders: dict[str, Path]) -> Options:
+    def make(changes: dict[str, Any] | None = None, **encoder: Any) -> dict[str, Any]:
+        base = {"system.class_name": "Transformer", "system.model": model_options(folders["bert"], **encoder)}
+        return options(base | {"data.train.input.alignments": None} | (changes or {}))
+
+    return make
+
+
+def weights_of(folder: Path, **encoder: Any) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in build(folder, **encoder).state_dict().items()}
+
+
+def moved(info: Any, folder: Path, **encoder: Any) -> set[str]:
+    """Names of the pretrained model's weights that training changed."""
+    before, after = weights_of(folder, **encoder), info.model.state_dict()
+    names = [name for name in before if name.startswith("encoder.body.")]
+    return {name for name in names if not torch.equal(before[name], after[name])}
+
+
+def test_training_moves_what_is_not_frozen(transformer_options: Options, folders: dict[str, Path]) -> None:
+    everything = moved(train_from_configuration(transformer_options()), folders["bert"])
+    assert any("layer.0." in name for name in everything)
+    assert any("word_embeddings" in name for name in everything)
+    upper = moved(train_from_configuration(transformer_options(freeze_layers=2)), folders["bert"], freeze_layers=2)
+    assert upper
+    assert all("layer.2." in name for name in upper)
+    assert not moved(train_from_configuration(transformer_options(freeze=True)), folders["bert"], freeze=True)
+
+
+def test_freezing_counts_optimizer_steps(transformer_options: Options, folders: dict[str, Path]) -> None:
+    # 40 segments in batches of 8, every 2 accumulated: 3 steps.
+    accumulated = {"trainer.gradient_accumulation_steps": 2}
+    for steps, anything_moves in ((2, True), (3, False)):
+        info = train_from_configuration(transformer_options(accumulated, freeze_for_number_of_steps=steps))
+        assert bool(moved(info, folders["bert"])) is anything_moves
+
+
+def test_frozen_layers_have_no_dropout(folders: dict[str, Path]) -> None:
+    encoder = build(folders["bert"], freeze_layers=2).train().encoder
+    modes = {name: module.training for name, module in encoder.body.named_modules() if "dropout" in name.lower()}
+    assert {mode for name, mode in modes.items() if "layer.2." in name} == {True}
+    assert {mode for name, mode in modes.items() if "layer.2." not in name} == {False}
+
+
+def test_gradient_checkpointing_changes_nothing(transformer_options: Options) -> None:
+    infos = [
+        train_from_configuration(transformer_options({"trainer.epochs": 1}, gradient_checkpointing=on))
+        for on in (False, True)
+    ]
+    assert infos[0].best_metrics == pytest.approx(infos[1].best_metrics, abs=1e-4)
+
+
+def test_a_checkpoint_needs_neither_folder_nor_network(
+    transformer_options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_model("xlm-roberta", tmp_path / "model")
+    options = transformer_options({"system.model": model_options(folder)})
+    info = train_from_configuration(options)
+    assert info.best_model_path is not None
+    expected = Runner(QESystem.load(info.best_model_path)).predict(SOURCE, TARGET)
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket, "socket", unreachable)
+    predictions = load_system(info.best_model_path).predict(SOURCE, TARGET)
+    assert flat(predictions) == pytest.approx(flat(expected))
+
+
+def test_scores_are_returned_on_their_own_scale(transformer_options: Options, tmp_path: Path, corpus: Any) -> None:
+    """MQM-like scores, far from [0, 1]: after one step of a low rate, predictions lie around their mean."""
+    lines = [f"{-100 + 10 * float(score):.3f}" for score in corpus.lines("train", "sentence_scores")]
+    file = tmp_path / "scores"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    changes = {"data.train.output.sentence_scores": str(file), "system.optimizer.learning_rate": 1e-6}
+    info = train_from_configuration(transformer_options(changes))
+    scores = np.array(Runner(info.model).predict(SOURCE, TARGET).sentences_hter)
+    mean = np.mean([float(line) for line in lines])
+    assert np.abs(scores - mean).max() < 10
