@@ -185,6 +185,7 @@ class Runner:
         missing = [field for field in self.system.input_fields if field not in columns]
         if missing:
             raise DataError(f"This system ({self.system.class_name}) reads {', '.join(missing)}, which is not given.")
+        self.system.note_long_segments(columns)
         fields = {field: columns[field] for field in self.system.input_fields}
         rows = [dict(zip(fields, row, strict=True)) for row in zip(*fields.values(), strict=True)]
         lengths = [len(words(row[const.SOURCE])) + len(words(row[const.TARGET])) for row in rows]

@@ -224,6 +224,7 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
     train, valid = system_type.read_datasets(system_config, config.data, config.run.seed)
     logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
     system = system_type.build(system_config, train.columns)
+    system.note_long_segments(train.columns)
     logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
 
     # Lightning is slow to import: mistakes in configuration and data are found before.

@@ -40,6 +40,10 @@ class OptimizerConfig(BaseConfig):
     encoder_learning_rate: PositiveFloat | None = None
     """Of the encoder's weights."""
 
+    layerwise_lr_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Multiply the rate of each layer of a pretrained encoder by this, once for every layer above it; the embeddings
+    count as the lowest layer."""
+
     warmup_steps: Annotated[float, Field(ge=0.0, le=1.0)] | NonNegativeInt | None = None
     """Steps of the linear rise; a float in [0, 1] is a share of the training steps."""
 

@@ -139,9 +139,15 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
             raise ConfigError(
                 f"system.load_encoder: found '{info.class_name}'; expected an encoder for '{class_name}'."
             )
-        if encoder != model.encoder:
+        if ARCHITECTURES[info.class_name].encoder.uses_pretrained:
+            # The model is the stored one; what is frozen or pooled of it is for the new system to say.
+            encoder = model.encoder.model_copy(update={"model_name": dict(encoder)["model_name"]})
+        elif encoder != model.encoder:
             logger.warning("system.model.encoder gives way to the one in %s, which differs.", config.load_encoder)
         model = model.model_copy(update={"encoder": encoder})
+    decay = config.optimizer.layerwise_lr_decay if config.optimizer is not None else 1.0
+    if decay != 1.0 and not ARCHITECTURES[class_name or ""].encoder.uses_pretrained:
+        raise ConfigError(f"system.optimizer.layerwise_lr_decay: {class_name} has no pretrained layers; remove it.")
     if mistake := _sparse_mistake(model, config.optimizer):
         raise ConfigError(f"system: {mistake}.")
     return config.model_copy(update={"class_name": class_name, "model": model})

@@ -16,6 +16,7 @@ from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.embeddings import load_embeddings
 from kiwi.data.readers import Columns
+from kiwi.data.tokenization import words
 from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.exceptions import ConfigError
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
@@ -156,6 +157,18 @@ class QESystem(nn.Module):
         elif config.data_processing.embeddings is not None:
             system.load_embeddings(config.data_processing)
         return system
+
+    def note_long_segments(self, columns: Columns) -> None:
+        """Log how many segments are longer than the encoder takes, and how many are cut."""
+        pieces = self.encoder.pieces
+        if pieces is None:
+            return
+        sides = ([words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE))
+        n_long, n_cut = pieces.count_long(*sides)
+        if n_long:
+            logger.info("%d segments are longer than the encoder takes: read in overlapping windows.", n_long)
+        if n_cut:
+            logger.warning("%d segments are cut (source_max_length, target_max_length of system.model.encoder).", n_cut)
 
     def load_embeddings(self, config: DataProcessingConfig) -> None:
         """Put pretrained vectors in the place of the initial ones.

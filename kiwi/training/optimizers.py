@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from kiwi.exceptions import CheckpointError
 from kiwi.systems.base import OptimizerConfig
+from kiwi.systems.encoders.base import Encoder
 from kiwi.utils.io import staged
 
 HALF_EPS = 1e-4
@@ -70,13 +71,7 @@ def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimiz
     Raises:
         CheckpointError: when ``load`` names a state that cannot be read or does not fit.
     """
-    encoder = [p for name, p in system.named_parameters() if p.requires_grad and name.startswith("encoder.")]
-    rest = [p for name, p in system.named_parameters() if p.requires_grad and not name.startswith("encoder.")]
-    groups = [
-        {"params": encoder, "lr": config.encoder_learning_rate or config.learning_rate},
-        {"params": rest, "lr": config.learning_rate},
-    ]
-    groups = [group for group in groups if group["params"]]
+    groups = _groups(system, config)
     optimizer: optim.Optimizer
     if config.class_name == "sparse_adam":
         sparse = [m.weight for m in system.modules() if isinstance(m, nn.Embedding) and m.sparse]
@@ -102,6 +97,22 @@ def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimiz
     if config.load is not None:
         load_optimizer_state(optimizer, system, config.load)
     return optimizer
+
+
+def _groups(system: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
+    """The weights that are not frozen, by learning rate: the encoder's, perhaps by layer, then the rest."""
+    encoder = getattr(system, "encoder", None)
+    depths = encoder.depths() if isinstance(encoder, Encoder) else {}
+    encoder_rate = config.encoder_learning_rate or config.learning_rate
+    by_rate: dict[tuple[bool, float], list[Tensor]] = {}
+    for name, weight in system.named_parameters():
+        in_encoder = name.startswith("encoder.")
+        depth = depths.get(name.removeprefix("encoder."), 0) if in_encoder else 0
+        rate = encoder_rate * config.layerwise_lr_decay**depth if in_encoder else config.learning_rate
+        if weight.requires_grad:
+            by_rate.setdefault((in_encoder, rate), []).append(weight)
+    in_order = sorted(by_rate.items(), key=lambda item: not item[0][0])
+    return [{"params": weights, "lr": rate} for (_, rate), weights in in_order]
 
 
 def build_schedule(

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from kiwi.data.pieces import PieceTokenizer
 from kiwi.exceptions import ConfigError
 from kiwi.lib.train import train_from_configuration
 from kiwi.runner import Runner, load_system
+from kiwi.systems.base import OptimizerConfig, as_tensors
 from kiwi.systems.qe_system import QESystem
+from kiwi.training.optimizers import build_optimizer
 from tests.pretrained import FAMILIES, write_model
 
 CLASSES = {"bert": "Bert", "xlm": "XLM", "xlm-roberta": "XLMRoberta"}
@@ -82,8 +85,6 @@ def test_pooling_makes_the_features_it_names(folders: dict[str, Path]) -> None:
     for pooling in ("first_token", "mean", "mixed", "compare"):
         system = build(folders["bert"], pooling=pooling, use_mlp=False, scalar_mix=False)
         rows = [{"source": SOURCE[0], "target": TARGET[0]}]
-        from kiwi.systems.base import as_tensors
-
         with torch.no_grad():
             features = system.encoder(as_tensors(system.collate(rows)))
         assert features.sentence is not None
@@ -97,10 +98,6 @@ def test_pooling_makes_the_features_it_names(folders: dict[str, Path]) -> None:
 
 
 def test_words_are_means_of_their_pieces(folders: dict[str, Path]) -> None:
-    import transformers
-
-    from kiwi.systems.base import as_tensors
-
     system = build(folders["bert"], use_mlp=False, scalar_mix=False)
     with torch.no_grad():
         features = system.encoder(as_tensors(system.collate([{"source": "Close it", "target": "Haus Bankhaus"}])))
@@ -286,3 +283,54 @@ def test_scores_are_returned_on_their_own_scale(transformer_options: Options, tm
     scores = np.array(Runner(info.model).predict(SOURCE, TARGET).sentences_hter)
     mean = np.mean([float(line) for line in lines])
     assert np.abs(scores - mean).max() < 10
+
+
+def test_layerwise_rates(folders: dict[str, Path]) -> None:
+    system = build(folders["bert"])
+    config = OptimizerConfig(class_name="adam", learning_rate=1.0, encoder_learning_rate=0.1, layerwise_lr_decay=0.5)
+    optimizer = build_optimizer(system, config)
+    rates = {id(weight): group["lr"] for group in optimizer.param_groups for weight in group["params"]}
+    expected = {"layer.2.": 0.1, "layer.1.": 0.05, "layer.0.": 0.025, "word_embeddings": 0.0125, "mlp": 0.1}
+    for name, weight in system.named_parameters():
+        rate = next((rate for part, rate in expected.items() if part in name), None)
+        if rate is not None:
+            assert rates[id(weight)] == pytest.approx(rate), name
+        elif not name.startswith("encoder."):
+            assert rates[id(weight)] == 1.0
+    assert len(rates) == len(list(system.parameters()))
+
+
+def test_layerwise_rates_need_layers(options: Options) -> None:
+    with pytest.raises(ConfigError, match="layerwise_lr_decay: NuQE has no pretrained layers"):
+        train_from_configuration(options({"system.optimizer.layerwise_lr_decay": 0.9}))
+
+
+def test_long_and_cut_segments_are_counted(folders: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
+    long = [" ".join(TARGET * 20), "Haus"]
+    with caplog.at_level("INFO", logger="kiwi"):
+        Runner(build(folders["bert"])).predict(["house", "house"], long)
+        Runner(build(folders["bert"], target_max_length=5)).predict(["house", "house"], long)
+    messages = [record.getMessage() for record in caplog.records]
+    assert any(m.startswith("1 segments are longer than the encoder takes") for m in messages)
+    assert any(m.startswith("1 segments are cut") for m in messages)
+
+
+@pytest.mark.parametrize("key", ["use_mismatch_features", "use_predictor_features"])
+def test_features_that_are_not_there_are_refused(key: str, folders: dict[str, Path]) -> None:
+    with pytest.raises(ConfigError, match=key):
+        QESystem.Config.from_dict({"class_name": "Bert", "model": model_options(folders["bert"], **{key: True})})
+
+
+def test_vocabularies_and_embeddings_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    config = {"class_name": "Bert", "model": model_options(folders["bert"]), "load_vocabs": str(tmp_path)}
+    with pytest.raises(ConfigError, match="load_vocabs: Bert reads pieces by the tokenizer of its encoder"):
+        QESystem.Config.from_dict(config)
+
+
+def test_load_encoder(transformer_options: Options, folders: dict[str, Path], tmp_path: Path) -> None:
+    first = train_from_configuration(transformer_options())
+    frozen = {"system.load_encoder": str(first.best_model_path), "run.output_dir": str(tmp_path / "second")}
+    second = train_from_configuration(transformer_options({**frozen, "system.model.encoder.freeze": True}))
+    stored = QESystem.load(Path(str(first.best_model_path))).encoder.state_dict()
+    own = second.model.encoder.state_dict()
+    assert all(torch.equal(own[name], stored[name]) for name in own if name.startswith("body.embeddings"))

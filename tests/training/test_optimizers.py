@@ -277,6 +277,7 @@ def test_defaults() -> None:
         "class_name": "adam",
         "learning_rate": 0.1,
         "encoder_learning_rate": None,
+        "layerwise_lr_decay": 1.0,
         "warmup_steps": None,
         "training_steps": None,
         "learning_rate_decay": 1.0,

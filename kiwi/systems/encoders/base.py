@@ -55,6 +55,10 @@ class Encoder(nn.Module, ABC):
     def at_step(self, step: int) -> None:
         """Told before each batch of training how many optimizer steps were made."""
 
+    def depths(self) -> dict[str, int]:
+        """For each weight of a pretrained model, by name, how many of its layers lie above."""
+        return {}
+
     @abstractmethod
     def forward(self, batch: QEBatch[Tensor]) -> Features:
         """Features of every word of the batch."""

@@ -185,6 +185,15 @@ class TransformerEncoder(Encoder):
                 layer.train(mode)
         return self
 
+    def depths(self) -> dict[str, int]:
+        """As :meth:`Encoder.depths`; whatever is outside the layers counts as below all of them."""
+        above = {
+            id(weight): len(self.layers) - 1 - index
+            for index, layer in enumerate(self.layers)
+            for weight in layer.parameters()
+        }
+        return {f"body.{name}": above.get(id(w), len(self.layers)) for name, w in self.body.named_parameters()}
+
     def at_step(self, step: int) -> None:
         """Start to train the model after ``freeze_for_number_of_steps``."""
         if self.is_frozen and not self.config.freeze and step >= self.config.freeze_for_number_of_steps:
