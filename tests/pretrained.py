@@ -18,7 +18,13 @@ TEXT = [
     "Open 12 windows , please !",
 ]
 
-SIZES = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
+SIZES = {
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "initializer_range": 0.3,
+}
 
 FAMILIES = ["bert", "xlm-roberta", "xlm", "modernbert", "deberta-v2", "rembert"]
 
@@ -82,6 +88,8 @@ def write_model(family: str, folder: Path, **changes: Any) -> Path:
             n_heads=2,
             max_position_embeddings=64,
             n_langs=2,
+            init_std=0.3,
+            embed_init_std=0.3,
             lang2id={"en": 0, "de": 1},
             id2lang={0: "en", 1: "de"},
             **changes,

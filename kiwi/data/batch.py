@@ -60,6 +60,9 @@ class QEBatch(Generic[Array]):
     piece_weights: Array | None = None
     """The inverse of the number of windows that read the piece, so that each counts once, float32 (windows, pieces)."""
 
+    frozen_states: Array | None = None
+    """Outputs of the encoder's frozen layers, where they are kept, float32 (windows, pieces, hidden)."""
+
     piece_segments: Array | None = None
     """Segment of each window, int64 (windows,)."""
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from kiwi.data.batch import pad
+from kiwi.data.tokenization import words
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,14 @@ class PieceTokenizer:
             "piece_segments": np.array([window.segment for window in windows], dtype=np.int64),
         }
 
+    def count(self, targets: Sequence[str], sources: Sequence[str]) -> int:
+        """Pieces of all windows of these segments, special ones included."""
+        total = 0
+        for target, source in zip(targets, sources, strict=True):
+            sides = (self._capped(self.encode(words(target)), 0), self._capped(self.encode(words(source)), 1))
+            total += sum(len(first) + len(second) + self.template.length for first, second in self.spans(*sides))
+        return total
+
     def count_long(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> tuple[int, int]:
         """Segments that need several windows, and segments that are cut."""
         long = cut = 0
@@ -128,13 +137,13 @@ class PieceTokenizer:
             long += sum(len(pieces) for side in capped for pieces in side) > self.room
         return long, cut
 
-    def _capped(self, words: Encoded, side: int) -> Encoded:
+    def _capped(self, encoded: Encoded, side: int) -> Encoded:
         """Words beyond the cap have no pieces: their features are zeros, and they are still tagged."""
         cap = self.caps[side]
-        if cap is None or sum(map(len, words)) <= cap:
-            return words
+        if cap is None or sum(map(len, encoded)) <= cap:
+            return encoded
         kept, used = [], 0
-        for pieces in words:
+        for pieces in encoded:
             kept.append(pieces[: max(0, cap - used)])
             used += len(kept[-1])
         return kept
@@ -202,8 +211,8 @@ CACHED_WORDS = 200_000
 """Words whose pieces are remembered; when there are more, remembering starts again."""
 
 
-def _flat(words: Encoded) -> Span:
-    pieces = [(piece, index) for index, pieces in enumerate(words) for piece in pieces]
+def _flat(encoded: Encoded) -> Span:
+    pieces = [(piece, index) for index, pieces in enumerate(encoded) for piece in pieces]
     return [(piece, index, place) for place, (piece, index) in enumerate(pieces)]
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,17 +14,39 @@ from torch import Tensor, optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
+from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch
+from kiwi.data.collate import Collate, Row
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.sampling import ShuffledBatches, longest_first
 from kiwi.exceptions import KiwiError
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.metrics.functions import higher_is_better
 from kiwi.systems.base import as_tensors, build_loader
+from kiwi.systems.encoders.frozen_layers import FrozenStates
+from kiwi.systems.encoders.transformer import TransformerEncoder
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.optimizers import build_optimizer, build_schedule
 
 logger = logging.getLogger(__name__)
+
+
+class WithFrozenStates:
+    """Collate that adds the outputs of frozen layers.
+
+    Args:
+        collate: rows to a batch.
+        states: of all of the rows.
+    """
+
+    def __init__(self, collate: Collate, states: FrozenStates) -> None:
+        self.collate = collate
+        self.states = states
+
+    def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
+        """A batch with ``frozen_states``."""
+        batch = self.collate(rows)
+        return replace(batch, frozen_states=self.states.of(rows, batch))
 
 
 class TrainingModule(LightningModule):
@@ -57,6 +82,7 @@ class TrainingModule(LightningModule):
         self.buffer_size = buffer_size
         self.seed = seed
         self.accumulators: dict[str, Accumulator] = {}
+        self.collate: Callable[[Sequence[Row]], NumpyBatch] = system.collate
 
     @property
     def monitor(self) -> str:
@@ -68,6 +94,24 @@ class TrainingModule(LightningModule):
         """Its direction, ``max`` or ``min``."""
         return "max" if higher_is_better(self.main_metric[0]) else "min"
 
+    def setup(self, stage: str) -> None:
+        """Compute what the frozen layers of the encoder say of all segments, once for all epochs."""
+        encoder = self.system.encoder
+        epochs = self.trainer.max_epochs or 1
+        if epochs == 1 or not isinstance(encoder, TransformerEncoder) or not encoder.keeps_states:
+            return
+        encoder.eval()
+        sides = [
+            (data.columns[const.SOURCE], data.columns[const.TARGET]) for data in (self.train_data, self.valid_data)
+        ]
+        rows = [{const.SOURCE: s, const.TARGET: t} for columns in sides for s, t in zip(*columns, strict=True)]
+        lengths = [*self.train_data.lengths, *self.valid_data.lengths]
+        batches = longest_first(lengths, self.config.batch_size_for("valid"))
+        logger.info("Computing the frozen layers for %d segments.", len(rows))
+        with self.trainer.precision_plugin.forward_context():
+            states = encoder.compute_states(rows, batches, self.system.collate, Path(self.trainer.default_root_dir))
+        self.collate = WithFrozenStates(self.system.collate, states)
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled batches; each process of several gets its own."""
         batches = ShuffledBatches(
@@ -78,12 +122,12 @@ class TrainingModule(LightningModule):
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
         )
-        return build_loader(self.train_data, batches, self.system.collate, self.config.num_data_workers)
+        return build_loader(self.train_data, batches, self.collate, self.config.num_data_workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """All of the data in every process, so that each has the metrics of the whole."""
         batches = longest_first(self.valid_data.lengths, self.config.batch_size_for("valid"))
-        return build_loader(self.valid_data, batches, self.system.collate, self.config.num_data_workers)
+        return build_loader(self.valid_data, batches, self.collate, self.config.num_data_workers)
 
     def transfer_batch_to_device(self, batch: NumpyBatch, device: Any, dataloader_idx: int) -> QEBatch[Tensor]:
         """Arrays to tensors."""

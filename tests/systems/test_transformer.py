@@ -148,9 +148,9 @@ def test_long_segments_are_read_whole_in_windows(folders: dict[str, Path]) -> No
     assert len((base.target_tags_labels or [])[0]) == 140
     for place in (0, 10, 19):
         other = list(long)
-        other[place] = "Das Haus ist Bank und alt ."
+        other[place] = "Sie Sie Sie Bank Sie Sie Sie"
         changed = runner.predict(["The house is small ."], [" ".join(other)])
-        assert changed.sentences_hter != pytest.approx(base.sentences_hter, abs=1e-7)
+        assert changed.sentences_hter != base.sentences_hter
         word = place * 7 + 3
         before, after = ((p.target_tags_BAD_probabilities or [])[0][word] for p in (base, changed))
         assert before != pytest.approx(after, abs=1e-6)
@@ -334,3 +334,44 @@ def test_load_encoder(transformer_options: Options, folders: dict[str, Path], tm
     stored = QESystem.load(Path(str(first.best_model_path))).encoder.state_dict()
     own = second.model.encoder.state_dict()
     assert all(torch.equal(own[name], stored[name]) for name in own if name.startswith("body.embeddings"))
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "xlm"])
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_kept_states_equal_recomputed_ones(
+    family: str, place: str, folders: dict[str, Path], transformer_options: Options, tmp_path: Path
+) -> None:
+    """Two epochs, some segments in several windows: the same weights and metrics with and without."""
+    results = []
+    for keep in (place, "no"):
+        encoder = {"freeze_layers": 2, "keep_frozen_states": keep, "model_name": str(folders[family])}
+        changes = {"trainer.epochs": 2, "run.output_dir": str(tmp_path / keep), "data.buffer_size": 16}
+        changes |= {f"system.model.encoder.{key}": value for key, value in encoder.items()}
+        info = train_from_configuration(transformer_options(changes))
+        results.append(info)
+        assert not [file for file in (tmp_path / keep).iterdir() if "tmp" in file.name]
+    kept, recomputed = results
+    assert kept.best_metrics == pytest.approx(recomputed.best_metrics, abs=1e-4)
+    long = [" ".join(SOURCE * 9), *SOURCE], [" ".join(TARGET * 9), *TARGET]
+    expected = flat(Runner(recomputed.model).predict(*long))
+    assert flat(Runner(kept.model).predict(*long)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_kept_states_are_used(
+    folders: dict[str, Path], transformer_options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frozen layers run once for each segment of both parts, however many epochs there are."""
+    seen = 0
+    original = transformers.models.bert.modeling_bert.BertLayer.forward
+
+    def counted(self: Any, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        nonlocal seen
+        if not any(weight.requires_grad for weight in self.parameters()):
+            seen += len(hidden_states)
+        return original(self, hidden_states, *args, **kwargs)
+
+    monkeypatch.setattr(transformers.models.bert.modeling_bert.BertLayer, "forward", counted)
+    train_from_configuration(
+        transformer_options({"trainer.epochs": 3}, freeze_layers=1, source_max_length=20, target_max_length=20)
+    )
+    assert seen == 40 + 12

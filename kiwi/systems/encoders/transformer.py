@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import torch
@@ -12,11 +15,14 @@ from torch import Tensor, nn
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
+from kiwi.data.collate import Collate, Row
 from kiwi.data.pieces import NO_WORD, SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
 from kiwi.data.vocabulary import Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.modules.scalar_mix import ScalarMix
+from kiwi.systems.base import as_tensors
 from kiwi.systems.encoders.base import Encoder
+from kiwi.systems.encoders.frozen_layers import FrozenStates, run_below, starting_from
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.pretrained import Pretrained
 from kiwi.utils.io import BaseConfig, mistakes
@@ -60,6 +66,10 @@ class TransformerEncoder(Encoder):
 
         freeze_layers: NonNegativeInt = 0
         """Train neither the embeddings nor this many layers above them; only the layers from there on are read."""
+
+        keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
+        """Where the outputs of ``freeze_layers`` are kept in training, so that they are computed once and not in every
+        epoch: 4 bytes for each piece and hidden unit, in memory or in a memory-mapped file of the run's directory."""
 
         gradient_checkpointing: bool = False
         """Compute activations again in the backward pass: less memory, more time."""
@@ -110,6 +120,7 @@ class TransformerEncoder(Encoder):
             raise ConfigError(f"system.model.encoder.model_name: {pretrained.model_name} is not an encoder.")
         size = int(body_config.hidden_size)
         self.layers = _layers(self.body)
+        self.n_layer_results = 0
         if config.freeze_layers > len(self.layers):
             raise ConfigError(
                 f"system.model.encoder.freeze_layers: found {config.freeze_layers}; expected at most "
@@ -204,7 +215,7 @@ class TransformerEncoder(Encoder):
         """Words: means over their pieces. The sentence: as ``pooling`` says."""
         pieces = Pieces.of(batch)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
-            layers = self._layers(pieces)
+            layers = self._layers(pieces, batch.frozen_states)
         last = layers[-1]
         mixed = self.mix(layers) if self.mix is not None else last  # (windows, pieces, hidden)
         words = {
@@ -218,15 +229,55 @@ class TransformerEncoder(Encoder):
             sentence=self.sentence_mlp(self._sentence(mixed, last, pieces, len(batch))),
         )
 
-    def _layers(self, pieces: Pieces) -> Sequence[Tensor]:
-        """Hidden states of the layers that are read, lowest first."""
+    def _options(self, pieces: Pieces) -> dict[str, Any]:
+        """What the model is given."""
         options: dict[str, Any] = {"input_ids": pieces.ids, "attention_mask": pieces.mask.long()}
         if self.takes_types:
             options["token_type_ids"] = pieces.types
         if self.languages is not None:
             options["langs"] = torch.tensor(self.languages, device=pieces.ids.device)[pieces.sides]
-        states: Sequence[Tensor] = self.body(**options, output_hidden_states=True, return_dict=True).hidden_states
-        return states[self.config.freeze_layers :]
+        return options
+
+    def _layers(self, pieces: Pieces, kept: Tensor | None) -> Sequence[Tensor]:
+        """Hidden states of the layers that are read, lowest first."""
+        n_frozen = self.config.freeze_layers
+        with nullcontext() if kept is None else starting_from(self.layers, n_frozen, kept, self.n_layer_results):
+            result = self.body(**self._options(pieces), output_hidden_states=True, return_dict=True)
+        states: Sequence[Tensor] = result.hidden_states[n_frozen:]
+        return states if kept is None else [kept, *states[1:]]
+
+    @property
+    def keeps_states(self) -> bool:
+        """Whether training keeps the outputs of the frozen layers."""
+        some_frozen = 0 < self.config.freeze_layers < len(self.layers)
+        # The parts of XLM's layers lie in parallel lists, and cannot be skipped as one.
+        return some_frozen and self.config.keep_frozen_states != "no" and self.body.config.model_type != "xlm"
+
+    @torch.no_grad()
+    def compute_states(
+        self, rows: Sequence[Row], batches: Sequence[Sequence[int]], collate: Collate, directory: Path
+    ) -> FrozenStates:
+        """Outputs of the frozen layers for all segments.
+
+        Args:
+            rows: segments.
+            batches: indices of those that are computed at once.
+            collate: rows to a batch.
+            directory: for a memory-mapped file, where one is asked for.
+        """
+        assert self.pieces is not None
+        n_pieces = self.pieces.count([row[const.TARGET] for row in rows], [row[const.SOURCE] for row in rows])
+        on_disk = self.config.keep_frozen_states == "disk"
+        states = FrozenStates(n_pieces, self.body.config.hidden_size, directory if on_disk else None)
+        for indices in batches:
+            chosen = [rows[index] for index in indices]
+            arrays = collate(chosen)
+            options = self._options(Pieces.of(as_tensors(arrays, self.body.device)))
+            below, self.n_layer_results = run_below(
+                self.layers, self.config.freeze_layers, partial(self.body, **options)
+            )
+            states.add(chosen, arrays, below.float().cpu().numpy())
+        return states
 
     def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces, n_segments: int) -> Tensor:
         """(batch, vectors * hidden)."""
