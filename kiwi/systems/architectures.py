@@ -10,7 +10,13 @@ from kiwi.systems.decoders.linear import LinearDecoder
 from kiwi.systems.decoders.nuqe import NuQEDecoder
 from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.encoders.quetch import QUETCHEncoder
-from kiwi.systems.encoders.transformer import BertConfig, TransformerEncoder, XLMConfig, XLMRobertaConfig
+from kiwi.systems.encoders.transformer import TransformerEncoder
+from kiwi.systems.encoders.transformer_config import (
+    BertConfig,
+    TransformerEncoderConfig,
+    XLMConfig,
+    XLMRobertaConfig,
+)
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.utils.io import BaseConfig
 
@@ -51,7 +57,7 @@ class NuQEConfig(ModelConfig):
 class TransformerConfig(ModelConfig):
     """Form of ``system.model`` for Transformer: any encoder that ``AutoModel`` knows."""
 
-    encoder: TransformerEncoder.Config
+    encoder: TransformerEncoderConfig
     """The pretrained model, and what is made of its layers."""
 
     decoder: LinearDecoder.Config = LinearDecoder.Config()

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate, Row
-from kiwi.data.pieces import NO_WORD, SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
+from kiwi.data.pieces import SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
 from kiwi.data.vocabulary import Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.modules.scalar_mix import ScalarMix
 from kiwi.systems.base import as_tensors
 from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.encoders.frozen_layers import FrozenStates, run_below, starting_from
+from kiwi.systems.encoders.piece_tensors import Pieces
+from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.pretrained import Pretrained
-from kiwi.utils.io import BaseConfig, mistakes
-
-Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
+from kiwi.utils.io import BaseConfig
 
 
 class TransformerEncoder(Encoder):
@@ -42,74 +40,9 @@ class TransformerEncoder(Encoder):
     uses_pretrained = True
     source_parts = ("source_mlp.",)
 
-    class Config(BaseConfig):
-        """Form of ``system.model.encoder`` for systems with a pretrained encoder."""
+    Config = TransformerEncoderConfig
 
-        model_name: str
-        """Name on the model hub, or a local folder, which never asks the network."""
-
-        use_mismatch_features: Literal[False] = False
-        """Mismatch features (Fan et al. 2019, arXiv 1807.09433); not available yet, and refused."""
-
-        use_predictor_features: Literal[False] = False
-        """Features of the model's language-modelling head; not available yet, and refused."""
-
-        interleave_input: bool = False
-        """Kept for configurations of OpenKiwi: target and source are always joined as the model was pretrained for
-        pairs, without padding inside."""
-
-        freeze: bool = False
-        """Train nothing of the pretrained model."""
-
-        freeze_for_number_of_steps: NonNegativeInt = 0
-        """Train nothing of the pretrained model for this many optimizer steps."""
-
-        freeze_layers: NonNegativeInt = 0
-        """Train neither the embeddings nor this many layers above them; only the layers from there on are read."""
-
-        keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
-        """Where the outputs of ``freeze_layers`` are kept in training, so that they are computed once and not in every
-        epoch: 4 bytes for each piece and hidden unit, in memory or in a memory-mapped file of the run's directory."""
-
-        gradient_checkpointing: bool = False
-        """Compute activations again in the backward pass: less memory, more time."""
-
-        source_max_length: PositiveInt | None = None
-        """Pieces of the source that are read, the rest being cut; unset, all."""
-
-        target_max_length: PositiveInt | None = None
-        """Pieces of the target that are read, the rest being cut; unset, all."""
-
-        use_mlp: bool = True
-        """A linear layer and tanh after the features."""
-
-        hidden_size: PositiveInt = 100
-        """Its size."""
-
-        pooling: Pooling = "mixed"
-        """Features of the sentence: of the first piece, the mean over pieces, the mean over the pieces of the last
-        layer without the mixture (``ll_mean``), both the first and the mean (``mixed``), or first, means of both sides,
-        their distance and product (``compare``)."""
-
-        scalar_mix: bool = True
-        """Mix all layers that are read, with learned weights; else the last one is taken."""
-
-        scalar_mix_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-        """Probability with which a layer is left out of the mixture in training."""
-
-        scalar_mix_layer_norm: bool = True
-        """Normalize each layer before mixing."""
-
-        @model_validator(mode="after")
-        def check_freezing(self) -> TransformerEncoder.Config:
-            """One way to freeze at a time."""
-            if self.freeze and (self.freeze_for_number_of_steps or self.freeze_layers):
-                reason = "freeze trains nothing at all; remove it, or the other"
-                names = ("freeze_for_number_of_steps", "freeze_layers")
-                raise mistakes("TransformerEncoder.Config", {name: reason for name in names if getattr(self, name)})
-            return self
-
-    def __init__(self, config: Config, pretrained: Pretrained, *, with_source: bool) -> None:
+    def __init__(self, config: TransformerEncoderConfig, pretrained: Pretrained, *, with_source: bool) -> None:
         super().__init__()
         self.config = config
         self.pretrained = pretrained
@@ -219,7 +152,7 @@ class TransformerEncoder(Encoder):
         last = layers[-1]
         mixed = self.mix(layers) if self.mix is not None else last  # (windows, pieces, hidden)
         words = {
-            side: _words(mixed, pieces, side, mask)
+            side: pieces.means_of_words(mixed, side, mask)
             for side, mask in ((TARGET_SIDE, batch.target_mask), (SOURCE_SIDE, batch.source_mask))
             if side == TARGET_SIDE or self.with_source
         }
@@ -281,11 +214,7 @@ class TransformerEncoder(Encoder):
 
     def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces, n_segments: int) -> Tensor:
         """(batch, vectors * hidden)."""
-
-        def mean(states: Tensor, chosen: Tensor) -> Tensor:
-            segments = pieces.segments.unsqueeze(-1).expand_as(chosen)
-            return _grouped_mean(states[chosen], pieces.weights[chosen], segments[chosen], n_segments)
-
+        mean = partial(pieces.means_of_segments, n_segments=n_segments)
         pooling = self.config.pooling
         if pooling == "ll_mean":
             return mean(last, pieces.mask)
@@ -302,30 +231,6 @@ class TransformerEncoder(Encoder):
         return torch.cat(vectors, dim=-1)
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """The pieces of a batch; see :class:`kiwi.data.batch.QEBatch` for their shapes."""
-
-    ids: Tensor
-    mask: Tensor
-    types: Tensor
-    words: Tensor
-    sides: Tensor
-    weights: Tensor
-    segments: Tensor
-
-    @classmethod
-    def of(cls, batch: QEBatch[Tensor]) -> Pieces:
-        """Those that collate made."""
-        arrays = batch.arrays()
-        rest = {name: arrays[f"piece_{name}"] for name in ("mask", "types", "words", "sides", "weights", "segments")}
-        return cls(arrays["pieces"], **rest)
-
-    def of_words(self, side: int) -> Tensor:
-        """Where there are pieces of words of a side, bool (windows, pieces)."""
-        return (self.words != NO_WORD) & (self.sides == side)
-
-
 def _mlp(in_dim: int, out_dim: int | None) -> nn.Module:
     return nn.Identity() if out_dim is None else nn.Sequential(nn.Linear(in_dim, out_dim), nn.Tanh())
 
@@ -335,21 +240,6 @@ def _apply(mlp: nn.Module | None, words: Tensor, mask: Tensor) -> Tensor:
     assert mlp is not None
     features: Tensor = mlp(words)
     return features * mask.unsqueeze(-1)
-
-
-def _grouped_mean(vectors: Tensor, weights: Tensor, groups: Tensor, n_groups: int) -> Tensor:
-    """(n, hidden), weight and group of each to weighted means (n_groups, hidden); zeros for a group without members."""
-    vectors = vectors.float() * weights.unsqueeze(-1)
-    total = vectors.new_zeros(n_groups, vectors.shape[-1]).index_add_(0, groups, vectors)
-    weight = weights.new_zeros(n_groups).index_add_(0, groups, weights).unsqueeze(-1)
-    return total / torch.where(weight > 0, weight, 1.0)
-
-
-def _words(states: Tensor, pieces: Pieces, side: int, mask: Tensor) -> Tensor:
-    """Means over the pieces of each word, in all windows that it is in: (batch, words, hidden)."""
-    chosen = pieces.of_words(side)  # (windows, pieces)
-    place = pieces.segments.unsqueeze(-1) * mask.shape[1] + pieces.words
-    return _grouped_mean(states[chosen], pieces.weights[chosen], place[chosen], mask.numel()).view(*mask.shape, -1)
 
 
 def _layers(body: Any) -> list[nn.Module]:
@@ -375,7 +265,7 @@ def _max_pieces(body: Any) -> int:
     return positions - max(offsets, default=0)
 
 
-def _languages(config: TransformerEncoder.Config, body_config: Any) -> tuple[int, int] | None:
+def _languages(config: TransformerEncoderConfig, body_config: Any) -> tuple[int, int] | None:
     """Language indices of target and source, for models with language embeddings."""
     if body_config.model_type != "xlm" or not getattr(body_config, "use_lang_emb", False):
         return None
@@ -388,33 +278,3 @@ def _languages(config: TransformerEncoder.Config, body_config: Any) -> tuple[int
                 "Languages can be given with class_name: XLM."
             )
     return known[names["target_language"]], known[names["source_language"]]
-
-
-class BertConfig(TransformerEncoder.Config):
-    """Form of ``system.model.encoder`` for Bert."""
-
-    model_name: str = "bert-base-multilingual-cased"
-    """Name on the model hub, or a local folder, which never asks the network."""
-
-
-class XLMConfig(TransformerEncoder.Config):
-    """Form of ``system.model.encoder`` for XLM."""
-
-    model_name: str = "xlm-mlm-tlm-xnli15-1024"
-    """Name on the model hub, or a local folder, which never asks the network."""
-
-    source_language: str = "en"
-    """Language of the source, as the model names it."""
-
-    target_language: str = "de"
-    """Language of the target, as the model names it."""
-
-    scalar_mix: bool = False
-    """Mix all layers that are read, with learned weights; else the last one is taken."""
-
-
-class XLMRobertaConfig(TransformerEncoder.Config):
-    """Form of ``system.model.encoder`` for XLMRoberta."""
-
-    model_name: str = "xlm-roberta-base"
-    """Name on the model hub, or a local folder, which never asks the network."""

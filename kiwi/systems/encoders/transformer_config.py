@@ -1,0 +1,109 @@
+"""Options of pretrained encoders, and the defaults of each name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from kiwi.utils.io import BaseConfig, mistakes
+
+Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
+
+
+class TransformerEncoderConfig(BaseConfig):
+    """Form of ``system.model.encoder`` for systems with a pretrained encoder."""
+
+    model_name: str
+    """Name on the model hub, or a local folder, which never asks the network."""
+
+    use_mismatch_features: Literal[False] = False
+    """Mismatch features (Fan et al. 2019, arXiv 1807.09433); not available yet, and refused."""
+
+    use_predictor_features: Literal[False] = False
+    """Features of the model's language-modelling head; not available yet, and refused."""
+
+    interleave_input: bool = False
+    """Kept for configurations of OpenKiwi: target and source are always joined as the model was pretrained for
+    pairs, without padding inside."""
+
+    freeze: bool = False
+    """Train nothing of the pretrained model."""
+
+    freeze_for_number_of_steps: NonNegativeInt = 0
+    """Train nothing of the pretrained model for this many optimizer steps."""
+
+    freeze_layers: NonNegativeInt = 0
+    """Train neither the embeddings nor this many layers above them; only the layers from there on are read."""
+
+    keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
+    """Where the outputs of ``freeze_layers`` are kept in training, so that they are computed once and not in every
+    epoch: 4 bytes for each piece and hidden unit, in memory or in a memory-mapped file of the run's directory."""
+
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, more time."""
+
+    source_max_length: PositiveInt | None = None
+    """Pieces of the source that are read, the rest being cut; unset, all."""
+
+    target_max_length: PositiveInt | None = None
+    """Pieces of the target that are read, the rest being cut; unset, all."""
+
+    use_mlp: bool = True
+    """A linear layer and tanh after the features."""
+
+    hidden_size: PositiveInt = 100
+    """Its size."""
+
+    pooling: Pooling = "mixed"
+    """Features of the sentence: of the first piece, the mean over pieces, the mean over the pieces of the last
+    layer without the mixture (``ll_mean``), both the first and the mean (``mixed``), or first, means of both sides,
+    their distance and product (``compare``)."""
+
+    scalar_mix: bool = True
+    """Mix all layers that are read, with learned weights; else the last one is taken."""
+
+    scalar_mix_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Probability with which a layer is left out of the mixture in training."""
+
+    scalar_mix_layer_norm: bool = True
+    """Normalize each layer before mixing."""
+
+    @model_validator(mode="after")
+    def check_freezing(self) -> TransformerEncoderConfig:
+        """One way to freeze at a time."""
+        if self.freeze and (self.freeze_for_number_of_steps or self.freeze_layers):
+            reason = "freeze trains nothing at all; remove it, or the other"
+            names = ("freeze_for_number_of_steps", "freeze_layers")
+            raise mistakes("TransformerEncoderConfig", {name: reason for name in names if getattr(self, name)})
+        return self
+
+
+class BertConfig(TransformerEncoderConfig):
+    """Form of ``system.model.encoder`` for Bert."""
+
+    model_name: str = "bert-base-multilingual-cased"
+    """Name on the model hub, or a local folder, which never asks the network."""
+
+
+class XLMConfig(TransformerEncoderConfig):
+    """Form of ``system.model.encoder`` for XLM."""
+
+    model_name: str = "xlm-mlm-tlm-xnli15-1024"
+    """Name on the model hub, or a local folder, which never asks the network."""
+
+    source_language: str = "en"
+    """Language of the source, as the model names it."""
+
+    target_language: str = "de"
+    """Language of the target, as the model names it."""
+
+    scalar_mix: bool = False
+    """Mix all layers that are read, with learned weights; else the last one is taken."""
+
+
+class XLMRobertaConfig(TransformerEncoderConfig):
+    """Form of ``system.model.encoder`` for XLMRoberta."""
+
+    model_name: str = "xlm-roberta-base"
+    """Name on the model hub, or a local folder, which never asks the network."""
