@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,21 +32,20 @@ logger = logging.getLogger(__name__)
 
 
 class WithFrozenStates:
-    """Collate that adds the outputs of frozen layers.
+    """Collate that adds the outputs of frozen layers, once there are any.
 
     Args:
         collate: rows to a batch.
-        states: of all of the rows.
     """
 
-    def __init__(self, collate: Collate, states: FrozenStates) -> None:
+    def __init__(self, collate: Collate) -> None:
         self.collate = collate
-        self.states = states
+        self.states: FrozenStates | None = None
 
     def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
-        """A batch with ``frozen_states``."""
+        """A batch, with ``frozen_states`` where they are known."""
         batch = self.collate(rows)
-        return replace(batch, frozen_states=self.states.of(rows, batch))
+        return batch if self.states is None else replace(batch, frozen_states=self.states.of(rows, batch))
 
 
 class TrainingModule(LightningModule):
@@ -82,7 +81,7 @@ class TrainingModule(LightningModule):
         self.buffer_size = buffer_size
         self.seed = seed
         self.accumulators: dict[str, Accumulator] = {}
-        self.collate: Callable[[Sequence[Row]], NumpyBatch] = system.collate
+        self.collate = WithFrozenStates(system.collate)
 
     @property
     def monitor(self) -> str:
@@ -94,12 +93,13 @@ class TrainingModule(LightningModule):
         """Its direction, ``max`` or ``min``."""
         return "max" if higher_is_better(self.main_metric[0]) else "min"
 
-    def setup(self, stage: str) -> None:
+    def on_fit_start(self) -> None:
         """Compute what the frozen layers of the encoder say of all segments, once for all epochs."""
         encoder = self.system.encoder
         epochs = self.trainer.max_epochs or 1
         if epochs == 1 or not isinstance(encoder, TransformerEncoder) or not encoder.keeps_states:
             return
+        was_training = encoder.training
         encoder.eval()
         sides = [
             (data.columns[const.SOURCE], data.columns[const.TARGET]) for data in (self.train_data, self.valid_data)
@@ -109,8 +109,9 @@ class TrainingModule(LightningModule):
         batches = longest_first(lengths, self.config.batch_size_for("valid"))
         logger.info("Computing the frozen layers for %d segments.", len(rows))
         with self.trainer.precision_plugin.forward_context():
-            states = encoder.compute_states(rows, batches, self.system.collate, Path(self.trainer.default_root_dir))
-        self.collate = WithFrozenStates(self.system.collate, states)
+            place = Path(self.trainer.default_root_dir)
+            self.collate.states = encoder.compute_states(rows, batches, self.system.collate, place)
+        encoder.train(was_training)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled batches; each process of several gets its own."""

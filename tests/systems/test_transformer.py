@@ -375,3 +375,12 @@ def test_kept_states_are_used(
         transformer_options({"trainer.epochs": 3}, freeze_layers=1, source_max_length=20, target_max_length=20)
     )
     assert seen == 40 + 12
+
+
+@pytest.mark.parametrize("amp_level", ["O1", "O3"])
+@pytest.mark.parametrize("keep", ["memory", "no"])
+def test_training_in_16_bits(amp_level: str, keep: str, transformer_options: Options) -> None:
+    changes = {"trainer.precision": 16, "trainer.amp_level": amp_level, "trainer.epochs": 2}
+    info = train_from_configuration(transformer_options(changes, freeze_layers=1, keep_frozen_states=keep))
+    assert info.best_model_path is not None
+    assert np.isfinite(flat(load_system(info.best_model_path).predict(SOURCE, TARGET))).all()

@@ -68,4 +68,4 @@ class Pieces:
         vectors = states[chosen].float() * weights.unsqueeze(-1)
         total = vectors.new_zeros(n_groups, vectors.shape[-1]).index_add_(0, places, vectors)
         weight = weights.new_zeros(n_groups).index_add_(0, places, weights).unsqueeze(-1)
-        return total / torch.where(weight > 0, weight, 1.0)
+        return (total / torch.where(weight > 0, weight, 1.0)).to(states.dtype)

@@ -174,6 +174,7 @@ class TransformerEncoder(Encoder):
     def _layers(self, pieces: Pieces, kept: Tensor | None) -> Sequence[Tensor]:
         """Hidden states of the layers that are read, lowest first."""
         n_frozen = self.config.freeze_layers
+        kept = None if kept is None else kept.to(self.body.dtype)
         with nullcontext() if kept is None else starting_from(self.layers, n_frozen, kept, self.n_layer_results):
             result = self.body(**self._options(pieces), output_hidden_states=True, return_dict=True)
         states: Sequence[Tensor] = result.hidden_states[n_frozen:]
