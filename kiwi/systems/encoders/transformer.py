@@ -87,6 +87,7 @@ class TransformerEncoder(Encoder):
             module.requires_grad_(False)
         if config.gradient_checkpointing:
             self.body.activation_checkpointing_enable()
+        self.train()  # what comes from_pretrained is in evaluation mode, and trainers leave modes as they are
 
     @classmethod
     def input_fields(cls, config: BaseConfig) -> list[str]:
