@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from kiwi.exceptions import CheckpointError, ConfigError
@@ -48,7 +49,7 @@ class Pretrained:
             with quiet_transformers():
                 config = AutoConfig.from_pretrained(model_name, local_files_only=local)
                 tokenizer = _tokenizer(model_name, config, local=local)
-        except (OSError, ValueError, KeyError, ImportError) as error:
+        except Exception as error:  # a damaged tokenizer raises bare Exception
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ConfigError(
@@ -97,12 +98,19 @@ class Pretrained:
                 if self.model_name is None:
                     return auto_model.from_config(config, dtype=torch.float32, **options)
                 local = Path(self.model_name).is_dir()
-                return auto_model.from_pretrained(
-                    self.model_name, dtype=torch.float32, local_files_only=local, **options
+                model, report = auto_model.from_pretrained(
+                    self.model_name, dtype=torch.float32, local_files_only=local, output_loading_info=True, **options
                 )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             name = self.model_name or "the checkpoint's encoder"
             raise ConfigError(f"system.model.encoder: {name} cannot be built: {error}") from error
+        if missing := sorted(key for key in report["missing_keys"] if "pooler" not in key):
+            raise ConfigError(
+                f"system.model.encoder.model_name: '{self.model_name}' lacks {len(missing)} weights of a "
+                f"{config.model_type}, such as '{missing[0]}'; they would be random. Save the model again with "
+                "save_pretrained."
+            )
+        return model
 
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "rembert")

@@ -132,6 +132,11 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
             raise ConfigError(f"system.class_name is '{class_name}', but {config.load} is '{info.class_name}'.")
         class_name = info.class_name
         model = model_config_of(info, config.load, changes=config.model or {})
+        stored_model = info.model["encoder"].get("model_name")
+        if getattr(model.encoder, "model_name", None) != stored_model:
+            raise ConfigError(
+                f"system.model.encoder.model_name: {config.load} brings its own model ('{stored_model}'); remove it."
+            )
     elif config.load_encoder is not None:
         info = read_checkpoint_info(config.load_encoder)
         encoder = model_config_of(info, config.load_encoder).encoder

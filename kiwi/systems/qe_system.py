@@ -61,6 +61,8 @@ class QESystem(nn.Module):
         self.model_config = model
         self.vocabularies = dict(vocabularies)
         self.pretrained = pretrained
+        self.fresh: tuple[str, ...] = ()
+        """Prefixes of the weights that a checkpoint did not have."""
         with_source = model.outputs.word_level.source
         self.encoder = architecture.encoder.build(model.encoder, vocabularies, pretrained, with_source=with_source)
         self.collate = Collate(vocabularies, self.encoder.pieces)
@@ -131,7 +133,9 @@ class QESystem(nn.Module):
             columns: the training data, for its vocabularies.
         """
         if config.load is not None:
-            return cls.load(config.load, config.model)
+            system = cls.load(config.load, config.model)
+            system.outputs.fit(columns, fresh=system.fresh)
+            return system
         assert config.class_name is not None
         fields = vocabulary_fields(config.class_name, config.model)
         pretrained = None
@@ -221,6 +225,7 @@ class QESystem(nn.Module):
             logger.info("Outputs differ from those of %s: %s start fresh.", path, ", ".join(changed))
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(changed)}
         load_weights(system, weights, path, fresh=changed)
+        system.fresh = changed
         return system
 
     def restrict_outputs(self, outputs: QEOutputs.Config) -> None:

@@ -58,7 +58,8 @@ def build_trainer(
     options: dict[str, Any] = {
         "accelerator": "gpu" if on_gpu else "cpu",
         "devices": config.gpus if on_gpu else 1,
-        "strategy": "ddp" if n_devices not in (0, 1) else "auto",
+        # Outputs that are off, and parts that are frozen for some steps, leave weights without gradients.
+        "strategy": "ddp_find_unused_parameters_true" if n_devices not in (0, 1) else "auto",
         "max_epochs": config.epochs,
         "accumulate_grad_batches": config.gradient_accumulation_steps,
         "gradient_clip_val": config.gradient_max_norm or None,

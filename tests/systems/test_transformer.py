@@ -392,3 +392,46 @@ def test_training_in_16_bits(amp_level: str, keep: str, transformer_options: Opt
     info = train_from_configuration(transformer_options(changes, freeze_layers=1, keep_frozen_states=keep))
     assert info.best_model_path is not None
     assert np.isfinite(flat(load_system(info.best_model_path).predict(SOURCE, TARGET))).all()
+
+
+def test_damaged_models_are_refused(tmp_path: Path) -> None:
+    folder = write_model("bert", tmp_path / "cut")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ConfigError, match="cannot be built"):
+        build(folder)
+    folder = write_model("bert", tmp_path / "deeper")
+    config = folder / "config.json"
+    content = config.read_text(encoding="utf-8")
+    config.write_text(content.replace('"num_hidden_layers": 3', '"num_hidden_layers": 4'), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"lacks \d+ weights of a bert, such as 'encoder\.layer\.3"):
+        build(folder)
+    folder = write_model("bert", tmp_path / "tokenizer")
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError, match="cannot be had"):
+        build(folder)
+
+
+def test_no_gradient_checkpointing_for_xlm(folders: dict[str, Path]) -> None:
+    with pytest.raises(ConfigError, match="gradient_checkpointing: Transformers has none for a xlm"):
+        build(folders["xlm"], "XLM", gradient_checkpointing=True)
+
+
+def test_a_loaded_system_brings_its_model(transformer_options: Options, tmp_path: Path) -> None:
+    info = train_from_configuration(transformer_options())
+    changes = {"system.class_name": None, "system.load": str(info.best_model_path)}
+    changes |= {"run.output_dir": str(tmp_path / "again"), "system.model": {"encoder": {"model_name": "other"}}}
+    with pytest.raises(ConfigError, match=r"model_name: .* brings its own model"):
+        train_from_configuration(transformer_options(changes))
+
+
+def test_a_fresh_score_output_takes_the_scale_of_the_data(transformer_options: Options, tmp_path: Path) -> None:
+    tags = {"system.model.outputs.sentence_level": {"hter": False}}
+    first = train_from_configuration(transformer_options(tags))
+    changes = {"system.class_name": None, "system.load": str(first.best_model_path)}
+    changes |= {"run.output_dir": str(tmp_path / "again")}
+    changes |= {"system.model": {"outputs": {"sentence_level": {"hter": True}}}}
+    second = train_from_configuration(transformer_options(changes))
+    output = dict(second.model.outputs.items())["sentence_scores"]
+    assert 0 < float(output.get_buffer("mean")) < 1
+    assert 0 < float(output.get_buffer("deviation")) < 1

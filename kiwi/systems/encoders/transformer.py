@@ -86,6 +86,11 @@ class TransformerEncoder(Encoder):
         for module in frozen:
             module.requires_grad_(False)
         if config.gradient_checkpointing:
+            if not self.body.supports_gradient_checkpointing:
+                raise ConfigError(
+                    "system.model.encoder.gradient_checkpointing: Transformers has none for a "
+                    f"{body_config.model_type}; remove it."
+                )
             self.body.activation_checkpointing_enable()
         self.train()  # what comes from_pretrained is in evaluation mode, and trainers leave modes as they are
 

@@ -171,9 +171,16 @@ class QEOutputs(nn.Module):
         """Leave out all outputs but these."""
         self.by_name = nn.ModuleDict({name: self.by_name[name] for name in names})
 
-    def fit(self, columns: Columns) -> None:
-        """Take from the training data what outputs need to know of it: the scale of the scores."""
-        for _, output in self.items():
+    def fit(self, columns: Columns, fresh: Sequence[str] = ("outputs.",)) -> None:
+        """Take from the training data what outputs need to know of it: the scale of the scores.
+
+        Args:
+            columns: the training data.
+            fresh: prefixes of weights; outputs whose weights are others know it already.
+        """
+        for name, output in self.items():
+            if not f"outputs.by_name.{name}.".startswith(tuple(fresh)):
+                continue
             if isinstance(output, ScoreOutput) and const.SENTENCE_SCORES in columns:
                 output.fit([float(score) for score in columns[const.SENTENCE_SCORES]])
 
