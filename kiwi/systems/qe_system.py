@@ -140,6 +140,12 @@ class QESystem(nn.Module):
         fields = vocabulary_fields(config.class_name, config.model)
         pretrained = None
         if ARCHITECTURES[config.class_name].encoder.uses_pretrained:
+            options = config.model.encoder
+            if "interleave_input" in options.model_fields_set and not options.interleave_input:
+                logger.info(
+                    "system.model.encoder.interleave_input is false: source and target are packed all the same, since "
+                    "padding between them would make results depend on the batch."
+                )
             stored = config.load_encoder
             pretrained = (
                 Pretrained.from_checkpoint(stored) if stored else Pretrained.from_model(config.model.encoder.model_name)

@@ -435,3 +435,22 @@ def test_a_fresh_score_output_takes_the_scale_of_the_data(transformer_options: O
     output = dict(second.model.outputs.items())["sentence_scores"]
     assert 0 < float(output.get_buffer("mean")) < 1
     assert 0 < float(output.get_buffer("deviation")) < 1
+
+
+@pytest.mark.parametrize(("value", "noted"), [(False, True), (True, False), (None, False)])
+def test_input_that_is_not_interleaved_is_noted(
+    value: bool | None, noted: bool, folders: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, and only where a configuration asks for it; the predictions are the same."""
+    options = {} if value is None else {"interleave_input": value}
+    with caplog.at_level("INFO", logger="kiwi"):
+        system = build(folders["bert"], **options)
+    assert sum("packed all the same" in record.getMessage() for record in caplog.records) == noted
+    expected = flat(Runner(build(folders["bert"])).predict(SOURCE, TARGET))
+    assert flat(Runner(system).predict(SOURCE, TARGET)) == pytest.approx(expected)
+
+
+def test_a_model_without_room_is_refused(tmp_path: Path) -> None:
+    folder = write_model("bert", tmp_path / "short", max_position_embeddings=6)
+    with pytest.raises(ConfigError, match=r"model_name: .*takes 6 pieces has no room"):
+        build(folder)

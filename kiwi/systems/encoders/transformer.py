@@ -59,12 +59,15 @@ class TransformerEncoder(Encoder):
                 f"system.model.encoder.freeze_layers: found {config.freeze_layers}; expected at most "
                 f"{len(self.layers)}, the layers of {pretrained.model_name or 'this model'}."
             )
-        self.pieces = PieceTokenizer(
-            pretrained.tokenizer,
-            _max_pieces(self.body),
-            source_max_pieces=config.source_max_length,
-            target_max_pieces=config.target_max_length,
-        )
+        try:
+            self.pieces = PieceTokenizer(
+                pretrained.tokenizer,
+                _max_pieces(self.body),
+                source_max_pieces=config.source_max_length,
+                target_max_pieces=config.target_max_length,
+            )
+        except ValueError as error:
+            raise ConfigError(f"system.model.encoder.model_name: {pretrained.model_name}: {error}.") from error
         self.takes_types = getattr(body_config, "type_vocab_size", 0) > 1 and body_config.model_type != "xlm"
         self.languages = _languages(config, body_config)
         n_read = len(self.layers) - config.freeze_layers + 1
@@ -114,7 +117,7 @@ class TransformerEncoder(Encoder):
         return cls(config, pretrained, with_source=with_source)
 
     def _frozen_parts(self) -> Iterator[nn.Module]:
-        """What ``freeze_layers`` freezes for good: everything below the first layer that is trained."""
+        """What ``freeze_layers`` freezes for good: everything but the layers above the first n."""
         n = self.config.freeze_layers
         if n == 0:
             return

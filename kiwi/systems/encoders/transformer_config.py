@@ -34,7 +34,8 @@ class TransformerEncoderConfig(BaseConfig):
     """Train nothing of the pretrained model for this many optimizer steps."""
 
     freeze_layers: NonNegativeInt = 0
-    """Train neither the embeddings nor this many layers above them; only the layers from there on are read."""
+    """Train neither the embeddings nor this many layers above them, nor anything outside the layers; only the layers
+    from there on are read."""
 
     keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
     """Where the outputs of ``freeze_layers`` are kept in training, so that they are computed once and not in every
