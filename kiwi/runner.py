@@ -188,8 +188,8 @@ class Runner:
         self.system.note_long_segments(columns)
         fields = {field: columns[field] for field in self.system.input_fields}
         rows = [dict(zip(fields, row, strict=True)) for row in zip(*fields.values(), strict=True)]
-        lengths = [len(words(row[const.SOURCE])) + len(words(row[const.TARGET])) for row in rows]
-        there = [index for index, length in enumerate(lengths) if length]
+        lengths = self.system.lengths(columns)
+        there = [index for index, row in enumerate(rows) if words(row[const.TARGET])]
         batches = longest_first([lengths[index] for index in there], batch_size)
         batches = [[there[position] for position in batch] for batch in batches]
         decoded: dict[str, list[Any]] = {}

@@ -76,8 +76,15 @@ def _write_xlm_vocabulary(folder: Path) -> int:
     return len(pieces)
 
 
-def write_model(family: str, folder: Path, **changes: Any) -> Path:
-    """A model with random weights and its tokenizer, as ``save_pretrained`` leaves them."""
+def write_model(family: str, folder: Path, *, head: bool = False, **changes: Any) -> Path:
+    """A model with random weights and its tokenizer, as ``save_pretrained`` leaves them.
+
+    Args:
+        family: its ``model_type``.
+        folder: to write.
+        head: whether it has a language-modelling head.
+        changes: of its configuration.
+    """
     folder.mkdir(parents=True)
     torch.manual_seed(1)
     if family == "xlm":
@@ -94,7 +101,7 @@ def write_model(family: str, folder: Path, **changes: Any) -> Path:
             id2lang={0: "en", 1: "de"},
             **changes,
         )
-        transformers.XLMModel(config).save_pretrained(folder)
+        (transformers.XLMWithLMHeadModel if head else transformers.XLMModel)(config).save_pretrained(folder)
         return folder
     tokenizer = {"bert": _wordpiece, "modernbert": _byte_level}.get(family, _unigram)()
     ids: dict[str, Any] = {}
@@ -106,7 +113,7 @@ def write_model(family: str, folder: Path, **changes: Any) -> Path:
     if family == "rembert":
         options |= {"input_embedding_size": 8}
     config = transformers.AutoConfig.for_model(family, **(options | changes))
-    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    (transformers.AutoModelForMaskedLM if head else transformers.AutoModel).from_config(config).save_pretrained(folder)
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     fast.save_pretrained(folder)
     return folder

@@ -39,6 +39,7 @@ LIBRARIES = {
     "omegaconf": ["lib"],
     "onnxruntime": ["runner"],
     "optuna": ["lib.search"],
+    "peft": ["systems"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # Beside the tables of the command line, the handler that shows the log.

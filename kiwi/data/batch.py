@@ -78,12 +78,15 @@ class QEBatch(Generic[Array]):
     sentence_scores: Array | None = None
     """float32 (batch,)."""
 
+    post_edit: QEBatch[Array] | None = None
+    """The same segments with the post-edit as the target, for a language model that is trained on it."""
+
     def __len__(self) -> int:
         return len(self.target_mask)  # type: ignore[arg-type]
 
     def arrays(self) -> dict[str, Array]:
-        """The arrays that are there, by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        """The arrays that are there, by name, without those of ``post_edit``."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "post_edit"}
         return {name: value for name, value in values.items() if value is not None}
 
 

@@ -27,23 +27,23 @@ class Collate:
     Args:
         vocabularies: by field; rows may have more fields than that.
         pieces: of a pretrained encoder, if the system has one.
+        post_edit: whether to batch the post-edit too, where rows have it.
     """
 
-    def __init__(self, vocabularies: Mapping[str, Vocabulary], pieces: PieceTokenizer | None = None) -> None:
+    def __init__(
+        self,
+        vocabularies: Mapping[str, Vocabulary],
+        pieces: PieceTokenizer | None = None,
+        *,
+        post_edit: bool = False,
+    ) -> None:
         self.vocabularies = dict(vocabularies)
         self.pieces = pieces
+        self.post_edit = post_edit
 
     def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
         """Batch rows that all have the same fields."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for field, vocabulary in self.vocabularies.items():
-            arrays[field] = pad([vocabulary.encode(words(row[field])) for row in rows], PAD_INDEX)
-        sides = {field: [words(row[field]) for row in rows] for field in (const.SOURCE, const.TARGET)}
-        for field, segments in sides.items():
-            lengths = np.array([len(segment) for segment in segments])
-            arrays[f"{field}_mask"] = np.arange(lengths.max(initial=0)) < lengths[:, None]
-        if self.pieces is not None:
-            arrays |= self.pieces(sides[const.TARGET], sides[const.SOURCE])
+        arrays = self._texts(rows)
         fields = rows[0].keys()
         if const.ALIGNMENTS in fields:
             pairs = [(i, *pair) for i, row in enumerate(rows) for pair in parse_alignment(row[const.ALIGNMENTS])]
@@ -53,4 +53,20 @@ class Collate:
                 arrays[field] = pad([to_classes(row[field]) for row in rows], const.IGNORE)
         if const.SENTENCE_SCORES in fields:
             arrays[const.SENTENCE_SCORES] = np.array([row[const.SENTENCE_SCORES] for row in rows], dtype=np.float32)
-        return QEBatch(**arrays)
+        post_edit = None
+        if self.post_edit and const.POST_EDIT in fields:
+            post_edit = QEBatch(**self._texts([row | {const.TARGET: row[const.POST_EDIT]} for row in rows]))
+        return QEBatch(**arrays, post_edit=post_edit)
+
+    def _texts(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Indices, pieces and masks of the text fields."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for field, vocabulary in self.vocabularies.items():
+            arrays[field] = pad([vocabulary.encode(words(row[field])) for row in rows], PAD_INDEX)
+        sides = {field: [words(row[field]) for row in rows] for field in (const.SOURCE, const.TARGET)}
+        for field, segments in sides.items():
+            lengths = np.array([len(segment) for segment in segments])
+            arrays[f"{field}_mask"] = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        if self.pieces is not None:
+            arrays |= self.pieces(sides[const.TARGET], sides[const.SOURCE])
+        return arrays

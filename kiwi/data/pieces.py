@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from kiwi.data.batch import pad
-from kiwi.data.tokenization import words
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +77,7 @@ class PieceTokenizer:
         self.template = _template(tokenizer)
         self.pad_id = _special_id(tokenizer, ("<pad>", "[PAD]")) or 0
         self.unknown_id = _special_id(tokenizer, ("<unk>", "[UNK]", "<|endoftext|>")) or 0
+        self.mask_id = _special_id(tokenizer, ("<mask>", "[MASK]", "<special1>"))  # the last is XLM's
         self.room = max_pieces - self.template.length
         if self.room < 4:
             raise ValueError(f"an encoder that takes {max_pieces} pieces has no room for two words on each side")
@@ -119,13 +119,13 @@ class PieceTokenizer:
             "piece_segments": np.array([window.segment for window in windows], dtype=np.int64),
         }
 
-    def count(self, targets: Sequence[str], sources: Sequence[str]) -> int:
-        """Pieces of all windows of these segments, special ones included."""
-        total = 0
+    def lengths(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> list[int]:
+        """Pieces of each segment in all of its windows, special ones included."""
+        lengths = []
         for target, source in zip(targets, sources, strict=True):
-            sides = (self._capped(self.encode(words(target)), 0), self._capped(self.encode(words(source)), 1))
-            total += sum(len(first) + len(second) + self.template.length for first, second in self.spans(*sides))
-        return total
+            spans = self.spans(self._capped(self.encode(target), 0), self._capped(self.encode(source), 1))
+            lengths.append(sum(len(first) + len(second) + self.template.length for first, second in spans))
+        return lengths
 
     def count_long(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> tuple[int, int]:
         """Segments that need several windows, and segments that are cut."""

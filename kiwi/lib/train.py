@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,6 @@ from pydantic import Field, ValidationError, field_validator
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
 from kiwi.lib.utils import configure_logging, configure_seed, hidden_warnings, load_configuration
-from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.qe_config import sparse_fields
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
@@ -134,7 +133,7 @@ class Configuration(BaseConfig):
                     wrong |= QESystem.missing_files(valid_system, WMTQEDataset.Config.model_validate(data))
                 trainer = options.get("trainer")
                 main_metric = trainer.get("main_metric") if isinstance(trainer, Mapping) else None
-                if mistake := main_metric_mistake(main_metric, valid_system.model.outputs):
+                if mistake := main_metric_mistake(main_metric, valid_system.model.metric_names):
                     wrong["trainer.main_metric"] = mistake
         return wrong
 
@@ -217,7 +216,7 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
         raise ConfigError("Files are missing:\n" + "\n".join(f"  {path}: {why}" for path, why in missing.items()))
     if config.trainer.gradient_max_norm and sparse_fields(system_config.model):
         raise ConfigError("trainer.gradient_max_norm: the norm of sparse gradients is not to be had; set it to 0.0.")
-    main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.outputs)
+    main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
 
     output_dir, _ = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
     write_yaml(output_dir / "config.yaml", config.model_dump(mode="json"))
@@ -251,23 +250,26 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
     return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)
 
 
-def main_metric_mistake(configured: Any, outputs: QEOutputs.Config) -> str | None:
+def main_metric_mistake(configured: Any, known: Sequence[str]) -> str | None:
     """What is wrong with a choice of metrics: names that the configured outputs do not have."""
     names = [configured] if isinstance(configured, str) else configured if isinstance(configured, list) else []
-    known = outputs.metric_names
     for name in names:
         if str(name).removeprefix("val_") not in known:
             return f"'{name}' is not a metric of the configured outputs; {did_you_mean(name, known)}"
     return None
 
 
-def choose_main_metric(configured: str | list[str] | None, outputs: QEOutputs.Config) -> list[str]:
+def choose_main_metric(configured: str | list[str] | None, known: Sequence[str]) -> list[str]:
     """The metrics that are added up to say what is better.
+
+    Args:
+        configured: in ``trainer.main_metric``.
+        known: those of the configured outputs, the main one first.
 
     Raises:
         ConfigError: when the configured outputs do not have such a metric.
     """
-    if mistake := main_metric_mistake(configured, outputs):
+    if mistake := main_metric_mistake(configured, known):
         raise ConfigError(f"trainer.main_metric: {mistake}")
-    names = [configured] if isinstance(configured, str) else configured or outputs.metric_names[:1]
+    names = [configured] if isinstance(configured, str) else configured or known[:1]
     return [name.removeprefix("val_") for name in names]

@@ -88,3 +88,42 @@ class ScoreMetrics(Accumulator):
         gold, predicted = (np.concatenate([[], *batches]) for batches in (self.gold, self.predicted))
         of = {"PEARSON": functions.pearson, "SPEARMAN": functions.spearman, "RMSE": functions.rmse}
         return {name: of[name](gold, predicted) for name in self.names}
+
+
+class LanguageModelMetrics(Accumulator):
+    """Perplexity, accuracy and expected error of predicted tokens.
+
+    The expected error is 1 minus the mean probability of the tokens that are there.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(prefix)
+        self.names = tuple(self.compute())
+
+    def reset(self) -> None:
+        """As :meth:`Accumulator.reset`."""
+        self.n_tokens = self.n_correct = 0
+        self.log_probability = self.probability = 0.0
+
+    def update(self, gold: ArrayLike, predicted: ArrayLike) -> None:
+        """Take some tokens.
+
+        Args:
+            gold: log-probability of each token that is there, in nats, (tokens,).
+            predicted: whether each was the likeliest, bool (tokens,).
+        """
+        log_probabilities = np.asarray(gold, dtype=np.float64)
+        self.n_tokens += log_probabilities.size
+        self.n_correct += int(np.asarray(predicted, dtype=bool).sum())
+        self.log_probability += float(log_probabilities.sum())
+        self.probability += float(np.exp(log_probabilities).sum())
+
+    def compute(self) -> dict[str, float]:
+        """As :meth:`Accumulator.compute`; everything is 0 without tokens."""
+        n = self.n_tokens
+        values = {
+            "PERP": functions.perplexity(self.log_probability, n),
+            "CORRECT": self.n_correct / n if n else 0.0,
+            "ExpErr": 1.0 - self.probability / n if n else 0.0,
+        }
+        return {f"{self.prefix}_{name}": value for name, value in values.items()}

@@ -7,6 +7,7 @@ denominator is 0, F1 of a class that neither side has. NaN never comes back.
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,3 +110,11 @@ def mae(gold: ArrayLike, predicted: ArrayLike) -> float:
     """Mean absolute error."""
     errors = np.asarray(gold, dtype=np.float64) - np.asarray(predicted, dtype=np.float64)
     return float(np.mean(np.abs(errors))) if errors.size else 0.0
+
+
+def perplexity(log_probability: float, n_tokens: int) -> float:
+    """Of tokens whose log-probabilities (in nats) add up to ``log_probability``; 0 without tokens."""
+    if not n_tokens:
+        return 0.0
+    # A model that has not learned anything may say what no floating point number holds.
+    return math.exp(min(-log_probability / n_tokens, math.log(sys.float_info.max)))

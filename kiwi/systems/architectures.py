@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import model_validator
+
+from kiwi.metrics.accumulators import LanguageModelMetrics
 from kiwi.systems.decoders.base import Decoder
 from kiwi.systems.decoders.linear import LinearDecoder
 from kiwi.systems.decoders.nuqe import NuQEDecoder
@@ -18,7 +21,8 @@ from kiwi.systems.encoders.transformer_config import (
     XLMRobertaConfig,
 )
 from kiwi.systems.outputs.quality_estimation import QEOutputs
-from kiwi.utils.io import BaseConfig
+from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, TLMOutputsConfig
+from kiwi.utils.io import BaseConfig, mistakes
 
 
 class ModelConfig(BaseConfig):
@@ -33,8 +37,17 @@ class ModelConfig(BaseConfig):
     outputs: QEOutputs.Config
     """What is predicted."""
 
+    tlm_outputs: TLMOutputsConfig = TLMOutputsConfig()
+    """A language model that is trained beside."""
 
-class NoLanguageModelConfig(BaseConfig):
+    @property
+    def metric_names(self) -> list[str]:
+        """Metrics of all outputs, without the prefix ``val_``."""
+        of_language_model = LanguageModelMetrics(POST_EDIT_PREFIX).names if self.tlm_outputs.fine_tune else ()
+        return [*self.outputs.metric_names, *of_language_model]
+
+
+class NoLanguageModelConfig(TLMOutputsConfig):
     """Form of ``system.model.tlm_outputs`` for systems without a language model."""
 
     fine_tune: Literal[False] = False
@@ -63,8 +76,18 @@ class TransformerConfig(ModelConfig):
     decoder: LinearDecoder.Config = LinearDecoder.Config()
     """Feed-forward layers."""
 
-    tlm_outputs: NoLanguageModelConfig = NoLanguageModelConfig()
-    """Accepted as far as it asks for nothing: training the language model beside is not available yet."""
+    tlm_outputs: TLMOutputsConfig = TLMOutputsConfig()
+    """Masked language modelling on source and post-edit, beside."""
+
+    @model_validator(mode="after")
+    def check_something_to_fine_tune(self) -> TransformerConfig:
+        """A frozen language model does not learn."""
+        if self.tlm_outputs.fine_tune and self.encoder.freeze:
+            raise mistakes(
+                "TransformerConfig",
+                {"tlm_outputs.fine_tune": "encoder.freeze trains nothing of it; remove one of them"},
+            )
+        return self
 
 
 class BertModelConfig(TransformerConfig):

@@ -58,7 +58,7 @@ def save_checkpoint(
     ]
     with staged(path) as stage:
         stage.mkdir()
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, stage / WEIGHTS_FILE)
+        save_file(_once(weights), stage / WEIGHTS_FILE)
         content = {
             "format_version": FORMAT_VERSION,
             "kiwi_version": info.kiwi_version,
@@ -71,6 +71,24 @@ def save_checkpoint(
         if pretrained is not None:
             pretrained.save(stage)
         write_json(stage / LABELS_FILE, {name: list(const.LABELS) for name in names})
+
+
+def _once(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as a file keeps them: of those that are tied, the first."""
+    places: set[tuple[int, ...]] = set()
+    kept: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        place = _place(weight)
+        if place not in places:
+            kept[name] = weight.detach().cpu().contiguous()
+        places.add(place)
+    return kept
+
+
+def _place(weight: Tensor) -> tuple[int, ...]:
+    """Where a weight lies in memory: the same for weights that are tied, and for no others."""
+    # An empty tensor lies nowhere.
+    return (weight.data_ptr(), *weight.shape, *weight.stride()) if weight.numel() else (-id(weight),)
 
 
 def read_checkpoint_info(path: Path) -> CheckpointInfo:
@@ -145,7 +163,12 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], place: object
         CheckpointError: listing what is missing, unexpected, or of another shape.
     """
     own = module.state_dict()
-    problems = [f"'{name}' is missing" for name in own if name not in weights and not name.startswith(fresh)]
+    given = {_place(own[name]) for name in weights if name in own}  # a tied weight stands there once
+    problems = [
+        f"'{name}' is missing"
+        for name, weight in own.items()
+        if name not in weights and not name.startswith(fresh) and _place(weight) not in given
+    ]
     problems += [f"'{name}' is unexpected" for name in weights if name not in own]
     problems += [
         f"'{name}' has shape {tuple(tensor.shape)}, expected {tuple(own[name].shape)}"
@@ -155,4 +178,4 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], place: object
     if problems:
         listing = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
         raise CheckpointError(f"{place}: weights do not fit this system: {listing}.")
-    module.load_state_dict({**own, **weights})
+    module.load_state_dict(weights, strict=False)

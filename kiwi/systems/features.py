@@ -31,3 +31,20 @@ class FeatureSizes:
     target: int
     source: int | None = None
     sentence: int | None = None
+
+
+@dataclass(frozen=True)
+class TokenStates:
+    """The tokens that a language model is asked for, and what it has to predict them from."""
+
+    states: Tensor
+    """(tokens, dim)."""
+
+    tokens: Tensor
+    """That are there, int64 (tokens,)."""
+
+    weight: Tensor
+    """Output embeddings, (vocabulary, dim)."""
+
+    bias: Tensor | None
+    """(vocabulary,)."""

@@ -78,22 +78,25 @@ class Pretrained:
         write_json(directory / ENCODER_FILE, self.config)
         write_text(directory / TOKENIZER_FILE, self.tokenizer.to_str())
 
-    def build_model(self) -> Any:
+    def build_model(self, *, with_head: bool = False) -> Any:
         """The model, with its pretrained weights, or with fresh ones when a checkpoint will bring them.
 
+        Args:
+            with_head: whether to build its language-modelling head too.
+
         Raises:
-            ConfigError: when the model is not an encoder that Transformers knows.
+            ConfigError: when the model is not an encoder that Transformers knows, or has no such head.
         """
         import torch
         import transformers
 
-        auto_model: Any = transformers.AutoModel
-
+        auto_model: Any = transformers.AutoModelForMaskedLM if with_head else transformers.AutoModel
         content = dict(self.config)
         try:
             config = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
             # A pooler reads the first token for a task of the pretraining; no feature here does.
-            options = {"add_pooling_layer": False} if config.model_type in WITH_POOLER else {}
+            takes_pooler = config.model_type in WITH_POOLER and not with_head
+            options = {"add_pooling_layer": False} if takes_pooler else {}
             with quiet_transformers():
                 if self.model_name is None:
                     return auto_model.from_config(config, dtype=torch.float32, **options)
@@ -103,8 +106,16 @@ class Pretrained:
                 )
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             name = self.model_name or "the checkpoint's encoder"
-            raise ConfigError(f"system.model.encoder: {name} cannot be built: {error}") from error
-        if missing := sorted(key for key in report["missing_keys"] if "pooler" not in key):
+            what = f"{name} with a language-modelling head ({HEAD_READERS})" if with_head else name
+            raise ConfigError(f"system.model.encoder: {what} cannot be built: {error}") from error
+        missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
+        base = {f"{model.base_model_prefix}.{name}" for name in model.base_model.state_dict()}
+        if with_head and missing and not base.intersection(missing):
+            raise ConfigError(
+                f"system.model.encoder.model_name: '{self.model_name}' has no language-modelling head (no "
+                f"'{missing[0]}'), which is needed for {HEAD_READERS}. Switch these off, or name a model with its head."
+            )
+        if missing:
             raise ConfigError(
                 f"system.model.encoder.model_name: '{self.model_name}' lacks {len(missing)} weights of a "
                 f"{config.model_type}, such as '{missing[0]}'; they would be random. Save the model again with "
@@ -112,6 +123,9 @@ class Pretrained:
             )
         return model
 
+
+HEAD_READERS = "use_mismatch_features, use_predictor_features, tlm_outputs.fine_tune"
+"""Options that read the language-modelling head of a model."""
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "rembert")
 """Model types whose classes take ``add_pooling_layer``."""

@@ -16,6 +16,7 @@ from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
 from kiwi.systems.base import SPARSE_OPTIMIZERS, BatchSizes, OptimizerConfig
 from kiwi.systems.checkpoint import CheckpointInfo, read_checkpoint_info
 from kiwi.systems.encoders.quetch import TokenEmbeddingsConfig
+from kiwi.systems.pretrained import HEAD_READERS
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 logger = logging.getLogger(__name__)
@@ -132,19 +133,17 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
             raise ConfigError(f"system.class_name is '{class_name}', but {config.load} is '{info.class_name}'.")
         class_name = info.class_name
         model = model_config_of(info, config.load, changes=config.model or {})
-        stored_model = info.model["encoder"].get("model_name")
-        if getattr(model.encoder, "model_name", None) != stored_model:
-            raise ConfigError(
-                f"system.model.encoder.model_name: {config.load} brings its own model ('{stored_model}'); remove it."
-            )
+        _check_form(model, model_config_of(info, config.load), config.load)
     elif config.load_encoder is not None:
         info = read_checkpoint_info(config.load_encoder)
-        encoder = model_config_of(info, config.load_encoder).encoder
+        trained = model_config_of(info, config.load_encoder)
+        encoder = trained.encoder
         if type(encoder) is not type(model.encoder):
             raise ConfigError(
                 f"system.load_encoder: found '{info.class_name}'; expected an encoder for '{class_name}'."
             )
         if ARCHITECTURES[info.class_name].encoder.uses_pretrained:
+            _check_head(model, trained, config.load_encoder)
             # The model is the stored one; what is frozen or pooled of it is for the new system to say.
             encoder = model.encoder.model_copy(update={"model_name": dict(encoder)["model_name"]})
         elif encoder != model.encoder:
@@ -156,6 +155,66 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
     if mistake := _sparse_mistake(model, config.optimizer):
         raise ConfigError(f"system: {mistake}.")
     return config.model_copy(update={"class_name": class_name, "model": model})
+
+
+TRAINING_OPTIONS = frozenset(
+    {
+        "dropout",
+        "freeze",
+        "freeze_for_number_of_steps",
+        "freeze_layers",
+        "gradient_checkpointing",
+        "interleave_input",
+        "keep_frozen_states",
+        "lora",
+        "scalar_mix_dropout",
+        "source_max_length",
+        "sparse_embeddings",
+        "target_max_length",
+    }
+)
+"""Options of encoders and decoders that a trained system may be trained on with; all others decide the form of its
+weights, or what they mean."""
+
+
+def _check_form(model: ModelConfig, trained: ModelConfig, place: Path) -> None:
+    """Refuse what would not fit the weights of a trained system."""
+    wrong: dict[str, str] = {}
+    for part in ("encoder", "decoder"):
+        given, former = getattr(model, part).model_dump(), getattr(trained, part).model_dump()
+        for path, (value, own) in _differences(given, former, part).items():
+            mixes_layers = path == "encoder.freeze_layers" and given["scalar_mix"]
+            if not TRAINING_OPTIONS.intersection(path.split(".")) or mixes_layers:
+                wrong[path] = f"found {value!r}, but {place} was trained with {own!r}, which its weights depend on"
+    if wrong:
+        listing = "\n".join(f"  system.model.{path}: {reason}" for path, reason in wrong.items())
+        raise ConfigError(
+            f"Options that do not fit the trained system:\n{listing}\nRemove them, or start from the pretrained model "
+            "alone with system.load_encoder."
+        )
+    _check_head(model, trained, place)
+
+
+def _differences(given: Any, former: Any, place: str) -> dict[str, tuple[Any, Any]]:
+    """Values that differ, by dotted path."""
+    if not isinstance(given, Mapping) or not isinstance(former, Mapping):
+        return {place: (given, former)} if given != former else {}
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in given:
+        found |= _differences(given[key], former.get(key), f"{place}.{key}")
+    return found
+
+
+def _check_head(model: ModelConfig, trained: ModelConfig, place: Path) -> None:
+    """Refuse to read the language-modelling head of a trained system that has not kept it."""
+    asked, there = (
+        getattr(part.encoder, "reads_head", False) or part.tlm_outputs.fine_tune for part in (model, trained)
+    )
+    if asked and not there:
+        raise ConfigError(
+            f"system.model: {place} was trained without the language-modelling head of its model, which is needed for "
+            f"{HEAD_READERS}. Switch these off, or start from the model itself (model_name)."
+        )
 
 
 def input_fields(class_name: str, model: ModelConfig) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -19,9 +19,12 @@ from kiwi.data.readers import Columns
 from kiwi.data.tokenization import words
 from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.exceptions import ConfigError
+from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
+from kiwi.systems.base import System
 from kiwi.systems.checkpoint import CheckpointInfo, load_weights, read_checkpoint_info, read_weights, save_checkpoint
 from kiwi.systems.outputs.quality_estimation import QEOutputs
+from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, language_model_loss, update_metrics
 from kiwi.systems.pretrained import Pretrained
 from kiwi.systems.qe_config import (
     QESystemConfig,
@@ -35,7 +38,7 @@ from kiwi.systems.qe_config import (
 logger = logging.getLogger(__name__)
 
 
-class QESystem(nn.Module):
+class QESystem(System):
     """Estimates the quality of translations: what it computes, its losses, its predictions, and how it is saved.
 
     Args:
@@ -63,9 +66,14 @@ class QESystem(nn.Module):
         self.pretrained = pretrained
         self.fresh: tuple[str, ...] = ()
         """Prefixes of the weights that a checkpoint did not have."""
-        with_source = model.outputs.word_level.source
-        self.encoder = architecture.encoder.build(model.encoder, vocabularies, pretrained, with_source=with_source)
-        self.collate = Collate(vocabularies, self.encoder.pieces)
+        self.encoder = architecture.encoder.build(
+            model.encoder,
+            vocabularies,
+            pretrained,
+            with_source=model.outputs.word_level.source,
+            with_language_model=model.tlm_outputs.fine_tune,
+        )
+        self.collate = Collate(vocabularies, self.encoder.pieces, post_edit=model.tlm_outputs.fine_tune)
         self.decoder = architecture.decoder.build(model.decoder, self.encoder.sizes)
         self.outputs = QEOutputs(model.outputs, self.decoder.sizes)
 
@@ -73,6 +81,31 @@ class QESystem(nn.Module):
         """Logits of each output, segments first."""
         logits: dict[str, Tensor] = self.outputs(self.decoder(self.encoder(batch), batch))
         return logits
+
+    def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
+        """As :meth:`System.losses`: those of the outputs, and of the language model where it is trained too."""
+        losses = self.outputs.loss(self(batch), batch)
+        if batch.post_edit is not None:
+            losses = _with_post_edit(losses, language_model_loss(self.encoder.language_model(batch.post_edit)))
+        return losses
+
+    def accumulators(self) -> dict[str, Accumulator]:
+        """As :meth:`System.accumulators`."""
+        accumulators = self.outputs.accumulators()
+        if self.model_config.tlm_outputs.fine_tune:
+            accumulators[const.POST_EDIT] = LanguageModelMetrics(POST_EDIT_PREFIX)
+        return accumulators
+
+    def validate(self, accumulators: Mapping[str, Accumulator], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
+        """As :meth:`System.validate`."""
+        logits = self(batch)
+        self.outputs.update(accumulators, logits, batch)
+        losses = self.outputs.loss(logits, batch)
+        if batch.post_edit is not None:
+            metrics = accumulators[const.POST_EDIT]
+            assert isinstance(metrics, LanguageModelMetrics)
+            losses = _with_post_edit(losses, update_metrics(metrics, self.encoder.language_model(batch.post_edit)))
+        return losses
 
     @property
     def input_fields(self) -> list[str]:
@@ -96,6 +129,8 @@ class QESystem(nn.Module):
             Dotted path to reason.
         """
         reads, learns = input_fields(config.class_name or "", config.model), label_fields(config.model)
+        if config.model.tlm_outputs.fine_tune:
+            reads = [*reads, const.POST_EDIT]
         missing: dict[str, str] = {}
         for name, part in (("train", data.train), ("valid", data.valid)):
             if part is not None:
@@ -135,6 +170,7 @@ class QESystem(nn.Module):
         if config.load is not None:
             system = cls.load(config.load, config.model)
             system.outputs.fit(columns, fresh=system.fresh)
+            system.encoder.prepare_training()
             return system
         assert config.class_name is not None
         fields = vocabulary_fields(config.class_name, config.model)
@@ -159,14 +195,29 @@ class QESystem(nn.Module):
         system = cls(config.class_name, config.model, vocabularies, pretrained)
         system.outputs.fit(columns)
         if config.load_encoder is not None:
-            weights = read_weights(config.load_encoder, read_checkpoint_info(config.load_encoder))
-            own, optional = system.encoder.state_dict(), system.encoder.source_parts
-            stored_encoder = {n.removeprefix("encoder."): w for n, w in weights.items() if n.startswith("encoder.")}
-            fitting = {name: w for name, w in stored_encoder.items() if name in own or not name.startswith(optional)}
-            load_weights(system.encoder, fitting, config.load_encoder, fresh=optional)
+            system.load_encoder(config.load_encoder)
         elif config.data_processing.embeddings is not None:
             system.load_embeddings(config.data_processing)
+        system.encoder.prepare_training()
         return system
+
+    def load_encoder(self, path: Path) -> None:
+        """Take the encoder of a trained system; of what is made of a pretrained model, the parts that fit.
+
+        Raises:
+            CheckpointError: when weights are missing, or do not fit.
+        """
+        weights = read_weights(path, read_checkpoint_info(path))
+        stored = {n.removeprefix("encoder."): w for n, w in weights.items() if n.startswith("encoder.")}
+        own, optional = self.encoder.state_dict(), self.encoder.optional_parts
+        fitting = {
+            name: weight
+            for name, weight in stored.items()
+            if not name.startswith(optional) or (name in own and own[name].shape == weight.shape)
+        }
+        if fresh := sorted(own.keys() - fitting.keys()):
+            logger.info("%s has no %s that fit: they start fresh.", path, ", ".join(fresh))
+        load_weights(self.encoder, fitting, path, fresh=optional)
 
     def note_long_segments(self, columns: Columns) -> None:
         """Log how many segments are longer than the encoder takes, and how many are cut."""
@@ -204,7 +255,9 @@ class QESystem(nn.Module):
     def save(self, path: Path, metrics: Mapping[str, float] | None = None) -> None:
         """Write a checkpoint directory, whole or not at all."""
         info = CheckpointInfo(self.class_name, self.model_config.model_dump(mode="json"), dict(metrics or {}))
-        save_checkpoint(path, info, self.state_dict(), self.vocabularies, self.pretrained)
+        weights = {name: weight for name, weight in self.state_dict().items() if not name.startswith("encoder.")}
+        weights |= {f"encoder.{name}": weight for name, weight in self.encoder.weights().items()}
+        save_checkpoint(path, info, weights, self.vocabularies, self.pretrained)
 
     @classmethod
     def load(cls, path: Path, model: ModelConfig | None = None) -> Self:
@@ -244,8 +297,12 @@ class QESystem(nn.Module):
         names = sorted(outputs)
         if const.SOURCE_TAGS not in outputs:
             return tuple(f"outputs.by_name.{name}." for name in names)
-        # The source side is half of what the sentence level reads.
-        names += [name for name in (const.SENTENCE_SCORES, const.BINARY) if name not in outputs]
+        if self.decoder.sentence_reads_source:
+            names += [name for name in (const.SENTENCE_SCORES, const.BINARY) if name not in outputs]
         encoder = tuple(f"encoder.{part}" for part in self.encoder.source_parts)
         decoder = tuple(f"decoder.{part}" for part in self.decoder.source_parts)
         return (*(f"outputs.by_name.{name}." for name in names), *encoder, *decoder)
+
+
+def _with_post_edit(losses: dict[str, Tensor], loss: Tensor) -> dict[str, Tensor]:
+    return {**losses, f"{POST_EDIT_PREFIX}_loss": loss, "loss": losses["loss"] + loss}

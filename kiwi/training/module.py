@@ -22,7 +22,7 @@ from kiwi.data.sampling import ShuffledBatches, longest_first
 from kiwi.exceptions import KiwiError
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.metrics.functions import higher_is_better
-from kiwi.systems.base import as_tensors, build_loader
+from kiwi.systems.base import System, as_tensors, build_loader
 from kiwi.systems.encoders.frozen_layers import FrozenStates
 from kiwi.systems.encoders.transformer import TransformerEncoder
 from kiwi.systems.qe_system import QESystem
@@ -63,7 +63,7 @@ class TrainingModule(LightningModule):
 
     def __init__(
         self,
-        system: QESystem,
+        system: System,
         config: QESystem.Config,
         train: WMTQEDataset,
         valid: WMTQEDataset,
@@ -105,7 +105,9 @@ class TrainingModule(LightningModule):
             (data.columns[const.SOURCE], data.columns[const.TARGET]) for data in (self.train_data, self.valid_data)
         ]
         rows = [{const.SOURCE: s, const.TARGET: t} for columns in sides for s, t in zip(*columns, strict=True)]
-        lengths = [*self.train_data.lengths, *self.valid_data.lengths]
+        lengths = [
+            length for data in (self.train_data, self.valid_data) for length in self.system.lengths(data.columns)
+        ]
         batches = longest_first(lengths, self.config.batch_size_for("valid"))
         logger.info("Computing the frozen layers for %d segments.", len(rows))
         with self.trainer.precision_plugin.forward_context():
@@ -116,7 +118,7 @@ class TrainingModule(LightningModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled batches; each process of several gets its own."""
         batches = ShuffledBatches(
-            self.train_data.lengths,
+            self.system.lengths(self.train_data.columns),
             self.config.batch_size_for("train"),
             buffer_size=self.buffer_size,
             seed=self.seed,
@@ -127,7 +129,7 @@ class TrainingModule(LightningModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """All of the data in every process, so that each has the metrics of the whole."""
-        batches = longest_first(self.valid_data.lengths, self.config.batch_size_for("valid"))
+        batches = longest_first(self.system.lengths(self.valid_data.columns), self.config.batch_size_for("valid"))
         return build_loader(self.valid_data, batches, self.collate, self.config.num_data_workers)
 
     def transfer_batch_to_device(self, batch: NumpyBatch, device: Any, dataloader_idx: int) -> QEBatch[Tensor]:
@@ -136,7 +138,7 @@ class TrainingModule(LightningModule):
 
     def training_step(self, batch: QEBatch[Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch."""
-        losses = self.system.outputs.loss(self.system(batch), batch)
+        losses = self.system.losses(batch)
         for name, value in losses.items():
             self.log(f"train_{name}", value.detach(), prog_bar=name == "loss", batch_size=len(batch))
         return losses["loss"]
@@ -147,7 +149,7 @@ class TrainingModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Start counting."""
-        self.accumulators = self.system.outputs.accumulators()
+        self.accumulators = self.system.accumulators()
 
     def validation_step(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
         """Count a batch.
@@ -155,9 +157,7 @@ class TrainingModule(LightningModule):
         Raises:
             KiwiError: when training has diverged.
         """
-        logits = self.system(batch)
-        self.system.outputs.update(self.accumulators, logits, batch)
-        losses = self.system.outputs.loss(logits, batch)
+        losses = self.system.validate(self.accumulators, batch)
         if not torch.isfinite(losses["loss"]):
             raise KiwiError(
                 f"Training has diverged: the validation loss at step {self.global_step} is not a number. Try a lower "

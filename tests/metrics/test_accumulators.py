@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kiwi.metrics import functions
-from kiwi.metrics.accumulators import Accuracy, ScoreMetrics, TagMetrics
+from kiwi.metrics.accumulators import Accuracy, LanguageModelMetrics, ScoreMetrics, TagMetrics
 
 GOLD = np.array([[1, 0, -1], [0, 0, 1], [1, -1, -1], [0, -1, -1]])
 PREDICTED = np.array([[1, 1, 1], [0, 0, 0], [1, 0, 1], [0, 1, 0]])
@@ -87,3 +87,19 @@ def test_scores_of_single_precision_are_summed_in_double():
         np.sqrt(np.mean((np.float64(gold) - (gold + np.float32(2))) ** 2))
     )
     assert metrics.compute()["PEARSON"] > 0.9
+
+
+def test_a_language_model_by_hand():
+    metrics = LanguageModelMetrics("pe")
+    metrics.update(np.log([0.5, 0.25]), [True, False])
+    metrics.update(np.log([1.0]), [True])
+    assert metrics.names == ("pe_PERP", "pe_CORRECT", "pe_ExpErr")
+    assert metrics.compute() == pytest.approx({"pe_PERP": 2.0, "pe_CORRECT": 2 / 3, "pe_ExpErr": 1 - 1.75 / 3})
+
+
+def test_a_language_model_without_tokens_and_one_that_knows_nothing():
+    metrics = LanguageModelMetrics("target")
+    assert set(metrics.compute().values()) == {0.0}
+    metrics.update([-1e6], [False])
+    assert np.isfinite(metrics.compute()["target_PERP"])
+    assert metrics.compute()["target_ExpErr"] == 1.0

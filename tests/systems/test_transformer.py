@@ -321,12 +321,6 @@ def test_long_and_cut_segments_are_counted(folders: dict[str, Path], caplog: pyt
     assert any(m.startswith("1 segments are cut") for m in messages)
 
 
-@pytest.mark.parametrize("key", ["use_mismatch_features", "use_predictor_features"])
-def test_features_that_are_not_there_are_refused(key: str, folders: dict[str, Path]) -> None:
-    with pytest.raises(ConfigError, match=key):
-        QESystem.Config.from_dict({"class_name": "Bert", "model": model_options(folders["bert"], **{key: True})})
-
-
 def test_vocabularies_and_embeddings_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
     config = {"class_name": "Bert", "model": model_options(folders["bert"]), "load_vocabs": str(tmp_path)}
     with pytest.raises(ConfigError, match="load_vocabs: Bert reads pieces by the tokenizer of its encoder"):
@@ -421,8 +415,94 @@ def test_a_loaded_system_brings_its_model(transformer_options: Options, tmp_path
     info = train_from_configuration(transformer_options())
     changes = {"system.class_name": None, "system.load": str(info.best_model_path)}
     changes |= {"run.output_dir": str(tmp_path / "again"), "system.model": {"encoder": {"model_name": "other"}}}
-    with pytest.raises(ConfigError, match=r"model_name: .* brings its own model"):
+    with pytest.raises(ConfigError, match=r"model_name: found 'other', but .* was trained with '.*bert'"):
         train_from_configuration(transformer_options(changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "paths"),
+    [
+        ({"encoder": {"pooling": "mean"}}, ["encoder.pooling"]),
+        ({"encoder": {"use_mlp": False, "hidden_size": 3}}, ["encoder.use_mlp", "encoder.hidden_size"]),
+        ({"encoder": {"freeze_layers": 1}}, ["encoder.freeze_layers"]),
+        ({"encoder": {"lora": {"rank": 2}}, "decoder": {"bottleneck_size": 3}}, ["decoder.bottleneck_size"]),
+    ],
+)
+def test_options_that_do_not_fit_a_trained_system_are_named(
+    changes: dict[str, Any], paths: list[str], folders: dict[str, Path], tmp_path: Path
+) -> None:
+    build(folders["bert"]).save(tmp_path / "trained")
+    with pytest.raises(ConfigError) as error:
+        QESystem.resolve(QESystem.Config.from_dict({"load": str(tmp_path / "trained"), "model": changes}))
+    named = [line.split(":")[0].strip() for line in str(error.value).splitlines() if line.startswith("  ")]
+    assert named == [f"system.model.{path}" for path in paths]
+
+
+def test_options_of_training_may_differ_from_those_of_a_trained_system(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    build(folders["bert"], scalar_mix=False).save(tmp_path / "trained")
+    changes = {"encoder": {"freeze_layers": 2, "source_max_length": 9}, "decoder": {"dropout": 0.5}}
+    config = QESystem.resolve(QESystem.Config.from_dict({"load": str(tmp_path / "trained"), "model": changes}))
+    system = QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]})
+    assert system.encoder.config.freeze_layers == 2
+    assert not system.encoder.layers[1].attention.self.query.weight.requires_grad
+
+
+def test_parts_of_another_form_start_fresh_on_a_loaded_encoder(
+    folders: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained = build(folders["bert"])
+    with torch.no_grad():
+        trained.encoder.body.embeddings.word_embeddings.weight.fill_(0.5)
+        trained.encoder.target_mlp[0].weight.fill_(0.25)
+    trained.save(tmp_path / "trained")
+    model = model_options(folders["bert"], pooling="compare", scalar_mix=False)
+    config = QESystem.Config.from_dict(
+        {"class_name": "Transformer", "model": model, "load_encoder": tmp_path / "trained"}
+    )
+    with caplog.at_level("INFO", logger="kiwi"):
+        system = QESystem.build(QESystem.resolve(config), {"sentence_scores": ["0.1", "0.3"]})
+    assert (system.encoder.body.embeddings.word_embeddings.weight == 0.5).all()
+    assert (system.encoder.target_mlp[0].weight == 0.25).all()
+    assert system.encoder.sentence_mlp[0].weight.shape == (12, 5 * 16)
+    assert any("sentence_mlp.0.weight that fit: they start fresh" in r.getMessage() for r in caplog.records)
+
+
+def test_the_score_is_kept_when_source_tags_are_switched(folders: dict[str, Path], tmp_path: Path) -> None:
+    trained = build(folders["bert"])
+    trained.save(tmp_path / "trained")
+    changes = {"outputs": {"word_level": {"source": False}}}
+    config = QESystem.Config.from_dict({"load": str(tmp_path / "trained"), "model": changes})
+    system = QESystem.build(QESystem.resolve(config), {"sentence_scores": ["0.1", "0.3"]})
+    predicted = [Runner(part).predict(SOURCE, TARGET).sentences_hter for part in (trained, system)]
+    assert predicted[0] == pytest.approx(predicted[1])
+
+
+def test_batches_are_sorted_by_pieces(folders: dict[str, Path]) -> None:
+    system = build(folders["bert"])
+    columns = {"source": ["house house house", "x"], "target": ["Haus", "q" * 30]}
+    assert system.lengths(columns) == [
+        len(system.collate.pieces(*pair)["pieces"][0])
+        for pair in (
+            ([["Haus"]], [["house", "house", "house"]]),
+            ([["q" * 30]], [["x"]]),
+        )
+    ]
+
+
+@pytest.mark.parametrize(("keep", "advice"), [("memory", "Set it to disk or no"), ("disk", "Set it to no")])
+def test_states_that_do_not_fit_are_refused(
+    keep: str, advice: str, transformer_options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:  99 kB\nMemAvailable:       2 kB\n", encoding="utf-8")
+    monkeypatch.setattr("kiwi.utils.memory.MEMORY_FILE", meminfo)
+    usage = type("Usage", (), {"free": 2048})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    options = transformer_options({"trainer.epochs": 2}, freeze_layers=1, keep_frozen_states=keep)
+    with pytest.raises(ConfigError, match=rf"keep_frozen_states: .* take 0\.\d GiB, and .* {advice}"):
+        train_from_configuration(options)
 
 
 def test_a_fresh_score_output_takes_the_scale_of_the_data(transformer_options: Options, tmp_path: Path) -> None:

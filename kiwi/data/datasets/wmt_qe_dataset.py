@@ -18,7 +18,6 @@ from kiwi.data.readers import (
     read_columns,
     read_labelled,
 )
-from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 from kiwi.utils.io import BaseConfig
 
@@ -111,12 +110,6 @@ class WMTQEDataset:
 
     def __getitem__(self, index: int) -> Row:
         return {field: column[index] for field, column in self.columns.items()}
-
-    @property
-    def lengths(self) -> list[int]:
-        """Words of source plus target, by segment."""
-        sides = zip(self.columns[const.SOURCE], self.columns[const.TARGET], strict=True)
-        return [len(words(source)) + len(words(target)) for source, target in sides]
 
     @classmethod
     def read(cls, part: TrainingConfig | TestConfig) -> WMTQEDataset:

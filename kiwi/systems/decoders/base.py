@@ -20,6 +20,9 @@ class Decoder(nn.Module, ABC):
     source_parts: ClassVar[tuple[str, ...]] = ()
     """Prefixes of the weights that are there only when an output reads the source side."""
 
+    sentence_reads_source: ClassVar[bool] = False
+    """Whether the size of the sentence's features depends on the source side being read."""
+
     @classmethod
     @abstractmethod
     def build(cls, config: BaseConfig, sizes: FeatureSizes) -> Self:

@@ -38,6 +38,7 @@ class NuQEDecoder(Decoder):
     """
 
     source_parts = ("source.",)
+    sentence_reads_source = True
 
     class Config(BaseConfig):
         """Form of ``system.model.decoder`` for NuQE."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kiwi.data.batch import QEBatch
 from kiwi.data.pieces import PieceTokenizer
 from kiwi.data.vocabulary import Vocabulary
-from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.features import Features, FeatureSizes, TokenStates
 from kiwi.systems.pretrained import Pretrained
 from kiwi.utils.io import BaseConfig
 
@@ -28,6 +28,9 @@ class Encoder(nn.Module, ABC):
     source_parts: ClassVar[tuple[str, ...]] = ()
     """Prefixes of the weights that are there only when an output reads the source side."""
 
+    optional_parts: ClassVar[tuple[str, ...]] = ()
+    """Prefixes of the weights that start fresh where another system's encoder is taken and does not have them."""
+
     @classmethod
     @abstractmethod
     def input_fields(cls, config: BaseConfig) -> list[str]:
@@ -42,6 +45,7 @@ class Encoder(nn.Module, ABC):
         pretrained: Pretrained | None = None,
         *,
         with_source: bool,
+        with_language_model: bool = False,
     ) -> Self:
         """An encoder with fresh weights, or with those of a pretrained model.
 
@@ -50,7 +54,19 @@ class Encoder(nn.Module, ABC):
             vocabularies: of the text fields it reads.
             pretrained: the model that it is built on, for those that are.
             with_source: whether an output reads the source side.
+            with_language_model: whether :meth:`language_model` will be called.
         """
+
+    def prepare_training(self) -> None:
+        """Told when all weights are in place and training is next."""
+
+    def weights(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps of it."""
+        return self.state_dict()
+
+    def language_model(self, batch: QEBatch[Tensor]) -> TokenStates:
+        """Tokens of a batch that its language model is asked for; for encoders that have one."""
+        raise TypeError(f"{type(self).__name__} has no language model")
 
     def at_step(self, step: int) -> None:
         """Told before each batch of training how many optimizer steps were made."""

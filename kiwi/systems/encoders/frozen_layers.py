@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row
+from kiwi.exceptions import ConfigError
+from kiwi.utils.memory import available_memory
 
 
 class FrozenStates:
@@ -24,12 +27,16 @@ class FrozenStates:
         n_pieces: of all segments, in all windows.
         size: of a piece's vector.
         directory: where a memory-mapped file is put; None keeps everything in memory.
+
+    Raises:
+        ConfigError: when there is no room for them.
     """
 
     def __init__(self, n_pieces: int, size: int, directory: Path | None = None) -> None:
         self._places: dict[tuple[str, str], tuple[int, int]] = {}
         self._end = 0
         shape = (n_pieces, size)
+        _check_room(4 * n_pieces * size, directory)
         if directory is None:
             self._states: NDArray[np.float32] = np.empty(shape, dtype=np.float32)
             return
@@ -61,6 +68,18 @@ class FrozenStates:
         # Windows stand in the order of their segments.
         states[batch.piece_mask] = np.concatenate([self._states[p[0] : p[0] + p[1]] for p in places if p is not None])
         return states
+
+
+def _check_room(needed: int, directory: Path | None) -> None:
+    """See that there is room for so many bytes, before hours of computing end in a kill."""
+    free = available_memory() if directory is None else shutil.disk_usage(directory).free
+    if free is None or needed <= free:
+        return
+    place, others = ("memory", "disk or no") if directory is None else (f"the disk of {directory}", "no")
+    raise ConfigError(
+        f"system.model.encoder.keep_frozen_states: the outputs of the frozen layers take {needed / 2**30:.1f} GiB, and "
+        f"{place} has {free / 2**30:.1f} GiB left. Set it to {others}."
+    )
 
 
 def _key(row: Row) -> tuple[str, str]:

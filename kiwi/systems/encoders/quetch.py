@@ -83,6 +83,7 @@ class QUETCHEncoder(Encoder):
     """
 
     source_parts = ("unaligned_source_word",)
+    optional_parts = source_parts
 
     class Config(BaseConfig):
         """Form of ``system.model.encoder`` for NuQE."""
@@ -131,6 +132,7 @@ class QUETCHEncoder(Encoder):
         pretrained: Pretrained | None = None,
         *,
         with_source: bool,
+        with_language_model: bool = False,
     ) -> Self:
         """As :meth:`Encoder.build`."""
         assert isinstance(config, cls.Config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -15,15 +16,19 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate, Row
 from kiwi.data.pieces import SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
+from kiwi.data.tokenization import words
 from kiwi.data.vocabulary import Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.modules.scalar_mix import ScalarMix
 from kiwi.systems.base import as_tensors
 from kiwi.systems.encoders.base import Encoder
+from kiwi.systems.encoders.body import languages_of, layers_of, max_pieces_of
 from kiwi.systems.encoders.frozen_layers import FrozenStates, run_below, starting_from
+from kiwi.systems.encoders.language_model_head import LanguageModelHead
+from kiwi.systems.encoders.lora import add_adapters, merged_weights
 from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
-from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.features import Features, FeatureSizes, TokenStates
 from kiwi.systems.pretrained import Pretrained
 from kiwi.utils.io import BaseConfig
 
@@ -35,24 +40,35 @@ class TransformerEncoder(Encoder):
         config: what is made of the model's layers, and which of them are trained.
         pretrained: the model.
         with_source: whether to make features of the source words too.
+        with_language_model: whether its language-modelling head will be asked for masked pieces.
     """
 
     uses_pretrained = True
     source_parts = ("source_mlp.",)
+    optional_parts = ("target_mlp.", "source_mlp.", "sentence_mlp.", "mix.")
 
     Config = TransformerEncoderConfig
 
-    def __init__(self, config: TransformerEncoderConfig, pretrained: Pretrained, *, with_source: bool) -> None:
+    def __init__(
+        self,
+        config: TransformerEncoderConfig,
+        pretrained: Pretrained,
+        *,
+        with_source: bool,
+        with_language_model: bool = False,
+    ) -> None:
         super().__init__()
         self.config = config
         self.pretrained = pretrained
         self.with_source = with_source
-        self.body = pretrained.build_model()
+        with_head = config.reads_head or with_language_model
+        model = pretrained.build_model(with_head=with_head)
+        self.body = model.base_model
         body_config = self.body.config
         if body_config.is_encoder_decoder or getattr(body_config, "is_decoder", False):
             raise ConfigError(f"system.model.encoder.model_name: {pretrained.model_name} is not an encoder.")
         size = int(body_config.hidden_size)
-        self.layers = _layers(self.body)
+        self.layers = layers_of(self.body)
         self.n_layer_results = 0
         if config.freeze_layers > len(self.layers):
             raise ConfigError(
@@ -62,20 +78,23 @@ class TransformerEncoder(Encoder):
         try:
             self.pieces = PieceTokenizer(
                 pretrained.tokenizer,
-                _max_pieces(self.body),
+                max_pieces_of(self.body),
                 source_max_pieces=config.source_max_length,
                 target_max_pieces=config.target_max_length,
             )
         except ValueError as error:
             raise ConfigError(f"system.model.encoder.model_name: {pretrained.model_name}: {error}.") from error
         self.takes_types = getattr(body_config, "type_vocab_size", 0) > 1 and body_config.model_type != "xlm"
-        self.languages = _languages(config, body_config)
+        self.languages = languages_of(config, self.body)
+        self.head = LanguageModelHead(model, self.pieces.mask_id) if with_head else None
         n_read = len(self.layers) - config.freeze_layers + 1
         self.mix = (
             ScalarMix(n_read, size, dropout=config.scalar_mix_dropout, layer_norm=config.scalar_mix_layer_norm)
             if config.scalar_mix
             else None
         )
+        if config.reads_head and self.head is not None:
+            size += self.head.n_features(config)
         n_vectors = {"mixed": 2, "compare": 5}.get(config.pooling, 1)
         out = config.hidden_size if config.use_mlp else None
         self.target_mlp = _mlp(size, out)
@@ -85,7 +104,7 @@ class TransformerEncoder(Encoder):
             target=out or size, source=(out or size) if with_source else None, sentence=out or n_vectors * size
         )
         self.is_frozen = config.freeze or config.freeze_for_number_of_steps > 0
-        frozen = [self.body] if config.freeze else list(self._frozen_parts())
+        frozen = [part for part in (self.body, self.head) if part] if config.freeze else list(self._frozen_parts())
         for module in frozen:
             module.requires_grad_(False)
         if config.gradient_checkpointing:
@@ -110,11 +129,22 @@ class TransformerEncoder(Encoder):
         pretrained: Pretrained | None = None,
         *,
         with_source: bool,
+        with_language_model: bool = False,
     ) -> Self:
         """As :meth:`Encoder.build`."""
         assert isinstance(config, cls.Config)
         assert pretrained is not None
-        return cls(config, pretrained, with_source=with_source)
+        return cls(config, pretrained, with_source=with_source, with_language_model=with_language_model)
+
+    def prepare_training(self) -> None:
+        """As :meth:`Encoder.prepare_training`: put the adapters in, if there are to be any."""
+        if self.config.lora is not None:
+            add_adapters(self.body, self.layers[self.config.freeze_layers :], self.config.lora)
+            self.train(self.training)
+
+    def weights(self) -> dict[str, Tensor]:
+        """As :meth:`Encoder.weights`, adapters merged."""
+        return merged_weights(self)
 
     def _frozen_parts(self) -> Iterator[nn.Module]:
         """What ``freeze_layers`` freezes for good: everything but the layers above the first n."""
@@ -157,9 +187,12 @@ class TransformerEncoder(Encoder):
         """Words: means over their pieces. The sentence: as ``pooling`` says."""
         pieces = Pieces.of(batch)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
-            layers = self._layers(pieces, batch.frozen_states)
+            layers, of_head = self._layers(pieces, batch.frozen_states)
         last = layers[-1]
         mixed = self.mix(layers) if self.mix is not None else last  # (windows, pieces, hidden)
+        if of_head is not None and self.head is not None:
+            extra = self.head.features(of_head, pieces, self.config)
+            last, mixed = (torch.cat([states, extra.to(states.dtype)], dim=-1) for states in (last, mixed))
         words = {
             side: pieces.means_of_words(mixed, side, mask)
             for side, mask in ((TARGET_SIDE, batch.target_mask), (SOURCE_SIDE, batch.source_mask))
@@ -180,14 +213,35 @@ class TransformerEncoder(Encoder):
             options["langs"] = torch.tensor(self.languages, device=pieces.ids.device)[pieces.sides]
         return options
 
-    def _layers(self, pieces: Pieces, kept: Tensor | None) -> Sequence[Tensor]:
-        """Hidden states of the layers that are read, lowest first."""
+    def _layers(self, pieces: Pieces, kept: Tensor | None) -> tuple[Sequence[Tensor], Tensor | None]:
+        """Hidden states of the layers that are read, lowest first, and the head's states where a feature reads them."""
         n_frozen = self.config.freeze_layers
         kept = None if kept is None else kept.to(self.body.dtype)
         with nullcontext() if kept is None else starting_from(self.layers, n_frozen, kept, self.n_layer_results):
-            result = self.body(**self._options(pieces), output_hidden_states=True, return_dict=True)
-        states: Sequence[Tensor] = result.hidden_states[n_frozen:]
-        return states if kept is None else [kept, *states[1:]]
+            states, of_head = self._read(pieces, with_head=self.config.reads_head)
+        states = states[n_frozen:]
+        return (states if kept is None else [kept, *states[1:]]), of_head
+
+    def _read(self, pieces: Pieces, *, with_head: bool) -> tuple[Sequence[Tensor], Tensor | None]:
+        """All hidden states, lowest first, and those of the head."""
+        options = {**self._options(pieces), "output_hidden_states": True, "return_dict": True}
+        if not with_head:
+            return self.body(**options).hidden_states, None
+        assert self.head is not None
+        with self.head.states_as_logits() as model:
+            result = model(**options)
+        return result.hidden_states, result.logits
+
+    def language_model(self, batch: QEBatch[Tensor]) -> TokenStates:
+        """As :meth:`Encoder.language_model`: some pieces of both sides are masked, and asked for."""
+        assert self.head is not None, "built with a language model"
+        pieces = Pieces.of(batch)
+        ids, hidden = self.head.mask(pieces)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
+            _, states = self._read(replace(pieces, ids=ids), with_head=True)
+        assert states is not None
+        output = self.head.output
+        return TokenStates(states[hidden], pieces.ids[hidden], output.weight, output.bias)
 
     @property
     def keeps_states(self) -> bool:
@@ -209,7 +263,8 @@ class TransformerEncoder(Encoder):
             directory: for a memory-mapped file, where one is asked for.
         """
         assert self.pieces is not None
-        n_pieces = self.pieces.count([row[const.TARGET] for row in rows], [row[const.SOURCE] for row in rows])
+        sides = ([words(row[field]) for row in rows] for field in (const.TARGET, const.SOURCE))
+        n_pieces = sum(self.pieces.lengths(*sides))
         on_disk = self.config.keep_frozen_states == "disk"
         states = FrozenStates(n_pieces, self.body.config.hidden_size, directory if on_disk else None)
         for indices in batches:
@@ -250,41 +305,3 @@ def _apply(mlp: nn.Module | None, words: Tensor, mask: Tensor) -> Tensor:
     assert mlp is not None
     features: Tensor = mlp(words)
     return features * mask.unsqueeze(-1)
-
-
-def _layers(body: Any) -> list[nn.Module]:
-    """The layers of a model, lowest first."""
-    count = getattr(body.config, "num_hidden_layers", None)
-    lists = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == count]
-    if not lists:
-        raise ConfigError(f"system.model.encoder: the layers of a {body.config.model_type} cannot be told apart.")
-    if body.config.model_type == "xlm":  # the parts of its layers lie in parallel lists
-        return [nn.ModuleList(parts) for parts in zip(*lists, strict=True)]
-    return list(lists[0])
-
-
-def _max_pieces(body: Any) -> int:
-    """The longest sequence that a model takes."""
-    positions = int(getattr(body.config, "max_position_embeddings", 512))
-    # Models of the RoBERTa family count positions from behind the index of padding.
-    offsets = [
-        module.padding_idx + 1
-        for name, module in body.named_modules()
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None
-    ]
-    return positions - max(offsets, default=0)
-
-
-def _languages(config: TransformerEncoderConfig, body_config: Any) -> tuple[int, int] | None:
-    """Language indices of target and source, for models with language embeddings."""
-    if body_config.model_type != "xlm" or not getattr(body_config, "use_lang_emb", False):
-        return None
-    known = dict(getattr(body_config, "lang2id", None) or {})
-    names = {name: getattr(config, name, None) for name in ("target_language", "source_language")}
-    for name, language in names.items():
-        if language not in known:
-            raise ConfigError(
-                f"system.model.encoder.{name}: found '{language}'; this model knows {', '.join(sorted(known))}. "
-                "Languages can be given with class_name: XLM."
-            )
-    return known[names["target_language"]], known[names["source_language"]]

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from kiwi.utils.io import BaseConfig, mistakes
 
 Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
+
+
+class LoraConfig(BaseConfig):
+    """Adapters of low rank (Hu et al. 2021, arXiv 2106.09685) in the linear layers of the model that are trained."""
+
+    rank: PositiveInt = 8
+    """Of each adapter."""
+
+    alpha: PositiveFloat = 16.0
+    """What an adapter adds is scaled by ``alpha / rank``."""
+
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Dropout of what an adapter reads."""
+
+    modules: list[str] | None = Field(default=None, min_length=1)
+    """Last parts of the names of the linear layers that get one, such as ``query``; unset, all."""
 
 
 class TransformerEncoderConfig(BaseConfig):
@@ -17,11 +33,14 @@ class TransformerEncoderConfig(BaseConfig):
     model_name: str
     """Name on the model hub, or a local folder, which never asks the network."""
 
-    use_mismatch_features: Literal[False] = False
-    """Mismatch features (Fan et al. 2019, arXiv 1807.09433); not available yet, and refused."""
+    use_mismatch_features: bool = False
+    """Add to each piece what the model's own language-modelling head says of it: the logit of the piece, the highest
+    logit, their difference, and whether they are of different pieces (Fan et al. 2019, arXiv 1807.09433). No piece is
+    masked for it, so that one pass over the segment is enough. Refused for a model without such a head."""
 
-    use_predictor_features: Literal[False] = False
-    """Features of the model's language-modelling head; not available yet, and refused."""
+    use_predictor_features: bool = False
+    """Add to each piece the product of the head's state with the output embedding of the piece (Kim et al. 2017,
+    W17-4763), read from the same head in the same pass."""
 
     interleave_input: bool = False
     """Kept for configurations of OpenKiwi: target and source are always joined as the model was pretrained for
@@ -43,6 +62,10 @@ class TransformerEncoderConfig(BaseConfig):
 
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, more time."""
+
+    lora: LoraConfig | None = None
+    """Train adapters in the place of the model's own weights; they are merged into the weights of what is saved.
+    Extra ``lora``."""
 
     source_max_length: PositiveInt | None = None
     """Pieces of the source that are read, the rest being cut; unset, all."""
@@ -70,12 +93,17 @@ class TransformerEncoderConfig(BaseConfig):
     scalar_mix_layer_norm: bool = True
     """Normalize each layer before mixing."""
 
+    @property
+    def reads_head(self) -> bool:
+        """Whether a feature needs the model's language-modelling head."""
+        return self.use_mismatch_features or self.use_predictor_features
+
     @model_validator(mode="after")
     def check_freezing(self) -> TransformerEncoderConfig:
         """One way to freeze at a time."""
-        if self.freeze and (self.freeze_for_number_of_steps or self.freeze_layers):
+        names = ("freeze_for_number_of_steps", "freeze_layers", "lora")
+        if self.freeze and any(getattr(self, name) for name in names):
             reason = "freeze trains nothing at all; remove it, or the other"
-            names = ("freeze_for_number_of_steps", "freeze_layers")
             raise mistakes("TransformerEncoderConfig", {name: reason for name in names if getattr(self, name)})
         return self
 

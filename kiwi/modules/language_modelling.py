@@ -1,0 +1,87 @@
+"""What a softmax over a large vocabulary says of tokens, without ever holding all of its logits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LOGITS_AT_ONCE = 2**24
+"""Logits held at a time: 64 MB in single precision."""
+
+
+@dataclass(frozen=True)
+class TokenStatistics:
+    """What a language model says of some tokens."""
+
+    log_probabilities: Tensor
+    """Of each token, float (tokens,)."""
+
+    correct: Tensor
+    """Whether the token is the likeliest, bool (tokens,)."""
+
+
+def _chunks(states: Tensor, vocabulary_size: int) -> Iterator[slice]:
+    size = max(1, LOGITS_AT_ONCE // vocabulary_size)
+    return (slice(start, start + size) for start in range(0, len(states), size))
+
+
+@torch.no_grad()
+def likeliest(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The token with the highest logit after each state.
+
+    Args:
+        states: (tokens, dim).
+        weight: (vocabulary, dim).
+        bias: (vocabulary,).
+
+    Returns:
+        int64 (tokens,).
+    """
+    best = [functional.linear(states[chunk], weight, bias).argmax(dim=-1) for chunk in _chunks(states, len(weight))]
+    return torch.cat(best) if best else torch.zeros(0, dtype=torch.int64, device=states.device)
+
+
+@torch.no_grad()
+def statistics(states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> TokenStatistics:
+    """Exact log-probabilities of tokens, and whether each is the likeliest.
+
+    Args:
+        states: (tokens, dim).
+        tokens: that are there, int64 (tokens,).
+        weight: (vocabulary, dim).
+        bias: (vocabulary,).
+    """
+    log_probabilities = torch.zeros(len(states), device=states.device)
+    correct = torch.zeros(len(states), dtype=torch.bool, device=states.device)
+    for chunk in _chunks(states, len(weight)):
+        logits = functional.linear(states[chunk], weight, bias).float()
+        own = logits.gather(-1, tokens[chunk].unsqueeze(-1)).squeeze(-1)
+        log_probabilities[chunk] = own - logits.logsumexp(dim=-1)
+        correct[chunk] = logits.argmax(dim=-1) == tokens[chunk]
+    return TokenStatistics(log_probabilities, correct)
+
+
+def mismatch_features(states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """How far a token is from what the language model expects in its place (Fan et al. 2019, arXiv 1807.09433).
+
+    Args:
+        states: (tokens, dim).
+        tokens: that are there, int64 (tokens,).
+        weight: (vocabulary, dim).
+        bias: (vocabulary,).
+
+    Returns:
+        (tokens, 4): the logit of the token, the highest logit, their difference, and 1 where the two are of
+        different tokens. Gradients flow through the logits.
+    """
+    best = likeliest(states, weight, bias)
+    # Only the two logits that are read: all of them, with their gradients, would be a vocabulary a token.
+    own, top = (
+        (states.float() * weight[chosen].float()).sum(dim=-1) + (0.0 if bias is None else bias[chosen].float())
+        for chosen in (tokens, best)
+    )
+    return torch.stack([own, top, own - top, (best != tokens).float()], dim=-1).to(states.dtype)
