@@ -1,11 +1,12 @@
 """Speed, memory and quality of NuQE on one language pair of MLQE-PE.
 
-    python benchmarks/nuqe.py --corpus /path/to/mlqe-pe/en-de [--repeats 3] [--epochs 10] [--test]
+    python benchmarks/nuqe.py --corpus /path/to/mlqe-pe/en-de [--encoder DIR] [--repeats 3] [--epochs 10] [--test]
 
-Trains as config/nuqe.yaml says, and prints: training and prediction in segments a second, and the share of this
-machine's matrix rate that they are (measured before and after each run, one thread); peak memory of the processes;
-quality on dev, and with --test on test20; and what a user of the command line waits for. Every run is a process of
-its own; figures are medians of the repeats.
+Trains as config/nuqe.yaml says, with --encoder on vectors that kiwi vectors writes for the words of the training data
+and of the dev inputs (words of test20 stay unknown), and prints: training and prediction in segments a second, and the
+share of this machine's matrix rate that they are (measured before and after each run, one thread); peak memory of the
+processes; quality on dev, and with --test on test20; and what a user of the command line waits for. Every run is a
+process of its own; figures are medians of the repeats.
 """
 
 from __future__ import annotations
@@ -79,7 +80,15 @@ def child_predict(model: Path, corpus: Path) -> dict[str, float]:
     return {"segments_per_second": len(source) / seconds, "matrix_rate": rate, "peak_mb": peak}
 
 
-def child_train(corpus: Path, output: Path, epochs: int, seed: int) -> dict[str, Any]:
+def write_vectors(encoder: Path, corpus: Path, directory: Path) -> None:
+    """Vectors of the words that a system will meet in training and on dev."""
+    from kiwi.lib.vectors import write_vectors
+
+    for side, files in {"source": ("train.src", "dev.src"), "target": ("train.mt", "train.pe", "dev.mt")}.items():
+        write_vectors(encoder, directory / f"{side}.txt", [corpus / file for file in files])
+
+
+def child_train(corpus: Path, output: Path, epochs: int, seed: int, vectors: Path | None) -> dict[str, Any]:
     """Train in this process."""
     import torch
 
@@ -89,6 +98,8 @@ def child_train(corpus: Path, output: Path, epochs: int, seed: int) -> dict[str,
 
     before = matrix_rate()
     overrides = [f"_corpus={corpus}", f"run.output_dir={output}", f"run.seed={seed}", f"trainer.epochs={epochs}"]
+    if vectors is not None:
+        overrides += ["embeddings=pretrained", f"_vectors={vectors}"]
     info = train_from_configuration(load_configuration(CONFIG, overrides))
     rate = statistics.mean([before, matrix_rate()])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -164,6 +175,7 @@ def main() -> None:
     """Run everything, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True, help="directory of a language pair")
+    parser.add_argument("--encoder", type=Path, help="pretrained encoder for word vectors; without, they are learned")
     parser.add_argument("--repeats", type=int, default=3, help="runs behind each speed")
     parser.add_argument("--epochs", type=int, default=10, help="epochs of each training")
     parser.add_argument("--seed", type=int, default=42, help="seed of the first training; the next ones count on")
@@ -174,8 +186,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         base = arguments.keep or Path(scratch)
         runs = [base / f"train-{index}" for index in range(arguments.repeats)]
+        vectors = []
+        if arguments.encoder:
+            vectors = [base.resolve() / "vectors"]
+            start = time.perf_counter()
+            write_vectors(arguments.encoder.resolve(), corpus, vectors[0])
+            print(f"word vectors: {time.perf_counter() - start:.0f} s")
         trained = [
-            in_a_process("train", corpus, run, arguments.epochs, arguments.seed + index)
+            in_a_process("train", corpus, run, arguments.epochs, arguments.seed + index, *vectors)
             for index, run in enumerate(runs)
         ]
         model = runs[0] / "best_model"
@@ -206,7 +224,10 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["train"]:
-        print(json.dumps(child_train(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))))
+        corpus_given, output_given, epochs_given, seed_given, *vectors_given = sys.argv[2:]
+        of_vectors = Path(vectors_given[0]) if vectors_given else None
+        result = child_train(Path(corpus_given), Path(output_given), int(epochs_given), int(seed_given), of_vectors)
+        print(json.dumps(result))
     elif sys.argv[1:2] == ["predict"]:
         print(json.dumps(child_predict(Path(sys.argv[2]), Path(sys.argv[3]))))
     else:

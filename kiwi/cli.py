@@ -124,6 +124,26 @@ def encoder(
     typer.echo(write_encoder(name, directory))
 
 
+@app.command(context_settings=CONTEXT)
+def vectors(
+    encoder: Annotated[str, typer.Argument(help="Encoder: a folder, or a name on the hub.", show_default=False)],
+    output: Annotated[Path, typer.Argument(help="File to write.", show_default=False)],
+    texts: Annotated[list[Path], typer.Argument(help="Files of tokenized text, for their words.", show_default=False)],
+    dim: Annotated[int, typer.Option(help="Dimensions of the vectors.")] = 100,
+    layer: Annotated[
+        int | None, typer.Option(help="Layer of the encoder; 0 is its embeddings.", show_default="at two thirds")
+    ] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write word vectors of a pretrained encoder, for systems that read words."""
+    from kiwi.utils.imports import needs_extra
+
+    with needs_extra("train", "kiwi vectors"):
+        from kiwi.lib.vectors import write_vectors
+
+        typer.echo(write_vectors(encoder, output, texts, dim, layer))
+
+
 def _options(pipeline: str, arguments: list[str] | None, example: bool, verbose: bool, quiet: bool) -> dict[str, Any]:
     from kiwi.exceptions import ConfigError
     from kiwi.lib.utils import example_configuration, load_configuration

@@ -1,0 +1,74 @@
+"""Write word vectors of a pretrained encoder, for systems that read words: ``kiwi vectors``."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiwi.data.readers import read_lines
+from kiwi.data.tokenization import words as words_of
+from kiwi.exceptions import ConfigError
+from kiwi.systems.word_vectors import word_vectors
+from kiwi.utils.io import write_lines
+
+logger = logging.getLogger(__name__)
+
+
+def write_vectors(
+    encoder: str | Path, output: str | Path, texts: Sequence[str | Path], dim: int = 100, layer: int | None = None
+) -> Path:
+    """Write a vector for each word of some texts, in the format ``text`` of ``system.data_processing.embeddings``.
+
+    The encoder reads each word alone. Of its vectors, the ``dim`` directions stay in which the words of the texts
+    differ most, and the lengths are 1 on average.
+
+    Args:
+        encoder: name on the model hub, or a local folder, such as ``kiwi encoder`` writes.
+        output: file to write, whole or not at all.
+        texts: files, one segment a line, words separated by spaces.
+        dim: of the vectors.
+        layer: of the encoder; None takes the one at two thirds of the way up.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: when the encoder cannot be had, or has no such layer or dimensions.
+        DataError: when a text cannot be read.
+    """
+    counts = Counter(word for path in texts for line in read_lines(Path(path)) for word in words_of(line))
+    words = sorted(counts)
+    vectors = word_vectors(str(encoder), words, layer)
+    largest = min(vectors.shape)
+    if not 0 < dim <= largest:
+        raise ConfigError(f"dim: found {dim}; expected 1 to {largest}, the hidden size of the encoder or the words.")
+    frequencies = np.array([counts[word] for word in words], dtype=np.float64)
+    reduced = reduce_dimensions(vectors, frequencies, dim)
+    rows = zip(words, reduced, strict=True)
+    write_lines(Path(output), (" ".join([word, *(f"{value:.5f}" for value in row)]) for word, row in rows))
+    logger.info("Wrote vectors of %d words to %s", len(words), output)
+    return Path(output)
+
+
+def reduce_dimensions(vectors: NDArray[np.float32], frequencies: NDArray[np.float64], dim: int) -> NDArray[np.float64]:
+    """Vectors in the directions in which they differ most, of length 1 on average.
+
+    Args:
+        vectors: (words, size).
+        frequencies: of each word; it counts as often as the root of it says.
+        dim: to keep.
+
+    Returns:
+        (words, dim), directions partly evened out: each is divided by the root of its standard deviation.
+    """
+    shares = np.sqrt(frequencies) / np.sqrt(frequencies).sum()
+    centred = vectors - shares @ vectors
+    variances, directions = np.linalg.eigh(centred.T @ (centred * shares[:, None]))
+    chosen = slice(None, -dim - 1, -1)  # the largest come last
+    reduced = centred @ directions[:, chosen] / np.maximum(variances[chosen], 1e-12) ** 0.25
+    return np.asarray(reduced / (np.linalg.norm(reduced, axis=1).mean() or 1.0))
