@@ -1,11 +1,14 @@
 """Quality, time and memory of a fine-tuned encoder on language pairs of MLQE-PE.
 
     python benchmarks/transformer.py --data /path/to/mlqe-pe --encoder DIR --pairs ro-en et-en [--test]
-    python benchmarks/transformer.py --data /path/to/mlqe-pe --encoder DIR --pairs en-de --tags [--test]
+    python benchmarks/transformer.py --data /path/to/mlqe-pe --encoder DIR --pairs en-de en-zh --tags [--test]
+    python benchmarks/transformer.py --data /path/to/mlqe-pe --encoder DIR --pairs en-de ... ru-en --joint [--test]
 
 Trains as config/transformer.yaml says (DA z-scores of untokenized text), or with --tags as config/transformer-tags.yaml
-(HTER and tags), one system a pair, each in a process of its own with one thread, and prints dev figures of the best
-model, minutes and peak memory; with --test also figures on test20, on which nothing may be chosen.
+(HTER and tags). One system a pair; with --joint, first one system for all of the pairs together, which is evaluated on
+each, then one a pair from it, as config/adapt.yaml says. Each training is a process of its own with one thread. Prints
+dev figures of the best models, minutes and peak memory; with --test also figures on test20, on which nothing may be
+chosen.
 """
 
 from __future__ import annotations
@@ -24,7 +27,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def train(config: str, corpus: str, encoder: str, output: str, *overrides: str) -> dict[str, Any]:
+PARTS = ("train", "dev")
+SUFFIXES = ("raw.src", "raw.mt", "da", "src", "mt", "tags", "source_tags", "hter", "src-mt.alignments")
+
+
+def train(config: str, output: str, *overrides: str) -> dict[str, Any]:
     """Train in this process."""
     import torch
 
@@ -33,7 +40,7 @@ def train(config: str, corpus: str, encoder: str, output: str, *overrides: str) 
     from kiwi.lib.utils import load_configuration
 
     start = time.perf_counter()
-    options = [f"_corpus={corpus}", f"_encoder={encoder}", f"run.output_dir={output}", *overrides]
+    options = [f"run.output_dir={output}", *overrides]
     info = train_from_configuration(load_configuration(ROOT / "config" / config, options))
     return {
         "minutes": (time.perf_counter() - start) / 60,
@@ -55,8 +62,21 @@ def in_a_process(*arguments: str) -> dict[str, Any]:
     return result
 
 
-def on_test(model: Path, corpus: Path, *, tags: bool) -> dict[str, float]:
-    """Figures of a trained system on test20."""
+def concatenate(data: Path, pairs: list[str], folder: Path) -> Path:
+    """The training and development data of all pairs, one after the other."""
+    folder.mkdir(parents=True)
+    for part in PARTS:
+        for suffix in SUFFIXES:
+            texts = [(data / pair / f"{part}.{suffix}").read_bytes() for pair in pairs]
+            (folder / f"{part}.{suffix}").write_bytes(b"".join(texts))
+        # The configurations name test files too; nothing is predicted on these.
+        for suffix in SUFFIXES:
+            (folder / f"test20.{suffix}").write_bytes((folder / f"dev.{suffix}").read_bytes())
+    return folder
+
+
+def evaluate(model: Path, corpus: Path, part: str, *, tags: bool) -> str:
+    """Figures of a trained system on a part of a pair's data."""
     import torch
 
     torch.set_num_threads(1)
@@ -65,20 +85,19 @@ def on_test(model: Path, corpus: Path, *, tags: bool) -> dict[str, float]:
     from kiwi.lib.evaluate import evaluate_from_configuration
 
     raw = "" if tags else "raw."
-    source, target = (read_lines(corpus / f"test20.{raw}{side}") for side in ("src", "mt"))
+    source, target = (read_lines(corpus / f"{part}.{raw}{side}") for side in ("src", "mt"))
     predictions = kiwi.load_system(model).predict(source, target, batch_size=32)
-    predicted = model.parent / "test20"
-    predicted.mkdir(exist_ok=True)
-    predictions.save(predicted)
-    suffixes = {"sentence_scores": "da"}
-    if tags:
-        suffixes = {"sentence_scores": "hter", "target_tags": "tags", "source_tags": "source_tags"}
-    gold = {field: str(corpus / f"test20.{suffix}") for field, suffix in suffixes.items()}
-    report = evaluate_from_configuration({"gold_files": gold, "predicted_dir": [str(predicted)], "quiet": True})
+    with tempfile.TemporaryDirectory() as predicted:
+        predictions.save(Path(predicted))
+        suffixes = {"sentence_scores": "da"}
+        if tags:
+            suffixes = {"sentence_scores": "hter", "target_tags": "tags", "source_tags": "source_tags"}
+        gold = {field: str(corpus / f"{part}.{suffix}") for field, suffix in suffixes.items()}
+        report = evaluate_from_configuration({"gold_files": gold, "predicted_dir": [predicted], "quiet": True})
     figures = {name: report.metric("sentence_scores", name) for name in ("PEARSON", "SPEARMAN")}
     if tags:
         figures |= {f"{field}_MCC": report.metric(field, "MCC") for field in ("target_tags", "gap_tags", "source_tags")}
-    return figures
+    return ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
 
 
 def main() -> None:
@@ -88,23 +107,41 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, required=True, help="what kiwi encoder wrote")
     parser.add_argument("--pairs", nargs="+", required=True, help="such as ro-en et-en")
     parser.add_argument("--tags", action="store_true", help="HTER and tags instead of DA")
+    parser.add_argument("--joint", action="store_true", help="one system for all pairs first, and each pair from it")
     parser.add_argument("--test", action="store_true", help="evaluate on test20 too")
-    parser.add_argument("--keep", type=Path, help="directory to keep the runs in")
-    parser.add_argument("--set", nargs="*", default=[], help="overrides, such as trainer.epochs=2")
+    parser.add_argument("--keep", type=Path, help="directory to keep the runs in; what is there is not repeated")
+    parser.add_argument("--set", nargs="*", default=[], help="overrides of the first training: trainer.epochs=2")
     arguments = parser.parse_args()
-    config = "transformer-tags.yaml" if arguments.tags else "transformer.yaml"
-    names = ["target_tags_MCC", "gap_tags_MCC", "source_tags_MCC"] if arguments.tags else []
+    data = arguments.data.resolve()
+    config, group = ("transformer-tags.yaml", "mlqe-pe") if arguments.tags else ("transformer.yaml", "mlqe-pe-da")
+    metrics = ["target_tags_MCC", "gap_tags_MCC", "source_tags_MCC"] if arguments.tags else []
+    adapt = [f"data={group}", f"trainer.main_metric=[{','.join([*metrics, 'PEARSON'])}]"]
+    fresh = [f"_encoder={arguments.encoder.resolve()}", *arguments.set]
+    parts = ("dev", "test20") if arguments.test else ("dev",)
+
+    def run(name: str, config: str, corpus: Path, *overrides: str) -> Path:
+        """Train if it was not, and say what it took."""
+        output = base / name
+        if not (output / "best_model").exists():
+            result = in_a_process(config, str(output), f"_corpus={corpus}", *overrides)
+            print(f"{name}: {result['minutes']:.1f} minutes, peak {result['peak_mb']:.0f} MB", flush=True)
+        return output / "best_model"
+
     with tempfile.TemporaryDirectory() as scratch:
+        base = (arguments.keep or Path(scratch)).resolve()
+        if arguments.joint:
+            joint = run("joint", config, concatenate(data, arguments.pairs, Path(scratch) / "data"), *fresh)
         for pair in arguments.pairs:
-            corpus = (arguments.data / pair).resolve()
-            output = (arguments.keep or Path(scratch)).resolve() / pair
-            result = in_a_process(config, str(corpus), str(arguments.encoder.resolve()), str(output), *arguments.set)
-            figures = {name: result["metrics"][name] for name in (*names, "PEARSON", "SPEARMAN")}
-            print(f"{pair}: {result['minutes']:.1f} minutes, peak {result['peak_mb']:.0f} MB")
-            print("  dev:    " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-            if arguments.test:
-                figures = on_test(output / "best_model", corpus, tags=arguments.tags)
-                print("  test20: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+            if arguments.joint:
+                for part in parts:
+                    print(
+                        f"  joint, {pair} {part}: {evaluate(joint, data / pair, part, tags=arguments.tags)}", flush=True
+                    )
+                model = run(pair, "adapt.yaml", data / pair, f"_trained={joint}", *adapt)
+            else:
+                model = run(pair, config, data / pair, *fresh)
+            for part in parts:
+                print(f"  {pair} {part}: {evaluate(model, data / pair, part, tags=arguments.tags)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""The configurations in ``config/`` are whole: each is composed, checked, and its systems are built and trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiwi.lib import predict
+from kiwi.lib.train import Configuration, train_from_configuration
+from kiwi.lib.utils import load_configuration
+from kiwi.lib.vectors import write_vectors
+from tests.pretrained import write_model
+
+CONFIG = Path(__file__).parent.parent / "config"
+
+SUFFIXES = {
+    "src": "source",
+    "mt": "target",
+    "raw.src": "source",
+    "raw.mt": "target",
+    "src-mt.alignments": "alignments",
+    "pe": "post_edit",
+    "tags": "target_tags",
+    "source_tags": "source_tags",
+    "hter": "sentence_scores",
+    "da": "sentence_scores",
+}
+
+
+@pytest.fixture(scope="module")
+def mlqe(corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny corpus under the names of MLQE-PE."""
+    folder = tmp_path_factory.mktemp("mlqe-pe")
+    for name, part in {"train": "train", "dev": "valid", "test20": "test"}.items():
+        for suffix, field in SUFFIXES.items():
+            (folder / f"{name}.{suffix}").write_bytes(corpus.file(part, field).read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    layers = {"num_hidden_layers": 8, "hidden_size": 120}
+    return write_model("bert", tmp_path_factory.mktemp("models") / "model", **layers)
+
+
+def test_every_configuration_is_known_here() -> None:
+    found = {path.relative_to(CONFIG).as_posix() for path in CONFIG.rglob("*.yaml")}
+    tested = {"nuqe.yaml", "transformer.yaml", "transformer-tags.yaml", "adapt.yaml", "predict.yaml"}
+    groups = {"data/mlqe-pe.yaml", "data/mlqe-pe-da.yaml", "embeddings/learned.yaml", "embeddings/pretrained.yaml"}
+    assert found == tested | groups
+
+
+@pytest.mark.parametrize("embeddings", ["learned", "pretrained"])
+def test_nuqe(embeddings: str, mlqe: Path, encoder: Path, tmp_path: Path) -> None:
+    overrides = [
+        f"_corpus={mlqe}",
+        f"embeddings={embeddings}",
+        f"_vectors={tmp_path}",
+        f"run.output_dir={tmp_path}/run",
+    ]
+    if embeddings == "pretrained":
+        for side, suffix in {"source": "src", "target": "mt"}.items():
+            write_vectors(encoder, tmp_path / f"{side}.txt", [mlqe / f"train.{suffix}"], dim=100)
+    options = load_configuration(CONFIG / "nuqe.yaml", overrides)
+    Configuration.from_dict(options)
+    system = train_from_configuration(options | {"debug": True}).model
+    frozen = not system.encoder.get_submodule("embeddings.source").tokens.weight.requires_grad
+    assert frozen == (embeddings == "pretrained")
+
+
+@pytest.mark.parametrize(("name", "group"), [("transformer", "mlqe-pe-da"), ("transformer-tags", "mlqe-pe")])
+def test_a_pretrained_encoder_and_its_adaptation(
+    name: str, group: str, mlqe: Path, encoder: Path, tmp_path: Path
+) -> None:
+    overrides = [f"_corpus={mlqe}", f"_encoder={encoder}", f"run.output_dir={tmp_path}/all", "trainer.epochs=1"]
+    first = train_from_configuration(load_configuration(CONFIG / f"{name}.yaml", overrides))
+    assert first.best_model_path == (tmp_path / "all" / "best_model").resolve()
+    overrides = [f"_corpus={mlqe}", f"_trained={tmp_path}/all/best_model", f"data={group}"]
+    metric = "trainer.main_metric=PEARSON"
+    options = load_configuration(CONFIG / "adapt.yaml", [*overrides, f"run.output_dir={tmp_path}/one", metric])
+    second = train_from_configuration(options)
+    assert second.best_model_path is not None
+    assert second.model.model_config.outputs == first.model.model_config.outputs
+    files = [f"data.test.input.{side}={mlqe}/test20.{suffix}" for side, suffix in (("source", "src"), ("target", "mt"))]
+    options = load_configuration(
+        CONFIG / "predict.yaml", [*files, f"system.load={second.best_model_path}", f"run.output_dir={tmp_path}/out"]
+    )
+    assert len(predict.predict_from_configuration(options)) == 10
