@@ -16,6 +16,7 @@ import typer
 from kiwi import __version__
 
 if TYPE_CHECKING:
+    from kiwi.lib.train import TrainRunInfo
     from kiwi.metrics.report import Report
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -73,12 +74,25 @@ def train(
         from kiwi.lib.train import train_from_configuration
 
         info = train_from_configuration(options)
-    if not options.get("quiet"):
-        title = "Best model" if info.best_model_path else "Best metrics (no model saved)"
-        figures = {name.removeprefix("val_"): value for name, value in info.best_metrics.items() if "loss" not in name}
-        _print_table(title, ["metric", "validation"], [[name, f"{value:.4f}"] for name, value in figures.items()])
-    if info.best_model_path:
-        typer.echo(info.best_model_path)
+    _print_run(info, quiet=bool(options.get("quiet")))
+
+
+@app.command(context_settings=CONTEXT)
+def pretrain(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Pretrain a language model of translations, for PredictorEstimator."""
+    from kiwi.utils.imports import needs_extra
+
+    options = _options("pretrain", config, example, verbose, quiet)
+    with needs_extra("train", "kiwi pretrain"):
+        from kiwi.lib.pretrain import pretrain_from_configuration
+
+        info = pretrain_from_configuration(options)
+    _print_run(info, quiet=bool(options.get("quiet")))
 
 
 @app.command(context_settings=CONTEXT)
@@ -157,6 +171,15 @@ def _options(pipeline: str, arguments: list[str] | None, example: bool, verbose:
         raise ConfigError(f"kiwi {pipeline}: found no configuration file; give one, or --example.")
     options = load_configuration(path, arguments)
     return options | {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
+
+
+def _print_run(info: TrainRunInfo, *, quiet: bool) -> None:
+    if not quiet:
+        title = "Best model" if info.best_model_path else "Best metrics (no model saved)"
+        figures = {name.removeprefix("val_"): value for name, value in info.best_metrics.items() if "loss" not in name}
+        _print_table(title, ["metric", "validation"], [[name, f"{value:.4f}"] for name, value in figures.items()])
+    if info.best_model_path:
+        typer.echo(info.best_model_path)
 
 
 def _print_report(report: Report) -> None:

@@ -17,12 +17,13 @@ from kiwi.data.sampling import longest_first
 from kiwi.data.tags import interleave, to_labels
 from kiwi.data.tokenization import words
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.systems.architectures import ARCHITECTURES
 from kiwi.systems.base import as_tensors, build_loader
 from kiwi.systems.checkpoint import read_checkpoint_info
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.sentence_level import SENTENCE_SCORES_EXTRAS
-from kiwi.systems.qe_config import model_config_of
 from kiwi.systems.qe_system import QESystem
+from kiwi.systems.system_config import model_config_of
 from kiwi.utils.io import write_lines
 
 logger = logging.getLogger(__name__)
@@ -262,12 +263,12 @@ def _switched(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
     if set(model) != {"outputs"}:
         raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
     info = read_checkpoint_info(path)
-    trained = model_config_of(info, path).outputs
+    trained: QEOutputs.Config = model_config_of(info, path, ARCHITECTURES).outputs
     given = dict(model["outputs"] or {})
     sentence = dict(given.get("sentence_level") or {})
     if sentence.get("hter") is False:
         given["sentence_level"] = sentence | {"use_distribution": False}
-    outputs = model_config_of(info, path, changes={"outputs": given}).outputs
+    outputs: QEOutputs.Config = model_config_of(info, path, ARCHITECTURES, {"outputs": given}).outputs
     if untrained := [name for name in outputs.names if name not in trained.names]:
         raise ConfigError(
             f"system.model.outputs: {path} was not trained for {', '.join(untrained)}; "

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+MOST_BLOCKS = 2**20
+"""Segments that are shuffled one by one; of more, blocks of neighbours are, and then the segments of a few blocks."""
+
+BLOCKS_AT_ONCE = 2**14
 
 
 class ShuffledBatches:
@@ -12,10 +19,11 @@ class ShuffledBatches:
 
     Segments are shuffled; with ``buffer_size``, each run of that many shuffled segments is then sorted by length
     and cut into batches, whose order is shuffled again, so that segments of like length share a batch (less
-    padding) while batches stay random.
+    padding) while batches stay random. Memory does not grow with the number of segments beyond a million.
 
     Args:
-        lengths: of each segment, in words of source plus target.
+        lengths: of each segment, in words or pieces of source plus target: a list, or whatever gives an array of
+            lengths for an array of indices.
         batch_size: segments in a batch; the last one of a buffer may be smaller.
         buffer_size: segments sorted together, rounded up to whole batches; None shuffles only.
         seed: of the order.
@@ -25,7 +33,7 @@ class ShuffledBatches:
 
     def __init__(
         self,
-        lengths: Sequence[int],
+        lengths: Any,
         batch_size: int,
         *,
         buffer_size: int | None = None,
@@ -33,7 +41,7 @@ class ShuffledBatches:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.lengths = np.asarray(lengths)
+        self.lengths: Any = np.asarray(lengths) if isinstance(lengths, Sequence) else lengths
         self.batch_size = batch_size
         # Whole batches, so that a buffer's end cuts none short.
         self.buffer_size = buffer_size and -(-buffer_size // batch_size) * batch_size
@@ -51,25 +59,51 @@ class ShuffledBatches:
         """Choose the order; called before each epoch."""
         self.epoch = epoch
 
-    def _buffers(self) -> list[int]:
-        size = self.buffer_size or len(self.lengths)
-        return [min(size, len(self.lengths) - start) for start in range(0, len(self.lengths), size)]
+    @property
+    def _n_batches(self) -> int:
+        """Of all processes together; buffers are whole batches, but for the last."""
+        return -(-len(self.lengths) // self.batch_size)
 
     def __len__(self) -> int:
-        return sum(-(-size // self.batch_size) for size in self._buffers()) // self.world_size
+        return self._n_batches // self.world_size
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng((self.seed, self.epoch))
-        order = random.permutation(len(self.lengths))
-        batches = []
-        for buffer in np.split(order, np.cumsum(self._buffers())[:-1]):
+        for number, batch in enumerate(self._batches(random)):
+            if number >= len(self) * self.world_size:
+                return
+            if number % self.world_size == self.rank:
+                yield batch.tolist()
+
+    def _batches(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        for buffer in _rechunked(_shuffled(len(self.lengths), random), self.buffer_size or self.batch_size):
             if self.buffer_size:
                 buffer = buffer[np.argsort(self.lengths[buffer], kind="stable")]
-            batches += [buffer[start : start + self.batch_size] for start in range(0, len(buffer), self.batch_size)]
-        if self.buffer_size:
-            batches = [batches[i] for i in random.permutation(len(batches))]
-        for batch in batches[self.rank : len(self) * self.world_size : self.world_size]:
-            yield batch.tolist()
+            batches = [buffer[start : start + self.batch_size] for start in range(0, len(buffer), self.batch_size)]
+            for index in random.permutation(len(batches)):
+                yield batches[index]
+
+
+def _shuffled(n_segments: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """All indices in a random order, some at a time."""
+    size = max(1, -(-n_segments // MOST_BLOCKS))
+    blocks = random.permutation(-(-n_segments // size))
+    for start in range(0, len(blocks), BLOCKS_AT_ONCE):
+        firsts = blocks[start : start + BLOCKS_AT_ONCE, None] * size
+        indices = (firsts + np.arange(size)).ravel()
+        yield indices if size == 1 else random.permutation(indices[indices < n_segments])
+
+
+def _rechunked(arrays: Iterable[NDArray[np.int64]], size: int) -> Iterator[NDArray[np.int64]]:
+    """The same values in arrays of one size, the last one perhaps smaller."""
+    rest = np.zeros(0, dtype=np.int64)
+    for array in arrays:
+        rest = np.concatenate([rest, array])
+        whole = len(rest) - len(rest) % size
+        yield from np.split(rest[:whole], range(size, whole, size)) if whole else ()
+        rest = rest[whole:]
+    if len(rest):
+        yield rest
 
 
 def longest_first(lengths: Sequence[int], batch_size: int) -> list[list[int]]:

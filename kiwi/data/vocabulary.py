@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from tokenizers.trainers import WordLevelTrainer
 
 from kiwi import constants as const
 from kiwi.data.embeddings import PretrainedEmbeddingsConfig, embedding_words
-from kiwi.data.readers import Columns
 from kiwi.data.tokenization import words
 from kiwi.exceptions import CheckpointError
 from kiwi.utils.io import BaseConfig, did_you_mean, write_json
@@ -113,13 +112,12 @@ class Vocabulary:
         """The words of a corpus, most frequent first, ties in code point order.
 
         Args:
-            lines: segments.
+            lines: segments, which can be gone through twice.
             min_frequency: only words seen at least this often.
             max_size: at most this many of them.
             keep: words that stay if the corpus has them, however rare.
             add: words that are added in any case.
         """
-        lines = list(lines)
         trainer = WordLevelTrainer(
             min_frequency=min_frequency,
             vocab_size=len(SPECIALS) + max_size if max_size else 2**31,
@@ -184,7 +182,9 @@ Vocabularies = dict[str, Vocabulary]
 """Field name to vocabulary."""
 
 
-def build_vocabularies(columns: Columns, fields: Sequence[str], config: DataProcessingConfig) -> Vocabularies:
+def build_vocabularies(
+    columns: Mapping[str, Sequence[str]], fields: Sequence[str], config: DataProcessingConfig
+) -> Vocabularies:
     """Vocabularies for the fields that a system reads.
 
     Args:
@@ -205,7 +205,7 @@ def build_vocabularies(columns: Columns, fields: Sequence[str], config: DataProc
             for field in group:
                 pretrained |= embedding_words(config.embeddings, field)
         vocabulary = Vocabulary.build(
-            (line for field in group for line in columns[field]),
+            _OneAfterTheOther([columns[field] for field in group]),
             min_frequency=_of_side(vocab.min_frequency, group[0]) or 1,
             max_size=_of_side(vocab.max_size, group[0]),
             keep=pretrained if vocab.keep_rare_words_with_embeddings else (),
@@ -213,6 +213,16 @@ def build_vocabularies(columns: Columns, fields: Sequence[str], config: DataProc
         )
         vocabularies.update(dict.fromkeys(group, vocabulary))
     return vocabularies
+
+
+class _OneAfterTheOther:
+    """The lines of several columns, as often as they are asked for, and not copied: they may be larger than memory."""
+
+    def __init__(self, columns: Sequence[Sequence[str]]) -> None:
+        self._columns = columns
+
+    def __iter__(self) -> Iterator[str]:
+        return (line for column in self._columns for line in column)
 
 
 def _of_side(value: int | SideSizes | None, field: str) -> int | None:

@@ -9,15 +9,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationError, field_validator
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
 from kiwi.lib.utils import configure_logging, configure_seed, hidden_warnings, load_configuration
-from kiwi.systems.qe_config import sparse_fields
 from kiwi.systems.qe_system import QESystem
+from kiwi.systems.system import System
+from kiwi.systems.system_config import sparse_fields
+from kiwi.systems.tlm_system import TLMSystem
 from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
 from kiwi.utils.io import BaseConfig, did_you_mean, write_yaml
 
@@ -44,8 +46,8 @@ RUN_ID_VARIABLE = "KIWI_RUN_ID"
 class TrainRunInfo:
     """What came out of a training run."""
 
-    model: QESystem
-    """The model as it was when training finished."""
+    model: Any
+    """The model as it was when training finished: a :class:`QESystem`, or of ``kiwi pretrain`` a :class:`TLMSystem`."""
 
     best_metrics: dict[str, Any]
     """Validation metrics of the best model by the main metric, by name."""
@@ -91,8 +93,10 @@ class RunConfig(BaseConfig):
         return value
 
 
-class Configuration(BaseConfig):
-    """Options of ``kiwi train``."""
+class AnyConfiguration(BaseConfig):
+    """Options that `kiwi train` and `kiwi pretrain` share."""
+
+    system_type: ClassVar[type[QESystem] | type[TLMSystem]]
 
     run: RunConfig = RunConfig()
     """The run: where it lives, its seed."""
@@ -100,10 +104,10 @@ class Configuration(BaseConfig):
     trainer: TrainerConfig = TrainerConfig()
     """How long to train, on what device, and what counts as better."""
 
-    data: WMTQEDataset.Config
+    data: Any
     """Files to train and validate on."""
 
-    system: QESystem.Config
+    system: Any
     """What to train."""
 
     debug: bool = False
@@ -127,15 +131,28 @@ class Configuration(BaseConfig):
         if "system" in options and system.get("optimizer") is None:
             wrong["system.optimizer"] = "required for training"
         if system.get("load") is None:  # what is loaded is known only when the run starts
+            system_type: Any = cls.system_type
             with suppress(ValidationError):
-                valid_system = QESystem.Config.model_validate({**system, "optimizer": None})
+                valid_system = system_type.Config.model_validate({**system, "optimizer": None})
                 with suppress(ValidationError):
-                    wrong |= QESystem.missing_files(valid_system, WMTQEDataset.Config.model_validate(data))
+                    wrong |= system_type.missing_files(valid_system, system_type.Dataset.Config.model_validate(data))
                 trainer = options.get("trainer")
                 main_metric = trainer.get("main_metric") if isinstance(trainer, Mapping) else None
                 if mistake := main_metric_mistake(main_metric, valid_system.model.metric_names):
                     wrong["trainer.main_metric"] = mistake
         return wrong
+
+
+class Configuration(AnyConfiguration):
+    """Options of ``kiwi train``."""
+
+    system_type = QESystem
+
+    data: WMTQEDataset.Config
+    """Files to train and validate on."""
+
+    system: QESystem.Config
+    """What to train."""
 
 
 def train_from_file(filename: str | Path) -> TrainRunInfo:
@@ -201,7 +218,7 @@ def _draw_run_id() -> str:
     return uuid.uuid4().hex
 
 
-def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainRunInfo:
+def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] = QESystem) -> TrainRunInfo:
     """Build the system that the configuration describes, and train it.
 
     Args:
@@ -211,8 +228,9 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
     Returns:
         The trained model, its best metrics, and where the best model is.
     """
-    system_config = system_type.resolve(config.system)
-    if missing := system_type.missing_files(system_config, config.data):
+    kind: Any = system_type  # configuration, data and system go together
+    system_config = kind.resolve(config.system)
+    if missing := kind.missing_files(system_config, config.data):
         raise ConfigError("Files are missing:\n" + "\n".join(f"  {path}: {why}" for path, why in missing.items()))
     if config.trainer.gradient_max_norm and sparse_fields(system_config.model):
         raise ConfigError("trainer.gradient_max_norm: the norm of sparse gradients is not to be had; set it to 0.0.")
@@ -220,9 +238,9 @@ def run(config: Configuration, system_type: type[QESystem] = QESystem) -> TrainR
 
     output_dir, _ = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
     write_yaml(output_dir / "config.yaml", config.model_dump(mode="json"))
-    train, valid = system_type.read_datasets(system_config, config.data, config.run.seed)
+    train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
     logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
-    system = system_type.build(system_config, train.columns)
+    system: System = kind.build(system_config, train.columns)
     system.note_long_segments(train.columns)
     logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
 

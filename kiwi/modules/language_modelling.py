@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -63,6 +64,40 @@ def statistics(states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | No
         log_probabilities[chunk] = own - logits.logsumexp(dim=-1)
         correct[chunk] = logits.argmax(dim=-1) == tokens[chunk]
     return TokenStatistics(log_probabilities, correct)
+
+
+def sampled_cross_entropy(
+    states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | None, n_samples: int
+) -> Tensor:
+    """An estimate of the cross-entropy from some of the vocabulary, the same for all tokens (Jean et al. 2015,
+    P15-1001).
+
+    The vocabulary stands in the order of frequency, so words are drawn log-uniformly, the frequent ones more often. In
+    the sum over the vocabulary, a drawn word counts as often as the inverse of its probability to be drawn says, which
+    makes the sum right on average.
+
+    Args:
+        states: (tokens, dim).
+        tokens: that are there, int64 (tokens,).
+        weight: (vocabulary, dim).
+        bias: (vocabulary,).
+        n_samples: words that are drawn, some of them more than once.
+
+    Returns:
+        The mean over tokens; a scalar, in nats. Its gradients reach the embeddings of the tokens and the drawn words.
+    """
+    size = len(weight)
+    uniform = torch.rand(n_samples, dtype=torch.float64, device=states.device)
+    drawn = torch.unique((torch.exp(uniform * math.log(size + 1)) - 1).long().clamp(max=size - 1))
+    ranks = drawn.double()
+    share = torch.log((ranks + 2) / (ranks + 1)) / math.log(size + 1)
+    # Of n draws, at least one.
+    log_probability = torch.log(-torch.expm1(n_samples * torch.log1p(-share))).to(states.dtype)
+    own = (states * weight[tokens]).sum(dim=-1) + (0.0 if bias is None else bias[tokens])
+    others = functional.linear(states, weight[drawn], None if bias is None else bias[drawn]) - log_probability
+    others = others.masked_fill(tokens.unsqueeze(-1) == drawn, float("-inf"))
+    logits = torch.cat([own.unsqueeze(-1), others], dim=-1)
+    return -logits.float().log_softmax(dim=-1)[:, 0].mean()
 
 
 def mismatch_features(states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -1,25 +1,18 @@
-"""What all systems share: what training asks of them, their common options, and how a batch reaches torch."""
+"""What all systems share: their common options, and how a batch reaches torch."""
 
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch
-from kiwi.data.collate import Collate
-from kiwi.data.readers import Columns
-from kiwi.data.tokenization import words
-from kiwi.metrics.accumulators import Accumulator
-from kiwi.systems.encoders.base import Encoder
 from kiwi.utils.io import BaseConfig, mistakes
 
 OptimizerName = Literal[
@@ -101,46 +94,6 @@ class BatchSizes(BaseConfig):
 
     test: PositiveInt = 1
     """In prediction."""
-
-
-class System(nn.Module, ABC):
-    """A plain module that can be trained: what it computes, its losses, its metrics, and how it is saved."""
-
-    class_name: str
-    """Its name in the configuration."""
-
-    collate: Collate
-    """Rows to a batch."""
-
-    encoder: Encoder
-    """Batches to features of words."""
-
-    @abstractmethod
-    def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """Losses to train on, by name, and ``loss``, their weighted sum; scalars."""
-
-    @abstractmethod
-    def accumulators(self) -> dict[str, Accumulator]:
-        """Empty accumulators of its metrics."""
-
-    @abstractmethod
-    def validate(self, accumulators: Mapping[str, Accumulator], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """Add a batch to the accumulators.
-
-        Returns:
-            Its losses, named as those of :meth:`losses`.
-        """
-
-    @abstractmethod
-    def save(self, path: Path, metrics: Mapping[str, float] | None = None) -> None:
-        """Write a checkpoint directory, whole or not at all."""
-
-    def lengths(self, columns: Columns) -> list[int]:
-        """How much there is to compute for each segment: words of source plus target, or their pieces."""
-        sides = [[words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE)]
-        if self.encoder.pieces is not None:
-            return self.encoder.pieces.lengths(*sides)
-        return [len(target) + len(source) for target, source in zip(*sides, strict=True)]
 
 
 def as_tensors(batch: NumpyBatch, device: torch.device | str = "cpu") -> QEBatch[Tensor]:

@@ -52,10 +52,8 @@ def save_checkpoint(
     pretrained: Pretrained | None = None,
 ) -> None:
     """Write a checkpoint directory, whole or not at all."""
-    outputs = info.model["outputs"]
-    names = [
-        f"{side}_tags" for side in ("target", "gap", "source") if outputs["word_level"][side + "s" * (side == "gap")]
-    ]
+    switches = info.model["outputs"]["word_level"] if "outputs" in info.model else {}  # language models have no labels
+    names = [f"{side}_tags" for side in ("target", "gap", "source") if switches.get(side + "s" * (side == "gap"))]
     with staged(path) as stage:
         stage.mkdir()
         save_file(_once(weights), stage / WEIGHTS_FILE)

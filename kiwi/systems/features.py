@@ -48,3 +48,6 @@ class TokenStates:
 
     bias: Tensor | None
     """(vocabulary,)."""
+
+    n_samples: int = 0
+    """Words to draw for a softmax over some of the vocabulary, in training; 0 is over all of it."""

@@ -5,24 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
-import torch
 from torch import Tensor
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
-from kiwi.data.embeddings import load_embeddings
 from kiwi.data.readers import Columns
-from kiwi.data.tokenization import words
-from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary, build_vocabularies, load_vocabularies
-from kiwi.exceptions import ConfigError
+from kiwi.data.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
-from kiwi.systems.base import System
-from kiwi.systems.checkpoint import CheckpointInfo, load_weights, read_checkpoint_info, read_weights, save_checkpoint
+from kiwi.systems.checkpoint import load_weights, read_checkpoint_info, read_weights
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, language_model_loss, update_metrics
 from kiwi.systems.pretrained import Pretrained
@@ -30,10 +25,11 @@ from kiwi.systems.qe_config import (
     QESystemConfig,
     input_fields,
     label_fields,
-    model_config_of,
     resolve,
     vocabulary_fields,
 )
+from kiwi.systems.system import System
+from kiwi.systems.system_config import model_config_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +47,9 @@ class QESystem(System):
     Config: TypeAlias = QESystemConfig
     """Form of ``system``."""
 
+    Dataset: TypeAlias = WMTQEDataset
+    """What it is trained on."""
+
     def __init__(
         self,
         class_name: str,
@@ -58,12 +57,8 @@ class QESystem(System):
         vocabularies: Mapping[str, Vocabulary],
         pretrained: Pretrained | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_name, model, vocabularies, pretrained)
         architecture = ARCHITECTURES[class_name]
-        self.class_name = class_name
-        self.model_config = model
-        self.vocabularies = dict(vocabularies)
-        self.pretrained = pretrained
         self.fresh: tuple[str, ...] = ()
         """Prefixes of the weights that a checkpoint did not have."""
         self.encoder = architecture.encoder.build(
@@ -219,46 +214,6 @@ class QESystem(System):
             logger.info("%s has no %s that fit: they start fresh.", path, ", ".join(fresh))
         load_weights(self.encoder, fitting, path, fresh=optional)
 
-    def note_long_segments(self, columns: Columns) -> None:
-        """Log how many segments are longer than the encoder takes, and how many are cut."""
-        pieces = self.encoder.pieces
-        if pieces is None:
-            return
-        sides = ([words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE))
-        n_long, n_cut = pieces.count_long(*sides)
-        if n_long:
-            logger.info("%d segments are longer than the encoder takes: read in overlapping windows.", n_long)
-        if n_cut:
-            logger.warning("%d segments are cut (source_max_length, target_max_length of system.model.encoder).", n_cut)
-
-    def load_embeddings(self, config: DataProcessingConfig) -> None:
-        """Put pretrained vectors in the place of the initial ones.
-
-        Raises:
-            ConfigError: when the encoder has no embeddings for a field that has a file.
-            DataError: when a file is not as configured.
-        """
-        assert config.embeddings is not None
-        layers: Any = self.encoder.get_submodule("embeddings")
-        for field in (name for name in const.TEXT_FIELDS if config.embeddings.file(name) is not None):
-            if field not in layers:
-                raise ConfigError(
-                    f"system.data_processing.embeddings.{field}: {self.class_name} has no embeddings for '{field}' as "
-                    f"configured; it has them for {', '.join(layers)}."
-                )
-            indices = {word: index for index, word in enumerate(self.vocabularies[field].entries)}
-            rows, vectors = load_embeddings(config.embeddings, field, indices, layers[field].dim)
-            with torch.no_grad():
-                layers[field].tokens.weight[torch.from_numpy(rows)] = torch.from_numpy(vectors)
-            logger.info("Pretrained embeddings for %d of %d %s entries.", len(rows), len(indices), field)
-
-    def save(self, path: Path, metrics: Mapping[str, float] | None = None) -> None:
-        """Write a checkpoint directory, whole or not at all."""
-        info = CheckpointInfo(self.class_name, self.model_config.model_dump(mode="json"), dict(metrics or {}))
-        weights = {name: weight for name, weight in self.state_dict().items() if not name.startswith("encoder.")}
-        weights |= {f"encoder.{name}": weight for name, weight in self.encoder.weights().items()}
-        save_checkpoint(path, info, weights, self.vocabularies, self.pretrained)
-
     @classmethod
     def load(cls, path: Path, model: ModelConfig | None = None) -> Self:
         """A trained system.
@@ -272,7 +227,7 @@ class QESystem(System):
             CheckpointError: when it is not there, is damaged, or does not fit.
         """
         info = read_checkpoint_info(path)
-        trained = model_config_of(info, path)
+        trained = model_config_of(info, path, ARCHITECTURES)
         model = model or trained
         fields = vocabulary_fields(info.class_name, trained)
         uses_pretrained = ARCHITECTURES[info.class_name].encoder.uses_pretrained

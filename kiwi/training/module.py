@@ -17,18 +17,23 @@ from torch.utils.data import DataLoader
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch
 from kiwi.data.collate import Collate, Row
+from kiwi.data.datasets.parallel_dataset import ParallelDataset
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.sampling import ShuffledBatches, longest_first
 from kiwi.exceptions import KiwiError
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.metrics.functions import higher_is_better
-from kiwi.systems.base import System, as_tensors, build_loader
+from kiwi.systems.base import as_tensors, build_loader
 from kiwi.systems.encoders.frozen_layers import FrozenStates
 from kiwi.systems.encoders.transformer import TransformerEncoder
-from kiwi.systems.qe_system import QESystem
+from kiwi.systems.system import System
+from kiwi.systems.system_config import SystemConfig
 from kiwi.training.optimizers import build_optimizer, build_schedule
 
 logger = logging.getLogger(__name__)
+
+
+Dataset = WMTQEDataset | ParallelDataset
 
 
 class WithFrozenStates:
@@ -64,9 +69,9 @@ class TrainingModule(LightningModule):
     def __init__(
         self,
         system: System,
-        config: QESystem.Config,
-        train: WMTQEDataset,
-        valid: WMTQEDataset,
+        config: SystemConfig,
+        train: Dataset,
+        valid: Dataset,
         *,
         main_metric: list[str],
         buffer_size: int | None,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kiwi.data import sampling
 from kiwi.data.sampling import ShuffledBatches, longest_first
 
 LENGTHS = np.random.default_rng(7).integers(2, 60, size=203).tolist()
@@ -98,3 +99,17 @@ def test_no_batch_is_lost_when_the_processes_share_them_evenly():
 )
 def test_longest_first(lengths, batch_size, expected):
     assert longest_first(lengths, batch_size) == expected
+
+
+@pytest.mark.parametrize("n_segments", [1, 7, 100, 1000])
+@pytest.mark.parametrize("buffer_size", [None, 64])
+def test_more_segments_than_blocks(n_segments, buffer_size, monkeypatch):
+    """Neighbours are shuffled together, and every segment still comes once."""
+    monkeypatch.setattr(sampling, "MOST_BLOCKS", 30)
+    monkeypatch.setattr(sampling, "BLOCKS_AT_ONCE", 4)
+    batches = list(ShuffledBatches(range(n_segments), 8, buffer_size=buffer_size))
+    assert sorted(flat(batches)) == list(range(n_segments))
+    assert len(batches) == len(ShuffledBatches(range(n_segments), 8, buffer_size=buffer_size))
+    if n_segments == 1000:
+        assert np.abs(np.diff(flat(batches))).mean() > 20
+        assert [len(batch) for batch in batches] == [8] * 125

@@ -40,7 +40,7 @@ LINES = ["c b a c", "a b c", "", "b a\tc", "d \u00e9 B"]
     ],
 )
 def test_entries_are_the_most_frequent_words_ties_in_code_point_order(options, expected):
-    vocabulary = Vocabulary.build(iter(LINES), **options)
+    vocabulary = Vocabulary.build(LINES, **options)
     assert vocabulary.entries == [*SPECIALS, *expected]
     assert len(vocabulary) == 4 + len(expected)
 

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from kiwi.modules import language_modelling
-from kiwi.modules.language_modelling import likeliest, mismatch_features, statistics
+from kiwi.modules.language_modelling import likeliest, mismatch_features, sampled_cross_entropy, statistics
 
 
 @pytest.fixture(params=[2**24, 30])
@@ -51,3 +51,38 @@ def test_no_states():
     states, weight = torch.zeros(0, 4), torch.ones(3, 4)
     assert likeliest(states, weight).shape == (0,)
     assert mismatch_features(states, torch.zeros(0, dtype=torch.int64), weight).shape == (0, 4)
+
+
+def test_the_sampled_loss_is_exact_when_everything_is_drawn(case):
+    states, tokens, weight, bias = case
+    exact = functional.cross_entropy(states @ weight.T + bias, tokens)
+    torch.manual_seed(2)
+    found = sampled_cross_entropy(states, tokens, weight, bias, 5000)
+    torch.testing.assert_close(found, exact, atol=0.02, rtol=0.02)
+
+
+def test_the_sampled_loss_estimates_the_exact_one():
+    """On average over draws, of a vocabulary of which a tenth is drawn."""
+    generator = torch.Generator().manual_seed(6)
+    weight, states = (torch.randn(*shape, generator=generator) for shape in ((2000, 8), (50, 8)))
+    ranks = torch.arange(2000, dtype=torch.float)
+    bias = -torch.log(ranks + 1)  # frequent words first, as in a vocabulary
+    tokens = torch.randint(100, (50,), generator=generator)
+    exact = functional.cross_entropy(states @ weight.T + bias, tokens)
+    torch.manual_seed(3)
+    draws = torch.stack([sampled_cross_entropy(states, tokens, weight, bias, 400) for _ in range(200)])
+    assert draws.mean().item() == pytest.approx(exact.item(), rel=0.05)
+    assert draws.std() < 0.1 * exact
+
+
+def test_the_sampled_loss_passes_gradients_to_few_embeddings():
+    generator = torch.Generator().manual_seed(6)
+    weight = torch.randn(1000, 4, generator=generator, requires_grad=True)
+    states = torch.randn(3, 4, generator=generator, requires_grad=True)
+    sampled_cross_entropy(states, torch.tensor([900, 7, 900]), weight, None, 20).backward()
+    assert weight.grad is not None
+    touched = weight.grad.abs().sum(dim=1) > 0
+    assert touched[900]
+    assert touched.sum() <= 22
+    assert states.grad is not None
+    assert states.grad.abs().sum() > 0

@@ -99,7 +99,10 @@ def test_logits_of_a_batch_are_those_of_its_segments(pos_system: QESystem, corpu
     [
         ({"class_name": None}, ["one of class_name and load is required"]),
         ({"class_name": "NuQ"}, ["class_name: 'NuQ' is not a system; did you mean 'NuQE'?"]),
-        ({"class_name": "Shakespeare"}, ["class_name: 'Shakespeare' is not a system; known: Bert, NuQE, Transformer"]),
+        (
+            {"class_name": "Shakespeare"},
+            ["'Shakespeare' is not a system; known: Bert, NuQE, PredictorEstimator, Transformer"],
+        ),
         ({"model": None}, ["model is required unless load is given"]),
         ({"model.encodr": {}}, ["model.encodr: unknown key; did you mean 'encoder'?"]),
         ({"model.encoder": None}, ["model.encoder: required, but not given"]),
@@ -107,7 +110,7 @@ def test_logits_of_a_batch_are_those_of_its_segments(pos_system: QESystem, corpu
         ({"model.outputs.word_level.gap": True}, ["model.outputs.word_level.gap: unknown key; did you mean 'gaps'?"]),
         ({"model.tlm_outputs": {"fine_tune": True}}, ["model.tlm_outputs.fine_tune"]),
         ({"load": "x", "load_encoder": "y"}, ["load brings its own encoder"]),
-        ({"load": "x", "load_vocabs": "y"}, ["load brings its own encoder"]),
+        ({"load": "x", "load_vocabs": "y"}, ["load brings its own vocabularies"]),
         ({"load_encoder": "x", "load_vocabs": "y"}, ["load_encoder brings its own vocabularies"]),
         ({"batch_size": 0}, ["batch_size"]),
         ({"batch_size": {"train": 4, "validation": 4}}, ["batch_size.validation: unknown key; did you mean 'valid'?"]),
@@ -443,7 +446,7 @@ def test_load_encoder_has_precedence_over_the_configured_one(
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         system = build(options(changes)["system"], corpus)
     assert system.encoder.window_size == 3
-    assert "system.model.encoder gives way" in caplog.text
+    assert "not used: system.model.encoder.window_size." in caplog.text
     assert str(trained.path) in caplog.text
 
 

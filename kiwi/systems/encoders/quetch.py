@@ -6,70 +6,20 @@ Kreutzer, Schamoni and Riezler 2015: QUality Estimation from scraTCH (QUETCH), W
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Self
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.vocabulary import BEGIN_INDEX, END_INDEX, Vocabulary
-from kiwi.modules.token_embeddings import TokenEmbeddings
 from kiwi.systems.encoders.base import Encoder
+from kiwi.systems.encoders.word_embeddings import EmbeddingsConfig, build_embeddings
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.pretrained import Pretrained
 from kiwi.utils.io import BaseConfig
-
-Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
-
-
-class TokenEmbeddingsConfig(BaseConfig):
-    """Learned vectors for the tokens of one field."""
-
-    dim: PositiveInt = 50
-    """Size of a vector."""
-
-    freeze: bool = False
-    """Leave the vectors as they are initialized or loaded."""
-
-    dropout: Probability = 0.0
-    """Dropout of the vectors."""
-
-    use_position_embeddings: bool = False
-    """Add a learned vector for the position of the token."""
-
-    max_position_embeddings: PositiveInt = 4000
-    """Positions that have a vector of their own; later ones share the last."""
-
-    sparse_embeddings: bool = False
-    """Sparse gradients; for the optimizers that take them: ``sgd``, ``adagrad`` and ``sparse_adam``."""
-
-    scale_embeddings: bool = False
-    """Multiply the vectors by the square root of ``dim``."""
-
-    input_layer_norm: bool = False
-    """Layer norm of the vectors, before dropout."""
-
-
-class EmbeddingsConfig(BaseConfig):
-    """Vectors for each field that the encoder reads."""
-
-    source: TokenEmbeddingsConfig = TokenEmbeddingsConfig()
-    """Source words."""
-
-    target: TokenEmbeddingsConfig = TokenEmbeddingsConfig()
-    """Target words."""
-
-    source_pos: TokenEmbeddingsConfig | None = None
-    """Part-of-speech tags of the source, read when configured."""
-
-    target_pos: TokenEmbeddingsConfig | None = None
-    """Part-of-speech tags of the target, read when configured."""
-
-    def of_fields(self) -> dict[str, TokenEmbeddingsConfig]:
-        """Those that are configured, by field."""
-        return {field: config for field, config in self if config is not None}
 
 
 class QUETCHEncoder(Encoder):
@@ -98,18 +48,7 @@ class QUETCHEncoder(Encoder):
         super().__init__()
         self.window_size = config.window_size
         self.with_source = with_source
-        self.embeddings = nn.ModuleDict()
-        for field, options in config.embeddings.of_fields().items():
-            self.embeddings[field] = TokenEmbeddings(
-                len(vocabularies[field]),
-                options.dim,
-                dropout=options.dropout,
-                freeze=options.freeze,
-                max_positions=options.max_position_embeddings if options.use_position_embeddings else None,
-                sparse=options.sparse_embeddings,
-                scale=options.scale_embeddings,
-                layer_norm=options.input_layer_norm,
-            )
+        self.embeddings = build_embeddings(config.embeddings, vocabularies)
         dims = {field: options.dim for field, options in config.embeddings.of_fields().items()}
         source_dim = self.window_size * (dims[const.SOURCE] + dims.get(const.SOURCE_POS, 0))
         target_dim = self.window_size * (dims[const.TARGET] + dims.get(const.TARGET_POS, 0))

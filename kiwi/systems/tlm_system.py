@@ -1,0 +1,162 @@
+"""Translation language models: encoders that are pretrained on parallel text."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeAlias
+
+from torch import Tensor
+
+from kiwi import constants as const
+from kiwi.data.batch import QEBatch
+from kiwi.data.collate import Collate
+from kiwi.data.datasets.parallel_dataset import LengthsInBytes, ParallelDataset
+from kiwi.data.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
+from kiwi.exceptions import ConfigError
+from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
+from kiwi.systems.architectures import LANGUAGE_MODELS, AnyModelConfig
+from kiwi.systems.checkpoint import load_weights, read_checkpoint_info, read_weights
+from kiwi.systems.outputs.translation_language_model import TARGET_PREFIX, language_model_loss, update_metrics
+from kiwi.systems.system import System
+from kiwi.systems.system_config import (
+    Architectures,
+    SystemConfig,
+    check_form_of_loaded,
+    model_config_of,
+    sparse_mistake,
+)
+
+logger = logging.getLogger(__name__)
+
+FIELDS = (const.SOURCE, const.TARGET)
+
+
+class TLMSystemConfig(SystemConfig):
+    """Form of ``system`` of ``kiwi pretrain``."""
+
+    architectures: ClassVar[Architectures] = LANGUAGE_MODELS
+
+
+class TLMSystem(System):
+    """A language model of translations: its losses, its metrics, and how it is saved.
+
+    Args:
+        class_name: a key of :data:`kiwi.systems.architectures.LANGUAGE_MODELS`.
+        model: configuration of its parts.
+        vocabularies: of source and target.
+    """
+
+    Config: TypeAlias = TLMSystemConfig
+    """Form of ``system``."""
+
+    Dataset: TypeAlias = ParallelDataset
+    """What it is trained on."""
+
+    def __init__(self, class_name: str, model: AnyModelConfig, vocabularies: Mapping[str, Vocabulary]) -> None:
+        super().__init__(class_name, model, vocabularies)
+        encoder = LANGUAGE_MODELS[class_name].encoder
+        self.encoder = encoder.build(model.encoder, vocabularies, with_source=False, with_language_model=True)
+        self.collate = Collate(vocabularies)
+
+    def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
+        """As :meth:`System.losses`."""
+        return {"loss": language_model_loss(self.encoder.language_model(batch))}
+
+    def accumulators(self) -> dict[str, Accumulator]:
+        """As :meth:`System.accumulators`."""
+        return {const.TARGET: LanguageModelMetrics(TARGET_PREFIX)}
+
+    def validate(self, accumulators: Mapping[str, Accumulator], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
+        """As :meth:`System.validate`; exact, over the whole vocabulary."""
+        metrics = accumulators[const.TARGET]
+        assert isinstance(metrics, LanguageModelMetrics)
+        return {"loss": update_metrics(metrics, self.encoder.language_model(batch))}
+
+    def lengths(self, columns: Mapping[str, Sequence[str]]) -> Any:
+        """In bytes, each looked up when it is asked for: nothing here goes through all of the text."""
+        sides: Any = [columns[field] for field in FIELDS]
+        return LengthsInBytes(sides)
+
+    @classmethod
+    def resolve(cls, config: Config) -> Config:
+        """The configuration with what a trained language model brings.
+
+        Raises:
+            CheckpointError: when there is none.
+            ConfigError: when the configuration and the trained one do not agree.
+        """
+        class_name, model = config.class_name, config.model
+        if config.load is not None:
+            info = read_checkpoint_info(config.load)
+            model = model_config_of(info, config.load, LANGUAGE_MODELS, config.model or {})
+            if class_name not in (None, info.class_name):
+                raise ConfigError(f"system.class_name is '{class_name}', but {config.load} is '{info.class_name}'.")
+            class_name = info.class_name
+            check_form_of_loaded(model, model_config_of(info, config.load, LANGUAGE_MODELS), config.load)
+        if config.optimizer is not None and config.optimizer.layerwise_lr_decay != 1.0:
+            raise ConfigError(f"system.optimizer.layerwise_lr_decay: {class_name} has no pretrained layers; remove it.")
+        if mistake := sparse_mistake(model, config.optimizer):
+            raise ConfigError(f"system: {mistake}.")
+        return config.model_copy(update={"class_name": class_name, "model": model})
+
+    @classmethod
+    def missing_files(cls, config: Config, data: ParallelDataset.Config) -> dict[str, str]:
+        """None: a part of parallel data has both of its files."""
+        return {}
+
+    @classmethod
+    def read_datasets(
+        cls, config: Config, data: ParallelDataset.Config, seed: int
+    ) -> tuple[ParallelDataset, ParallelDataset]:
+        """Training and validation data.
+
+        Args:
+            config: resolved.
+            data: where the files are.
+            seed: of a split.
+
+        Raises:
+            DataError: when a file cannot be used.
+        """
+        return ParallelDataset.train_and_valid(data, seed)
+
+    @classmethod
+    def build(cls, config: Config, columns: Mapping[str, Sequence[str]]) -> Self:
+        """A language model to train.
+
+        Args:
+            config: resolved.
+            columns: the training data, for its vocabularies.
+        """
+        if config.load is not None:
+            return cls.load(config.load, config.model)
+        assert config.class_name is not None
+        if config.load_vocabs is not None:
+            vocabularies = load_vocabularies(config.load_vocabs, FIELDS)
+        else:
+            vocabularies = build_vocabularies(columns, FIELDS, config.data_processing)
+        for field, vocabulary in vocabularies.items():
+            logger.info("Vocabulary of %s: %d.", field, len(vocabulary))
+        system = cls(config.class_name, config.model, vocabularies)
+        if config.data_processing.embeddings is not None:
+            system.load_embeddings(config.data_processing)
+        return system
+
+    @classmethod
+    def load(cls, path: Path, model: AnyModelConfig | None = None) -> Self:
+        """A trained language model.
+
+        Args:
+            path: a checkpoint directory.
+            model: its configuration, changed in what its weights do not depend on; None takes it as it is.
+
+        Raises:
+            CheckpointError: when it is not there, is damaged, or does not fit.
+        """
+        info = read_checkpoint_info(path)
+        trained = model_config_of(info, path, LANGUAGE_MODELS)
+        system = cls(info.class_name, model or trained, load_vocabularies(path, FIELDS))
+        load_weights(system, read_weights(path, info), path)
+        return system
