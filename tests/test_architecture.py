@@ -323,6 +323,8 @@ def test_every_configuration_is_frozen_and_refuses_unknown_keys() -> None:
         ("kiwi.utils.io", ["BaseConfig"]),
         ("kiwi.data.datasets.wmt_qe_dataset", ["WMTQEDataset"]),
         ("kiwi.systems.qe_system", ["QESystem"]),
+        ("kiwi.systems.tlm_system", ["TLMSystem"]),
+        ("kiwi.lib.pretrain", ["Configuration", "pretrain_from_file", "pretrain_from_configuration"]),
         ("kiwi.runner", ["Runner", "Predictions", "load_system"]),
         ("kiwi.lib.predict", ["load_system", "Configuration", "RunConfig"]),
         ("kiwi.lib.evaluate", ["evaluate_from_configuration"]),

@@ -53,11 +53,11 @@ def test_help(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == ""
-    for pipeline in ("train", "predict", "evaluate"):
+    for pipeline in ("train", "pretrain", "predict", "evaluate", "encoder", "vectors"):
         assert pipeline in done.stdout
 
 
-@pytest.mark.parametrize("pipeline", ["train", "predict", "evaluate"])
+@pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate"])
 def test_help_of_a_pipeline(pipeline: str, tmp_path: Path) -> None:
     done = run(pipeline, "-h", cwd=tmp_path)
     assert done.returncode == 0
@@ -68,7 +68,7 @@ def test_help_of_a_pipeline(pipeline: str, tmp_path: Path) -> None:
 # Mistakes.
 
 
-@pytest.mark.parametrize("pipeline", ["train", "predict", "evaluate"])
+@pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate"])
 def test_no_configuration(pipeline: str, tmp_path: Path) -> None:
     failed(run(pipeline, cwd=tmp_path), 2, f"kiwi {pipeline}: found no configuration file", "--example")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kiwi.lib import predict
+from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.train import Configuration, train_from_configuration
 from kiwi.lib.utils import load_configuration
 from kiwi.lib.vectors import write_vectors
@@ -47,8 +48,10 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_configuration_is_known_here() -> None:
     found = {path.relative_to(CONFIG).as_posix() for path in CONFIG.rglob("*.yaml")}
-    tested = {"nuqe.yaml", "transformer.yaml", "transformer-tags.yaml", "adapt.yaml", "predict.yaml"}
-    groups = {"data/mlqe-pe.yaml", "data/mlqe-pe-da.yaml", "embeddings/learned.yaml", "embeddings/pretrained.yaml"}
+    tested = {"predictor.yaml", "predictor-estimator.yaml"}
+    tested |= {"nuqe.yaml", "transformer.yaml", "transformer-tags.yaml", "adapt.yaml", "predict.yaml"}
+    groups = {"data/mlqe-pe-parallel.yaml"}
+    groups |= {"data/mlqe-pe.yaml", "data/mlqe-pe-da.yaml", "embeddings/learned.yaml", "embeddings/pretrained.yaml"}
     assert found == tested | groups
 
 
@@ -88,3 +91,17 @@ def test_a_pretrained_encoder_and_its_adaptation(
         CONFIG / "predict.yaml", [*files, f"system.load={second.best_model_path}", f"run.output_dir={tmp_path}/out"]
     )
     assert len(predict.predict_from_configuration(options)) == 10
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_a_predictor_and_the_estimator_on_it(pretrained: bool, mlqe: Path, tmp_path: Path) -> None:
+    corpus = f"_corpus={mlqe}"
+    predictor = "system.load_encoder=null"
+    if pretrained:
+        overrides = [corpus, f"run.output_dir={tmp_path}/predictor", "trainer.epochs=1"]
+        pretrain_from_configuration(load_configuration(CONFIG / "predictor.yaml", overrides))
+        predictor = f"_predictor={tmp_path}/predictor/best_model"
+    overrides = [corpus, predictor, f"run.output_dir={tmp_path}/estimator", "trainer.epochs=1"]
+    info = train_from_configuration(load_configuration(CONFIG / "predictor-estimator.yaml", overrides))
+    assert info.best_model_path is not None
+    assert {"val_target_tags_MCC", "val_gap_tags_MCC", "val_PEARSON"} <= set(info.best_metrics)

@@ -184,7 +184,10 @@ class QESystem(System):
         if stored := config.load_encoder or config.load_vocabs:
             vocabularies = load_vocabularies(stored, fields)
         else:
-            vocabularies = build_vocabularies(columns, fields, config.data_processing)
+            text: dict[str, list[str]] = {field: columns[field] for field in fields}
+            if config.model.tlm_outputs.fine_tune and fields:
+                text[const.TARGET] = [*text[const.TARGET], *columns[const.POST_EDIT]]  # both are of its language
+            vocabularies = build_vocabularies(text, fields, config.data_processing)
         for field, vocabulary in vocabularies.items():
             logger.info("Vocabulary of %s: %d.", field, len(vocabulary))
         system = cls(config.class_name, config.model, vocabularies, pretrained)

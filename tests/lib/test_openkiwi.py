@@ -6,6 +6,7 @@ import pytest
 
 from kiwi.lib.evaluate import evaluate_from_file
 from kiwi.lib.predict import predict_from_file
+from kiwi.lib.pretrain import pretrain_from_file
 from kiwi.lib.train import train_from_file
 from kiwi.lib.utils import PACKAGE_ASSETS
 
@@ -193,3 +194,126 @@ def test_train_predict_evaluate(tmp_path: Path) -> None:
 
     report = evaluate_from_file(tmp_path / "evaluate.yaml")
     assert report.outputs == ["sentence_scores", "target_tags", "gap_tags", "WMT19", "source_tags"]
+
+
+PRETRAIN = """
+run:
+    experiment_name: Pretrain Predictor
+    seed: 42
+    output_dir: {output}/predictor
+    use_mlflow: false
+trainer:
+    deterministic: true
+    gpus: -1
+    epochs: 1
+    gradient_max_norm: 5.0
+    main_metric:
+        - target_PERP
+    log_interval: 100
+    checkpoint:
+        validation_steps: 0.5
+        save_top_k: 1
+        early_stop_patience: 10
+debug: false
+verbose: false
+quiet: false
+data:
+    train:
+        input:
+            source: {assets}/train.src
+            target: {assets}/train.pe
+    valid:
+        input:
+            source: {assets}/valid.src
+            target: {assets}/valid.pe
+system:
+    class_name: Predictor
+    load: null
+    batch_size: {{train: 32, valid: 32}}
+    num_data_workers: 0
+    data_processing:
+        share_input_fields_encoders: false
+        vocab:
+            min_frequency: 1
+            max_size: 60_000
+    optimizer:
+        class_name: adam
+        learning_rate: 0.001
+        learning_rate_decay: 0.6
+        learning_rate_decay_start: 2
+    model:
+        encoder:
+            encode_source: false
+            hidden_size: 16
+            rnn_layers: 2
+            dropout: 0.5
+            share_embeddings: false
+            out_embeddings_dim: 12
+            use_mismatch_features: false
+            embeddings:
+                source: {{dim: 12}}
+                target: {{dim: 12}}
+        tlm_outputs:
+            fine_tune: false
+"""
+
+ESTIMATE = """
+run:
+    experiment_name: PredEst EN-DE
+    seed: 42
+    output_dir: {output}/estimator
+trainer:
+    epochs: 1
+    main_metric: [WMT19_MCC, PEARSON]
+    checkpoint: {{validation_steps: 1.0, early_stop_patience: 10}}
+defaults:
+    - data: sample
+system:
+    class_name: PredictorEstimator
+    load_encoder: {output}/predictor/best_model
+    batch_size: 32
+    num_data_workers: 0
+    model:
+        encoder:
+            encode_source: false
+            hidden_size: 16
+            rnn_layers: 2
+            dropout: 0.0
+            share_embeddings: false
+            embeddings:
+                source: {{dim: 12, dropout: 0.0, freeze: false}}
+                target: {{dim: 12}}
+        decoder:
+            hidden_size: 10
+            rnn_layers: 1
+            use_mlp: true
+            dropout: 0.0
+        outputs:
+            word_level:
+                target: true
+                gaps: true
+                source: true
+                class_weights: {{target_tags: {{BAD: 3.0}}, gap_tags: {{BAD: 3.0}}, source_tags: {{BAD: 3.0}}}}
+            sentence_level: {{hter: true, use_distribution: true, binary: false}}
+            n_layers_output: 3
+        tlm_outputs:
+            fine_tune: true
+    optimizer:
+        class_name: adam
+        learning_rate: 0.001
+        learning_rate_decay: 1.0
+        learning_rate_decay_start: 2
+"""
+
+
+@pytest.mark.filterwarnings("error")
+def test_pretrain_and_train_on_it(tmp_path: Path) -> None:
+    names = {"assets": PACKAGE_ASSETS / "sample", "output": tmp_path}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample.yaml").write_text(DATA.format(**names), encoding="utf-8")
+    for name, text in {"pretrain": PRETRAIN, "train": ESTIMATE}.items():
+        (tmp_path / f"{name}.yaml").write_text(text.format(**names), encoding="utf-8")
+    pretrained = pretrain_from_file(tmp_path / "pretrain.yaml")
+    assert {"val_target_PERP", "val_target_CORRECT", "val_target_ExpErr"} <= set(pretrained.best_metrics)
+    info = train_from_file(tmp_path / "train.yaml")
+    assert {"val_WMT19_MCC", "val_PEARSON", "val_pe_PERP", "val_source_tags_MCC"} <= set(info.best_metrics)

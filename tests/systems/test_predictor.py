@@ -267,9 +267,11 @@ def test_fine_tuning_on_post_edits(estimating: Options, corpus: Any) -> None:
     files = {f"data.{part}.input.post_edit": str(corpus.file(part, "post_edit")) for part in ("train", "valid")}
     tuned = {"system.model.tlm_outputs": {"fine_tune": True}, "trainer.main_metric": "pe_PERP", "trainer.epochs": 8}
     info = train_from_configuration(estimating(files | tuned))
-    steps = info.best_metrics
-    assert steps["val_pe_PERP"] < 60
-    assert {"val_pe_CORRECT", "val_pe_ExpErr", "val_PEARSON"} <= set(steps)
+    # Better by far than not to know which of its words comes next.
+    assert info.best_metrics["val_pe_PERP"] < 0.8 * len(info.model.vocabularies["target"])
+    assert {"val_pe_CORRECT", "val_pe_ExpErr", "val_PEARSON"} <= set(info.best_metrics)
+    post_edits = {word for line in corpus.lines("train", "post_edit") for word in line.split()}
+    assert all(word in info.model.vocabularies["target"] for word in post_edits)
     with pytest.raises(ConfigError, match=r"data\.train\.input\.post_edit: required"):
         train_from_configuration(estimating(tuned))
 
