@@ -7,9 +7,9 @@
 ``quality`` pretrains as config/predictor.yaml says on sources and post-edits, trains the estimator of
 config/predictor-estimator.yaml with and without it, and NuQE of config/nuqe.yaml on the same data, and prints dev
 figures of each seed, perplexities, segments a second and peak memory; with --test also figures on test20, of the first
-seed. ``softmax`` compares a training step over a sample of the vocabulary with one over all of it, in pairs of runs, and
-prints medians, their ratio, and how much of a step the softmax is. ``scale`` pretrains for a fixed number of steps on
-generated lines, and prints the time to the first step and the memory that is the process's own. One thread; every
+seed. ``softmax`` compares a training step over a sample of the vocabulary with one over all of it, in pairs of runs,
+and prints medians, their ratio, and how much of a step the softmax is. ``scale`` pretrains for a fixed number of steps
+on generated lines, and prints the time to the first step and the memory that is the process's own. One thread; every
 training is a process of its own.
 """
 

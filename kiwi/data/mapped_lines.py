@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -19,7 +20,32 @@ CHUNK = 2**24
 """Bytes that are looked at together when a file is indexed."""
 
 
-class MappedLines(Sequence[str]):
+class LazyLines(Sequence[str], ABC):
+    """Lines that are read when they are asked for."""
+
+    @abstractmethod
+    def line(self, index: int) -> str:
+        """One line, counted from 0."""
+
+    @abstractmethod
+    def sizes(self, indices: Any) -> NDArray[np.int64]:
+        """Bytes of some lines, their ends included, without reading them."""
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self.line(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self.line(index % len(self))
+
+
+class MappedLines(LazyLines):
     """The lines of a UTF-8 file, each read when it is asked for.
 
     Of a file, memory holds what the operating system has cached of it; of its index, which is 8 bytes a line in a
@@ -98,23 +124,13 @@ class MappedLines(Sequence[str]):
     def __len__(self) -> int:
         return len(self._index) - 1
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index %= len(self)
+    def line(self, index: int) -> str:
+        """As :meth:`LazyLines.line`."""
         start, end = int(self._index[index]), int(self._index[index + 1]) - 1
         return self._text[start:end].tobytes().decode("utf-8").removesuffix("\r")
 
     def sizes(self, indices: Any) -> NDArray[np.int64]:
-        """Bytes of some lines, their ends included, without reading them."""
+        """As :meth:`LazyLines.sizes`."""
         chosen = np.asarray(indices)
         difference: NDArray[np.int64] = self._index[chosen + 1] - self._index[chosen]
         return difference

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, FilePath, PositiveInt
+from pydantic import FilePath
 
 from kiwi import constants as const
 from kiwi.data.collate import Row
-from kiwi.data.mapped_lines import MappedLines
+from kiwi.data.datasets.split import SplitConfig, draw_split
+from kiwi.data.mapped_lines import LazyLines, MappedLines
 from kiwi.exceptions import DataError
 from kiwi.utils.io import BaseConfig
 
@@ -34,7 +35,7 @@ class PartConfig(BaseConfig):
     """Its files."""
 
 
-class SomeLines(Sequence[str]):
+class SomeLines(LazyLines):
     """Some lines of a file, in an order of their own.
 
     Args:
@@ -42,26 +43,19 @@ class SomeLines(Sequence[str]):
         indices: which of them, int64 (lines,).
     """
 
-    def __init__(self, lines: MappedLines, indices: NDArray[np.int64]) -> None:
+    def __init__(self, lines: LazyLines, indices: NDArray[np.int64]) -> None:
         self._lines = lines
         self._indices = indices
 
     def __len__(self) -> int:
         return len(self._indices)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        return self._lines[int(self._indices[index])]
+    def line(self, index: int) -> str:
+        """As :meth:`LazyLines.line`."""
+        return self._lines.line(int(self._indices[index]))
 
     def sizes(self, indices: Any) -> NDArray[np.int64]:
-        """As :meth:`MappedLines.sizes`."""
+        """As :meth:`LazyLines.sizes`."""
         return self._lines.sizes(self._indices[np.asarray(indices)])
 
 
@@ -72,7 +66,7 @@ class LengthsInBytes:
         columns: the lines of each side.
     """
 
-    def __init__(self, columns: Sequence[MappedLines | SomeLines]) -> None:
+    def __init__(self, columns: Sequence[LazyLines]) -> None:
         self._columns = columns
 
     def __len__(self) -> int:
@@ -90,12 +84,8 @@ class ParallelDataset:
         columns: ``source`` and ``target``, of the same length.
     """
 
-    class Config(BaseConfig):
+    class Config(SplitConfig):
         """Where the data is."""
-
-        buffer_size: PositiveInt | None = None
-        """Sort this many shuffled segments at a time by length, so that batches hold segments of like length;
-        unset, batches are shuffled only."""
 
         train: PartConfig | None = None
         """To train on."""
@@ -106,10 +96,7 @@ class ParallelDataset:
         test: PartConfig | None = None
         """Accepted, as configurations of OpenKiwi have it; pretraining reads no test data."""
 
-        split: float | None = Field(default=None, gt=0.0, lt=1.0)
-        """Share of ``train`` to train on, the rest being ``valid``; drawn at random by the run's seed."""
-
-    def __init__(self, columns: dict[str, MappedLines | SomeLines]) -> None:
+    def __init__(self, columns: dict[str, LazyLines]) -> None:
         self.columns = columns
 
     def __len__(self) -> int:
@@ -134,7 +121,7 @@ class ParallelDataset:
             DataError: naming file and line: not UTF-8, a line without a word; files of different length.
         """
         files: dict[str, Path] = dict(part.input)
-        columns: dict[str, MappedLines | SomeLines] = {field: MappedLines(path) for field, path in files.items()}
+        columns: dict[str, LazyLines] = {field: MappedLines(path) for field, path in files.items()}
         if len({len(column) for column in columns.values()}) > 1:
             listing = ", ".join(f"{files[field]} has {len(column)}" for field, column in columns.items())
             raise DataError(f"Files of different length: {listing} lines; expected one line a segment in each of them.")
@@ -152,21 +139,10 @@ class ParallelDataset:
         if config.valid is not None:
             return train, cls.read(config.valid)
         assert config.split is not None, "the training configuration asks for one of valid and split"
-        size = round(config.split * len(train))
-        if not 0 < size < len(train):
-            raise DataError.at(
-                config.train.input.source,
-                None,
-                found=f"{len(train)} segments",
-                expected=f"enough for data.split={config.split} to leave some on both sides",
-            )
-        order = np.random.default_rng(seed).permutation(len(train))
-        return train.select(np.sort(order[:size])), train.select(np.sort(order[size:]))
+        parts = draw_split(len(train), config.split, seed, config.train.input.source)
+        for_training, for_validation = map(train.select, parts)
+        return for_training, for_validation
 
     def select(self, indices: NDArray[np.int64]) -> ParallelDataset:
         """These segments, in this order."""
-        chosen: dict[str, MappedLines | SomeLines] = {}
-        for field, column in self.columns.items():
-            assert isinstance(column, MappedLines)
-            chosen[field] = SomeLines(column, indices)
-        return ParallelDataset(chosen)
+        return ParallelDataset({field: SomeLines(column, indices) for field, column in self.columns.items()})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from pydantic import Field, FilePath, PositiveInt
+from pydantic import FilePath
 
 from kiwi import constants as const
 from kiwi.data.collate import Row
+from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.readers import (
     Columns,
     check_alignments,
@@ -18,7 +18,6 @@ from kiwi.data.readers import (
     read_columns,
     read_labelled,
 )
-from kiwi.exceptions import DataError
 from kiwi.utils.io import BaseConfig
 
 
@@ -83,12 +82,8 @@ class WMTQEDataset:
         columns: field name to one string a segment, as :mod:`kiwi.data.readers` checks them.
     """
 
-    class Config(BaseConfig):
+    class Config(SplitConfig):
         """Where the data is."""
-
-        buffer_size: PositiveInt | None = None
-        """Sort this many shuffled segments at a time by length, so that batches hold segments of like length;
-        unset, batches are shuffled only."""
 
         train: TrainingConfig | None = None
         """To train on."""
@@ -98,9 +93,6 @@ class WMTQEDataset:
 
         test: TestConfig | None = None
         """To predict on."""
-
-        split: float | None = Field(default=None, gt=0.0, lt=1.0)
-        """Share of ``train`` to train on, the rest being ``valid``; drawn at random by the run's seed."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
@@ -140,16 +132,9 @@ class WMTQEDataset:
         if config.valid is not None:
             return train, cls.read(config.valid)
         assert config.split is not None, "the training configuration asks for one of valid and split"
-        order = np.random.default_rng(seed).permutation(len(train)).tolist()
-        size = round(config.split * len(train))
-        if not 0 < size < len(train):
-            raise DataError.at(
-                config.train.input.source,
-                None,
-                found=f"{len(train)} segments",
-                expected=f"enough for data.split={config.split} to leave some on both sides",
-            )
-        return train.select(sorted(order[:size])), train.select(sorted(order[size:]))
+        parts = draw_split(len(train), config.split, seed, config.train.input.source)
+        for_training, for_validation = (train.select(indices.tolist()) for indices in parts)
+        return for_training, for_validation
 
     def select(self, indices: Sequence[int]) -> WMTQEDataset:
         """These segments, in this order."""
