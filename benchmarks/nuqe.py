@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from memory import peak_mb
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "config" / "nuqe.yaml"
@@ -76,16 +77,20 @@ def child_predict(model: Path, corpus: Path) -> dict[str, float]:
     runner.predict(source, target, alignments, batch_size=64)
     seconds = time.perf_counter() - start
     rate = statistics.mean([before, matrix_rate()])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"segments_per_second": len(source) / seconds, "matrix_rate": rate, "peak_mb": peak}
+    return {"segments_per_second": len(source) / seconds, "matrix_rate": rate, "peak_mb": peak_mb()}
 
 
-def write_vectors(encoder: Path, corpus: Path, directory: Path) -> None:
-    """Vectors of the words that a system will meet in training and on dev."""
+def child_vectors(encoder: Path, corpus: Path, directory: Path) -> dict[str, float]:
+    """Vectors of the words that a system will meet in training and on dev, in this process."""
+    import torch
+
+    torch.set_num_threads(1)
     from kiwi.lib.vectors import write_vectors
 
+    start = time.perf_counter()
     for side, files in {"source": ("train.src", "dev.src"), "target": ("train.mt", "train.pe", "dev.mt")}.items():
         write_vectors(encoder, directory / f"{side}.txt", [corpus / file for file in files])
+    return {"seconds": time.perf_counter() - start, "peak_mb": peak_mb()}
 
 
 def child_train(corpus: Path, output: Path, epochs: int, seed: int, vectors: Path | None) -> dict[str, Any]:
@@ -102,12 +107,11 @@ def child_train(corpus: Path, output: Path, epochs: int, seed: int, vectors: Pat
         overrides += ["embeddings=pretrained", f"_vectors={vectors}"]
     info = train_from_configuration(load_configuration(CONFIG, overrides))
     rate = statistics.mean([before, matrix_rate()])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     epochs_log = re.findall(r"trained on (\d+) segments/s", (output / "output.log").read_text(encoding="utf-8"))
     return {
         "segments_per_second": statistics.median(float(value) for value in epochs_log),
         "matrix_rate": rate,
-        "peak_mb": peak,
+        "peak_mb": peak_mb(),
         "metrics": {name: value for name, value in info.best_metrics.items() if "loss" not in name},
     }
 
@@ -189,9 +193,8 @@ def main() -> None:
         vectors = []
         if arguments.encoder:
             vectors = [base.resolve() / "vectors"]
-            start = time.perf_counter()
-            write_vectors(arguments.encoder.resolve(), corpus, vectors[0])
-            print(f"word vectors: {time.perf_counter() - start:.0f} s")
+            wrote = in_a_process("vectors", arguments.encoder.resolve(), corpus, vectors[0])
+            print(f"word vectors: {wrote['seconds']:.0f} s, peak {wrote['peak_mb']:.0f} MB")
         trained = [
             in_a_process("train", corpus, run, arguments.epochs, arguments.seed + index, *vectors)
             for index, run in enumerate(runs)
@@ -228,6 +231,8 @@ if __name__ == "__main__":
         of_vectors = Path(vectors_given[0]) if vectors_given else None
         result = child_train(Path(corpus_given), Path(output_given), int(epochs_given), int(seed_given), of_vectors)
         print(json.dumps(result))
+    elif sys.argv[1:2] == ["vectors"]:
+        print(json.dumps(child_vectors(*map(Path, sys.argv[2:]))))
     elif sys.argv[1:2] == ["predict"]:
         print(json.dumps(child_predict(Path(sys.argv[2]), Path(sys.argv[3]))))
     else:

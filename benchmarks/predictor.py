@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from memory import peak_mb
 
 ROOT = Path(__file__).resolve().parent.parent
 METRICS = ("target_tags_MCC", "gap_tags_MCC", "PEARSON", "SPEARMAN")
@@ -48,7 +49,7 @@ def child_train(pipeline: str, config: str, output: str, *overrides: str) -> dic
     return {
         "minutes": (time.perf_counter() - start) / 60,
         "segments_per_second": statistics.median(map(float, speeds)),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_mb(),
         "metrics": {name.removeprefix("val_"): value for name, value in info.best_metrics.items()},
     }
 

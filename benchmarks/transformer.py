@@ -16,13 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from memory import peak_mb
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,7 +45,7 @@ def train(config: str, output: str, *overrides: str) -> dict[str, Any]:
     info = train_from_configuration(load_configuration(ROOT / "config" / config, options))
     return {
         "minutes": (time.perf_counter() - start) / 60,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": peak_mb(),
         "metrics": {name.removeprefix("val_"): value for name, value in info.best_metrics.items()},
     }
 

@@ -85,7 +85,9 @@ def load_embeddings(
         DataError: when the file is not of the configured format or dimension.
     """
     path = config.file(field)
-    rows: dict[int, NDArray[np.float32]] = {}
+    # One array for all: one for each vector would leave the memory in pieces.
+    vectors = np.zeros((len(indices), dim) if path else (0, dim), dtype=np.float32)
+    rows: dict[int, None] = {}
     if path:
         for word, vector in read_embeddings(path, config.format):
             if len(vector) != dim:
@@ -96,10 +98,10 @@ def load_embeddings(
                     expected=f"{dim}",
                     advice=f"Set system.model.encoder.embeddings.{field}.dim={len(vector)}.",
                 )
-            if word in indices:
-                rows.setdefault(indices[word], vector)
-    vectors = np.stack(list(rows.values())) if rows else np.zeros((0, dim), dtype=np.float32)
-    return np.array(list(rows), dtype=np.int64), vectors
+            if word in indices and indices[word] not in rows:
+                vectors[len(rows)] = vector
+                rows[indices[word]] = None
+    return np.array(list(rows), dtype=np.int64), vectors[: len(rows)]
 
 
 def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str, NDArray[np.float32]]]:

@@ -78,6 +78,14 @@ class MappedLines(LazyLines):
             # The file has no name: it is gone with the process, however that ends.
             self._index: NDArray[np.int64] = np.memmap(file, dtype=np.int64, mode="r")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which maps the text for itself."""
+        return {"path": self.path, "index": np.array(self._index)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.path, self._index = state["path"], state["index"]
+        self._text = np.memmap(self.path, dtype=np.uint8, mode="r")
+
     def _starts(self) -> Iterator[NDArray[np.int64]]:
         """Where lines start, chunk by chunk; every chunk is checked to be UTF-8."""
         decoder = codecs.getincrementaldecoder("utf-8")()

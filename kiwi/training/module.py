@@ -102,7 +102,10 @@ class TrainingModule(LightningModule):
         """Compute what the frozen layers of the encoder say of all segments, once for all epochs."""
         encoder = self.system.encoder
         epochs = self.trainer.max_epochs or 1
-        if epochs == 1 or not isinstance(encoder, TransformerEncoder) or not encoder.keeps_states:
+        if epochs == 1 or not isinstance(encoder, TransformerEncoder) or not encoder.config.freeze_layers:
+            return
+        if not encoder.keeps_states:
+            logger.info("The outputs of the frozen layers are computed anew in each epoch.")
             return
         was_training = encoder.training
         encoder.eval()

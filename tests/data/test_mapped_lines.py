@@ -1,4 +1,5 @@
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,11 @@ def test_memory_holds_no_lines(tmp_path):
     assert len(arrays) == 2
     maps = Path(f"/proc/{os.getpid()}/maps").read_text(encoding="utf-8")
     assert str(tmp_path / "text") in maps
+
+
+def test_another_process_maps_the_text_for_itself(tmp_path):
+    (tmp_path / "text").write_bytes(b"some words here\n" * 1000)
+    lines = MappedLines(tmp_path / "text")
+    sent = pickle.dumps(lines)
+    assert len(sent) < 12_000  # the index, and none of the text
+    assert list(pickle.loads(sent)) == list(lines)

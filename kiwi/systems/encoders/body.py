@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -23,6 +24,19 @@ def layers_of(body: Any) -> list[nn.Module]:
     if body.config.model_type == "xlm":  # the parts of its layers lie in parallel lists
         return [nn.ModuleList(parts) for parts in zip(*lists, strict=True)]
     return list(lists[0])
+
+
+def below(body: Any, layers: Sequence[nn.Module], n: int) -> list[nn.Module]:
+    """What ``freeze_layers`` freezes for good: all of a model but the layers above the first n; nothing for 0."""
+    if n == 0:
+        return []
+    in_layers = {id(parameter) for layer in layers for parameter in layer.parameters()}
+    outside = [
+        module
+        for module in body.modules()
+        if (own := list(module.parameters(recurse=False))) and not any(id(weight) in in_layers for weight in own)
+    ]
+    return [*layers[:n], *outside]
 
 
 def max_pieces_of(body: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.modules.scalar_mix import ScalarMix
 from kiwi.systems.base import as_tensors
 from kiwi.systems.encoders.base import Encoder
-from kiwi.systems.encoders.body import languages_of, layers_of, max_pieces_of
+from kiwi.systems.encoders.body import below, languages_of, layers_of, max_pieces_of
 from kiwi.systems.encoders.frozen_layers import FrozenStates, run_below, starting_from
 from kiwi.systems.encoders.language_model_head import LanguageModelHead
 from kiwi.systems.encoders.lora import add_adapters, merged_weights
@@ -104,7 +104,10 @@ class TransformerEncoder(Encoder):
             target=out or size, source=(out or size) if with_source else None, sentence=out or n_vectors * size
         )
         self.is_frozen = config.freeze or config.freeze_for_number_of_steps > 0
-        frozen = [part for part in (self.body, self.head) if part] if config.freeze else list(self._frozen_parts())
+        if config.freeze:
+            frozen = [part for part in (self.body, self.head) if part is not None]
+        else:
+            frozen = below(self.body, self.layers, config.freeze_layers)
         for module in frozen:
             module.requires_grad_(False)
         if config.gradient_checkpointing:
@@ -145,18 +148,6 @@ class TransformerEncoder(Encoder):
     def weights(self) -> dict[str, Tensor]:
         """As :meth:`Encoder.weights`, adapters merged."""
         return merged_weights(self)
-
-    def _frozen_parts(self) -> Iterator[nn.Module]:
-        """What ``freeze_layers`` freezes for good: everything but the layers above the first n."""
-        n = self.config.freeze_layers
-        if n == 0:
-            return
-        yield from self.layers[:n]
-        upper = {id(parameter) for layer in self.layers for parameter in layer.parameters()}
-        for module in self.body.modules():
-            own = list(module.parameters(recurse=False))
-            if own and not any(id(parameter) in upper for parameter in own):
-                yield module
 
     def train(self, mode: bool = True) -> Self:
         """Frozen parts stay in evaluation mode: dropout there would only add noise."""
