@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from torch import Tensor
 
@@ -14,29 +14,17 @@ from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
 from kiwi.data.datasets.parallel_dataset import LengthsInBytes, ParallelDataset
 from kiwi.data.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
-from kiwi.exceptions import ConfigError
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.systems.architectures import LANGUAGE_MODELS, AnyModelConfig
 from kiwi.systems.checkpoint import load_weights, read_checkpoint_info, read_weights
 from kiwi.systems.outputs.translation_language_model import TARGET_PREFIX, language_model_loss, update_metrics
 from kiwi.systems.system import System
-from kiwi.systems.system_config import (
-    Architectures,
-    SystemConfig,
-    check_form_of_loaded,
-    model_config_of,
-    sparse_mistake,
-)
+from kiwi.systems.system_config import model_config_of
+from kiwi.systems.tlm_config import TLMSystemConfig, resolve
 
 logger = logging.getLogger(__name__)
 
 FIELDS = (const.SOURCE, const.TARGET)
-
-
-class TLMSystemConfig(SystemConfig):
-    """Form of ``system`` of ``kiwi pretrain``."""
-
-    architectures: ClassVar[Architectures] = LANGUAGE_MODELS
 
 
 class TLMSystem(System):
@@ -81,25 +69,8 @@ class TLMSystem(System):
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """The configuration with what a trained language model brings.
-
-        Raises:
-            CheckpointError: when there is none.
-            ConfigError: when the configuration and the trained one do not agree.
-        """
-        class_name, model = config.class_name, config.model
-        if config.load is not None:
-            info = read_checkpoint_info(config.load)
-            model = model_config_of(info, config.load, LANGUAGE_MODELS, config.model or {})
-            if class_name not in (None, info.class_name):
-                raise ConfigError(f"system.class_name is '{class_name}', but {config.load} is '{info.class_name}'.")
-            class_name = info.class_name
-            check_form_of_loaded(model, model_config_of(info, config.load, LANGUAGE_MODELS), config.load)
-        if config.optimizer is not None and config.optimizer.layerwise_lr_decay != 1.0:
-            raise ConfigError(f"system.optimizer.layerwise_lr_decay: {class_name} has no pretrained layers; remove it.")
-        if mistake := sparse_mistake(model, config.optimizer):
-            raise ConfigError(f"system: {mistake}.")
-        return config.model_copy(update={"class_name": class_name, "model": model})
+        """The configuration with what a trained language model brings; see :func:`kiwi.systems.tlm_config.resolve`."""
+        return resolve(config)
 
     @classmethod
     def missing_files(cls, config: Config, data: ParallelDataset.Config) -> dict[str, str]:
