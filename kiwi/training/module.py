@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 
 Dataset = WMTQEDataset | ParallelDataset
+
+MOST_NAMED = 16
+"""Segments of a batch that an error lists."""
 
 
 class WithFrozenStates:
@@ -125,7 +129,7 @@ class TrainingModule(LightningModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled batches; each process of several gets its own."""
-        batches = ShuffledBatches(
+        self._batches = ShuffledBatches(
             self.system.lengths(self.train_data.columns),
             self.config.batch_size_for("train"),
             buffer_size=self.buffer_size,
@@ -133,7 +137,7 @@ class TrainingModule(LightningModule):
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
         )
-        return build_loader(self.train_data, batches, self.collate, self.config.num_data_workers)
+        return build_loader(self.train_data, self._batches, self.collate, self.config.num_data_workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """All of the data in every process, so that each has the metrics of the whole."""
@@ -145,11 +149,30 @@ class TrainingModule(LightningModule):
         return as_tensors(batch, device)
 
     def training_step(self, batch: QEBatch[Tensor], batch_idx: int) -> Tensor:
-        """The loss of a batch."""
+        """The loss of a batch.
+
+        Raises:
+            KiwiError: when it is not a number, with the segments of the batch.
+        """
         losses = self.system.losses(batch)
+        if not torch.isfinite(losses["loss"]):
+            raise self._diverged("training", f" {self._place_of(batch_idx)}")
         for name, value in losses.items():
             self.log(f"train_{name}", value.detach(), prog_bar=name == "loss", batch_size=len(batch))
         return losses["loss"]
+
+    def _diverged(self, part: str, place: str = "") -> KiwiError:
+        return KiwiError(
+            f"Training has diverged: the {part} loss at step {self.global_step} is not a number{place}. Try a lower "
+            "system.optimizer.learning_rate, or trainer.gradient_max_norm=1.0."
+        )
+
+    def _place_of(self, batch_idx: int) -> str:
+        """Which segments a batch of this epoch has: the order is known from seed and epoch."""
+        indices = next(islice(iter(self._batches), batch_idx, None))
+        numbers = ", ".join(str(index + 1) for index in sorted(indices)[:MOST_NAMED])
+        more = f" and {len(indices) - MOST_NAMED} more" if len(indices) > MOST_NAMED else ""
+        return f"(segments {numbers}{more} of the training data)"
 
     def on_train_batch_start(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
         """Tell the encoder how far training is, in optimizer steps."""
@@ -167,10 +190,7 @@ class TrainingModule(LightningModule):
         """
         losses = self.system.validate(self.accumulators, batch)
         if not torch.isfinite(losses["loss"]):
-            raise KiwiError(
-                f"Training has diverged: the validation loss at step {self.global_step} is not a number. Try a lower "
-                "system.optimizer.learning_rate, or trainer.gradient_max_norm=1.0."
-            )
+            raise self._diverged("validation")
         for name, value in losses.items():
             self.log(f"val_{name}", value, batch_size=len(batch))
 

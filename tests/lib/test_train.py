@@ -605,6 +605,28 @@ def test_training_that_diverges_says_so(options: Options, outputs: dict[str, Any
     assert "learning_rate" in message
 
 
+def test_a_loss_that_is_not_a_number_names_the_segments(
+    options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Those that the batch has, in the second epoch of a shuffled order."""
+    seen: list[set[float]] = []
+    original = QESystem.losses
+
+    def losses(self: QESystem, batch: Any) -> dict[str, torch.Tensor]:
+        found = original(self, batch)
+        seen.append(set(batch.sentence_scores.tolist()))
+        return found if len(seen) < 8 else {**found, "loss": found["loss"] * math.nan}
+
+    monkeypatch.setattr(QESystem, "losses", losses)
+    scores = tmp_path / "scores"
+    scores.write_text("".join(f"{number / 64}\n" for number in range(1, 41)), encoding="utf-8")
+    changes = {"trainer.epochs": 2, "data.train.output.sentence_scores": str(scores)}
+    message = refused(options(changes), KiwiError)
+    numbers = message.partition("(segments ")[2].partition(" of the training data)")[0]
+    assert {int(number) / 64 for number in numbers.split(", ")} == seen[-1]
+    assert len(seen[-1]) == 8
+
+
 # Names that others rely on.
 
 RUN = [
