@@ -70,9 +70,9 @@ def concatenate(data: Path, pairs: list[str], folder: Path) -> Path:
         for suffix in SUFFIXES:
             texts = [(data / pair / f"{part}.{suffix}").read_bytes() for pair in pairs]
             (folder / f"{part}.{suffix}").write_bytes(b"".join(texts))
-        # The configurations name test files too; nothing is predicted on these.
-        for suffix in SUFFIXES:
-            (folder / f"test20.{suffix}").write_bytes((folder / f"dev.{suffix}").read_bytes())
+    # The configurations name test files too; nothing is predicted on these.
+    for suffix in SUFFIXES:
+        (folder / f"test20.{suffix}").write_bytes((folder / f"dev.{suffix}").read_bytes())
     return folder
 
 
