@@ -56,7 +56,7 @@ def statistics(states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | No
         weight: (vocabulary, dim).
         bias: (vocabulary,).
     """
-    log_probabilities = torch.zeros(len(states), device=states.device)
+    log_probabilities = torch.zeros(len(states), dtype=torch.float32, device=states.device)
     correct = torch.zeros(len(states), dtype=torch.bool, device=states.device)
     for chunk in _chunks(states, len(weight)):
         logits = functional.linear(states[chunk], weight, bias).float()

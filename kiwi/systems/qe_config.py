@@ -78,7 +78,8 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
         model = model_config_of(info, config.load, ARCHITECTURES, config.model or {})
         trained = model_config_of(info, config.load, ARCHITECTURES)
         check_form_of_loaded(model, trained, config.load)
-        _check_head(model, trained, config.load)
+        if ARCHITECTURES[class_name].encoder.uses_pretrained:
+            _check_head(model, trained, config.load)
     elif config.load_encoder is not None:
         info = read_checkpoint_info(config.load_encoder)
         trained = model_config_of(info, config.load_encoder, ALL)

@@ -208,12 +208,14 @@ class QESystem(System):
         weights = read_weights(path, read_checkpoint_info(path))
         stored = {n.removeprefix("encoder."): w for n, w in weights.items() if n.startswith("encoder.")}
         own, optional = self.encoder.state_dict(), self.encoder.optional_parts
+        has_head = any(name.startswith("head.") for name in own)
         fitting = {
             name: weight
             for name, weight in stored.items()
-            if not name.startswith(optional) or (name in own and own[name].shape == weight.shape)
+            if (has_head or not name.startswith("head."))
+            and (not name.startswith(optional) or (name in own and own[name].shape == weight.shape))
         }
-        if fresh := sorted(own.keys() - fitting.keys()):
+        if fresh := sorted(name for name in own.keys() - fitting.keys() if name.startswith(optional)):
             logger.info("%s has no %s that fit: they start fresh.", path, ", ".join(fresh))
         load_weights(self.encoder, fitting, path, fresh=optional)
 
@@ -238,6 +240,9 @@ class QESystem(System):
         system = cls(info.class_name, model, load_vocabularies(path, fields), pretrained)
         changed = system._weights_of(set(trained.outputs.names) ^ set(model.outputs.names))
         weights = read_weights(path, info)
+        if trained.tlm_outputs.fine_tune and not model.tlm_outputs.fine_tune and uses_pretrained:
+            own = system.state_dict()  # the head goes where nothing reads it any more
+            weights = {n: w for n, w in weights.items() if n in own or not n.startswith("encoder.head.")}
         if changed:
             logger.info("Outputs differ from those of %s: %s start fresh.", path, ", ".join(changed))
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(changed)}

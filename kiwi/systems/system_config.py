@@ -72,6 +72,8 @@ class SystemConfig(BaseConfig):
     def check_form(cls, value: Any, info: ValidationInfo) -> Any:
         """As the class says; with ``load``, the class is known only when the system is loaded."""
         class_name = info.data.get("class_name")
+        if value is not None and not isinstance(value, Mapping | AnyModelConfig):
+            raise ValueError(f"found {value!r}; expected options by name")
         if value is None or class_name is None or info.data.get("load") is not None:
             return value
         return cls.architectures[class_name].config.model_validate(value)

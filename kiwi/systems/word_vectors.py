@@ -36,6 +36,8 @@ def word_vectors(encoder: str, words: Sequence[str], layer: int | None = None) -
     """
     pretrained = Pretrained.from_model(encoder)
     model: Any = pretrained.build_model().eval()
+    if model.config.is_encoder_decoder:
+        raise ConfigError(f"{encoder} is not an encoder; name one that reads text alone.")
     n_layers = model.config.num_hidden_layers
     layer = round(n_layers * 2 / 3) if layer is None else layer
     if not 0 <= layer <= n_layers:

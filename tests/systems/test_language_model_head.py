@@ -179,3 +179,33 @@ def test_a_head_that_was_not_kept_is_refused(with_head: dict[str, Path], tmp_pat
     ):
         with pytest.raises(ConfigError, match="trained without the language-modelling head"):
             QESystem.resolve(QESystem.Config.from_dict(brought))
+
+
+@pytest.mark.parametrize("option", [*BOTH, "fine_tune"])
+def test_a_model_that_is_frozen_for_some_steps_gets_no_gradients(option: str, with_head: dict[str, Path]) -> None:
+    """Neither do its embeddings, which its head is tied to."""
+    frozen = {"freeze_for_number_of_steps": 100}
+    model = model_options(with_head["bert"], **frozen, **({option: True} if option in BOTH else {}))
+    model["tlm_outputs"] = {"fine_tune": option == "fine_tune"}
+    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
+    system = QESystem.build(QESystem.resolve(config), {"sentence_scores": ["0.1", "0.3"]})
+    row = {"source": "house", "target": "Haus", "post_edit": "Haus", "sentence_scores": "1"}
+    tags = {"target_tags": "BAD", "gap_tags": "OK OK", "source_tags": "OK"}
+    system.losses(as_tensors(system.collate([row | tags])))["loss"].backward()
+    parts = [*system.encoder.body.named_parameters(), *system.encoder.head.named_parameters()]
+    assert [name for name, weight in parts if weight.grad is not None and weight.grad.any()] == []
+    assert system.decoder.target[1].weight.grad.any()
+
+
+def test_a_system_with_a_head_goes_on_without_it(tuning: Options, with_head: dict[str, Path], tmp_path: Path) -> None:
+    trained = train_from_configuration(tuning()).best_model_path
+    off = {"load": str(trained), "model": {"tlm_outputs": {"fine_tune": False}}}
+    fresh = {"class_name": "Transformer", "model": model_options(with_head["bert"]), "load_encoder": str(trained)}
+    for options in (off, fresh):
+        config = QESystem.resolve(QESystem.Config.from_dict(options))
+        assert QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]}).encoder.head is None
+
+
+def test_fine_tuning_in_16_bits(tuning: Options) -> None:
+    info = train_from_configuration(tuning({"trainer.precision": 16, "trainer.amp_level": "O3"}))
+    assert info.best_metrics["val_pe_PERP"] > 1

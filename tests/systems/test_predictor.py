@@ -304,3 +304,16 @@ def test_a_language_model_estimates_no_quality(pretraining: Options, estimating:
                 | {"system.model": {"encoder": {"embeddings": {}}, "outputs": {"sentence_level": {"hter": True}}}}
             )
         )
+
+
+def test_a_tuned_estimator_is_trained_further(estimating: Options, corpus: Any, tmp_path: Path) -> None:
+    files = {f"data.{part}.input.post_edit": str(corpus.file(part, "post_edit")) for part in ("train", "valid")}
+    first = train_from_configuration(estimating(files | {"system.model.tlm_outputs": {"fine_tune": True}}))
+    changes = {"system.class_name": None, "system.model": None, "system.load": str(first.best_model_path)}
+    second = train_from_configuration(estimating(files | changes | {"run.output_dir": str(tmp_path / "second")}))
+    assert "val_pe_PERP" in second.best_metrics
+
+
+def test_shared_embeddings_have_no_sparse_gradients(columns: dict[str, list[str]]) -> None:
+    with pytest.raises(ConfigError, match=r"embeddings\.target\.sparse_embeddings: share_embeddings"):
+        predictor(columns, share_embeddings=True, embeddings={"target": {"sparse_embeddings": True}})

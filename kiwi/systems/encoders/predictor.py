@@ -99,6 +99,10 @@ class PredictorEncoder(Encoder):
                 wrong["out_embeddings_dim"] = (
                     f"share_embeddings makes it embeddings.target.dim, {self.embeddings.target.dim}; remove one of them"
                 )
+            if self.share_embeddings and self.embeddings.target.sparse_embeddings:
+                wrong["embeddings.target.sparse_embeddings"] = (
+                    "share_embeddings predicts every word with them, so gradients are dense; remove one of them"
+                )
             if wrong:
                 raise mistakes("PredictorEncoder.Config", wrong)
             return self

@@ -179,10 +179,12 @@ class TransformerEncoder(Encoder):
         pieces = Pieces.of(batch)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
             layers, of_head = self._layers(pieces, batch.frozen_states)
+            extra = None
+            if of_head is not None and self.head is not None:
+                extra = self.head.features(of_head, pieces, self.config)
         last = layers[-1]
         mixed = self.mix(layers) if self.mix is not None else last  # (windows, pieces, hidden)
-        if of_head is not None and self.head is not None:
-            extra = self.head.features(of_head, pieces, self.config)
+        if extra is not None:
             last, mixed = (torch.cat([states, extra.to(states.dtype)], dim=-1) for states in (last, mixed))
         words = {
             side: pieces.means_of_words(mixed, side, mask)
@@ -231,8 +233,10 @@ class TransformerEncoder(Encoder):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
             _, states = self._read(replace(pieces, ids=ids), with_head=True)
         assert states is not None
-        output = self.head.output
-        return TokenStates(states[hidden], pieces.ids[hidden], output.weight, output.bias)
+        weight, bias = self.head.output.weight, self.head.output.bias
+        if self.is_frozen:  # they may be the embeddings themselves
+            weight, bias = weight.detach(), None if bias is None else bias.detach()
+        return TokenStates(states[hidden], pieces.ids[hidden], weight, bias)
 
     @property
     def keeps_states(self) -> bool:

@@ -53,8 +53,8 @@ class TransformerEncoderConfig(BaseConfig):
     """Train nothing of the pretrained model for this many optimizer steps."""
 
     freeze_layers: NonNegativeInt = 0
-    """Train neither the embeddings nor this many layers above them, nor anything outside the layers; only the layers
-    from there on are read."""
+    """Train neither the embeddings nor this many layers above them, nor anything outside the layers but a
+    language-modelling head that is read; only the layers from there on are read."""
 
     keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
     """Where the outputs of ``freeze_layers`` are kept in training, so that they are computed once and not in every
@@ -64,8 +64,8 @@ class TransformerEncoderConfig(BaseConfig):
     """Compute activations again in the backward pass: less memory, more time."""
 
     lora: LoraConfig | None = None
-    """Train adapters in the place of the model's own weights; they are merged into the weights of what is saved.
-    Extra ``lora``."""
+    """Train adapters in the place of the model's own weights, beside a language-modelling head that is read; they are
+    merged into the weights of what is saved. Extra ``lora``."""
 
     source_max_length: PositiveInt | None = None
     """Pieces of the source that are read, the rest being cut; unset, all."""
