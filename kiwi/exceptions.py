@@ -33,5 +33,18 @@ class CheckpointError(KiwiError):
     exit_code = 4
 
 
+class WriteError(KiwiError, OSError):
+    """Something that cannot be written; what was there before is as it was.
+
+    Args:
+        message: naming the path and the next step.
+        code: of the system's error, such as ``errno.ENOSPC``.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.errno = code
+
+
 class MissingExtraError(KiwiError):
     """A library of an optional extra is not installed."""

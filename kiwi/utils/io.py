@@ -1,15 +1,11 @@
-"""Configurations, and files that appear whole or not at all."""
+"""Configurations, and the files that they and other plain values are read from and written to."""
 
 from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, Validatio
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kiwi.exceptions import ConfigError
+from kiwi.utils.staging import staged as staged
 
 
 def did_you_mean(name: object, candidates: Iterable[str]) -> str:
@@ -211,55 +208,6 @@ _StrictLoader.add_implicit_resolver(
     re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
     list("-+0123456789."),
 )
-
-
-@contextmanager
-def staged(path: Path) -> Iterator[Path]:
-    """A place beside ``path`` to write a file or a directory; swapped in when the block ends well.
-
-    Whatever stood at ``path`` before stays whole until the new content is complete. When the block fails,
-    the staged content is removed and ``path`` is left as it was.
-    """
-    path = path.resolve()  # what a link points to is replaced, not the link
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stage = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        yield stage
-        _open_to_others(stage)
-        _swap_in(stage, path)
-    finally:
-        _remove(stage)
-
-
-def _open_to_others(stage: Path) -> None:
-    """Give files the permissions that the user's umask says; some libraries write theirs for the owner alone."""
-    umask = os.umask(0)
-    os.umask(umask)
-    for file in [path for path in stage.rglob("*") if path.is_file()] if stage.is_dir() else [stage]:
-        file.chmod(0o666 & ~umask)
-
-
-def _swap_in(stage: Path, path: Path) -> None:
-    if not path.is_dir():
-        stage.replace(path)
-        return
-    # A directory cannot be replaced in one step: move the former one aside, and back if the swap fails.
-    former = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.former")
-    path.replace(former)
-    try:
-        stage.replace(path)
-    except OSError:
-        former.replace(path)
-        raise
-    _remove(former)
-
-
-def _remove(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -192,7 +192,7 @@ def test_staged_file_appears_when_complete(tmp_path):
     path = tmp_path / "deep" / "file"
     with staged(path) as stage:
         stage.write_text("new", encoding="utf-8")
-        assert stage.parent == path.parent
+        assert stage.parent.parent == path.parent
         assert not path.exists()
     assert contents(tmp_path) == {"deep/file": "new"}
 
