@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -164,6 +164,44 @@ def vectors(
         typer.echo(write_vectors(encoder, output, texts, dim, layer))
 
 
+@app.command("inspect", context_settings=CONTEXT)
+def inspect_(
+    path: Annotated[Path, typer.Argument(help="Checkpoint, or the directory of a run.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the text of licence notices.")] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Say what a checkpoint is, and whether its files are as they were saved."""
+    from kiwi.lib.inspect import inspect_checkpoint
+
+    found = inspect_checkpoint(path)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+    else:
+        _print_table(str(found.path), ["", ""], [list(row) for row in found.rows()], align="left")
+
+
+@app.command(context_settings=CONTEXT)
+def publish(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint, or the directory of a run.", show_default=False)],
+    directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
+    name: Annotated[str | None, typer.Option(help="On the hub: organization/name.", show_default=False)] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--license", help="Of the system, as the hub writes it: apache-2.0.", show_default=False),
+    ] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write a trained system with a model card, to upload.
+
+    Nothing is sent anywhere: hf upload organization/name DIRECTORY does.
+    """
+    from kiwi.lib.publish import publish as write
+
+    typer.echo(write(checkpoint, directory, name=name, licence=licence))
+
+
 def _options(pipeline: str, arguments: list[str] | None, example: bool, verbose: bool, quiet: bool) -> dict[str, Any]:
     from kiwi.exceptions import ConfigError
     from kiwi.lib.utils import example_configuration, load_configuration
@@ -195,13 +233,15 @@ def _print_report(report: Report) -> None:
         _print_table(output, ["system", "n", *rows[0].metrics], figures)
 
 
-def _print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
+def _print_table(
+    title: str, header: list[str], rows: list[list[str]], align: Literal["left", "right"] = "right"
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", show_header=any(header))
     for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
+        table.add_column(name, justify="left" if position == 0 else align, overflow="fold")
     for row in rows:
         table.add_row(*row)
     # A pipe has no width: wide enough for every column, so that nothing is folded there.

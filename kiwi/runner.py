@@ -19,7 +19,8 @@ from kiwi.data.tokenization import words
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.systems.architectures import ARCHITECTURES
 from kiwi.systems.base import as_tensors, build_loader
-from kiwi.systems.checkpoint import read_checkpoint_info
+from kiwi.systems.checkpoint_info import read_checkpoint_info
+from kiwi.systems.hub import locate
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.sentence_level import SENTENCE_SCORES_EXTRAS
 from kiwi.systems.qe_system import QESystem
@@ -236,19 +237,25 @@ PLACES = {
 """What errors call the arguments of :meth:`Runner.predict`."""
 
 
-def load_system(path: str | Path, gpu_id: int | None = None, model: Mapping[str, Any] | None = None) -> Runner:
+def load_system(
+    path: str | Path,
+    gpu_id: int | None = None,
+    model: Mapping[str, Any] | None = None,
+    revision: str | None = None,
+) -> Runner:
     """Load a trained system, ready to predict.
 
     Args:
-        path: a checkpoint directory.
+        path: a checkpoint directory, which never asks the network, or ``organization/name`` on the model hub.
         gpu_id: GPU to run on; None is the CPU.
         model: ``{"outputs": {...}}`` switches outputs off.
+        revision: branch, tag or commit on the hub.
 
     Raises:
         CheckpointError: when there is no system, or it is damaged.
         ConfigError: when ``model`` asks for what the system was not trained for, or there is no such GPU.
     """
-    path = Path(path)
+    path = locate(path, revision)
     outputs = _switched(path, model) if model else None
     if gpu_id is not None and not 0 <= gpu_id < torch.cuda.device_count():
         raise ConfigError(f"gpu_id: found {gpu_id}; this machine has {torch.cuda.device_count()} GPUs.")

@@ -32,6 +32,7 @@ FLOORS = [
 """From the ground up; each imports only from those below it, and from its own room."""
 
 LIBRARIES = {
+    "huggingface_hub": ["systems"],
     "hydra": ["lib"],
     "lightning": ["training"],
     "mlflow": ["loggers"],

@@ -17,12 +17,16 @@ from kiwi.data.embeddings import PretrainedEmbeddingsConfig, embedding_words
 from kiwi.data.tokenization import words
 from kiwi.exceptions import CheckpointError
 from kiwi.utils.io import BaseConfig, did_you_mean, write_json
+from kiwi.utils.sealed import MEBIBYTE, SealedDirectory
 
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<bos>", "<eos>"
 SPECIALS = (PAD, UNKNOWN, BEGIN, END)
 PAD_INDEX, UNKNOWN_INDEX, BEGIN_INDEX, END_INDEX = range(len(SPECIALS))
 
 VOCABULARY_FILE = "vocab.json"
+
+LARGEST_TOKENIZER = 512 * MEBIBYTE
+"""Bytes of a file that has vocabularies or a tokenizer."""
 
 
 class SideSizes(BaseConfig):
@@ -165,10 +169,7 @@ class Vocabulary:
         Raises:
             ValueError: when the content is not a word-level tokenizer with the special entries first.
         """
-        try:
-            vocabulary = cls(Tokenizer.from_str(json.dumps(content)))
-        except Exception as error:  # tokenizers raises bare Exception for content that it cannot take
-            raise ValueError(f"not a tokenizer: {error}") from error
+        vocabulary = cls(parse_tokenizer(json.dumps(content)))
         if not isinstance(vocabulary.tokenizer.model, WordLevel):
             raise ValueError(f"a tokenizer of type {type(vocabulary.tokenizer.model).__name__}, not WordLevel")
         if tuple(vocabulary.entries[: len(SPECIALS)]) != SPECIALS:
@@ -176,6 +177,20 @@ class Vocabulary:
         if set(vocabulary._indices.values()) != set(range(len(vocabulary))):
             raise ValueError("its indices have gaps")
         return vocabulary
+
+
+def parse_tokenizer(text: str) -> Tokenizer:
+    """A tokenizer from its JSON.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    try:
+        return Tokenizer.from_str(text)
+    except BaseException as error:  # tokenizers raises bare Exception, and a panic of its Rust is none even of these
+        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+            raise
+        raise ValueError(f"not a tokenizer: {error}") from error
 
 
 Vocabularies = dict[str, Vocabulary]
@@ -245,13 +260,16 @@ def load_vocabularies(path: Path, fields: Sequence[str]) -> Vocabularies:
         fields: which are needed.
 
     Raises:
-        CheckpointError: when the file is not there or damaged, or lacks a field.
+        CheckpointError: when the file is not there, is damaged, or lacks a field.
     """
     file = path / VOCABULARY_FILE if path.is_dir() else path
+    sealed = SealedDirectory.open(file.parent)
+    if path == file and file.name not in (sealed.sums or ()):
+        sealed = SealedDirectory(file.parent, None)  # a copy, and no part of what lies beside it
+    content = sealed.read_json(file.name, LARGEST_TOKENIZER)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
         version, stored = content["version"], dict(content["fields"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file}: not a file of vocabularies ({error!r}).") from error
     if version != 1:
         raise CheckpointError(f"{file}: found version {version} of the vocabulary format; this kiwi reads version 1.")

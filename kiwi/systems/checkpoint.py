@@ -1,47 +1,39 @@
 """A system on disk: a versioned directory of plain files.
 
-``config.yaml`` (format and kiwi version, system, metrics when saved), ``model.safetensors`` (weights),
-``vocab.json`` (vocabularies), ``labels.json`` (labels by output, in the order of their classes), and for a pretrained
-encoder ``encoder.json`` (its configuration) and ``tokenizer/``. Nothing in it is code, and nothing that loads it
-unpickles.
+``config.yaml`` (format and kiwi version, system, data, metrics when saved), ``model.safetensors`` (weights),
+``vocab.json`` (vocabularies), ``labels.json`` (labels by output, in the order of their classes), for a pretrained
+encoder ``encoder.json`` (its configuration), ``tokenizer/`` and ``licences/``, and ``SHA256SUMS`` of all of them.
+Nothing in it is code, nothing that loads it unpickles, and nothing is read that is not what was written.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from kiwi import __version__, constants as const
+from kiwi import constants as const
 from kiwi.data.vocabulary import Vocabulary, save_vocabularies
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.systems.checkpoint_info import (
+    CONFIG_FILE,
+    LABELS_FILE,
+    WEIGHTS_FILE,
+    CheckpointInfo as CheckpointInfo,
+    read_checkpoint_info as read_checkpoint_info,
+)
 from kiwi.systems.pretrained import Pretrained
-from kiwi.utils.io import read_structured, staged, write_json, write_yaml
+from kiwi.utils.io import staged, write_json, write_yaml
+from kiwi.utils.sealed import RESTORE, SealedDirectory, seal
+from kiwi.utils.tensor_header import read_tensor_header
 
-FORMAT_VERSION = 1
-
-CONFIG_FILE = "config.yaml"
-WEIGHTS_FILE = "model.safetensors"
-LABELS_FILE = "labels.json"
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What a checkpoint says of itself."""
-
-    class_name: str
-    model: dict[str, Any]
-    metrics: dict[str, float] = field(default_factory=dict)
-    kiwi_version: str = __version__
-    weights_sha256: str = ""
-    """Of the file of weights, set when the checkpoint is written."""
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def save_checkpoint(
@@ -50,25 +42,47 @@ def save_checkpoint(
     weights: Mapping[str, Tensor],
     vocabularies: Mapping[str, Vocabulary],
     pretrained: Pretrained | None = None,
+    card: str | None = None,
 ) -> None:
-    """Write a checkpoint directory, whole or not at all."""
-    switches = info.model["outputs"]["word_level"] if "outputs" in info.model else {}  # language models have no labels
-    names = [f"{side}_tags" for side in ("target", "gap", "source") if switches.get(side + "s" * (side == "gap"))]
+    """Write a checkpoint directory, whole or not at all.
+
+    Args:
+        path: to write.
+        info: what it says of itself.
+        weights: by name.
+        vocabularies: of the text fields.
+        pretrained: the model that the encoder is built on, if it is.
+        card: content of its ``README.md``.
+
+    Raises:
+        ConfigError: when there is a directory already that has something in it, and is no checkpoint.
+        WriteError: when it cannot be written.
+    """
+    check_replaceable(path)
+    names = [name for name in info.outputs if name in (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)]
     with staged(path) as stage:
         stage.mkdir()
         save_file(_once(weights), stage / WEIGHTS_FILE)
-        content = {
-            "format_version": FORMAT_VERSION,
-            "kiwi_version": info.kiwi_version,
-            "system": {"class_name": info.class_name, "model": info.model},
-            "metrics": dict(info.metrics),
-            "weights_sha256": _sha256(stage / WEIGHTS_FILE),
-        }
-        write_yaml(stage / CONFIG_FILE, content)
+        write_yaml(stage / CONFIG_FILE, info.to_dict())
         save_vocabularies(vocabularies, stage)
         if pretrained is not None:
             pretrained.save(stage)
         write_json(stage / LABELS_FILE, {name: list(const.LABELS) for name in names})
+        seal(stage)
+        if card is not None:
+            (stage / "README.md").write_text(card, encoding="utf-8")
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to swap out a directory of something else.
+
+    Raises:
+        ConfigError: when it has something in it, and is no checkpoint.
+    """
+    if path.is_dir() and not (path / CONFIG_FILE).is_file() and any(path.iterdir()):
+        raise ConfigError(
+            f"{path}: is there already, and is no checkpoint; name a directory that is not, or remove it."
+        )
 
 
 def _once(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -85,47 +99,9 @@ def _once(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _place(weight: Tensor) -> tuple[int, ...]:
     """Where a weight lies in memory: the same for weights that are tied, and for no others."""
-    # An empty tensor lies nowhere.
-    return (weight.data_ptr(), *weight.shape, *weight.stride()) if weight.numel() else (-id(weight),)
-
-
-def read_checkpoint_info(path: Path) -> CheckpointInfo:
-    """What the checkpoint at ``path`` says of itself.
-
-    Raises:
-        CheckpointError: when there is none, it is damaged, or of a format this version does not read.
-    """
-    file = path / CONFIG_FILE
-    if (path / "best_model" / CONFIG_FILE).is_file():
-        raise CheckpointError(f"{path} is the directory of a run; its best model is {path / 'best_model'}.")
-    if not file.is_file():
-        what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
-        raise CheckpointError(f"{path}: not a trained system: found {what}; expected a checkpoint directory.")
-    try:
-        content = read_structured(file)
-        if content["format_version"] != FORMAT_VERSION:
-            raise CheckpointError(
-                f"{file}: found format version {content['format_version']}; this kiwi ({__version__}) reads version "
-                f"{FORMAT_VERSION}. It was written by kiwi {content.get('kiwi_version', '(unknown)')}."
-            )
-        system = content["system"]
-        labels = json.loads((path / LABELS_FILE).read_text(encoding="utf-8"))
-        if any(tuple(names) != const.LABELS for names in labels.values()):
-            raise CheckpointError(f"{path / LABELS_FILE}: found {labels}; expected labels {list(const.LABELS)}.")
-        return CheckpointInfo(
-            class_name=str(system["class_name"]),
-            model=dict(system["model"]),
-            metrics={name: float(value) for name, value in content["metrics"].items()},
-            kiwi_version=str(content["kiwi_version"]),
-            weights_sha256=str(content["weights_sha256"]),
-        )
-    except (ConfigError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path}: damaged checkpoint: {error!r}.") from error
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    if weight.is_meta or not weight.numel():
+        return (-id(weight),)  # lies nowhere
+    return (weight.data_ptr(), *weight.shape, *weight.stride())
 
 
 def read_weights(path: Path, info: CheckpointInfo) -> dict[str, Tensor]:
@@ -139,13 +115,61 @@ def read_weights(path: Path, info: CheckpointInfo) -> dict[str, Tensor]:
         CheckpointError: when the file is not there, is damaged, or is not the one that was saved with the rest.
     """
     file = path / WEIGHTS_FILE
+    read_tensor_header(file)
+    if info.weights_sha256 is None:
+        SealedDirectory.open(path).check(WEIGHTS_FILE)
+    else:
+        with file.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != info.weights_sha256:
+                raise CheckpointError(f"{file}: damaged: its SHA-256 is not the one in {CONFIG_FILE}. {RESTORE}")
     try:
-        if _sha256(file) != info.weights_sha256:
-            raise CheckpointError(f"{file}: damaged: its SHA-256 is not the one in {CONFIG_FILE}.")
         weights: dict[str, Tensor] = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{file}: weights cannot be read: {error}.") from error
+        raise CheckpointError(f"{file}: weights cannot be read: {error}. {RESTORE}") from error
     return weights
+
+
+def build_shape(build: Callable[[], Module], place: object, *, as_trained: bool) -> Module:
+    """Build a module without memory, to hold weights against it before it gets any.
+
+    Args:
+        build: makes the module.
+        place: the checkpoint, for errors.
+        as_trained: whether all that the module is built from stands in the checkpoint, so that a mistake is there.
+
+    Raises:
+        CheckpointError: when there cannot be such a module.
+        ConfigError: if not ``as_trained``, when the options for it do not go together.
+    """
+    try:
+        with torch.device("meta"):
+            return build()
+    except CheckpointError:
+        raise
+    except Exception as error:  # of any library, for sizes and options that it has not expected
+        if isinstance(error, ConfigError) and not as_trained:
+            raise
+        raise CheckpointError(f"{place}: damaged: its system cannot be built: {error}. {RESTORE}") from error
+
+
+def check_layers(options: object, weights: Mapping[str, Tensor], place: object) -> None:
+    """Refuse options that ask for more layers than there are weights, before anything begins to build them.
+
+    Args:
+        options: of a system, or of its pretrained model.
+        weights: by name.
+        place: where they are from, for errors.
+
+    Raises:
+        CheckpointError: naming the option.
+    """
+    most = max(len(weights), 100)  # few do no harm, and are told from the shapes
+    for name, value in options.items() if isinstance(options, Mapping) else ():
+        if isinstance(value, int) and "layers" in str(name) and value > most:
+            raise CheckpointError(
+                f"{place}: damaged: found {name}: {value} for {len(weights)} tensors of weights. {RESTORE}"
+            )
+        check_layers(value, weights, place)
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], place: object, fresh: tuple[str, ...] = ()) -> None:
@@ -158,9 +182,15 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], place: object
         fresh: prefixes of weights that may be missing and then keep their initial values.
 
     Raises:
-        CheckpointError: listing what is missing, unexpected, or of another shape.
+        CheckpointError: listing what is missing, unexpected, or of another shape or type.
     """
-    own = module.state_dict()
+    check_fit(module, weights, place, fresh)
+    module.load_state_dict(weights, strict=False)
+
+
+def check_fit(module: nn.Module, weights: Mapping[str, Tensor], place: object, fresh: tuple[str, ...] = ()) -> None:
+    """Hold weights against a module; as :func:`load_weights`, which loads them too."""
+    own: dict[str, Tensor] = module.state_dict(keep_vars=True)
     given = {_place(own[name]) for name in weights if name in own}  # a tied weight stands there once
     problems = [
         f"'{name}' is missing"
@@ -173,7 +203,11 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], place: object
         for name, tensor in weights.items()
         if name in own and tensor.shape != own[name].shape
     ]
+    problems += [
+        f"'{name}' is of type {tensor.dtype}, expected {own[name].dtype}"
+        for name, tensor in weights.items()
+        if name in own and tensor.dtype.is_floating_point != own[name].dtype.is_floating_point
+    ]
     if problems:
         listing = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
         raise CheckpointError(f"{place}: weights do not fit this system: {listing}.")
-    module.load_state_dict(weights, strict=False)

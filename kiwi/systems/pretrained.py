@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
+from kiwi.data.vocabulary import LARGEST_TOKENIZER, parse_tokenizer
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.systems.checkpoint_info import LICENCES, Origin, read_checkpoint_info, read_licences
+from kiwi.systems.hub import origin_and_licences
 from kiwi.utils.io import write_json, write_text
+from kiwi.utils.sealed import RESTORE, SealedDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +39,12 @@ class Pretrained:
     model_name: str | None = None
     """Hub name or folder that has the weights; None when a checkpoint has them."""
 
+    origin: Origin | None = None
+    """Where the model comes from, as far as it is known."""
+
+    licences: Mapping[str, str] = field(default_factory=dict)
+    """Licence notices that come with the model: name to text."""
+
     @classmethod
     def from_model(cls, model_name: str) -> Pretrained:
         """Configuration and tokenizer of a model; a local folder asks no network.
@@ -47,7 +57,7 @@ class Pretrained:
         local = Path(model_name).is_dir()
         try:
             with quiet_transformers():
-                config = AutoConfig.from_pretrained(model_name, local_files_only=local)
+                config = AutoConfig.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
                 tokenizer = _tokenizer(model_name, config, local=local)
         except Exception as error:  # a damaged tokenizer raises bare Exception
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
@@ -57,7 +67,7 @@ class Pretrained:
                 "network, give the folder of a model that was saved with save_pretrained, or write one with: "
                 "kiwi encoder multilingual-e5-small DIR"
             ) from error
-        return cls(config.to_dict(), tokenizer, model_name)
+        return cls(config.to_dict(), tokenizer, model_name, *origin_and_licences(model_name, local=local))
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> Pretrained:
@@ -66,17 +76,22 @@ class Pretrained:
         Raises:
             CheckpointError: when a file is not there or damaged.
         """
+        sealed = SealedDirectory.open(path)
+        config = sealed.read_json(ENCODER_FILE)
+        if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+            raise CheckpointError(f"{path / ENCODER_FILE}: damaged: found no model_type. {RESTORE}")
         try:
-            config = json.loads((path / ENCODER_FILE).read_text(encoding="utf-8"))
-            tokenizer = Tokenizer.from_file(str(path / TOKENIZER_FILE))
-        except Exception as error:  # tokenizers raises bare Exception
-            raise CheckpointError(f"{path}: damaged checkpoint: its encoder cannot be read: {error}.") from error
-        return cls(config, tokenizer)
+            tokenizer = parse_tokenizer(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
+        except ValueError as error:
+            raise CheckpointError(f"{path / TOKENIZER_FILE}: damaged: {error}. {RESTORE}") from error
+        return cls(config, tokenizer, None, read_checkpoint_info(path).origin, read_licences(path))
 
     def save(self, directory: Path) -> None:
         """Write what :meth:`from_checkpoint` reads."""
         write_json(directory / ENCODER_FILE, self.config)
         write_text(directory / TOKENIZER_FILE, self.tokenizer.to_str())
+        for name, text in self.licences.items():
+            write_text(directory / LICENCES / name, text)
 
     def build_model(self, *, with_head: bool = False) -> Any:
         """The model, with its pretrained weights, or with fresh ones when a checkpoint will bring them.
@@ -91,7 +106,8 @@ class Pretrained:
         import transformers
 
         auto_model: Any = transformers.AutoModelForMaskedLM if with_head else transformers.AutoModel
-        content = dict(self.config)
+        # Where code of the model is, or how it is run, is no part of what a model is.
+        content = {name: value for name, value in self.config.items() if name not in SAYS_HOW}
         try:
             config = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
             # A pooler reads the first token for a task of the pretraining; no feature here does.
@@ -99,10 +115,15 @@ class Pretrained:
             options = {"add_pooling_layer": False} if takes_pooler else {}
             with quiet_transformers():
                 if self.model_name is None:
-                    return auto_model.from_config(config, dtype=torch.float32, **options)
+                    return auto_model.from_config(config, dtype=torch.float32, trust_remote_code=False, **options)
                 local = Path(self.model_name).is_dir()
                 model, report = auto_model.from_pretrained(
-                    self.model_name, dtype=torch.float32, local_files_only=local, output_loading_info=True, **options
+                    self.model_name,
+                    dtype=torch.float32,
+                    local_files_only=local,
+                    output_loading_info=True,
+                    trust_remote_code=False,
+                    **options,
                 )
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             name = self.model_name or "the checkpoint's encoder"
@@ -124,6 +145,20 @@ class Pretrained:
         return model
 
 
+SAYS_HOW = frozenset(
+    {
+        "_attn_implementation",
+        "_experts_implementation",
+        "attn_implementation",
+        "auto_map",
+        "experts_implementation",
+        "quantization_config",
+        "trust_remote_code",
+        "use_kernels",
+    }
+)
+"""Of a configuration of Transformers: what names code to run, here or on the hub."""
+
 HEAD_READERS = "use_mismatch_features, use_predictor_features, tlm_outputs.fine_tune"
 """Options that read the language-modelling head of a model."""
 
@@ -140,7 +175,7 @@ def _tokenizer(model_name: str, config: Any, *, local: bool) -> Tokenizer:
             Path(str(cached_file(model_name, name, local_files_only=local))) for name in ("vocab.json", "merges.txt")
         )
         return xlm_tokenizer(vocabulary, merges, lowercase=config.n_langs <= XLM_LOWERCASE_LANGUAGES)
-    tokenizer = AutoTokenizer.from_pretrained(model_name, local_files_only=local)
+    tokenizer = AutoTokenizer.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ValueError(f"its tokenizer, {type(tokenizer).__name__}, is not one of the library 'tokenizers'.")

@@ -10,7 +10,7 @@ from kiwi import constants as const
 from kiwi.data.vocabulary import DataProcessingConfig
 from kiwi.exceptions import ConfigError
 from kiwi.systems.architectures import ALL, ARCHITECTURES, ModelConfig
-from kiwi.systems.checkpoint import read_checkpoint_info
+from kiwi.systems.checkpoint_info import read_checkpoint_info
 from kiwi.systems.pretrained import HEAD_READERS
 from kiwi.systems.system_config import (
     TRAINING_OPTIONS,
@@ -32,7 +32,7 @@ class QESystemConfig(SystemConfig):
 
     load_encoder: Path | None = None
     """A trained system, of which the encoder (weights, vocabularies and configuration) is taken: a pretrained
-    ``Predictor``, or another system of this kind."""
+    ``Predictor``, or another system of this kind; a directory, or a name on the hub."""
 
     def contradictions(self) -> dict[str, str]:
         """As :meth:`SystemConfig.contradictions`."""
@@ -61,6 +61,7 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
         CheckpointError: when there is no trained system.
         ConfigError: when the configuration and the trained system do not agree.
     """
+    config = config.located()
     stored = config.load or config.load_encoder or config.load_vocabs
     without_files = config.data_processing.model_copy(update={"embeddings": None})
     if config.class_name in ARCHITECTURES and ARCHITECTURES[config.class_name].encoder.uses_pretrained:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -17,7 +18,8 @@ from kiwi.data.readers import Columns
 from kiwi.data.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
-from kiwi.systems.checkpoint import load_weights, read_checkpoint_info, read_weights
+from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights
+from kiwi.systems.checkpoint_info import read_checkpoint_info
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, language_model_loss, update_metrics
 from kiwi.systems.pretrained import Pretrained
@@ -166,6 +168,7 @@ class QESystem(System):
             system = cls.load(config.load, config.model)
             system.outputs.fit(columns, fresh=system.fresh)
             system.encoder.prepare_training()
+            system.metrics = {}
             return system
         assert config.class_name is not None
         fields = vocabulary_fields(config.class_name, config.model)
@@ -237,17 +240,24 @@ class QESystem(System):
         fields = vocabulary_fields(info.class_name, trained)
         uses_pretrained = ARCHITECTURES[info.class_name].encoder.uses_pretrained
         pretrained = Pretrained.from_checkpoint(path) if uses_pretrained else None
-        system = cls(info.class_name, model, load_vocabularies(path, fields), pretrained)
-        changed = system._weights_of(set(trained.outputs.names) ^ set(model.outputs.names))
+        vocabularies = load_vocabularies(path, fields)
         weights = read_weights(path, info)
+        for options in (info.model, {} if pretrained is None else pretrained.config):
+            check_layers(options, weights, path)
+        build = partial(cls, info.class_name, model, vocabularies, pretrained)
+        shape = build_shape(build, path, as_trained=model == trained)
+        changed = shape._weights_of(set(trained.outputs.names) ^ set(model.outputs.names))
         if trained.tlm_outputs.fine_tune and not model.tlm_outputs.fine_tune and uses_pretrained:
-            own = system.state_dict()  # the head goes where nothing reads it any more
+            own = shape.state_dict()  # the head goes where nothing reads it any more
             weights = {n: w for n, w in weights.items() if n in own or not n.startswith("encoder.head.")}
         if changed:
             logger.info("Outputs differ from those of %s: %s start fresh.", path, ", ".join(changed))
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(changed)}
+        check_fit(shape, weights, path, fresh=changed)
+        system = build()
         load_weights(system, weights, path, fresh=changed)
         system.fresh = changed
+        system._is_loaded(path, info)
         return system
 
     def restrict_outputs(self, outputs: QEOutputs.Config) -> None:

@@ -6,7 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,11 @@ from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.systems.architectures import AnyModelConfig
-from kiwi.systems.checkpoint import CheckpointInfo, save_checkpoint
+from kiwi.systems.checkpoint import save_checkpoint
+from kiwi.systems.checkpoint_info import CheckpointInfo, DataInfo
 from kiwi.systems.encoders.base import Encoder
+from kiwi.systems.hub import locate
+from kiwi.systems.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained import Pretrained
 
 logger = logging.getLogger(__name__)
@@ -55,6 +58,12 @@ class System(nn.Module, ABC):
         self.model_config: Any = model
         self.vocabularies = dict(vocabularies)
         self.pretrained = pretrained
+        self.data_info = DataInfo()
+        """What it was trained on, as far as it is known."""
+        self.metrics: dict[str, float] = {}
+        """Validation metrics that its checkpoint had; none of a system that has been trained since."""
+        self.loaded_from: Path | None = None
+        """Its checkpoint."""
 
     @abstractmethod
     def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
@@ -112,9 +121,77 @@ class System(nn.Module, ABC):
                 layers[field].tokens.weight[torch.from_numpy(rows)] = torch.from_numpy(vectors)
             logger.info("Pretrained embeddings for %d of %d %s entries.", len(rows), len(indices), field)
 
+    @classmethod
+    @abstractmethod
+    def load(cls, path: Path) -> Self:
+        """A trained system; see the classes."""
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path, revision: str | None = None) -> Self:
+        """A trained system from a directory, or from the model hub.
+
+        Args:
+            name_or_path: a directory, which never asks the network, or ``organization/name``.
+            revision: branch, tag or commit on the hub.
+
+        Raises:
+            CheckpointError: when it is not there, is damaged, or does not fit.
+        """
+        return cls.load(locate(name_or_path, revision))
+
+    def save_pretrained(
+        self,
+        directory: str | Path,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        name: str | None = None,
+        licence: str | None = None,
+    ) -> None:
+        """Write a checkpoint with a model card, ready for ``hf upload organization/name DIRECTORY``.
+
+        Args:
+            directory: to write, whole or not at all.
+            metrics: validation metrics; those of the checkpoint that the system was loaded from if not given.
+            name: on the hub, for the card.
+            licence: of the system, as the hub writes it, such as ``apache-2.0``.
+
+        Raises:
+            ConfigError: when there is a directory already that has something in it, and is no checkpoint.
+            WriteError: when it cannot be written.
+        """
+        directory = Path(directory)
+        info = self._info(self.metrics if metrics is None else metrics)
+        run = None if self.loaded_from is None else read_run_configuration(self.loaded_from)
+        licences = {} if self.pretrained is None else self.pretrained.licences
+        card = model_card(info, name or directory.resolve().name, run=run, licences=licences, licence=licence)
+        save_checkpoint(directory, info, self._weights(), self.vocabularies, self.pretrained, card)
+
     def save(self, path: Path, metrics: Mapping[str, float] | None = None) -> None:
-        """Write a checkpoint directory, whole or not at all."""
-        info = CheckpointInfo(self.class_name, self.model_config.model_dump(mode="json"), dict(metrics or {}))
+        """Write a checkpoint directory, whole or not at all.
+
+        Args:
+            path: of the directory.
+            metrics: of the system, on validation data.
+
+        Raises:
+            ConfigError: when there is a directory already that has something in it, and is no checkpoint.
+            WriteError: when it cannot be written.
+        """
+        save_checkpoint(path, self._info(metrics or {}), self._weights(), self.vocabularies, self.pretrained)
+
+    def _info(self, metrics: Mapping[str, float]) -> CheckpointInfo:
+        return CheckpointInfo(
+            self.class_name,
+            self.model_config.model_dump(mode="json"),
+            dict(metrics),
+            data=self.data_info,
+            origin=None if self.pretrained is None else self.pretrained.origin,
+        )
+
+    def _weights(self) -> dict[str, Tensor]:
         weights = {name: weight for name, weight in self.state_dict().items() if not name.startswith("encoder.")}
-        weights |= {f"encoder.{name}": weight for name, weight in self.encoder.weights().items()}
-        save_checkpoint(path, info, weights, self.vocabularies, self.pretrained)
+        return weights | {f"encoder.{name}": weight for name, weight in self.encoder.weights().items()}
+
+    def _is_loaded(self, path: Path, info: CheckpointInfo) -> None:
+        """Remember where it comes from."""
+        self.data_info, self.metrics, self.loaded_from = info.data, dict(info.metrics), path

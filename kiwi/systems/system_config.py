@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
@@ -18,8 +18,9 @@ from kiwi.systems.architectures import (
     LanguageModelArchitecture,
 )
 from kiwi.systems.base import SPARSE_OPTIMIZERS, BatchSizes, OptimizerConfig
-from kiwi.systems.checkpoint import CheckpointInfo
+from kiwi.systems.checkpoint_info import CheckpointInfo
 from kiwi.systems.encoders.word_embeddings import TokenEmbeddingsConfig
+from kiwi.systems.hub import locate
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 Architectures = Mapping[str, Architecture | LanguageModelArchitecture]
@@ -35,7 +36,8 @@ class SystemConfig(BaseConfig):
     """Architecture, such as ``NuQE``; required unless ``load`` is given."""
 
     load: Path | None = None
-    """A trained system, whose weights, vocabularies and configuration are taken."""
+    """A trained system, whose weights, vocabularies and configuration are taken: a directory, which never asks the
+    network, or ``organization/name`` on the model hub, perhaps with ``@revision``."""
 
     load_vocabs: Path | None = None
     """A trained system or its ``vocab.json``, of which the vocabularies are taken."""
@@ -108,6 +110,15 @@ class SystemConfig(BaseConfig):
     def brings_encoder(self) -> str | None:
         """The option that names a trained system whose encoder is taken, if one does."""
         return "load" if self.load is not None else None
+
+    def located(self) -> Self:
+        """With the directories of the trained systems that are named, fetched from the hub where they are not here.
+
+        Raises:
+            CheckpointError: when one is not to be had.
+        """
+        names = [name for name in ("load", "load_encoder", "load_vocabs") if getattr(self, name, None) is not None]
+        return self.model_copy(update={name: locate(getattr(self, name)) for name in names})
 
     def batch_size_for(self, use: str) -> int:
         """Segments in a batch for ``train``, ``valid`` or ``test``."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from kiwi.exceptions import ConfigError
 from kiwi.systems.architectures import LANGUAGE_MODELS
-from kiwi.systems.checkpoint import read_checkpoint_info
+from kiwi.systems.checkpoint_info import read_checkpoint_info
 from kiwi.systems.system_config import (
     Architectures,
     SystemConfig,
@@ -29,6 +29,7 @@ def resolve(config: TLMSystemConfig) -> TLMSystemConfig:
         CheckpointError: when there is none.
         ConfigError: when the configuration and the trained one do not agree.
     """
+    config = config.located()
     class_name, model = config.class_name, config.model
     if config.load is not None:
         info = read_checkpoint_info(config.load)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -16,7 +17,8 @@ from kiwi.data.datasets.parallel_dataset import LengthsInBytes, ParallelDataset
 from kiwi.data.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.systems.architectures import LANGUAGE_MODELS, AnyModelConfig
-from kiwi.systems.checkpoint import load_weights, read_checkpoint_info, read_weights
+from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights
+from kiwi.systems.checkpoint_info import read_checkpoint_info
 from kiwi.systems.outputs.translation_language_model import TARGET_PREFIX, language_model_loss, update_metrics
 from kiwi.systems.system import System
 from kiwi.systems.system_config import model_config_of
@@ -102,7 +104,9 @@ class TLMSystem(System):
             columns: the training data, for its vocabularies.
         """
         if config.load is not None:
-            return cls.load(config.load, config.model)
+            system = cls.load(config.load, config.model)
+            system.metrics = {}
+            return system
         assert config.class_name is not None
         if config.load_vocabs is not None:
             vocabularies = load_vocabularies(config.load_vocabs, FIELDS)
@@ -128,6 +132,12 @@ class TLMSystem(System):
         """
         info = read_checkpoint_info(path)
         trained = model_config_of(info, path, LANGUAGE_MODELS)
-        system = cls(info.class_name, model or trained, load_vocabularies(path, FIELDS))
-        load_weights(system, read_weights(path, info), path)
+        vocabularies = load_vocabularies(path, FIELDS)
+        weights = read_weights(path, info)
+        check_layers(info.model, weights, path)
+        build = partial(cls, info.class_name, model or trained, vocabularies)
+        check_fit(build_shape(build, path, as_trained=model is None), weights, path)
+        system = build()
+        load_weights(system, weights, path)
+        system._is_loaded(path, info)
         return system

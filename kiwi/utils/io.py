@@ -173,16 +173,35 @@ def read_structured(path: Path) -> Any:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}).") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    if path.suffix != ".json":
+        return parse_yaml(text, path)
     try:
-        if path.suffix == ".json":
-            return json.loads(text)
-        return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader: builds plain values only
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not valid JSON: nested too deeply.") from error
+
+
+def parse_yaml(text: str, path: Path, *, plain: bool = False) -> Any:
+    """Plain values of YAML: no tag builds an object.
+
+    Args:
+        text: to parse.
+        path: where it is from, for errors.
+        plain: whether anchors are refused, a few of which can stand for more than any memory holds.
+
+    Raises:
+        ConfigError: with file, line and reason when it does not parse.
+    """
+    try:
+        return yaml.load(text, Loader=_PlainLoader if plain else _StrictLoader)  # both are SafeLoaders
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}, line {line}: not valid YAML: {error.problem}.") from error
     except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}.") from error
+    except (RecursionError, ValueError) as error:  # of a number or a date, too
         raise ConfigError(f"{path}: not valid YAML: {error}.") from error
 
 
@@ -210,6 +229,34 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
+class _PlainLoader(_StrictLoader):
+    """YAML without anchors, nested no deeper than configurations are."""
+
+    deepest = 50
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None) is not None:
+            raise yaml.composer.ComposerError(None, None, "anchors and aliases are refused here", event.start_mark)
+        self._depth += 1
+        if self._depth > self.deepest:
+            raise yaml.composer.ComposerError(None, None, f"more than {self.deepest} levels", event.start_mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """YAML without anchors: what stands twice is written twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file, lines ended by line feeds, whole or not at all."""
     with staged(path) as stage:
@@ -223,7 +270,13 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     """Write a mapping of plain values as YAML, keys in their order."""
-    write_text(path, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+    write_text(path, to_yaml(content))
+
+
+def to_yaml(content: Mapping[str, Any]) -> str:
+    """A mapping of plain values as YAML, keys in their order."""
+    text: str = yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -184,8 +184,8 @@ def fields(source):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "not a file of vocabularies"),
-        ("{", "not a file of vocabularies"),
+        (None, "cannot be read"),
+        ("{", "not valid JSON"),
         ("[]", "not a file of vocabularies"),
         ('{"version": 1}', "not a file of vocabularies"),
         ('{"version": 1, "fields": null}', "vocabular"),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ from typer.testing import CliRunner
 
 from kiwi.cli import app
 from kiwi.data.e5_file import E5File
-from kiwi.exceptions import ConfigError, DataError, MissingExtraError
-from kiwi.lib import encoder as library
+from kiwi.exceptions import ConfigError, DataError, MissingExtraError, WriteError
 from kiwi.lib.encoder import ENCODERS, PackageFile, write_encoder
+from kiwi.systems.hub import origin_and_licences
 
 NAME = "multilingual-e5-small"
 
@@ -124,11 +123,15 @@ def test_a_cut_file_names_the_tensor(tmp_path: Path) -> None:
         E5File(file).state_dict()
 
 
-def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WriteError, match=r"e5: cannot be written: .*Name another place"):
+        write_encoder(NAME, tmp_path / "file" / "e5")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
-    monkeypatch.setattr(library, "write_json", full)
-    with pytest.raises(DataError, match="cannot be written: No space left on device"):
-        write_encoder(NAME, tmp_path / "e5")
-    assert list(tmp_path.iterdir()) == []
+
+def test_its_licence_goes_along(folder: Path) -> None:
+    origin, licences = origin_and_licences(str(folder), local=True)
+    assert (origin.name, origin.licence) == ("intfloat/multilingual-e5-small", "mit")
+    assert list(licences) == ["NOTICE"]
+    assert "MIT License" in licences["NOTICE"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import shutil
@@ -15,12 +14,13 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 import kiwi
-from kiwi.exceptions import CheckpointError
+from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.runner import Runner, load_system
 from kiwi.systems.checkpoint import read_checkpoint_info
 from kiwi.systems.qe_system import QESystem
+from kiwi.utils.sealed import seal
 
-FILES = {"config.yaml", "labels.json", "model.safetensors", "vocab.json"}
+FILES = {"SHA256SUMS", "config.yaml", "labels.json", "model.safetensors", "vocab.json"}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def refusal(path: Path) -> str:
 def test_what_a_checkpoint_holds(trained: Any) -> None:
     assert {file.name for file in trained.path.iterdir()} == FILES
     content = yaml.safe_load((trained.path / "config.yaml").read_text(encoding="utf-8"))
-    assert content["format_version"] == 1
+    assert content["format_version"] == 2
     assert content["kiwi_version"] == kiwi.__version__
     assert content["system"]["class_name"] == "NuQE"
     assert content["system"]["model"] == trained.info.model.model_config.model_dump(mode="json")
@@ -73,11 +73,24 @@ def test_a_round_trip_predicts_the_same(pos_system: QESystem, corpus: Any, tmp_p
 
 
 def test_saving_again_swaps_the_whole_directory(pos_system: QESystem, tmp_path: Path) -> None:
-    (tmp_path / "saved").mkdir()
+    pos_system.save(tmp_path / "saved")
     (tmp_path / "saved" / "stray").write_text("x")
     pos_system.save(tmp_path / "saved")
     assert {file.name for file in (tmp_path / "saved").iterdir()} == FILES
     assert [file.name for file in tmp_path.iterdir()] == ["saved"]
+
+
+def test_a_directory_of_something_else_is_not_swapped_out(pos_system: QESystem, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(ConfigError, match="is there already, and is no checkpoint"):
+        pos_system.save(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_an_empty_directory_is_swapped_out(pos_system: QESystem, tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    pos_system.save(tmp_path / "saved")
+    assert {file.name for file in (tmp_path / "saved").iterdir()} == FILES
 
 
 # Damage.
@@ -157,20 +170,34 @@ def test_the_tags_of_python_objects_in_yaml_run_no_code(checkpoint: Path, tmp_pa
 # What does not fit.
 
 
+def reseal(checkpoint: Path) -> None:
+    """Damage that somebody has taken the trouble to give a sum to."""
+    (checkpoint / "SHA256SUMS").unlink()
+    seal(checkpoint)
+
+
 def edit_config(checkpoint: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
     file = checkpoint / "config.yaml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     edit(content)
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    reseal(checkpoint)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", True, None])
 def test_an_unknown_format(checkpoint: Path, version: Any) -> None:
     edit_config(checkpoint, lambda content: content.update(format_version=version))
     message = refusal(checkpoint)
     assert f"found format version {version}" in message
-    assert "reads version 1" in message
+    assert "reads version 1 and 2" in message
     assert kiwi.__version__ in message
+    assert ("pip install --upgrade kiwi-qe" in message) == (version == 3)
+
+
+def test_a_version_from_the_future_says_who_wrote_it(checkpoint: Path) -> None:
+    # No sum is looked at: what a future version has in the place of them is not known.
+    (checkpoint / "config.yaml").write_text("format_version: 12\nkiwi_version: 7.1.0\n", encoding="utf-8")
+    assert "written by kiwi 7.1.0. Upgrade with: pip install --upgrade kiwi-qe" in refusal(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +206,8 @@ def test_an_unknown_format(checkpoint: Path, version: Any) -> None:
         lambda content: content.pop("format_version"),
         lambda content: content.pop("system"),
         lambda content: content.pop("metrics"),
+        lambda content: content.pop("data"),
+        lambda content: content.pop("pretrained"),
         lambda content: content["system"].pop("model"),
         lambda content: content["system"]["model"].pop("encoder"),
         lambda content: content["system"]["model"].update(surplus=1),
@@ -196,14 +225,14 @@ def test_a_configuration_that_is_not_whole(checkpoint: Path, edit: Callable[[dic
 @pytest.mark.parametrize("labels", [["BAD", "OK"], ["OK"], ["OK", "BAD", "UGLY"]])
 def test_other_labels(checkpoint: Path, labels: list[str]) -> None:
     (checkpoint / "labels.json").write_text(json.dumps({"target_tags": labels}))
+    reseal(checkpoint)
     assert "expected labels ['OK', 'BAD']" in refusal(checkpoint)
 
 
 def replace_weights(checkpoint: Path, weights: dict[str, Any]) -> None:
     file = checkpoint / "model.safetensors"
     save_file(weights, file)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    edit_config(checkpoint, lambda content: content.update(weights_sha256=digest))
+    reseal(checkpoint)
 
 
 def test_a_flipped_byte_among_the_weights(checkpoint: Path) -> None:
@@ -252,6 +281,7 @@ def test_the_vocabulary_of_another_system(checkpoint: Path) -> None:
     entries = content["fields"]["source"]["model"]["vocab"]
     entries["zzz"] = len(entries)
     file.write_text(json.dumps(content), encoding="utf-8")
+    reseal(checkpoint)
     assert "'encoder.embeddings.source.tokens.weight' has shape" in refusal(checkpoint)
 
 

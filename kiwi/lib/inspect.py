@@ -1,0 +1,171 @@
+"""Say what a checkpoint is: ``kiwi inspect``. Neither torch nor Transformers is loaded."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kiwi.systems.checkpoint_info import (
+    BEST_MODEL,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    CheckpointInfo,
+    read_checkpoint_info,
+    read_licences,
+)
+from kiwi.utils.sealed import SealedDirectory
+from kiwi.utils.tensor_header import read_tensor_header
+
+ENCODER_FILE = "encoder.json"
+
+SIZES = {
+    "layers": ("num_hidden_layers", "n_layers", "encoder_layers"),
+    "hidden_size": ("hidden_size", "emb_dim", "d_model", "dim"),
+}
+"""What configurations of Transformers call these."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The encoder of a system."""
+
+    type: str
+    """Of a pretrained model as Transformers names it; else what its options say of it."""
+
+    layers: int | None
+    hidden_size: int | None
+    name: str | None
+    """Of the pretrained model that it came from."""
+
+    licence: str | None
+    """Of this model."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a checkpoint is."""
+
+    path: Path
+    """Its directory."""
+
+    info: CheckpointInfo
+    """What it says of itself."""
+
+    encoder: Encoder
+    """Of the system."""
+
+    weights: int
+    """Values in all tensors."""
+
+    tensors: int
+    """How many there are."""
+
+    size: int
+    """Bytes of its files."""
+
+    licences: dict[str, str]
+    """Name to text of the notices that it carries."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        source, target = self.info.languages
+        return {
+            "path": str(self.path),
+            "system": self.info.class_name,
+            "outputs": self.info.outputs,
+            "encoder": asdict(self.encoder),
+            "weights": self.weights,
+            "tensors": self.tensors,
+            "bytes": self.size,
+            "source_languages": list(source),
+            "target_languages": list(target),
+            "train_segments": self.info.data.train_segments,
+            "valid_segments": self.info.data.valid_segments,
+            "metrics": {name: v if math.isfinite(v) else None for name, v in self.info.metrics.items()},
+            "kiwi_version": self.info.kiwi_version,
+            "format_version": self.info.format_version,
+            "sha256": self.info.sha256 or None,
+            "files_are_as_saved": True if self.info.sha256 else None,
+            "licences": self.licences,
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values, for people."""
+        info, encoder = self.info, self.encoder
+        source, target = (", ".join(side) for side in info.languages)
+        parts = [
+            encoder.type,
+            f"{encoder.layers} layers" if encoder.layers else "",
+            f"hidden size {encoder.hidden_size}" if encoder.hidden_size else "",
+            f"from {encoder.name}" if encoder.name else "",
+        ]
+        trained = info.data.train_segments
+        rows = [
+            ("system", info.class_name),
+            ("predicts", ", ".join(info.outputs) or "words of translations (a language model)"),
+            ("encoder", ", ".join(filter(None, parts))),
+            ("weights", f"{self.weights:,} in {self.tensors} tensors, {self.size / 1e6:,.1f} MB of files"),
+            ("languages", f"{source or '?'} → {target or '?'}" if source or target else "not known"),
+            ("trained on", "not known" if trained is None else f"{trained:,} segments"),
+            ("kiwi version", f"{info.kiwi_version} (format {info.format_version})"),
+            ("hash", info.sha256 or "none in format 1"),
+            (
+                "files",
+                "as they were saved" if info.sha256 else "weights as they were saved; format 1 has no other sums",
+            ),
+            ("licences", self._licence_line()),
+        ]
+        metrics = [(name, f"{value:.4f}") for name, value in info.metrics.items()]
+        return [*rows, *metrics]
+
+    def _licence_line(self) -> str:
+        names = ", ".join(self.licences)
+        of_encoder = f"encoder: {self.encoder.licence}" if self.encoder.licence else ""
+        return "; ".join(filter(None, (of_encoder, f"notices: {names}" if names else ""))) or "none are known"
+
+
+def best_of(path: Path) -> Path:
+    """The checkpoint at a path: of a run's directory, its best model."""
+    return path / BEST_MODEL if (path / BEST_MODEL / CONFIG_FILE).is_file() else path
+
+
+def inspect_checkpoint(path: str | Path) -> Inspection:
+    """Read what a checkpoint is, and hold its files against what was saved.
+
+    Args:
+        path: its directory, or that of a run, whose best model is taken.
+
+    Raises:
+        CheckpointError: when there is none, or a file of it is damaged.
+    """
+    path = best_of(Path(path))
+    info = read_checkpoint_info(path)
+    tensors = read_tensor_header(path / WEIGHTS_FILE)
+    sealed = SealedDirectory.open(path)
+    sealed.check_all()
+    if info.weights_sha256 is not None:
+        SealedDirectory(path, {WEIGHTS_FILE: info.weights_sha256}).check(WEIGHTS_FILE)
+    names = list(sealed.sums or [file.name for file in path.iterdir() if file.is_file()])
+    return Inspection(
+        path=path,
+        info=info,
+        encoder=_encoder(info, sealed),
+        weights=sum(tensor.size for tensor in tensors.values()),
+        tensors=len(tensors),
+        size=sum((path / name).stat().st_size for name in names),
+        licences=read_licences(path),
+    )
+
+
+def _encoder(info: CheckpointInfo, sealed: SealedDirectory) -> Encoder:
+    options = info.model.get("encoder") or {}
+    origin = info.origin
+    if (sealed.path / ENCODER_FILE).exists():
+        config = sealed.read_json(ENCODER_FILE)
+        sizes = {size: next((config[n] for n in names if n in config), None) for size, names in SIZES.items()}
+        name = origin.name if origin is not None else options.get("model_name")
+        return Encoder(str(config.get("model_type")), **sizes, name=name, licence=origin.licence if origin else None)
+    kind = "windows of aligned words" if "window_size" in options else "recurrent, both ways"
+    return Encoder(kind, options.get("rnn_layers"), options.get("hidden_size"), None, None)

@@ -1,0 +1,196 @@
+"""Directories whose files are sealed by their SHA-256, in the form that ``sha256sum --check SHA256SUMS`` reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.utils.io import parse_yaml, write_text
+
+SUMS_FILE = "SHA256SUMS"
+
+MEBIBYTE = 2**20
+
+LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w+-][\w .+-]*(?:/[\w+-][\w .+-]*)*)")
+"""A line of the file of sums. No name leads out of the directory."""
+
+RESTORE = "Restore it from a copy, or write the checkpoint again."
+
+
+@dataclass(frozen=True)
+class SealedDirectory:
+    """Files that are read only if they are what was written."""
+
+    path: Path
+    """Where they are."""
+
+    sums: Mapping[str, str] | None
+    """SHA-256 by name, ``/`` between the parts of a name; None where there is no file of sums."""
+
+    sha256: str = ""
+    """Of the file of sums: one figure that stands for the content of all files."""
+
+    @classmethod
+    def open(cls, path: Path) -> SealedDirectory:
+        """Read the sums of a directory, if it has them.
+
+        Raises:
+            CheckpointError: when they are damaged.
+        """
+        file = path / SUMS_FILE
+        if not file.exists():
+            return cls(path, None)
+        content = read_limited(file, MEBIBYTE)
+        sums: dict[str, str] = {}
+        for number, line in enumerate(content.decode("utf-8", errors="replace").removesuffix("\n").split("\n"), 1):
+            found = LINE.fullmatch(line)
+            if found is None or found["name"] in sums:
+                raise CheckpointError(
+                    f"{file}, line {number}: damaged: found {line[:80]!r}; expected a SHA-256, two spaces and a name "
+                    f"that stands once and leads nowhere else. {RESTORE}"
+                )
+            sums[found["name"]] = found["digest"]
+        return cls(path, sums, hashlib.sha256(content).hexdigest())
+
+    def read(self, name: str, limit: int = MEBIBYTE) -> bytes:
+        """Content of a file.
+
+        Args:
+            name: of the file.
+            limit: bytes that it may have.
+
+        Raises:
+            CheckpointError: when it is not there, larger than this, or not what was written.
+        """
+        content = read_limited(self.path / name, limit)
+        self._compare(name, hashlib.sha256(content).hexdigest())
+        return content
+
+    def read_text(self, name: str, limit: int = MEBIBYTE) -> str:
+        """As :meth:`read`, UTF-8."""
+        return _decode(self.read(name, limit), self.path / name)
+
+    def read_json(self, name: str, limit: int = MEBIBYTE) -> Any:
+        """As :meth:`read`, parsed."""
+        return parse_json(self.read(name, limit), self.path / name)
+
+    def check(self, name: str) -> None:
+        """Go through a file of any size.
+
+        Raises:
+            CheckpointError: when it is not there, or not what was written.
+        """
+        file = self.path / name
+        _size(file)
+        try:
+            with file.open("rb") as content:
+                self._compare(name, hashlib.file_digest(content, "sha256").hexdigest())
+        except OSError as error:
+            raise CheckpointError(f"{file}: cannot be read: {error.strerror}.") from error
+
+    def check_all(self) -> None:
+        """Go through all files that have a sum.
+
+        Raises:
+            CheckpointError: when one is not there, or not what was written.
+        """
+        for name in self.sums or ():
+            self.check(name)
+
+    def _compare(self, name: str, found: str) -> None:
+        if self.sums is None:
+            return
+        if name not in self.sums:
+            raise CheckpointError(f"{self.path / name}: damaged: no SHA-256 in {SUMS_FILE}. {RESTORE}")
+        if found != (expected := self.sums[name]):
+            raise CheckpointError(
+                f"{self.path / name}: damaged: found SHA-256 {found[:12]}..., expected {expected[:12]}..., which "
+                f"{SUMS_FILE} says. {RESTORE}"
+            )
+
+
+def seal(directory: Path) -> None:
+    """Write the sums of all files of a directory."""
+    files = sorted(file for file in directory.rglob("*") if file.is_file())
+    lines = []
+    for file in files:
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        lines.append(f"{digest}  {file.relative_to(directory).as_posix()}\n")
+    write_text(directory / SUMS_FILE, "".join(lines))
+
+
+def _size(file: Path) -> int:
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise CheckpointError(f"{file}: damaged checkpoint: cannot be read: {error.strerror}. {RESTORE}") from error
+    if not stat.S_ISREG(status.st_mode):
+        what = "a directory" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
+        raise CheckpointError(f"{file}: damaged checkpoint: found {what}; expected a file. {RESTORE}")
+    return status.st_size
+
+
+def read_limited(file: Path, limit: int) -> bytes:
+    """Content of a file that is not to fill the memory.
+
+    Args:
+        file: to read.
+        limit: bytes that it may have.
+
+    Raises:
+        CheckpointError: when it is not there, is no file, or is larger.
+    """
+    if (size := _size(file)) > limit:
+        raise CheckpointError(f"{file}: damaged checkpoint: found {size} bytes; expected at most {limit}. {RESTORE}")
+    try:
+        with file.open("rb") as content:
+            return content.read(limit)
+    except OSError as error:
+        raise CheckpointError(f"{file}: cannot be read: {error.strerror}.") from error
+
+
+def _decode(content: bytes, file: Path) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{file}: damaged: not UTF-8 text ({error.reason}). {RESTORE}") from error
+
+
+def parse_json(content: bytes, file: Path) -> Any:
+    """Plain values of a JSON file.
+
+    Args:
+        content: of the file.
+        file: where it is from, for errors.
+
+    Raises:
+        CheckpointError: when it does not parse.
+    """
+    try:
+        return json.loads(_decode(content, file))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file}: damaged: not valid JSON: {error}. {RESTORE}") from error
+
+
+def parse_plain_yaml(content: bytes, file: Path) -> Any:
+    """Plain values of a YAML file without anchors.
+
+    Args:
+        content: of the file.
+        file: where it is from, for errors.
+
+    Raises:
+        CheckpointError: when it does not parse.
+    """
+    try:
+        return parse_yaml(_decode(content, file), file, plain=True)
+    except ConfigError as error:
+        raise CheckpointError(f"damaged checkpoint: {error} {RESTORE}") from error

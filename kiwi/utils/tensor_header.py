@@ -1,0 +1,122 @@
+"""What a safetensors file says of its tensors, read without loading them and without any library."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiwi.exceptions import CheckpointError
+from kiwi.utils.sealed import MEBIBYTE, RESTORE, parse_json
+
+LARGEST_HEADER = 16 * MEBIBYTE
+
+BYTES = {
+    "BOOL": 1,
+    "U8": 1,
+    "I8": 1,
+    "U16": 2,
+    "I16": 2,
+    "F16": 2,
+    "BF16": 2,
+    "U32": 4,
+    "I32": 4,
+    "F32": 4,
+    "U64": 8,
+    "I64": 8,
+    "F64": 8,
+}
+"""Of one value, by type."""
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """A tensor of a file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Values in it."""
+        return math.prod(self.shape)
+
+
+def read_tensor_header(file: Path) -> dict[str, TensorInfo]:
+    """The tensors of a safetensors file, by name.
+
+    Args:
+        file: to read, of which no more than the header is.
+
+    Raises:
+        CheckpointError: when the file is of another kind, ends early, or says what cannot be: a header longer than the
+            file, tensors that overlap, lie outside of it, or are larger than their bytes.
+    """
+    if not file.is_file():
+        found = "a directory" if file.is_dir() else "nothing there"
+        raise CheckpointError(f"{file}: weights cannot be read: found {found}; expected a safetensors file. {RESTORE}")
+    try:
+        with file.open("rb") as content:
+            total = file.stat().st_size
+            start = content.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            header = content.read(length) if 2 <= length <= min(LARGEST_HEADER, total - 8) else None
+    except OSError as error:
+        raise CheckpointError(f"{file}: weights cannot be read: {error.strerror}.") from error
+    if header is None:
+        raise _damaged(file, _kind(start, total, length))
+    if not header.startswith(b"{"):
+        raise _damaged(file, f"found a header that begins with {header[:8]!r}; expected JSON")
+    entries = parse_json(header, file)
+    entries.pop("__metadata__", None)
+    tensors: dict[str, TensorInfo] = {}
+    spans: list[tuple[int, int, str]] = []
+    for name, entry in entries.items():
+        tensor, span = _tensor(file, name, entry)
+        tensors[name] = tensor
+        spans.append((*span, name))
+    here = 0
+    for begin, end, name in sorted(spans):
+        if begin != here:
+            raise _damaged(file, f"'{name}' begins at byte {begin}; expected {here}, where the one before it ends")
+        here = end
+    if here != (there := total - 8 - length):
+        raise _damaged(file, f"found {there} bytes of tensors; expected {here}: it is cut off, or has a strange end")
+    return tensors
+
+
+def _tensor(file: Path, name: str, entry: Any) -> tuple[TensorInfo, tuple[int, int]]:
+    try:
+        dtype, shape = entry["dtype"], entry["shape"]
+        begin, end = entry["data_offsets"]
+    except (TypeError, KeyError, ValueError) as error:
+        raise _damaged(file, f"'{name}' has no type, shape and place") from error
+    whole = isinstance(shape, list) and len(shape) <= 8
+    if not whole or not all(type(number) is int and 0 <= number < 2**48 for number in (*shape, begin, end)):
+        raise _damaged(file, f"'{name}' has a shape or a place that is none")
+    if dtype not in BYTES:
+        raise _damaged(file, f"'{name}' is of type {dtype!r}; expected one of {', '.join(BYTES)}")
+    tensor = TensorInfo(dtype, tuple(shape))
+    if tensor.size * BYTES[dtype] != end - begin:
+        raise _damaged(
+            file, f"'{name}' has {end - begin} bytes; its shape {tensor.shape} needs {tensor.size * BYTES[dtype]}"
+        )
+    return tensor, (begin, end)
+
+
+def _kind(start: bytes, total: int, length: int) -> str:
+    """What is wrong with a file whose first bytes are no length of a header."""
+    if start.startswith(b"PK\x03\x04") or start[:1] == b"\x80":
+        return "found a pickle or an archive of pickles; kiwi unpickles nothing and reads safetensors only"
+    if total < 10:
+        return f"found {total} bytes; expected a safetensors file"
+    return (
+        f"found a header of {length} bytes in a file of {total}; expected at most {LARGEST_HEADER}, and no more than "
+        "the file has"
+    )
+
+
+def _damaged(file: Path, reason: str) -> CheckpointError:
+    return CheckpointError(f"{file}: damaged: {reason}. {RESTORE}")
