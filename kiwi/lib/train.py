@@ -242,7 +242,8 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
     train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
     logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
     system: System = kind.build(system_config, train.columns)
-    system.data_info = DataInfo(*config.data.languages, len(train), len(valid))
+    source_languages, target_languages = config.data.languages
+    system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
     system.note_long_segments(train.columns)
     logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
 
