@@ -362,7 +362,7 @@ STAGES = """
 import importlib, json, logging, pkgutil, runpy, sys
 
 HEAVY = ["torch", "lightning", "transformers", "pandas", "mlflow", "optuna", "sklearn", "scipy", "onnxruntime",
-         "torchmetrics", "pytorch_lightning"]
+         "torchmetrics", "pytorch_lightning", "safetensors", "huggingface_hub"]
 loaded = {}
 
 def stage(name):
@@ -388,6 +388,8 @@ everything("kiwi.metrics")
 stage("metrics")
 import kiwi.lib.utils, kiwi.lib.evaluate
 stage("evaluate")
+import kiwi.lib.inspect, kiwi.lib.publish
+stage("inspect")
 import kiwi.runner, kiwi.lib.predict
 stage("runner")
 import kiwi.lib.train
@@ -421,8 +423,9 @@ def stages() -> dict[str, object]:
         ("data", set()),
         ("metrics", {"scipy", "sklearn"}),
         ("evaluate", {"scipy", "sklearn"}),
-        ("runner", {"torch", "transformers", "scipy", "sklearn"}),
-        ("train", {"torch", "transformers", "scipy", "sklearn"}),
+        ("inspect", {"scipy", "sklearn"}),
+        ("runner", {"torch", "transformers", "scipy", "sklearn", "safetensors", "huggingface_hub"}),
+        ("train", {"torch", "transformers", "scipy", "sklearn", "safetensors", "huggingface_hub"}),
     ],
 )
 def test_what_is_loaded(stages: dict[str, object], stage: str, allowed: set[str]) -> None:

@@ -53,7 +53,7 @@ def test_help(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == ""
-    for pipeline in ("train", "pretrain", "predict", "evaluate", "encoder", "vectors"):
+    for pipeline in ("train", "pretrain", "predict", "evaluate", "encoder", "vectors", "inspect", "publish"):
         assert pipeline in done.stdout
 
 

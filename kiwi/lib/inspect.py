@@ -15,6 +15,7 @@ from kiwi.systems.checkpoint_info import (
     read_checkpoint_info,
     read_licences,
 )
+from kiwi.systems.model_card import figures_of
 from kiwi.utils.sealed import SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
 
@@ -117,7 +118,7 @@ class Inspection:
             ),
             ("licences", self._licence_line()),
         ]
-        metrics = [(name, f"{value:.4f}") for name, value in info.metrics.items()]
+        metrics = [(name, f"{value:.4f}") for name, value in figures_of(info.metrics).items()]
         return [*rows, *metrics]
 
     def _licence_line(self) -> str:

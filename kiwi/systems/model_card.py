@@ -66,7 +66,7 @@ def model_card(
         *_use(info, name),
         *_figures(info),
         *_training(info, run),
-        *_limits(info),
+        *_limits(),
         *_licences(info, licences or {}, licence),
     ]
     return "\n\n".join(parts) + "\n"
@@ -87,33 +87,49 @@ def _fields(info: CheckpointInfo, name: str, licence: str | None) -> Iterator[tu
     kind = "quality-estimation" if info.outputs else "translation-language-model"
     yield "tags", ["machine-translation", kind, info.class_name.lower()]
     if figures:
-        yield "metrics", list(figures)
+        yield "metrics", list(dict.fromkeys(map(_hub_metric, figures)))
         task = {"type": "translation", "name": "Quality estimation of machine translation"}
         data = {"type": "validation", "name": "Validation data of the training run"}
-        metrics = [{"type": metric, "name": metric, "value": value} for metric, value in figures.items()]
+        metrics = [{"type": _hub_metric(name), "name": name, "value": value} for name, value in figures.items()]
         yield (
             "model-index",
             [{"name": name.rpartition("/")[2], "results": [{"task": task, "dataset": data, "metrics": metrics}]}],
         )
 
 
+HUB_METRICS = {
+    "MCC": "matthews_correlation",
+    "F1": "f1",
+    "CORRECT": "accuracy",
+    "PEARSON": "pearsonr",
+    "SPEARMAN": "spearmanr",
+    "PERP": "perplexity",
+}
+"""What the hub calls metrics; others as they are."""
+
+
+def _hub_metric(name: str) -> str:
+    parts = name.split("_")
+    return next((HUB_METRICS[part] for part in parts if part in HUB_METRICS), name.lower())
+
+
 def figures_of(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Metrics that say something to others: no losses, and no prefix that says where they were measured."""
+    """Metrics that say something to others: no losses, no sums, and no prefix that says where they were measured."""
     return {
         name.removeprefix("val_"): round(value, 4)
         for name, value in metrics.items()
-        if "loss" not in name and math.isfinite(value)
+        if "loss" not in name and "+" not in name and math.isfinite(value)
     }
 
 
-def direction(info: CheckpointInfo) -> str | None:
-    """Languages in words, such as ``en-de``; None where they are not known."""
+def direction(info: CheckpointInfo) -> str:
+    """Languages in words, such as ``from en to de``; empty where they are not known."""
     source, target = (", ".join(side) for side in info.languages)
-    return f"from {source or 'any language'} to {target or 'any language'}" if source or target else None
+    return f"from {source or 'any language'} to {target or 'any language'}" if source or target else ""
 
 
 def _what(info: CheckpointInfo) -> Iterator[str]:
-    where = f", {direction(info)}" if direction(info) else ""
+    where = f", {direction(info)}," if direction(info) else ""
     if not info.outputs:
         yield (
             f"A language model of translations{where} (`{info.class_name}`), to train a quality estimation system "
@@ -143,6 +159,7 @@ def _use(info: CheckpointInfo, name: str) -> Iterator[str]:
     yield (
         "```python\nimport kiwi\n\n"
         f'system = kiwi.load_system("{name}")\nprint(system.predict({arguments}))\n```\n\n'
+        "With `config/predict.yaml` of kiwi:\n\n"
         f"```shell\nkiwi predict config/predict.yaml system.load={name} run.output_dir=predictions \\\n  {files}\n```"
     )
     yield "Text is tokenized as the training data was, words separated by spaces, one segment a line."
@@ -167,14 +184,25 @@ def _training(info: CheckpointInfo, run: Mapping[str, Any] | None) -> Iterator[s
     yield "\n".join(facts)
 
 
+RATES = (
+    "learning_rate",
+    "encoder_learning_rate",
+    "layerwise_lr_decay",
+    "warmup_steps",
+    "training_steps",
+    "learning_rate_decay",
+)
+"""Options of the optimizer that the card names where they are set."""
+
+
 def _facts_of_run(run: Mapping[str, Any]) -> Iterable[str]:
     system, trainer, own = (_mapping(run.get(key)) for key in ("system", "trainer", "run"))
     optimizer = _mapping(system.get("optimizer"))
     batch = system.get("batch_size")
     if "epochs" in trainer:
-        yield f"- at most {trainer['epochs']} epochs, the best model by {_listed(trainer.get('main_metric'))}"
+        yield f"- epochs: at most {trainer['epochs']}; the best model by {_listed(trainer.get('main_metric'))}"
     if "class_name" in optimizer:
-        options = {name: value for name, value in optimizer.items() if value is not None and name != "class_name"}
+        options = {name: optimizer.get(name) for name in RATES if optimizer.get(name) not in (None, 1.0)}
         listing = ", ".join(f"{name} {value}" for name, value in options.items())
         yield f"- optimizer {optimizer['class_name']}: {listing}"
     if batch is not None:
@@ -191,13 +219,12 @@ def _listed(value: Any) -> str:
     return " + ".join(map(str, value)) if isinstance(value, list) else str(value or "the first metric of its outputs")
 
 
-def _limits(info: CheckpointInfo) -> Iterator[str]:
+def _limits() -> Iterator[str]:
     yield "## Limits"
-    other = f"other languages than {direction(info)}" if direction(info) else "languages that its training data has not"
     yield (
-        f"Its estimates are for the kind of text, translations and scores that it was trained on. For {other}, for "
-        "other domains and for other translation systems they may be wrong, and they say nothing of facts, safety or "
-        "style. Do not use them alone to decide about people or their pay."
+        "Its estimates are for the languages, the kind of text, of translations and of scores that it was trained on. "
+        "For other languages, domains and translation systems they may be wrong; of facts, safety and style they say "
+        "nothing. Do not use them alone to decide about people or their pay."
     )
 
 

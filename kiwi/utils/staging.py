@@ -73,7 +73,7 @@ def _staging_directory(path: Path) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)  # what cannot be removed now is a leftover for the next write
+        _remove(directory, path)
         _unlock(lock)
 
 
@@ -87,11 +87,15 @@ def clear_leftovers(place: Path) -> None:
         found = STAGING.fullmatch(directory.name)
         if found is None or directory.is_symlink() or (lock := _lock(directory, wait=False)) is None:
             continue
-        path = place / found["name"]
-        if (directory / FORMER).exists() and not path.exists():
-            (directory / FORMER).replace(path)  # killed between the two steps of a swap
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory, place / found["name"])
         _unlock(lock)
+
+
+def _remove(directory: Path, path: Path) -> None:
+    """Remove what was staged for a path, and put back what stood there if a swap has ended between its two steps."""
+    if (directory / FORMER).exists() and not path.exists():
+        (directory / FORMER).replace(path)
+    shutil.rmtree(directory, ignore_errors=True)  # what cannot be removed now is a leftover for the next write
 
 
 def _lock(directory: Path, *, wait: bool) -> int | None:
