@@ -61,8 +61,9 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CheckpointError(
             f"{name_or_path}: no trained system to be had. Tried a local directory of this name (none), then the model "
-            f"hub: {reason.rstrip('.')}. Without a network, copy the system's directory to this machine and give its path, or fetch "
-            f"it once where there is one (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to use the cache."
+            f"hub: {reason.rstrip('.')}. Without a network, copy the system's directory to this machine and give its "
+            f"path, or fetch it once where there is one (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to use "
+            "the cache."
         ) from error
 
 

@@ -73,8 +73,10 @@ def _staging_directory(path: Path) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        _remove(directory, path)
-        _unlock(lock)
+        try:
+            _remove(directory, path)
+        finally:
+            _unlock(lock)
 
 
 def clear_leftovers(place: Path) -> None:
@@ -87,8 +89,11 @@ def clear_leftovers(place: Path) -> None:
         found = STAGING.fullmatch(directory.name)
         if found is None or directory.is_symlink() or (lock := _lock(directory, wait=False)) is None:
             continue
-        _remove(directory, place / found["name"])
-        _unlock(lock)
+        try:
+            with suppress(OSError):  # another user's, which is for that user to clear away
+                _remove(directory, place / found["name"])
+        finally:
+            _unlock(lock)
 
 
 def _remove(directory: Path, path: Path) -> None:
