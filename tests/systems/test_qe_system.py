@@ -17,6 +17,7 @@ from kiwi.data.vocabulary import Vocabulary
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.runner import Predictions, Runner
 from kiwi.systems.qe_system import QESystem
+from kiwi.utils.sealed import seal
 
 Options = Callable[..., dict[str, Any]]
 
@@ -339,6 +340,8 @@ def test_load_of_another_class_is_refused(trained: Any, tmp_path: Path, corpus: 
     shutil.copytree(trained.path, tmp_path / "other")
     file = tmp_path / "other" / "config.yaml"
     file.write_text(file.read_text().replace("class_name: NuQE", "class_name: NuQX"))
+    (tmp_path / "other" / "SHA256SUMS").unlink()
+    seal(tmp_path / "other")
     with pytest.raises(CheckpointError) as error:
         QESystem.load(tmp_path / "other")
     assert str(tmp_path / "other") in str(error.value)
