@@ -68,6 +68,7 @@ class TrainingModule(LightningModule):
         main_metric: names of the metrics that are added up to say what is better, without ``val_``.
         buffer_size: segments that are sorted by length together.
         seed: of the order of the training data.
+        first_batch: epoch and batch to begin with, for a run that goes on.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class TrainingModule(LightningModule):
         main_metric: list[str],
         buffer_size: int | None,
         seed: int,
+        first_batch: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__()
         self.system = system
@@ -89,6 +91,7 @@ class TrainingModule(LightningModule):
         self.main_metric = main_metric
         self.buffer_size = buffer_size
         self.seed = seed
+        self.first_batch = first_batch
         self.accumulators: dict[str, Accumulator] = {}
         self.collate = WithFrozenStates(system.collate)
 
@@ -137,6 +140,7 @@ class TrainingModule(LightningModule):
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
         )
+        self._batches.resume_at(*self.first_batch)
         return build_loader(self.train_data, self._batches, self.collate, self.config.num_data_workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -169,7 +173,7 @@ class TrainingModule(LightningModule):
 
     def _place_of(self, batch_idx: int) -> str:
         """Which segments a batch of this epoch has: the order is known from seed and epoch."""
-        indices = next(islice(iter(self._batches), batch_idx, None))
+        indices = next(islice(self._batches.whole_epoch(), batch_idx, None))
         numbers = ", ".join(str(index + 1) for index in sorted(indices)[:MOST_NAMED])
         more = f" and {len(indices) - MOST_NAMED} more" if len(indices) > MOST_NAMED else ""
         return f"(segments {numbers}{more} of the training data)"
