@@ -142,11 +142,15 @@ class KeepState(Callback):
         if trainer.is_global_zero:
             self.metrics_file.go_on(checkpoint["run"]["rows"])
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give the signals back."""
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Give the signals back, to whom Lightning takes to be their owner."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the signals back."""
+        self.on_train_end(trainer, pl_module)
 
 
 def _name(number: int) -> str:
