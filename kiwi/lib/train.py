@@ -279,7 +279,8 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
             trainer, checkpoints = build_trainer(config.trainer, module, record, debug=config.debug, quiet=config.quiet)
             if trainer.num_devices > 1:
                 os.environ[RUN_ID_VARIABLE] = output_dir.name
-            trainer.fit(module, ckpt_path=record.state_file if record.former else None)
+            with module.named_memory_errors():
+                trainer.fit(module, ckpt_path=record.state_file if record.former else None)
         if trainer.is_global_zero:
             save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
     logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -94,6 +95,7 @@ class TrainingModule(LightningModule):
         self.first_batch = first_batch
         self.accumulators: dict[str, Accumulator] = {}
         self.collate = WithFrozenStates(system.collate)
+        self._at_work = ("train", 0)
 
     @property
     def monitor(self) -> str:
@@ -171,6 +173,28 @@ class TrainingModule(LightningModule):
             "system.optimizer.learning_rate, or trainer.gradient_max_norm=1.0."
         )
 
+    @contextmanager
+    def named_memory_errors(self) -> Iterator[None]:
+        """Say which batch was too large, and what to change.
+
+        Raises:
+            KiwiError: in the place of torch's error of exhausted memory.
+        """
+        try:
+            yield
+        except RuntimeError as error:  # torch.OutOfMemoryError of a GPU is one
+            if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+                raise
+            part, batch_idx = self._at_work
+            where = f" {self._place_of(batch_idx)}" if part == "train" else ""
+            reason = str(error).splitlines()[0]
+            raise KiwiError(
+                f"Out of memory in batch {batch_idx + 1} of the {part} data{where}: {reason} Lower "
+                f"system.batch_size.{part} (with trainer.gradient_accumulation_steps, training stays the same), or need "
+                "less: trainer.precision=bf16; with a pretrained encoder, its gradient_checkpointing=true, freeze_layers, "
+                "source_max_length and target_max_length."
+            ) from error
+
     def _place_of(self, batch_idx: int) -> str:
         """Which segments a batch of this epoch has: the order is known from seed and epoch."""
         indices = next(islice(self._batches.whole_epoch(), batch_idx, None))
@@ -180,7 +204,12 @@ class TrainingModule(LightningModule):
 
     def on_train_batch_start(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
         """Tell the encoder how far training is, in optimizer steps."""
+        self._at_work = ("train", batch_idx)
         self.system.encoder.at_step(self.global_step)
+
+    def on_validation_batch_start(self, batch: QEBatch[Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Remember which one it is."""
+        self._at_work = ("valid", batch_idx)
 
     def on_validation_epoch_start(self) -> None:
         """Start counting."""

@@ -375,6 +375,26 @@ def test_16_bits_are_not_32(options: Options) -> None:
     assert not equal(one, other)
 
 
+@pytest.mark.parametrize(("method", "part"), [("losses", "train"), ("validate", "valid")])
+def test_batches_that_are_too_large_are_named(
+    options: Options, monkeypatch: pytest.MonkeyPatch, method: str, part: str
+) -> None:
+    plain, calls = getattr(QESystem, method), 0
+
+    def huge(self: QESystem, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            torch.empty(2**48)
+        return plain(self, *args)
+
+    monkeypatch.setattr(QESystem, method, huge)
+    message = refused(options(), KiwiError)
+    assert message.startswith(f"Out of memory in batch 2 of the {part} data")
+    assert ("(segments " in message) == (part == "train")
+    assert f"Lower system.batch_size.{part}" in message
+
+
 def test_gpus_that_are_not_there(options: Options, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         assert train_from_configuration(options({**PLAIN, "trainer.gpus": [0, 1], "debug": True})).best_metrics
