@@ -19,6 +19,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from kiwi.exceptions import StoppedError
 from kiwi.training.callbacks import BestCheckpoints
 from kiwi.training.metrics_log import MetricsFile
+from kiwi.training.module import gathered
 from kiwi.training.run_record import RunRecord
 from kiwi.training.state import read_state, write_state
 
@@ -130,7 +131,7 @@ class KeepState(Callback):
             **self.record.kept,
             "metrics": metrics,
             "rows": self.metrics_file.flush(),
-            "random": _gathered(trainer, _random_states(trainer.strategy.root_device)),
+            "random": gathered(trainer, _random_states(trainer.strategy.root_device)),
             "epoch": trainer.current_epoch,
             "batches": progress["current"]["completed"],
             "batches_that_stepped": loops["epoch_loop.state_dict"]["_batches_that_stepped"],
@@ -160,15 +161,6 @@ def _name(number: int) -> str:
 def _of_any(trainer: Trainer, mine: bool) -> bool:
     """Whether it holds in any process."""
     return trainer.strategy.reduce_boolean_decision(mine, all=False) if trainer.world_size > 1 else mine
-
-
-def _gathered(trainer: Trainer, mine: Any) -> list[Any]:
-    """The objects of all processes, in the order of their ranks."""
-    if trainer.world_size == 1:
-        return [mine]
-    gathered: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(gathered, mine)
-    return gathered
 
 
 def _random_states(device: torch.device) -> dict[str, Any]:

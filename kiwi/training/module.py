@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
@@ -39,6 +39,15 @@ Dataset = WMTQEDataset | ParallelDataset
 
 MOST_NAMED = 16
 """Segments of a batch that an error lists."""
+
+
+def gathered(trainer: Trainer, mine: Any) -> list[Any]:
+    """The objects of all processes, in the order of their ranks."""
+    if trainer.world_size == 1:
+        return [mine]
+    objects: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(objects, mine)
+    return objects
 
 
 class WithFrozenStates:
@@ -85,6 +94,7 @@ class TrainingModule(LightningModule):
         first_batch: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # validation data may be few
         self.system = system
         self.config = config
         self.train_data = train
@@ -146,8 +156,9 @@ class TrainingModule(LightningModule):
         return build_loader(self.train_data, self._batches, self.collate, self.config.num_data_workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """All of the data in every process, so that each has the metrics of the whole."""
+        """Batches of like length; each process of several gets its own."""
         batches = longest_first(self.system.lengths(self.valid_data.columns), self.config.batch_size_for("valid"))
+        batches = batches[self.trainer.global_rank :: self.trainer.world_size]
         return build_loader(self.valid_data, batches, self.collate, self.config.num_data_workers)
 
     def transfer_batch_to_device(self, batch: NumpyBatch, device: Any, dataloader_idx: int) -> QEBatch[Tensor]:
@@ -225,12 +236,15 @@ class TrainingModule(LightningModule):
         if not torch.isfinite(losses["loss"]):
             raise self._diverged("validation")
         for name, value in losses.items():
-            self.log(f"val_{name}", value, batch_size=len(batch))
+            self.log(f"val_{name}", value, batch_size=len(batch), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics of the whole corpus."""
+        """Log the metrics of the whole corpus: each process has counted its own segments."""
+        whole, *others = gathered(self.trainer, self.accumulators)
         metrics: dict[str, float] = {}
-        for accumulator in self.accumulators.values():
+        for name, accumulator in whole.items():
+            for other in others:
+                accumulator.merge(other[name])
             metrics |= accumulator.compute()
         if len(self.main_metric) > 1:
             metrics["+".join(self.main_metric)] = sum(metrics[name] for name in self.main_metric)

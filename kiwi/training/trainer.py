@@ -45,7 +45,8 @@ def build_trainer(
         quiet: no progress bar.
     """
     # Its notices (devices found, advice on workers) are for its own users.
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for library in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     on_gpu = config.gpus not in (0, [])
     checkpoints = BestCheckpoints(record.output_dir, config.checkpoint.save_top_k)
     callbacks: list[Callback] = [checkpoints, Throughput()]
