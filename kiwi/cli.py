@@ -218,6 +218,10 @@ def _options(pipeline: str, arguments: list[str] | None, example: bool, verbose:
 
 
 def _print_run(info: TrainRunInfo, *, quiet: bool) -> None:
+    from kiwi.training.devices import is_first_process
+
+    if not is_first_process():
+        return
     if not quiet:
         title = "Best model" if info.best_model_path else "Best metrics (no model saved)"
         figures = {name.removeprefix("val_"): value for name, value in info.best_metrics.items() if "loss" not in name}

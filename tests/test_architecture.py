@@ -45,6 +45,7 @@ LIBRARIES = {
     "pydantic_core": ["utils"],
     # Beside the tables of the command line, the handler that shows the log.
     "rich": ["cli", "lib.utils"],
+    "filelock": ["training"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
     "sklearn": ["metrics"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ class ShuffledBatches:
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
+        self._resumed_at = (0, 0)
+
+    def resume_at(self, epoch: int, batch: int) -> None:
+        """Begin with an epoch, and with this batch of it (counted from 0); later epochs are whole."""
+        self.epoch = epoch
+        self._resumed_at = (epoch, batch)
 
     @property
     def sampler(self) -> ShuffledBatches:
@@ -68,6 +75,11 @@ class ShuffledBatches:
         return self._n_batches // self.world_size
 
     def __iter__(self) -> Iterator[list[int]]:
+        epoch, first = self._resumed_at
+        return islice(self.whole_epoch(), first if epoch == self.epoch else 0, None)
+
+    def whole_epoch(self) -> Iterator[list[int]]:
+        """All batches of this epoch."""
         random = np.random.default_rng((self.seed, self.epoch))
         for number, batch in enumerate(self._batches(random)):
             if number >= len(self) * self.world_size:

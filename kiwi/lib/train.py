@@ -22,7 +22,9 @@ from kiwi.systems.system import System
 from kiwi.systems.system_config import sparse_fields
 from kiwi.systems.tlm_system import TLMSystem
 from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
-from kiwi.utils.io import BaseConfig, did_you_mean, write_yaml
+from kiwi.training.devices import is_first_process, was_started_by_another
+from kiwi.training.run_record import RUNS, begun, find_run, require_run
+from kiwi.utils.io import BaseConfig, did_you_mean
 
 __all__ = [
     "CheckpointsConfig",
@@ -125,6 +127,11 @@ class AnyConfiguration(BaseConfig):
         """What training needs though it is optional elsewhere, and what data, outputs and metric need of each other."""
         data, system = (part if isinstance(part := options.get(name), Mapping) else {} for name in ("data", "system"))
         wrong: dict[str, str] = {}
+        run, trainer = (part if isinstance(part := options.get(name), Mapping) else {} for name in ("run", "trainer"))
+        if trainer.get("resume") is True and run.get("run_id") is None and run.get("output_dir") is None:
+            wrong["run.run_id"] = "required with trainer.resume (or run.output_dir), to say which run goes on"
+        if trainer.get("resume") is True and options.get("debug") is True:
+            wrong["debug"] = "a run of one batch is not resumed"
         if "data" in options and data.get("train") is None:
             wrong["data.train"] = "required for training"
         if "data" in options and (data.get("valid") is None) == (data.get("split") is None):
@@ -137,9 +144,7 @@ class AnyConfiguration(BaseConfig):
                 valid_system = system_type.Config.model_validate({**system, "optimizer": None})
                 with suppress(ValidationError):
                     wrong |= system_type.missing_files(valid_system, system_type.Dataset.Config.model_validate(data))
-                trainer = options.get("trainer")
-                main_metric = trainer.get("main_metric") if isinstance(trainer, Mapping) else None
-                if mistake := main_metric_mistake(main_metric, valid_system.model.metric_names):
+                if mistake := main_metric_mistake(trainer.get("main_metric"), valid_system.model.metric_names):
                     wrong["trainer.main_metric"] = mistake
         return wrong
 
@@ -204,18 +209,23 @@ def setup_run(
         The resolved output directory, and the experiment logger (None: nothing is tracked).
     """
     experiment_id = "0"
-    output_dir = config.output_dir or Path("runs", experiment_id, config.run_id or _draw_run_id())
-    output_dir = (Path(anchor_dir or "") / output_dir).resolve()
+    root = Path(anchor_dir or "")
+    run_id = config.run_id or _draw_run_id(config)
+    former = find_run(run_id, root / RUNS)
+    output_dir = (root / (config.output_dir or former or Path(RUNS, experiment_id, run_id))).resolve()
     output_dir.mkdir(parents=True, exist_ok=True)
-    configure_logging(verbose=debug, quiet=quiet, log_file=output_dir / "output.log")
+    first = is_first_process()
+    configure_logging(verbose=debug, quiet=quiet or not first, log_file=output_dir / "output.log" if first else None)
     configure_seed(config.seed)
     logger.info("Experiment '%s', output directory %s", config.experiment_name, output_dir)
     return output_dir, None
 
 
-def _draw_run_id() -> str:
-    if "LOCAL_RANK" in os.environ and RUN_ID_VARIABLE in os.environ:
+def _draw_run_id(config: RunConfig) -> str:
+    if RUN_ID_VARIABLE in os.environ:
         return os.environ[RUN_ID_VARIABLE]  # started by the first process of a run on several GPUs
+    if was_started_by_another() and config.output_dir is None:
+        raise ConfigError("run.run_id: required where a launcher starts several processes: all have to have the same.")
     return uuid.uuid4().hex
 
 
@@ -228,6 +238,9 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
 
     Returns:
         The trained model, its best metrics, and where the best model is.
+
+    Raises:
+        StoppedError: when SIGTERM or Ctrl-C has stopped it; its state is saved.
     """
     kind: Any = system_type  # configuration, data and system go together
     system_config = kind.resolve(config.system)
@@ -237,36 +250,42 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
         raise ConfigError("trainer.gradient_max_norm: the norm of sparse gradients is not to be had; set it to 0.0.")
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
 
+    if config.trainer.resume:
+        require_run(config.run.run_id, config.run.output_dir)
     output_dir, _ = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
-    write_yaml(output_dir / "config.yaml", config.model_dump(mode="json"))
-    train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
-    logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
-    system: System = kind.build(system_config, train.columns)
-    source_languages, target_languages = config.data.languages
-    system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
-    system.note_long_segments(train.columns)
-    logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
+    with begun(output_dir, config.model_dump(mode="json"), resume=config.trainer.resume) as record:
+        train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
+        record.see_data(train=train.columns, valid=valid.columns)
+        logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
+        system: System = kind.build(system_config, train.columns)
+        source_languages, target_languages = config.data.languages
+        system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
+        system.note_long_segments(train.columns)
+        logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
 
-    # Lightning is slow to import: mistakes in configuration and data are found before.
-    with hidden_warnings("lightning", shown=config.verbose):
-        from kiwi.training.module import TrainingModule
-        from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
-        from kiwi.training.trainer import build_trainer
+        # Lightning is slow to import: mistakes in configuration and data are found before.
+        with hidden_warnings("lightning", shown=config.verbose):
+            from kiwi.training.module import TrainingModule
+            from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
+            from kiwi.training.trainer import build_trainer
 
-        module = TrainingModule(
-            system,
-            system_config,
-            train,
-            valid,
-            main_metric=main_metric,
-            buffer_size=config.data.buffer_size,
-            seed=config.run.seed,
-        )
-        trainer, checkpoints = build_trainer(config.trainer, module, output_dir, debug=config.debug, quiet=config.quiet)
-        if trainer.num_devices > 1:
-            os.environ[RUN_ID_VARIABLE] = output_dir.name
-        trainer.fit(module)
-    save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
+            module = TrainingModule(
+                system,
+                system_config,
+                train,
+                valid,
+                main_metric=main_metric,
+                buffer_size=config.data.buffer_size,
+                seed=config.run.seed,
+                first_batch=record.first_batch,
+            )
+            trainer, checkpoints = build_trainer(config.trainer, module, record, debug=config.debug, quiet=config.quiet)
+            if trainer.num_devices > 1:
+                os.environ[RUN_ID_VARIABLE] = output_dir.name
+            with module.named_memory_errors():
+                trainer.fit(module, ckpt_path=record.state_file if record.former else None)
+        if trainer.is_global_zero:
+            save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
     logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")
     return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,10 @@ class Accumulator(ABC):
         """Take a batch; both arrays have the same shape."""
 
     @abstractmethod
+    def merge(self, other: Self) -> None:
+        """Take what another one, of the same metrics, has taken."""
+
+    @abstractmethod
     def compute(self) -> dict[str, float]:
         """Metrics of everything taken so far, by name."""
 
@@ -54,6 +59,10 @@ class TagMetrics(Accumulator):
         gold, predicted = np.asarray(gold), np.asarray(predicted)
         there = gold != IGNORE
         self.counts += functions.confusion(gold[there], predicted[there])
+
+    def merge(self, other: Self) -> None:
+        """As :meth:`Accumulator.merge`."""
+        self.counts += other.counts
 
     def compute(self) -> dict[str, float]:
         """As :meth:`Accumulator.compute`."""
@@ -82,6 +91,11 @@ class ScoreMetrics(Accumulator):
         """As :meth:`Accumulator.update`, with scores."""
         self.gold.append(np.asarray(gold, dtype=np.float64))
         self.predicted.append(np.asarray(predicted, dtype=np.float64))
+
+    def merge(self, other: Self) -> None:
+        """As :meth:`Accumulator.merge`."""
+        self.gold += other.gold
+        self.predicted += other.predicted
 
     def compute(self) -> dict[str, float]:
         """As :meth:`Accumulator.compute`."""
@@ -117,6 +131,13 @@ class LanguageModelMetrics(Accumulator):
         self.n_correct += int(np.asarray(predicted, dtype=bool).sum())
         self.log_probability += float(log_probabilities.sum())
         self.probability += float(np.exp(log_probabilities).sum())
+
+    def merge(self, other: Self) -> None:
+        """As :meth:`Accumulator.merge`."""
+        self.n_tokens += other.n_tokens
+        self.n_correct += other.n_correct
+        self.log_probability += other.log_probability
+        self.probability += other.probability
 
     def compute(self) -> dict[str, float]:
         """As :meth:`Accumulator.compute`; everything is 0 without tokens."""

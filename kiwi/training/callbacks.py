@@ -38,6 +38,45 @@ class BestCheckpoints(Callback):
         self.kept: list[tuple[float, Path]] = []
         """Merit (higher is better) and path, best first."""
         self._best_merit = float("-inf")
+        self._superseded: list[Path] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on has to know, paths relative to the output directory."""
+        return {
+            "best_metrics": self.best_metrics,
+            "best_model": self.best_model_path and self.best_model_path.name,
+            "best_merit": self._best_merit,
+            "kept": [[merit, path.name] for merit, path in self.kept],
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a former state; what was saved after it will be saved again."""
+        self.best_metrics, self._best_merit = state_dict["best_metrics"], state_dict["best_merit"]
+        self.kept = [(merit, self._directory / name) for merit, name in state_dict["kept"]]
+        self.best_model_path = state_dict["best_model"] and self._directory / state_dict["best_model"]
+
+    @property
+    def _directory(self) -> Path:
+        return self.output_dir / "checkpoints"
+
+    def remove_superseded(self) -> None:
+        """Remove models that are no longer among the best.
+
+        They stay until the state of the run is on disk that does not ask for them any more.
+        """
+        for path in self._superseded:
+            shutil.rmtree(path, ignore_errors=True)
+        self._superseded = []
+
+    def clean(self) -> None:
+        """Leave on disk what the run knows of; an interrupted one may have written more."""
+        there = {path.name for path in self._directory.glob("*")} - {path.name for _, path in self.kept}
+        for name in there:
+            shutil.rmtree(self._directory / name, ignore_errors=True)
+        if self.best_model_path is not None:
+            _link(self.output_dir / BEST_MODEL, self.best_model_path)
+        else:
+            (self.output_dir / BEST_MODEL).unlink(missing_ok=True)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See that there will be a validation.
@@ -68,11 +107,7 @@ class BestCheckpoints(Callback):
             return
         value = metrics[pl_module.monitor]
         step = trainer.global_step
-        path = (
-            self.output_dir
-            / "checkpoints"
-            / f"epoch={trainer.current_epoch + 1}-step={step}-{pl_module.monitor}={value:.4f}"
-        )
+        path = self._directory / f"epoch={trainer.current_epoch + 1}-step={step}-{pl_module.monitor}={value:.4f}"
         if any(path == other for _, other in self.kept):
             return  # validated again before the next optimizer step: the same model
         if trainer.is_global_zero:
@@ -84,10 +119,13 @@ class BestCheckpoints(Callback):
             self.best_model_path = path
             if trainer.is_global_zero:
                 _link(self.output_dir / BEST_MODEL, path)
-        if full and trainer.is_global_zero:
-            shutil.rmtree(self.kept[-1][1])
         if full:
-            self.kept.pop()
+            self._superseded.append(self.kept.pop()[1])
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing will be asked for again."""
+        if trainer.is_global_zero:
+            self.remove_superseded()
 
 
 class Throughput(Callback):
@@ -97,6 +135,10 @@ class Throughput(Callback):
         self._segments = 0
         self._seconds = 0.0
         self._since = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock; a run that goes on may begin inside an epoch."""
+        self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""

@@ -34,14 +34,15 @@ class GPUConfig(BaseConfig):
     """Number of GPUs (0: the CPU, -1: all GPUs), or a list of their numbers, such as ``[0, 2]``. Without any GPU in
     the machine, training falls back to the CPU with a warning."""
 
-    precision: Literal[16, 32] = 32
-    """Bits of floating point numbers in training. On the CPU, 16 bits are bfloat16."""
+    precision: Literal[16, 32, "bf16"] = 32
+    """Floating point numbers in training: of 32 bits, of 16 (float16, on GPUs only), or bfloat16 (on GPUs and CPUs;
+    16 bits with the range of 32)."""
 
     amp_level: Literal["O0", "O1", "O2", "O3"] = "O0"
     """Which numbers are of 16 bits; the names are those of NVIDIA Apex, which is not used any more. ``O0``: none,
     full precision. ``O1`` and ``O2``: mixed precision, weights of 32 bits and most operations of 16. ``O3``: all,
-    true half precision. ``precision: 16`` with ``O0`` becomes ``O1``; ``precision: 32`` with any other becomes
-    ``O0``; each with a warning."""
+    true half precision. ``precision: 16`` or ``bf16`` with ``O0`` becomes ``O1``; ``precision: 32`` with any other
+    becomes ``O0``; each with a warning."""
 
     @field_validator("gpus")
     @classmethod
@@ -64,13 +65,21 @@ class GPUConfig(BaseConfig):
             raise ValueError(f"expected different numbers from 0 to {available - 1}, the GPUs in this machine")
         return v
 
+    @field_validator("precision")
+    @classmethod
+    def refuse_float16_on_cpu(cls, v: int | str, values: ValidationInfo) -> int | str:
+        """No CPU trains in float16."""
+        if v == 16 and values.data.get("gpus") == 0:
+            raise ValueError("float16 is for GPUs, and this run is on the CPU; use bf16, its 16 bits, or 32")
+        return v
+
     @field_validator("amp_level")
     @classmethod
     def setup_amp_level(cls, v: str, values: ValidationInfo) -> str:
         """Make the level agree with the precision."""
         precision = values.data.get("precision")
-        if precision == 16 and v == "O0":
-            logger.warning("trainer.precision is 16 but trainer.amp_level is O0: using O1, mixed precision.")
+        if precision in (16, "bf16") and v == "O0":
+            logger.warning("trainer.precision is %s but trainer.amp_level is O0: using O1, mixed precision.", precision)
             return "O1"
         if precision == 32 and v != "O0":
             logger.warning("trainer.amp_level is %s but trainer.precision is 32: using O0, full precision.", v)
@@ -81,8 +90,17 @@ class GPUConfig(BaseConfig):
 class TrainerConfig(GPUConfig):
     """How long to train, on what, and what counts as better."""
 
+    num_nodes: PositiveInt = 1
+    """Machines that train together; on each of them the same command is started, by torchrun, SLURM, or by hand with
+    ``MASTER_ADDR``, ``MASTER_PORT`` and ``NODE_RANK``. ``gpus`` counts those of one machine."""
+
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """How several processes share the work: ``ddp``, each has the whole model; ``fsdp``, each has a part of every
+    layer's weights, for models that are too large for one GPU."""
+
     resume: bool = False
-    """Resume a former run; not possible yet, and refused."""
+    """Go on with a run that was stopped or killed, as if it had never been. ``run.run_id`` (or ``run.output_dir``) says
+    which; its files are looked for under ``runs/``, then on the MLflow server, if there is one."""
 
     epochs: PositiveInt = 50
     """Passes over the training data."""
@@ -108,14 +126,6 @@ class TrainerConfig(GPUConfig):
 
     deterministic: bool = True
     """Use deterministic algorithms only: the same run gives the same weights, perhaps more slowly."""
-
-    @field_validator("resume")
-    @classmethod
-    def refuse_resume(cls, v: bool) -> bool:
-        """Until runs can be resumed."""
-        if v:
-            raise ValueError("resuming is not available in this version; system.load starts from a trained system")
-        return v
 
     @field_validator("main_metric")
     @classmethod

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
@@ -38,6 +39,15 @@ Dataset = WMTQEDataset | ParallelDataset
 
 MOST_NAMED = 16
 """Segments of a batch that an error lists."""
+
+
+def gathered(trainer: Trainer, mine: Any) -> list[Any]:
+    """The objects of all processes, in the order of their ranks."""
+    if trainer.world_size == 1:
+        return [mine]
+    objects: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(objects, mine)
+    return objects
 
 
 class WithFrozenStates:
@@ -68,6 +78,7 @@ class TrainingModule(LightningModule):
         main_metric: names of the metrics that are added up to say what is better, without ``val_``.
         buffer_size: segments that are sorted by length together.
         seed: of the order of the training data.
+        first_batch: epoch and batch to begin with, for a run that goes on.
     """
 
     def __init__(
@@ -80,8 +91,10 @@ class TrainingModule(LightningModule):
         main_metric: list[str],
         buffer_size: int | None,
         seed: int,
+        first_batch: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # validation data may be few
         self.system = system
         self.config = config
         self.train_data = train
@@ -89,8 +102,10 @@ class TrainingModule(LightningModule):
         self.main_metric = main_metric
         self.buffer_size = buffer_size
         self.seed = seed
+        self.first_batch = first_batch
         self.accumulators: dict[str, Accumulator] = {}
         self.collate = WithFrozenStates(system.collate)
+        self._at_work = ("train", 0)
 
     @property
     def monitor(self) -> str:
@@ -137,11 +152,13 @@ class TrainingModule(LightningModule):
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
         )
+        self._batches.resume_at(*self.first_batch)
         return build_loader(self.train_data, self._batches, self.collate, self.config.num_data_workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """All of the data in every process, so that each has the metrics of the whole."""
+        """Batches of like length; each process of several gets its own."""
         batches = longest_first(self.system.lengths(self.valid_data.columns), self.config.batch_size_for("valid"))
+        batches = batches[self.trainer.global_rank :: self.trainer.world_size]
         return build_loader(self.valid_data, batches, self.collate, self.config.num_data_workers)
 
     def transfer_batch_to_device(self, batch: NumpyBatch, device: Any, dataloader_idx: int) -> QEBatch[Tensor]:
@@ -167,16 +184,43 @@ class TrainingModule(LightningModule):
             "system.optimizer.learning_rate, or trainer.gradient_max_norm=1.0."
         )
 
+    @contextmanager
+    def named_memory_errors(self) -> Iterator[None]:
+        """Say which batch was too large, and what to change.
+
+        Raises:
+            KiwiError: in the place of torch's error of exhausted memory.
+        """
+        try:
+            yield
+        except RuntimeError as error:  # torch.OutOfMemoryError of a GPU is one
+            if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+                raise
+            part, batch_idx = self._at_work
+            where = f" {self._place_of(batch_idx)}" if part == "train" else ""
+            reason = str(error).splitlines()[0]
+            raise KiwiError(
+                f"Out of memory in batch {batch_idx + 1} of the {part} data{where}: {reason} Lower "
+                f"system.batch_size.{part} (with trainer.gradient_accumulation_steps, training stays the same), or need "
+                "less: trainer.precision=bf16; with a pretrained encoder, its gradient_checkpointing=true, freeze_layers, "
+                "source_max_length and target_max_length."
+            ) from error
+
     def _place_of(self, batch_idx: int) -> str:
         """Which segments a batch of this epoch has: the order is known from seed and epoch."""
-        indices = next(islice(iter(self._batches), batch_idx, None))
+        indices = next(islice(self._batches.whole_epoch(), batch_idx, None))
         numbers = ", ".join(str(index + 1) for index in sorted(indices)[:MOST_NAMED])
         more = f" and {len(indices) - MOST_NAMED} more" if len(indices) > MOST_NAMED else ""
         return f"(segments {numbers}{more} of the training data)"
 
     def on_train_batch_start(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
         """Tell the encoder how far training is, in optimizer steps."""
+        self._at_work = ("train", batch_idx)
         self.system.encoder.at_step(self.global_step)
+
+    def on_validation_batch_start(self, batch: QEBatch[Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Remember which one it is."""
+        self._at_work = ("valid", batch_idx)
 
     def on_validation_epoch_start(self) -> None:
         """Start counting."""
@@ -192,12 +236,15 @@ class TrainingModule(LightningModule):
         if not torch.isfinite(losses["loss"]):
             raise self._diverged("validation")
         for name, value in losses.items():
-            self.log(f"val_{name}", value, batch_size=len(batch))
+            self.log(f"val_{name}", value, batch_size=len(batch), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics of the whole corpus."""
+        """Log the metrics of the whole corpus: each process has counted its own segments."""
+        whole, *others = gathered(self.trainer, self.accumulators)
         metrics: dict[str, float] = {}
-        for accumulator in self.accumulators.values():
+        for name, accumulator in whole.items():
+            for other in others:
+                accumulator.merge(other[name])
             metrics |= accumulator.compute()
         if len(self.main_metric) > 1:
             metrics["+".join(self.main_metric)] = sum(metrics[name] for name in self.main_metric)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import HalfPrecision
 
 from kiwi.training.callbacks import BestCheckpoints, Throughput
 from kiwi.training.config import TrainerConfig
+from kiwi.training.devices import cpu_processes, has_several_processes
+from kiwi.training.keep_state import KeepState, StateIO
+from kiwi.training.metrics_log import MetricsFile
 from kiwi.training.module import TrainingModule
+from kiwi.training.run_record import RunRecord
 
 
 class TrueHalf(HalfPrecision):
@@ -26,21 +28,27 @@ class TrueHalf(HalfPrecision):
 
 
 def build_trainer(
-    config: TrainerConfig, module: TrainingModule, output_dir: Path, *, debug: bool = False, quiet: bool = False
+    config: TrainerConfig,
+    module: TrainingModule,
+    record: RunRecord,
+    *,
+    debug: bool = False,
+    quiet: bool = False,
 ) -> tuple[Trainer, BestCheckpoints]:
     """A trainer, and the callback that knows the best model when it has run.
 
     Args:
         config: options of ``trainer``.
         module: that will be trained, for its main metric.
-        output_dir: for ``metrics.csv`` and checkpoints.
+        record: of the run, with the directory for ``metrics.csv``, checkpoints, and the state of the run.
         debug: run one batch of training and of validation.
         quiet: no progress bar.
     """
     # Its notices (devices found, advice on workers) are for its own users.
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for library in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(library).setLevel(logging.ERROR)
     on_gpu = config.gpus not in (0, [])
-    checkpoints = BestCheckpoints(output_dir, config.checkpoint.save_top_k)
+    checkpoints = BestCheckpoints(record.output_dir, config.checkpoint.save_top_k)
     callbacks: list[Callback] = [checkpoints, Throughput()]
     if config.checkpoint.early_stop_patience:
         callbacks.append(
@@ -51,15 +59,18 @@ def build_trainer(
                 check_on_train_epoch_end=False,
             )
         )
+    metrics_file = MetricsFile(record.output_dir / "metrics.csv", config.log_save_interval)
+    if not debug:  # a run of one batch is not resumed
+        callbacks.append(KeepState(record, checkpoints, metrics_file))
     show_progress = not quiet and sys.stderr.isatty()
     if show_progress:
         callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
-    n_devices = len(config.gpus) if isinstance(config.gpus, list) else config.gpus
     options: dict[str, Any] = {
         "accelerator": "gpu" if on_gpu else "cpu",
-        "devices": config.gpus if on_gpu else 1,
+        "devices": config.gpus if on_gpu else cpu_processes(),
+        "num_nodes": config.num_nodes,
         # Outputs that are off, and parts that are frozen for some steps, leave weights without gradients.
-        "strategy": "ddp_find_unused_parameters_true" if n_devices not in (0, 1) else "auto",
+        "strategy": "ddp_find_unused_parameters_true" if has_several_processes(config) else "auto",
         "max_epochs": config.epochs,
         "accumulate_grad_batches": config.gradient_accumulation_steps,
         "gradient_clip_val": config.gradient_max_norm or None,
@@ -67,27 +78,24 @@ def build_trainer(
         "deterministic": config.deterministic,
         "fast_dev_run": debug,
         "callbacks": callbacks,
-        "default_root_dir": output_dir,
+        "default_root_dir": record.output_dir,
         "enable_checkpointing": False,
         "enable_progress_bar": show_progress,
         "enable_model_summary": False,
         "use_distributed_sampler": False,
         "num_sanity_val_steps": 0,
-        "logger": CSVLogger(output_dir, name="", version="", flush_logs_every_n_steps=config.log_save_interval),
+        "logger": metrics_file,
+        "plugins": [StateIO()],
     }
-    options |= _precision(config, on_gpu=on_gpu)
+    is_bfloat = config.precision == "bf16"
+    if config.amp_level == "O3":
+        options["plugins"].append(TrueHalf("bf16-true" if is_bfloat else "16-true"))
+    else:
+        mixed = "bf16-mixed" if is_bfloat else "16-mixed"
+        options["precision"] = "32-true" if config.amp_level == "O0" else mixed
     interval = config.checkpoint.validation_steps
     options["val_check_interval"] = interval
     if isinstance(interval, int):
         # Batches of training counted over the whole run, so that an interval may be longer than an epoch.
         options["check_val_every_n_epoch"] = None
     return Trainer(**options), checkpoints
-
-
-def _precision(config: TrainerConfig, *, on_gpu: bool) -> dict[str, Any]:
-    """The option that stands for ``amp_level``; 16 bits are float16 on a GPU and bfloat16 on the CPU."""
-    if config.amp_level == "O0":
-        return {"precision": "32-true"}
-    if config.amp_level == "O3":
-        return {"plugins": TrueHalf("16-true" if on_gpu else "bf16-true")}
-    return {"precision": "16-mixed" if on_gpu else "bf16-mixed"}

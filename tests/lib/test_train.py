@@ -79,12 +79,14 @@ def test_what_comes_out(trained: Any) -> None:
 
 def test_files_of_a_run(trained: Any) -> None:
     assert {file.name for file in trained.output_dir.iterdir()} == {
+        ".lock",
         "best_model",
         "checkpoints",
         "config.yaml",
         "metrics.csv",
         "optimizer.safetensors",
         "output.log",
+        "run.json",
     }
     log = (trained.output_dir / "output.log").read_text(encoding="utf-8")
     assert "Training on 40 segments, validating on 12" in log
@@ -230,6 +232,7 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
     from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
     from kiwi.training.config import TrainerConfig
     from kiwi.training.module import TrainingModule
+    from kiwi.training.run_record import RunRecord
     from kiwi.training.trainer import build_trainer
 
     class Seen(Callback):
@@ -251,7 +254,7 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
     module = TrainingModule(system, config, data, valid, main_metric=["target_tags_MCC"], buffer_size=None, seed=1)
     output_dir = Path(settings["run"]["output_dir"])
     with train.hidden_warnings("lightning"):
-        trainer, _ = build_trainer(TrainerConfig(epochs=2), module, output_dir, quiet=True)
+        trainer, _ = build_trainer(TrainerConfig(epochs=2), module, RunRecord(output_dir, settings), quiet=True)
         seen = Seen()
         trainer.callbacks.append(seen)  # type: ignore[attr-defined]
         trainer.fit(module)
@@ -357,7 +360,7 @@ def test_gradients_are_clipped(options: Options) -> None:
 
 @pytest.mark.parametrize("amp_level", ["O1", "O2", "O3"])
 def test_16_bits_on_the_cpu(options: Options, corpus: Any, amp_level: str) -> None:
-    info = train_from_configuration(options({"trainer.precision": 16, "trainer.amp_level": amp_level}))
+    info = train_from_configuration(options({"trainer.precision": "bf16", "trainer.amp_level": amp_level}))
     assert all(math.isfinite(value) for value in info.best_metrics.values())
     assert info.best_model_path is not None
     data = {name: corpus.lines("test", name) for name in ("source", "target", "alignments")}
@@ -368,8 +371,28 @@ def test_16_bits_on_the_cpu(options: Options, corpus: Any, amp_level: str) -> No
 
 def test_16_bits_are_not_32(options: Options) -> None:
     one = train_from_configuration(options(PLAIN))
-    other = train_from_configuration(options({**PLAIN, "trainer.precision": 16, "trainer.amp_level": "O1"}))
+    other = train_from_configuration(options({**PLAIN, "trainer.precision": "bf16", "trainer.amp_level": "O1"}))
     assert not equal(one, other)
+
+
+@pytest.mark.parametrize(("method", "part"), [("losses", "train"), ("validate", "valid")])
+def test_batches_that_are_too_large_are_named(
+    options: Options, monkeypatch: pytest.MonkeyPatch, method: str, part: str
+) -> None:
+    plain, calls = getattr(QESystem, method), 0
+
+    def huge(self: QESystem, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            torch.empty(2**48)
+        return plain(self, *args)
+
+    monkeypatch.setattr(QESystem, method, huge)
+    message = refused(options(), KiwiError)
+    assert message.startswith(f"Out of memory in batch 2 of the {part} data")
+    assert ("(segments " in message) == (part == "train")
+    assert f"Lower system.batch_size.{part}" in message
 
 
 def test_gpus_that_are_not_there(options: Options, caplog: pytest.LogCaptureFixture) -> None:
@@ -454,7 +477,8 @@ def test_tags_of_words_serve_for_words(options: Options, corpus: Any) -> None:
     ("changes", "messages"),
     [
         ({"run.use_mlflow": True}, ["run.use_mlflow: tracking with MLflow is not available"]),
-        ({"trainer.resume": True}, ["trainer.resume: resuming is not available"]),
+        ({"trainer.resume": True, "run.output_dir": None}, ["run.run_id: required with trainer.resume"]),
+        ({"trainer.resume": True, "debug": True}, ["debug: a run of one batch is not resumed"]),
         ({"data": None}, ["data: required, but not given"]),
         ({"system": None}, ["system: required, but not given"]),
         ({"data.train": None}, ["data.train: required for training"]),
@@ -651,6 +675,8 @@ GPU = ["gpus", "precision", "amp_level"]
             "TrainerConfig",
             [
                 *GPU,
+                "num_nodes",
+                "strategy",
                 "resume",
                 "epochs",
                 "gradient_accumulation_steps",

@@ -207,5 +207,5 @@ def test_a_system_with_a_head_goes_on_without_it(tuning: Options, with_head: dic
 
 
 def test_fine_tuning_in_16_bits(tuning: Options) -> None:
-    info = train_from_configuration(tuning({"trainer.precision": 16, "trainer.amp_level": "O3"}))
+    info = train_from_configuration(tuning({"trainer.precision": "bf16", "trainer.amp_level": "O3"}))
     assert info.best_metrics["val_pe_PERP"] > 1

@@ -382,7 +382,7 @@ def test_kept_states_are_used(
 @pytest.mark.parametrize("amp_level", ["O1", "O3"])
 @pytest.mark.parametrize("keep", ["memory", "no"])
 def test_training_in_16_bits(amp_level: str, keep: str, transformer_options: Options) -> None:
-    changes = {"trainer.precision": 16, "trainer.amp_level": amp_level, "trainer.epochs": 2}
+    changes = {"trainer.precision": "bf16", "trainer.amp_level": amp_level, "trainer.epochs": 2}
     info = train_from_configuration(transformer_options(changes, freeze_layers=1, keep_frozen_states=keep))
     assert info.best_model_path is not None
     assert np.isfinite(flat(load_system(info.best_model_path).predict(SOURCE, TARGET))).all()

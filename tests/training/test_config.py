@@ -26,18 +26,18 @@ def test_without_a_gpu_training_falls_back_to_the_cpu(
     [
         ({}, 32, "O0", None),
         ({"precision": 32, "amp_level": "O0"}, 32, "O0", None),
-        ({"precision": 16}, 16, "O1", "using O1, mixed precision"),
-        ({"precision": 16, "amp_level": "O0"}, 16, "O1", "using O1, mixed precision"),
-        ({"precision": 16, "amp_level": "O1"}, 16, "O1", None),
-        ({"precision": 16, "amp_level": "O2"}, 16, "O2", None),
-        ({"precision": 16, "amp_level": "O3"}, 16, "O3", None),
+        ({"precision": "bf16"}, "bf16", "O1", "using O1, mixed precision"),
+        ({"precision": "bf16", "amp_level": "O0"}, "bf16", "O1", "using O1, mixed precision"),
+        ({"precision": "bf16", "amp_level": "O1"}, "bf16", "O1", None),
+        ({"precision": "bf16", "amp_level": "O2"}, "bf16", "O2", None),
+        ({"precision": "bf16", "amp_level": "O3"}, "bf16", "O3", None),
         ({"amp_level": "O1"}, 32, "O0", "using O0, full precision"),
         ({"precision": 32, "amp_level": "O3"}, 32, "O0", "using O0, full precision"),
     ],
 )
 def test_precision_and_level_agree(
     options: dict[str, Any],
-    precision: int,
+    precision: int | str,
     amp_level: str,
     warning: str | None,
     caplog: pytest.LogCaptureFixture,
@@ -72,11 +72,11 @@ def test_metrics_that_are_added_up_agree_on_what_is_better(metric: Any, message:
     assert message in str(error.value)
 
 
-def test_resume_is_refused() -> None:
+@pytest.mark.parametrize("gpus", [0, 1, [0, 1]])
+def test_float16_is_for_gpus(gpus: Any) -> None:
     with pytest.raises(ConfigError) as error:
-        TrainerConfig.from_dict({"resume": True})
-    assert "resume: resuming is not available" in str(error.value)
-    assert TrainerConfig.from_dict({"resume": False}).resume is False
+        GPUConfig.from_dict({"gpus": gpus, "precision": 16})
+    assert "precision: float16 is for GPUs, and this run is on the CPU; use bf16" in str(error.value)
 
 
 def test_defaults() -> None:
@@ -84,6 +84,8 @@ def test_defaults() -> None:
         "gpus": 0,
         "precision": 32,
         "amp_level": "O0",
+        "num_nodes": 1,
+        "strategy": "ddp",
         "resume": False,
         "epochs": 50,
         "gradient_accumulation_steps": 1,
@@ -113,7 +115,9 @@ def test_validation_steps_are_a_share_or_a_number(value: float, kind: type) -> N
         ({"checkpoint": {"save_top_k": -2}}, "checkpoint.save_top_k"),
         ({"checkpoint": {"early_stop_patience": -1}}, "checkpoint.early_stop_patience"),
         ({"precision": 64}, "precision"),
-        ({"precision": "bf16"}, "precision"),
+        ({"precision": "fp8"}, "precision"),
+        ({"num_nodes": 0}, "num_nodes"),
+        ({"strategy": "dp"}, "strategy"),
         ({"amp_level": "O4"}, "amp_level"),
         ({"gpus": "all"}, "gpus"),
         ({"epochs": 0}, "epochs"),

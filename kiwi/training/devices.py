@@ -1,0 +1,45 @@
+"""Which process of how many this is; asked before Lightning is loaded."""
+
+from __future__ import annotations
+
+import os
+
+from kiwi.training.config import TrainerConfig
+
+
+def cpu_processes() -> int:
+    """Processes on this machine that train on the CPU: as many as torchrun has started, else one."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def has_several_processes(config: TrainerConfig) -> bool:
+    """Whether a run has more than one process."""
+    if config.gpus == 0:
+        n_here = cpu_processes()
+    elif isinstance(config.gpus, list):
+        n_here = len(config.gpus)
+    elif config.gpus == -1:
+        import torch
+
+        n_here = torch.cuda.device_count()
+    else:
+        n_here = config.gpus
+    return n_here * config.num_nodes > 1
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes files.
+
+    torchrun and SLURM number the processes of all machines; processes that Lightning starts are numbered on each.
+    """
+    if "RANK" in os.environ:
+        return os.environ["RANK"] == "0"
+    if os.environ.get("SLURM_NTASKS", "1") != "1":
+        return os.environ.get("SLURM_PROCID", "0") == "0"
+    return os.environ.get("NODE_RANK", "0") == "0" and os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def was_started_by_another() -> bool:
+    """Whether a launcher started this process, so that it cannot agree with the others on what is drawn at random."""
+    several = os.environ.get("SLURM_NTASKS", "1") != "1"
+    return several or any(name in os.environ for name in ("RANK", "NODE_RANK"))

@@ -1,0 +1,139 @@
+"""Two processes on the CPU stand in for two GPUs: as torchrun starts them, and as two machines."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import socket
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
+from kiwi.data.sampling import longest_first
+from kiwi.exceptions import ConfigError
+from kiwi.lib.train import train_from_configuration
+from kiwi.runner import load_system
+from kiwi.systems.base import as_tensors
+from kiwi.training import keep_state
+
+Options = Callable[..., dict[str, Any]]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def two_processes(options: Mapping[str, Any], by: str, stop_at: int | None = None) -> list[int]:
+    """Train in two processes; their exit codes. With ``stop_at``, the second one is told to stop at that batch."""
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    ranks = [
+        {
+            "torchrun": {
+                **{"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"},
+                **{"GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "none"},
+            },
+            "nodes": {"NODE_RANK": str(rank)},
+        }[by]
+        for rank in (0, 1)
+    ]
+    children = []
+    for rank, variables in enumerate(ranks):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads, which wait here
+            child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.environ.update({**common, **variables})
+                if stop_at is not None and rank == 1:
+                    keep_state.KeepState.on_train_batch_start = stopping_at(stop_at)  # type: ignore[method-assign]
+                train_from_configuration(options)
+                code = 0
+            except BaseException as error:
+                Path(options["run"]["output_dir"]).parent.joinpath(f"error-{rank}").write_text(repr(error))
+                code = getattr(error, "exit_code", 1)
+            finally:
+                os._exit(code)
+        children.append(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def stopping_at(batch: int) -> Callable[..., None]:
+    plain = keep_state.KeepState.on_train_batch_start
+    begun = 0
+
+    def counted(self: keep_state.KeepState, *args: Any) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == batch:
+            os.kill(os.getpid(), signal.SIGTERM)
+        plain(self, *args)
+
+    return counted
+
+
+def validations(output_dir: Path) -> list[dict[str, str]]:
+    with (output_dir / "metrics.csv").open(encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["val_PEARSON"]]
+
+
+@pytest.mark.parametrize(("by", "changes"), [("torchrun", {}), ("nodes", {"trainer.num_nodes": 2})])
+def test_two_processes(by: str, changes: dict[str, Any], options: Options, tmp_path: Path) -> None:
+    output_dir = tmp_path / "run"
+    settings = options({"trainer.epochs": 2, "system.batch_size": {"train": 8, "valid": 5, "test": 8}, **changes})
+    settings["run"]["output_dir"] = str(output_dir)
+    assert two_processes(settings, by) == [0, 0], list(tmp_path.glob("error*"))
+    # One of them writes.
+    assert len(validations(output_dir)) == 2
+    assert (output_dir / "output.log").read_text(encoding="utf-8").count("Training on") == 1
+    assert not list(output_dir.rglob("*.part"))
+    # Their metrics are those of one process over all of the data, each segment counted once.
+    runner = load_system(output_dir / "best_model")
+    system: Any = runner.system
+    valid = WMTQEDataset.read(WMTQEDataset.Config.from_dict(settings["data"]).valid)
+    accumulators = system.accumulators()
+    losses = []
+    with torch.inference_mode():
+        for batch in longest_first(system.lengths(valid.columns), 5):
+            rows = [valid[index] for index in batch]
+            losses += [system.validate(accumulators, as_tensors(system.collate(rows)))["loss"].item()] * len(rows)
+    metrics = {f"val_{name}": value for one in accumulators.values() for name, value in one.compute().items()}
+    best = max(validations(output_dir), key=lambda row: float(row["val_target_tags_MCC"]))
+    assert len(metrics) > 10
+    for name, value in metrics.items():
+        assert float(best[name]) == pytest.approx(value, abs=1e-6), name
+    assert float(best["val_loss"]) == pytest.approx(np.mean(losses), rel=1e-6)
+
+
+def test_two_processes_stop_and_go_on_together(options: Options, tmp_path: Path) -> None:
+    weights = []
+    for name, stop_at in (("whole", None), ("stopped", 3)):
+        settings = options({"trainer.epochs": 3})
+        settings["run"]["output_dir"] = str(tmp_path / name)
+        codes = two_processes(settings, "torchrun", stop_at)
+        if stop_at is not None:
+            assert codes == [143, 143]
+            settings["trainer"]["resume"] = True
+            codes = two_processes(settings, "torchrun")
+        assert codes == [0, 0], [path.read_text() for path in tmp_path.glob("error*")]
+        weights.append((tmp_path / name / "best_model" / "model.safetensors").read_bytes())
+        weights.append((tmp_path / name / "optimizer.safetensors").read_bytes())
+        weights.append((tmp_path / name / "metrics.csv").read_bytes())
+    assert weights[:3] == weights[3:]
+
+
+def test_a_launcher_needs_a_run_id(options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ConfigError, match=r"run\.run_id: required where a launcher"):
+        train_from_configuration(options({"run.output_dir": None}))
+    assert not (tmp_path / "runs").exists()

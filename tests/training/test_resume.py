@@ -1,0 +1,329 @@
+"""A run that is stopped anywhere, and goes on, ends as one that never stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import kiwi
+from kiwi.exceptions import CheckpointError, ConfigError, KiwiError, StoppedError
+from kiwi.lib.train import TrainRunInfo, train_from_configuration
+from kiwi.systems import checkpoint
+from kiwi.training import callbacks, keep_state, module, optimizers, run_record, state
+
+Options = Callable[..., dict[str, Any]]
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Everything a run leaves but its log, times, and the paths of its own directory."""
+    leave = {"output.log", "run.json", "config.yaml", ".lock"}
+    there = [path for path in sorted(directory.rglob("*")) if path.is_file() and path.name not in leave]
+    content = {str(path.relative_to(directory)): path.read_bytes() for path in there}
+    return content | {
+        str(path.relative_to(directory)): path.read_bytes() for path in sorted(directory.glob("checkpoints/*/*.yaml"))
+    }
+
+
+def stopped_everywhere(
+    options: dict[str, Any], output_dir: Path, monkeypatch: pytest.MonkeyPatch, every: int
+) -> TrainRunInfo:
+    """Train, stopping again and again after so many batches."""
+    plain = keep_state.KeepState.on_train_batch_start
+    begun = 0
+
+    def counted(self: keep_state.KeepState, *args: Any) -> None:
+        nonlocal begun
+        begun += 1
+        if begun % every == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        plain(self, *args)
+
+    monkeypatch.setattr(keep_state.KeepState, "on_train_batch_start", counted)
+    options = {**options, "run": {**options["run"], "output_dir": str(output_dir)}}
+    for _ in range(100):
+        try:
+            return train_from_configuration(options)
+        except StoppedError:
+            options = {**options, "trainer": {**options["trainer"], "resume": True}}
+    raise AssertionError("still not done after 100 stops")
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "validation each epoch": {},
+    "twice an epoch, three kept": {
+        "trainer.checkpoint.validation_steps": 0.5,
+        "trainer.checkpoint.save_top_k": 3,
+    },
+    "every three batches": {"trainer.checkpoint.validation_steps": 3},
+    "plateau": {
+        "system.optimizer": {
+            "class_name": "sgd",
+            "learning_rate": 0.01,
+            "learning_rate_decay": 0.5,
+            "learning_rate_decay_start": 0,
+        },
+        "trainer.checkpoint.validation_steps": 2,
+    },
+    "warm-up": {"system.optimizer": {"class_name": "adamw", "learning_rate": 0.01, "warmup_steps": 0.3}},
+    "accumulation": {"trainer.gradient_accumulation_steps": 2, "trainer.checkpoint.validation_steps": 3},
+    "early stop": {"trainer.checkpoint.early_stop_patience": 2, "system.optimizer.learning_rate": 1e-9},
+    "sparse": {
+        "system.optimizer": {"class_name": "sparse_adam", "learning_rate": 0.01},
+        "system.model.encoder.embeddings": {"source": {"dim": 8, "sparse_embeddings": True}, "target": {"dim": 8}},
+    },
+    "bfloat16": {"trainer.precision": "bf16", "trainer.amp_level": "O1"},
+    "buckets and workers": {"data.buffer_size": 16, "system.num_data_workers": 2},
+}
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+@pytest.mark.parametrize("every", [2, 3])
+def test_a_run_that_goes_on_ends_as_one_that_never_stopped(
+    name: str, every: int, options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = options({"trainer.epochs": 3, "trainer.log_interval": 1, **VARIANTS[name]})
+    settings["run"]["output_dir"] = str(tmp_path / "whole")
+    whole = train_from_configuration(settings)
+    parts = stopped_everywhere(settings, tmp_path / "parts", monkeypatch, every)
+    for weight, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, parts.model.state_dict()[weight]), weight
+    assert whole.best_metrics == parts.best_metrics
+    assert (whole.best_model_path and whole.best_model_path.name) == (
+        parts.best_model_path and parts.best_model_path.name
+    )
+    one, other = files(tmp_path / "whole"), files(tmp_path / "parts")
+    assert list(one) == list(other)
+    assert [file for file in one if one[file] != other[file]] == []
+
+
+# Kills.
+
+
+def killed(options: dict[str, Any], place: tuple[Any, str], call: int, after: bool, every_batch: bool) -> bool:
+    """Train in a process that kills itself at a call of a function; whether it did."""
+    owner, name = place
+    function, calls = getattr(owner, name), 0
+
+    def deadly(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*args, **kwargs)
+        if calls == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads, which wait here
+        child = os.fork()
+    if child == 0:
+        try:
+            setattr(owner, name, deadly)
+            keep_state.SHARE_OF_TIME = 1e9 if every_batch else 1e-9
+            train_from_configuration(options)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+EVERY_BATCH = [
+    ((module.TrainingModule, "training_step"), 8, False),
+    ((module.TrainingModule, "training_step"), 15, True),
+    ((module.TrainingModule, "validation_step"), 3, False),
+    ((module.TrainingModule, "on_validation_epoch_end"), 2, True),
+    ((callbacks.BestCheckpoints, "on_validation_end"), 2, False),
+    ((callbacks.BestCheckpoints, "on_validation_end"), 2, True),
+    ((callbacks, "_link"), 1, False),
+    ((callbacks, "_link"), 1, True),
+    ((callbacks.BestCheckpoints, "remove_superseded"), 3, False),
+    ((checkpoint, "save_file"), 2, True),
+    ((checkpoint, "write_json"), 2, False),
+    ((state, "save_file"), 2, False),
+    ((state, "save_file"), 2, True),
+    ((keep_state.KeepState, "save"), 2, True),
+    ((optimizers, "save_optimizer_state"), 1, False),
+    ((optimizers, "save_optimizer_state"), 1, True),
+    ((run_record, "_write_status"), 2, False),
+]
+"""Where a process is killed: a function, its call, and whether at its end; its state is saved before each batch."""
+
+ONCE = [case for case in EVERY_BATCH if case[0][0] in (module.TrainingModule, callbacks.BestCheckpoints, optimizers)]
+"""The same with a state of the first batch only, so that there is more to do again."""
+
+
+@pytest.mark.parametrize(
+    ("place", "call", "after", "every_batch"),
+    [(*case, True) for case in EVERY_BATCH] + [(*case, False) for case in ONCE if "superseded" not in case[0][1]],
+    ids=lambda value: value[1] if isinstance(value, tuple) else None,
+)
+def test_a_run_that_was_killed_ends_as_one_that_never_was(
+    place: tuple[Any, str], call: int, after: bool, every_batch: bool, options: Options, tmp_path: Path
+) -> None:
+    changes = {"trainer.epochs": 3, "trainer.checkpoint": {"validation_steps": 0.5, "save_top_k": 2}}
+    settings = options({**changes, "trainer.log_interval": 1})
+    settings["run"]["output_dir"] = str(tmp_path / "whole")
+    whole = train_from_configuration(settings)
+    settings["run"]["output_dir"] = str(tmp_path / "killed")
+    assert killed(settings, place, call, after, every_batch)
+    settings["trainer"]["resume"] = True
+    gone_on = train_from_configuration(settings)
+    assert whole.best_metrics == gone_on.best_metrics
+    one, other = files(tmp_path / "whole"), files(tmp_path / "killed")
+    assert list(one) == list(other)
+    assert [file for file in one if one[file] != other[file]] == []
+    assert not list((tmp_path / "killed").rglob("*.part"))
+
+
+# Refusals.
+
+
+@pytest.fixture
+def stopped(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Options of a run that was stopped before its second epoch, to go on with."""
+    plain = keep_state.KeepState.on_train_batch_start
+
+    def stop(self: keep_state.KeepState, trainer: Any, *args: Any) -> None:
+        if trainer.current_epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        plain(self, trainer, *args)
+
+    settings = options({"trainer.epochs": 2})
+    settings["run"]["output_dir"] = str(tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.setattr(keep_state.KeepState, "on_train_batch_start", stop)
+        with pytest.raises(StoppedError) as error:
+            train_from_configuration(settings)
+    assert "Stopped by Ctrl-C before batch 1 of epoch 2" in str(error.value)
+    assert "add to the same command: trainer.resume=true" in str(error.value)
+    assert error.value.exit_code == 130
+    assert run_record.read_status(tmp_path / "run")["status"] == "stopped"
+    settings["trainer"]["resume"] = True
+    return settings
+
+
+def refused(options: dict[str, Any], kind: type[KiwiError]) -> str:
+    with pytest.raises(kind) as error:
+        train_from_configuration(options)
+    return str(error.value)
+
+
+def test_a_finished_run_is_not_resumed(stopped: dict[str, Any]) -> None:
+    info = train_from_configuration(stopped)
+    assert run_record.read_status(Path(stopped["run"]["output_dir"]))["status"] == "finished"
+    message = refused(stopped, ConfigError)
+    assert "has finished" in message
+    assert "system.load=" in message
+    assert info.best_model_path is not None
+    assert info.best_model_path.is_dir()
+
+
+def test_another_configuration_is_not_resumed(stopped: dict[str, Any]) -> None:
+    stopped["trainer"]["epochs"] = 7
+    stopped["system"]["optimizer"]["warmup_steps"] = 3
+    stopped["system"]["num_data_workers"] = 1
+    message = refused(stopped, ConfigError)
+    assert "trainer.epochs: 7; the run was started with 2" in message
+    assert "system.optimizer.warmup_steps: 3; the run was started with null" in message
+    assert "num_data_workers" not in message
+
+
+def test_other_data_are_not_resumed(stopped: dict[str, Any], tmp_path: Path) -> None:
+    source = Path(stopped["data"]["train"]["input"]["source"])
+    text = source.read_text(encoding="utf-8")
+    changed = text.replace(text.split()[0], "Other", 1)
+    assert changed != text
+    try:
+        source.write_text(changed, encoding="utf-8")
+        message = refused(stopped, ConfigError)
+    finally:
+        source.write_text(text, encoding="utf-8")
+    assert "the data have changed" in message
+    assert "train.source: " in message
+    assert "valid.source" not in message
+
+
+def test_another_version_is_not_resumed(stopped: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "__version__", "9.8.7")
+    message = refused(stopped, CheckpointError)
+    assert kiwi.__version__ in message
+    assert "this is kiwi 9.8.7" in message
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda content: content[: len(content) // 2], "cannot be read"),
+        (lambda content: b"", "cannot be read"),
+        (lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:], "SHA-256"),
+        (lambda content: content.replace(b"best_merit", b"best_merot", 1), "SHA-256"),
+        (lambda content: b"\x80\x04\x95" + content, "cannot be read"),
+        (lambda content: (2**62).to_bytes(8, "little") + content[8:], "cannot be read"),
+    ],
+)
+def test_damaged_states_are_refused(stopped: dict[str, Any], damage: Callable[[bytes], bytes], expected: str) -> None:
+    path = Path(stopped["run"]["output_dir"]) / state.STATE_FILE
+    path.write_bytes(damage(path.read_bytes()))
+    message = refused(stopped, CheckpointError)
+    assert str(path) in message
+    assert expected in message
+
+
+def test_what_is_not_there_is_not_resumed(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = options({"trainer.resume": True, "run.output_dir": str(tmp_path / "nowhere")})
+    assert "no run to resume: there is no directory" in refused(settings, CheckpointError)
+    settings = options({"trainer.resume": True, "run.output_dir": None, "run.run_id": "0" * 32})
+    assert f"no run {'0' * 32} under {tmp_path / 'runs'}" in refused(settings, CheckpointError)
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "empty").mkdir()
+    settings = options({"trainer.resume": True, "run.output_dir": str(tmp_path / "empty")})
+    assert "nothing to resume: found no run" in refused(settings, CheckpointError)
+
+
+def test_a_run_is_found_by_its_id(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = options({"run.output_dir": None, "run.run_id": "0123456789abcdef" * 2, "trainer.epochs": 2})
+    assert killed(settings, (keep_state.KeepState, "save"), 1, True, True)
+    settings["trainer"]["resume"] = True
+    info = train_from_configuration(settings)
+    assert info.best_model_path is not None
+    assert info.best_model_path.is_relative_to(tmp_path / "runs" / "0" / ("0123456789abcdef" * 2))
+
+
+def test_two_processes_do_not_train_in_one_directory(stopped: dict[str, Any]) -> None:
+    with run_record.begun(Path(stopped["run"]["output_dir"]), {"run": {}}, resume=False):
+        message = refused(stopped, ConfigError)
+    assert f"process {os.getpid()} is training in" in message
+
+
+def test_a_fresh_run_in_the_same_place_says_what_it_replaces(
+    stopped: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    stopped["trainer"]["resume"] = False
+    train_from_configuration(stopped)
+    assert "this run replaces one that had not finished" in caplog.text
+
+
+def test_the_second_signal_stops_at_once(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def validate(self: Any, batch: Any, batch_idx: int) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    settings = options({"run.output_dir": str(tmp_path / "run")})
+    with monkeypatch.context() as patched:
+        patched.setattr(module.TrainingModule, "validation_step", validate)
+        with pytest.raises(StoppedError) as error:
+            train_from_configuration(settings)
+    assert "Stopped by SIGTERM at once" in str(error.value)
+    assert error.value.exit_code == 143
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    settings["trainer"]["resume"] = True
+    assert train_from_configuration(settings).best_model_path is not None
