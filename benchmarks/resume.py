@@ -78,9 +78,9 @@ def left_by(output_dir: Path) -> dict[str, bytes]:
 
 def hit(output_dir: Path) -> str:
     """What a kill has come upon."""
-    if any(output_dir.rglob(".resume*.part")):
+    if any(output_dir.rglob(".resume*kiwi-part")):
         return "while its state was written"
-    if any(output_dir.rglob("*.part")):
+    if any(output_dir.rglob("*kiwi-part")):
         return "while another file was written"
     if not (output_dir / "resume.safetensors").exists():
         finished = run_record.read_status(output_dir).get("status") == "finished"

@@ -95,7 +95,7 @@ def test_two_processes(by: str, changes: dict[str, Any], options: Options, tmp_p
     # One of them writes.
     assert len(validations(output_dir)) == 2
     assert (output_dir / "output.log").read_text(encoding="utf-8").count("Training on") == 1
-    assert not list(output_dir.rglob("*.part"))
+    assert not list(output_dir.rglob("*kiwi-part"))
     # Their metrics are those of one process over all of the data, each segment counted once.
     runner = load_system(output_dir / "best_model")
     system: Any = runner.system

@@ -179,7 +179,7 @@ def test_a_run_that_was_killed_ends_as_one_that_never_was(
     one, other = files(tmp_path / "whole"), files(tmp_path / "killed")
     assert list(one) == list(other)
     assert [file for file in one if one[file] != other[file]] == []
-    assert not list((tmp_path / "killed").rglob("*.part"))
+    assert not list((tmp_path / "killed").rglob("*kiwi-part"))
 
 
 # Refusals.
