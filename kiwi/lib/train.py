@@ -264,7 +264,7 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
         logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
 
         # Lightning is slow to import: mistakes in configuration and data are found before.
-        with hidden_warnings("lightning", shown=config.verbose):
+        with hidden_warnings("lightning", "torch.distributed", shown=config.verbose):
             from kiwi.training.module import TrainingModule
             from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
             from kiwi.training.trainer import build_trainer
@@ -284,8 +284,7 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
                 os.environ[RUN_ID_VARIABLE] = output_dir.name
             with module.named_memory_errors():
                 trainer.fit(module, ckpt_path=record.state_file if record.former else None)
-        if trainer.is_global_zero:
-            save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
+        save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE, write=trainer.is_global_zero)
     logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")
     return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)
 

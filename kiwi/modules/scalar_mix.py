@@ -24,7 +24,7 @@ class ScalarMix(nn.Module):
         self.dropout = dropout
         self.shape = (size,) if layer_norm else None
         self.weights = nn.Parameter(torch.zeros(n_layers))
-        self.scale = nn.Parameter(torch.ones(()))
+        self.scale = nn.Parameter(torch.ones(1))
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
         """Layers of (batch, positions, size) each to one."""

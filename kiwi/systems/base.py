@@ -103,6 +103,12 @@ def as_tensors(batch: NumpyBatch, device: torch.device | str = "cpu") -> QEBatch
     return QEBatch(**tensors, post_edit=post_edit)
 
 
+def whole(tensor: Tensor) -> Tensor:
+    """The tensor itself, or the whole of one that several processes hold in parts: all of them have to ask."""
+    gather = getattr(tensor, "full_tensor", None)  # of DTensor, which is slow to import
+    return tensor if gather is None else gather()
+
+
 def build_loader(
     rows: Any, batches: Iterable[list[int]], collate: Callable[[Any], NumpyBatch], workers: int
 ) -> DataLoader[Any]:

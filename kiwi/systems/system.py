@@ -20,6 +20,7 @@ from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.systems.architectures import AnyModelConfig
+from kiwi.systems.base import whole
 from kiwi.systems.checkpoint import save_checkpoint
 from kiwi.systems.checkpoint_info import CheckpointInfo, DataInfo
 from kiwi.systems.encoders.base import Encoder
@@ -164,20 +165,24 @@ class System(nn.Module, ABC):
         run = None if self.loaded_from is None else read_run_configuration(self.loaded_from)
         licences = {} if self.pretrained is None else self.pretrained.licences
         card = model_card(info, name or directory.resolve().name, run=run, licences=licences, licence=licence)
-        save_checkpoint(directory, info, self._weights(), self.vocabularies, self.pretrained, card)
+        save_checkpoint(directory, info, self.weights(), self.vocabularies, self.pretrained, card)
 
-    def save(self, path: Path, metrics: Mapping[str, float] | None = None) -> None:
+    def save(
+        self, path: Path, metrics: Mapping[str, float] | None = None, weights: Mapping[str, Tensor] | None = None
+    ) -> None:
         """Write a checkpoint directory, whole or not at all.
 
         Args:
             path: of the directory.
             metrics: of the system, on validation data.
+            weights: its :meth:`weights`, if they have been asked for already.
 
         Raises:
             ConfigError: when there is a directory already that has something in it, and is no checkpoint.
             WriteError: when it cannot be written.
         """
-        save_checkpoint(path, self._info(metrics or {}), self._weights(), self.vocabularies, self.pretrained)
+        weights = self.weights() if weights is None else weights
+        save_checkpoint(path, self._info(metrics or {}), weights, self.vocabularies, self.pretrained)
 
     def _info(self, metrics: Mapping[str, float]) -> CheckpointInfo:
         return CheckpointInfo(
@@ -188,9 +193,11 @@ class System(nn.Module, ABC):
             origin=None if self.pretrained is None else self.pretrained.origin,
         )
 
-    def _weights(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps; of weights that several processes hold in parts, the whole: all have to ask."""
         weights = {name: weight for name, weight in self.state_dict().items() if not name.startswith("encoder.")}
-        return weights | {f"encoder.{name}": weight for name, weight in self.encoder.weights().items()}
+        weights |= {f"encoder.{name}": weight for name, weight in self.encoder.weights().items()}
+        return {name: whole(weight) for name, weight in weights.items()}
 
     def _is_loaded(self, path: Path, info: CheckpointInfo) -> None:
         """Remember where it comes from."""

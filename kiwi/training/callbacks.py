@@ -110,8 +110,9 @@ class BestCheckpoints(Callback):
         path = self._directory / f"epoch={trainer.current_epoch + 1}-step={step}-{pl_module.monitor}={value:.4f}"
         if any(path == other for _, other in self.kept):
             return  # validated again before the next optimizer step: the same model
+        weights = pl_module.system.weights()
         if trainer.is_global_zero:
-            pl_module.system.save(path, metrics)
+            pl_module.system.save(path, metrics, weights)
         # Behind its equals: among models of the same merit, the first one stays.
         place = sum(other >= merit for other, _ in self.kept)
         self.kept.insert(place, (merit, path))

@@ -12,8 +12,8 @@ def cpu_processes() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def has_several_processes(config: TrainerConfig) -> bool:
-    """Whether a run has more than one process."""
+def processes(config: TrainerConfig) -> int:
+    """Processes of a run, on all machines."""
     if config.gpus == 0:
         n_here = cpu_processes()
     elif isinstance(config.gpus, list):
@@ -24,7 +24,7 @@ def has_several_processes(config: TrainerConfig) -> bool:
         n_here = torch.cuda.device_count()
     else:
         n_here = config.gpus
-    return n_here * config.num_nodes > 1
+    return n_here * config.num_nodes
 
 
 def is_first_process() -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor, optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
@@ -31,6 +32,7 @@ from kiwi.systems.encoders.transformer import TransformerEncoder
 from kiwi.systems.system import System
 from kiwi.systems.system_config import SystemConfig
 from kiwi.training.optimizers import build_optimizer, build_schedule
+from kiwi.training.sharding import shard
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ class TrainingModule(LightningModule):
         self.accumulators: dict[str, Accumulator] = {}
         self.collate = WithFrozenStates(system.collate)
         self._at_work = ("train", 0)
+        self._is_sharded = False
 
     @property
     def monitor(self) -> str:
@@ -117,13 +120,19 @@ class TrainingModule(LightningModule):
         """Its direction, ``max`` or ``min``."""
         return "max" if higher_is_better(self.main_metric[0]) else "min"
 
+    def configure_model(self) -> None:
+        """Leave each process its part of the weights, if the strategy asks for it."""
+        if isinstance(self.trainer.strategy, ModelParallelStrategy) and not self._is_sharded:
+            shard(self.system, self.device_mesh["data_parallel"])
+            self._is_sharded = True
+
     def on_fit_start(self) -> None:
         """Compute what the frozen layers of the encoder say of all segments, once for all epochs."""
         encoder = self.system.encoder
         epochs = self.trainer.max_epochs or 1
         if epochs == 1 or not isinstance(encoder, TransformerEncoder) or not encoder.config.freeze_layers:
             return
-        if not encoder.keeps_states:
+        if not encoder.keeps_states or self._is_sharded:
             logger.info("The outputs of the frozen layers are computed anew in each epoch.")
             return
         was_training = encoder.training

@@ -14,7 +14,7 @@ from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from kiwi.exceptions import CheckpointError
-from kiwi.systems.base import OptimizerConfig
+from kiwi.systems.base import OptimizerConfig, whole
 from kiwi.systems.encoders.base import Encoder
 from kiwi.utils.io import staged
 
@@ -156,15 +156,24 @@ def noam_factor(step: int, warmup: int) -> float:
     return min(step / warmup, math.sqrt(warmup / step))
 
 
-def save_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Path) -> None:
-    """Write the state of every weight (moments, step counts), by its name, whole or not at all."""
+def save_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Path, *, write: bool = True) -> None:
+    """Write the state of every weight (moments, step counts), by its name, whole or not at all.
+
+    Args:
+        optimizer: of the system.
+        system: that was trained.
+        path: of the file.
+        write: whether this process writes it; of several, all have to take part.
+    """
     names: dict[Tensor, str] = {parameter: name for name, parameter in system.named_parameters()}
     tensors = {
-        f"{names[parameter]}/{key}": torch.as_tensor(value).detach().cpu().contiguous()
+        f"{names[parameter]}/{key}": whole(torch.as_tensor(value).detach()).cpu().contiguous()
         for parameter, state in optimizer.state.items()
         for key, value in state.items()
         if value is not None
     }
+    if not write:
+        return
     with staged(path) as stage:
         save_file(tensors, stage, metadata={"optimizer": type(optimizer).__name__})
 

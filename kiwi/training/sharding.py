@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from lightning.pytorch.strategies import ModelParallelStrategy
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
-    get_model_state_dict,
     get_optimizer_state_dict,
     set_model_state_dict,
     set_optimizer_state_dict,
@@ -74,14 +73,14 @@ def shard(system: System, mesh: Any) -> None:
         raise ConfigError(
             f"trainer.strategy: fsdp is for systems with pretrained encoders, and {system.class_name} has none; use ddp."
         )
+    if encoder.config.lora is not None or encoder.config.freeze_for_number_of_steps:
+        raise ConfigError(
+            "trainer.strategy: fsdp does not go together with lora and freeze_for_number_of_steps of "
+            "system.model.encoder; use ddp, or freeze and freeze_layers."
+        )
     for layer in encoder.layers:
         if not isinstance(layer, nn.ModuleList):  # XLM's are not called as one
             fully_shard(layer, mesh=mesh)
     fully_shard(system, mesh=mesh)
     for method in ("losses", "validate"):
         register_fsdp_forward_method(system, method)
-
-
-def whole_weights(system: nn.Module) -> dict[str, Tensor]:
-    """A system's weights as one process has them; all processes have to ask."""
-    return dict(get_model_state_dict(system, options=WHOLE))

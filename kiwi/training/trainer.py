@@ -9,10 +9,12 @@ from typing import Any
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from lightning.pytorch.plugins import HalfPrecision
+from lightning.pytorch.strategies import Strategy
 
+from kiwi.exceptions import ConfigError
 from kiwi.training.callbacks import BestCheckpoints, Throughput
 from kiwi.training.config import TrainerConfig
-from kiwi.training.devices import cpu_processes, has_several_processes
+from kiwi.training.devices import cpu_processes, processes
 from kiwi.training.keep_state import KeepState, StateIO
 from kiwi.training.metrics_log import MetricsFile
 from kiwi.training.module import TrainingModule
@@ -69,8 +71,7 @@ def build_trainer(
         "accelerator": "gpu" if on_gpu else "cpu",
         "devices": config.gpus if on_gpu else cpu_processes(),
         "num_nodes": config.num_nodes,
-        # Outputs that are off, and parts that are frozen for some steps, leave weights without gradients.
-        "strategy": "ddp_find_unused_parameters_true" if has_several_processes(config) else "auto",
+        "strategy": _strategy(config),
         "max_epochs": config.epochs,
         "accumulate_grad_batches": config.gradient_accumulation_steps,
         "gradient_clip_val": config.gradient_max_norm or None,
@@ -99,3 +100,18 @@ def build_trainer(
         # Batches of training counted over the whole run, so that an interval may be longer than an epoch.
         options["check_val_every_n_epoch"] = None
     return Trainer(**options), checkpoints
+
+
+def _strategy(config: TrainerConfig) -> Strategy | str:
+    n_processes = processes(config)
+    if config.strategy == "fsdp":
+        if n_processes == 1:
+            raise ConfigError(
+                "trainer.strategy: fsdp parts weights between processes, and this run has one; found trainer.gpus "
+                f"{config.gpus} and num_nodes {config.num_nodes}. Use more, or ddp."
+            )
+        from kiwi.training.sharding import ShardedStrategy
+
+        return ShardedStrategy(n_processes)
+    # Outputs that are off, and parts that are frozen for some steps, leave weights without gradients.
+    return "ddp_find_unused_parameters_true" if n_processes > 1 else "auto"

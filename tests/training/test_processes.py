@@ -6,6 +6,7 @@ import csv
 import os
 import signal
 import socket
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.sampling import longest_first
@@ -22,6 +24,7 @@ from kiwi.lib.train import train_from_configuration
 from kiwi.runner import load_system
 from kiwi.systems.base import as_tensors
 from kiwi.training import keep_state
+from tests.pretrained import write_model
 
 Options = Callable[..., dict[str, Any]]
 
@@ -59,7 +62,8 @@ def two_processes(options: Mapping[str, Any], by: str, stop_at: int | None = Non
                 train_from_configuration(options)
                 code = 0
             except BaseException as error:
-                Path(options["run"]["output_dir"]).parent.joinpath(f"error-{rank}").write_text(repr(error))
+                place = Path(options["run"]["output_dir"]).parent
+                place.joinpath(f"error-{rank}").write_text("".join(traceback.format_exception(error)))
                 code = getattr(error, "exit_code", 1)
             finally:
                 os._exit(code)
@@ -137,3 +141,68 @@ def test_a_launcher_needs_a_run_id(options: Options, monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigError, match=r"run\.run_id: required where a launcher"):
         train_from_configuration(options({"run.output_dir": None}))
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def sharded(options: Options, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Options of a system that can be sharded, with gradients that are exact enough to compare."""
+    folder = write_model("bert", tmp_path / "bert")
+
+    def make(name: str, **changes: Any) -> dict[str, Any]:
+        model = {
+            "encoder": {"model_name": str(folder), "hidden_size": 12, **changes.pop("encoder", {})},
+            "decoder": {"hidden_size": 10, "bottleneck_size": 6, "dropout": 0.0},
+            "outputs": {"word_level": {"target": True, "gaps": True}, "sentence_level": {"hter": True}},
+        }
+        plain = {"class_name": "sgd", "learning_rate": 0.01}
+        base = {"system.class_name": "Transformer", "system.model": model, "system.optimizer": plain}
+        settings = options({**base, "trainer.epochs": 2, "data.train.input.alignments": None, **changes})
+        settings["run"]["output_dir"] = str(tmp_path / name)
+        return settings
+
+    return make
+
+
+def best_weights(output_dir: Path) -> dict[str, torch.Tensor]:
+    return load_file(output_dir / "best_model" / "model.safetensors")
+
+
+def test_sharded_weights_are_those_of_whole_ones(sharded: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    for name, strategy in (("whole", "ddp"), ("parts", "fsdp")):
+        changes = {"trainer.strategy": strategy, "trainer.gradient_max_norm": 1.0, "trainer.checkpoint.save_top_k": -1}
+        settings = sharded(name, encoder={"freeze_layers": 1}, **changes)
+        assert two_processes(settings, "torchrun") == [0, 0], [path.read_text() for path in tmp_path.glob("error*")]
+    one, other = ({path.name for path in (tmp_path / name / "checkpoints").iterdir()} for name in ("whole", "parts"))
+    assert len(one) == len(other) == 2
+    whole, parts = best_weights(tmp_path / "whole"), best_weights(tmp_path / "parts")
+    assert list(whole) == list(parts)
+    for name, weight in whole.items():
+        assert torch.allclose(weight, parts[name], atol=1e-5), name
+
+
+def test_a_sharded_run_goes_on(sharded: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    adam = {"system.optimizer": {"class_name": "adamw", "learning_rate": 0.001, "warmup_steps": 2}}
+    settings = sharded("whole", **{"trainer.strategy": "fsdp", **adam})
+    assert two_processes(settings, "torchrun") == [0, 0], [path.read_text() for path in tmp_path.glob("error*")]
+    settings["run"]["output_dir"] = str(tmp_path / "stopped")
+    assert two_processes(settings, "torchrun", stop_at=4) == [143, 143]
+    settings["trainer"]["resume"] = True
+    assert two_processes(settings, "torchrun") == [0, 0], [path.read_text() for path in tmp_path.glob("error*")]
+    whole, parts = best_weights(tmp_path / "whole"), best_weights(tmp_path / "stopped")
+    assert all(torch.equal(weight, parts[name]) for name, weight in whole.items())
+
+
+def test_what_is_not_sharded_is_refused(
+    options: Options, sharded: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="fsdp parts weights between processes, and this run has one"):
+        train_from_configuration(options({"trainer.strategy": "fsdp"}))
+    expected = {
+        "NuQE has none; use ddp": options({"trainer.strategy": "fsdp"}),
+        "does not go together with lora": sharded(
+            "frozen", **{"trainer.strategy": "fsdp"}, encoder={"freeze_for_number_of_steps": 2}
+        ),
+    }
+    for message, settings in expected.items():
+        assert two_processes(settings, "torchrun") == [ConfigError.exit_code] * 2
+        assert all(message in path.read_text() for path in tmp_path.glob("error*"))
