@@ -123,6 +123,7 @@ class TrainingModule(LightningModule):
     def configure_model(self) -> None:
         """Leave each process its part of the weights, if the strategy asks for it."""
         if isinstance(self.trainer.strategy, ModelParallelStrategy) and not self._is_sharded:
+            assert self.device_mesh is not None
             shard(self.system, self.device_mesh["data_parallel"])
             self._is_sharded = True
 
@@ -210,9 +211,9 @@ class TrainingModule(LightningModule):
             reason = str(error).splitlines()[0]
             raise KiwiError(
                 f"Out of memory in batch {batch_idx + 1} of the {part} data{where}: {reason} Lower "
-                f"system.batch_size.{part} (with trainer.gradient_accumulation_steps, training stays the same), or need "
-                "less: trainer.precision=bf16; with a pretrained encoder, its gradient_checkpointing=true, freeze_layers, "
-                "source_max_length and target_max_length."
+                f"system.batch_size.{part} (with trainer.gradient_accumulation_steps, training stays the same), or "
+                "need less: trainer.precision=bf16; with a pretrained encoder, its gradient_checkpointing=true, "
+                "freeze_layers, source_max_length and target_max_length."
             ) from error
 
     def _place_of(self, batch_idx: int) -> str:

@@ -71,7 +71,8 @@ def shard(system: System, mesh: Any) -> None:
     encoder = system.encoder
     if not isinstance(encoder, TransformerEncoder):
         raise ConfigError(
-            f"trainer.strategy: fsdp is for systems with pretrained encoders, and {system.class_name} has none; use ddp."
+            "trainer.strategy: fsdp is for systems with pretrained encoders, and "
+            f"{system.class_name} has none; use ddp."
         )
     if encoder.config.lora is not None or encoder.config.freeze_for_number_of_steps:
         raise ConfigError(
