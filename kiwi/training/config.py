@@ -101,7 +101,8 @@ class TrainerConfig(GPUConfig):
     """Log every this many batches."""
 
     log_save_interval: PositiveInt = 100
-    """Write ``metrics.csv`` to disk at the logged steps that are multiples of this, and at the end."""
+    """Write ``metrics.csv`` to disk at the logged steps that are multiples of this, after each validation, and at the
+    end."""
 
     checkpoint: CheckpointsConfig = CheckpointsConfig()
     """Validation, checkpoints, early stopping."""

@@ -9,11 +9,12 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import HalfPrecision
 
 from kiwi.training.callbacks import BestCheckpoints, Throughput
 from kiwi.training.config import TrainerConfig
+from kiwi.training.learning_curve import LearningCurve
 from kiwi.training.module import TrainingModule
 
 
@@ -26,14 +27,21 @@ class TrueHalf(HalfPrecision):
 
 
 def build_trainer(
-    config: TrainerConfig, module: TrainingModule, output_dir: Path, *, debug: bool = False, quiet: bool = False
+    config: TrainerConfig,
+    module: TrainingModule,
+    output_dir: Path,
+    *,
+    loggers: list[Logger],
+    debug: bool = False,
+    quiet: bool = False,
 ) -> tuple[Trainer, BestCheckpoints]:
     """A trainer, and the callback that knows the best model when it has run.
 
     Args:
         config: options of ``trainer``.
         module: that will be trained, for its main metric.
-        output_dir: for ``metrics.csv`` and checkpoints.
+        output_dir: for checkpoints and the picture of the run.
+        loggers: that get metrics.
         debug: run one batch of training and of validation.
         quiet: no progress bar.
     """
@@ -41,7 +49,7 @@ def build_trainer(
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     on_gpu = config.gpus not in (0, [])
     checkpoints = BestCheckpoints(output_dir, config.checkpoint.save_top_k)
-    callbacks: list[Callback] = [checkpoints, Throughput()]
+    callbacks: list[Callback] = [checkpoints, Throughput(), LearningCurve(output_dir, module)]
     if config.checkpoint.early_stop_patience:
         callbacks.append(
             EarlyStopping(
@@ -73,7 +81,7 @@ def build_trainer(
         "enable_model_summary": False,
         "use_distributed_sampler": False,
         "num_sanity_val_steps": 0,
-        "logger": CSVLogger(output_dir, name="", version="", flush_logs_every_n_steps=config.log_save_interval),
+        "logger": loggers,
     }
     options |= _precision(config, on_gpu=on_gpu)
     interval = config.checkpoint.validation_steps
