@@ -172,7 +172,7 @@ class MLFlowTrackingLogger:
         if self._is_finished:
             return
         self._is_finished = True
-        lost = self._files.close() if self._files else {}
+        lost = self._files.close(LAST_WAIT) if self._files else {}
         self._records.put("status", {"status": status})
         # Once waited for is enough.
         lost |= self._records.close(LAST_WAIT if not (self._files and self._files.failure) else 2 * FIRST_PAUSE)
@@ -253,5 +253,5 @@ def _mlflow_exceptions() -> Any:
 def _described(kind: str, keys: list[Any]) -> str:
     if kind == "status":
         return "the status of the run"
-    names = f" ({', '.join(map(str, keys))})" if kind == "files" else ""
+    names = f" ({', '.join(sorted(map(str, keys)))})" if kind == "files" else ""
     return f"{len(keys)} {kind}{names}"

@@ -18,7 +18,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between tries while the server is away: twice as long after each."""
 
 LAST_WAIT = 20.0
-"""Seconds that :meth:`Outbox.close` waits for a server that is away."""
+"""Seconds that a run waits at its end for a server that is away."""
 
 
 class RefusedError(Exception):
@@ -67,7 +67,7 @@ class Outbox:
                 self._lost[kind].append(oldest)
             self._changed.notify_all()
 
-    def close(self, patience: float = LAST_WAIT) -> dict[str, list[Any]]:
+    def close(self, patience: float) -> dict[str, list[Any]]:
         """Send what is left, and stop.
 
         While the server takes what it is sent, this waits for as long as that needs.
@@ -151,5 +151,6 @@ class Outbox:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
+    # Of a connection that fails, only the innermost of many reasons says something.
+    lines = str(error).rpartition("(Caused by ")[2].rstrip(")'\"").splitlines()
     return f"{type(error).__name__}: {lines[0]}"[:300] if lines else type(error).__name__

@@ -158,7 +158,7 @@ def open_store(tracking_uri: str, anchor: Path) -> Store:
         directory = (anchor / (unquote(parts.path) if scheme else tracking_uri)).resolve()
         uri, location = _prepare_directory(directory), (directory / ARTIFACTS).as_uri()
     if uri.startswith("sqlite:"):
-        with needs_extra("mlflow", "run.use_mlflow with a directory"):
+        with quiet(), needs_extra("mlflow", "run.use_mlflow with a directory"):
             import alembic  # noqa: F401
             import sqlalchemy  # noqa: F401
     try:
@@ -166,11 +166,11 @@ def open_store(tracking_uri: str, anchor: Path) -> Store:
             client = MlflowClient(uri)
             client.search_experiments(max_results=1)
     except Exception as error:
-        advice = (
-            f"Bring it up to date: mlflow db upgrade {uri}"
-            if "schema" in str(error)
-            else "Is the server running? Without run.use_mlflow the run's directory has the whole story."
-        )
+        advice = "Is the server running? Without run.use_mlflow the run's directory has the whole story."
+        if isinstance(error, ImportError):  # one that MLflow is too old for
+            advice = "Bring MLflow up to date: pip install --upgrade 'kiwi-qe[mlflow]'"
+        elif "schema" in str(error):
+            advice = f"Bring it up to date: mlflow db upgrade {uri}"
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(
             f"run.mlflow_tracking_uri: {tracking_uri}: found no MLflow store that answers ({reason}). {advice}"

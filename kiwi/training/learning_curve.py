@@ -25,10 +25,10 @@ logger = logging.getLogger(__name__)
 
 LEARNING_CURVE = "learning_curve.svg"
 
-WIDTH, HEIGHT, TOP, LEFT, RIGHT = 860, 250, 46, 84, 28
+WIDTH, HEIGHT, TOP, LEFT, RIGHT = 860, 250, 70, 84, 28
 """Of one panel: its plot, the space above for its title, and the margins."""
 
-BETWEEN = 74
+BETWEEN = 66
 COLORS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#64748b")
 MOST_POINTS = 300
 """Points of a line; more are averaged."""
@@ -161,7 +161,7 @@ def _panel(panel: Panel, top: float, last: float, best: tuple[float, float] | No
     def y_of(value: float) -> str:
         return f"{bottom - HEIGHT * (value - low) / (high - low):.1f}"
 
-    parts = [f'<text x="{LEFT}" y="{top - 18}" font-size="16" font-weight="bold">{escape(panel.title)}</text>']
+    parts = [f'<text x="{LEFT}" y="{top - 38}" font-size="16" font-weight="bold">{escape(panel.title)}</text>']
     for tick in _ticks(low, high, 5):
         y = y_of(tick)
         parts.append(f'<path d="M{LEFT} {y}H{right}" stroke="#e2e8f0"/>')
@@ -178,17 +178,17 @@ def _panel(panel: Panel, top: float, last: float, best: tuple[float, float] | No
     )
     if best:
         parts.append(f'<path d="M{x_of(best[0])} {top}V{bottom}" stroke="#0f172a" stroke-dasharray="4 4"/>')
-    legend = right
-    for color, (name, points) in reversed(list(zip(COLORS * 9, panel.lines.items(), strict=False))):
+    legend = LEFT
+    for color, (name, points) in zip(COLORS * 9, panel.lines.items(), strict=False):
         if not points:
             continue
         path = " ".join(f"{x_of(x)},{y_of(y)}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         if len(points) <= 40:
             parts += [f'<circle cx="{x_of(x)}" cy="{y_of(y)}" r="3" fill="{color}"/>' for x, y in points]
-        legend -= 7 * len(name) + 40
-        parts.append(f'<path d="M{legend} {top - 22}h20" stroke="{color}" stroke-width="3"/>')
-        parts.append(f'<text x="{legend + 26}" y="{top - 18}">{escape(name)}</text>')
+        parts.append(f'<path d="M{legend} {top - 17}h20" stroke="{color}" stroke-width="3"/>')
+        parts.append(f'<text x="{legend + 26}" y="{top - 13}">{escape(name)}</text>')
+        legend += 9 * len(name) + 50
     if best and best in [point for points in panel.lines.values() for point in points]:
         near_end = best[0] > 0.75 * last
         parts.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def build_trainer(
     module: TrainingModule,
     output_dir: Path,
     *,
-    loggers: list[Logger],
+    loggers: Sequence[Logger] = (),
     debug: bool = False,
     quiet: bool = False,
 ) -> tuple[Trainer, BestCheckpoints]:
@@ -81,7 +82,7 @@ def build_trainer(
         "enable_model_summary": False,
         "use_distributed_sampler": False,
         "num_sanity_val_steps": 0,
-        "logger": loggers,
+        "logger": list(loggers),
     }
     options |= _precision(config, on_gpu=on_gpu)
     interval = config.checkpoint.validation_steps

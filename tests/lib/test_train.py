@@ -82,6 +82,7 @@ def test_files_of_a_run(trained: Any) -> None:
         "best_model",
         "checkpoints",
         "config.yaml",
+        "learning_curve.svg",
         "metrics.csv",
         "optimizer.safetensors",
         "output.log",
@@ -453,7 +454,6 @@ def test_tags_of_words_serve_for_words(options: Options, corpus: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "messages"),
     [
-        ({"run.use_mlflow": True}, ["run.use_mlflow: tracking with MLflow is not available"]),
         ({"trainer.resume": True}, ["trainer.resume: resuming is not available"]),
         ({"data": None}, ["data: required, but not given"]),
         ({"system": None}, ["system: required, but not given"]),
@@ -637,6 +637,7 @@ RUN = [
     "use_mlflow",
     "mlflow_tracking_uri",
     "mlflow_always_log_artifacts",
+    "use_tensorboard",
 ]
 GPU = ["gpus", "precision", "amp_level"]
 
@@ -678,6 +679,7 @@ def test_defaults_of_a_run() -> None:
         "use_mlflow": False,
         "mlflow_tracking_uri": "mlruns/",
         "mlflow_always_log_artifacts": False,
+        "use_tensorboard": False,
     }
 
 
