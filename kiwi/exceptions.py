@@ -35,3 +35,16 @@ class CheckpointError(KiwiError):
 
 class MissingExtraError(KiwiError):
     """A library of an optional extra is not installed."""
+
+
+class StoppedError(KiwiError):
+    """A signal has stopped a run; its message says how to go on.
+
+    Args:
+        message: for the user.
+        signal_number: of the signal.
+    """
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number  # as shells have it

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
@@ -21,7 +21,7 @@ from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.system_config import sparse_fields
 from kiwi.systems.tlm_system import TLMSystem
-from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
+from kiwi.training.config import CheckpointsConfig, GPUConfig, RunConfig, TrainerConfig
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import BaseConfig, did_you_mean, write_yaml
 
@@ -40,8 +40,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-OUTPUT_DIR_VARIABLE = "KIWI_OUTPUT_DIR"
-"""Tells the processes of a run on several GPUs where the first one writes."""
+RUN_ID_VARIABLE = "KIWI_RUN_ID"
+"""Tells the processes of a run on several GPUs which run they belong to."""
 
 
 @dataclass(frozen=True)
@@ -56,36 +56,6 @@ class TrainRunInfo:
 
     best_model_path: Path | None = None
     """Checkpoint of the best model; None when none was saved."""
-
-
-class RunConfig(BaseConfig):
-    """Where a run lives and how it is tracked."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
-    """Seed of weights, order of the data, and splits."""
-
-    experiment_name: str = "default"
-    """The experiment of MLflow that the run belongs to; names the run in messages."""
-
-    output_dir: Path | None = None
-    """Directory of the run's files; unset, ``runs/<experiment id>/<run_id>/``, where the experiment id is MLflow's,
-    and ``0`` without MLflow."""
-
-    run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
-    """32 hexadecimal characters that identify the run; unset, they are drawn at random. A run that MLflow has under
-    this id is continued."""
-
-    use_mlflow: bool = False
-    """Track the run with MLflow too (extra ``mlflow``). Without it, the output directory alone has the whole story."""
-
-    mlflow_tracking_uri: str = "mlruns/"
-    """Server of MLflow, or a directory, where runs are in a SQLite database; read with ``use_mlflow``."""
-
-    mlflow_always_log_artifacts: bool = False
-    """Send files to MLflow even when it is a directory on this machine; read with ``use_mlflow``."""
-
-    use_tensorboard: bool = False
-    """Write event files for TensorBoard to ``tensorboard/`` of the output directory (extra ``tensorboard``)."""
 
 
 class AnyConfiguration(BaseConfig):
@@ -186,7 +156,7 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
 def setup_run(
     config: RunConfig, debug: bool = False, quiet: bool = False, anchor_dir: Path | None = None
 ) -> tuple[Path, MLFlowTrackingLogger | None]:
-    """Prepare a run: its output directory, its log, its tracking, and the random seeds.
+    """Prepare a run: its tracking, its output directory, its log, and the random seeds.
 
     Args:
         config: of the run.
@@ -196,56 +166,55 @@ def setup_run(
             given.
 
     Returns:
-        The resolved output directory, and the experiment logger (None: the run is not tracked, or the first process of
-        several does that).
+        The resolved output directory, and the experiment logger (None: the run is not tracked, or another process of it
+        does that).
 
     Raises:
         ConfigError: when MLflow cannot be reached.
         MissingExtraError: when what the configuration asks for is not installed.
     """
-    anchor = Path(anchor_dir or "")
-    if config.use_tensorboard:
-        with needs_extra("tensorboard", "run.use_tensorboard"):
-            import tensorboard  # noqa: F401
-    tracker = None
-    if _is_first_process():
-        if config.use_mlflow:
-            tracker = MLFlowTrackingLogger(
-                config.experiment_name,
-                config.run_id,
-                config.mlflow_tracking_uri,
-                config.mlflow_always_log_artifacts,
-                anchor,
-            )
-        experiment_id = tracker.experiment_id if tracker else "0"
-        run_id = tracker.run_id if tracker else config.run_id or uuid.uuid4().hex
-        output_dir = (anchor / (config.output_dir or Path("runs", experiment_id, run_id))).resolve()
-    else:
-        output_dir = _output_dir_of_first_process(config, anchor)
-    output_dir.mkdir(parents=True, exist_ok=True)
-    configure_logging(verbose=debug, quiet=quiet, log_file=output_dir / "output.log")
+    root = Path(anchor_dir or "")
+    tracker = _open_tracker(config, root)
+    experiment_id = tracker.experiment_id if tracker else "0"
+    run_id = tracker.run_id if tracker else config.run_id or _draw_run_id()
+    # Of several processes, the first has made the directory, and knows the experiment.
+    former = next(root.glob(f"runs/*/{run_id.lower()}"), None)
+    output_dir = (root / (config.output_dir or former or Path("runs", experiment_id, run_id))).resolve()
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        configure_logging(verbose=debug, quiet=quiet, log_file=output_dir / "output.log")
+    except OSError as error:
+        if tracker is not None:
+            tracker.finish("FAILED")
+        raise ConfigError(f"run.output_dir: {output_dir}: cannot be written to ({error.strerror}).") from error
     configure_seed(config.seed)
     logger.info("Experiment '%s', output directory %s", config.experiment_name, output_dir)
     if tracker is not None:
-        logger.info("MLflow at %s: run %s", tracker.tracking_uri, tracker.mlflow_run_id)
+        logger.info("%s: run %s", tracker.name, tracker.mlflow_run_id)
     return output_dir, tracker
 
 
-def _is_first_process() -> bool:
-    """Whether this is the first, or the only, process of a run on several GPUs."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+def _open_tracker(config: RunConfig, root: Path) -> MLFlowTrackingLogger | None:
+    """What the run is tracked with; see that what else the configuration asks for is there."""
+    if config.use_tensorboard:
+        with needs_extra("tensorboard", "run.use_tensorboard"):
+            import tensorboard  # noqa: F401
+    is_first_process = os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    if not config.use_mlflow or not is_first_process:
+        return None
+    return MLFlowTrackingLogger(
+        config.experiment_name,
+        config.run_id,
+        config.mlflow_tracking_uri,
+        config.mlflow_always_log_artifacts,
+        anchor=root,
+    )
 
 
-def _output_dir_of_first_process(config: RunConfig, anchor: Path) -> Path:
-    """Where another process of the run writes."""
-    if OUTPUT_DIR_VARIABLE in os.environ:
-        return Path(os.environ[OUTPUT_DIR_VARIABLE])
-    if config.output_dir is None:
-        raise ConfigError(
-            "run.output_dir: not given; expected one when something else than kiwi starts the processes of a run, "
-            "because they do not know of each other."
-        )
-    return (anchor / config.output_dir).resolve()
+def _draw_run_id() -> str:
+    if os.environ.get("LOCAL_RANK", "0") != "0" and RUN_ID_VARIABLE in os.environ:
+        return os.environ[RUN_ID_VARIABLE]  # started by the first process of a run on several GPUs
+    return uuid.uuid4().hex
 
 
 def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] = QESystem) -> TrainRunInfo:
@@ -267,59 +236,41 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
 
     output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
-    with tracked(tracker, output_dir):
-        return _train(config, kind, system_config, main_metric, output_dir, tracker)
+    with tracked(tracker, output_dir, config.model_dump(mode="json")):
+        write_yaml(output_dir / "config.yaml", config.model_dump(mode="json"))
+        train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
+        logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
+        system: System = kind.build(system_config, train.columns)
+        system.note_long_segments(train.columns)
+        n_weights = sum(weight.numel() for weight in system.parameters())
+        logger.info("%s with %d weights.", system.class_name, n_weights)
+        if tracker is not None:
+            tracker.describe(f"{system.class_name}, {n_weights:,} weights, trained on {len(train):,} segments")
 
+        # Lightning is slow to import: mistakes in configuration and data are found before.
+        with hidden_warnings("lightning", shown=config.verbose):
+            from kiwi.training.metrics_log import build_loggers
+            from kiwi.training.module import TrainingModule
+            from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
+            from kiwi.training.trainer import build_trainer
 
-def _train(
-    config: AnyConfiguration,
-    kind: Any,
-    system_config: Any,
-    main_metric: list[str],
-    output_dir: Path,
-    tracker: MLFlowTrackingLogger | None,
-) -> TrainRunInfo:
-    """The part of a run that is tracked: read the data, build the system, fit it."""
-    write_yaml(output_dir / "config.yaml", config.model_dump(mode="json"))
-    train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
-    logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
-    system: System = kind.build(system_config, train.columns)
-    system.note_long_segments(train.columns)
-    n_weights = sum(weight.numel() for weight in system.parameters())
-    logger.info("%s with %d weights.", system.class_name, n_weights)
-    if tracker is not None:
-        tracker.log_params(config.model_dump(mode="json"))
-        tracker.describe(f"{system.class_name}, {n_weights:,} weights, trained on {len(train):,} segments")
-
-    # Lightning is slow to import: mistakes in configuration and data are found before.
-    with hidden_warnings("lightning", shown=config.verbose):
-        from kiwi.training.metrics_log import build_loggers
-        from kiwi.training.module import TrainingModule
-        from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
-        from kiwi.training.trainer import build_trainer
-
-        module = TrainingModule(
-            system,
-            system_config,
-            train,
-            valid,
-            main_metric=main_metric,
-            buffer_size=config.data.buffer_size,
-            seed=config.run.seed,
-        )
-        loggers = build_loggers(
-            output_dir,
-            config.trainer.log_save_interval,
-            tracker=tracker,
-            use_tensorboard=config.run.use_tensorboard,
-        )
-        trainer, checkpoints = build_trainer(
-            config.trainer, module, output_dir, loggers=loggers, debug=config.debug, quiet=config.quiet
-        )
-        if trainer.num_devices > 1:
-            os.environ[OUTPUT_DIR_VARIABLE] = str(output_dir)
-        trainer.fit(module)
-    save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
+            module = TrainingModule(
+                system,
+                system_config,
+                train,
+                valid,
+                main_metric=main_metric,
+                buffer_size=config.data.buffer_size,
+                seed=config.run.seed,
+            )
+            loggers = build_loggers(output_dir, config.run, config.trainer, tracker)
+            trainer, checkpoints = build_trainer(
+                config.trainer, module, output_dir, loggers=loggers, debug=config.debug, quiet=config.quiet
+            )
+            if trainer.num_devices > 1:
+                os.environ[RUN_ID_VARIABLE] = output_dir.name
+            trainer.fit(module)
+        save_optimizer_state(trainer.optimizers[0], system, output_dir / OPTIMIZER_FILE)
     logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")
     return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)
 

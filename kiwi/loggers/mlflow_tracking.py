@@ -74,8 +74,13 @@ class MLFlowTrackingLogger:
         self._numbers = itertools.count()
         # Files may have a place of their own, which can fail alone.
         self._records = Outbox(f"MLflow ({tracking_uri})", RECORDS, self._send)
-        self._files = Outbox(self._records.name, FILES, self._send) if self.logs_artifacts else None
+        self._files = Outbox(self.name, FILES, self._send) if self.logs_artifacts else None
         self._is_finished = False
+
+    @property
+    def name(self) -> str:
+        """Where the run is, for messages."""
+        return self._records.name
 
     @property
     def is_remote(self) -> bool:
@@ -180,7 +185,7 @@ class MLFlowTrackingLogger:
             reason = self._records.failure or (self._files.failure if self._files else "")
             logger.warning(
                 "Never sent to %s: %s%s. The run's directory has it all.",
-                self._records.name,
+                self.name,
                 "; ".join(_described(kind, keys) for kind, keys in lost.items()),
                 f" ({reason})" if reason else "",
             )
@@ -200,7 +205,7 @@ class MLFlowTrackingLogger:
             try:
                 if not self._client.list_artifacts(self._run_id):
                     raise ConfigError(
-                        f"{self._records.name}: run {self.run_id} has no files; a directory is sent files only with "
+                        f"{self.name}: run {self.run_id} has no files; a directory is sent files only with "
                         "run.mlflow_always_log_artifacts."
                     )
                 with staged(destination) as stage:

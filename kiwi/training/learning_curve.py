@@ -195,8 +195,9 @@ def _panel(panel: Panel, top: float, last: float, best: tuple[float, float] | No
             f'<circle cx="{x_of(best[0])}" cy="{y_of(best[1])}" r="6" fill="none" stroke="#0f172a" stroke-width="2"/>'
         )
         anchor, shift = ("end", -10) if near_end else ("start", 10)
+        label = bottom - 10 if float(y_of(best[1])) < middle else top + 16  # away from the line
         parts.append(
-            f'<text x="{x_of(best[0])}" dx="{shift}" y="{bottom - 10}" text-anchor="{anchor}" font-weight="bold" '
+            f'<text x="{x_of(best[0])}" dx="{shift}" y="{label}" text-anchor="{anchor}" font-weight="bold" '
             f'paint-order="stroke" stroke="#ffffff" stroke-width="4">best: {best[1]:.4g} at step {best[0]:,.0f}</text>'
         )
     return "\n".join(parts)

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from kiwi.exceptions import CheckpointError
+from kiwi.training.config import RunConfig, TrainerConfig
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import write_text
 
@@ -205,22 +206,22 @@ class TensorBoardMetrics(PlainLogger):
 
 
 def build_loggers(
-    output_dir: Path, save_interval: int, *, tracker: Tracker | None = None, use_tensorboard: bool = False
+    output_dir: Path, run: RunConfig, trainer: TrainerConfig, tracker: Tracker | None = None
 ) -> list[Logger]:
     """The loggers of a run, the file first.
 
     Args:
         output_dir: of the run.
-        save_interval: ``trainer.log_save_interval``.
+        run: whether to write event files for TensorBoard, to ``tensorboard/`` of the output directory.
+        trainer: how often to write the file.
         tracker: that gets metrics too.
-        use_tensorboard: write event files to ``tensorboard/`` of the output directory.
 
     Raises:
-        MissingExtraError: when TensorBoard is not installed.
+        MissingExtraError: when TensorBoard is to be written, and is not installed.
     """
-    loggers: list[Logger] = [MetricsFile(output_dir / METRICS_FILE, save_interval)]
+    loggers: list[Logger] = [MetricsFile(output_dir / METRICS_FILE, trainer.log_save_interval)]
     if tracker is not None:
         loggers.append(TrackerMetrics(tracker))
-    if use_tensorboard:
+    if run.use_tensorboard:
         loggers.append(TensorBoardMetrics(output_dir / TENSORBOARD))
     return loggers

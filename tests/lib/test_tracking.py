@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import yaml
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError
+from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError, StoppedError
 from kiwi.lib.train import RunConfig, setup_run, train_from_configuration
 from kiwi.loggers import MLFlowTrackingLogger, tracked
 from kiwi.runner import load_system
@@ -111,7 +110,12 @@ def test_a_run_that_fails(options: Options, tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(KeyboardInterrupt(), "KILLED"), (SystemExit(143), "KILLED"), (ValueError("why"), "FAILED")],
+    [
+        (KeyboardInterrupt(), "KILLED"),
+        (SystemExit(143), "KILLED"),
+        (StoppedError("by a signal", signal_number=15), "KILLED"),
+        (ValueError("why"), "FAILED"),
+    ],
 )
 def test_how_a_run_ends(tmp_path: Path, error: BaseException, status: str) -> None:
     tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path / "mlruns"), always_log_artifacts=True)
@@ -123,6 +127,15 @@ def test_how_a_run_ends(tmp_path: Path, error: BaseException, status: str) -> No
     assert run.info.status == status
     assert run.data.tags["kiwi.reason"] == f"{type(error).__name__}: {error}"
     assert [file.path for file in client.list_artifacts(tracker.run_id)] == ["output.log"]
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    config = RunConfig(use_mlflow=True, experiment_name="tiny", output_dir=tmp_path / "file" / "run")
+    with pytest.raises(ConfigError, match="cannot be written to"):
+        setup_run(config, anchor_dir=tmp_path)
+    (run,) = runs_of(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    assert run.info.status == "FAILED"
 
 
 def test_nothing_is_tracked_without_a_tracker(tmp_path: Path) -> None:
@@ -166,13 +179,8 @@ def test_other_processes_of_a_run_track_nothing(tmp_path: Path, monkeypatch: pyt
     assert tracker is not None
     tracker.finish("FINISHED")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    with pytest.raises(ConfigError, match=r"run.output_dir: not given"):
-        setup_run(config, anchor_dir=tmp_path)
-    elsewhere = config.model_copy(update={"output_dir": Path("here")})
-    assert setup_run(elsewhere, anchor_dir=tmp_path) == (tmp_path / "here", None)
-    monkeypatch.setenv("KIWI_OUTPUT_DIR", str(output_dir))
+    monkeypatch.setenv("KIWI_RUN_ID", output_dir.name)
     assert setup_run(config, anchor_dir=tmp_path) == (output_dir, None)
     # The first one of a later run in the same process draws an id of its own.
     monkeypatch.setenv("LOCAL_RANK", "0")
     assert setup_run(RunConfig(), anchor_dir=tmp_path)[0] != output_dir
-    assert os.environ["KIWI_OUTPUT_DIR"] == str(output_dir)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kiwi.exceptions import CheckpointError
+from kiwi.training.config import RunConfig, TrainerConfig
 from kiwi.training.metrics_log import MetricsFile, build_loggers
 
 
@@ -113,9 +114,9 @@ def test_a_tracker_gets_everything(tmp_path: Path) -> None:
             self.got.append((dict(metrics), step))
 
     tracker = Tracker()
-    loggers = build_loggers(tmp_path, 10, tracker=tracker)
+    loggers = build_loggers(tmp_path, RunConfig(), TrainerConfig(), tracker)
     for logger in loggers:
         logger.log_metrics({"a": 1.0}, 5)
     assert isinstance(loggers[0], MetricsFile)
     assert tracker.got == [({"a": 1.0}, 5)]
-    assert len(build_loggers(tmp_path, 10)) == 1
+    assert len(build_loggers(tmp_path, RunConfig(), TrainerConfig())) == 1
