@@ -19,10 +19,13 @@ from kiwi.data.vocabulary import Vocabulary
 from kiwi.lib.train import TrainRunInfo, train_from_configuration
 from kiwi.runner import Runner
 from kiwi.systems.qe_system import QESystem
+from tests.mlflow_server import MLflowServer
 
 torch.set_num_threads(1)
 # Tests run on the CPU, on any machine.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# MLflow tells its makers nothing of them.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 SEGMENTS = {"train": 40, "valid": 12, "test": 10}
 SUFFIXES = {
@@ -206,6 +209,22 @@ def runner(plain_system: QESystem) -> Runner:
 def abc_vocabularies() -> dict[str, Vocabulary]:
     """Three words a side, at the indices 4, 5 and 6."""
     return {"source": Vocabulary.of(["a", "b", "c"]), "target": Vocabulary.of(["x", "y", "z"])}
+
+
+@pytest.fixture(scope="session")
+def _shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MLflowServer]:
+    server = MLflowServer(tmp_path_factory.mktemp("mlflow"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def mlflow_server(_shared_server: MLflowServer) -> MLflowServer:
+    """A server that is up; one for all tests, because it is slow to start. Each makes experiments of its own."""
+    if not _shared_server.is_up:
+        _shared_server.start()
+    return _shared_server
 
 
 @pytest.fixture(autouse=True)

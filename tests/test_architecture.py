@@ -33,6 +33,8 @@ FLOORS = [
 
 LIBRARIES = {
     "huggingface_hub": ["systems"],
+    # What a database of MLflow needs.
+    "alembic": ["loggers"],
     "hydra": ["lib"],
     "lightning": ["training"],
     "mlflow": ["loggers"],
@@ -49,6 +51,8 @@ LIBRARIES = {
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
     "sklearn": ["metrics"],
+    "sqlalchemy": ["loggers"],
+    "tensorboard": ["lib.train"],
     "tokenizers": ["data", "systems"],
     "torch": ["modules", "systems", "training", "runner", "lib.train", "lib.predict", "lib.utils"],
     "transformers": ["systems"],
@@ -194,7 +198,9 @@ def test_what_loads_only_when_asked() -> None:
     for importer, libraries in {
         "lib.utils": {"torch", "numpy"},
         "lib.evaluate": {"torch"},
-        "lib.train": {"lightning"},
+        "lib.train": {"lightning", "tensorboard"},
+        "loggers.store": {"mlflow", "alembic", "sqlalchemy"},
+        "loggers.mlflow_tracking": {"mlflow"},
         "training.config": {"torch", "lightning"},
     }.items():
         assert not {foreign(found) for found in at_once if found.importer == importer} & libraries
@@ -327,6 +333,7 @@ def test_every_configuration_is_frozen_and_refuses_unknown_keys() -> None:
         ("kiwi.systems.qe_system", ["QESystem"]),
         ("kiwi.systems.tlm_system", ["TLMSystem"]),
         ("kiwi.lib.pretrain", ["Configuration", "pretrain_from_file", "pretrain_from_configuration"]),
+        ("kiwi.loggers", ["MLFlowTrackingLogger"]),
         ("kiwi.runner", ["Runner", "Predictions", "load_system"]),
         ("kiwi.lib.predict", ["load_system", "Configuration", "RunConfig"]),
         ("kiwi.lib.evaluate", ["evaluate_from_configuration"]),

@@ -9,21 +9,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import ValidationError
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
 from kiwi.lib.utils import configure_logging, configure_seed, hidden_warnings, load_configuration
+from kiwi.loggers import MLFlowTrackingLogger, tracked
 from kiwi.systems.checkpoint_info import DataInfo
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.system_config import sparse_fields
 from kiwi.systems.tlm_system import TLMSystem
-from kiwi.training.config import CheckpointsConfig, GPUConfig, TrainerConfig
+from kiwi.training.config import CheckpointsConfig, GPUConfig, RunConfig, TrainerConfig
 from kiwi.training.devices import is_first_process, was_started_by_another
 from kiwi.training.run_record import RUNS, begun, find_run, require_run
+from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import BaseConfig, did_you_mean
 
 __all__ = [
@@ -57,43 +59,6 @@ class TrainRunInfo:
 
     best_model_path: Path | None = None
     """Checkpoint of the best model; None when none was saved."""
-
-
-class RunConfig(BaseConfig):
-    """Where a run lives and how it is tracked."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
-    """Seed of weights, order of the data, and splits."""
-
-    experiment_name: str = "default"
-    """Names the run in messages."""
-
-    output_dir: Path | None = None
-    """Directory of the run's files; unset, ``runs/<experiment id>/<run_id>/``, where the experiment id is ``0``
-    without a tracking server."""
-
-    run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
-    """32 hexadecimal characters that identify the run; unset, they are drawn at random."""
-
-    use_mlflow: bool = False
-    """Track the run with MLflow; not possible yet, and refused."""
-
-    mlflow_tracking_uri: str = "mlruns/"
-    """Server or directory of MLflow; read with ``use_mlflow``."""
-
-    mlflow_always_log_artifacts: bool = False
-    """Send files to MLflow even when it is on this machine; read with ``use_mlflow``."""
-
-    @field_validator("use_mlflow")
-    @classmethod
-    def refuse_mlflow(cls, value: bool) -> bool:
-        """Until there is tracking."""
-        if value:
-            raise ValueError(
-                "tracking with MLflow is not available in this version; without it, the run's directory has "
-                "config.yaml, metrics.csv and output.log"
-            )
-        return value
 
 
 class AnyConfiguration(BaseConfig):
@@ -196,33 +161,65 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
 
 def setup_run(
     config: RunConfig, debug: bool = False, quiet: bool = False, anchor_dir: Path | None = None
-) -> tuple[Path, None]:
-    """Prepare a run: its output directory, its log, and the random seeds.
+) -> tuple[Path, MLFlowTrackingLogger | None]:
+    """Prepare a run: its tracking, its output directory, its log, and the random seeds.
 
     Args:
         config: of the run.
         debug: whether to log debug messages too.
         quiet: whether to log warnings only; has precedence.
-        anchor_dir: directory that a relative output directory is under; the current one if not given.
+        anchor_dir: directory that a relative output directory, or one of MLflow, is under; the current one if not
+            given.
 
     Returns:
-        The resolved output directory, and the experiment logger (None: nothing is tracked).
+        The resolved output directory, and the experiment logger (None: the run is not tracked, or another process of it
+        does that).
+
+    Raises:
+        ConfigError: when MLflow cannot be reached.
+        MissingExtraError: when what the configuration asks for is not installed.
     """
-    experiment_id = "0"
-    root = Path(anchor_dir or "")
-    run_id = config.run_id or _draw_run_id(config)
+    root, first = Path(anchor_dir or ""), is_first_process()
+    tracker = _open_tracker(config, root)
+    experiment_id = tracker.experiment_id if tracker else "0"
+    run_id = tracker.run_id if tracker else config.run_id or _draw_run_id(config)
+    # Of several processes, the first has made the directory, and knows the experiment.
     former = find_run(run_id, root / RUNS)
     output_dir = (root / (config.output_dir or former or Path(RUNS, experiment_id, run_id))).resolve()
-    output_dir.mkdir(parents=True, exist_ok=True)
-    first = is_first_process()
-    configure_logging(verbose=debug, quiet=quiet or not first, log_file=output_dir / "output.log" if first else None)
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        log_file = output_dir / "output.log" if first else None
+        configure_logging(verbose=debug, quiet=quiet or not first, log_file=log_file)
+    except OSError as error:
+        if tracker is not None:
+            tracker.finish("FAILED")
+        raise ConfigError(f"run.output_dir: {output_dir}: cannot be written to ({error.strerror}).") from error
     configure_seed(config.seed)
     logger.info("Experiment '%s', output directory %s", config.experiment_name, output_dir)
-    return output_dir, None
+    if tracker is not None:
+        logger.info("%s: run %s", tracker.name, tracker.mlflow_run_id)
+    return output_dir, tracker
+
+
+def _open_tracker(config: RunConfig, root: Path) -> MLFlowTrackingLogger | None:
+    """What the run is tracked with; see that what else the configuration asks for is there."""
+    if config.use_tensorboard:
+        with needs_extra("tensorboard", "run.use_tensorboard"):
+            import tensorboard  # noqa: F401
+    is_first_process = os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    if not config.use_mlflow or not is_first_process:
+        return None
+    return MLFlowTrackingLogger(
+        config.experiment_name,
+        config.run_id,
+        config.mlflow_tracking_uri,
+        config.mlflow_always_log_artifacts,
+        anchor=root,
+    )
 
 
 def _draw_run_id(config: RunConfig) -> str:
-    if RUN_ID_VARIABLE in os.environ:
+    if os.environ.get("LOCAL_RANK", "0") != "0" and RUN_ID_VARIABLE in os.environ:
         return os.environ[RUN_ID_VARIABLE]  # started by the first process of a run on several GPUs
     if was_started_by_another() and config.output_dir is None:
         raise ConfigError("run.run_id: required where a launcher starts several processes: all have to have the same.")
@@ -250,21 +247,29 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
         raise ConfigError("trainer.gradient_max_norm: the norm of sparse gradients is not to be had; set it to 0.0.")
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
 
-    if config.trainer.resume:
+    if config.trainer.resume and not config.run.use_mlflow:
         require_run(config.run.run_id, config.run.output_dir)
-    output_dir, _ = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
-    with begun(output_dir, config.model_dump(mode="json"), resume=config.trainer.resume) as record:
+    output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
+    options = config.model_dump(mode="json")
+    resume = config.trainer.resume
+    with (
+        tracked(tracker, output_dir, options, resume=resume) as send_state,
+        begun(output_dir, options, resume=resume, on_saved=send_state) as record,
+    ):
         train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
         record.see_data(train=train.columns, valid=valid.columns)
         logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
         system: System = kind.build(system_config, train.columns)
-        source_languages, target_languages = config.data.languages
-        system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
+        system.data_info = DataInfo(*config.data.languages, len(train), len(valid))
         system.note_long_segments(train.columns)
-        logger.info("%s with %d weights.", system.class_name, sum(weight.numel() for weight in system.parameters()))
+        n_weights = sum(weight.numel() for weight in system.parameters())
+        logger.info("%s with %d weights.", system.class_name, n_weights)
+        if tracker is not None:
+            tracker.describe(f"{system.class_name}, {n_weights:,} weights, trained on {len(train):,} segments")
 
         # Lightning is slow to import: mistakes in configuration and data are found before.
         with hidden_warnings("lightning", "torch.distributed", shown=config.verbose):
+            from kiwi.training.metrics_log import build_loggers
             from kiwi.training.module import TrainingModule
             from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
             from kiwi.training.trainer import build_trainer
@@ -279,7 +284,10 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
                 seed=config.run.seed,
                 first_batch=record.first_batch,
             )
-            trainer, checkpoints = build_trainer(config.trainer, module, record, debug=config.debug, quiet=config.quiet)
+            loggers = build_loggers(output_dir, config.run, config.trainer, tracker)
+            trainer, checkpoints = build_trainer(
+                config.trainer, module, record, loggers, debug=config.debug, quiet=config.quiet
+            )
             if trainer.num_devices > 1:
                 os.environ[RUN_ID_VARIABLE] = output_dir.name
             with module.named_memory_errors():

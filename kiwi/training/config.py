@@ -1,8 +1,9 @@
-"""Options of the trainer; free of Lightning, so that a configuration is checked without loading it."""
+"""Options of the run and the trainer; free of Lightning, so that a configuration is checked without loading it."""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
@@ -119,7 +120,8 @@ class TrainerConfig(GPUConfig):
     """Log every this many batches."""
 
     log_save_interval: PositiveInt = 100
-    """Write ``metrics.csv`` to disk at the logged steps that are multiples of this, and at the end."""
+    """Write ``metrics.csv`` to disk at the logged steps that are multiples of this, after each validation, and at the
+    end."""
 
     checkpoint: CheckpointsConfig = CheckpointsConfig()
     """Validation, checkpoints, early stopping."""
@@ -143,3 +145,33 @@ class TrainerConfig(GPUConfig):
                 f"higher is better for {', '.join(up)}, lower for {', '.join(down)}: they cannot be added up"
             )
         return v
+
+
+class RunConfig(BaseConfig):
+    """Where a run lives and how it is tracked."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    """Seed of weights, order of the data, and splits."""
+
+    experiment_name: str = "default"
+    """The experiment of MLflow that the run belongs to; names the run in messages."""
+
+    output_dir: Path | None = None
+    """Directory of the run's files; unset, ``runs/<experiment id>/<run_id>/``, where the experiment id is MLflow's,
+    and ``0`` without MLflow."""
+
+    run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
+    """32 hexadecimal characters that identify the run; unset, they are drawn at random. A run that MLflow has under
+    this id is continued."""
+
+    use_mlflow: bool = False
+    """Track the run with MLflow too (extra ``mlflow``). Without it, the output directory alone has the whole story."""
+
+    mlflow_tracking_uri: str = "mlruns/"
+    """Server of MLflow, or a directory, where runs are in a SQLite database; read with ``use_mlflow``."""
+
+    mlflow_always_log_artifacts: bool = False
+    """Send files to MLflow even when it is a directory on this machine; read with ``use_mlflow``."""
+
+    use_tensorboard: bool = False
+    """Write event files for TensorBoard to ``tensorboard/`` of the output directory (extra ``tensorboard``)."""

@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import CheckpointIO
 
 from kiwi.exceptions import StoppedError
@@ -54,13 +56,13 @@ class KeepState(Callback):
     Args:
         record: of the run; goes with the state.
         checkpoints: the best models, whose files go with it too.
-        metrics_file: whose rows go with it too.
+        loggers: of which ``metrics.csv`` goes with it too.
     """
 
-    def __init__(self, record: RunRecord, checkpoints: BestCheckpoints, metrics_file: MetricsFile) -> None:
+    def __init__(self, record: RunRecord, checkpoints: BestCheckpoints, loggers: Sequence[Logger]) -> None:
         self.record = record
         self.checkpoints = checkpoints
-        self.metrics_file = metrics_file
+        self.metrics_file = next(each for each in loggers if isinstance(each, MetricsFile))
         self._resumed: dict[str, Any] | None = None
         self._signal: int | None = None
         self._handlers: dict[int, Any] = {}
@@ -115,6 +117,7 @@ class KeepState(Callback):
         trainer.save_checkpoint(self.record.state_file)
         if trainer.is_global_zero:
             self.checkpoints.remove_superseded()
+            self.record.on_saved()
         now = time.perf_counter()
         self._next_save = now + (now - start) / SHARE_OF_TIME
 

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,10 +58,14 @@ class RunRecord:
     Args:
         output_dir: of the run.
         configuration: of the run, as plain values.
+        on_saved: called when its state has been saved.
     """
 
-    def __init__(self, output_dir: Path, configuration: Mapping[str, Any]) -> None:
+    def __init__(
+        self, output_dir: Path, configuration: Mapping[str, Any], on_saved: Callable[[], None] = lambda: None
+    ) -> None:
         self.output_dir = output_dir
+        self.on_saved = on_saved
         self.configuration = dict(configuration)
         self.data: dict[str, Any] = {}
         """What tells its data from others."""
@@ -134,19 +138,26 @@ class RunRecord:
 
 
 @contextmanager
-def begun(output_dir: Path, configuration: Mapping[str, Any], *, resume: bool) -> Iterator[RunRecord]:
+def begun(
+    output_dir: Path,
+    configuration: Mapping[str, Any],
+    *,
+    resume: bool,
+    on_saved: Callable[[], None] = lambda: None,
+) -> Iterator[RunRecord]:
     """Hold the directory of a run while it trains, and keep ``run.json`` true.
 
     Args:
         output_dir: of the run.
         configuration: of the run, as plain values; written to ``config.yaml``.
         resume: whether to go on with what is there.
+        on_saved: called when the state of the run has been saved.
 
     Raises:
         ConfigError: when another process trains there; and as :meth:`RunRecord.take_up`.
         CheckpointError: as :meth:`RunRecord.take_up`.
     """
-    record = RunRecord(output_dir, configuration)
+    record = RunRecord(output_dir, configuration, on_saved)
     if not is_first_process():
         if resume:
             record.take_up()

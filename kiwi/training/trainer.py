@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import HalfPrecision
 from lightning.pytorch.strategies import Strategy
 
@@ -16,7 +18,7 @@ from kiwi.training.callbacks import BestCheckpoints, Throughput
 from kiwi.training.config import TrainerConfig
 from kiwi.training.devices import cpu_processes, processes
 from kiwi.training.keep_state import KeepState, StateIO
-from kiwi.training.metrics_log import MetricsFile
+from kiwi.training.learning_curve import LearningCurve
 from kiwi.training.module import TrainingModule
 from kiwi.training.run_record import RunRecord
 
@@ -33,6 +35,7 @@ def build_trainer(
     config: TrainerConfig,
     module: TrainingModule,
     record: RunRecord,
+    loggers: Sequence[Logger],
     *,
     debug: bool = False,
     quiet: bool = False,
@@ -42,7 +45,8 @@ def build_trainer(
     Args:
         config: options of ``trainer``.
         module: that will be trained, for its main metric.
-        record: of the run, with the directory for ``metrics.csv``, checkpoints, and the state of the run.
+        record: of the run, with its directory.
+        loggers: that get metrics, as :func:`kiwi.training.metrics_log.build_loggers` makes them.
         debug: run one batch of training and of validation.
         quiet: no progress bar.
     """
@@ -51,7 +55,7 @@ def build_trainer(
         logging.getLogger(library).setLevel(logging.ERROR)
     on_gpu = config.gpus not in (0, [])
     checkpoints = BestCheckpoints(record.output_dir, config.checkpoint.save_top_k)
-    callbacks: list[Callback] = [checkpoints, Throughput()]
+    callbacks: list[Callback] = [checkpoints, Throughput(), LearningCurve(record.output_dir, module)]
     if config.checkpoint.early_stop_patience:
         callbacks.append(
             EarlyStopping(
@@ -61,9 +65,8 @@ def build_trainer(
                 check_on_train_epoch_end=False,
             )
         )
-    metrics_file = MetricsFile(record.output_dir / "metrics.csv", config.log_save_interval)
     if not debug:  # a run of one batch is not resumed
-        callbacks.append(KeepState(record, checkpoints, metrics_file))
+        callbacks.append(KeepState(record, checkpoints, loggers))
     show_progress = not quiet and sys.stderr.isatty()
     if show_progress:
         callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
@@ -85,7 +88,7 @@ def build_trainer(
         "enable_model_summary": False,
         "use_distributed_sampler": False,
         "num_sanity_val_steps": 0,
-        "logger": metrics_file,
+        "logger": list(loggers),
         "plugins": [StateIO()],
     }
     is_bfloat = config.precision == "bf16"

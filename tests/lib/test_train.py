@@ -83,6 +83,7 @@ def test_files_of_a_run(trained: Any) -> None:
         "best_model",
         "checkpoints",
         "config.yaml",
+        "learning_curve.svg",
         "metrics.csv",
         "optimizer.safetensors",
         "output.log",
@@ -231,6 +232,7 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
 
     from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
     from kiwi.training.config import TrainerConfig
+    from kiwi.training.metrics_log import MetricsFile
     from kiwi.training.module import TrainingModule
     from kiwi.training.run_record import RunRecord
     from kiwi.training.trainer import build_trainer
@@ -254,7 +256,8 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
     module = TrainingModule(system, config, data, valid, main_metric=["target_tags_MCC"], buffer_size=None, seed=1)
     output_dir = Path(settings["run"]["output_dir"])
     with train.hidden_warnings("lightning"):
-        trainer, _ = build_trainer(TrainerConfig(epochs=2), module, RunRecord(output_dir, settings), quiet=True)
+        record, loggers = RunRecord(output_dir, settings), [MetricsFile(output_dir / "metrics.csv", 100)]
+        trainer, _ = build_trainer(TrainerConfig(epochs=2), module, record, loggers, quiet=True)
         seen = Seen()
         trainer.callbacks.append(seen)  # type: ignore[attr-defined]
         trainer.fit(module)
@@ -476,7 +479,6 @@ def test_tags_of_words_serve_for_words(options: Options, corpus: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "messages"),
     [
-        ({"run.use_mlflow": True}, ["run.use_mlflow: tracking with MLflow is not available"]),
         ({"trainer.resume": True, "run.output_dir": None}, ["run.run_id: required with trainer.resume"]),
         ({"trainer.resume": True, "debug": True}, ["debug: a run of one batch is not resumed"]),
         ({"data": None}, ["data: required, but not given"]),
@@ -661,6 +663,7 @@ RUN = [
     "use_mlflow",
     "mlflow_tracking_uri",
     "mlflow_always_log_artifacts",
+    "use_tensorboard",
 ]
 GPU = ["gpus", "precision", "amp_level"]
 
@@ -704,6 +707,7 @@ def test_defaults_of_a_run() -> None:
         "use_mlflow": False,
         "mlflow_tracking_uri": "mlruns/",
         "mlflow_always_log_artifacts": False,
+        "use_tensorboard": False,
     }
 
 

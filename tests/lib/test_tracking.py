@@ -1,0 +1,186 @@
+"""Training runs that are tracked."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError, StoppedError
+from kiwi.lib.train import RunConfig, setup_run, train_from_configuration
+from kiwi.loggers import MLFlowTrackingLogger, tracked
+from kiwi.runner import load_system
+from kiwi.systems.qe_system import QESystem
+from tests.mlflow_server import MLflowServer
+
+Options = Callable[..., dict[str, Any]]
+
+TINY = {
+    "system.model.outputs": {"sentence_level": {"hter": True}},
+    "trainer.epochs": 2,
+    "trainer.log_interval": 2,
+    "trainer.main_metric": ["PEARSON", "SPEARMAN"],
+    "run.use_mlflow": True,
+    "run.experiment_name": "tiny",
+}
+
+FILES = {"config.yaml", "learning_curve.svg", "metrics.csv", "output.log", "best_model"}
+
+
+def runs_of(uri: str, experiment: str = "tiny") -> list[Run]:
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return list(client.search_runs([found.experiment_id]))
+
+
+def logged(uri: str, run: Run, metric: str) -> dict[int, float]:
+    history = MlflowClient(uri).get_metric_history(run.info.run_id, metric)
+    found = {each.step: each.value for each in history}
+    assert len(found) == len(history)
+    return found
+
+
+def column(output_dir: Path, name: str) -> dict[int, float]:
+    with (output_dir / "metrics.csv").open(encoding="utf-8") as file:
+        return {int(row["step"]): float(row[name]) for row in csv.DictReader(file) if row[name]}
+
+
+def test_a_run_in_the_default_directory(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    train_from_configuration(options({**TINY, "run.output_dir": None}))
+    uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    (run,) = runs_of(uri)
+    output_dir = tmp_path / "runs" / run.info.experiment_id / run.info.run_id
+    assert {path.name for path in output_dir.iterdir()} >= FILES
+    assert run.info.status == "FINISHED"
+    assert run.data.params["trainer.epochs"] == "2"
+    assert run.data.params["system.class_name"] == "NuQE"
+    written = yaml.safe_load((output_dir / "config.yaml").read_text())
+    assert run.data.params["data.train.input.source"] == written["data"]["train"]["input"]["source"]
+    assert run.data.tags["mlflow.note.content"].startswith("NuQE, ")
+    for name in ("val_PEARSON+SPEARMAN", "val_loss", "train_loss"):
+        assert len(column(output_dir, name)) >= 2
+        assert logged(uri, run, name.replace("+", "_")) == pytest.approx(column(output_dir, name))
+    assert not MlflowClient(uri).list_artifacts(run.info.run_id)
+
+
+def test_a_run_on_a_server(options: Options, tmp_path: Path, mlflow_server: MLflowServer, corpus: Any) -> None:
+    changes = {"run.mlflow_tracking_uri": mlflow_server.url, "run.run_id": "ab" * 16}
+    train_from_configuration(options({**TINY, **changes}))
+    (run,) = runs_of(mlflow_server.url)
+    assert run.info.status == "FINISHED"
+    assert {file.path for file in MlflowClient(mlflow_server.url).list_artifacts(run.info.run_id)} == FILES
+    tracker = MLFlowTrackingLogger("tiny", "ab" * 16, mlflow_server.url)
+    tracker.download(tmp_path / "fetched")
+    tracker.finish("FINISHED")
+    data = {name: corpus.lines("valid", name) for name in ("source", "target", "alignments")}
+    mine, theirs = (load_system(tmp_path / place / "best_model").predict(**data) for place in ("run", "fetched"))
+    assert mine.sentences_hter == theirs.sentences_hter
+    with pytest.raises(ConfigError, match="not a metric of the configured outputs"):
+        train_from_configuration(options({**TINY, **changes, "trainer.main_metric": "x"}))
+    assert len(runs_of(mlflow_server.url)) == 1  # found before anything is tracked
+
+
+def test_a_run_that_fails(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = QESystem.losses
+    calls = []
+
+    def diverging(self: QESystem, batch: Any) -> Any:
+        calls.append(1)
+        found = losses(self, batch)
+        return found if len(calls) < 8 else {**found, "loss": found["loss"] * float("nan")}
+
+    monkeypatch.setattr(QESystem, "losses", diverging)
+    with pytest.raises(KiwiError, match="Training has diverged"):
+        train_from_configuration(options({**TINY, "run.mlflow_tracking_uri": str(tmp_path / "mlruns")}))
+    (run,) = runs_of(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    assert run.info.status == "FAILED"
+    assert run.data.tags["kiwi.reason"].startswith("KiwiError: Training has diverged")
+    # What there was before is there.
+    assert {path.name for path in (tmp_path / "run").iterdir()} >= FILES
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), "KILLED"),
+        (SystemExit(143), "KILLED"),
+        (StoppedError("by a signal", signal_number=15), "KILLED"),
+        (ValueError("why"), "FAILED"),
+    ],
+)
+def test_how_a_run_ends(tmp_path: Path, error: BaseException, status: str) -> None:
+    tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path / "mlruns"), always_log_artifacts=True)
+    (tmp_path / "output.log").write_text("a line\n")
+    with pytest.raises(type(error)), tracked(tracker, tmp_path):
+        raise error
+    client = MlflowClient(tracker.tracking_uri)
+    run = client.get_run(tracker.run_id)
+    assert run.info.status == status
+    assert run.data.tags["kiwi.reason"] == f"{type(error).__name__}: {error}"
+    assert [file.path for file in client.list_artifacts(tracker.run_id)] == ["output.log"]
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    config = RunConfig(use_mlflow=True, experiment_name="tiny", output_dir=tmp_path / "file" / "run")
+    with pytest.raises(ConfigError, match="cannot be written to"):
+        setup_run(config, anchor_dir=tmp_path)
+    (run,) = runs_of(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    assert run.info.status == "FAILED"
+
+
+def test_nothing_is_tracked_without_a_tracker(tmp_path: Path) -> None:
+    with tracked(None, tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard(options: Options, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train_from_configuration(options({**TINY, "run.use_mlflow": False, "run.use_tensorboard": True}))
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    for name in ("val_PEARSON", "train_loss"):
+        found = {event.step: event.value for event in events.Scalars(name)}
+        assert found == pytest.approx(column(tmp_path / "run", name))
+
+
+@pytest.mark.parametrize(
+    ("option", "library", "extra"),
+    [("use_mlflow", "mlflow", "mlflow"), ("use_tensorboard", "tensorboard", "tensorboard")],
+)
+def test_what_is_not_installed(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, library: str, extra: str
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    changes = {**TINY, "run.use_mlflow": False, f"run.{option}": True}
+    with pytest.raises(MissingExtraError) as error:
+        train_from_configuration(options(changes))
+    assert f"run.{option} needs '{library}'" in str(error.value)
+    assert f"pip install 'kiwi-qe[{extra}]'" in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_processes_of_a_run_track_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RunConfig(use_mlflow=True)
+    output_dir, tracker = setup_run(config, anchor_dir=tmp_path)
+    assert tracker is not None
+    tracker.finish("FINISHED")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("KIWI_RUN_ID", output_dir.name)
+    assert setup_run(config, anchor_dir=tmp_path) == (output_dir, None)
+    # The first one of a later run in the same process draws an id of its own.
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert setup_run(RunConfig(), anchor_dir=tmp_path)[0] != output_dir

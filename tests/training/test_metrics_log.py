@@ -1,0 +1,122 @@
+"""``metrics.csv`` and what else takes metrics."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiwi.exceptions import CheckpointError
+from kiwi.training.config import RunConfig, TrainerConfig
+from kiwi.training.metrics_log import MetricsFile, build_loggers
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "metrics.csv"
+
+
+def test_the_file_of_a_run(path: Path) -> None:
+    log = MetricsFile(path, 10)
+    log.log_metrics({"train_loss": 2.5, "epoch": 0}, 4)
+    log.log_metrics({"train_loss": 0.1 + 0.2, "epoch": 0}, 9)
+    log.log_metrics({"val_A+B": 0.5, "epoch": 0}, 9)
+    log.finalize("success")
+    assert path.read_bytes() == (b"epoch,step,train_loss,val_A+B\n0,4,2.5,\n0,9,0.30000000000000004,\n0,9,,0.5\n")
+    assert [file.name for file in path.parent.iterdir()] == ["metrics.csv"]
+
+
+def test_when_rows_are_written(path: Path) -> None:
+    log = MetricsFile(path, 10)
+    seen = []
+    for step in range(1, 24, 2):
+        log.log_metrics({"train_loss": 1.0}, step)
+        seen.append(len(rows_of(path)))
+    # The first at once; then steps 9 and 19, the tenth and the twentieth.
+    assert seen == [1, 1, 1, 1, 5, 5, 5, 5, 5, 10, 10, 10]
+    log.log_metrics({"val_loss": 1.0}, 24)
+    assert len(rows_of(path)) == 13
+    log.log_metrics({"train_loss": 1.0}, 25)
+    log.save()  # Lightning asks for it after each row
+    assert len(rows_of(path)) == 13
+    assert log.flush() == 14 == len(rows_of(path))
+    assert log.flush() == 14
+
+
+def test_a_new_metric_is_a_new_column(path: Path) -> None:
+    log = MetricsFile(path, 1)
+    for step, name in enumerate("bac"):
+        log.log_metrics({name: step}, step)
+    assert path.read_text() == "a,b,c,step\n,0,,0\n1,,,1\n,,2,2\n"
+
+
+def test_a_run_replaces_the_file_of_another(path: Path) -> None:
+    for name in ("former", "later"):
+        log = MetricsFile(path, 100)
+        log.log_metrics({name: 1.0}, 3)
+        log.finalize("success")
+    assert path.read_text() == "later,step\n1.0,3\n"
+
+
+def test_nothing_logged_nothing_written(path: Path) -> None:
+    log = MetricsFile(path, 1)
+    log.finalize("failed")
+    assert log.flush() == 0
+    assert not path.exists()
+
+
+def test_a_resumed_run_goes_on_where_its_state_was_saved(path: Path) -> None:
+    def log_steps(log: MetricsFile, steps: range) -> int:
+        for step in steps:
+            log.log_metrics({"train_loss": step / 3, "epoch": 0}, step)
+            if step % 4 == 3:
+                log.log_metrics({"val_X": step / 7, "epoch": 0}, step)
+        return log.flush()
+
+    whole = MetricsFile(path.with_name("whole.csv"), 3)
+    log_steps(whole, range(12))
+    first = MetricsFile(path, 3)
+    n_rows = log_steps(first, range(6))
+    log_steps(first, range(6, 9))  # made after the state was saved, and lost
+    with path.open("a") as file:
+        file.write("0,")  # killed in the middle of a line
+    second = MetricsFile(path, 3)
+    second.go_on(n_rows)
+    assert len(rows_of(path)) == n_rows == 7
+    log_steps(second, range(6, 12))
+    assert path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_file_that_is_too_short(path: Path) -> None:
+    with pytest.raises(CheckpointError, match="found 0 rows; expected at least 2"):
+        MetricsFile(path, 1).go_on(2)
+    MetricsFile(path, 1).go_on(0)
+    log = MetricsFile(path, 1)
+    log.log_metrics({"a": 1}, 0)
+    with pytest.raises(CheckpointError, match="found 1 rows; expected at least 2"):
+        MetricsFile(path, 1).go_on(2)
+
+
+def test_a_tracker_gets_everything(tmp_path: Path) -> None:
+    class Tracker:
+        def __init__(self) -> None:
+            self.got: list[Any] = []
+
+        def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+            self.got.append((dict(metrics), step))
+
+    tracker = Tracker()
+    loggers = build_loggers(tmp_path, RunConfig(), TrainerConfig(), tracker)
+    for logger in loggers:
+        logger.log_metrics({"a": 1.0}, 5)
+    assert isinstance(loggers[0], MetricsFile)
+    assert tracker.got == [({"a": 1.0}, 5)]
+    assert len(build_loggers(tmp_path, RunConfig(), TrainerConfig())) == 1
