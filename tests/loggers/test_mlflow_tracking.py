@@ -16,7 +16,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from kiwi.exceptions import ConfigError
-from kiwi.loggers import MLFlowTrackingLogger, mlflow_tracking, outbox
+from kiwi.loggers import MLFlowTrackingLogger, download_run, mlflow_tracking, outbox
 from kiwi.loggers.entries import normalized
 from tests.mlflow_server import MLflowServer
 
@@ -52,7 +52,7 @@ def files_of(tracker: MLFlowTrackingLogger, path: str = "") -> set[str]:
     return {each.path for each in found if not each.is_dir}.union(*inner)
 
 
-def test_everything_of_a_run(uri: str, name: str) -> None:
+def test_everything_of_a_run(uri: str, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     tracker = MLFlowTrackingLogger(name, tracking_uri=uri)
     assert run_of(tracker).info.status == "RUNNING"
     tracker.log_params({"run": {"seed": 1, "name": "x"}, "list": [1, "a"], "none": None, "empty": {}})
@@ -71,6 +71,7 @@ def test_everything_of_a_run(uri: str, name: str) -> None:
     assert history(tracker, "train_loss") == [(9, 2.0)]
     assert run.data.tags["kind"] == "test"
     assert run.data.tags["mlflow.note.content"] == "A **test**"
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
@@ -209,6 +210,20 @@ def test_a_download_is_whole_or_not_at_all(mlflow_server: MLflowServer, name: st
         tracker.download(tmp_path / "fetched")
     assert not (tmp_path / "fetched").exists()
     assert not list(tmp_path.glob(".fetched*"))
+
+
+def test_the_files_of_a_former_run(uri: str, name: str, tmp_path: Path, made: Path) -> None:
+    run_id = uuid.uuid4().hex
+    tracker = MLFlowTrackingLogger(name, run_id, uri, always_log_artifacts=True)
+    log_files(tracker, made)
+    for asked in (run_id, tracker.mlflow_run_id):
+        fetched = download_run(asked, tmp_path / "runs", name, uri)
+        assert fetched == tmp_path / "runs" / tracker.experiment_id / asked
+        assert (fetched / "config.yaml").read_text() == "a: 1\n"
+    assert run_of(tracker).info.status == "FINISHED"  # it is left as it was
+    for wrong in (("0" * 32, name), (run_id, "another")):
+        with pytest.raises(ConfigError, match="found no run"):
+            download_run(wrong[0], tmp_path / "runs", wrong[1], uri)
 
 
 def test_nothing_to_download(tmp_path: Path) -> None:
