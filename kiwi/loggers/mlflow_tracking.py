@@ -12,8 +12,7 @@ from typing import Any, Literal
 from kiwi.exceptions import ConfigError
 from kiwi.loggers.entries import LONGEST_PARAM, LONGEST_TAG, cut, flattened, normalized
 from kiwi.loggers.outbox import FIRST_PAUSE, LAST_WAIT, Outbox, RefusedError
-from kiwi.loggers.store import AT_START, WHILE_SENDING, WITH_FILES, open_store, quiet, settings
-from kiwi.utils.io import staged
+from kiwi.loggers.store import AT_START, WHILE_SENDING, WITH_FILES, mlflow_exceptions, open_store, quiet, settings
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class MLFlowTrackingLogger:
         experiment_name: made when it is not there.
         run_id: of a run to continue, which is running again; unset, or not known to MLflow, a new run is made. MLflow
             draws the ids of its runs; a run that was asked for by another id has it in the tag ``kiwi.run_id``, and
-            is found by it.
+            is found by it in its experiment.
         tracking_uri: of a server, or a directory: its runs are in a SQLite database there.
         always_log_artifacts: send files to a directory too, not only to a server.
         anchor: directory that a relative one is under; the current one if not given.
@@ -61,7 +60,7 @@ class MLFlowTrackingLogger:
         self._client = self._store.client
         self.logs_artifacts = self._store.is_remote or always_log_artifacts
         with quiet(), settings(AT_START):
-            run = self._store.find_run(run_id) if run_id else None
+            run = self._store.find_run(run_id, experiment_name) if run_id else None
             self._params: dict[str, str] = dict(run.data.params) if run else {}
             self._last_steps = self._store.last_steps(run) if run else {}
             if run:
@@ -199,27 +198,14 @@ class MLFlowTrackingLogger:
         Raises:
             ConfigError: when there is something at the destination, or the run has no files, or cannot be reached.
         """
-        if destination.exists() and any(destination.iterdir()):
-            raise ConfigError(f"{destination}: found files; expected no directory, or an empty one, to download to.")
-        with quiet(), settings(WITH_FILES):
-            try:
-                if not self._client.list_artifacts(self._run_id):
-                    raise ConfigError(
-                        f"{self.name}: run {self.run_id} has no files; a directory is sent files only with "
-                        "run.mlflow_always_log_artifacts."
-                    )
-                with staged(destination) as stage:
-                    stage.mkdir()
-                    self._client.download_artifacts(self._run_id, "", str(stage))
-            except _mlflow_exceptions() as error:
-                raise ConfigError(f"The files of run {self.run_id} cannot be downloaded: {error}") from error
+        self._store.download(self._run_id, destination)
 
     def _send(self, kind: str, entries: Mapping[Any, Any]) -> None:
         """Called by the outbox, in its thread."""
         try:
             with settings(WITH_FILES if kind == "files" else WHILE_SENDING):
                 self._send_to_client(kind, entries)
-        except _mlflow_exceptions() as error:
+        except mlflow_exceptions() as error:
             # What stands between, such as a proxy without a server behind it, has no answer of MLflow's form.
             is_answer = type(error).__name__ == "RestException" or not self.is_remote
             if is_answer and error.error_code in REFUSALS:
@@ -249,10 +235,36 @@ class MLFlowTrackingLogger:
             self._client.set_terminated(self._run_id, entries["status"])
 
 
-def _mlflow_exceptions() -> Any:
-    from mlflow.exceptions import MlflowException
+def download_run(
+    run_id: str, root: Path, experiment_name: str, tracking_uri: str = "mlruns/", anchor: Path | None = None
+) -> Path:
+    """Fetch the files of a former run to ``<root>/<experiment id>/<run id>``, whole or not at all.
 
-    return MlflowException
+    Args:
+        run_id: as :class:`MLFlowTrackingLogger` takes it; the run is left as it is.
+        root: of the directories of all runs.
+        experiment_name: of the run.
+        tracking_uri: of a server, or a directory.
+        anchor: directory that a relative one is under; the current one if not given.
+
+    Returns:
+        The directory.
+
+    Raises:
+        MissingExtraError: when MLflow is not installed.
+        ConfigError: when there is no such run, or it has no files, or there is something at the destination.
+    """
+    store = open_store(tracking_uri, anchor or Path())
+    with quiet(), settings(AT_START):
+        run = store.find_run(run_id, experiment_name)
+    if run is None:
+        raise ConfigError(
+            f"run.run_id: found no run {run_id} in MLflow ({tracking_uri}); expected one of an earlier run, "
+            f"and with it its run.experiment_name (now '{experiment_name}')."
+        )
+    destination = root / str(run.info.experiment_id) / run_id
+    store.download(run.info.run_id, destination)
+    return destination
 
 
 def _described(kind: str, keys: list[Any]) -> str:

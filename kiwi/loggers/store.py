@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlparse
 from kiwi import __version__
 from kiwi.exceptions import ConfigError
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.io import staged
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,12 @@ CHATTERERS = ("mlflow", "alembic", "urllib3.connectionpool")
 AT_START = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """How patient MLflow is when a run starts; its own defaults are minutes."""
 
-WHILE_SENDING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-"""The outbox does the retrying."""
+WHILE_SENDING = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+"""The outbox does the retrying, and standard output is for the result of a pipeline."""
 
 WITH_FILES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 """A server may take its time to store a large file."""
@@ -55,11 +60,12 @@ class Store:
     is_remote: bool
     """Whether it is a server, be it on this machine, and no directory or SQLite file."""
 
-    def find_run(self, run_id: str) -> Any:
+    def find_run(self, run_id: str, experiment_name: str) -> Any:
         """The run of an id, MLflow's own or the one that the run was asked for by; None when there is none.
 
         Args:
             run_id: as configured.
+            experiment_name: where a run that was asked for by an id is looked for.
 
         Raises:
             ConfigError: when the run was deleted, or MLflow does not let it be seen.
@@ -72,10 +78,11 @@ class Store:
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise ConfigError(f"run.run_id: {run_id} cannot be looked up in MLflow: {error}") from error
-            experiments = [each.experiment_id for each in self.client.search_experiments()]
-            query = f"tags.`{RUN_ID_TAG}` = '{run_id}'"
-            found = self.client.search_runs(experiments, query, run_view_type=ViewType.ALL, max_results=1)
-            run = found[0] if found else None
+            run = None
+            if experiment := self.client.get_experiment_by_name(experiment_name):
+                query = f"tags.`{RUN_ID_TAG}` = '{run_id}'"
+                found = self.client.search_runs([experiment.experiment_id], query, ViewType.ALL, max_results=1)
+                run = found[0] if found else None
         if run and run.info.lifecycle_stage == "deleted":
             raise ConfigError(
                 f"run.run_id: found run {run_id} deleted in MLflow; restore it (mlflow runs restore "
@@ -128,6 +135,38 @@ class Store:
             name: max(metric.step for metric in self.client.get_metric_history(run.info.run_id, name))
             for name in run.data.metrics
         }
+
+    def download(self, mlflow_run_id: str, destination: Path) -> None:
+        """Fetch all files of a run, whole or not at all.
+
+        Args:
+            mlflow_run_id: MLflow's own.
+            destination: directory, which must not be there, or be empty.
+
+        Raises:
+            ConfigError: when there is something at the destination, or the run has no files, or cannot be reached.
+        """
+        if destination.exists() and any(destination.iterdir()):
+            raise ConfigError(f"{destination}: found files; expected no directory, or an empty one, to download to.")
+        with quiet(), settings(WITH_FILES):
+            try:
+                if not self.client.list_artifacts(mlflow_run_id):
+                    raise ConfigError(
+                        f"MLflow ({self.uri}): run {mlflow_run_id} has no files; a directory is sent files only with "
+                        "run.mlflow_always_log_artifacts."
+                    )
+                with staged(destination) as stage:
+                    stage.mkdir()
+                    self.client.download_artifacts(mlflow_run_id, "", str(stage))
+            except (mlflow_exceptions(), OSError) as error:
+                raise ConfigError(f"The files of run {mlflow_run_id} cannot be downloaded: {error}") from error
+
+
+def mlflow_exceptions() -> Any:
+    """What MLflow raises on purpose."""
+    from mlflow.exceptions import MlflowException
+
+    return MlflowException
 
 
 def open_store(tracking_uri: str, anchor: Path) -> Store:

@@ -53,6 +53,12 @@ def column(output_dir: Path, name: str) -> dict[int, float]:
         return {int(row["step"]): float(row[name]) for row in csv.DictReader(file) if row[name]}
 
 
+@pytest.fixture(scope="module")
+def mlruns(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that is a store, for tests that need none of their own."""
+    return tmp_path_factory.mktemp("mlruns")
+
+
 def test_a_run_in_the_default_directory(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     train_from_configuration(options({**TINY, "run.output_dir": None}))
@@ -89,7 +95,7 @@ def test_a_run_on_a_server(options: Options, tmp_path: Path, mlflow_server: MLfl
     assert len(runs_of(mlflow_server.url)) == 1  # found before anything is tracked
 
 
-def test_a_run_that_fails(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_fails(options: Options, mlruns: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = QESystem.losses
     calls = []
 
@@ -100,8 +106,8 @@ def test_a_run_that_fails(options: Options, tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(QESystem, "losses", diverging)
     with pytest.raises(KiwiError, match="Training has diverged"):
-        train_from_configuration(options({**TINY, "run.mlflow_tracking_uri": str(tmp_path / "mlruns")}))
-    (run,) = runs_of(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+        train_from_configuration(options({**TINY, "run.mlflow_tracking_uri": str(mlruns)}))
+    (run,) = runs_of(f"sqlite:///{mlruns}/mlflow.db")
     assert run.info.status == "FAILED"
     assert run.data.tags["kiwi.reason"].startswith("KiwiError: Training has diverged")
     # What there was before is there.
@@ -117,8 +123,8 @@ def test_a_run_that_fails(options: Options, tmp_path: Path, monkeypatch: pytest.
         (ValueError("why"), "FAILED"),
     ],
 )
-def test_how_a_run_ends(tmp_path: Path, error: BaseException, status: str) -> None:
-    tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path / "mlruns"), always_log_artifacts=True)
+def test_how_a_run_ends(mlruns: Path, tmp_path: Path, error: BaseException, status: str) -> None:
+    tracker = MLFlowTrackingLogger("ends", tracking_uri=str(mlruns), always_log_artifacts=True)
     (tmp_path / "output.log").write_text("a line\n")
     with pytest.raises(type(error)), tracked(tracker, tmp_path):
         raise error
@@ -129,12 +135,17 @@ def test_how_a_run_ends(tmp_path: Path, error: BaseException, status: str) -> No
     assert [file.path for file in client.list_artifacts(tracker.run_id)] == ["output.log"]
 
 
-def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made(mlruns: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    config = RunConfig(use_mlflow=True, experiment_name="tiny", output_dir=tmp_path / "file" / "run")
+    config = RunConfig(
+        use_mlflow=True,
+        mlflow_tracking_uri=str(mlruns),
+        experiment_name="nowhere",
+        output_dir=tmp_path / "file" / "run",
+    )
     with pytest.raises(ConfigError, match="cannot be written to"):
-        setup_run(config, anchor_dir=tmp_path)
-    (run,) = runs_of(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+        setup_run(config)
+    (run,) = runs_of(f"sqlite:///{mlruns}/mlflow.db", "nowhere")
     assert run.info.status == "FAILED"
 
 
@@ -173,8 +184,8 @@ def test_what_is_not_installed(
     assert not (tmp_path / "run").exists()
 
 
-def test_other_processes_of_a_run_track_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = RunConfig(use_mlflow=True)
+def test_other_processes_of_a_run_track_nothing(mlruns: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RunConfig(use_mlflow=True, mlflow_tracking_uri=str(mlruns))
     output_dir, tracker = setup_run(config, anchor_dir=tmp_path)
     assert tracker is not None
     tracker.finish("FINISHED")

@@ -16,16 +16,22 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from kiwi.exceptions import ConfigError
-from kiwi.loggers import MLFlowTrackingLogger, mlflow_tracking, outbox
+from kiwi.loggers import MLFlowTrackingLogger, download_run, mlflow_tracking, outbox
 from kiwi.loggers.entries import normalized
 from tests.mlflow_server import MLflowServer
 
 
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that is a store; one for all tests, because a database takes seconds to make."""
+    return tmp_path_factory.mktemp("mlruns")
+
+
 @pytest.fixture(params=["directory", "server"])
-def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def uri(request: pytest.FixtureRequest, directory: Path) -> str:
     """Of both kinds of stores."""
     if request.param == "directory":
-        return str(tmp_path / "mlruns")
+        return str(directory)
     url: str = request.getfixturevalue("mlflow_server").url
     return url
 
@@ -52,7 +58,7 @@ def files_of(tracker: MLFlowTrackingLogger, path: str = "") -> set[str]:
     return {each.path for each in found if not each.is_dir}.union(*inner)
 
 
-def test_everything_of_a_run(uri: str, name: str) -> None:
+def test_everything_of_a_run(uri: str, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     tracker = MLFlowTrackingLogger(name, tracking_uri=uri)
     assert run_of(tracker).info.status == "RUNNING"
     tracker.log_params({"run": {"seed": 1, "name": "x"}, "list": [1, "a"], "none": None, "empty": {}})
@@ -71,11 +77,12 @@ def test_everything_of_a_run(uri: str, name: str) -> None:
     assert history(tracker, "train_loss") == [(9, 2.0)]
     assert run.data.tags["kind"] == "test"
     assert run.data.tags["mlflow.note.content"] == "A **test**"
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
-def test_statuses(tmp_path: Path, status: Any) -> None:
-    tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path))
+def test_statuses(directory: Path, name: str, status: Any) -> None:
+    tracker = MLFlowTrackingLogger(name, tracking_uri=str(directory))
     tracker.finish(status)
     tracker.finish("FAILED")  # a second one says nothing
     assert run_of(tracker).info.status == status
@@ -117,8 +124,8 @@ def test_a_run_is_found_by_an_id_of_the_users_own(uri: str, name: str) -> None:
     assert run_of(first).info.status == "FINISHED"
 
 
-def test_runs_of_one_process_do_not_disturb_each_other(tmp_path: Path) -> None:
-    trackers = [MLFlowTrackingLogger(f"x{number}", tracking_uri=str(tmp_path / "a")) for number in range(2)]
+def test_runs_of_one_process_do_not_disturb_each_other(directory: Path, name: str) -> None:
+    trackers = [MLFlowTrackingLogger(name, tracking_uri=str(directory)) for _ in range(2)]
     for number, tracker in enumerate(trackers):
         tracker.log_metrics({"loss": number}, 0)
     for tracker in trackers:
@@ -126,9 +133,9 @@ def test_runs_of_one_process_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert [history(tracker, "loss") for tracker in trackers] == [[(0, 0.0)], [(0, 1.0)]]
 
 
-def test_values_that_mlflow_does_not_take_are_cut(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_values_that_mlflow_does_not_take_are_cut(directory: Path, name: str, caplog: Any) -> None:
     caplog.set_level(logging.INFO, "kiwi")
-    tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path))
+    tracker = MLFlowTrackingLogger(name, tracking_uri=str(directory))
     tracker.log_params({"long": "x" * 7000})
     tracker.log_metrics({"nan": float("nan"), "infinite": float("inf"), "fine": 1.0}, 0)
     tracker.finish("FINISHED")
@@ -172,12 +179,14 @@ def log_files(tracker: MLFlowTrackingLogger, made: Path) -> None:
 
 
 @pytest.mark.parametrize(("always", "n_files"), [(False, 0), (True, 4)])
-def test_a_directory_gets_files_only_when_it_is_to(tmp_path: Path, made: Path, always: bool, n_files: int) -> None:
-    tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path / "mlruns"), always_log_artifacts=always)
+def test_a_directory_gets_files_only_when_it_is_to(
+    directory: Path, name: str, made: Path, always: bool, n_files: int
+) -> None:
+    tracker = MLFlowTrackingLogger(name, tracking_uri=str(directory), always_log_artifacts=always)
     assert not tracker.is_remote
     log_files(tracker, made)
     assert len(files_of(tracker)) == n_files
-    stored = [path for path in (tmp_path / "mlruns" / "artifacts").rglob("*") if path.is_file()]
+    stored = [path for path in (directory / "artifacts" / tracker.run_id).rglob("*") if path.is_file()]
     assert len(stored) == n_files
 
 
@@ -211,15 +220,31 @@ def test_a_download_is_whole_or_not_at_all(mlflow_server: MLflowServer, name: st
     assert not list(tmp_path.glob(".fetched*"))
 
 
-def test_nothing_to_download(tmp_path: Path) -> None:
-    tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path / "mlruns"))
+def test_the_files_of_a_former_run(uri: str, name: str, tmp_path: Path, made: Path) -> None:
+    run_id = uuid.uuid4().hex
+    tracker = MLFlowTrackingLogger(name, run_id, uri, always_log_artifacts=True)
+    log_files(tracker, made)
+    for asked in (run_id, tracker.mlflow_run_id):
+        fetched = download_run(asked, tmp_path / "runs", name, uri)
+        assert fetched == tmp_path / "runs" / tracker.experiment_id / asked
+        assert (fetched / "config.yaml").read_text() == "a: 1\n"
+    assert run_of(tracker).info.status == "FINISHED"  # it is left as it was
+    for wrong in (("0" * 32, name), (run_id, "another")):
+        with pytest.raises(ConfigError, match="found no run"):
+            download_run(wrong[0], tmp_path / "runs", wrong[1], uri)
+
+
+def test_nothing_to_download(directory: Path, name: str, tmp_path: Path) -> None:
+    tracker = MLFlowTrackingLogger(name, tracking_uri=str(directory))
     tracker.finish("FINISHED")
     with pytest.raises(ConfigError, match="has no files; a directory is sent files only"):
         tracker.download(tmp_path / "fetched")
 
 
-def test_a_file_that_has_gone_is_named(tmp_path: Path, made: Path, caplog: pytest.LogCaptureFixture) -> None:
-    tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path / "mlruns"), always_log_artifacts=True)
+def test_a_file_that_has_gone_is_named(
+    directory: Path, name: str, made: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracker = MLFlowTrackingLogger(name, tracking_uri=str(directory), always_log_artifacts=True)
     tracker.log_file(made / "gone")
     tracker.log_file(made / "config.yaml")
     tracker.finish("FINISHED")
@@ -289,10 +314,10 @@ def test_what_was_never_sent_is_said_at_the_end(
     assert message.endswith("The run's directory has it all.")
 
 
-def test_the_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_left_as_it_was(directory: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
     before = dict(os.environ)
-    tracker = MLFlowTrackingLogger("x", tracking_uri=str(tmp_path))
+    tracker = MLFlowTrackingLogger(name, tracking_uri=str(directory))
     tracker.log_metrics({"a": 1.0}, 0)
     tracker.finish("FINISHED")
     assert dict(os.environ) == before

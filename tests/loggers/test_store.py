@@ -16,25 +16,16 @@ from kiwi.loggers import MLFlowTrackingLogger
 from kiwi.loggers.store import open_store, settings
 
 
-@pytest.mark.parametrize("form", ["{}", "{}/", "file:{}", "file://{}"])
-def test_a_directory_is_a_database(tmp_path: Path, form: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_directory_is_a_database(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     directory = tmp_path / "with spaces & Größe"
-    store = open_store(form.format(directory), Path())
-    assert store.uri == f"sqlite:///{directory}/mlflow.db"
-    assert not store.is_remote
+    forms = [f"{directory}", f"{directory}/", f"file:{directory}", f"file://{directory}"]
+    # A relative one is under the anchor; a database is opened as it is.
+    for form in [*forms, f"{directory.name}/", f"sqlite:///{directory}/mlflow.db"]:
+        store = open_store(form, tmp_path)
+        assert store.uri == f"sqlite:///{directory}/mlflow.db"
+        assert not store.is_remote
     assert {path.name for path in directory.iterdir()} == {"mlflow.db"}
     assert capfd.readouterr() == ("", "")  # no word of migrations
-
-
-def test_a_relative_directory_is_under_the_anchor(tmp_path: Path) -> None:
-    assert open_store("mlruns/", tmp_path).uri == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
-
-
-def test_a_database_is_opened_as_it_is(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/other.db"
-    store = open_store(uri, Path())
-    assert store.uri == uri
-    assert not store.is_remote
 
 
 def test_an_old_file_store_is_left_untouched_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
