@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 from pydantic import ValidationError
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.utils import configure_logging, configure_seed, hidden_warnings, load_configuration
-from kiwi.loggers import MLFlowTrackingLogger, tracked
+from kiwi.loggers import MLFlowTrackingLogger, download_run, tracked
 from kiwi.systems.checkpoint_info import DataInfo
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
@@ -24,7 +24,7 @@ from kiwi.systems.system_config import sparse_fields
 from kiwi.systems.tlm_system import TLMSystem
 from kiwi.training.config import CheckpointsConfig, GPUConfig, RunConfig, TrainerConfig
 from kiwi.training.devices import is_first_process, was_started_by_another
-from kiwi.training.run_record import RUNS, begun, find_run, require_run
+from kiwi.training.run_record import RUN_FILE, RUNS, begun, find_run
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import BaseConfig, did_you_mean
 
@@ -226,6 +226,21 @@ def _draw_run_id(config: RunConfig) -> str:
     return uuid.uuid4().hex
 
 
+def _find_or_fetch(config: RunConfig) -> None:
+    """See that there is a run to resume, before anything is made for it; one that is not here may be in MLflow."""
+    here = config.output_dir or find_run(str(config.run_id), Path(RUNS))
+    if here is not None and (here / RUN_FILE).exists():
+        return
+    if not config.use_mlflow or config.run_id is None:
+        looked_in = config.output_dir or f"{Path(RUNS).resolve()}, for {config.run_id}"
+        raise CheckpointError(
+            f"trainer.resume: no run to resume: looked in {looked_in}. Check run.run_id and run.output_dir, or ask "
+            "MLflow, if it has the run: run.use_mlflow, with run.run_id."
+        )
+    options = (config.experiment_name, config.mlflow_tracking_uri, None, config.output_dir)
+    logger.info("Run %s from MLflow is in %s", config.run_id, download_run(config.run_id, Path(RUNS), *options))
+
+
 def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] = QESystem) -> TrainRunInfo:
     """Build the system that the configuration describes, and train it.
 
@@ -247,13 +262,13 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
         raise ConfigError("trainer.gradient_max_norm: the norm of sparse gradients is not to be had; set it to 0.0.")
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
 
-    if config.trainer.resume and not config.run.use_mlflow:
-        require_run(config.run.run_id, config.run.output_dir)
+    if config.trainer.resume:
+        _find_or_fetch(config.run)
     output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
     options = config.model_dump(mode="json")
     resume = config.trainer.resume
     with (
-        tracked(tracker, output_dir, options, resume=resume) as send_state,
+        tracked(tracker, output_dir, options) as send_state,
         begun(output_dir, options, resume=resume, on_saved=send_state) as record,
     ):
         train, valid = kind.read_datasets(system_config, config.data, config.run.seed)

@@ -236,9 +236,14 @@ class MLFlowTrackingLogger:
 
 
 def download_run(
-    run_id: str, root: Path, experiment_name: str, tracking_uri: str = "mlruns/", anchor: Path | None = None
+    run_id: str,
+    root: Path,
+    experiment_name: str,
+    tracking_uri: str = "mlruns/",
+    anchor: Path | None = None,
+    destination: Path | None = None,
 ) -> Path:
-    """Fetch the files of a former run to ``<root>/<experiment id>/<run id>``, whole or not at all.
+    """Fetch the files of a former run, whole or not at all.
 
     Args:
         run_id: as :class:`MLFlowTrackingLogger` takes it; the run is left as it is.
@@ -246,6 +251,7 @@ def download_run(
         experiment_name: of the run.
         tracking_uri: of a server, or a directory.
         anchor: directory that a relative one is under; the current one if not given.
+        destination: for the files; ``<root>/<experiment id>/<run id>`` if not given.
 
     Returns:
         The directory.
@@ -262,7 +268,7 @@ def download_run(
             f"run.run_id: found no run {run_id} in MLflow ({tracking_uri}); expected one of an earlier run, "
             f"and with it its run.experiment_name (now '{experiment_name}')."
         )
-    destination = root / str(run.info.experiment_id) / run_id
+    destination = destination or root / str(run.info.experiment_id) / run_id
     store.download(run.info.run_id, destination)
     return destination
 

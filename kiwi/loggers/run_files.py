@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +10,6 @@ from typing import Any
 
 from kiwi.exceptions import StoppedError
 from kiwi.loggers.mlflow_tracking import MLFlowTrackingLogger
-
-logger = logging.getLogger(__name__)
 
 RUN_FILES = ("config.yaml", "run.json", "metrics.csv", "learning_curve.svg", "output.log")
 """Files of a run's directory that MLflow gets when it ends, however it ends."""
@@ -32,8 +28,6 @@ def tracked(
     tracker: MLFlowTrackingLogger | None,
     output_dir: Path,
     params: Mapping[str, Any] | None = None,
-    *,
-    resume: bool = False,
 ) -> Iterator[Callable[[], None]]:
     """Tell MLflow how a block ended: finished, failed with the reason in the tag ``kiwi.reason``, or killed.
 
@@ -41,20 +35,14 @@ def tracked(
         tracker: None tracks nothing.
         output_dir: of the run, with its files.
         params: the configuration of the run.
-        resume: whether the run goes on with files that, if they are not here, MLflow has.
 
     Yields:
         A function to call when the state of the run has been saved: from time to time it is sent too.
-
-    Raises:
-        ConfigError: when there is nothing to go on with, here or there.
     """
     if tracker is None:
         yield lambda: None
         return
     try:
-        if resume and not (output_dir / TO_GO_ON[-1]).exists():
-            _fetch(tracker, output_dir)
         tracker.log_params(params or {})
         yield _Sender(tracker, output_dir)
     except BaseException as error:
@@ -85,14 +73,3 @@ def _log_files(tracker: MLFlowTrackingLogger, output_dir: Path, names: Iterable[
     for name in names:
         if (output_dir / name).exists():
             tracker.log_file(output_dir / name)
-
-
-def _fetch(tracker: MLFlowTrackingLogger, output_dir: Path) -> None:
-    """Put the files that MLflow has of a run into its directory; what is there already stays."""
-    logger.info("%s has nothing to go on with: asking %s.", output_dir, tracker.name)
-    with tempfile.TemporaryDirectory(dir=output_dir) as temporary:
-        place = Path(temporary, "run")
-        tracker.download(place)
-        for name in TO_GO_ON:
-            if (place / name).exists() and not (output_dir / name).exists():
-                (place / name).rename(output_dir / name)

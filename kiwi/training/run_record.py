@@ -183,20 +183,6 @@ def begun(
         record.state_file.unlink(missing_ok=True)
 
 
-def require_run(run_id: str | None, output_dir: Path | None) -> None:
-    """See that there is a run to resume, before its directory would be made.
-
-    Raises:
-        CheckpointError: when there is none.
-    """
-    if output_dir is None and run_id is not None and find_run(run_id, Path(RUNS)) is None:
-        raise CheckpointError(
-            f"run.run_id: no run {run_id} under {Path(RUNS).resolve()}; check the id and the directory."
-        )
-    if output_dir is not None and not output_dir.is_dir():
-        raise CheckpointError(f"run.output_dir: no run to resume: there is no directory {output_dir}.")
-
-
 def _listed(differing: Mapping[str, tuple[str, str]]) -> str:
     return "\n".join(f"  {key}: {now}; the run was started with {was}" for key, (was, now) in differing.items())
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +21,7 @@ from kiwi.lib.train import RunConfig, setup_run, train_from_configuration
 from kiwi.loggers import MLFlowTrackingLogger, tracked
 from kiwi.runner import load_system
 from kiwi.systems.qe_system import QESystem
+from kiwi.training.keep_state import KeepState
 from tests.mlflow_server import MLflowServer
 
 Options = Callable[..., dict[str, Any]]
@@ -31,7 +35,7 @@ TINY = {
     "run.experiment_name": "tiny",
 }
 
-FILES = {"config.yaml", "learning_curve.svg", "metrics.csv", "output.log", "best_model"}
+FILES = {"config.yaml", "learning_curve.svg", "metrics.csv", "output.log", "run.json", "best_model"}
 
 
 def runs_of(uri: str, experiment: str = "tiny") -> list[Run]:
@@ -195,3 +199,41 @@ def test_other_processes_of_a_run_track_nothing(mlruns: Path, tmp_path: Path, mo
     # The first one of a later run in the same process draws an id of its own.
     monkeypatch.setenv("LOCAL_RANK", "0")
     assert setup_run(RunConfig(), anchor_dir=tmp_path)[0] != output_dir
+
+
+@pytest.mark.parametrize("own_place", [True, False])
+def test_a_run_goes_on_from_the_server(
+    options: Options, tmp_path: Path, mlflow_server: MLflowServer, monkeypatch: pytest.MonkeyPatch, own_place: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_id = ("cd" if own_place else "ef") * 16
+    place = {"run.output_dir": str(tmp_path / "run") if own_place else None}
+    changes = {"run.mlflow_tracking_uri": mlflow_server.url, "run.run_id": run_id, "run.experiment_name": run_id}
+    settings = options({**TINY, **changes, **place})
+    plain = KeepState.on_train_batch_start
+
+    def stop(self: KeepState, trainer: Any, *args: Any) -> None:
+        if trainer.current_epoch == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        plain(self, trainer, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(KeepState, "on_train_batch_start", stop)
+        with pytest.raises(StoppedError):
+            train_from_configuration(settings)
+    (run,) = runs_of(mlflow_server.url, run_id)
+    assert run.info.status == "KILLED"
+    gone = tmp_path / "run" if own_place else tmp_path / "runs"
+    shutil.rmtree(gone)
+    settings["trainer"]["resume"] = True
+    info = train_from_configuration(settings)
+    (run,) = runs_of(mlflow_server.url, run_id)
+    assert run.info.status == "FINISHED"
+    assert info.best_model_path is not None
+    assert info.best_model_path.is_relative_to(gone)
+    assert (info.best_model_path.parents[1] / "best_model").is_symlink()
+    whole = train_from_configuration(options({**TINY, "run.use_mlflow": False, "run.output_dir": str(tmp_path / "w")}))
+    assert whole.best_metrics == info.best_metrics
+    assert logged(mlflow_server.url, run, "val_loss") == column(tmp_path / "w", "val_loss")
+    with pytest.raises(ConfigError, match="has finished"):
+        train_from_configuration(settings)

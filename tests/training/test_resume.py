@@ -278,14 +278,19 @@ def test_damaged_states_are_refused(stopped: dict[str, Any], damage: Callable[[b
 
 def test_what_is_not_there_is_not_resumed(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = options({"trainer.resume": True, "run.output_dir": str(tmp_path / "nowhere")})
-    assert "no run to resume: there is no directory" in refused(settings, CheckpointError)
+    for place in ("nowhere", "empty"):
+        settings = options({"trainer.resume": True, "run.output_dir": str(tmp_path / place)})
+        assert f"no run to resume: looked in {tmp_path / place}" in refused(settings, CheckpointError)
+        (tmp_path / "empty").mkdir(exist_ok=True)
+    assert not (tmp_path / "nowhere").exists()
     settings = options({"trainer.resume": True, "run.output_dir": None, "run.run_id": "0" * 32})
-    assert f"no run {'0' * 32} under {tmp_path / 'runs'}" in refused(settings, CheckpointError)
+    assert f"looked in {tmp_path / 'runs'}, for {'0' * 32}" in refused(settings, CheckpointError)
     assert not (tmp_path / "runs").exists()
-    (tmp_path / "empty").mkdir()
-    settings = options({"trainer.resume": True, "run.output_dir": str(tmp_path / "empty")})
-    assert "nothing to resume: found no run" in refused(settings, CheckpointError)
+
+
+def test_a_run_without_a_state_is_not_resumed(stopped: dict[str, Any]) -> None:
+    (Path(stopped["run"]["output_dir"]) / state.STATE_FILE).unlink()
+    assert "found a run that was stopped before its first batch" in refused(stopped, CheckpointError)
 
 
 def test_a_run_is_found_by_its_id(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
