@@ -77,8 +77,10 @@ def check_replaceable(path: Path) -> None:
     """Refuse to swap out a directory of something else.
 
     Raises:
-        ConfigError: when it has something in it, and is no checkpoint.
+        ConfigError: when it has something in it and is no checkpoint, or has a history.
     """
+    if (path / ".git").exists():
+        raise ConfigError(f"{path}: is a git repository, whose history would go; write elsewhere, and copy the files.")
     if path.is_dir() and not (path / CONFIG_FILE).is_file() and any(path.iterdir()):
         raise ConfigError(
             f"{path}: is there already, and is no checkpoint; name a directory that is not, or remove it."
