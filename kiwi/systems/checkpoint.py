@@ -167,7 +167,7 @@ def check_layers(options: object, weights: Mapping[str, Tensor], place: object) 
     """
     most = max(len(weights), 100)  # few do no harm, and are told from the shapes
     for name, value in options.items() if isinstance(options, Mapping) else ():
-        if isinstance(value, int) and "layers" in str(name) and value > most:
+        if isinstance(value, int | float) and "layers" in str(name) and value > most:
             raise CheckpointError(
                 f"{place}: damaged: found {name}: {value} for {len(weights)} tensors of weights. {RESTORE}"
             )

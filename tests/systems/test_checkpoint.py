@@ -305,7 +305,7 @@ def test_a_file(tmp_path: Path) -> None:
     assert "found a file" in refusal(tmp_path / "model.ckpt")
 
 
-@pytest.mark.parametrize("path", ["x" * 300, "a/" + "y" * 300, "a" * 300 + "/b"])
+@pytest.mark.parametrize("path", ["x" * 300, "a" * 300 + "/b"])
 def test_a_path_that_cannot_be(path: str) -> None:
     assert "File name too long" in refusal(Path(path))
 
