@@ -129,7 +129,10 @@ class Inspection:
 
 def best_of(path: Path) -> Path:
     """The checkpoint at a path: of a run's directory, its best model."""
-    return path / BEST_MODEL if (path / BEST_MODEL / CONFIG_FILE).is_file() else path
+    try:
+        return path / BEST_MODEL if (path / BEST_MODEL / CONFIG_FILE).is_file() else path
+    except OSError:
+        return path  # what is wrong with it is said by what reads it
 
 
 def inspect_checkpoint(path: str | Path) -> Inspection:

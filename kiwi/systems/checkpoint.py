@@ -77,8 +77,10 @@ def check_replaceable(path: Path) -> None:
     """Refuse to swap out a directory of something else.
 
     Raises:
-        ConfigError: when it has something in it, and is no checkpoint.
+        ConfigError: when it has something in it and is no checkpoint, or has a history.
     """
+    if (path / ".git").exists():
+        raise ConfigError(f"{path}: is a git repository, whose history would go; write elsewhere, and copy the files.")
     if path.is_dir() and not (path / CONFIG_FILE).is_file() and any(path.iterdir()):
         raise ConfigError(
             f"{path}: is there already, and is no checkpoint; name a directory that is not, or remove it."
@@ -165,7 +167,7 @@ def check_layers(options: object, weights: Mapping[str, Tensor], place: object) 
     """
     most = max(len(weights), 100)  # few do no harm, and are told from the shapes
     for name, value in options.items() if isinstance(options, Mapping) else ():
-        if isinstance(value, int) and "layers" in str(name) and value > most:
+        if isinstance(value, int | float) and "layers" in str(name) and value > most:
             raise CheckpointError(
                 f"{place}: damaged: found {name}: {value} for {len(weights)} tensors of weights. {RESTORE}"
             )

@@ -125,11 +125,15 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
         CheckpointError: when there is none, it is damaged, or of a format this version does not read.
     """
     file = path / CONFIG_FILE
-    if (path / BEST_MODEL / CONFIG_FILE).is_file():
-        raise CheckpointError(f"{path} is the directory of a run; its best model is {path / BEST_MODEL}.")
-    if not file.is_file():
-        what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
-        raise CheckpointError(f"{path}: not a trained system: found {what}; expected a checkpoint directory.")
+    try:
+        if (path / BEST_MODEL / CONFIG_FILE).is_file():
+            raise CheckpointError(f"{path} is the directory of a run; its best model is {path / BEST_MODEL}.")
+        if not file.is_file():
+            what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
+            raise CheckpointError(f"{path}: not a trained system: found {what}; expected a checkpoint directory.")
+    except OSError as error:
+        reason = error.strerror
+        raise CheckpointError(f"{path}: cannot be read: {reason}. Name a directory that you may read.") from error
     content = parse_plain_yaml(read_limited(file, LONGEST_CONFIG), file)
     if not isinstance(content, dict) or "format_version" not in content:
         raise CheckpointError(f"{file}: not a checkpoint's: found no format_version; expected a checkpoint directory.")

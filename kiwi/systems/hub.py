@@ -44,7 +44,7 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
     """
     path = Path(name_or_path)
     found = HUB_NAME.fullmatch(path.as_posix())
-    if path.exists() or found is None:
+    if found is None or _is_here(path):
         if revision is not None:
             raise CheckpointError(
                 f"{name_or_path}: found revision '{revision}' of what is no name on the hub; a directory on this "
@@ -65,6 +65,13 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
             f"path, or fetch it once where there is one (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to use "
             "the cache."
         ) from error
+
+
+def _is_here(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True  # what is wrong with it is said by what reads it
 
 
 def origin_and_licences(model_name: str, *, local: bool) -> tuple[Origin, dict[str, str]]:

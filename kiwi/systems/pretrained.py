@@ -59,6 +59,7 @@ class Pretrained:
             with quiet_transformers():
                 config = AutoConfig.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
                 tokenizer = _tokenizer(model_name, config, local=local)
+                origin, licences = origin_and_licences(model_name, local=local)
         except Exception as error:  # a damaged tokenizer raises bare Exception
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -67,7 +68,7 @@ class Pretrained:
                 "network, give the folder of a model that was saved with save_pretrained, or write one with: "
                 "kiwi encoder multilingual-e5-small DIR"
             ) from error
-        return cls(config.to_dict(), tokenizer, model_name, *origin_and_licences(model_name, local=local))
+        return cls(config.to_dict(), tokenizer, model_name, origin, licences)
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> Pretrained:

@@ -242,7 +242,7 @@ class QESystem(System):
         pretrained = Pretrained.from_checkpoint(path) if uses_pretrained else None
         vocabularies = load_vocabularies(path, fields)
         weights = read_weights(path, info)
-        for options in (info.model, {} if pretrained is None else pretrained.config):
+        for options in (trained.model_dump(), {} if pretrained is None else pretrained.config):
             check_layers(options, weights, path)
         build = partial(cls, info.class_name, model, vocabularies, pretrained)
         shape = build_shape(build, path, as_trained=model == trained)

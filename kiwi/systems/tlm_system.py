@@ -134,7 +134,7 @@ class TLMSystem(System):
         trained = model_config_of(info, path, LANGUAGE_MODELS)
         vocabularies = load_vocabularies(path, FIELDS)
         weights = read_weights(path, info)
-        check_layers(info.model, weights, path)
+        check_layers(trained.model_dump(), weights, path)
         build = partial(cls, info.class_name, model or trained, vocabularies)
         check_fit(build_shape(build, path, as_trained=model is None), weights, path)
         system = build()

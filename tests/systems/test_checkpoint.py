@@ -87,6 +87,14 @@ def test_a_directory_of_something_else_is_not_swapped_out(pos_system: QESystem, 
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_repository_is_not_swapped_out(pos_system: QESystem, tmp_path: Path) -> None:
+    pos_system.save(tmp_path / "saved")
+    (tmp_path / "saved" / ".git").mkdir()
+    with pytest.raises(ConfigError, match="is a git repository"):
+        pos_system.save(tmp_path / "saved")
+    assert (tmp_path / "saved" / ".git").is_dir()
+
+
 def test_an_empty_directory_is_swapped_out(pos_system: QESystem, tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     pos_system.save(tmp_path / "saved")
@@ -295,6 +303,11 @@ def test_nothing_there(tmp_path: Path) -> None:
 def test_a_file(tmp_path: Path) -> None:
     (tmp_path / "model.ckpt").write_bytes(b"x")
     assert "found a file" in refusal(tmp_path / "model.ckpt")
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "a" * 300 + "/b"])
+def test_a_path_that_cannot_be(path: str) -> None:
+    assert "File name too long" in refusal(Path(path))
 
 
 def test_an_empty_directory(tmp_path: Path) -> None:

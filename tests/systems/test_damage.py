@@ -198,6 +198,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], bool, str]] = {
     "labels of absurd size": (truncate("labels.json", 2**40), False, "expected at most 1048576"),
     "a system that is none": (replace("config.yaml", "class_name: ", "class_name: X"), True, "is not a system"),
     "a model that is none": (replace("config.yaml", "  model:", "  modem:"), True, "KeyError('model')"),
+    "a system that never ends": (
+        replace("config.yaml", "n_layers_output: 3", "n_layers_output: '3000000000'"),
+        True,
+        "found n_layers_output: 3000000000",
+    ),
     "metrics that are none": (replace("config.yaml", "metrics:", "metrics:\n  x: [1]"), True, "damaged"),
     "outputs that are none": (replace("config.yaml", "hter: true", "hter: [1]"), True, "hter"),
     "a directory": (lambda path: ((path / WEIGHTS).unlink(), (path / WEIGHTS).mkdir()), False, "found a directory"),
