@@ -5,7 +5,8 @@
 Trains NuQE on the bundled sample (or, as config/nuqe.yaml says, on a corpus) once without a stop; then, for each kill,
 trains anew, sends SIGKILL at a random moment of its time, resumes, and compares everything that the two runs left:
 weights, optimizer, checkpoints, metrics, byte by byte. Prints what each kill hit and how many runs ended differently,
-which is the exit code; then, with --cost N, what keeping the state costs: N pairs of runs with and without it.
+which is the exit code; then, with --cost N, the share of the time of epochs that the state, checkpoints, metrics.csv
+and tracking (in a directory) take: medians of N runs.
 
 Processes are forked after the imports, so that a run costs what it trains, on Unix.
 """
@@ -13,6 +14,7 @@ Processes are forked after the imports, so that a run costs what it trains, on U
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -27,7 +29,8 @@ import torch
 
 from kiwi.lib.train import train_from_configuration
 from kiwi.lib.utils import example_configuration, load_configuration
-from kiwi.training import keep_state, run_record, trainer
+from kiwi.training import callbacks, keep_state, metrics_log, run_record, trainer
+from kiwi.training.module import TrainingModule
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -107,21 +110,71 @@ def kill(arguments: argparse.Namespace, moment: float, place: Path, whole: Mappi
     return not differing
 
 
+COSTLY = [
+    ("state", keep_state.KeepState, "on_train_batch_start"),
+    ("checkpoints", callbacks.BestCheckpoints, "on_validation_end"),
+    ("metrics.csv", metrics_log.MetricsFile, "log_metrics"),
+    ("tracking", metrics_log.TrackerMetrics, "log_metrics"),
+]
+
+
 def cost(arguments: argparse.Namespace, place: Path) -> None:
-    """Print what keeping the state costs, in pairs of runs."""
-    ratios = []
+    """Print which share of the time of an epoch each part takes, in runs that are tracked in a directory."""
+    shares: dict[str, list[float]] = {name: [] for name, _, _ in COSTLY}
     for number in range(arguments.cost):
-        seconds = {}
-        for keeps in random.sample([True, False], 2):
-            directory = place / f"cost-{number}-{keeps}"
-            plain = keep_state.KeepState.on_train_batch_start
-            if not keeps:
-                keep_state.KeepState.on_train_batch_start = lambda *_: None  # type: ignore[method-assign]
-            seconds[keeps] = trained(options_of(arguments, directory))
-            keep_state.KeepState.on_train_batch_start = plain  # type: ignore[method-assign]
-        ratios.append(seconds[True] / seconds[False])
-        print(f"{seconds[True]:.2f} s with, {seconds[False]:.2f} s without: {ratios[-1]:.4f}", flush=True)
-    print(f"ratio, median of {arguments.cost} pairs: {statistics.median(ratios):.4f}")
+        spent, total = seconds_spent(arguments, place / f"cost-{number}")
+        for name, seconds in spent.items():
+            shares[name].append(seconds / total)
+        listing = ", ".join(f"{name} {1000 * seconds:.0f} ms" for name, seconds in spent.items())
+        print(f"{total:.1f} s of epochs: {listing}", flush=True)
+    for name, values in shares.items():
+        print(f"{name}: {100 * statistics.median(values):.2f} %")
+    print(f"together: {100 * sum(statistics.median(values) for values in shares.values()):.2f} %")
+
+
+def seconds_spent(arguments: argparse.Namespace, output_dir: Path) -> tuple[dict[str, float], float]:
+    """Seconds in each part, and of all epochs, of a run in a process of its own."""
+    reading, writing = os.pipe()
+
+    def measured() -> None:
+        spent = {name: timed(owner, method) for name, owner, method in COSTLY}
+        epochs = timed(TrainingModule, "on_train_epoch_start", until="on_train_epoch_end")
+        options = options_of(arguments, output_dir)
+        uri = str(output_dir / "mlruns")
+        options["run"] |= {"use_mlflow": True, "mlflow_tracking_uri": uri, "experiment_name": "cost"}
+        train_from_configuration(options)
+        os.write(writing, json.dumps([{name: sum(times) for name, times in spent.items()}, sum(epochs)]).encode())
+
+    if os.waitpid(in_a_process(measured), 0)[1]:
+        raise SystemExit("a run failed")
+    spent, total = json.loads(os.read(reading, 65536))
+    return spent, total
+
+
+def timed(owner: Any, method: str, until: str = "") -> list[float]:
+    """Collect the seconds of each call, or from a call to one of another method."""
+    times: list[float] = []
+    begin = getattr(owner, method)
+    starts = [0.0]
+
+    def first(*args: Any, **kwargs: Any) -> Any:
+        starts[0] = time.perf_counter()
+        result = begin(*args, **kwargs)
+        if not until:
+            times.append(time.perf_counter() - starts[0])
+        return result
+
+    setattr(owner, method, first)
+    if until:
+        end = getattr(owner, until)
+
+        def last(*args: Any, **kwargs: Any) -> Any:
+            result = end(*args, **kwargs)
+            times.append(time.perf_counter() - starts[0])
+            return result
+
+        setattr(owner, until, last)
+    return times
 
 
 def main() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,18 +13,17 @@ from typing import Any, ClassVar
 from pydantic import ValidationError
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
-from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.lib.utils import configure_logging, configure_seed, hidden_warnings, load_configuration
-from kiwi.loggers import MLFlowTrackingLogger, download_run, tracked
+from kiwi.exceptions import ConfigError
+from kiwi.lib.setup import RUN_ID_VARIABLE, find_or_fetch, setup_run
+from kiwi.lib.utils import configure_logging, hidden_warnings, load_configuration
+from kiwi.loggers import tracked
 from kiwi.systems.checkpoint_info import DataInfo
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.system_config import sparse_fields
 from kiwi.systems.tlm_system import TLMSystem
 from kiwi.training.config import CheckpointsConfig, GPUConfig, RunConfig, TrainerConfig
-from kiwi.training.devices import is_first_process, was_started_by_another
-from kiwi.training.run_record import RUN_FILE, RUNS, begun, find_run
-from kiwi.utils.imports import needs_extra
+from kiwi.training.run_record import begun
 from kiwi.utils.io import BaseConfig, did_you_mean
 
 __all__ = [
@@ -42,9 +40,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-RUN_ID_VARIABLE = "KIWI_RUN_ID"
-"""Tells the processes of a run on several GPUs which run they belong to."""
 
 
 @dataclass(frozen=True)
@@ -159,88 +154,6 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
     return run(Configuration.from_dict(configuration_dict))
 
 
-def setup_run(
-    config: RunConfig, debug: bool = False, quiet: bool = False, anchor_dir: Path | None = None
-) -> tuple[Path, MLFlowTrackingLogger | None]:
-    """Prepare a run: its tracking, its output directory, its log, and the random seeds.
-
-    Args:
-        config: of the run.
-        debug: whether to log debug messages too.
-        quiet: whether to log warnings only; has precedence.
-        anchor_dir: directory that a relative output directory, or one of MLflow, is under; the current one if not
-            given.
-
-    Returns:
-        The resolved output directory, and the experiment logger (None: the run is not tracked, or another process of it
-        does that).
-
-    Raises:
-        ConfigError: when MLflow cannot be reached.
-        MissingExtraError: when what the configuration asks for is not installed.
-    """
-    root, first = Path(anchor_dir or ""), is_first_process()
-    tracker = _open_tracker(config, root)
-    experiment_id = tracker.experiment_id if tracker else "0"
-    run_id = tracker.run_id if tracker else config.run_id or _draw_run_id(config)
-    # Of several processes, the first has made the directory, and knows the experiment.
-    former = find_run(run_id, root / RUNS)
-    output_dir = (root / (config.output_dir or former or Path(RUNS, experiment_id, run_id))).resolve()
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        log_file = output_dir / "output.log" if first else None
-        configure_logging(verbose=debug, quiet=quiet or not first, log_file=log_file)
-    except OSError as error:
-        if tracker is not None:
-            tracker.finish("FAILED")
-        raise ConfigError(f"run.output_dir: {output_dir}: cannot be written to ({error.strerror}).") from error
-    configure_seed(config.seed)
-    logger.info("Experiment '%s', output directory %s", config.experiment_name, output_dir)
-    if tracker is not None:
-        logger.info("%s: run %s", tracker.name, tracker.mlflow_run_id)
-    return output_dir, tracker
-
-
-def _open_tracker(config: RunConfig, root: Path) -> MLFlowTrackingLogger | None:
-    """What the run is tracked with; see that what else the configuration asks for is there."""
-    if config.use_tensorboard:
-        with needs_extra("tensorboard", "run.use_tensorboard"):
-            import tensorboard  # noqa: F401
-    is_first_process = os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
-    if not config.use_mlflow or not is_first_process:
-        return None
-    return MLFlowTrackingLogger(
-        config.experiment_name,
-        config.run_id,
-        config.mlflow_tracking_uri,
-        config.mlflow_always_log_artifacts,
-        anchor=root,
-    )
-
-
-def _draw_run_id(config: RunConfig) -> str:
-    if os.environ.get("LOCAL_RANK", "0") != "0" and RUN_ID_VARIABLE in os.environ:
-        return os.environ[RUN_ID_VARIABLE]  # started by the first process of a run on several GPUs
-    if was_started_by_another() and config.output_dir is None:
-        raise ConfigError("run.run_id: required where a launcher starts several processes: all have to have the same.")
-    return uuid.uuid4().hex
-
-
-def _find_or_fetch(config: RunConfig) -> None:
-    """See that there is a run to resume, before anything is made for it; one that is not here may be in MLflow."""
-    here = config.output_dir or find_run(str(config.run_id), Path(RUNS))
-    if here is not None and (here / RUN_FILE).exists():
-        return
-    if not config.use_mlflow or config.run_id is None:
-        looked_in = config.output_dir or f"{Path(RUNS).resolve()}, for {config.run_id}"
-        raise CheckpointError(
-            f"trainer.resume: no run to resume: looked in {looked_in}. Check run.run_id and run.output_dir, or ask "
-            "MLflow, if it has the run: run.use_mlflow, with run.run_id."
-        )
-    options = (config.experiment_name, config.mlflow_tracking_uri, None, config.output_dir)
-    logger.info("Run %s from MLflow is in %s", config.run_id, download_run(config.run_id, Path(RUNS), *options))
-
-
 def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] = QESystem) -> TrainRunInfo:
     """Build the system that the configuration describes, and train it.
 
@@ -263,7 +176,7 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
 
     if config.trainer.resume:
-        _find_or_fetch(config.run)
+        find_or_fetch(config.run)
     output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
     options = config.model_dump(mode="json")
     resume = config.trainer.resume
@@ -275,7 +188,8 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
         record.see_data(train=train.columns, valid=valid.columns)
         logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
         system: System = kind.build(system_config, train.columns)
-        system.data_info = DataInfo(*config.data.languages, len(train), len(valid))
+        source_languages, target_languages = config.data.languages
+        system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
         system.note_long_segments(train.columns)
         n_weights = sum(weight.numel() for weight in system.parameters())
         logger.info("%s with %d weights.", system.class_name, n_weights)
