@@ -74,6 +74,8 @@ class KeepState(Callback):
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._handlers[number] = signal.signal(number, self._on_signal)
         if self._resumed is not None:
+            epoch, batch = self._resumed["epoch"], self._resumed["batches"]
+            logger.info("Going on before batch %d of epoch %d.", batch + 1, epoch + 1)
             # A schedule may look at the metrics of a validation that is over.
             values = {name: torch.tensor(value) for name, value in self._resumed["metrics"].items()}
             trainer.callback_metrics.update(values)

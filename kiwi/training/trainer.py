@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import HalfPrecision
+from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.strategies import Strategy
 
 from kiwi.exceptions import ConfigError
@@ -91,6 +92,9 @@ def build_trainer(
         "logger": list(loggers),
         "plugins": [StateIO()],
     }
+    if SLURMEnvironment.detect():
+        # Lightning would queue a job again by itself, with a state that is a pickle.
+        options["plugins"].append(SLURMEnvironment(auto_requeue=False))
     is_bfloat = config.precision == "bf16"
     if config.amp_level == "O3":
         options["plugins"].append(TrueHalf("bf16-true" if is_bfloat else "16-true"))

@@ -45,6 +45,11 @@ def two_processes(options: Mapping[str, Any], by: str, stop_at: int | None = Non
                 **{"GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "none"},
             },
             "nodes": {"NODE_RANK": str(rank)},
+            "slurm": {
+                **{"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "kiwi", "SLURM_NODELIST": "127.0.0.1", "SLURM_LOCALID": "0"},
+                **{"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2"},
+                **{"SLURM_PROCID": str(rank), "SLURM_NODEID": str(rank)},
+            },
         }[by]
         for rank in (0, 1)
     ]
@@ -90,7 +95,9 @@ def validations(output_dir: Path) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["val_PEARSON"]]
 
 
-@pytest.mark.parametrize(("by", "changes"), [("torchrun", {}), ("nodes", {"trainer.num_nodes": 2})])
+@pytest.mark.parametrize(
+    ("by", "changes"), [("torchrun", {}), ("nodes", {"trainer.num_nodes": 2}), ("slurm", {"trainer.num_nodes": 2})]
+)
 def test_two_processes(by: str, changes: dict[str, Any], options: Options, tmp_path: Path) -> None:
     output_dir = tmp_path / "run"
     settings = options({"trainer.epochs": 2, "system.batch_size": {"train": 8, "valid": 5, "test": 8}, **changes})
