@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import DirectoryPath, FilePath, field_validator, model_validator
+from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, field_validator, model_validator
 
 from kiwi import constants as const
-from kiwi.data.gold import GoldTags, check_line_count, read_probabilities
-from kiwi.data.readers import read_scores
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.data.readers import read_lines
+from kiwi.exceptions import ConfigError
+from kiwi.lib.predictions import GOLD_OF, predictions_of, read_outputs
 from kiwi.lib.utils import configure_logging, load_configuration
-from kiwi.metrics.report import ENSEMBLE, Report, Row, score_row, tag_row
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.calibration import coverage, reliability
+from kiwi.metrics.measured import measure, measure_explanations
+from kiwi.metrics.ranking import best_threshold
+from kiwi.metrics.rendering import as_latex, as_markdown, as_text
+from kiwi.metrics.report import Calibration, Report, Settings, build_report
+from kiwi.utils.io import BaseConfig, mistakes, write_text
 
 __all__ = ["Configuration", "evaluate_from_configuration", "evaluate_from_file", "run"]
 
 logger = logging.getLogger(__name__)
-
-GOLD_OF = {
-    const.TARGET_TAGS: const.TARGET_TAGS,
-    const.GAP_TAGS: const.TARGET_TAGS,
-    const.TARGETGAPS_TAGS: const.TARGET_TAGS,
-    const.SOURCE_TAGS: const.SOURCE_TAGS,
-    const.SENTENCE_SCORES: const.SENTENCE_SCORES,
-}
-"""Predicted file to the gold file that it is compared with."""
 
 
 class GoldFiles(BaseConfig):
@@ -44,6 +39,9 @@ class GoldFiles(BaseConfig):
 
     sentence_scores: FilePath | None = None
     """A number a segment."""
+
+    binary: FilePath | None = None
+    """OK or BAD a segment, such as whether it has a critical error."""
 
 
 class PredictedFiles(BaseConfig):
@@ -64,6 +62,38 @@ class PredictedFiles(BaseConfig):
     sentence_scores: FilePath | None = None
     """A number a segment."""
 
+    sentence_scores_extras: FilePath | None = None
+    """Mean and standard deviation of the score, tab-separated, for its calibration."""
+
+    binary: FilePath | None = None
+    """A probability of BAD a segment."""
+
+
+class Texts(BaseConfig):
+    """The texts, for a page that shows segments."""
+
+    source: FilePath
+    """One segment a line."""
+
+    target: FilePath
+    """Its translation."""
+
+
+class Output(BaseConfig):
+    """Files that the figures are written to, besides the terminal."""
+
+    report: Path | None = None
+    """A page of HTML: figures, charts, the worst segments."""
+
+    figures: Path | None = None
+    """Everything as JSON, for programs."""
+
+    markdown: Path | None = None
+    """A table for each output."""
+
+    latex: Path | None = None
+    """The same, for the package booktabs."""
+
 
 class Configuration(BaseConfig):
     """Options of ``kiwi evaluate``."""
@@ -76,6 +106,27 @@ class Configuration(BaseConfig):
 
     predicted_files: list[PredictedFiles] | None = None
     """Files of each system."""
+
+    texts: Texts | None = None
+    """Source and target, for :attr:`Output.report`."""
+
+    output: Output = Output()
+    """Files to write."""
+
+    bootstrap: NonNegativeInt = 1000
+    """Samples of the 95 % intervals, and of the tests between systems; 0 makes neither."""
+
+    seed: NonNegativeInt = 42
+    """Of the samples."""
+
+    threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Probabilities of BAD above this count as BAD."""
+
+    best_threshold: bool = False
+    """Say which threshold would have the highest MCC; figures stay those of ``threshold``."""
+
+    explanations: bool = False
+    """Measure the probabilities of target words as explanations of the score, too."""
 
     verbose: bool = False
     """Show debug messages."""
@@ -98,7 +149,7 @@ class Configuration(BaseConfig):
         wrong = {} if gold else {"gold_files": "at least one file is required"}
         for index, files in enumerate(self.predicted_files or []):
             for name, path in files:
-                if path is not None and GOLD_OF[name] not in gold:
+                if path is not None and name in GOLD_OF and GOLD_OF[name] not in gold:
                     wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{GOLD_OF[name]} is not"
         if wrong:
             raise mistakes("Configuration", wrong)
@@ -139,87 +190,57 @@ def run(config: Configuration) -> Report:
         config: options.
 
     Returns:
-        A row of figures for each output and system.
+        A row of figures for each output and system, and how systems compare.
     """
-    systems = _systems(config)
-    rows: list[Row] = []
-    if config.gold_files.sentence_scores is not None:
-        rows += _score_rows(config.gold_files.sentence_scores, systems)
-    if config.gold_files.target_tags is not None:
-        gold = GoldTags(config.gold_files.target_tags)
-        for output in (const.TARGET_TAGS, const.GAP_TAGS, const.TARGETGAPS_TAGS):
-            rows += _tag_rows(output, gold, systems, asked_for=config.predicted_files is not None)
-    if config.gold_files.source_tags is not None:
-        rows += _tag_rows(const.SOURCE_TAGS, GoldTags(config.gold_files.source_tags), systems, asked_for=True)
-    if not rows:
+    asked_for = config.predicted_files is not None
+    outputs, origins = read_outputs(config.gold_files, predictions_of(config), asked_for=asked_for)
+    if not outputs:
         places = ", ".join(map(str, config.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
             f"Nothing to compare: none of {places} has predictions for the "
             f"gold files; expected files named {', '.join(GOLD_OF)}."
         )
-    for name, path in config.gold_files:
-        if path is not None and not any(GOLD_OF[file] == name for files in systems.values() for file in files):
-            logger.warning("%s is not compared with anything: no system has predictions for it.", path)
-    report = Report(rows)
-    logger.debug("\n%s", report.to_text())
+    measured = [each for aligned in outputs for each in measure(aligned, config.threshold)]
+    if config.explanations:
+        words = [aligned for aligned in outputs if aligned.output == const.TARGET_TAGS]
+        if not words:
+            raise ConfigError("explanations: no system has target_tags, or gold_files.target_tags is not given.")
+        measured += measure_explanations(words[0])
+    report = build_report(measured, Settings(config.bootstrap, config.seed), origins)
+    report = replace(report, calibration=calibrate(outputs, config))
+    logger.debug("\n%s", as_text(report))
+    _write(config, report, outputs)
     return report
 
 
-def _systems(config: Configuration) -> dict[str, dict[str, Path]]:
-    """Name of each system to its files, by output."""
-    systems: dict[str, dict[str, Path]] = {}
-    for directory in config.predicted_dir or []:
-        systems[_unique(str(directory), systems)] = {
-            name: directory / name for name in GOLD_OF if (directory / name).is_file()
-        }
-    for index, files in enumerate(config.predicted_files or [], start=1):
-        there = {name: path for name, path in files if path is not None}
-        parents = {str(path.parent) for path in there.values()}
-        name = parents.pop() if len(parents) == 1 else f"system {index}"
-        systems[_unique(name, systems)] = there
-    return systems
+def _write(config: Configuration, report: Report, outputs: Sequence[Aligned]) -> None:
+    if config.output.figures is not None:
+        write_text(config.output.figures, report.to_json() + "\n")
+    if config.output.markdown is not None:
+        write_text(config.output.markdown, as_markdown(report))
+    if config.output.latex is not None:
+        write_text(config.output.latex, as_latex(report))
+    if config.output.report is not None:
+        texts = None if config.texts is None else {name: read_lines(path) for name, path in config.texts}
+        from kiwi.pages.evaluation import evaluation_page
+
+        write_text(config.output.report, evaluation_page(report, outputs, texts))
 
 
-def _unique(name: str, taken: Mapping[str, object]) -> str:
-    return name if name not in taken else f"{name} ({len(taken) + 1})"
-
-
-def _score_rows(gold_path: Path, systems: Mapping[str, Mapping[str, Path]]) -> list[Row]:
-    gold = np.array(read_scores(gold_path))
-    predicted: dict[str, NDArray[np.float64]] = {}
-    for system, files in systems.items():
-        if path := files.get(const.SENTENCE_SCORES):
-            scores = read_scores(path, allow_nan=True)
-            check_line_count(path, len(scores), gold_path, len(gold))
-            predicted[system] = np.array(scores)
-    there = np.isfinite([gold, *predicted.values()]).all(axis=0)
-    if not there.all():
-        logger.warning("%d empty segment(s), with the score nan, are left out.", np.count_nonzero(~there))
-    predicted = {system: scores[there] for system, scores in predicted.items()}
-    return [
-        score_row(const.SENTENCE_SCORES, name, gold[there], scores) for name, scores in _with_mean(predicted).items()
-    ]
-
-
-def _tag_rows(output: str, gold: GoldTags, systems: Mapping[str, Mapping[str, Path]], *, asked_for: bool) -> list[Row]:
-    predicted: dict[str, NDArray[np.float64]] = {}
-    classes: NDArray[np.int64] | None = None
-    for system, files in systems.items():
-        if path := files.get(output):
-            probabilities = read_probabilities(path)
-            if output in (const.GAP_TAGS, const.TARGETGAPS_TAGS) and not gold.has_gaps(probabilities, output):
-                if asked_for:
-                    raise DataError.at(gold.path, None, found="one tag a word", expected=f"tags with gaps, for {path}")
-                logger.warning("%s is left out: %s has one tag a word, and none for gaps.", path, gold.path)
-                continue
-            classes, predicted[system] = gold.align(output, probabilities, path)
-    if classes is None:
-        return []
-    name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
-    return [tag_row(name, system, classes, bad > 0.5) for system, bad in _with_mean(predicted).items()]
-
-
-def _with_mean(predicted: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    if len(predicted) < 2:
-        return predicted
-    return {**predicted, ENSEMBLE: np.mean(list(predicted.values()), axis=0)}
+def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibration]:
+    """How far probabilities are what they say, by output and system."""
+    found: list[Calibration] = []
+    for aligned in outputs:
+        for system, values in aligned.predicted.items():
+            if aligned.offsets is not None:
+                bins = reliability(aligned.gold, values)
+                figures = {"ECE": bins.ece, "Brier": bins.brier}
+                if config.best_threshold:
+                    figures |= dict(
+                        zip(("best_threshold", "MCC_at_best"), best_threshold(aligned.gold, values), strict=True)
+                    )
+                found.append(Calibration(aligned.output, system, figures))
+            elif system in aligned.deviations:
+                shares = coverage(aligned.gold, *aligned.deviations[system])
+                found.append(Calibration(aligned.output, system, shares))
+    return found

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from kiwi.metrics.ranking import average_precision, recall_at_k, roc_auc
 
+FIGURES = ("AUC", "AP", "recall_at_K")
+"""Of each segment: area under the ROC curve, average precision, and recall among as many words as are BAD."""
 
-def explanation_metrics(gold: Sequence[ArrayLike], scores: Sequence[ArrayLike]) -> tuple[dict[str, float], int]:
-    """Means over the segments that are neither all OK nor all BAD.
+
+def explain_segments(gold: Sequence[ArrayLike], scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
+    """Figures of the segments that are neither all OK nor all BAD; those of a corpus are their means.
 
     Args:
         gold: classes of each segment's words, 1 is BAD.
         scores: of the same words, higher for those that are likelier BAD.
 
     Returns:
-        AUC, average precision and recall at K (0 without such a segment), and the number of those segments.
+        (segments, figures), of those segments alone.
     """
     rows = []
     for classes, values in zip(gold, scores, strict=True):
         bad = np.asarray(classes, dtype=bool)
         if bad.any() and not bad.all():
             rows.append((roc_auc(bad, values), average_precision(bad, values), recall_at_k(bad, values)))
-    means = np.mean(rows, axis=0).tolist() if rows else [0.0, 0.0, 0.0]
-    return dict(zip(("AUC", "AP", "recall_at_K"), means, strict=True)), len(rows)
+    return np.array(rows, dtype=np.float64).reshape(-1, len(FIGURES))
