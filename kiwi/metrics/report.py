@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -22,6 +22,7 @@ from kiwi.metrics.confidence import (
     williams,
 )
 from kiwi.metrics.measured import Measured
+from kiwi.metrics.spans import mean_over_pairs
 
 ENSEMBLE = "*ensemble*"
 """Name of the average of all systems."""
@@ -203,3 +204,35 @@ def _compared(metric: str, systems: list[tuple[Row, Measured, Draws]], settings:
         )
         for index, ((one, *_), (other, *_)) in enumerate(pairs)
     ]
+
+
+def combine(reports: Mapping[str, Report]) -> Report:
+    """The reports of several language pairs as one, with the unweighted means of what all of them have.
+
+    Args:
+        reports: by pair, with systems in the same order; a single one without a name stays as it is.
+    """
+    if "" in reports:
+        return reports[""]
+    whole = Report([])
+    for pair, report in reports.items():
+        rows = [replace(row, output=f"{pair} {row.output}") for row in report.rows]
+        comparisons = [replace(each, output=f"{pair} {each.output}") for each in report.comparisons]
+        groups = {f"{pair} {output}": names for output, names in report.clusters.items()}
+        figures = [replace(each, output=f"{pair} {each.output}") for each in report.calibration]
+        whole = Report(
+            whole.rows + rows, whole.comparisons + comparisons, whole.clusters | groups, whole.calibration + figures
+        )
+    first, *others = reports.values()
+    means: list[Row] = []
+    for output in first.outputs:
+        of_pairs = [[row for row in report.rows if row.output == output] for report in (first, *others)]
+        if len({len(rows) for rows in of_pairs}) > 1:
+            continue  # not all pairs have it
+        for number, rows in enumerate(zip(*of_pairs, strict=True), start=1):
+            names = {row.system for row in rows}
+            system = names.pop() if len(names) == 1 else f"system {number}"
+            metrics = mean_over_pairs({str(index): row.metrics for index, row in enumerate(rows)})
+            signature = f"mean of {len(rows)} language pairs|kiwi:{__version__}"
+            means.append(Row(f"mean {output}", system, sum(row.n for row in rows), metrics, {}, signature))
+    return replace(whole, rows=[*whole.rows, *means])

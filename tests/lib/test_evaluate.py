@@ -468,3 +468,39 @@ def test_the_checkpoint_is_in_the_signature(tmp_path):
     (tmp_path / "a" / "predictions.json").write_text(json.dumps({"checkpoint": "0123456789abcdef" * 4}))
     (row,) = evaluate(files, name).rows
     assert row.signature.endswith("|checkpoint:0123456789ab")
+
+
+def test_several_language_pairs(tmp_path):
+    options = {}
+    for pair, shift in (("en-de", 0.0), ("en-zh", 0.1)):
+        place = tmp_path / pair
+        place.mkdir()
+        files = gold(place, sentence_scores=SCORES, target_tags=WORDS)
+        one = system(place, "a", sentence_scores="0.2\n0.3\n0.5\n0.7\n", target_tags=WORDS)
+        two = system(place, "b", sentence_scores=lines_of(np.array([0.5, 0.3, 0.1, 0.2]) + shift))
+        options[pair] = {"gold_files": files, "predicted_dir": [one, two]}
+    report = evaluate_from_configuration({"language_pairs": options, "bootstrap": 20})
+    assert report.outputs[:2] == ["en-de sentence_scores", "en-de target_tags"]
+    assert report.outputs[-2:] == ["mean sentence_scores", "mean target_tags"]
+    maes = [report.metric(f"{pair} sentence_scores", "MAE", options[pair]["predicted_dir"][1]) for pair in options]
+    assert maes[0] != maes[1]
+    assert report.metric("mean sentence_scores", "MAE", "system 2") == pytest.approx(np.mean(maes))
+    assert {each.output for each in report.comparisons} == {"en-de sentence_scores", "en-zh sentence_scores"}
+
+
+def test_language_pairs_have_files_of_their_own(tmp_path):
+    files = gold(tmp_path, sentence_scores=SCORES)
+    name = system(tmp_path, "a", sentence_scores=SCORES)
+    pair = {"gold_files": files, "predicted_dir": [name]}
+    for options, expected in (
+        ({"language_pairs": {"en-de": pair}, **pair}, "gold_files: given, but language_pairs has files of its own"),
+        ({"language_pairs": {}}, "language_pairs: expected at least one"),
+        ({"language_pairs": {"a": pair, "b": {**pair, "predicted_dir": [name, name]}}}, "found 1 and 2 systems"),
+        (
+            {"language_pairs": {"en-de": {"predicted_dir": [name]}}},
+            "language_pairs.en-de.gold_files: at least one file",
+        ),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            evaluate_from_configuration(options)
+        assert expected in str(caught.value)
