@@ -239,8 +239,26 @@ def _print_run(info: TrainRunInfo, *, quiet: bool) -> None:
 def _print_report(report: Report) -> None:
     for output in report.outputs:
         rows = report.of(output)
-        figures = [[row.system, str(row.n), *(f"{value:.4f}" for value in row.metrics.values())] for row in rows]
-        _print_table(output, ["system", "n", *rows[0].metrics], figures)
+        main = next(iter(rows[0].metrics))
+        ranks = {name: rank for rank, group in enumerate(report.clusters.get(output, []), start=1) for name in group}
+        header = ["system", *(["rank"] if ranks else []), "n", main]
+        header += [f"95 % of {main}"] if main in rows[0].intervals else []
+        lines = []
+        for row in rows:
+            line = [row.system, *([str(ranks[row.system])] if ranks else []), str(row.n), f"{row.metrics[main]:.4f}"]
+            line += ["{:.3f} to {:.3f}".format(*row.intervals[main])] if main in row.intervals else []
+            lines.append([*line, *(f"{value:.4f}" for name, value in row.metrics.items() if name != main)])
+        header += [name for name in rows[0].metrics if name != main]
+        _print_table(output, header, lines)
+    if report.calibration:
+        names = list(dict.fromkeys(name for each in report.calibration for name in each.figures))
+        lines = [
+            [each.output, each.system, *(f"{each.figures[name]:.4f}" if name in each.figures else "" for name in names)]
+            for each in report.calibration
+        ]
+        _print_table("calibration", ["output", "system", *names], lines)
+    if report.clusters:
+        typer.echo("Systems of the same rank cannot be told apart by the first metric (p < 0.05, Holm).", err=True)
 
 
 def _print_table(

@@ -48,6 +48,9 @@ class Measured:
     scores: NDArray[np.float64] | None = None
     """Of each segment, (segments,), for sentence scores."""
 
+    rule: str = ""
+    """What counts as BAD, for tags."""
+
     def figures(self) -> Mapping[str, float]:
         """Of all segments."""
         return self.statistic(np.arange(self.n_segments))
@@ -104,7 +107,17 @@ def _measured(aligned: Aligned, system: str, threshold: float) -> Measured:
         metrics = count_metrics(counts[chosen].sum(axis=0))
         return metrics | (critical_metrics(gold[chosen], values[chosen]) if is_binary else {})
 
-    return Measured(aligned.output, system, len(gold), "segments" if is_binary else "tags", n, statistic, counts)
+    return Measured(
+        aligned.output,
+        system,
+        len(gold),
+        "segments" if is_binary else "tags",
+        n,
+        statistic,
+        counts,
+        None,
+        f"BAD>{threshold:g}",
+    )
 
 
 def measure_explanations(aligned: Aligned) -> list[Measured]:

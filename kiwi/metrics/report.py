@@ -144,7 +144,9 @@ def build_report(measured: Sequence[Measured], settings: Settings, origins: Mapp
     draws: list[Draws] = []
     for each in measured:
         drawn = bootstrap(each.statistic, each.n_segments, samples=settings.samples, seed=settings.seed)
-        parts = [each.output, f"{each.unit}:{each.n}", f"segments:{each.n_segments}"]
+        parts = [each.output, f"{each.unit}:{each.n}"]
+        parts += [f"segments:{each.n_segments}"] if each.unit != "segments" else []
+        parts += [each.rule] if each.rule else []
         parts += [f"bootstrap:{settings.samples}", f"seed:{settings.seed}"] if drawn else []
         parts += [f"kiwi:{__version__}"]
         parts += [f"checkpoint:{origins[each.system][:12]}"] if each.system in origins else []
@@ -229,10 +231,10 @@ def combine(reports: Mapping[str, Report]) -> Report:
         of_pairs = [[row for row in report.rows if row.output == output] for report in (first, *others)]
         if len({len(rows) for rows in of_pairs}) > 1:
             continue  # not all pairs have it
-        for number, rows in enumerate(zip(*of_pairs, strict=True), start=1):
-            names = {row.system for row in rows}
+        for number, same in enumerate(zip(*of_pairs, strict=True), start=1):
+            names = {row.system for row in same}
             system = names.pop() if len(names) == 1 else f"system {number}"
-            metrics = mean_over_pairs({str(index): row.metrics for index, row in enumerate(rows)})
-            signature = f"mean of {len(rows)} language pairs|kiwi:{__version__}"
-            means.append(Row(f"mean {output}", system, sum(row.n for row in rows), metrics, {}, signature))
+            metrics = mean_over_pairs({str(index): row.metrics for index, row in enumerate(same)})
+            signature = f"mean of {len(same)} language pairs|kiwi:{__version__}"
+            means.append(Row(f"mean {output}", system, sum(row.n for row in same), metrics, {}, signature))
     return replace(whole, rows=[*whole.rows, *means])

@@ -85,7 +85,7 @@ def test_scores(tmp_path):
     )
     assert list(row.intervals) == list(row.metrics)
     assert row.intervals["MAE"][0] < 0.125 < row.intervals["MAE"][1]
-    assert row.signature.startswith("sentence_scores|segments:4|segments:4|bootstrap:1000|seed:42|kiwi:")
+    assert row.signature.startswith("sentence_scores|segments:4|bootstrap:1000|seed:42|kiwi:")
 
 
 def test_labels_as_predictions(tmp_path):
