@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +29,12 @@ class Row:
 
     metrics: dict[str, float]
     """By name, the main one first."""
+
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Of metrics by name, where each lies with 95 % confidence."""
+
+    signature: str = ""
+    """What the figures were computed from and with."""
 
 
 @dataclass(frozen=True)

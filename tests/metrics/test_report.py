@@ -45,7 +45,14 @@ def test_a_figure_that_is_not_there_or_not_one(output, name, system):
 def test_json():
     rows = json.loads(REPORT.to_json())
     assert len(rows) == 4
-    assert rows[3] == {"output": "sentence_scores", "system": "a", "n": 4, "metrics": {"PEARSON": 0.5, "RMSE": 0.125}}
+    assert rows[3] == {
+        "output": "sentence_scores",
+        "system": "a",
+        "n": 4,
+        "metrics": {"PEARSON": 0.5, "RMSE": 0.125},
+        "intervals": {},
+        "signature": "",
+    }
 
 
 def test_text():

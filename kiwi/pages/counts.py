@@ -1,0 +1,125 @@
+"""What the page draws, counted from arrays of any size: bins, groups by length, samples, losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kiwi import constants as const
+from kiwi.metrics.aligned import Aligned
+
+BINS = 10
+"""Of probabilities, in the reliability diagram."""
+
+THRESHOLD = 0.5
+"""Above it a tag is BAD."""
+
+SEED = 20
+"""Of the sample of points, so that the same figures give the same page."""
+
+LEAST_PROBABILITY = 1e-6
+"""Losses stay finite where a system was certain and wrong."""
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What became of probabilities, by bins of equal width."""
+
+    counts: NDArray[np.int64]
+    """(bins,): tags."""
+
+    means: NDArray[np.float64]
+    """(bins,): mean probability of BAD; 0 without tags."""
+
+    shares: NDArray[np.float64]
+    """(bins,): share of tags that are BAD; 0 without tags."""
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: the mean distance of probability and share, weighted by tags."""
+        total = int(self.counts.sum())
+        return float(np.abs(self.means - self.shares) @ self.counts / total) if total else 0.0
+
+
+def reliability(gold: NDArray[np.int64], bad: NDArray[np.float64]) -> Reliability:
+    """Bins of the probabilities of BAD, and how many of their tags are BAD."""
+    index = np.minimum((bad * BINS).astype(np.int64), BINS - 1)
+    counts = np.bincount(index, minlength=BINS)
+    at_least_one = np.maximum(counts, 1)
+    return Reliability(
+        counts,
+        np.bincount(index, weights=bad, minlength=BINS) / at_least_one,
+        np.bincount(index, weights=gold, minlength=BINS) / at_least_one,
+    )
+
+
+def log_losses(gold: NDArray[np.int64], bad: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each tag, in nats: (tags,)."""
+    right = np.where(gold == 1, bad, 1.0 - bad)
+    losses: NDArray[np.float64] = -np.log(np.maximum(right, LEAST_PROBABILITY))
+    return losses
+
+
+def means_of_segments(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean of each segment's values, 0 of a segment without: (segments,)."""
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    return np.diff(sums[offsets]) / np.maximum(np.diff(offsets), 1)
+
+
+def lengths_in_words(aligned: Aligned) -> NDArray[np.int64] | None:
+    """Words of each segment, from its tags; None where there are none to count."""
+    if aligned.offsets is None:
+        return None
+    tags = np.diff(aligned.offsets)
+    if aligned.output == const.GAP_TAGS:
+        tags = tags - 1
+    elif aligned.output == const.WMT19:
+        tags = (tags - 1) // 2
+    return np.maximum(tags, 0)
+
+
+@dataclass(frozen=True)
+class LengthGroup:
+    """Segments of similar length."""
+
+    name: str
+    members: NDArray[np.bool_]
+    """(segments,)"""
+
+
+def quarters(lengths: NDArray[np.int64]) -> list[LengthGroup]:
+    """Segments by the quartiles of their length; fewer groups where many segments are of one length."""
+    if not len(lengths):
+        return []
+    edges = np.unique(np.floor(np.quantile(lengths, [0.25, 0.5, 0.75, 1.0])).astype(np.int64))
+    index = np.searchsorted(edges, lengths)
+    groups = []
+    for number in range(len(edges)):
+        members = index == number
+        if members.any():
+            low, high = int(lengths[members].min()), int(lengths[members].max())
+            groups.append(LengthGroup(f"{low}–{high}" if low < high else f"{low}", members))
+    return groups
+
+
+def of_tags(group: LengthGroup, aligned: Aligned) -> NDArray[np.bool_]:
+    """Which tags are of the group's segments: (tags,)."""
+    if aligned.offsets is None:
+        return group.members
+    return np.repeat(group.members, np.diff(aligned.offsets))
+
+
+def sample(n: int, most: int) -> NDArray[np.int64]:
+    """Indices of all of ``n``, or of ``most`` of them, the same ones each time."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(SEED).choice(n, most, replace=False))
+
+
+def histogram(values: ArrayLike, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the values in each bin: (bins,)."""
+    counts, _ = np.histogram(np.asarray(values), edges)
+    shares: NDArray[np.float64] = counts / max(int(counts.sum()), 1)
+    return shares
