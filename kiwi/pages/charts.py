@@ -14,7 +14,7 @@ from kiwi.pages import counts
 from kiwi.pages.svg import Chart, bounds, percent
 
 MOST_POINTS = 2_000
-"""Points that a cloud shows; of more, a sample is drawn over the density of all."""
+"""Points that a cloud shows; of more, a sample is drawn over the density of all (shades on a logarithmic scale)."""
 
 CELLS = 36
 """Columns and rows of a density."""
@@ -87,7 +87,7 @@ def _cloud(chart: Chart, x: Scores, y: Scores) -> None:
 
 def _points(n: int) -> str:
     if n > MOST_POINTS:
-        return f"{MOST_POINTS:,} of {n:,} segments, drawn at random, over the density of all."
+        return f"{MOST_POINTS:,} of {n:,} segments, drawn at random; shades: density of all, on a logarithmic scale."
     return f"{n:,} segment{'s' * (n != 1)}."
 
 
@@ -177,7 +177,7 @@ def confusion_matrix(counted: NDArray[np.int64], signature: str) -> str:
             css = f"{'right' if gold == predicted else 'wrong'} s{round(share * 5)}"
             verdict = "✓ right" if gold == predicted else ("✗ missed" if gold else "✗ false alarm")
             cells.append(
-                f'<td class="{css}"><b>{n:,}</b><span>{share:.1%} of gold {name}</span>'
+                f'<td class="{css}"><b>{n:,}</b><span>{share:.1%} of gold</span>'
                 f"<span>{n / total:.1%} of all</span><em>{verdict}</em></td>"
             )
         rows.append(f'<tr><th scope="row">gold<br>{name}</th>{"".join(cells)}</tr>')

@@ -81,34 +81,37 @@ def lengths_in_words(aligned: Aligned) -> NDArray[np.int64] | None:
 
 
 @dataclass(frozen=True)
-class LengthGroup:
-    """Segments of similar length."""
+class Quarters:
+    """Segments in groups of similar length."""
 
-    name: str
-    members: NDArray[np.bool_]
-    """(segments,)"""
+    names: list[str]
+    """Lengths of each group: ``7–12``."""
+
+    group: NDArray[np.int64]
+    """(segments,): the group of each."""
 
 
-def quarters(lengths: NDArray[np.int64]) -> list[LengthGroup]:
+def quarters(lengths: NDArray[np.int64]) -> Quarters:
     """Segments by the quartiles of their length; fewer groups where many segments are of one length."""
-    if not len(lengths):
-        return []
     edges = np.unique(np.floor(np.quantile(lengths, [0.25, 0.5, 0.75, 1.0])).astype(np.int64))
-    index = np.searchsorted(edges, lengths)
-    groups = []
-    for number in range(len(edges)):
-        members = index == number
-        if members.any():
-            low, high = int(lengths[members].min()), int(lengths[members].max())
-            groups.append(LengthGroup(f"{low}–{high}" if low < high else f"{low}", members))
-    return groups
+    # Numbered without holes: no segment may have a length between two edges.
+    _, group = np.unique(np.searchsorted(edges, lengths), return_inverse=True)
+    names = []
+    for number in range(int(group.max()) + 1):
+        members = lengths[group == number]
+        low, high = int(members.min()), int(members.max())
+        names.append(f"{low}–{high}" if low < high else f"{low}")
+    return Quarters(names, group)
 
 
-def of_tags(group: LengthGroup, aligned: Aligned) -> NDArray[np.bool_]:
-    """Which tags are of the group's segments: (tags,)."""
-    if aligned.offsets is None:
-        return group.members
-    return np.repeat(group.members, np.diff(aligned.offsets))
+def confusions(
+    aligned: Aligned, quartered: Quarters, gold: NDArray[np.int64], predicted: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Counts of classes of each group's tags: (groups, gold, predicted)."""
+    assert aligned.offsets is not None
+    group = np.repeat(quartered.group, np.diff(aligned.offsets))
+    n = len(quartered.names)
+    return np.bincount(group * 4 + gold * 2 + predicted, minlength=n * 4).reshape(n, 2, 2)
 
 
 def sample(n: int, most: int) -> NDArray[np.int64]:

@@ -32,24 +32,26 @@ def score_section(report: Report, outputs: Sequence[Aligned], system: str, texts
     lengths = _lengths_of_segments(aligned, outputs, texts)
     if lengths is not None:
         groups = []
-        for group in counts.quarters(lengths):
-            pair = gold[group.members], predicted[group.members]
-            groups.append((group.name, functions.pearson(*pair), len(pair[0]), f"{functions.mae(*pair):.3f}"))
+        quartered = counts.quarters(lengths)
+        for number, name in enumerate(quartered.names):
+            members = quartered.group == number
+            pair = gold[members], predicted[members]
+            groups.append((name, functions.pearson(*pair), len(pair[0]), f"{functions.mae(*pair):.3f}"))
         cards.append(charts.by_length("Pearson", groups, "MAE", signed))
-    return f'<h3>{name_of(aligned.output)}</h3><div class="cards">{"".join(cards)}</div>\n'
+    return f'<h3>{escape(name_of(aligned.output))}</h3><div class="cards">{"".join(cards)}</div>\n'
 
 
 def _lengths_of_segments(
     scores: Aligned, outputs: Sequence[Aligned], texts: Mapping[str, Sequence[str]]
 ) -> NDArray[np.int64] | None:
-    """Target words of each scored segment, from the text or from tags; None where neither is there."""
+    """Target words of each scored segment, from tags or from the text; None where neither is there."""
     numbers = scores.numbers
-    if const.TARGET in texts and len(numbers) and int(numbers.max()) <= len(texts[const.TARGET]):
-        lines = texts[const.TARGET]
-        return np.array([len(words(lines[number - 1])) for number in numbers.tolist()], dtype=np.int64)
     for each in outputs:
         if each.output in (const.TARGET_TAGS, const.WMT19, const.GAP_TAGS) and np.array_equal(each.numbers, numbers):
             return counts.lengths_in_words(each)
+    lines = texts.get(const.TARGET, ())
+    if len(numbers) and int(numbers.max()) <= len(lines):
+        return np.array([len(words(lines[number - 1])) for number in numbers.tolist()], dtype=np.int64)
     return None
 
 
@@ -71,13 +73,13 @@ def tag_sections(report: Report, outputs: Sequence[Aligned], system: str) -> str
         lengths = counts.lengths_in_words(aligned)
         if lengths is not None:
             groups = []
-            for group in counts.quarters(lengths):
-                chosen = counts.of_tags(group, aligned)
-                part = functions.confusion(gold[chosen], predicted[chosen])
+            quartered = counts.quarters(lengths)
+            parts = counts.confusions(aligned, quartered, gold, predicted)
+            for name, part in zip(quartered.names, parts, strict=True):
                 n = int(part.sum())
-                groups.append((group.name, functions.matthews(part), n, f"{part[1].sum() / max(n, 1):.1%}"))
+                groups.append((name, functions.matthews(part), n, f"{part[1].sum() / max(n, 1):.1%}"))
             cards.append(charts.by_length("MCC", groups, "Gold BAD", signed))
-        sections.append(f'<h3>{name_of(aligned.output)}</h3><div class="cards">{"".join(cards)}</div>\n')
+        sections.append(f'<h3>{escape(name_of(aligned.output))}</h3><div class="cards">{"".join(cards)}</div>\n')
         rows.append(_row(aligned.output, counted, reliability, float(counts.log_losses(gold, bad).mean()), signed))
     if not sections:
         return ""
@@ -103,6 +105,6 @@ def _row(output: str, counted: NDArray[np.int64], reliability: counts.Reliabilit
     ]
     cells = "".join(f"<td>{value}</td>" for value in values)
     return (
-        f'<tr><th scope="row">{name_of(output)}</th>{cells}</tr>'
+        f'<tr><th scope="row">{escape(name_of(output))}</th>{cells}</tr>'
         f'<tr class="of"><td colspan="{len(HEAD)}"><code class="signature">{escape(signed)}</code></td></tr>'
     )

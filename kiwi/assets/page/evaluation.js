@@ -10,7 +10,11 @@
 
   const remember = (name, value) => {
     if (value) view.set(name, value); else view.delete(name);
-    history.replaceState(null, "", "#" + view);
+    try {
+      history.replaceState(null, "", "#" + view);
+    } catch {
+      // Inside another page this one may have no address: there is nothing to link to.
+    }
   };
 
   const show = (number) => systems.forEach((system, place) => { system.hidden = place !== number; });
