@@ -116,11 +116,17 @@ def predict(
 def evaluate(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    report: Annotated[Path | None, typer.Option(help="Write a page of HTML.", show_default=False)] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures as JSON.", show_default=False)] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write tables of Markdown.", show_default=False)] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write tables of LaTeX.", show_default=False)] = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Compare predictions with gold data."""
     options = _options("evaluate", config, example, verbose, quiet)
+    files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
+    options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
     from kiwi.lib.evaluate import evaluate_from_configuration
 
     _print_report(evaluate_from_configuration(options))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kiwi.constants import LABELS
 from kiwi.metrics import functions
+from kiwi.metrics.calibration import N_BINS, Reliability
 from kiwi.pages import counts
 from kiwi.pages.svg import Chart, bounds, percent
 
@@ -50,7 +51,7 @@ def scatter(gold: Scores, predicted: Scores, signature: str) -> str:
     caption = f"{_points(len(gold))} " + (
         "On the dashed line predictions are right." if same else "The two axes have different scales."
     )
-    return figure("Predicted over gold", chart.svg(), caption, signature)
+    return figure("Predicted over gold", chart.svg(), caption, f"PEARSON|{signature}")
 
 
 def residuals(gold: Scores, predicted: Scores, signature: str) -> str:
@@ -74,7 +75,7 @@ def residuals(gold: Scores, predicted: Scores, signature: str) -> str:
     means = [np.bincount(index, weights=values)[there] / n[there] for values in (gold, errors)]
     chart.line(zip(*(values.tolist() for values in means), strict=True), "trend", marks=True)
     caption = f"Mean error {mean:+.3f}. The line joins the means of tenths of the segments, by gold score."
-    return figure("Residuals over gold", chart.svg(), caption, signature)
+    return figure("Residuals over gold", chart.svg(), caption, f"mean error|{signature}")
 
 
 def _cloud(chart: Chart, x: Scores, y: Scores) -> None:
@@ -107,7 +108,9 @@ def score_distributions(gold: Scores, predicted: Scores, signature: str) -> str:
         f"Gold has mean {gold.mean():.3f} and deviation {gold.std():.3f}, "
         f"predictions {predicted.mean():.3f} and {predicted.std():.3f}."
     )
-    return figure("Distributions", chart.svg(), caption, signature, ("gold", "gold"), ("predicted", "predicted"))
+    return figure(
+        "Distributions", chart.svg(), caption, f"shares|{signature}", ("gold", "gold"), ("predicted", "predicted")
+    )
 
 
 def _bars(chart: Chart, edges: Scores, shares: Scores, css: str) -> None:
@@ -116,24 +119,24 @@ def _bars(chart: Chart, edges: Scores, shares: Scores, css: str) -> None:
             chart.bar(left, right, share, css, f"{left:.3g} to {right:.3g}: {share:.1%}")
 
 
-def reliability_diagram(found: counts.Reliability, signature: str) -> str:
+def reliability_diagram(found: Reliability, signature: str) -> str:
     """Share of BAD over probability of BAD, with the number of tags in each bin."""
     chart = Chart((0.0, 1.0), (0.0, 1.12), "predicted probability of BAD", "share that is BAD", f"ECE {found.ece:.3f}.")
     most = max(int(found.counts.max()), 1)
     for number, n in enumerate(found.counts.tolist()):
         if n:
-            left, right = number / counts.BINS, (number + 1) / counts.BINS
+            left, right = number / N_BINS, (number + 1) / N_BINS
             chart.bar(left + 0.01, right - 0.01, 0.25 * n / most, "count", f"{left:.1f} to {right:.1f}: {n:,} tags")
             chart.text((left + right) / 2, 1.06, _short(n), "small")
     chart.line([(0.0, 0.0), (1.0, 1.0)], "ideal")
     there = found.counts > 0
-    points = zip(found.means[there].tolist(), found.shares[there].tolist(), strict=True)
+    points = zip(found.predicted[there].tolist(), found.observed[there].tolist(), strict=True)
     chart.line(points, "trend", marks=True)
     caption = (
-        f"ECE {found.ece:.3f} in {counts.BINS} bins. Above: tags in each bin, their bars below. "
+        f"ECE {found.ece:.3f} in {N_BINS} bins. Above: tags in each bin, their bars below. "
         "On the dashed line probabilities are honest."
     )
-    return figure("Reliability", chart.svg(), caption, signature)
+    return figure("Reliability", chart.svg(), caption, f"ECE|{signature}")
 
 
 def _short(n: int) -> str:
@@ -146,7 +149,7 @@ def _short(n: int) -> str:
 
 def probability_distributions(gold: NDArray[np.int64], bad: Scores, signature: str) -> str:
     """Histograms of the probabilities of BAD, of each gold class."""
-    n_bins = 2 * counts.BINS
+    n_bins = 2 * N_BINS
     index = np.minimum((bad * n_bins).astype(np.int64), n_bins - 1)
     grid = np.bincount(gold * n_bins + index, minlength=2 * n_bins).reshape(2, n_bins)
     shares = grid / np.maximum(grid.sum(axis=1, keepdims=True), 1)
@@ -162,7 +165,9 @@ def probability_distributions(gold: NDArray[np.int64], bad: Scores, signature: s
     _bars(chart, edges, shares[1], "bad")
     chart.line([(counts.THRESHOLD, 0.0), (counts.THRESHOLD, top)], "ideal")
     keys = ("ok", "gold OK"), ("bad", "gold BAD")
-    return figure("Probabilities by gold class", chart.svg(), f"{said[0].upper()}{said[1:]}.", signature, *keys)
+    return figure(
+        "Probabilities by gold class", chart.svg(), f"{said[0].upper()}{said[1:]}.", f"shares|{signature}", *keys
+    )
 
 
 def confusion_matrix(counted: NDArray[np.int64], signature: str) -> str:
@@ -187,7 +192,7 @@ def confusion_matrix(counted: NDArray[np.int64], signature: str) -> str:
         f"A tag is BAD above the probability {counts.THRESHOLD}. MCC {functions.matthews(counted):.3f}, "
         f"{percent(functions.accuracy(counted))} right."
     )
-    return figure("Confusion", table, caption, signature)
+    return figure("Confusion", table, caption, f"MCC|{signature}")
 
 
 def by_length(metric: str, groups: Sequence[tuple[str, float, int, str]], also: str, signature: str) -> str:
@@ -211,4 +216,4 @@ def by_length(metric: str, groups: Sequence[tuple[str, float, int, str]], also: 
         chart.text(number + 0.5, low, words, shift=16)
         chart.text(number + 0.5, low, f"n {_short(n)}", "small", shift=30)
     caption = f"By quartiles of length, in words. {also}: {' · '.join(second for _, _, _, second in groups)}."
-    return figure(f"{metric} by length", chart.svg(), caption, signature)
+    return figure(f"{metric} by length", chart.svg(), caption, f"{metric} by length|{signature}")

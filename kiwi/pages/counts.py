@@ -10,9 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from kiwi import constants as const
 from kiwi.metrics.aligned import Aligned
 
-BINS = 10
-"""Of probabilities, in the reliability diagram."""
-
 THRESHOLD = 0.5
 """Above it a tag is BAD."""
 
@@ -21,38 +18,6 @@ SEED = 20
 
 LEAST_PROBABILITY = 1e-6
 """Losses stay finite where a system was certain and wrong."""
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """What became of probabilities, by bins of equal width."""
-
-    counts: NDArray[np.int64]
-    """(bins,): tags."""
-
-    means: NDArray[np.float64]
-    """(bins,): mean probability of BAD; 0 without tags."""
-
-    shares: NDArray[np.float64]
-    """(bins,): share of tags that are BAD; 0 without tags."""
-
-    @property
-    def ece(self) -> float:
-        """Expected calibration error: the mean distance of probability and share, weighted by tags."""
-        total = int(self.counts.sum())
-        return float(np.abs(self.means - self.shares) @ self.counts / total) if total else 0.0
-
-
-def reliability(gold: NDArray[np.int64], bad: NDArray[np.float64]) -> Reliability:
-    """Bins of the probabilities of BAD, and how many of their tags are BAD."""
-    index = np.minimum((bad * BINS).astype(np.int64), BINS - 1)
-    counts = np.bincount(index, minlength=BINS)
-    at_least_one = np.maximum(counts, 1)
-    return Reliability(
-        counts,
-        np.bincount(index, weights=bad, minlength=BINS) / at_least_one,
-        np.bincount(index, weights=gold, minlength=BINS) / at_least_one,
-    )
 
 
 def log_losses(gold: NDArray[np.int64], bad: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,7 +35,7 @@ def means_of_segments(values: NDArray[np.float64], offsets: NDArray[np.int64]) -
 
 def lengths_in_words(aligned: Aligned) -> NDArray[np.int64] | None:
     """Words of each segment, from its tags; None where there are none to count."""
-    if aligned.offsets is None:
+    if aligned.offsets is None or aligned.output == const.BINARY:
         return None
     tags = np.diff(aligned.offsets)
     if aligned.output == const.GAP_TAGS:

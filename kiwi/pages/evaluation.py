@@ -96,7 +96,7 @@ def _system(
     there = [each for each in outputs if system in each.predicted and len(each.gold)]
     return (
         f'<section class="system" data-system="{number}"><h2>{breakable(system)}</h2>\n'
-        f"{score_section(report, there, system, texts)}{tag_sections(report, there, system)}"
+        f"{score_section(report, there, system, texts)}{tag_sections(report, there, system, texts)}"
         f"{_worst(number, there, system, texts, worst)}</section>\n"
     )
 

@@ -6,6 +6,7 @@ from html import escape
 
 from kiwi import __version__, constants as const
 from kiwi.metrics import functions
+from kiwi.metrics.measured import EXPLANATIONS, SPANS
 from kiwi.metrics.report import Report, Row
 
 NAMES = {
@@ -15,13 +16,16 @@ NAMES = {
     const.WMT19: "Target words and gaps",
     const.SOURCE_TAGS: "Source words",
     const.BINARY: "Binary verdicts",
+    EXPLANATIONS: "Explanations of scores",
+    SPANS: "Spans of errors",
 }
 """What people call the outputs."""
 
 
 def name_of(output: str) -> str:
-    """What people call an output."""
-    return NAMES.get(output, output)
+    """What people call an output; what stands before it, such as a language pair, stays."""
+    before, _, last = output.rpartition(" ")
+    return f"{before} {NAMES.get(last, last)}".strip()
 
 
 def row_of(report: Report, output: str, system: str) -> Row | None:
@@ -59,7 +63,7 @@ def _tiles(report: Report) -> str:
         tiles.append(
             f'<div class="tile"><span>{escape(name_of(output))}</span><b>{value:.3f}</b>'
             f"<span>{escape(metric)}{_interval(rows[0], metric)}</span>{best}"
-            f'<code class="signature">{escape(signature(rows[0], output, rows[0].n))}</code></div>'
+            f'<code class="signature">{escape(metric)}|{escape(signature(rows[0], output, rows[0].n))}</code></div>'
         )
     return f'<div class="tiles">{"".join(tiles)}</div>\n'
 
@@ -87,7 +91,8 @@ def _table(report: Report, output: str) -> str:
             value = row.metrics.get(name)
             is_best = len(rows) > 1 and value == best[name]
             figure = "–" if value is None else f"<b>{value:.4f}</b>" if is_best else f"{value:.4f}"
-            cells.append(f"<td>{figure}{_interval(row, name)}</td>")
+            hint = escape(f"{name}|{signature(row, output, row.n)}")
+            cells.append(f'<td title="{hint}">{figure}{_interval(row, name)}</td>')
         body.append(
             f'<tr><th scope="row">{breakable(row.system)}</th><td>{row.n:,}</td>{"".join(cells)}</tr>'
             f'<tr class="of"><td colspan="{len(names) + 2}"><code class="signature">'
@@ -98,7 +103,27 @@ def _table(report: Report, output: str) -> str:
         f'<div class="wide" role="region" tabindex="0" aria-label="{escape(name_of(output))}"><table>'
         f"<caption>{escape(name_of(output))}{any_interval}</caption>"
         f'<thead><tr><th scope="col">system</th><th scope="col">n</th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>\n"
+        f"<tbody>{''.join(body)}</tbody></table>{_comparisons(report, output)}</div>\n"
+    )
+
+
+def _comparisons(report: Report, output: str) -> str:
+    """Which systems can be told apart, and each two of them."""
+    groups = report.clusters.get(output, [])
+    ranks = "; ".join(f"{rank}. {', '.join(map(breakable, group))}" for rank, group in enumerate(groups, start=1))
+    apart = f'<p class="note">Systems that cannot be told apart (p &lt; 0.05, Holm): {ranks}.</p>' if groups else ""
+    pairs = [
+        f'<tr><th scope="row">{breakable(each.better)} over {breakable(each.worse)}</th><td>{escape(each.metric)}</td>'
+        f"<td>+{each.difference:.4f}</td>"
+        f"<td>{escape(', '.join(f'{test} {p:.3g}' for test, p in each.p.items()))}</td></tr>"
+        for each in report.comparisons
+        if each.output == output
+    ]
+    if not pairs:
+        return apart
+    return (
+        f"{apart}<details><summary>Each two systems</summary><table><thead><tr><th>systems</th><th>metric</th>"
+        f"<th>difference</th><th>p</th></tr></thead><tbody>{''.join(pairs)}</tbody></table></details>"
     )
 
 

@@ -12,6 +12,7 @@ from kiwi import constants as const
 from kiwi.data.tokenization import words
 from kiwi.metrics import functions
 from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.calibration import Reliability, reliability
 from kiwi.metrics.report import Report
 from kiwi.pages import charts, counts
 from kiwi.pages.figures import name_of, row_of, signature
@@ -37,15 +38,15 @@ def score_section(report: Report, outputs: Sequence[Aligned], system: str, texts
             members = quartered.group == number
             pair = gold[members], predicted[members]
             groups.append((name, functions.pearson(*pair), len(pair[0]), f"{functions.mae(*pair):.3f}"))
-        cards.append(charts.by_length("Pearson", groups, "MAE", signed))
+        cards.append(charts.by_length("PEARSON", groups, "MAE", signed))
     return f'<h3>{escape(name_of(aligned.output))}</h3><div class="cards">{"".join(cards)}</div>\n'
 
 
 def _lengths_of_segments(
-    scores: Aligned, outputs: Sequence[Aligned], texts: Mapping[str, Sequence[str]]
+    aligned: Aligned, outputs: Sequence[Aligned], texts: Mapping[str, Sequence[str]]
 ) -> NDArray[np.int64] | None:
-    """Target words of each scored segment, from tags or from the text; None where neither is there."""
-    numbers = scores.numbers
+    """Target words of each segment, from tags or from the text; None where neither is there."""
+    numbers = aligned.numbers
     for each in outputs:
         if each.output in (const.TARGET_TAGS, const.WMT19, const.GAP_TAGS) and np.array_equal(each.numbers, numbers):
             return counts.lengths_in_words(each)
@@ -55,7 +56,7 @@ def _lengths_of_segments(
     return None
 
 
-def tag_sections(report: Report, outputs: Sequence[Aligned], system: str) -> str:
+def tag_sections(report: Report, outputs: Sequence[Aligned], system: str, texts: Mapping[str, Sequence[str]]) -> str:
     """Pictures of each kind of tags, and a table that compares the kinds."""
     sections, rows = [], []
     for aligned in outputs:
@@ -64,14 +65,16 @@ def tag_sections(report: Report, outputs: Sequence[Aligned], system: str) -> str
         gold, bad = aligned.gold.astype(np.int64), aligned.predicted[system]
         signed = signature(row_of(report, aligned.output, system), aligned.output, len(gold))
         predicted = bad > counts.THRESHOLD
-        counted, reliability = functions.confusion(gold, predicted), counts.reliability(gold, bad)
+        counted, bins = functions.confusion(gold, predicted), reliability(gold, bad)
         cards = [
-            charts.reliability_diagram(reliability, signed),
+            charts.reliability_diagram(bins, signed),
             charts.probability_distributions(gold, bad, signed),
             charts.confusion_matrix(counted, signed),
         ]
         lengths = counts.lengths_in_words(aligned)
-        if lengths is not None:
+        if aligned.output == const.BINARY:
+            lengths = _lengths_of_segments(aligned, outputs, texts)
+        if lengths is not None and aligned.offsets is not None:
             groups = []
             quartered = counts.quarters(lengths)
             parts = counts.confusions(aligned, quartered, gold, predicted)
@@ -80,7 +83,7 @@ def tag_sections(report: Report, outputs: Sequence[Aligned], system: str) -> str
                 groups.append((name, functions.matthews(part), n, f"{part[1].sum() / max(n, 1):.1%}"))
             cards.append(charts.by_length("MCC", groups, "Gold BAD", signed))
         sections.append(f'<h3>{escape(name_of(aligned.output))}</h3><div class="cards">{"".join(cards)}</div>\n')
-        rows.append(_row(aligned.output, counted, reliability, float(counts.log_losses(gold, bad).mean()), signed))
+        rows.append(_row(aligned.output, counted, bins, float(counts.log_losses(gold, bad).mean()), signed))
     if not sections:
         return ""
     head = "".join(f'<th scope="col">{name}</th>' for name in HEAD)
@@ -94,14 +97,14 @@ def tag_sections(report: Report, outputs: Sequence[Aligned], system: str) -> str
 HEAD = ("tags", "n", "gold BAD", "predicted BAD", "MCC", "F1 of BAD", "F1 of OK", "ECE", "log-loss")
 
 
-def _row(output: str, counted: NDArray[np.int64], reliability: counts.Reliability, loss: float, signed: str) -> str:
+def _row(output: str, counted: NDArray[np.int64], bins: Reliability, loss: float, signed: str) -> str:
     total = int(counted.sum())
     values = [
         f"{total:,}",
         f"{counted[1].sum() / total:.1%}",
         f"{counted[:, 1].sum() / total:.1%}",
         *(f"{functions.matthews(counted):.4f}", f"{functions.f1(counted, 1):.4f}", f"{functions.f1(counted, 0):.4f}"),
-        *(f"{reliability.ece:.4f}", f"{loss:.4f}"),
+        *(f"{bins.ece:.4f}", f"{loss:.4f}"),
     ]
     cells = "".join(f"<td>{value}</td>" for value in values)
     return (

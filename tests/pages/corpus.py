@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
 
 from kiwi.metrics.aligned import Aligned
-from kiwi.metrics.report import Report, Row, score_row, tag_row
+from kiwi.metrics.measured import measure
+from kiwi.metrics.report import Report, Settings, build_report
 
 SYSTEMS = ("runs/good", "runs/poor")
 PARTS = {"tags": {"target_tags": [1], "gap_tags": [0], "WMT19": [0, 1]}, "source_tags": {"source_tags": [0, 1]}}
@@ -31,19 +32,8 @@ def lines(suffix: str) -> list[str]:
 
 
 def report_of(outputs: list[Aligned]) -> Report:
-    rows: list[Row] = []
-    for each in outputs:
-        for system, predicted in each.predicted.items():
-            scores = each.output == "sentence_scores"
-            row = (
-                score_row(each.output, system, each.gold, predicted)
-                if scores
-                else tag_row(each.output, system, each.gold, predicted > 0.5)
-            )
-            name, value = next(iter(row.metrics.items()))
-            signature = f"{each.output}|n:{row.n}|kiwi:1.2.3|checkpoint:{system[-4:]}"
-            rows.append(replace(row, intervals={name: (value - 0.0625, value + 0.03125)}, signature=signature))
-    return Report(rows)
+    origins = {"runs/good": "0123456789abcdef", "runs/poor": "fedcba9876543210"}
+    return build_report([each for aligned in outputs for each in measure(aligned)], Settings(samples=20), origins)
 
 
 def evaluated(n: int, systems: tuple[str, ...] = SYSTEMS) -> Evaluated:

@@ -7,19 +7,6 @@ from kiwi.metrics.aligned import Aligned
 from kiwi.pages import counts
 
 
-def test_reliability_by_hand():
-    # Bins 0, 0, 5, 9 and, for a probability of 1, the last one again.
-    found = counts.reliability(np.array([0, 1, 1, 1, 0]), np.array([0.0, 0.05, 0.5, 0.95, 1.0]))
-    assert found.counts.tolist() == [2, 0, 0, 0, 0, 1, 0, 0, 0, 2]
-    assert found.shares[[0, 5, 9]].tolist() == [0.5, 1.0, 0.5]
-    assert found.means[[0, 5, 9]] == pytest.approx([0.025, 0.5, 0.975])
-    assert found.ece == pytest.approx((2 * 0.475 + 0.5 + 2 * 0.475) / 5)
-
-
-def test_reliability_of_nothing():
-    assert counts.reliability(np.array([], dtype=np.int64), np.array([])).ece == 0.0
-
-
 def test_log_losses_are_finite():
     losses = counts.log_losses(np.array([1, 0, 1]), np.array([0.5, 0.25, 0.0]))
     assert losses == pytest.approx([math.log(2), -math.log(0.75), -math.log(1e-6)])

@@ -15,7 +15,7 @@ from kiwi.pages.segments import MOST_WORDS
 from tests.pages.corpus import SYSTEMS, evaluated, report_of
 
 VOID = {"meta", "input", "br", "wbr"}
-FIGURES_OF_SCORES = ["Predicted over gold", "Residuals over gold", "Distributions", "Pearson by length"]
+FIGURES_OF_SCORES = ["Predicted over gold", "Residuals over gold", "Distributions", "PEARSON by length"]
 FIGURES_OF_TAGS = ["Reliability", "Probabilities by gold class", "Confusion", "MCC by length"]
 
 
@@ -89,6 +89,19 @@ def test_worst_segments(page):
     # A word more gaps than words in every segment, and those that the key shows.
     worst = [data.texts["target"][int(number) - 1].split() for number in cards]
     assert page.count("span", "g") == sum(len(words) + 1 for words in worst) + 3 * len(SYSTEMS)
+
+
+def test_which_systems_can_be_told_apart(page):
+    report = evaluated(200).report
+    assert report.comparisons
+    assert page.html.count("Systems that cannot be told apart") == len(report.clusters)
+    assert page.count("details") == len(report.outputs)
+    assert all(f"<td>+{each.difference:.4f}</td>" in page.html for each in report.comparisons)
+
+
+def test_language_pairs_keep_their_name():
+    report = Report([Row("en-de target_tags", "a", 7, {"MCC": 0.125})])
+    assert "<caption>en-de Target words</caption>" in evaluation_page(report, [])
 
 
 def test_nothing_is_loaded_from_elsewhere(page):
@@ -173,7 +186,7 @@ DEGENERATE = {
     "no BAD": [Aligned(TAGS, zeros(6), {"a": np.full(6, 0.2)}, np.array([0, 2, 6]), np.array([1, 2]))],
     "all BAD": [Aligned(TAGS, zeros(6) + 1, {"a": np.ones(6)}, np.array([0, 2, 6]), np.array([1, 2]))],
     "a segment without words": [Aligned(TAGS, zeros(2), {"a": np.zeros(2)}, np.array([0, 0, 2]), np.array([1, 2]))],
-    "verdicts": [Aligned("binary", np.array([0, 1]), {"a": np.array([0.2, 0.7])}, None, np.array([1, 2]))],
+    "verdicts": [Aligned("binary", np.array([0, 1]), {"a": np.array([0.2, 0.7])}, np.arange(3), np.array([1, 2]))],
     "one output of one system": [
         Aligned(SCORES, np.array([0.1, 0.3]), {"a": np.array([0.4, 0.1])}, None, np.array([1, 2])),
         Aligned(TAGS, np.array([1, 0]), {"b": np.array([0.4, 0.1])}, np.array([0, 1, 2]), np.array([1, 2])),
@@ -222,9 +235,8 @@ def test_a_million_segments():
             TAGS, classes, {"a": generator.random(len(classes))}, np.arange(n + 1) * per_segment, np.arange(1, n + 1)
         ),
     ]
-    report = report_of(outputs)
     start = perf_counter()
-    html = evaluation_page(report, outputs, {"target": ["one two three four"] * n})
+    html = evaluation_page(Report([]), outputs, {"target": ["one two three four"] * n})
     assert perf_counter() - start < 20  # it takes one or two, on a machine with nothing else to do
     assert len(html.encode()) < 300_000
     assert "2,000 of 1,000,000 segments" in html
