@@ -111,7 +111,11 @@ def _comparisons(report: Report, output: str) -> str:
     """Which systems can be told apart, and each two of them."""
     groups = report.clusters.get(output, [])
     ranks = "; ".join(f"{rank}. {', '.join(map(breakable, group))}" for rank, group in enumerate(groups, start=1))
-    apart = f'<p class="note">Systems that cannot be told apart (p &lt; 0.05, Holm): {ranks}.</p>' if groups else ""
+    apart = (
+        f'<p class="note">Ranks, shared by systems that cannot be told apart (p &lt; 0.05, Holm): {ranks}.</p>'
+        if groups
+        else ""
+    )
     pairs = [
         f'<tr><th scope="row">{breakable(each.better)} over {breakable(each.worse)}</th><td>{escape(each.metric)}</td>'
         f"<td>+{each.difference:.4f}</td>"

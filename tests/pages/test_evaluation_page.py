@@ -94,7 +94,7 @@ def test_worst_segments(page):
 def test_which_systems_can_be_told_apart(page):
     report = evaluated(200).report
     assert report.comparisons
-    assert page.html.count("Systems that cannot be told apart") == len(report.clusters)
+    assert page.html.count("systems that cannot be told apart") == len(report.clusters)
     assert page.count("details") == len(report.outputs)
     assert all(f"<td>+{each.difference:.4f}</td>" in page.html for each in report.comparisons)
 
