@@ -24,7 +24,7 @@ ROOT = Path(kiwi.__file__).parent
 FLOORS = [
     {"utils", "constants", "exceptions"},
     {"data", "modules", "metrics"},
-    {"systems"},
+    {"systems", "pages"},
     {"runner", "training", "loggers"},
     {"lib"},
     {"cli"},
@@ -38,7 +38,7 @@ LIBRARIES = {
     "hydra": ["lib"],
     "lightning": ["training"],
     "mlflow": ["loggers"],
-    "numpy": ["data", "metrics", "systems", "runner", "training", "lib"],
+    "numpy": ["data", "metrics", "pages", "systems", "runner", "training", "lib"],
     "omegaconf": ["lib"],
     "onnxruntime": ["runner"],
     "optuna": ["lib.search"],
@@ -394,6 +394,7 @@ everything("kiwi.utils")
 everything("kiwi.data")
 stage("data")
 everything("kiwi.metrics")
+everything("kiwi.pages")
 stage("metrics")
 import kiwi.lib.utils, kiwi.lib.evaluate
 stage("evaluate")
