@@ -191,9 +191,9 @@ def run(config: Configuration) -> Predictions:
         )
     for path in written + on_demand:
         logger.info("Wrote %s", path)
-    report = compare(predictions, labels, str(config.system.load))
-    if report.rows:
-        logger.info("Against the labels of data.%s.output:\n%s", part, report.to_text())
+    for row in compare(predictions, labels, str(config.system.load)).rows:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in row.metrics.items())
+        logger.info("%s of %d against data.%s.output: %s", row.output, row.n, part, figures)
     return predictions
 
 

@@ -80,7 +80,6 @@ def test_predictions_are_compared_with_labels(
         found = predict_from_configuration(
             predicting({"run.predict_on_data_partition": part, f"data.{part}.output": labels})
         )
-    assert f"Against the labels of data.{part}.output" in caplog.text
     report = evaluate_from_configuration({"gold_files": labels, "predicted_dir": [str(tmp_path / "out")]})
     columns = {name: corpus.lines(part, name) for name in ("source", "target")}
     outputs = ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary"]
@@ -89,13 +88,14 @@ def test_predictions_are_compared_with_labels(
     for row in own.rows:
         shared = {name: value for name, value in row.metrics.items() if row.output != "binary"}
         assert shared == pytest.approx({name: report.metric(row.output, name) for name in shared}, abs=1e-5)
-        assert f"{next(iter(row.metrics.values())):.4f}" in caplog.text
+        name, value = next(iter(row.metrics.items()))
+        assert f"{row.output} of {row.n} against data.{part}.output: {name} {value:.4f}, " in caplog.text
 
 
 def test_without_labels_nothing_is_compared(predicting: Options, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="kiwi"):
         predict_from_configuration(predicting())
-    assert "Against" not in caplog.text
+    assert "against" not in caplog.text
 
 
 def test_labels_beside_empty_segments(
