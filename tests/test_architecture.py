@@ -43,6 +43,7 @@ LIBRARIES = {
     "onnxruntime": ["runner"],
     "optuna": ["lib.search"],
     "peft": ["systems"],
+    "pyarrow": ["data.tables"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # Beside the tables of the command line, the handler that shows the log.
@@ -371,7 +372,7 @@ STAGES = """
 import importlib, json, logging, pkgutil, runpy, sys
 
 HEAVY = ["torch", "lightning", "transformers", "pandas", "mlflow", "optuna", "sklearn", "scipy", "onnxruntime",
-         "torchmetrics", "pytorch_lightning", "safetensors", "huggingface_hub"]
+         "pyarrow", "torchmetrics", "pytorch_lightning", "safetensors", "huggingface_hub"]
 loaded = {}
 
 def stage(name):

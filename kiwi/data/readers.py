@@ -7,7 +7,7 @@ with nothing else: a Unicode line or paragraph separator (U+2028, U+2029, U+0085
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 from kiwi import constants as const
@@ -37,23 +37,56 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     if not content:
-        raise DataError.at(path, None, found="no line", expected="one segment a line")
-    raw = content.removesuffix(b"\n").split(b"\n")
+        raise _no_line(path)
     try:
         return [line.removesuffix("\r") for line in content.decode("utf-8").removesuffix("\n").split("\n")]
-    except UnicodeDecodeError:
-        for number, line in enumerate(raw, start=1):
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path) from error
+
+
+def stream_lines(path: Path) -> Generator[str, None, None]:
+    """The lines of a file, as :func:`read_lines`, one after the other: for files larger than memory.
+
+    Close it if not all of them are read.
+
+    Raises:
+        DataError: as :func:`read_lines`; when the line is come to, and not before.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
+            empty = True
+            for line in file:
+                empty = False
+                yield line.removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    if empty:
+        raise _no_line(path)
+
+
+def _no_line(path: Path) -> DataError:
+    return DataError.at(path, None, found="no line", expected="one segment a line")
+
+
+def _not_utf8(path: Path) -> DataError:
+    """An error of the first line that is not UTF-8."""
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            # The byte order mark is no part of the first line.
+            text = line.removeprefix(BOM) if number == 1 else line
             try:
-                line.decode("utf-8")
+                text.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise DataError.at(
+                return DataError.at(
                     path,
                     number,
-                    found=f"byte 0x{line[error.start]:02x} at position {error.start + 1}",
+                    found=f"byte 0x{text[error.start]:02x} at position {error.start + 1}",
                     expected="UTF-8",
                     advice="Convert the file, for example with: iconv -f LATIN1 -t UTF-8.",
-                ) from error
-        raise
+                )
+    return DataError.at(path, None, found="bytes that are no text", expected="UTF-8")
 
 
 def read_columns(files: Mapping[str, Path]) -> Columns:

@@ -12,9 +12,14 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from kiwi.data.datasets.split import same_language
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
+from kiwi.data.readers import check_segments
+from kiwi.data.tables import check_table_format
 from kiwi.exceptions import ConfigError
+from kiwi.lib.labels import compare, read_labels
+from kiwi.lib.outputs import SubmissionConfig, write_predictions_table, write_submissions
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
 from kiwi.runner import Predictions, Runner, load_system
+from kiwi.systems.hub import locate
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.io import BaseConfig, mistakes
 
@@ -43,7 +48,11 @@ class RunConfig(BaseConfig):
     """Directory that predictions are written to."""
 
     predict_on_data_partition: Literal["train", "valid", "test"] = "test"
-    """Part of ``data`` to predict on."""
+    """Part of ``data`` to predict on. Where it has labels (``output``), predictions are compared with them."""
+
+    output_format: Literal["plain", "tsv", "jsonl", "parquet"] = "plain"
+    """``plain`` is a file for each output. Others write one table beside these, ``predictions.tsv``, ``.jsonl`` or
+    ``.parquet`` (extra ``parquet``), with the texts and all outputs."""
 
     @model_validator(mode="after")
     def check_a_place(self) -> RunConfig:
@@ -70,6 +79,9 @@ class Configuration(BaseConfig):
     system: QESystem.Config
     """``load`` names the trained system; ``batch_size`` and ``num_data_workers`` apply; ``model.outputs`` may switch
     outputs off."""
+
+    submission: SubmissionConfig | None = None
+    """Write ``sentence_submission.tsv`` and ``word_submission.tsv`` too, as a shared task takes them."""
 
     use_gpu: bool = False
     """Predict on a GPU; without one, on the CPU, with a warning."""
@@ -100,7 +112,7 @@ class Configuration(BaseConfig):
     def part(self) -> TestConfig | None:
         """The files to predict on."""
         part = getattr(self.data, self.run.predict_on_data_partition)
-        return part and TestConfig(input=part.input)
+        return part and TestConfig(input=part.input, output=part.output)
 
 
 def predict_from_file(filename: str | Path) -> Predictions:
@@ -133,7 +145,7 @@ def predict_from_configuration(configuration_dict: Mapping[str, Any]) -> Predict
 
 
 def run(config: Configuration) -> Predictions:
-    """Load the system, predict, and write the predictions.
+    """Load the system, predict, write the predictions, and compare them with the labels that there are.
 
     Args:
         config: options.
@@ -153,16 +165,40 @@ def run(config: Configuration) -> Predictions:
             + "\n".join(f"  data.{part}.input.{field}: required" for field in missing)
         )
     _warn_of_other_languages(config, runner)
-    dataset = WMTQEDataset.read(config.part)
+    check_table_format(f".{config.run.output_format}")
+    outputs = runner.system.model_config.outputs.names
+    levels = config.submission.levels_for(outputs, config.system.load) if config.submission else []
+    dataset = WMTQEDataset.read(TestConfig(input=config.part.input))
+    if config.submission is not None:
+        check_segments(dataset.columns, dict(config.part.input))  # submissions have no place for empty ones
+    labels = read_labels(config.part.output, outputs, dataset.columns, config.part.input.source)
     logger.info("Predicting %d segments with %s.", len(dataset), config.system.load)
     predictions = runner.predict_columns(
         dataset.columns,
         batch_size=config.system.batch_size_for("test"),
         num_data_workers=config.system.num_data_workers,
     )
-    for path in predictions.save(config.run.directory):
+    written = predictions.save(config.run.directory)
+    on_demand: list[Path] = []
+    if config.run.output_format != "plain":
+        on_demand.append(
+            write_predictions_table(config.run.directory, config.run.output_format, predictions, dataset.columns)
+        )
+    if config.submission is not None:
+        header = config.submission.header(locate(config.system.load), _n_parameters(runner))
+        on_demand += write_submissions(
+            config.run.directory, config.submission, levels, header, predictions, dataset.columns
+        )
+    for path in written + on_demand:
         logger.info("Wrote %s", path)
+    for row in compare(predictions, labels, str(config.system.load)).rows:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in row.metrics.items())
+        logger.info("%s of %d against data.%s.output: %s", row.output, row.n, part, figures)
     return predictions
+
+
+def _n_parameters(runner: Runner) -> int:
+    return sum(parameter.numel() for parameter in runner.system.parameters())
 
 
 def _load(config: Configuration) -> Runner:

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from kiwi.data.datasets.wmt_qe_dataset import OutputConfig
+from kiwi.data.submissions import Header, SentenceSubmission, read_sentence_submission
+from kiwi.data.tables import read_table
+from kiwi.data.word_submissions import read_word_submission
 from kiwi.exceptions import CheckpointError, ConfigError, DataError
+from kiwi.lib.evaluate import evaluate_from_configuration
+from kiwi.lib.labels import compare, read_labels
 from kiwi.lib.predict import predict_from_configuration, predict_from_file
 from kiwi.runner import load_system
 
@@ -65,10 +71,207 @@ def test_the_part_of_the_data(predicting: Options, part: str, count: int, tmp_pa
     assert len((tmp_path / "out" / "sentence_scores").read_text().splitlines()) == count
 
 
-def test_labels_of_the_part_are_not_read(predicting: Options, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_predictions_are_compared_with_labels(
+    predicting: Options, corpus: Any, part: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = corpus.labels(part)
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        found = predict_from_configuration(
+            predicting({"run.predict_on_data_partition": part, f"data.{part}.output": labels})
+        )
+    report = evaluate_from_configuration({"gold_files": labels, "predicted_dir": [str(tmp_path / "out")]})
+    columns = {name: corpus.lines(part, name) for name in ("source", "target")}
+    outputs = ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary"]
+    own = compare(found, read_labels(OutputConfig(**labels), outputs, columns, Path("source")), "own")
+    assert set(own.outputs) == {"target_tags", "gap_tags", "source_tags", "WMT19", "sentence_scores", "binary"}
+    for row in own.rows:
+        shared = {name: value for name, value in row.metrics.items() if row.output != "binary"}
+        assert shared == pytest.approx({name: report.metric(row.output, name) for name in shared}, abs=1e-5)
+        name, value = next(iter(row.metrics.items()))
+        assert f"{row.output} of {row.n} against data.{part}.output: {name} {value:.4f}, " in caplog.text
+
+
+def test_without_labels_nothing_is_compared(predicting: Options, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_from_configuration(predicting())
+    assert "against" not in caplog.text
+
+
+def test_labels_beside_empty_segments(
+    predicting: Options, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The second segment is empty, and so are two at the end, whose labels are blank lines too many.
+    rows: dict[str, list[str]] = {name: corpus.lines("test", name) for name in ("source", "target", "alignments")}
+    rows |= {name: corpus.lines("test", name) for name in ("target_tags", "source_tags", "sentence_scores")}
+    empty = {"target_tags": "OK", "sentence_scores": "0"}
+    files = {}
+    for name, lines in rows.items():
+        lines.insert(1, empty.get(name, ""))
+        files[name] = str(tmp_path / name)
+        (tmp_path / name).write_text("\n".join(lines) + "\n" + "\n" * name.endswith("scores"), encoding="utf-8")
+    inputs = {name: files[name] for name in ("source", "target", "alignments")}
+    labels = {name: files[name] for name in ("target_tags", "source_tags", "sentence_scores")}
+    with caplog.at_level(logging.WARNING, logger="kiwi"):
+        found = predict_from_configuration(predicting({"data.test": {"input": inputs, "output": labels}}))
+    assert f"{files['sentence_scores']}: 1 blank line(s) at the end dropped" in caplog.text
+    assert len(found) == 11
+    outputs = ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary"]
+    own = compare(found, read_labels(OutputConfig(**labels), outputs, rows, Path("source")), "own")
+    words = sum(len(line.split()) for line in rows["target"])
+    counts = {row.output: row.n for row in own.rows}
+    assert counts["sentence_scores"] == counts["binary"] == 10
+    assert (counts["target_tags"], counts["gap_tags"], counts["WMT19"]) == (words, words + 10, 2 * words + 10)
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "message"),
+    [
+        ("target_tags", "NEITHER\n" * 12, ", line 1: found 1 tags"),
+        ("source_tags", "OK\n" * 12, ", line 1: found 1 tags"),
+        ("sentence_scores", "0.1\n" * 11 + "x\n", ", line 12: found 'x'; expected a finite number"),
+        ("sentence_scores", "0.1\n" * 11, ": found 11 lines; expected 12, as "),
+        ("sentence_scores", "0.1\n" * 13, ": found 13 lines; expected 12, as "),
+    ],
+)
+def test_labels_that_do_not_fit(predicting: Options, field: str, content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "broken").write_text(content)
+    changes = {"run.predict_on_data_partition": "valid", f"data.valid.output.{field}": str(tmp_path / "broken")}
+    with pytest.raises(DataError) as error:
+        predict_from_configuration(predicting(changes))
+    assert str(error.value).startswith(f"{tmp_path / 'broken'}{message}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_of_other_outputs_and_parts_are_not_read(predicting: Options, tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("NEITHER\n")
-    changes = {"run.predict_on_data_partition": "valid", "data.valid.output.target_tags": str(tmp_path / "broken")}
+    changes = {
+        "run.predict_on_data_partition": "valid",
+        "data.valid.output.source_tags": str(tmp_path / "broken"),
+        "data.train.output.target_tags": str(tmp_path / "broken"),
+        "system.model.outputs.word_level.source": False,
+    }
     assert len(predict_from_configuration(predicting(changes))) == 12
+
+
+SUBMISSION = {"language_pair": "en-de", "method": "kiwi tiny"}
+
+
+@pytest.mark.parametrize(("year", "figures"), [("wmt20", 0), ("wmt21", 2), ("wmt22", 3), ("wmt23", 3)])
+def test_submissions(predicting: Options, trained: Any, corpus: Any, tmp_path: Path, year: str, figures: int) -> None:
+    found = predict_from_configuration(predicting({"submission": SUBMISSION | {"format": year}}))
+    out = tmp_path / "out"
+    assert {file.name for file in out.iterdir()} == NAMES | {"sentence_submission.tsv", "word_submission.tsv"}
+    system = load_system(trained.path).system
+    disk_bytes = sum(file.stat().st_size for file in trained.path.iterdir() if file.is_file())
+    header = Header(*[disk_bytes, sum(weight.numel() for weight in system.parameters()), 1][:figures])
+    scores = read_sentence_submission(out / "sentence_submission.tsv", "en-de", len(found))
+    written = [float(line) for line in (out / "sentence_scores").read_text().splitlines()]
+    assert scores == SentenceSubmission(header, "en-de", "kiwi tiny", written)
+    target, source = ([line.split() for line in corpus.lines("test", side)] for side in ("target", "source"))
+    tags = read_word_submission(out / "word_submission.tsv", "en-de", target, source)
+    assert tags.header == header
+    if figures < 3:
+        assert tags.target_tags == found.target_tags_labels
+        assert tags.gap_tags == found.gap_tags_labels
+        assert tags.source_tags == found.source_tags_labels
+        return
+    assert tags.target_words == [[*words, "<EOS>"] for words in target]
+    assert tags.gap_tags is tags.source_tags is None
+    assert found.gap_tags_labels is not None
+    assert found.target_tags_labels is not None
+    for row, gaps, words in zip(tags.target_tags or [], found.gap_tags_labels, found.target_tags_labels, strict=True):
+        assert row == ["BAD" if "BAD" in pair else "OK" for pair in zip(gaps, [*words, "OK"], strict=True)]
+
+
+def test_one_level_of_a_submission(predicting: Options, tmp_path: Path) -> None:
+    every = SUBMISSION | {"format": "wmt23", "ensembled": 4}
+    predict_from_configuration(predicting({"submission": every}))
+    predict_from_configuration(predicting({"submission": every | {"levels": ["sentence"]}}))
+    files = {file.name for file in (tmp_path / "out").iterdir()} - NAMES
+    assert files == {"sentence_submission.tsv"}
+    assert read_sentence_submission(tmp_path / "out" / "sentence_submission.tsv").header.ensembled == 4
+
+
+def test_a_submission_of_what_there_is(predicting: Options, tmp_path: Path) -> None:
+    off = {"hter": False, "use_distribution": False}
+    changes = {"system.model.outputs.sentence_level": off, "system.model.outputs.word_level.source": False}
+    predict_from_configuration(predicting(changes | {"submission": SUBMISSION | {"format": "wmt20"}}))
+    assert not (tmp_path / "out" / "sentence_submission.tsv").exists()
+    found = read_word_submission(tmp_path / "out" / "word_submission.tsv")
+    assert found.source_tags is None
+    assert found.gap_tags is not None
+
+
+@pytest.mark.parametrize(
+    ("submission", "off", "message"),
+    [
+        (
+            {"format": "wmt20", "levels": ["sentence", "word"]},
+            {"sentence_level": {"hter": False, "use_distribution": False}},
+            "submission: the sentence level needs sentence_scores (wmt20)",
+        ),
+        (
+            {"format": "wmt23", "levels": ["word"]},
+            {"word_level": {"target": False}},
+            "submission: the word level needs target_tags (wmt23)",
+        ),
+        (
+            {"format": "wmt22"},
+            {"word_level": {"target": False}, "sentence_level": {"hter": False, "use_distribution": False}},
+            "the sentence level needs sentence_scores; the word level needs target_tags (wmt22)",
+        ),
+        ({"format": "wmt19"}, {}, "submission.format"),
+        ({"format": "wmt21", "ensembled": 2}, {}, "submission.ensembled: given, but a header of wmt21"),
+        ({"format": "wmt23", "ensembled": 0}, {}, "submission.ensembled"),
+        ({"format": "wmt23", "levels": []}, {}, "submission.levels"),
+        ({"format": "wmt23", "language_pair": "en de"}, {}, "submission.language_pair"),
+        ({"format": "wmt23", "method": " "}, {}, "submission.method"),
+        ({}, {}, "submission.format: required"),
+    ],
+)
+def test_submissions_that_cannot_be(
+    predicting: Options, tmp_path: Path, submission: dict[str, Any], off: dict[str, Any], message: str
+) -> None:
+    changes: dict[str, Any] = {"submission": SUBMISSION | submission}
+    if off:
+        changes["system.model.outputs"] = off
+    with pytest.raises(ConfigError) as error:
+        predict_from_configuration(predicting(changes))
+    assert message in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_submission_has_no_place_for_empty_segments(predicting: Options, corpus: Any, tmp_path: Path) -> None:
+    inputs = {}
+    for name in ("source", "target", "alignments"):
+        lines = corpus.lines("test", name)
+        lines[2] = ""
+        inputs[name] = str(tmp_path / name)
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    changes = {"data.test.input": inputs, "submission": SUBMISSION | {"format": "wmt20"}}
+    with pytest.raises(DataError, match=", line 3: found an empty source"):
+        predict_from_configuration(predicting(changes))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "jsonl", "parquet"])
+def test_one_table(predicting: Options, corpus: Any, tmp_path: Path, suffix: str) -> None:
+    predict_from_configuration(predicting({"run.output_format": suffix}))
+    assert {file.name for file in (tmp_path / "out").iterdir()} == NAMES | {f"predictions.{suffix}"}
+    names = sorted(NAMES - {"sentence_scores_extras"} - {name for name in NAMES if name.startswith("targetgaps")})
+    columns = {name: name for name in ("source", "target", "sentence_scores_deviation", *names)}
+    found = read_table(tmp_path / "out" / f"predictions.{suffix}", columns)
+    assert found["source"] == corpus.lines("test", "source")
+    assert found["target"] == corpus.lines("test", "target")
+    for name in names:
+        lines = (tmp_path / "out" / name).read_text().splitlines()
+        if name.endswith("_labels"):
+            assert found[name] == lines
+        else:
+            assert [[float(item) for item in line.split()] for line in found[name]] == [
+                [float(item) for item in line.split()] for line in lines
+            ]
 
 
 def test_a_run_id_is_a_place_too(predicting: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,12 +67,15 @@ class TrainingConfig(BaseConfig):
 
 
 class TestConfig(BaseConfig):
-    """A part of the data without labels."""
+    """A part of the data to predict on."""
 
     __test__ = False  # not for pytest to collect
 
     input: InputConfig
     """What the system reads."""
+
+    output: OutputConfig = OutputConfig()
+    """What is right, to compare predictions with; prediction does not need it."""
 
 
 class WMTQEDataset:
@@ -111,10 +114,9 @@ class WMTQEDataset:
             DataError: naming file, line, what was found and what was expected.
         """
         files: dict[str, Path] = {field: path for field, path in part.input if path is not None}
-        labels = part.output if isinstance(part, TrainingConfig) else OutputConfig()
-        files |= {field: path for field, path in labels if path is not None}
+        files |= {field: path for field, path in part.output if path is not None}
         columns = read_columns(files)
-        check_segments(columns, files, allow_empty=labels == OutputConfig())
+        check_segments(columns, files, allow_empty=part.output == OutputConfig())
         check_word_counts(columns, files)
         if const.ALIGNMENTS in columns:
             check_alignments(columns, files)

@@ -42,6 +42,12 @@ def test_select(tmp_path):
     assert [part[i]["sentence_scores"] for i in range(len(part))] == ["0", "0.5"]
 
 
+def test_a_part_to_predict_on_may_have_labels(tmp_path):
+    dataset = WMTQEDataset.read(TestConfig.from_dict(training(tmp_path)))
+    assert dataset[2]["sentence_scores"] == "0"
+    assert dataset[0]["gap_tags"] == "OK OK"
+
+
 def test_a_part_without_labels_may_have_empty_segments(tmp_path):
     files = written(tmp_path, {"source": "a\n\nb\n\n", "target": "x\n\ny\n\n"})
     dataset = WMTQEDataset.read(TestConfig.from_dict({"input": files}))
@@ -93,7 +99,7 @@ def test_configuration_errors_come_together(tmp_path):
     options = {
         "train": {"input": {"source": files["source"]}, "ouput": {}},
         "valid": {"input": files | {"alignments": str(tmp_path / "missing")}},
-        "test": {"input": files, "output": {}},
+        "test": {"input": files, "outputs": {}},
         "split": 1.0,
         "buffer_size": 0,
     }
@@ -106,7 +112,7 @@ def test_configuration_errors_come_together(tmp_path):
         "train.ouput: unknown key; did you mean 'output'?",
         "valid.input.alignments:",
         str(tmp_path / "missing"),
-        "test.output: unknown key",
+        "test.outputs: unknown key; did you mean 'output'?",
         "split: Input should be less than 1",
         "buffer_size: Input should be greater than 0",
     ):

@@ -1,0 +1,222 @@
+"""Tables with named columns, one segment a row: TSV, JSON Lines and Parquet.
+
+They give the same strings that files of one segment a line give. A cell may be a text, a number, or a list of words,
+tags or numbers, which stands for them with spaces between.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kiwi.data.readers import Columns, stream_lines
+from kiwi.exceptions import DataError
+from kiwi.utils.imports import needs_extra
+from kiwi.utils.io import did_you_mean, staged
+
+T = TypeVar("T")
+
+Rows = Generator[tuple[int, Mapping[str, Any]], None, None]
+"""Number of each row or line, and its cells by column."""
+
+Cell = str | int | float | Sequence[str] | Sequence[int] | Sequence[float]
+"""What stands in a row's column."""
+
+NAN = "nan"
+"""The score of an empty segment."""
+
+
+def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str] = ()) -> Columns:
+    """Read some columns of a table, in the format that its suffix names.
+
+    Args:
+        path: ending in ``.tsv`` (a first line of names, no quoting), ``.jsonl`` (an object a line) or ``.parquet``.
+        columns: field name to the name of its column.
+        nullable: fields in which null may stand for the score of an empty segment; it reads as ``nan``.
+
+    Returns:
+        Field name to one string a segment.
+
+    Raises:
+        DataError: naming file, line (of Parquet: the row) and column.
+        MissingExtraError: when pyarrow is not installed, for Parquet.
+    """
+    reader = _of_suffix(path, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+    found: Columns = {field: [] for field in columns}
+    with closing(reader(path, columns.values())) as rows:
+        for number, row in rows:
+            for field, name in columns.items():
+                found[field].append(_text(row[name], path, number, name, field in nullable))
+    if not next(iter(found.values()), [""]):
+        raise DataError.at(path, None, found="no row", expected="one segment a row")
+    return found
+
+
+def write_table(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
+    """Write a table, whole or not at all, in the format that the suffix names.
+
+    A number that is none (NaN) is null in JSON Lines and Parquet, and ``nan`` in TSV.
+
+    Args:
+        path: ending in ``.tsv``, ``.jsonl`` or ``.parquet``.
+        columns: name to one cell a segment; all cells of a column are of one kind.
+
+    Raises:
+        DataError: columns of different length; for TSV, text with tabs or line ends.
+        MissingExtraError: when pyarrow is not installed, for Parquet.
+    """
+    writer = _of_suffix(path, {".tsv": _write_tsv, ".jsonl": _write_jsonl, ".parquet": _write_parquet})
+    if len({len(cells) for cells in columns.values()}) > 1:
+        lengths = ", ".join(f"{name} has {len(cells)}" for name, cells in columns.items())
+        raise DataError(f"Columns of different length: {lengths} cells; expected the same of each.")
+    writer(path, columns)
+
+
+def check_table_format(suffix: str) -> None:
+    """Check that what a format needs is installed, before any work is done for it.
+
+    Args:
+        suffix: such as ``.parquet``.
+
+    Raises:
+        MissingExtraError: naming the extra to install.
+    """
+    if suffix == ".parquet":
+        with needs_extra("parquet", "Parquet"):
+            import pyarrow.parquet  # noqa: F401
+
+
+def _of_suffix(path: Path, known: Mapping[str, T]) -> T:
+    suffix = Path(path).suffix.lower()
+    if suffix not in known:
+        raise DataError.at(
+            path, None, found=f"the suffix '{suffix}'", expected=f"the name of a table: {', '.join(known)}"
+        )
+    return known[suffix]
+
+
+def _check_names(path: Path, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if known.count(name) != 1:
+            found = f"no column '{name}'" if name not in known else f"several columns '{name}'"
+            advice = did_you_mean(name, known) if name not in known else ""
+            raise DataError.at(
+                path, number, found=found, expected="one", advice=advice and f"{advice[0].upper()}{advice[1:]}"
+            )
+
+
+def _text(cell: Any, path: Path, number: int, name: str, nullable: bool) -> str:
+    """The string that stands for a cell in a file of one segment a line."""
+    if cell is None and nullable:
+        return NAN
+    text = cell if isinstance(cell, str) else _joined(cell)
+    if text is None:
+        found = "null" if cell is None else f"{cell!s:.60}, of type {type(cell).__name__},"
+        expected = "text, a number, or a list of words, tags or numbers"
+    elif "\n" in text:
+        found, expected = "a line end in the text", "one segment a row, in one line"
+    else:
+        return text
+    raise DataError.at(path, number, found=f"{found} in column '{name}'", expected=expected)
+
+
+def _joined(cell: Any) -> str | None:
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return repr(cell)
+    if not isinstance(cell, list):
+        return None
+    items = [item if isinstance(item, str) else _joined(item) for item in cell if not isinstance(item, list)]
+    if len(items) < len(cell) or any(item is None or not item or set(item) & set(" \t\n") for item in items):
+        return None
+    return " ".join(map(str, items))
+
+
+def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
+    with closing(stream_lines(path)) as lines:
+        names = next(lines).split("\t")
+        _check_names(path, 1, wanted, names)
+        for number, line in enumerate(lines, start=2):
+            cells = line.split("\t")
+            if len(cells) != len(names):
+                expected = f"{len(names)}, as the first line names them"
+                raise DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
+            yield number, dict(zip(names, cells, strict=True))
+
+
+def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
+    with closing(stream_lines(path)) as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                found = f"no valid JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error})"
+                raise DataError.at(path, number, found=found, expected="an object a line") from error
+            if not isinstance(row, dict):
+                expected = "a JSON object, with the columns by name"
+                raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
+            _check_names(path, number, wanted, list(row))
+            yield number, row
+
+
+def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
+    check_table_format(".parquet")
+    import pyarrow
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            _check_names(path, None, wanted, file.schema_arrow.names)
+            for batch in file.iter_batches(columns=list(wanted)):
+                cells = [batch.column(name).to_pylist() for name in wanted]
+                for values in zip(*cells, strict=True):
+                    number += 1
+                    yield number, dict(zip(wanted, values, strict=True))
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as Parquet, after row {number} ({reason:.200}).") from error
+
+
+def _write_tsv(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
+    for name, cells in columns.items():
+        for number, cell in enumerate(cells, start=1):
+            # Words have none by what a word is; a text may.
+            if isinstance(cell, str) and any(character in cell for character in "\t\r\n"):
+                advice = "JSON Lines and Parquet take it."
+                found = f"a tab or line end in column '{name}' of segment {number}"
+                raise DataError.at(path, None, found=found, expected="none in TSV", advice=advice)
+    with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("\t".join(columns) + "\n")
+        for row in zip(*columns.values(), strict=True):
+            file.write("\t".join(map(_tsv_cell, row)) + "\n")
+
+
+def _tsv_cell(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    return repr(cell) if isinstance(cell, int | float) else " ".join(map(_tsv_cell, cell))
+
+
+def _write_jsonl(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
+    with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
+        for row in zip(*columns.values(), strict=True):
+            cells = dict(zip(columns, map(_without_nan, row), strict=True))
+            file.write(json.dumps(cells, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _write_parquet(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
+    check_table_format(".parquet")
+    import pyarrow
+    import pyarrow.parquet
+
+    arrays = {name: pyarrow.array([_without_nan(cell) for cell in cells]) for name, cells in columns.items()}
+    with staged(path) as stage:
+        pyarrow.parquet.write_table(pyarrow.table(arrays), stage)
+
+
+def _without_nan(cell: Cell) -> Any:
+    return None if isinstance(cell, float) and math.isnan(cell) else cell

@@ -1,0 +1,194 @@
+"""What ``kiwi predict`` writes on demand, beside a file for each output: submissions to shared tasks, and one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from kiwi import constants as const
+from kiwi.data.readers import Columns
+from kiwi.data.submissions import Header, SentenceSubmission, write_sentence_submission
+from kiwi.data.tables import write_table
+from kiwi.data.tokenization import words
+from kiwi.data.word_submissions import WordSubmission, target_with_eos, write_word_submission
+from kiwi.exceptions import ConfigError
+from kiwi.runner import Predictions
+from kiwi.utils.io import BaseConfig, mistakes
+
+Level = Literal["sentence", "word"]
+
+FILES: dict[Level, str] = {"sentence": "sentence_submission.tsv", "word": "word_submission.tsv"}
+"""Of submissions."""
+
+TABLE_FILE = "predictions"
+"""With the suffix of its format."""
+
+DIGITS = 6
+"""After the point, as all files of predictions have."""
+
+WITH_EOS = ("wmt22", "wmt23")
+"""The formats in which gaps are folded into target words, and headers say how many models are ensembled."""
+
+
+class SubmissionConfig(BaseConfig):
+    """A submission to the quality estimation task of WMT, written beside the predictions."""
+
+    format: Literal["wmt20", "wmt21", "wmt22", "wmt23"]
+    """Year whose form it has."""
+
+    language_pair: Annotated[str, Field(pattern=r"^\S+$")]
+    """As the task writes it, such as ``en-de``."""
+
+    method: Annotated[str, Field(pattern=r"^[^\t\r\n]*[^\s][^\t\r\n]*$")]
+    """Name of the system, as the ranking shall have it."""
+
+    levels: Annotated[list[Level], Field(min_length=1)] | None = None
+    """Which submissions: ``sentence``, ``word``; unset, all that the system has outputs for."""
+
+    ensembled: PositiveInt | None = None
+    """Number of models that the system is an ensemble of, for WMT22 and WMT23; unset, 1."""
+
+    @model_validator(mode="after")
+    def check_the_year(self) -> SubmissionConfig:
+        """Only some years ask for the number of models."""
+        if self.ensembled is not None and self.format not in WITH_EOS:
+            text = f"given, but a header of {self.format} does not have it; remove it"
+            raise mistakes("SubmissionConfig", {"ensembled": text})
+        return self
+
+    def levels_for(self, outputs: Sequence[str], place: object) -> list[Level]:
+        """Which submissions to write.
+
+        Args:
+            outputs: of the system.
+            place: what to call the system in errors.
+
+        Raises:
+            ConfigError: when the system has no output for one that is asked for, or for any.
+        """
+        tags = (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
+        needed: dict[Level, Sequence[str]] = {
+            "sentence": [const.SENTENCE_SCORES],
+            "word": [const.TARGET_TAGS] if self.format in WITH_EOS else tags,
+        }
+        possible = [level for level, names in needed.items() if set(names) & set(outputs)]
+        lacking = [level for level in self.levels or needed if level not in possible]
+        if lacking and (self.levels or not possible):
+            missing = "; ".join(f"the {level} level needs {' or '.join(needed[level])}" for level in lacking)
+            raise ConfigError(f"submission: {missing} ({self.format}), but {place} predicts {', '.join(outputs)}.")
+        return [level for level in possible if level in (self.levels or needed)]
+
+    def header(self, checkpoint: Path, parameters: int) -> Header:
+        """What the submission says of its model.
+
+        Args:
+            checkpoint: its directory.
+            parameters: how many it has.
+        """
+        if self.format == "wmt20":
+            return Header()
+        disk_bytes = sum(file.stat().st_size for file in checkpoint.rglob("*") if file.is_file())
+        return Header(disk_bytes, parameters, (self.ensembled or 1) if self.format in WITH_EOS else None)
+
+
+def write_submissions(
+    directory: Path,
+    config: SubmissionConfig,
+    levels: Sequence[Level],
+    header: Header,
+    predictions: Predictions,
+    columns: Columns,
+) -> list[Path]:
+    """Write ``sentence_submission.tsv`` and ``word_submission.tsv``.
+
+    Args:
+        directory: of the predictions.
+        config: of the submissions.
+        levels: which of them.
+        header: of both.
+        predictions: of every segment, none of them empty.
+        columns: source and target.
+
+    Returns:
+        The files.
+    """
+    files: list[Path] = []
+    for level, name in FILES.items():
+        if level not in levels:
+            (directory / name).unlink(missing_ok=True)  # of a former prediction, with other outputs
+    if "sentence" in levels:
+        assert predictions.sentences_hter is not None, "the levels are those of the system"
+        scores = [round(score, DIGITS) for score in predictions.sentences_hter]
+        files.append(directory / FILES["sentence"])
+        write_sentence_submission(files[-1], SentenceSubmission(header, config.language_pair, config.method, scores))
+    if "word" in levels:
+        files.append(directory / FILES["word"])
+        write_word_submission(files[-1], _word_submission(config, header, predictions, columns))
+    return files
+
+
+def _word_submission(
+    config: SubmissionConfig, header: Header, predictions: Predictions, columns: Columns
+) -> WordSubmission:
+    target = [words(line) for line in columns[const.TARGET]]
+    if config.format not in WITH_EOS:
+        return WordSubmission(
+            header,
+            config.language_pair,
+            config.method,
+            predictions.target_tags_labels,
+            predictions.gap_tags_labels,
+            predictions.source_tags_labels,
+            target,
+            [words(line) for line in columns[const.SOURCE]],
+        )
+    assert predictions.target_tags_labels is not None, "the levels are those of the system"
+    gaps: Sequence[list[str] | None] = predictions.gap_tags_labels or [None] * len(target)
+    rows = [target_with_eos(*parts) for parts in zip(target, predictions.target_tags_labels, gaps, strict=True)]
+    return WordSubmission(
+        header,
+        config.language_pair,
+        config.method,
+        target_tags=[tags for _, tags in rows],
+        target_words=[texts for texts, _ in rows],
+    )
+
+
+def write_predictions_table(directory: Path, suffix: str, predictions: Predictions, columns: Columns) -> Path:
+    """Write ``predictions.tsv``, ``.jsonl`` or ``.parquet``: the texts, and all outputs by the names of their files.
+
+    Args:
+        directory: of the predictions.
+        suffix: without the point.
+        predictions: of every segment.
+        columns: source and target.
+
+    Returns:
+        The file.
+    """
+    outputs: Mapping[str, Sequence[Any] | None] = {
+        const.SENTENCE_SCORES: predictions.sentences_hter,
+        f"{const.SENTENCE_SCORES}_deviation": predictions.sentences_hter_deviation,
+        const.BINARY: predictions.sentences_binary_BAD_probabilities,
+        f"{const.BINARY}_labels": predictions.sentences_binary_labels,
+        const.TARGET_TAGS: predictions.target_tags_BAD_probabilities,
+        f"{const.TARGET_TAGS}_labels": predictions.target_tags_labels,
+        const.GAP_TAGS: predictions.gap_tags_BAD_probabilities,
+        f"{const.GAP_TAGS}_labels": predictions.gap_tags_labels,
+        const.SOURCE_TAGS: predictions.source_tags_BAD_probabilities,
+        f"{const.SOURCE_TAGS}_labels": predictions.source_tags_labels,
+    }
+    texts = {field: columns[field] for field in (const.SOURCE, const.TARGET)}
+    there = {name: [_rounded(cell) for cell in cells] for name, cells in outputs.items() if cells is not None}
+    path = directory / f"{TABLE_FILE}.{suffix}"
+    write_table(path, texts | there)
+    return path
+
+
+def _rounded(cell: Any) -> Any:
+    if isinstance(cell, list):
+        return [_rounded(item) for item in cell]
+    return round(cell, DIGITS) if isinstance(cell, float) else cell
