@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,8 +84,18 @@ def read_probabilities(path: Path) -> Ragged:
         values = np.fromstring(content.tobytes(), dtype=np.float64, sep=" ")
         if len(values) == len(lengths) and (not len(values) or (values.min() >= 0.0 and values.max() <= 1.0)):
             return Ragged(values, offsets)
+    return parse_probabilities(read_lines(path), path)
+
+
+def parse_probabilities(lines: Sequence[str], path: Path) -> Ragged:
+    """As :func:`read_probabilities`, of lines of text.
+
+    Args:
+        lines: a row each.
+        path: where they are from, for errors.
+    """
     rows, of_label = [], {const.OK: 0.0, const.BAD: 1.0}
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             row = [of_label[item] if item in of_label else float(item) for item in words(line)]
         except ValueError as error:

@@ -240,7 +240,17 @@ def read_scores(path: Path, *, allow_nan: bool = False) -> list[float]:
     Raises:
         DataError: at the first line that is none.
     """
-    lines = read_lines(path)
+    return parse_scores(read_lines(path), path, allow_nan=allow_nan)
+
+
+def parse_scores(lines: Sequence[str], path: Path, *, allow_nan: bool = True) -> list[float]:
+    """As :func:`read_scores`, of lines of text.
+
+    Args:
+        lines: a number each.
+        path: where they are from, for errors.
+        allow_nan: whether ``nan`` may stand for an empty segment.
+    """
     check_scores(["0" if allow_nan and line == "nan" else line for line in lines], path)
     return [float(line) for line in lines]
 

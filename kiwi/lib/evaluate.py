@@ -84,15 +84,15 @@ def run(config: Configuration) -> Report:
 
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
     asked_for = files.predicted_files is not None
-    outputs, origins = read_outputs(files.gold_files, predictions_of(files), asked_for=asked_for)
+    outputs, spans, origins = read_outputs(files.gold_files, predictions_of(files), asked_for=asked_for)
     outputs = [replace(aligned, threshold=config.threshold) for aligned in outputs]
-    if not outputs:
+    if not outputs and not spans:
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
             f"Nothing to compare: none of {places} has predictions for the "
             f"gold files; expected files named {', '.join(GOLD_OF)}."
         )
-    measured = [each for aligned in outputs for each in measure(aligned)]
+    measured = [each for aligned in outputs for each in measure(aligned)] + spans
     if config.explanations:
         words = [aligned for aligned in outputs if aligned.output == const.TARGET_TAGS]
         if not words:

@@ -8,8 +8,19 @@ from typing import Annotated, Any
 
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, field_validator, model_validator
 
+from kiwi import constants as const
 from kiwi.lib.predictions import GOLD_OF
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
+
+
+class Table(BaseConfig):
+    """A table of named columns, one segment a row: TSV, JSON Lines or Parquet, by its suffix."""
+
+    path: FilePath
+    """The file."""
+
+    columns: dict[str, str]
+    """Column of each field that is read, such as ``sentence_scores: hter``."""
 
 
 class GoldFiles(BaseConfig):
@@ -26,6 +37,12 @@ class GoldFiles(BaseConfig):
 
     binary: FilePath | None = None
     """OK or BAD a segment, such as whether it has a critical error."""
+
+    spans: FilePath | None = None
+    """Errors, in the form of a submission of spans (WMT 2023)."""
+
+    table: Table | None = None
+    """Columns in the place of files: ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``."""
 
 
 class PredictedFiles(BaseConfig):
@@ -51,6 +68,18 @@ class PredictedFiles(BaseConfig):
 
     binary: FilePath | None = None
     """A probability of BAD a segment."""
+
+    sentence_submission: FilePath | None = None
+    """Scores, as submitted to a shared task: ``LP METHOD SEG SCORE``."""
+
+    word_submission: FilePath | None = None
+    """Tags, as submitted to a shared task: ``LP METHOD TYPE SEG INDEX WORD TAG``."""
+
+    span_submission: FilePath | None = None
+    """Errors, as submitted to a shared task: ``LP METHOD SEG TARGET STARTS ENDS TYPES``."""
+
+    table: Table | None = None
+    """Columns in the place of files; a table may hold gold and predictions."""
 
 
 class Texts(BaseConfig):
@@ -79,6 +108,20 @@ class Output(BaseConfig):
     """The same, for the package booktabs."""
 
 
+SUBMISSIONS = {
+    "sentence_submission": {const.SENTENCE_SCORES},
+    "word_submission": {const.TARGET_TAGS, const.SOURCE_TAGS},
+    "span_submission": {"spans"},
+}
+"""What of gold each of them may be compared with."""
+
+
+def named(files: GoldFiles | PredictedFiles) -> list[str]:
+    """Fields that there is a file or a column for."""
+    given = [name for name, path in files if path is not None and name != "table"]
+    return given + (list(files.table.columns) if files.table is not None else [])
+
+
 class Files(BaseConfig):
     """What is compared, of one language pair."""
 
@@ -94,6 +137,9 @@ class Files(BaseConfig):
     texts: Texts | None = None
     """Source and target, for :attr:`Output.report`."""
 
+    language_pair: str | None = None
+    """Such as ``en-de``, that submissions must be of."""
+
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
     def take_one_as_a_list(cls, value: Any) -> Any:
@@ -103,14 +149,23 @@ class Files(BaseConfig):
     @property
     def mistakes(self) -> dict[str, str]:
         """Predictions come from one place, and each has its gold."""
-        gold = {name for name, path in self.gold_files if path is not None}
+        gold = set(named(self.gold_files))
         wrong = {} if gold else {"gold_files": "at least one file is required"}
         if (self.predicted_dir is None) == (self.predicted_files is None):
             wrong["predicted_dir"] = "exactly one of predicted_dir and predicted_files is required"
+        fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
+            "gold_files": (self.gold_files, sorted({*GOLD_OF.values()}))
+        }
         for index, files in enumerate(self.predicted_files or []):
-            for name, path in files:
-                if path is not None and name in GOLD_OF and GOLD_OF[name] not in gold:
-                    wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{GOLD_OF[name]} is not"
+            fields[f"predicted_files.{index}"] = (files, list(GOLD_OF))
+            for name in named(files):
+                needed = {GOLD_OF[name]} if name in GOLD_OF else SUBMISSIONS.get(name, gold)
+                if not needed & gold:
+                    wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{min(needed)} is not"
+        for place, (given, known) in fields.items():
+            for name in given.table.columns if given.table is not None else ():
+                if name not in known:
+                    wrong[f"{place}.table.columns.{name}"] = f"not a field; {did_you_mean(name, known)}"
         return wrong
 
 
@@ -155,7 +210,7 @@ class Configuration(Files):
         """Each language pair has predictions and gold, and they have as many systems."""
         wrong: dict[str, str] = {}
         if self.language_pairs is not None:
-            own = {"gold_files": GoldFiles(), "predicted_dir": None, "predicted_files": None, "texts": None}
+            own = {name: Files.model_fields[name].default for name in Files.model_fields}
             wrong |= {
                 name: "given, but language_pairs has files of its own"
                 for name, empty in own.items()

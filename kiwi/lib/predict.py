@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field, NonNegativeInt, model_validator
 
+from kiwi import __version__
 from kiwi.data.datasets.split import same_language
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
 from kiwi.data.readers import check_segments
@@ -17,11 +18,13 @@ from kiwi.data.tables import check_table_format
 from kiwi.exceptions import ConfigError
 from kiwi.lib.labels import compare, read_labels
 from kiwi.lib.outputs import SubmissionConfig, write_predictions_table, write_submissions
+from kiwi.lib.predictions import ORIGIN_FILE
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
 from kiwi.runner import Predictions, Runner, load_system
+from kiwi.systems.checkpoint_info import read_checkpoint_info
 from kiwi.systems.hub import locate
 from kiwi.systems.qe_system import QESystem
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.io import BaseConfig, mistakes, write_json
 
 __all__ = [
     "Configuration",
@@ -179,6 +182,7 @@ def run(config: Configuration) -> Predictions:
         num_data_workers=config.system.num_data_workers,
     )
     written = predictions.save(config.run.directory)
+    write_json(config.run.directory / ORIGIN_FILE, _origin(runner))
     on_demand: list[Path] = []
     if config.run.output_format != "plain":
         on_demand.append(
@@ -195,6 +199,13 @@ def run(config: Configuration) -> Predictions:
         figures = ", ".join(f"{name} {value:.4f}" for name, value in row.metrics.items())
         logger.info("%s of %d against data.%s.output: %s", row.output, row.n, part, figures)
     return predictions
+
+
+def _origin(runner: Runner) -> dict[str, str]:
+    """What predictions are made with, for the signatures of their figures."""
+    place = runner.system.loaded_from
+    checkpoint = "" if place is None else read_checkpoint_info(place).sha256
+    return {"checkpoint": checkpoint, "system": runner.system.class_name, "kiwi_version": __version__}
 
 
 def _n_parameters(runner: Runner) -> int:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kiwi import __version__
 from kiwi.metrics import functions
@@ -21,7 +21,7 @@ from kiwi.metrics.confidence import (
     paired_bootstrap,
     williams,
 )
-from kiwi.metrics.measured import Measured
+from kiwi.metrics.measured import Measured, count_metrics, score_metrics
 from kiwi.metrics.spans import mean_over_pairs
 
 ENSEMBLE = "*ensemble*"
@@ -116,6 +116,17 @@ class Report:
     def to_json(self) -> str:
         """As JSON: rows, comparisons, clusters."""
         return json.dumps(asdict(self), indent=1)
+
+
+def score_row(output: str, system: str, gold: ArrayLike, predicted: ArrayLike) -> Row:
+    """Figures of sentence scores, without intervals."""
+    return Row(output, system, int(np.size(gold)), score_metrics(gold, predicted))
+
+
+def tag_row(output: str, system: str, gold: ArrayLike, predicted: ArrayLike) -> Row:
+    """Figures of tags, as flat arrays of classes over the whole corpus, without intervals."""
+    counts = functions.confusion(gold, predicted)
+    return Row(output, system, int(counts.sum()), count_metrics(counts))
 
 
 @dataclass(frozen=True)

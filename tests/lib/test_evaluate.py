@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kiwi.data.ragged import read_probabilities
+from kiwi.data.tables import write_table
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file
 from kiwi.metrics.report import ENSEMBLE
@@ -516,3 +517,78 @@ def test_language_pairs_have_files_of_their_own(tmp_path):
         with pytest.raises(ConfigError) as caught:
             evaluate_from_configuration(options)
         assert expected in str(caught.value)
+
+
+def files_of(tmp_path, **contents):
+    paths = {}
+    for name, content in contents.items():
+        paths[name] = tmp_path / f"{name}.tsv"
+        paths[name].write_text(content, encoding="utf-8")
+    return paths
+
+
+def test_submissions(tmp_path):
+    files = gold(tmp_path, sentence_scores="0.2\n0.8\n", target_tags="OK BAD OK OK BAD\nOK OK OK\n")
+    paths = files_of(
+        tmp_path,
+        scores="1\n2\n1\nen-de\tus\t1\t0.7\nen-de\tus\t0\t0.1\n",
+        words="".join(
+            f"en-de\tus\t{kind}\t{segment}\t{index}\t{word}\t{tag}\n"
+            for kind, segment, words in (
+                ("mt", 0, ["ein/BAD", "Haus/OK"]),
+                ("gap", 0, ["gap/OK", "gap/OK", "gap/BAD"]),
+                ("mt", 1, ["ja/BAD"]),
+                ("gap", 1, ["gap/OK", "gap/OK"]),
+            )
+            for index, (word, tag) in enumerate(item.split("/") for item in words)
+        ),
+    )
+    options = {"sentence_submission": str(paths["scores"]), "word_submission": str(paths["words"])}
+    options = {"gold_files": files, "predicted_files": [options], "bootstrap": 0}
+    report = evaluate_from_configuration(options)
+    assert report.metric("sentence_scores", "MAE") == pytest.approx(0.1)
+    # Gold is BAD OK / OK for words, and OK OK BAD / OK OK for gaps.
+    assert report.metric("gap_tags", "MCC") == 1.0
+    assert report.metric("target_tags", "precision_BAD") == 0.5
+    with pytest.raises(DataError, match="en-zh"):
+        evaluate_from_configuration({**options, "language_pair": "en-zh"})
+
+
+def test_spans(tmp_path):
+    rows = {
+        "gold": ["0\tein Haus\t0\t3\tminor", "1\tja\t-1\t-1\tno-error"],
+        "mine": ["0\tein Haus\t0 4\t3 8\tmajor minor", "1\tja\t-1\t-1\tno-error"],
+        "other": ["0\tein Hund\t-1\t-1\tno-error", "1\tja\t-1\t-1\tno-error"],
+    }
+    paths = files_of(tmp_path, **{name: "".join(f"en-de\tx\t{row}\n" for row in own) for name, own in rows.items()})
+
+    def options(name):
+        return {"gold_files": {"spans": str(paths["gold"])}, "predicted_files": [{"span_submission": str(paths[name])}]}
+
+    report = evaluate_from_configuration(options("mine"))
+    assert report.metric("spans", "precision") == pytest.approx(1.5 / 7)
+    assert report.metric("spans", "recall") == pytest.approx(0.5)
+    assert evaluate_from_configuration(options("gold")).metric("spans", "F1") == 1.0
+    with pytest.raises(DataError) as caught:
+        evaluate_from_configuration(options("other"))
+    assert "found 'ein Hund' as the TARGET of SEG 0; expected 'ein Haus'" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "jsonl", "parquet"])
+def test_tables(tmp_path, suffix):
+    path = tmp_path / f"table.{suffix}"
+    columns = {"hter": [0.1, 0.5], "score": [0.2, 0.4], "tags": ["OK BAD", "OK"], "bad": ["0.1 0.9", "0.2"]}
+    write_table(path, columns)
+    options = {
+        "gold_files": {"table": {"path": str(path), "columns": {"sentence_scores": "hter", "target_tags": "tags"}}},
+        "predicted_files": {
+            "table": {"path": str(path), "columns": {"sentence_scores": "score", "target_tags": "bad"}}
+        },
+        "bootstrap": 0,
+    }
+    report = evaluate_from_configuration(options)
+    assert report.metric("sentence_scores", "MAE") == pytest.approx(0.1)
+    assert report.metric("target_tags", "MCC") == 1.0
+    options["gold_files"]["table"]["columns"]["scores"] = "hter"
+    with pytest.raises(ConfigError, match="scores: not a field; did you mean 'sentence_scores'"):
+        evaluate_from_configuration(options)
