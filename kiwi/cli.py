@@ -116,11 +116,17 @@ def predict(
 def evaluate(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    report: Annotated[Path | None, typer.Option(help="Write a page of HTML.", show_default=False)] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures as JSON.", show_default=False)] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write tables of Markdown.", show_default=False)] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write tables of LaTeX.", show_default=False)] = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Compare predictions with gold data."""
     options = _options("evaluate", config, example, verbose, quiet)
+    files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
+    options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
     from kiwi.lib.evaluate import evaluate_from_configuration
 
     _print_report(evaluate_from_configuration(options))
@@ -233,8 +239,26 @@ def _print_run(info: TrainRunInfo, *, quiet: bool) -> None:
 def _print_report(report: Report) -> None:
     for output in report.outputs:
         rows = report.of(output)
-        figures = [[row.system, str(row.n), *(f"{value:.4f}" for value in row.metrics.values())] for row in rows]
-        _print_table(output, ["system", "n", *rows[0].metrics], figures)
+        main = next(iter(rows[0].metrics))
+        ranks = {name: rank for rank, group in enumerate(report.clusters.get(output, []), start=1) for name in group}
+        header = ["system", *(["rank"] if ranks else []), "n", main]
+        header += [f"95 % of {main}"] if main in rows[0].intervals else []
+        lines = []
+        for row in rows:
+            line = [row.system, *([str(ranks[row.system])] if ranks else []), str(row.n), f"{row.metrics[main]:.4f}"]
+            line += ["{:.3f} to {:.3f}".format(*row.intervals[main])] if main in row.intervals else []
+            lines.append([*line, *(f"{value:.4f}" for name, value in row.metrics.items() if name != main)])
+        header += [name for name in rows[0].metrics if name != main]
+        _print_table(output, header, lines)
+    if report.calibration:
+        names = list(dict.fromkeys(name for each in report.calibration for name in each.figures))
+        lines = [
+            [each.output, each.system, *(f"{each.figures[name]:.4f}" if name in each.figures else "" for name in names)]
+            for each in report.calibration
+        ]
+        _print_table("calibration", ["output", "system", *names], lines)
+    if report.clusters:
+        typer.echo("Systems of the same rank cannot be told apart by the first metric (p < 0.05, Holm).", err=True)
 
 
 def _print_table(

@@ -24,7 +24,7 @@ ROOT = Path(kiwi.__file__).parent
 FLOORS = [
     {"utils", "constants", "exceptions"},
     {"data", "modules", "metrics"},
-    {"systems"},
+    {"systems", "pages"},
     {"runner", "training", "loggers"},
     {"lib"},
     {"cli"},
@@ -38,7 +38,7 @@ LIBRARIES = {
     "hydra": ["lib"],
     "lightning": ["training"],
     "mlflow": ["loggers"],
-    "numpy": ["data", "metrics", "systems", "runner", "training", "lib"],
+    "numpy": ["data", "metrics", "pages", "systems", "runner", "training", "lib"],
     "omegaconf": ["lib"],
     "onnxruntime": ["runner"],
     "optuna": ["lib.search"],
@@ -53,7 +53,7 @@ LIBRARIES = {
     "scipy": ["metrics"],
     "sklearn": ["metrics"],
     "sqlalchemy": ["loggers"],
-    "tensorboard": ["lib.train"],
+    "tensorboard": ["lib.setup"],
     "tokenizers": ["data", "systems"],
     "torch": ["modules", "systems", "training", "runner", "lib.train", "lib.predict", "lib.utils"],
     "transformers": ["systems"],
@@ -199,7 +199,8 @@ def test_what_loads_only_when_asked() -> None:
     for importer, libraries in {
         "lib.utils": {"torch", "numpy"},
         "lib.evaluate": {"torch"},
-        "lib.train": {"lightning", "tensorboard"},
+        "lib.setup": {"tensorboard"},
+        "lib.train": {"lightning"},
         "loggers.store": {"mlflow", "alembic", "sqlalchemy"},
         "loggers.mlflow_tracking": {"mlflow"},
         "training.config": {"torch", "lightning"},
@@ -394,6 +395,7 @@ everything("kiwi.utils")
 everything("kiwi.data")
 stage("data")
 everything("kiwi.metrics")
+everything("kiwi.pages")
 stage("metrics")
 import kiwi.lib.utils, kiwi.lib.evaluate
 stage("evaluate")

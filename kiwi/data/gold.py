@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kiwi import constants as const
-from kiwi.data.readers import read_lines
-from kiwi.data.tokenization import words
+from kiwi.data.ragged import Ragged, read_tags
 from kiwi.exceptions import DataError
 
 
@@ -24,77 +23,77 @@ def check_line_count(path: Path, found: int, gold_path: Path, expected: int) -> 
         raise DataError.at(path, None, found=f"{found} lines", expected=f"{expected}, as {gold_path} has")
 
 
+@dataclass(frozen=True)
+class Matched:
+    """Tags of the segments that can be compared."""
+
+    classes: NDArray[np.int64]
+    """(tags,): gold, 1 is BAD."""
+
+    probabilities: NDArray[np.float64]
+    """(tags,): predicted, of BAD."""
+
+    offsets: NDArray[np.int64]
+    """(segments + 1,): where each segment's tags begin."""
+
+    numbers: NDArray[np.int64]
+    """(segments,): their lines, from 1."""
+
+
 class GoldTags:
-    """A file of gold tags, whose form shows when it is held against predictions.
+    """Gold tags, whose form shows when they are held against predictions.
 
     Args:
-        path: of the file.
+        path: of a file of tags, or of what ``rows`` are from.
+        rows: tags, 1 is BAD; read from the file if not given.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rows: Ragged | None = None) -> None:
         self.path = path
-        self.lines = [words(line) for line in read_lines(path)]
-        for number, tags in enumerate(self.lines, start=1):
-            for position, tag in enumerate(tags, start=1):
-                if tag not in const.LABELS:
-                    raise DataError.at(path, number, found=f"tag {position} '{tag}'", expected="OK or BAD")
+        self.rows = read_tags(path) if rows is None else rows
 
-    def align(
-        self, output: str, predicted: Sequence[NDArray[np.float64]], place: Path
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Flat classes, and the flat probabilities to compare with them.
+    def align(self, output: str, predicted: Ragged, place: Path) -> Matched:
+        """Gold and predicted tags to compare.
 
         A segment without words has a gold gap, but no predictions: it is left out.
 
         Raises:
-            DataError: at the first line of ``place`` that does not have as many tags as this file.
+            DataError: at the first line of ``place`` that does not have as many tags as these.
         """
-        check_line_count(place, len(predicted), self.path, len(self.lines))
-        has_gaps, part = self.has_gaps(predicted, output), slice(None)
+        check_line_count(place, len(predicted), self.path, len(self.rows))
+        has_gaps, lengths = self.has_gaps(predicted, output), self.rows.lengths
+        expected = lengths
         if has_gaps:
-            part = {const.TARGET_TAGS: slice(1, None, 2), const.GAP_TAGS: slice(0, None, 2)}.get(output, part)
-        classes: list[bool] = []
-        probabilities: list[float] = []
-        for number, (row, tags) in enumerate(zip(predicted, self.lines, strict=True), start=1):
-            expected = tags[part]
-            no_words = has_gaps and len(tags) == 1
-            if len(row) != len(expected) and not (no_words and len(row) == 0):
-                found = f"{len(row)} tags"
-                raise DataError.at(place, number, found=found, expected=f"{len(expected)}, as {self.path} has")
-            if no_words:
-                continue
-            classes += [tag == const.BAD for tag in expected]
-            probabilities += row.tolist()
-        return np.array(classes, dtype=np.int64), np.array(probabilities)
+            of_part = {const.TARGET_TAGS: lengths // 2, const.GAP_TAGS: (lengths + 1) // 2}
+            expected = of_part.get(output, lengths)
+        no_words = has_gaps & (lengths == 1)
+        wrong = (predicted.lengths != expected) & ~(no_words & (predicted.lengths == 0))
+        if wrong.any():
+            row = int(wrong.argmax())
+            found = f"{predicted.lengths[row]} tags"
+            raise DataError.at(place, row + 1, found=found, expected=f"{expected[row]}, as {self.path} has")
+        compared = ~no_words
+        chosen = np.repeat(compared, lengths)
+        if has_gaps and output in (const.TARGET_TAGS, const.GAP_TAGS):
+            places = np.arange(len(self.rows.values)) - np.repeat(self.rows.offsets[:-1], lengths)
+            chosen &= places % 2 == (output == const.TARGET_TAGS)
+        return Matched(
+            self.rows.values[chosen].astype(np.int64),
+            predicted.values[np.repeat(compared, predicted.lengths)],
+            np.concatenate([[0], np.cumsum(expected[compared])]),
+            np.flatnonzero(compared) + 1,
+        )
 
-    def has_gaps(self, predicted: Sequence[NDArray[np.float64]], output: str) -> bool:
-        """Whether this file is interleaved, judged by the first line that both sides have tags in."""
+    def has_gaps(self, predicted: Ragged, output: str) -> bool:
+        """Whether these are interleaved, judged by the first line that both sides have tags in."""
         if output == const.SOURCE_TAGS:
             return False
-        for tags, row in zip(self.lines, predicted, strict=False):
-            if tags and len(row):
-                words_of = {const.GAP_TAGS: len(row) - 1, const.TARGETGAPS_TAGS: (len(row) - 1) // 2}
-                n_words = words_of.get(output, len(row))
-                if len(tags) in (n_words, 2 * n_words + 1):
-                    return len(tags) != n_words
-                break
-        return all(len(tags) % 2 for tags in self.lines)
-
-
-def read_probabilities(path: Path) -> list[NDArray[np.float64]]:
-    """Probabilities of BAD, one row a segment; OK counts as 0 and BAD as 1.
-
-    Raises:
-        DataError: at the first line that has something else.
-    """
-    rows = []
-    of_label = {const.OK: 0.0, const.BAD: 1.0}
-    for number, line in enumerate(read_lines(path), start=1):
-        try:
-            row = np.array([of_label[item] if item in of_label else float(item) for item in words(line)])
-        except ValueError as error:
-            raise DataError.at(path, number, found=str(error), expected="probabilities of BAD, or OK and BAD") from None
-        if len(row) and not (row.min() >= 0.0 and row.max() <= 1.0):
-            raise DataError.at(path, number, found=f"{line:.60}", expected="probabilities between 0 and 1")
-        rows.append(row)
-    return rows
+        n_rows = min(len(self.rows), len(predicted))
+        mine, theirs = self.rows.lengths, predicted.lengths
+        both = np.flatnonzero((mine[:n_rows] > 0) & (theirs[:n_rows] > 0))
+        if len(both):
+            tags, row = int(mine[both[0]]), int(theirs[both[0]])
+            n_words = {const.GAP_TAGS: row - 1, const.TARGETGAPS_TAGS: (row - 1) // 2}.get(output, row)
+            if tags in (n_words, 2 * n_words + 1):
+                return tags != n_words
+        return bool((mine % 2 == 1).all())

@@ -3,106 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import DirectoryPath, FilePath, field_validator, model_validator
-
 from kiwi import constants as const
-from kiwi.data.gold import GoldTags, check_line_count, read_probabilities
-from kiwi.data.readers import read_scores
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.data.readers import read_lines
+from kiwi.exceptions import ConfigError
+from kiwi.lib.evaluate_config import Configuration, Files
+from kiwi.lib.predictions import GOLD_OF, predictions_of, read_outputs
 from kiwi.lib.utils import configure_logging, load_configuration
-from kiwi.metrics.report import ENSEMBLE, Report, Row, score_row, tag_row
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.calibration import coverage, reliability
+from kiwi.metrics.measured import measure, measure_explanations
+from kiwi.metrics.ranking import best_threshold
+from kiwi.metrics.rendering import as_latex, as_markdown, as_text
+from kiwi.metrics.report import Calibration, Report, Settings, build_report, combine
+from kiwi.utils.io import write_text
 
 __all__ = ["Configuration", "evaluate_from_configuration", "evaluate_from_file", "run"]
 
 logger = logging.getLogger(__name__)
-
-GOLD_OF = {
-    const.TARGET_TAGS: const.TARGET_TAGS,
-    const.GAP_TAGS: const.TARGET_TAGS,
-    const.TARGETGAPS_TAGS: const.TARGET_TAGS,
-    const.SOURCE_TAGS: const.SOURCE_TAGS,
-    const.SENTENCE_SCORES: const.SENTENCE_SCORES,
-}
-"""Predicted file to the gold file that it is compared with."""
-
-
-class GoldFiles(BaseConfig):
-    """What is right, one segment a line."""
-
-    target_tags: FilePath | None = None
-    """OK/BAD tags: one a target word (n), or interleaved with gaps (2n+1)."""
-
-    source_tags: FilePath | None = None
-    """OK/BAD tags, one a source word."""
-
-    sentence_scores: FilePath | None = None
-    """A number a segment."""
-
-
-class PredictedFiles(BaseConfig):
-    """What a system says, one segment a line; tags as probabilities of BAD, or as OK/BAD."""
-
-    target_tags: FilePath | None = None
-    """One a target word."""
-
-    source_tags: FilePath | None = None
-    """One a source word."""
-
-    gap_tags: FilePath | None = None
-    """One a gap, n+1 for n target words."""
-
-    targetgaps_tags: FilePath | None = None
-    """Gap, word, gap, ..., gap: 2n+1 for n target words."""
-
-    sentence_scores: FilePath | None = None
-    """A number a segment."""
-
-
-class Configuration(BaseConfig):
-    """Options of ``kiwi evaluate``."""
-
-    gold_files: GoldFiles
-    """What is right."""
-
-    predicted_dir: list[DirectoryPath] | None = None
-    """Directories that ``kiwi predict`` wrote, one a system."""
-
-    predicted_files: list[PredictedFiles] | None = None
-    """Files of each system."""
-
-    verbose: bool = False
-    """Show debug messages."""
-
-    quiet: bool = False
-    """Show warnings and errors only; has precedence over ``verbose``."""
-
-    @field_validator("predicted_dir", "predicted_files", mode="before")
-    @classmethod
-    def take_one_as_a_list(cls, value: Any) -> Any:
-        """One system may stand without the list."""
-        return value if value is None or isinstance(value, list | tuple) else [value]
-
-    @model_validator(mode="after")
-    def check_there_is_something_to_compare(self) -> Configuration:
-        """Predictions come from one place, and each has its gold."""
-        if (self.predicted_dir is None) == (self.predicted_files is None):
-            raise ValueError("exactly one of predicted_dir and predicted_files is required")
-        gold = {name for name, path in self.gold_files if path is not None}
-        wrong = {} if gold else {"gold_files": "at least one file is required"}
-        for index, files in enumerate(self.predicted_files or []):
-            for name, path in files:
-                if path is not None and GOLD_OF[name] not in gold:
-                    wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{GOLD_OF[name]} is not"
-        if wrong:
-            raise mistakes("Configuration", wrong)
-        return self
 
 
 def evaluate_from_file(filename: str | Path) -> Report:
@@ -139,87 +61,68 @@ def run(config: Configuration) -> Report:
         config: options.
 
     Returns:
-        A row of figures for each output and system.
+        A row of figures for each output and system, and how systems compare.
     """
-    systems = _systems(config)
-    rows: list[Row] = []
-    if config.gold_files.sentence_scores is not None:
-        rows += _score_rows(config.gold_files.sentence_scores, systems)
-    if config.gold_files.target_tags is not None:
-        gold = GoldTags(config.gold_files.target_tags)
-        for output in (const.TARGET_TAGS, const.GAP_TAGS, const.TARGETGAPS_TAGS):
-            rows += _tag_rows(output, gold, systems, asked_for=config.predicted_files is not None)
-    if config.gold_files.source_tags is not None:
-        rows += _tag_rows(const.SOURCE_TAGS, GoldTags(config.gold_files.source_tags), systems, asked_for=True)
-    if not rows:
-        places = ", ".join(map(str, config.predicted_dir or [])) or "predicted_files"
+    reports: dict[str, Report] = {}
+    for pair, files in config.pairs.items():
+        outputs, report = _evaluate(config, files)
+        reports[pair] = report
+        if config.output.report is not None:
+            _write_page(config.output.report, pair, files, outputs, report)
+    report = combine(reports)
+    logger.debug("\n%s", as_text(report))
+    for path, content in (
+        (config.output.figures, report.to_json() + "\n"),
+        (config.output.markdown, as_markdown(report)),
+        (config.output.latex, as_latex(report)),
+    ):
+        if path is not None:
+            write_text(path, content)
+    return report
+
+
+def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
+    asked_for = files.predicted_files is not None
+    outputs, origins = read_outputs(files.gold_files, predictions_of(files), asked_for=asked_for)
+    if not outputs:
+        places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
             f"Nothing to compare: none of {places} has predictions for the "
             f"gold files; expected files named {', '.join(GOLD_OF)}."
         )
-    for name, path in config.gold_files:
-        if path is not None and not any(GOLD_OF[file] == name for files in systems.values() for file in files):
-            logger.warning("%s is not compared with anything: no system has predictions for it.", path)
-    report = Report(rows)
-    logger.debug("\n%s", report.to_text())
-    return report
+    measured = [each for aligned in outputs for each in measure(aligned, config.threshold)]
+    if config.explanations:
+        words = [aligned for aligned in outputs if aligned.output == const.TARGET_TAGS]
+        if not words:
+            raise ConfigError("explanations: no system has target_tags, or gold_files.target_tags is not given.")
+        measured += measure_explanations(words[0])
+    report = build_report(measured, Settings(config.bootstrap, config.seed), origins)
+    return outputs, replace(report, calibration=calibrate(outputs, config))
 
 
-def _systems(config: Configuration) -> dict[str, dict[str, Path]]:
-    """Name of each system to its files, by output."""
-    systems: dict[str, dict[str, Path]] = {}
-    for directory in config.predicted_dir or []:
-        systems[_unique(str(directory), systems)] = {
-            name: directory / name for name in GOLD_OF if (directory / name).is_file()
-        }
-    for index, files in enumerate(config.predicted_files or [], start=1):
-        there = {name: path for name, path in files if path is not None}
-        parents = {str(path.parent) for path in there.values()}
-        name = parents.pop() if len(parents) == 1 else f"system {index}"
-        systems[_unique(name, systems)] = there
-    return systems
+def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:
+    """A page for each language pair: ``report.html``, or ``report.en-de.html``."""
+    from kiwi.pages.evaluation import evaluation_page
+
+    texts = None if files.texts is None else {name: read_lines(text) for name, text in files.texts}
+    place = path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
+    write_text(place, evaluation_page(report, outputs, texts))
 
 
-def _unique(name: str, taken: Mapping[str, object]) -> str:
-    return name if name not in taken else f"{name} ({len(taken) + 1})"
-
-
-def _score_rows(gold_path: Path, systems: Mapping[str, Mapping[str, Path]]) -> list[Row]:
-    gold = np.array(read_scores(gold_path))
-    predicted: dict[str, NDArray[np.float64]] = {}
-    for system, files in systems.items():
-        if path := files.get(const.SENTENCE_SCORES):
-            scores = read_scores(path, allow_nan=True)
-            check_line_count(path, len(scores), gold_path, len(gold))
-            predicted[system] = np.array(scores)
-    there = np.isfinite([gold, *predicted.values()]).all(axis=0)
-    if not there.all():
-        logger.warning("%d empty segment(s), with the score nan, are left out.", np.count_nonzero(~there))
-    predicted = {system: scores[there] for system, scores in predicted.items()}
-    return [
-        score_row(const.SENTENCE_SCORES, name, gold[there], scores) for name, scores in _with_mean(predicted).items()
-    ]
-
-
-def _tag_rows(output: str, gold: GoldTags, systems: Mapping[str, Mapping[str, Path]], *, asked_for: bool) -> list[Row]:
-    predicted: dict[str, NDArray[np.float64]] = {}
-    classes: NDArray[np.int64] | None = None
-    for system, files in systems.items():
-        if path := files.get(output):
-            probabilities = read_probabilities(path)
-            if output in (const.GAP_TAGS, const.TARGETGAPS_TAGS) and not gold.has_gaps(probabilities, output):
-                if asked_for:
-                    raise DataError.at(gold.path, None, found="one tag a word", expected=f"tags with gaps, for {path}")
-                logger.warning("%s is left out: %s has one tag a word, and none for gaps.", path, gold.path)
-                continue
-            classes, predicted[system] = gold.align(output, probabilities, path)
-    if classes is None:
-        return []
-    name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
-    return [tag_row(name, system, classes, bad > 0.5) for system, bad in _with_mean(predicted).items()]
-
-
-def _with_mean(predicted: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    if len(predicted) < 2:
-        return predicted
-    return {**predicted, ENSEMBLE: np.mean(list(predicted.values()), axis=0)}
+def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibration]:
+    """How far probabilities are what they say, by output and system."""
+    found: list[Calibration] = []
+    for aligned in outputs:
+        for system, values in aligned.predicted.items():
+            if aligned.offsets is not None:
+                bins = reliability(aligned.gold, values)
+                figures = {"ECE": bins.ece, "Brier": bins.brier}
+                if config.best_threshold:
+                    figures |= dict(
+                        zip(("best_threshold", "MCC_at_best"), best_threshold(aligned.gold, values), strict=True)
+                    )
+                found.append(Calibration(aligned.output, system, figures))
+            elif system in aligned.deviations:
+                shares = coverage(aligned.gold, *aligned.deviations[system])
+                found.append(Calibration(aligned.output, system, shares))
+    return found

@@ -29,7 +29,7 @@ def confusion(gold: ArrayLike, predicted: ArrayLike) -> NDArray[np.int64]:
     return np.bincount(gold * n + predicted, minlength=n * n).reshape(n, n)
 
 
-def matthews(counts: NDArray[np.int64]) -> float:
+def matthews(counts: NDArray[np.int64] | NDArray[np.float64]) -> float:
     """Matthews correlation coefficient of a (2, 2) confusion."""
     (tn, fp), (fn, tp) = counts.astype(float)
     denominator = math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))

@@ -17,6 +17,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from kiwi.metrics.functions import higher_is_better
+from kiwi.pages.svg import bounds, ticks
 from kiwi.training.metrics_log import METRICS_FILE, MetricsFile
 from kiwi.training.module import TrainingModule
 from kiwi.utils.io import write_text
@@ -126,20 +127,6 @@ def _thinned(points: Points) -> Points:
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
 
 
-def _ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers within the bounds."""
-    rough = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(rough))
-    size = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
-    return [size * number for number in range(math.ceil(low / size - 1e-9), math.floor(high / size + 1e-9) + 1)]
-
-
-def _bounds(values: list[float], margin: float) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    space = (high - low) * margin or max(abs(high), 1.0) * 0.05
-    return low - space, high + space
-
-
 def _svg(panels: list[Panel], best: tuple[float, float] | None) -> str:
     last = max(x for panel in panels for points in panel.lines.values() for x, _ in points)
     height = len(panels) * (TOP + HEIGHT + BETWEEN)
@@ -152,7 +139,7 @@ def _svg(panels: list[Panel], best: tuple[float, float] | None) -> str:
 
 
 def _panel(panel: Panel, top: float, last: float, best: tuple[float, float] | None) -> str:
-    low, high = _bounds([y for points in panel.lines.values() for _, y in points], 0.08)
+    low, high = bounds([y for points in panel.lines.values() for _, y in points], 0.08)
     right, bottom = WIDTH - RIGHT, top + HEIGHT
 
     def x_of(step: float) -> str:
@@ -162,11 +149,11 @@ def _panel(panel: Panel, top: float, last: float, best: tuple[float, float] | No
         return f"{bottom - HEIGHT * (value - low) / (high - low):.1f}"
 
     parts = [f'<text x="{LEFT}" y="{top - 38}" font-size="16" font-weight="bold">{escape(panel.title)}</text>']
-    for tick in _ticks(low, high, 5):
+    for tick in ticks(low, high, 5):
         y = y_of(tick)
         parts.append(f'<path d="M{LEFT} {y}H{right}" stroke="#e2e8f0"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y}" dy="4" text-anchor="end">{tick:.4g}</text>')
-    for tick in _ticks(0, last, 8):
+    for tick in ticks(0, last, 8):
         if tick == int(tick):
             parts.append(f'<text x="{x_of(tick)}" y="{bottom + 20}" text-anchor="middle">{tick:,.0f}</text>')
             parts.append(f'<path d="M{x_of(tick)} {bottom}v5" stroke="#94a3b8"/>')

@@ -1,8 +1,12 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from kiwi.data.ragged import read_probabilities
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file, read_probabilities
+from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file
 from kiwi.metrics.report import ENSEMBLE
 
 # Two segments, of two target words and of one.
@@ -70,8 +74,18 @@ def test_scores(tmp_path):
     (row,) = evaluate(gold(tmp_path, sentence_scores=SCORES), name).rows
     assert (row.output, row.system, row.n) == ("sentence_scores", name, 4)
     assert row.metrics == pytest.approx(
-        {"PEARSON": 0.205 / (0.33 * 0.1475) ** 0.5, "SPEARMAN": 4.5 / 22.5**0.5, "MAE": 0.125, "RMSE": 0.0175**0.5}
+        {
+            "PEARSON": 0.205 / (0.33 * 0.1475) ** 0.5,
+            "SPEARMAN": 4.5 / 22.5**0.5,
+            "KENDALL": 5 / 30**0.5,
+            "MAE": 0.125,
+            "RMSE": 0.0175**0.5,
+            "DELTA_AVG": 0.2,
+        }
     )
+    assert list(row.intervals) == list(row.metrics)
+    assert row.intervals["MAE"][0] < 0.125 < row.intervals["MAE"][1]
+    assert row.signature.startswith("sentence_scores|segments:4|bootstrap:1000|seed:42|kiwi:")
 
 
 def test_labels_as_predictions(tmp_path):
@@ -334,3 +348,159 @@ def test_systems_that_differ_on_an_empty_segment_are_compared_on_the_others(tmp_
     files = gold(tmp_path, target_tags="OK BAD OK\nOK\n")
     names = [system(tmp_path, "a", gap_tags="0 0\n\n"), system(tmp_path, "b", gap_tags="0 1\n0.9\n")]
     assert [row.n for row in evaluate(files, *names).rows] == [2, 2, 2]
+
+
+RANDOM = np.random.default_rng(5)
+
+
+def lines_of(values):
+    return "".join(f"{value:.6f}\n" for value in values)
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Gold, and three systems of which two are alike and one is noise."""
+    scores = RANDOM.random(300)
+    noises = {"good": 0.1, "alike": 0.1, "noise": 5.0}
+    tags = RANDOM.random((300, 6)) < 0.3
+    for name, noise in noises.items():
+        probabilities = np.clip(0.5 + (tags - 0.5) / (1 + noise) + RANDOM.normal(0, 0.1 * noise, tags.shape), 0, 1)
+        system(
+            tmp_path,
+            name,
+            sentence_scores=lines_of(scores + noise * RANDOM.normal(size=300)),
+            target_tags="".join(" ".join(f"{value:.4f}" for value in row) + "\n" for row in probabilities),
+        )
+    gold_tags = "".join(" ".join("BAD" if tag else "OK" for tag in row) + "\n" for row in tags)
+    files = gold(tmp_path, sentence_scores=lines_of(scores), target_tags=gold_tags)
+    return {"gold_files": files, "predicted_dir": [str(tmp_path / name) for name in noises], "bootstrap": 200}
+
+
+def test_systems_that_cannot_be_told_apart(three, tmp_path):
+    report = evaluate_from_configuration(three)
+    for output in ("sentence_scores", "target_tags"):
+        groups = [{Path(name).name for name in group} for group in report.clusters[output]]
+        assert groups[-1] == {"noise"}
+        assert {"good", "alike"} <= set.union(*groups[:-1])
+    tests = {(each.output, each.metric): set(each.p) for each in report.comparisons}
+    assert tests == {
+        ("sentence_scores", "PEARSON"): {"Williams", "paired bootstrap"},
+        ("sentence_scores", "SPEARMAN"): {"paired bootstrap"},
+        ("target_tags", "MCC"): {"approximate randomization"},
+    }
+    assert all(each.difference >= 0 and each.better != each.worse for each in report.comparisons)
+    assert len(report.comparisons) == 3 * 6  # of three systems and their average
+    assert evaluate_from_configuration(three) == report
+    assert evaluate_from_configuration({**three, "seed": 1}).rows[0].intervals != report.rows[0].intervals
+
+
+def test_without_samples_there_are_neither_intervals_nor_tests(three):
+    report = evaluate_from_configuration({**three, "bootstrap": 0})
+    assert not report.comparisons
+    assert not report.clusters
+    assert all(not row.intervals and "bootstrap" not in row.signature for row in report.rows)
+
+
+def test_thresholds_are_asked_for(three):
+    plain = evaluate_from_configuration({**three, "bootstrap": 0})
+    higher = evaluate_from_configuration({**three, "bootstrap": 0, "threshold": 0.9})
+    noise = three["predicted_dir"][2]
+    assert plain.metric("target_tags", "recall_BAD", noise) > higher.metric("target_tags", "recall_BAD", noise)
+    assert {name for each in plain.calibration for name in each.figures} == {"ECE", "Brier"}
+    best = evaluate_from_configuration({**three, "bootstrap": 0, "best_threshold": True})
+    for each in best.calibration:
+        assert each.figures["MCC_at_best"] >= plain.metric(each.output, "MCC", each.system)
+    assert [row.metrics for row in best.rows] == [row.metrics for row in plain.rows]
+
+
+def test_explanations(three, tmp_path):
+    report = evaluate_from_configuration({**three, "bootstrap": 50, "explanations": True})
+    assert report.metric("explanations", "AUC", three["predicted_dir"][0]) > 0.9
+    assert 0.3 < report.metric("explanations", "AUC", three["predicted_dir"][2]) < 0.7
+    without = {**three, "gold_files": {"sentence_scores": three["gold_files"]["sentence_scores"]}, "explanations": True}
+    with pytest.raises(ConfigError, match="explanations: no system has target_tags"):
+        evaluate_from_configuration(without)
+
+
+def test_critical_errors(tmp_path):
+    files = gold(tmp_path, binary="BAD\nOK\nOK\nBAD\n")
+    report = evaluate(files, system(tmp_path, "a", binary="0.4\n0.1\n0.2\n0.3\n"))
+    (row,) = report.rows
+    assert (row.output, row.n) == ("binary", 4)
+    assert row.metrics["MCC"] == 0.0  # nothing is above a half
+    assert (row.metrics["MCC_at_K"], row.metrics["AUC"], row.metrics["recall_at_K"]) == (1.0, 1.0, 1.0)
+
+
+def test_deviations(tmp_path):
+    gold_scores = RANDOM.normal(size=500)
+    means = gold_scores + RANDOM.normal(size=500)
+    extras = "".join(f"{mean:.5f}\t1.0\n" for mean in means)
+    files = gold(tmp_path, sentence_scores=lines_of(gold_scores))
+    name = system(tmp_path, "a", sentence_scores=lines_of(means), sentence_scores_extras=extras)
+    (calibration,) = evaluate(files, name).calibration
+    assert calibration.figures["within_80"] == pytest.approx(0.8, abs=0.05)
+    assert calibration.figures["miscalibration"] < 0.05
+    (tmp_path / "a" / "sentence_scores_extras").write_text("0.5\n" * 500)
+    with pytest.raises(DataError) as caught:
+        evaluate(files, name)
+    assert "sentence_scores_extras, line 1: found 0.5; expected mean, tab, deviation" in str(caught.value)
+
+
+def test_files_of_figures(three, tmp_path):
+    places = {name: str(tmp_path / "out" / name) for name in ("figures", "markdown", "latex")}
+    report = evaluate_from_configuration({**three, "output": places})
+    content = json.loads((tmp_path / "out" / "figures").read_text())
+    assert content["rows"][0]["metrics"] == report.rows[0].metrics
+    assert len(content["comparisons"]) == len(report.comparisons)
+    markdown = (tmp_path / "out" / "markdown").read_text()
+    assert "## sentence_scores" in markdown
+    assert "cannot be told apart" in markdown
+    assert report.rows[0].signature in markdown
+    latex = (tmp_path / "out" / "latex").read_text()
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 2
+    assert r"target\_tags" in latex
+    assert "\\toprule" in latex
+
+
+def test_the_checkpoint_is_in_the_signature(tmp_path):
+    files = gold(tmp_path, sentence_scores=SCORES)
+    name = system(tmp_path, "a", sentence_scores=SCORES)
+    (tmp_path / "a" / "predictions.json").write_text(json.dumps({"checkpoint": "0123456789abcdef" * 4}))
+    (row,) = evaluate(files, name).rows
+    assert row.signature.endswith("|checkpoint:0123456789ab")
+
+
+def test_several_language_pairs(tmp_path):
+    options = {}
+    for pair, shift in (("en-de", 0.0), ("en-zh", 0.1)):
+        place = tmp_path / pair
+        place.mkdir()
+        files = gold(place, sentence_scores=SCORES, target_tags=WORDS)
+        one = system(place, "a", sentence_scores="0.2\n0.3\n0.5\n0.7\n", target_tags=WORDS)
+        two = system(place, "b", sentence_scores=lines_of(np.array([0.5, 0.3, 0.1, 0.2]) + shift))
+        options[pair] = {"gold_files": files, "predicted_dir": [one, two]}
+    report = evaluate_from_configuration({"language_pairs": options, "bootstrap": 20})
+    assert report.outputs[:2] == ["en-de sentence_scores", "en-de target_tags"]
+    assert report.outputs[-2:] == ["mean sentence_scores", "mean target_tags"]
+    maes = [report.metric(f"{pair} sentence_scores", "MAE", options[pair]["predicted_dir"][1]) for pair in options]
+    assert maes[0] != maes[1]
+    assert report.metric("mean sentence_scores", "MAE", "system 2") == pytest.approx(np.mean(maes))
+    assert {each.output for each in report.comparisons} == {"en-de sentence_scores", "en-zh sentence_scores"}
+
+
+def test_language_pairs_have_files_of_their_own(tmp_path):
+    files = gold(tmp_path, sentence_scores=SCORES)
+    name = system(tmp_path, "a", sentence_scores=SCORES)
+    pair = {"gold_files": files, "predicted_dir": [name]}
+    for options, expected in (
+        ({"language_pairs": {"en-de": pair}, **pair}, "gold_files: given, but language_pairs has files of its own"),
+        ({"language_pairs": {}}, "language_pairs: expected at least one"),
+        ({"language_pairs": {"a": pair, "b": {**pair, "predicted_dir": [name, name]}}}, "found 1 and 2 systems"),
+        (
+            {"language_pairs": {"en-de": {"predicted_dir": [name]}}},
+            "language_pairs.en-de.gold_files: at least one file",
+        ),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            evaluate_from_configuration(options)
+        assert expected in str(caught.value)

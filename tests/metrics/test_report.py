@@ -1,8 +1,13 @@
 import json
 
+import numpy as np
 import pytest
 
-from kiwi.metrics.report import ENSEMBLE, Report, Row, score_row, tag_row
+from kiwi.metrics import functions
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.measured import count_metrics, measure
+from kiwi.metrics.rendering import as_latex, as_markdown, as_text
+from kiwi.metrics.report import ENSEMBLE, Report, Row, Settings, build_report
 
 REPORT = Report(
     [
@@ -43,13 +48,14 @@ def test_a_figure_that_is_not_there_or_not_one(output, name, system):
 
 
 def test_json():
-    rows = json.loads(REPORT.to_json())
-    assert len(rows) == 4
-    assert rows[3] == {"output": "sentence_scores", "system": "a", "n": 4, "metrics": {"PEARSON": 0.5, "RMSE": 0.125}}
+    content = json.loads(REPORT.to_json())
+    assert len(content["rows"]) == 4
+    row = {"output": "sentence_scores", "system": "a", "n": 4, "metrics": {"PEARSON": 0.5, "RMSE": 0.125}}
+    assert content["rows"][3] == {**row, "intervals": {}, "signature": ""}
 
 
 def test_text():
-    lines = REPORT.to_text().splitlines()
+    lines = as_text(REPORT).splitlines()
     assert lines[0].split() == ["target_tags", "n", "MCC", "F1_MULT"]
     assert [line.split() for line in lines[1:4]] == [
         ["longer/b", "7", "0.3000", "0.2000"],
@@ -60,17 +66,15 @@ def test_text():
     assert lines[6].split() == ["a", "4", "0.5000", "0.1250"]
 
 
-@pytest.mark.parametrize("report", [REPORT, Report([tag_row("gap_tags", "predictions/nuqe", [0, 1], [0, 1])])])
-def test_columns_of_the_text_are_aligned(report):
-    for block in report.to_text().strip().split("\n\n"):
+def test_columns_of_the_text_are_aligned():
+    for block in as_text(REPORT).strip().split("\n\n"):
         assert len({len(line) for line in block.splitlines()}) == 1
 
 
-def test_tag_row():
-    row = tag_row("gap_tags", "a", [0, 0, 1, 0, 0], [0, 1, 1, 0, 0])
-    assert (row.output, row.system, row.n) == ("gap_tags", "a", 5)
-    assert next(iter(row.metrics)) == "MCC"
-    assert row.metrics == pytest.approx(
+def test_figures_of_tags():
+    metrics = count_metrics(functions.confusion([0, 0, 1, 0, 0], [0, 1, 1, 0, 0]))
+    assert next(iter(metrics)) == "MCC"
+    assert metrics == pytest.approx(
         {
             "MCC": 3 / 24**0.5,
             "F1_MULT": 6 / 7 * 2 / 3,
@@ -85,10 +89,28 @@ def test_tag_row():
     )
 
 
-def test_score_row():
-    row = score_row("sentence_scores", "a", [0.1, 0.4, 0.4, 0.9], [0.2, 0.3, 0.5, 0.7])
-    assert (row.output, row.system, row.n) == ("sentence_scores", "a", 4)
-    assert next(iter(row.metrics)) == "PEARSON"
-    assert row.metrics == pytest.approx(
-        {"PEARSON": 0.205 / (0.33 * 0.1475) ** 0.5, "SPEARMAN": 4.5 / 22.5**0.5, "MAE": 0.125, "RMSE": 0.0175**0.5}
-    )
+@pytest.mark.parametrize(
+    "aligned",
+    [
+        Aligned("sentence_scores", np.array([0.5]), {"a": np.array([0.2])}, None, np.array([1])),
+        Aligned("sentence_scores", np.full(5, 0.5), {"a": np.full(5, 0.2), "b": np.full(5, 0.3)}, None, np.arange(5)),
+        Aligned("target_tags", np.zeros(3, dtype=int), {"a": np.zeros(3)}, np.array([0, 1, 3]), np.array([1, 2])),
+        Aligned(
+            "target_tags", np.ones(1, dtype=int), {"a": np.ones(1), "b": np.zeros(1)}, np.array([0, 1]), np.array([1])
+        ),
+        Aligned("binary", np.ones(2, dtype=int), {"a": np.array([0.1, 0.9])}, np.arange(3), np.array([1, 2])),
+    ],
+)
+def test_degenerate_data_has_defined_figures(aligned):
+    report = build_report(measure(aligned), Settings(50, 1), {})
+    for row in report.rows:
+        assert np.isfinite(list(row.metrics.values())).all()
+        assert np.isfinite(list(row.intervals.values())).all()
+    assert all(0 <= p <= 1 for each in report.comparisons for p in each.p.values())
+
+
+def test_markdown_and_latex_escape_names():
+    report = Report([Row("target_tags", "a|b_c & 50%", 7, {"MCC": 0.1}, {"MCC": (0.05, 0.2)}, "sig|n:7")])
+    assert r"| a\|b_c & 50% | 7 | 0.1000 [0.050, 0.200] |" in as_markdown(report)
+    latex = as_latex(report)
+    assert r"a|b\_c \& 50\% & 7 & $0.1000$ {\scriptsize [0.050, 0.200]}" in latex

@@ -1,0 +1,160 @@
+"""What is measured of a system for one output: figures of any choice of its segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kiwi import constants as const
+from kiwi.metrics import functions
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.confidence import Statistics
+from kiwi.metrics.explanations import FIGURES, explain_segments
+from kiwi.metrics.ranking import critical_metrics, delta_avg, kendall
+from kiwi.metrics.spans import Span, SpanCounts, count_spans
+
+EXPLANATIONS = "explanations"
+SPANS = "spans"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One system's predictions for one output, ready to be measured."""
+
+    output: str
+    """Of the system."""
+
+    system: str
+    """Its name."""
+
+    n: int
+    """Tags, segments or characters that are compared."""
+
+    unit: str
+    """What ``n`` counts."""
+
+    n_segments: int
+    """That can be chosen from."""
+
+    statistic: Statistics
+    """Figures of the segments with these indices, the main one first."""
+
+    counts: NDArray[np.int64] | None = None
+    """Confusion of each segment, (segments, gold, predicted), for tags."""
+
+    scores: NDArray[np.float64] | None = None
+    """Of each segment, (segments,), for sentence scores."""
+
+    rule: str = ""
+    """What counts as BAD, for tags."""
+
+    def figures(self) -> Mapping[str, float]:
+        """Of all segments."""
+        return self.statistic(np.arange(self.n_segments))
+
+
+def score_metrics(gold: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
+    """Figures of sentence scores, the main one first."""
+    return {
+        "PEARSON": functions.pearson(gold, predicted),
+        "SPEARMAN": functions.spearman(gold, predicted),
+        "KENDALL": kendall(gold, predicted),
+        "MAE": functions.mae(gold, predicted),
+        "RMSE": functions.rmse(gold, predicted),
+        "DELTA_AVG": delta_avg(gold, predicted),
+    }
+
+
+def count_metrics(counts: NDArray[np.int64]) -> dict[str, float]:
+    """Figures of tags, from their confusion (gold, predicted), the main one first."""
+    metrics = functions.tag_metrics(counts)
+    for label, name in enumerate(const.LABELS):
+        metrics[f"precision_{name}"] = functions.precision(counts, label)
+        metrics[f"recall_{name}"] = functions.recall(counts, label)
+    return metrics
+
+
+def measure(aligned: Aligned, threshold: float = 0.5) -> list[Measured]:
+    """Each system's predictions: scores, tags, or binary decisions on segments.
+
+    Args:
+        aligned: gold and predictions.
+        threshold: probabilities of BAD above this count as BAD.
+    """
+    return [_measured(aligned, system, threshold) for system in aligned.predicted]
+
+
+def _measured(aligned: Aligned, system: str, threshold: float) -> Measured:
+    gold, values, n = aligned.gold, aligned.predicted[system], aligned.n_segments
+    if aligned.offsets is None:
+        return Measured(
+            aligned.output,
+            system,
+            n,
+            "segments",
+            n,
+            lambda chosen: score_metrics(gold[chosen], values[chosen]),
+            None,
+            values,
+        )
+    counts = aligned.counts(system, threshold)
+    is_binary = aligned.output == const.BINARY
+
+    def statistic(chosen: NDArray[np.int64]) -> dict[str, float]:
+        metrics = count_metrics(counts[chosen].sum(axis=0))
+        return metrics | (critical_metrics(gold[chosen], values[chosen]) if is_binary else {})
+
+    return Measured(
+        aligned.output,
+        system,
+        len(gold),
+        "segments" if is_binary else "tags",
+        n,
+        statistic,
+        counts,
+        None,
+        f"BAD>{threshold:g}",
+    )
+
+
+def measure_explanations(aligned: Aligned) -> list[Measured]:
+    """Probabilities of target words as explanations of why a segment is not perfect."""
+    assert aligned.offsets is not None, "words are needed"
+    found = []
+    for system, values in aligned.predicted.items():
+        ends = aligned.offsets[1:-1]
+        figures = explain_segments(np.split(aligned.gold, ends), np.split(values, ends))
+
+        def statistic(chosen: NDArray[np.int64], figures: NDArray[np.float64] = figures) -> dict[str, float]:
+            means = figures[chosen].mean(axis=0) if len(chosen) else np.zeros(len(FIGURES))
+            return dict(zip(FIGURES, means.tolist(), strict=True))
+
+        found.append(Measured(EXPLANATIONS, system, len(figures), "segments", len(figures), statistic))
+    return found
+
+
+def measure_spans(
+    targets: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Mapping[str, Sequence[Sequence[Span]]]
+) -> list[Measured]:
+    """Spans of errors of each system.
+
+    Args:
+        targets: translation of each segment.
+        gold: spans of each segment.
+        predicted: the same by system.
+    """
+    found = []
+    for system, spans in predicted.items():
+        each = [count_spans(*segment) for segment in zip(targets, gold, spans, strict=True)]
+        counts = np.array([(one.hits, one.gold, one.predicted) for one in each]).reshape(-1, 3)
+
+        def statistic(chosen: NDArray[np.int64], counts: NDArray[np.float64] = counts) -> dict[str, float]:
+            hits, of_gold, of_system = counts[chosen].sum(axis=0)
+            return SpanCounts(float(hits), int(of_gold), int(of_system)).metrics
+
+        n = sum(len(target) + 1 for target in targets)
+        found.append(Measured(SPANS, system, n, "characters", len(each), statistic))
+    return found

@@ -1,0 +1,1 @@
+"""Pages that show an evaluation: HTML with everything inside it, from NumPy and the standard library alone."""
