@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,14 @@ class Ragged:
     def lengths(self) -> NDArray[np.int64]:
         """Of each row."""
         return np.diff(self.offsets)
+
+
+def ragged_tags(rows: Sequence[Sequence[str]]) -> Ragged:
+    """OK/BAD tags that are read already, as those of a submission; BAD is 1."""
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
+    values = np.fromiter((tag == const.BAD for row in rows for tag in row), dtype=np.float64, count=int(offsets[-1]))
+    return Ragged(values, offsets)
 
 
 def read_tags(path: Path) -> Ragged:
