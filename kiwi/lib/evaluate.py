@@ -20,6 +20,7 @@ from kiwi.metrics.measured import measure, measure_explanations
 from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import Calibration, Report, Settings, build_report, combine
+from kiwi.pages.evaluation import evaluation_page
 from kiwi.utils.io import write_text
 
 __all__ = ["Configuration", "evaluate_from_configuration", "evaluate_from_file", "run"]
@@ -84,13 +85,14 @@ def run(config: Configuration) -> Report:
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
     asked_for = files.predicted_files is not None
     outputs, origins = read_outputs(files.gold_files, predictions_of(files), asked_for=asked_for)
+    outputs = [replace(aligned, threshold=config.threshold) for aligned in outputs]
     if not outputs:
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
             f"Nothing to compare: none of {places} has predictions for the "
             f"gold files; expected files named {', '.join(GOLD_OF)}."
         )
-    measured = [each for aligned in outputs for each in measure(aligned, config.threshold)]
+    measured = [each for aligned in outputs for each in measure(aligned)]
     if config.explanations:
         words = [aligned for aligned in outputs if aligned.output == const.TARGET_TAGS]
         if not words:
@@ -102,11 +104,10 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
 
 def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:
     """A page for each language pair: ``report.html``, or ``report.en-de.html``."""
-    from kiwi.pages.evaluation import evaluation_page
-
     texts = None if files.texts is None else {name: read_lines(text) for name, text in files.texts}
     place = path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
-    write_text(place, evaluation_page(report, outputs, texts))
+    title = f"Evaluation, {pair}" if pair else "Evaluation"
+    write_text(place, evaluation_page(report, outputs, texts, title))
 
 
 def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibration]:

@@ -32,15 +32,18 @@ class Aligned:
     deviations: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
     """Means and standard deviations (segments,) of scores, by system, for those that say them."""
 
+    threshold: float = 0.5
+    """Probabilities of BAD above it count as BAD."""
+
     @property
     def n_segments(self) -> int:
         """How many segments are compared."""
         return len(self.numbers)
 
-    def counts(self, system: str, threshold: float = 0.5) -> NDArray[np.int64]:
-        """Confusion of each segment, (segments, gold, predicted), with BAD above the threshold."""
+    def counts(self, system: str) -> NDArray[np.int64]:
+        """Confusion of each segment, (segments, gold, predicted)."""
         assert self.offsets is not None, "scores are not counted"
-        cells = self.gold.astype(np.int64) * len(LABELS) + (self.predicted[system] > threshold)
+        cells = self.gold.astype(np.int64) * len(LABELS) + (self.predicted[system] > self.threshold)
         size = len(LABELS) ** 2
         # Running sums of each cell, read at the ends of segments.
         counts = np.empty((self.n_segments, size), dtype=np.int64)

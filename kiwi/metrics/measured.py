@@ -77,17 +77,12 @@ def count_metrics(counts: NDArray[np.int64]) -> dict[str, float]:
     return metrics
 
 
-def measure(aligned: Aligned, threshold: float = 0.5) -> list[Measured]:
-    """Each system's predictions: scores, tags, or binary decisions on segments.
-
-    Args:
-        aligned: gold and predictions.
-        threshold: probabilities of BAD above this count as BAD.
-    """
-    return [_measured(aligned, system, threshold) for system in aligned.predicted]
+def measure(aligned: Aligned) -> list[Measured]:
+    """Each system's predictions: scores, tags, or binary decisions on segments."""
+    return [_measured(aligned, system) for system in aligned.predicted]
 
 
-def _measured(aligned: Aligned, system: str, threshold: float) -> Measured:
+def _measured(aligned: Aligned, system: str) -> Measured:
     gold, values, n = aligned.gold, aligned.predicted[system], aligned.n_segments
     if aligned.offsets is None:
         return Measured(
@@ -100,7 +95,7 @@ def _measured(aligned: Aligned, system: str, threshold: float) -> Measured:
             None,
             values,
         )
-    counts = aligned.counts(system, threshold)
+    counts = aligned.counts(system)
     is_binary = aligned.output == const.BINARY
 
     def statistic(chosen: NDArray[np.int64]) -> dict[str, float]:
@@ -116,7 +111,7 @@ def _measured(aligned: Aligned, system: str, threshold: float) -> Measured:
         statistic,
         counts,
         None,
-        f"BAD>{threshold:g}",
+        f"threshold:{aligned.threshold:g}",
     )
 
 

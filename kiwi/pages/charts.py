@@ -147,8 +147,8 @@ def _short(n: int) -> str:
     return str(n)
 
 
-def probability_distributions(gold: NDArray[np.int64], bad: Scores, signature: str) -> str:
-    """Histograms of the probabilities of BAD, of each gold class."""
+def probability_distributions(gold: NDArray[np.int64], bad: Scores, threshold: float, signature: str) -> str:
+    """Histograms of the probabilities of BAD, of each gold class, and above which of them a tag counts as BAD."""
     n_bins = 2 * N_BINS
     index = np.minimum((bad * n_bins).astype(np.int64), n_bins - 1)
     grid = np.bincount(gold * n_bins + index, minlength=2 * n_bins).reshape(2, n_bins)
@@ -163,14 +163,14 @@ def probability_distributions(gold: NDArray[np.int64], bad: Scores, signature: s
     edges = np.linspace(0, 1, n_bins + 1)
     _bars(chart, edges, shares[0], "ok")
     _bars(chart, edges, shares[1], "bad")
-    chart.line([(counts.THRESHOLD, 0.0), (counts.THRESHOLD, top)], "ideal")
+    chart.line([(threshold, 0.0), (threshold, top)], "ideal")
     keys = ("ok", "gold OK"), ("bad", "gold BAD")
     return figure(
         "Probabilities by gold class", chart.svg(), f"{said[0].upper()}{said[1:]}.", f"shares|{signature}", *keys
     )
 
 
-def confusion_matrix(counted: NDArray[np.int64], signature: str) -> str:
+def confusion_matrix(counted: NDArray[np.int64], threshold: float, signature: str) -> str:
     """Counts of gold and predicted classes, with their shares of the gold class."""
     total = max(int(counted.sum()), 1)
     rows = []
@@ -189,7 +189,7 @@ def confusion_matrix(counted: NDArray[np.int64], signature: str) -> str:
     head = "".join(f'<th scope="col">predicted {name}</th>' for name in LABELS)
     table = f'<table class="confusion"><tr><td></td>{head}</tr>{"".join(rows)}</table>'
     caption = (
-        f"A tag is BAD above the probability {counts.THRESHOLD}. MCC {functions.matthews(counted):.3f}, "
+        f"A tag is BAD above the probability {threshold:g}. MCC {functions.matthews(counted):.3f}, "
         f"{percent(functions.accuracy(counted))} right."
     )
     return figure("Confusion", table, caption, f"MCC|{signature}")

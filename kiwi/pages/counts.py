@@ -10,9 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from kiwi import constants as const
 from kiwi.metrics.aligned import Aligned
 
-THRESHOLD = 0.5
-"""Above it a tag is BAD."""
-
 SEED = 20
 """Of the sample of points, so that the same figures give the same page."""
 

@@ -64,12 +64,12 @@ def tag_sections(report: Report, outputs: Sequence[Aligned], system: str, texts:
             continue
         gold, bad = aligned.gold.astype(np.int64), aligned.predicted[system]
         signed = signature(row_of(report, aligned.output, system), aligned.output, len(gold))
-        predicted = bad > counts.THRESHOLD
+        predicted = bad > aligned.threshold
         counted, bins = functions.confusion(gold, predicted), reliability(gold, bad)
         cards = [
             charts.reliability_diagram(bins, signed),
-            charts.probability_distributions(gold, bad, signed),
-            charts.confusion_matrix(counted, signed),
+            charts.probability_distributions(gold, bad, aligned.threshold, signed),
+            charts.confusion_matrix(counted, aligned.threshold, signed),
         ]
         lengths = counts.lengths_in_words(aligned)
         if aligned.output == const.BINARY:

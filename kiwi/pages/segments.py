@@ -27,13 +27,14 @@ class Tags:
 
     gold: NDArray[np.int64]
     bad: NDArray[np.float64]
+    threshold: float
 
     def __getitem__(self, part: slice) -> Tags:
-        return Tags(self.gold[part], self.bad[part])
+        return Tags(self.gold[part], self.bad[part], self.threshold)
 
     def summary(self, name: str) -> str:
         """What was found, missed and invented."""
-        predicted = self.bad > counts.THRESHOLD
+        predicted = self.bad > self.threshold
         found, n_bad = int(predicted[self.gold == 1].sum()), int(self.gold.sum())
         false = int(predicted[self.gold == 0].sum())
         return f"{found} of {n_bad} BAD {name} found, {false} false alarm{'s' * (false != 1)}"
@@ -112,7 +113,7 @@ def _tags_of(aligned: Aligned, system: str, number: int) -> Tags | None:
     if place is None or aligned.offsets is None:
         return None
     part = slice(*aligned.offsets[place : place + 2].tolist())
-    return Tags(aligned.gold[part].astype(np.int64), aligned.predicted[system][part])
+    return Tags(aligned.gold[part].astype(np.int64), aligned.predicted[system][part], aligned.threshold)
 
 
 def _scores(aligned: Aligned | None, system: str, number: int) -> str:
@@ -171,7 +172,7 @@ def _gap(gaps: Tags, place: int) -> str:
 
 def _classes(kind: str, tags: Tags, place: int) -> str:
     level = min(int(tags.bad[place] * LEVELS), LEVELS - 1)
-    said = " said" if tags.bad[place] > counts.THRESHOLD else ""
+    said = " said" if tags.bad[place] > tags.threshold else ""
     return f"{kind} p{level}{said}{' bad' if tags.gold[place] else ''}"
 
 

@@ -462,6 +462,18 @@ def test_files_of_figures(three, tmp_path):
     assert "\\toprule" in latex
 
 
+def test_a_page(three, tmp_path):
+    texts = {}
+    for name in ("source", "target"):
+        (tmp_path / name).write_text("Was ist <das> für eine Zeile ?\n" * 300, encoding="utf-8")
+        texts[name] = str(tmp_path / name)
+    evaluate_from_configuration({**three, "texts": texts, "output": {"report": str(tmp_path / "report.html")}})
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "&lt;das&gt;" in page
+    assert "<das>" not in page
+
+
 def test_the_checkpoint_is_in_the_signature(tmp_path):
     files = gold(tmp_path, sentence_scores=SCORES)
     name = system(tmp_path, "a", sentence_scores=SCORES)
