@@ -39,6 +39,14 @@ class Ragged:
         return np.diff(self.offsets)
 
 
+def ragged_tags(rows: Sequence[Sequence[str]]) -> Ragged:
+    """OK/BAD tags that are read already, as those of a submission; BAD is 1."""
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
+    values = np.fromiter((tag == const.BAD for row in rows for tag in row), dtype=np.float64, count=int(offsets[-1]))
+    return Ragged(values, offsets)
+
+
 def read_tags(path: Path) -> Ragged:
     """OK/BAD tags, one row a line; BAD is 1.
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from kiwi.data.readers import parse_score
 from kiwi.data.submission_rows import Header, Rows, check_field, parse_count, write_rows
@@ -57,8 +58,7 @@ class SentenceSubmission:
     """In the order of the segments."""
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """An error in a translation. A span without a character is an omission at its place."""
 
     start: int

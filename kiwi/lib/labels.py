@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import OutputConfig
 from kiwi.data.readers import Columns, read_labelled, read_lines
-from kiwi.data.tags import interleave
+from kiwi.data.tags import interleave, to_classes
 from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 from kiwi.lib.outputs import DIGITS
-from kiwi.metrics.report import Report, Row, score_row, tag_row
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.measured import measure
+from kiwi.metrics.report import Row, Settings, build_report
 from kiwi.runner import Predictions
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ LEARNED_FROM = {
     const.SENTENCE_SCORES: {const.SENTENCE_SCORES, const.BINARY},
 }
 """Label field to the outputs that are compared with it."""
+
+TAG_FIELDS = (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
 
 
 def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns, place: Path) -> Columns:
@@ -58,60 +62,60 @@ def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns,
     return {field: column for field, column in labelled.items() if field not in texts}
 
 
-def compare(predictions: Predictions, labels: Columns, system: str) -> Report:
+def compare(predictions: Predictions, labels: Columns, system: str) -> list[Row]:
     """Figures of predictions against labels, as ``kiwi evaluate`` has them; segments without words are left out.
 
     Args:
         predictions: of every segment.
         labels: by field, as :func:`read_labels` gives them.
-        system: its name in the report.
+        system: its name.
     """
-    rows: list[Row] = []
-    scores, predicted = labels.get(const.SENTENCE_SCORES), predictions.sentences_hter
-    if scores is not None and predicted is not None:
-        # As they are written, so that figures are the same for the files.
-        gold, found = np.array(scores, dtype=np.float64), np.round(predicted, DIGITS)
-        there = ~np.isnan(found)
-        if there.any():
-            rows.append(score_row(const.SENTENCE_SCORES, system, gold[there], found[there]))
-    if scores is not None and (binary := predictions.sentences_binary_labels) is not None:
-        pairs = [(float(score) != 0, label) for score, label in zip(scores, binary, strict=True) if label]
-        if pairs:
-            is_bad, verdicts = zip(*pairs, strict=True)
-            rows.append(tag_row(const.BINARY, system, np.array(is_bad, dtype=np.int64), _classes(list(verdicts))))
-    gold_tags = {
-        field: [words(line) for line in labels[field]]
-        for field in (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
-        if field in labels
+    aligned = [*_of_segments(predictions, labels, system), *_of_words(predictions, labels, system)]
+    measured = [each for one in aligned for each in measure(one)]
+    return build_report(measured, Settings(samples=0), {}).rows
+
+
+def _of_segments(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:
+    """Scores, and whether they are 0."""
+    if const.SENTENCE_SCORES not in labels:
+        return
+    gold = np.array(labels[const.SENTENCE_SCORES], dtype=np.float64)
+    for output, column in (
+        (const.SENTENCE_SCORES, predictions.sentences_hter),
+        (const.BINARY, predictions.sentences_binary_BAD_probabilities),
+    ):
+        # As they are written, so that figures are those of the files.
+        found = np.round(column or [], DIGITS)
+        there = np.flatnonzero(~np.isnan(found))
+        if not len(there):
+            continue
+        if output == const.SENTENCE_SCORES:
+            yield Aligned(output, gold[there], {system: found[there]}, None, there + 1)
+        else:
+            classes = (gold[there] != 0).astype(np.int64)
+            yield Aligned(output, classes, {system: found[there]}, np.arange(len(there) + 1), there + 1)
+
+
+def _of_words(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:
+    """Tags of target words, gaps, both together, and source words."""
+    gold = {field: [to_classes(line).tolist() for line in labels[field]] for field in TAG_FIELDS if field in labels}
+    if const.GAP_TAGS in gold:
+        pairs = zip(gold[const.GAP_TAGS], gold[const.TARGET_TAGS], strict=True)
+        gold[const.TARGETGAPS_TAGS] = [interleave(*pair) for pair in pairs]
+    found: dict[str, list[list[Any]] | None] = {
+        const.TARGET_TAGS: predictions.target_tags_BAD_probabilities,
+        const.GAP_TAGS: predictions.gap_tags_BAD_probabilities,
+        const.TARGETGAPS_TAGS: predictions.targetgaps_tags_BAD_probabilities,
+        const.SOURCE_TAGS: predictions.source_tags_BAD_probabilities,
     }
-    found_tags = {
-        const.TARGET_TAGS: predictions.target_tags_labels,
-        const.GAP_TAGS: predictions.gap_tags_labels,
-        const.SOURCE_TAGS: predictions.source_tags_labels,
-    }
-    names = {field: field for field in found_tags}
-    target, gaps = found_tags[const.TARGET_TAGS], found_tags[const.GAP_TAGS]
-    if const.GAP_TAGS in gold_tags and target is not None and gaps is not None:
-        names[const.TARGETGAPS_TAGS] = const.WMT19
-        found_tags[const.TARGETGAPS_TAGS] = _interleaved(gaps, target)
-        gold_tags[const.TARGETGAPS_TAGS] = _interleaved(gold_tags[const.GAP_TAGS], gold_tags[const.TARGET_TAGS])
-    for field, name in names.items():
-        tags = found_tags[field]
-        if tags is not None and field in gold_tags:
-            # A segment without words has a gold gap, but no predictions.
-            both = [(one, other) for one, other in zip(gold_tags[field], tags, strict=True) if other]
-            if both:
-                rows.append(tag_row(name, system, *(_classes(_flat(side)) for side in zip(*both, strict=True))))
-    return Report(rows)
-
-
-def _interleaved(gaps: list[list[str]], target: list[list[str]]) -> list[list[str]]:
-    return [[str(tag) for tag in interleave(*pair)] if pair[0] else [] for pair in zip(gaps, target, strict=True)]
-
-
-def _flat(rows: tuple[list[str], ...]) -> list[str]:
-    return list(itertools.chain.from_iterable(rows))
-
-
-def _classes(tags: list[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.array([tag == const.BAD for tag in tags], dtype=np.int64)
+    for field, rows in found.items():
+        if rows is None or field not in gold:
+            continue
+        # A segment without words has a gold gap, but no predictions.
+        there = [index for index, row in enumerate(rows) if row]
+        if there:
+            classes = np.concatenate([np.array(gold[field][index], dtype=np.int64) for index in there])
+            probabilities = np.concatenate([np.round(rows[index], DIGITS) for index in there])
+            offsets = np.cumsum([0, *(len(rows[index]) for index in there)])
+            output = const.WMT19 if field == const.TARGETGAPS_TAGS else field
+            yield Aligned(output, classes, {system: probabilities}, offsets, np.array(there) + 1)

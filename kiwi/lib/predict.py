@@ -195,7 +195,7 @@ def run(config: Configuration) -> Predictions:
         )
     for path in written + on_demand:
         logger.info("Wrote %s", path)
-    for row in compare(predictions, labels, str(config.system.load)).rows:
+    for row in compare(predictions, labels, str(config.system.load)):
         figures = ", ".join(f"{name} {value:.4f}" for name, value in row.metrics.items())
         logger.info("%s of %d against data.%s.output: %s", row.output, row.n, part, figures)
     return predictions

@@ -13,6 +13,7 @@ from kiwi.data.readers import (
     read_labelled,
     read_lines,
     read_scores,
+    stream_lines,
 )
 from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
@@ -287,3 +288,24 @@ def test_interleaved_tags_are_parted_into_words_and_gaps():
 )
 def test_wrong_labels_are_refused(field, lines, parts):
     assert_refused(lambda: read_labelled(TEXT | {field: lines}, PLACES), f"file.{field}, ", *parts)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a\nb\n", "a\nb", "\ufeffa\r\nb\r\n", "a\u2028b\u0085\n\nc\rd\n\n", "\n", " "],
+)
+def test_streamed_lines_are_those_that_are_read(tmp_path, content):
+    (tmp_path / "file").write_bytes(content.encode())
+    assert list(stream_lines(tmp_path / "file")) == read_lines(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [(b"", ": found no line"), (b"\xef\xbb\xbfa\nb\xe4\n", ", line 2: found byte 0xe4 at position 2; expected UTF-8")],
+)
+def test_streamed_lines_that_are_refused(tmp_path, content, place):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    for read in (read_lines, lambda file: list(stream_lines(file))):
+        assert_refused(lambda read=read: read(path), f"{path}{place}")
+    assert_refused(lambda: list(stream_lines(tmp_path / "none")), f"{tmp_path / 'none'}: cannot be read")

@@ -84,8 +84,15 @@ def test_predictions_are_compared_with_labels(
     columns = {name: corpus.lines(part, name) for name in ("source", "target")}
     outputs = ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary"]
     own = compare(found, read_labels(OutputConfig(**labels), outputs, columns, Path("source")), "own")
-    assert set(own.outputs) == {"target_tags", "gap_tags", "source_tags", "WMT19", "sentence_scores", "binary"}
-    for row in own.rows:
+    assert {row.output for row in own} == {
+        "target_tags",
+        "gap_tags",
+        "source_tags",
+        "WMT19",
+        "sentence_scores",
+        "binary",
+    }
+    for row in own:
         shared = {name: value for name, value in row.metrics.items() if row.output != "binary"}
         assert shared == pytest.approx({name: report.metric(row.output, name) for name in shared}, abs=1e-5)
         name, value = next(iter(row.metrics.items()))
@@ -119,7 +126,7 @@ def test_labels_beside_empty_segments(
     outputs = ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary"]
     own = compare(found, read_labels(OutputConfig(**labels), outputs, rows, Path("source")), "own")
     words = sum(len(line.split()) for line in rows["target"])
-    counts = {row.output: row.n for row in own.rows}
+    counts = {row.output: row.n for row in own}
     assert counts["sentence_scores"] == counts["binary"] == 10
     assert (counts["target_tags"], counts["gap_tags"], counts["WMT19"]) == (words, words + 10, 2 * words + 10)
 
