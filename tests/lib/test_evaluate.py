@@ -589,6 +589,6 @@ def test_tables(tmp_path, suffix):
     report = evaluate_from_configuration(options)
     assert report.metric("sentence_scores", "MAE") == pytest.approx(0.1)
     assert report.metric("target_tags", "MCC") == 1.0
-    options["gold_files"]["table"]["columns"]["scores"] = "hter"
-    with pytest.raises(ConfigError, match="scores: not a field; did you mean 'sentence_scores'"):
+    options["gold_files"]["table"]["columns"]["sentence_score"] = "hter"
+    with pytest.raises(ConfigError, match="sentence_score: not a field; did you mean 'sentence_scores'"):
         evaluate_from_configuration(options)

@@ -39,6 +39,7 @@ def predicting(trained: Any, corpus: Any, tmp_path: Path, change: Any) -> Option
 
 
 NAMES = {
+    "predictions.json",
     "sentence_scores",
     "sentence_scores_extras",
     *(
