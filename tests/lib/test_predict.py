@@ -39,7 +39,6 @@ def predicting(trained: Any, corpus: Any, tmp_path: Path, change: Any) -> Option
 
 
 NAMES = {
-    "predictions.json",
     "sentence_scores",
     "sentence_scores_extras",
     *(
@@ -52,7 +51,7 @@ NAMES = {
 
 def test_predictions_are_returned_and_written(predicting: Options, trained: Any, corpus: Any, tmp_path: Path) -> None:
     found = predict_from_configuration(predicting())
-    assert {file.name for file in (tmp_path / "out").iterdir()} == NAMES
+    assert {file.name for file in (tmp_path / "out").iterdir()} == NAMES | {"predictions.json"}
     data = {name: corpus.lines("test", name) for name in ("source", "target", "alignments")}
     assert asdict(found) == asdict(load_system(trained.path).predict(**data, batch_size=4))
     found.save(tmp_path / "again")
@@ -169,7 +168,12 @@ SUBMISSION = {"language_pair": "en-de", "method": "kiwi tiny"}
 def test_submissions(predicting: Options, trained: Any, corpus: Any, tmp_path: Path, year: str, figures: int) -> None:
     found = predict_from_configuration(predicting({"submission": SUBMISSION | {"format": year}}))
     out = tmp_path / "out"
-    assert {file.name for file in out.iterdir()} == NAMES | {"sentence_submission.tsv", "word_submission.tsv"}
+    assert {file.name for file in out.iterdir()} == {
+        *NAMES,
+        "predictions.json",
+        "sentence_submission.tsv",
+        "word_submission.tsv",
+    }
     system = load_system(trained.path).system
     disk_bytes = sum(file.stat().st_size for file in trained.path.iterdir() if file.is_file())
     header = Header(*[disk_bytes, sum(weight.numel() for weight in system.parameters()), 1][:figures])
@@ -196,7 +200,7 @@ def test_one_level_of_a_submission(predicting: Options, tmp_path: Path) -> None:
     every = SUBMISSION | {"format": "wmt23", "ensembled": 4}
     predict_from_configuration(predicting({"submission": every}))
     predict_from_configuration(predicting({"submission": every | {"levels": ["sentence"]}}))
-    files = {file.name for file in (tmp_path / "out").iterdir()} - NAMES
+    files = {file.name for file in (tmp_path / "out").iterdir()} - {*NAMES, "predictions.json"}
     assert files == {"sentence_submission.tsv"}
     assert read_sentence_submission(tmp_path / "out" / "sentence_submission.tsv").header.ensembled == 4
 
@@ -266,7 +270,9 @@ def test_a_submission_has_no_place_for_empty_segments(predicting: Options, corpu
 @pytest.mark.parametrize("suffix", ["tsv", "jsonl", "parquet"])
 def test_one_table(predicting: Options, corpus: Any, tmp_path: Path, suffix: str) -> None:
     predict_from_configuration(predicting({"run.output_format": suffix}))
-    assert {file.name for file in (tmp_path / "out").iterdir()} == NAMES | {f"predictions.{suffix}"}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {*NAMES, "predictions.json"} | {
+        f"predictions.{suffix}"
+    }
     names = sorted(NAMES - {"sentence_scores_extras"} - {name for name in NAMES if name.startswith("targetgaps")})
     columns = {name: name for name in ("source", "target", "sentence_scores_deviation", *names)}
     found = read_table(tmp_path / "out" / f"predictions.{suffix}", columns)
@@ -302,7 +308,7 @@ def test_an_output_is_switched_off(predicting: Options, off: str, gone: set[str]
     whole = predict_from_configuration(predicting({"run.output_dir": str(tmp_path / "whole")}))
     found = predict_from_configuration(predicting({f"system.model.outputs.{off}": False}))
     left = {name for name in NAMES if name.removesuffix("_labels") not in gone}
-    assert {file.name for file in (tmp_path / "out").iterdir()} == left
+    assert {file.name for file in (tmp_path / "out").iterdir()} == left | {"predictions.json"}
     assert found.sentences_hter == pytest.approx(whole.sentences_hter, abs=1e-5)
 
 
