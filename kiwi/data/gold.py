@@ -84,6 +84,20 @@ class GoldTags:
             np.flatnonzero(compared) + 1,
         )
 
+    def for_eos(self, predicted: Ragged) -> GoldTags:
+        """These in the form of predictions whose last word is ``<EOS>``: gaps count with the word that they precede.
+
+        Args:
+            predicted: n+1 tags for n words; if these are not interleaved with gaps (2n+1), they stay as they are.
+        """
+        lengths = self.rows.lengths
+        if len(lengths) != len(predicted) or (lengths != 2 * predicted.lengths - 1).any():
+            return self
+        places = np.arange(len(self.rows.values)) - np.repeat(self.rows.offsets[:-1], lengths)
+        starts = np.flatnonzero(places % 2 == 0)
+        values = np.maximum.reduceat(self.rows.values, starts) if len(starts) else self.rows.values
+        return GoldTags(self.path, Ragged(values, predicted.offsets))
+
     def has_gaps(self, predicted: Ragged, output: str) -> bool:
         """Whether these are interleaved, judged by the first line that both sides have tags in."""
         if output == const.SOURCE_TAGS:

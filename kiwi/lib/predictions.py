@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.gold import GoldTags, Matched, check_line_count
-from kiwi.data.ragged import parse_probabilities, ragged, read_probabilities, read_tags
+from kiwi.data.ragged import parse_probabilities, ragged_tags, read_probabilities, read_tags
 from kiwi.data.readers import parse_scores, read_lines, read_scores
 from kiwi.data.submissions import read_sentence_submission, read_span_submission
 from kiwi.data.tables import read_table
@@ -57,6 +57,9 @@ class Source:
 
     read: Callable[[], Any]
     """Scores as a list of numbers, tags or probabilities as :class:`Ragged`, spans as a submission."""
+
+    has_eos: bool = False
+    """Whether each translation ends with ``<EOS>``."""
 
 
 Sources = Mapping[str, Source]
@@ -125,10 +128,10 @@ def _tags_of_submission(path: Path, language_pair: str | None) -> dict[str, Sour
         const.SOURCE_TAGS: submission.source_tags,
     }
 
-    def source(rows: list[list[str]]) -> Source:
-        return Source(path, lambda: ragged([[float(tag == const.BAD) for tag in row] for row in rows]))
+    def source(name: str, rows: list[list[str]]) -> Source:
+        return Source(path, lambda: ragged_tags(rows), submission.has_eos and name == const.TARGET_TAGS)
 
-    return {name: source(rows) for name, rows in tags.items() if rows is not None}
+    return {name: source(name, rows) for name, rows in tags.items() if rows is not None}
 
 
 def _spans_of_submission(path: Path, language_pair: str | None) -> Source:
@@ -233,7 +236,10 @@ def _tags(output: str, gold: GoldTags, systems: Mapping[str, Sources], *, asked_
                     raise DataError.at(gold.path, None, found="one tag a word", expected=expected)
                 logger.warning("%s is left out: %s has one tag a word, and none for gaps.", source.path, gold.path)
                 continue
-            matched[system] = gold.align(output, rows, source.path)
+            matched[system] = (gold.for_eos(rows) if source.has_eos else gold).align(output, rows, source.path)
+            if len(matched[system].classes) != len(next(iter(matched.values())).classes):
+                others = "those of the first system, with <EOS> or without"
+                raise DataError.at(source.path, None, found="tags of another form", expected=others)
     if not matched:
         return None
     first = next(iter(matched.values()))

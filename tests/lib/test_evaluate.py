@@ -554,6 +554,21 @@ def test_submissions(tmp_path):
         evaluate_from_configuration({**options, "language_pair": "en-zh"})
 
 
+@pytest.mark.parametrize("interleaved", [True, False])
+def test_submissions_with_eos(tmp_path, interleaved):
+    # Something is missing before "Haus" and at the end.
+    tags = "OK OK BAD OK BAD\n" if interleaved else "OK BAD BAD\n"
+    files = gold(tmp_path, target_tags=tags)
+    rows = [("ein", "OK"), ("Haus", "BAD"), ("<EOS>", "OK")]
+    lines = "".join(f"en-de\tus\tmt\t0\t{index}\t{word}\t{tag}\n" for index, (word, tag) in enumerate(rows))
+    paths = files_of(tmp_path, words="1\n2\n1\n" + lines, plain="en-de\tus\tmt\t0\t0\tein\tOK\n")
+    submission = {"word_submission": str(paths["words"])}
+    report = evaluate_from_configuration({"gold_files": files, "predicted_files": [submission]})
+    assert report.metric("target_tags", "recall_BAD") == 0.5
+    assert report.metric("target_tags", "precision_BAD") == 1.0
+    assert report.rows[0].n == 3
+
+
 def test_spans(tmp_path):
     rows = {
         "gold": ["0\tein Haus\t0\t3\tminor", "1\tja\t-1\t-1\tno-error"],
