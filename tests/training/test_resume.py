@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,11 @@ import torch
 
 import kiwi
 from kiwi.exceptions import CheckpointError, ConfigError, KiwiError, StoppedError
+from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.train import TrainRunInfo, train_from_configuration
 from kiwi.systems import checkpoint
 from kiwi.training import callbacks, keep_state, module, optimizers, run_record, state
+from tests.pretrained import write_model
 
 Options = Callable[..., dict[str, Any]]
 
@@ -332,3 +335,47 @@ def test_the_second_signal_stops_at_once(options: Options, tmp_path: Path, monke
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     settings["trainer"]["resume"] = True
     assert train_from_configuration(settings).best_model_path is not None
+
+
+# Other systems.
+
+
+def test_a_pretrained_encoder_goes_on(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = {
+        "encoder": {"model_name": str(write_model("bert", tmp_path / "bert")), "hidden_size": 12, "freeze_layers": 1},
+        "decoder": {"hidden_size": 10, "bottleneck_size": 6},
+        "outputs": {"word_level": {"target": True}, "sentence_level": {"hter": True}},
+    }
+    adam = {"class_name": "adamw", "learning_rate": 0.001, "encoder_learning_rate": 0.0001, "warmup_steps": 0.2}
+    changes = {"system.class_name": "Transformer", "system.model": model, "system.optimizer": adam}
+    settings = options({**changes, "data.train.input.alignments": None, "trainer.epochs": 2, "trainer.log_interval": 1})
+    settings["run"]["output_dir"] = str(tmp_path / "whole")
+    whole = train_from_configuration(settings)
+    parts = stopped_everywhere(settings, tmp_path / "parts", monkeypatch, 3)
+    for weight, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, parts.model.state_dict()[weight]), weight
+    assert files(tmp_path / "whole") == files(tmp_path / "parts")
+
+
+def test_pretraining_goes_on(corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = {
+        part: {"input": {k: v for k, v in corpus.inputs(part).items() if k != "alignments"}}
+        for part in ("train", "valid")
+    }
+    encoder = {"embeddings": {"source": {"dim": 6}, "target": {"dim": 6}}, "hidden_size": 6, "rnn_layers": 1}
+    options: dict[str, Any] = {
+        "run": {"seed": 1, "output_dir": str(tmp_path / "whole")},
+        "trainer": {"epochs": 2, "log_interval": 1},
+        "data": sides,
+        "system": {
+            "class_name": "Predictor",
+            "batch_size": 8,
+            "num_data_workers": 0,
+            "optimizer": {"class_name": "adam", "learning_rate": 0.01},
+            "model": {"encoder": {**encoder, "dropout": 0.2}},
+        },
+    }
+    pretrain_from_configuration(options)
+    monkeypatch.setattr(sys.modules[__name__], "train_from_configuration", pretrain_from_configuration)
+    stopped_everywhere(options, tmp_path / "parts", monkeypatch, 3)
+    assert files(tmp_path / "whole") == files(tmp_path / "parts")
