@@ -190,7 +190,11 @@ def test_train_predict_evaluate(tmp_path: Path) -> None:
     written = {path.name for path in (tmp_path / "run" / "predictions").iterdir()}
     tags = {"target_tags", "gap_tags", "source_tags", "targetgaps_tags"}
     scores = {"sentence_scores", "sentence_scores_extras"}
-    assert written == tags | {f"{name}_labels" for name in tags} | scores | {"binary", "binary_labels"}
+    assert written == tags | {f"{name}_labels" for name in tags} | scores | {
+        "binary",
+        "binary_labels",
+        "predictions.json",
+    }
 
     report = evaluate_from_file(tmp_path / "evaluate.yaml")
     assert report.outputs == ["sentence_scores", "target_tags", "gap_tags", "WMT19", "source_tags"]

@@ -353,7 +353,8 @@ def test_kept_states_equal_recomputed_ones(
         results.append(info)
         assert not [file for file in (tmp_path / keep).iterdir() if "tmp" in file.name]
     kept, recomputed = results
-    assert kept.best_metrics == pytest.approx(recomputed.best_metrics, abs=1e-4)
+    # A correlation of predictions that hardly vary yet blows up rounding, too.
+    assert kept.best_metrics == pytest.approx(recomputed.best_metrics, abs=1e-3)
     long = [" ".join(SOURCE * 9), *SOURCE], [" ".join(TARGET * 9), *TARGET]
     expected = flat(Runner(recomputed.model).predict(*long))
     assert flat(Runner(kept.model).predict(*long)) == pytest.approx(expected, abs=1e-4)
