@@ -41,13 +41,13 @@ LIBRARIES = {
     "numpy": ["data", "metrics", "systems", "runner", "training", "lib"],
     "omegaconf": ["lib"],
     "onnxruntime": ["runner"],
-    "optuna": ["lib.search"],
+    "optuna": ["lib.search", "lib.search_space", "lib.search_study", "lib.search_worker", "lib.search_table", "lib.search_report"],
     "peft": ["systems"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
-    # Beside the tables of the command line, the handler that shows the log.
-    "rich": ["cli", "lib.utils"],
-    "filelock": ["training"],
+    # Beside the tables of the command line, the handler that shows the log, and the table of a search.
+    "rich": ["cli", "lib.utils", "lib.search_table"],
+    "filelock": ["training", "lib.search_study"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
     "sklearn": ["metrics"],
