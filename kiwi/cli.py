@@ -266,7 +266,10 @@ def _print_run(info: TrainRunInfo, *, quiet: bool) -> None:
 
 def _print_search(info: SearchInfo, *, quiet: bool) -> None:
     if not quiet:
-        rows = [[name, f"{value:.4g}" if isinstance(value, float) else str(value)] for name, value in info.best_options.items()]
+        rows = [
+            [name, f"{value:.4g}" if isinstance(value, float) else str(value)]
+            for name, value in info.best_options.items()
+        ]
         title = f"Best trial: {info.best_trial}, {info.best_value:.4f}"
         _print_table(title, ["option", "value"], rows)
     typer.echo(info.best_config)

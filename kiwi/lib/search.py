@@ -179,8 +179,8 @@ def _placed(config: Configuration) -> tuple[Configuration, Path, str]:
     directory = named if (named / CONFIG_FILE).is_file() else config.directory / named.name
     if config.storage is None and not (directory / CONFIG_FILE).is_file():
         raise ConfigError(
-            f"load_study: found no search at {named} or {directory}; expected the directory of a former one, or its name "
-            "under directory, or in storage."
+            f"load_study: found no search at {named} or {directory}; expected the directory of a former one, or its "
+            "name under directory, or in storage."
         )
     return config.model_copy(update={"load_study": directory.name}), directory, directory.name
 
@@ -280,7 +280,9 @@ def _stoppable(name: str) -> Iterator[None]:
         raise StoppedError(f"Stopped by Ctrl-C. {advice}", signal_number=signal.SIGINT) from error
     except StoppedError as error:
         number = error.exit_code - 128
-        raise StoppedError(f"The search is stopped, its trial keeps its state. {advice}", signal_number=number) from error
+        raise StoppedError(
+            f"The search is stopped, its trial keeps its state. {advice}", signal_number=number
+        ) from error
     finally:
         if is_main:
             with suppress(TypeError):
@@ -296,7 +298,9 @@ def _result(space: Space, ledger: Ledger, progress: Progress, directory: Path, r
     if best is None:
         trials = ledger.trials()
         reason = next((each.user_attrs[REASON] for each in trials if REASON in each.user_attrs), "all ended early")
-        raise KiwiError(f"None of {len(trials)} trials came to its end; the first reason: {reason}\nAll are in {report}")
+        raise KiwiError(
+            f"None of {len(trials)} trials came to its end; the first reason: {reason}\nAll are in {report}"
+        )
     options = {**best.user_attrs[CONFIGURATION], "verbose": False, "quiet": False}
     best_config = directory / "best.yaml"
     write_yaml(best_config, options)

@@ -115,7 +115,7 @@ class SearchOptions(BaseConfig):
     bottleneck_size: Range | None = None
     """Of the decoder."""
 
-    space: dict[str, Range] = {}
+    space: dict[str, Range] = Field(default={})
     """Any other option of the training configuration, by its dotted key:
     ``{system.optimizer.learning_rate: {lower: 1e-4, upper: 1e-2, distribution: loguniform}}``."""
 

@@ -76,8 +76,8 @@ class Space:
         self.model: dict[str, Any] = resolved.model.model_dump(mode="json")
         if processes(config.base_config.trainer) > 1:
             raise ConfigError(
-                "base_config.trainer: asks for several processes; expected one GPU or the CPU, because each trial trains "
-                "in one process. Set num_workers for several trials at a time."
+                "base_config.trainer: asks for several processes; expected one GPU or the CPU, because each trial "
+                "trains in one process. Set num_workers for several trials at a time."
             )
         base = config.base_config
         self.main_metric = self._choose_main_metric(resolved.model)
@@ -189,7 +189,9 @@ class Space:
         values, is_given = options.sentence_loss_weight, "sentence_loss_weight" in given
         on, key = sentence["hter"] or sentence["binary"], f"{OUTPUTS}.sentence_loss_weight"
         if values is not None and is_given and not on:
-            self.wrong["options.sentence_loss_weight"] = f"base_config.{OUTPUTS}.sentence_level has no output that is on"
+            self.wrong["options.sentence_loss_weight"] = (
+                f"base_config.{OUTPUTS}.sentence_level has no output that is on"
+            )
         elif values is not None and on and (is_given or (words_on and key not in taken)):
             yield "sentence_loss_weight", "options.sentence_loss_weight", [key], values, "value"
         if options.search_mlp:

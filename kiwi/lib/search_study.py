@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from kiwi.exceptions import ConfigError, MissingExtraError
@@ -54,7 +54,7 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
     """
     if url is None:
         path = directory / JOURNAL
-        lock = _Lock(directory / f".{JOURNAL}.lock")
+        lock: Any = _Lock(directory / f".{JOURNAL}.lock")
         _cut_torn_line(path, lock)
         return JournalStorage(JournalFileBackend(str(path), lock))
     if "://" not in url:
@@ -134,9 +134,7 @@ class SeededByTrial(optuna.samplers.BaseSampler):
                 multivariate = self.method == "multivariate_tpe"
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExperimentalWarning)
-                    self._sampler = optuna.samplers.TPESampler(
-                        seed=seed, multivariate=multivariate, constant_liar=True
-                    )
+                    self._sampler = optuna.samplers.TPESampler(seed=seed, multivariate=multivariate, constant_liar=True)
         return self._sampler
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -178,7 +176,7 @@ def open_study(space: Space, storage: BaseStorage, name: str, *, may_differ: boo
         "sampler": SeededByTrial(options.search_method, space.config.seed),
         "pruner": PRUNERS[options.pruner](),
     }
-    direction = "maximize" if space.is_better_high else "minimize"
+    direction = StudyDirection.MAXIMIZE if space.is_better_high else StudyDirection.MINIMIZE
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         if must_exist and name not in optuna.get_all_study_names(storage):
@@ -209,8 +207,8 @@ def _check_same(study: Study, space: Space, may_differ: bool) -> None:
         listing = "\n".join(f"  {key}: {new}; the search has {old}" for key, (old, new) in differing.items())
         advice = "" if may_differ else f" or load_study={study.study_name} to go on with other options,"
         raise ConfigError(
-            f"search_name: '{study.study_name}' is another search:\n{listing}\nUse the same options,{advice} or another "
-            "search_name."
+            f"search_name: '{study.study_name}' is another search:\n{listing}\nUse the same options,{advice} or "
+            "another search_name."
         )
     if may_differ:
         _check_choices(study, space)
@@ -226,8 +224,8 @@ def _check_choices(study: Study, space: Space) -> None:
                 optuna.distributions.check_distribution_compatibility(former, parameter.distribution)
             except ValueError as error:
                 raise ConfigError(
-                    f"{parameter.option}: found {parameter.distribution}; the search '{study.study_name}' has {former}, "
-                    "and choices, or kinds of ranges, stay in one search. Keep them, or start a new search."
+                    f"{parameter.option}: found {parameter.distribution}; the search '{study.study_name}' has "
+                    f"{former}; choices, and kinds of ranges, stay in one search. Keep them, or start a new search."
                 ) from error
 
 
