@@ -50,6 +50,7 @@ LIBRARIES = {
         "lib.search_report",
     ],
     "peft": ["systems"],
+    "plotly": ["lib.search"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # Beside the tables of the command line, the handler that shows the log, and the table of a search.

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -127,10 +127,9 @@ def run(config: Configuration) -> SearchInfo:
     """
     with needs_extra("search", "kiwi search"):
         import optuna
+        import plotly  # noqa: F401  (for search.html, at the end)
 
-        from kiwi.lib.search_report import write_report
-        from kiwi.lib.search_table import Progress, is_terminal, live, quiet_trials
-        from kiwi.lib.search_worker import MLFLOW_PARENT, joined, keep_best, work
+        from kiwi.lib.search_worker import joined
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     config, directory, name = _placed(config)
@@ -139,6 +138,15 @@ def run(config: Configuration) -> SearchInfo:
     except OSError as error:
         raise ConfigError(f"directory: {directory}: cannot be written to ({error.strerror}).") from error
     space, ledger = joined(config, directory, name, load=config.load_study is not None)
+    with closing(ledger):
+        return _searched(config, space, ledger, directory, name)
+
+
+def _searched(config: Configuration, space: Space, ledger: Ledger, directory: Path, name: str) -> SearchInfo:
+    from kiwi.lib.search_report import write_report
+    from kiwi.lib.search_table import Progress, is_terminal, live, quiet_trials
+    from kiwi.lib.search_worker import MLFLOW_PARENT, keep_best, work
+
     _write_config(config, directory, name)
     logger.info("Search '%s': %d trials, in %s", name, config.num_trials, directory)
     for parameter in space.parameters:

@@ -37,6 +37,9 @@ SECONDS_TO_DEATH = 60.0
 MOST_DEATHS = 3
 """Of the process of a trial, until it is the trial's fault."""
 
+TRIES_TO_OPEN = 10
+"""A database whose tables are being made."""
+
 OWNER, BEAT, DEATHS, REASON = "worker", "beat", "deaths", "reason"
 """Attributes of a trial."""
 
@@ -60,9 +63,7 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
     if "://" not in url:
         raise ConfigError(f"storage: found '{url}'; expected the URL of a database, such as sqlite:///search.db.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        return _open_database(url)
     except ImportError as error:
         raise MissingExtraError(
             f"storage: the driver of {hidden(url)} is not installed ({error.__cause__ or error}). Install it, such as "
@@ -71,6 +72,21 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
     except Exception as error:  # of SQLAlchemy, and of any driver
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ConfigError(f"storage: {hidden(url)} cannot be used: {reason}. Is it there, and the password?") from error
+
+
+def _open_database(url: str) -> BaseStorage:
+    """Open it; workers that come at the same time stand in each other's way while its tables are made."""
+    for attempt in range(TRIES_TO_OPEN):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        except Exception as error:
+            made_by_another = type(error).__name__ == "IntegrityError" or "already exists" in str(error)
+            if not made_by_another or attempt == TRIES_TO_OPEN - 1:
+                raise
+            time.sleep(0.5)
+    raise AssertionError("not reached")
 
 
 def hidden(url: str) -> str:
@@ -185,9 +201,16 @@ def open_study(space: Space, storage: BaseStorage, name: str, *, may_differ: boo
         try:
             study = optuna.create_study(study_name=name, direction=direction, **parts)
             study.set_user_attr("search", space.described())
+            is_mine = True
         except DuplicatedStudyError:
             study = optuna.load_study(study_name=name, **parts)
             _check_same(study, space, may_differ)
+            is_mine = False
+    there = -1
+    while not is_mine and there < len(study.get_trials(deepcopy=False)) < space.config.num_trials:
+        # Whoever has made it fills it. Should two do so at once, those above the number of trials are never run.
+        there = len(study.get_trials(deepcopy=False))
+        time.sleep(1.0)
     for _ in range(space.config.num_trials - len(study.get_trials(deepcopy=False))):
         study.enqueue_trial({})
     return study
@@ -309,6 +332,12 @@ class Ledger:
         self.num_trials = num_trials
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._beats: dict[int, tuple[Any, float]] = {}
+
+    def close(self) -> None:
+        """Give back connections to a database; the study opens new ones when it is asked again."""
+        if isinstance(self.storage, RDBStorage):
+            self.storage.remove_session()
+            self.storage.engine.dispose()
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Those of the search, or those in some states, by number."""

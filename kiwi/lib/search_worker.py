@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,10 @@ def main(directory: Path) -> int:
     configure_logging(verbose=config.verbose, quiet=config.quiet)
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     try:
-        work(*joined(config, directory, str(config.search_name or config.load_study), load=bool(config.load_study)))
+        name = str(config.search_name or config.load_study)
+        space, ledger = joined(config, directory, name, load=config.load_study is not None)
+        with closing(ledger):
+            work(space, ledger)
     except KiwiError as error:
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_code

@@ -210,8 +210,8 @@ def test_sizes_and_layers_of_other_systems(options: Options, tmp_path: Path) -> 
     [
         (
             {"space": {"system.optimizer.lerning_rate": [1]}},
-            "options.space.system.optimizer.lerning_rate: 1 is refused: system.optimizer.lerning_rate: unknown key; did "
-            "you mean 'learning_rate'?",
+            "options.space.system.optimizer.lerning_rate: 1 is refused: system.optimizer.lerning_rate: unknown key; "
+            "did you mean 'learning_rate'?",
         ),
         ({"learning_rate": {"lower": 0, "upper": 1}}, "options.learning_rate: 0 is refused: system.optimizer.learning"),
         ({"dropout": {"lower": 0.5, "upper": 1.5}}, "options.dropout: 1.5 is refused: "),

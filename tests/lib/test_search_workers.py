@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,9 +14,11 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from kiwi.lib.search import search_from_configuration
+from kiwi.lib.search_study import open_storage
 from kiwi.training import keep_state, module
 from kiwi.training.run_record import read_status
 from tests.postgresql import PostgreSQL
@@ -42,6 +45,9 @@ def started(run: Callable[[], Any]) -> int:
         try:
             run()
             code = 0
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(code)
     return child
@@ -91,11 +97,15 @@ def test_processes_share_a_study(server: PostgreSQL, options: Options, tmp_path:
     processes = [started(one_that_dies), *(started(lambda name=name: one_of_them(name)) for name in ("one", "other"))]
     assert [ended(process) for process in processes] == [-signal.SIGKILL, 0, 0]
 
-    study = optuna.load_study(study_name="shared", storage=server.url)
-    assert [trial.number for trial in study.trials] == list(range(N_TRIALS))
-    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
+    storage = open_storage(server.url, tmp_path)
+    assert isinstance(storage, RDBStorage)
+    study = optuna.load_study(study_name="shared", storage=storage)
+    trials = study.trials
+    storage.engine.dispose()
+    assert [trial.number for trial in trials] == list(range(N_TRIALS))
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
     # None was lost, none was run twice, and who runs a trial makes no difference to it.
-    assert [(trial.params, trial.value) for trial in study.trials] == [
+    assert [(trial.params, trial.value) for trial in trials] == [
         (trial.params, trial.value) for trial in alone.study.trials
     ]
     runs = {
@@ -104,7 +114,7 @@ def test_processes_share_a_study(server: PostgreSQL, options: Options, tmp_path:
     finished = [path for path, status in runs.items() if status == "finished" and path.parts[-3] != "alone"]
     assert Counter(path.name for path in finished) == {f"trial_{number}": 1 for number in range(N_TRIALS)}
     assert {path.parts[-3] for path in finished} == {"one", "other"}
-    died = [trial for trial in study.trials if trial.user_attrs.get("deaths")]
+    died = [trial for trial in trials if trial.user_attrs.get("deaths")]
     assert [path.name for path in runs if path.parts[-3] == "dead"] == [f"trial_{died[0].number}"]
     assert len(died) == 1
     pages = [(tmp_path / name / "shared" / "best.yaml").read_text(encoding="utf-8") for name in ("one", "other")]
