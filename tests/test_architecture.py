@@ -207,6 +207,8 @@ def test_what_loads_only_when_asked() -> None:
         "lib.utils": {"torch", "numpy"},
         "lib.evaluate": {"torch"},
         "lib.setup": {"tensorboard"},
+        "lib.search": {"optuna", "plotly"},
+        "lib.search_config": {"optuna"},
         "lib.train": {"lightning"},
         "loggers.store": {"mlflow", "alembic", "sqlalchemy"},
         "loggers.mlflow_tracking": {"mlflow"},
@@ -346,6 +348,18 @@ def test_every_configuration_is_frozen_and_refuses_unknown_keys() -> None:
         ("kiwi.runner", ["Runner", "Predictions", "load_system"]),
         ("kiwi.lib.predict", ["load_system", "Configuration", "RunConfig"]),
         ("kiwi.lib.evaluate", ["evaluate_from_configuration"]),
+        (
+            "kiwi.lib.search",
+            [
+                "search_from_file",
+                "search_from_configuration",
+                "run",
+                "RangeConfig",
+                "ClassWeightsConfig",
+                "SearchOptions",
+                "Configuration",
+            ],
+        ),
         (
             "kiwi.lib.train",
             [
