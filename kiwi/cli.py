@@ -16,6 +16,7 @@ import typer
 from kiwi import __version__
 
 if TYPE_CHECKING:
+    from kiwi.lib.search import SearchInfo
     from kiwi.lib.train import TrainRunInfo
     from kiwi.metrics.report import Report
 
@@ -133,6 +134,26 @@ def evaluate(
 
 
 @app.command(context_settings=CONTEXT)
+def search(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Search for hyperparameters of a system."""
+    from kiwi.utils.imports import needs_extra
+
+    with needs_extra("train", "kiwi search"):
+        from kiwi.lib.search_config import load_search
+
+        options = _options("search", config, example, verbose, quiet, load=load_search)
+        from kiwi.lib.search import search_from_configuration
+
+        info = search_from_configuration(options)
+    _print_search(info, quiet=bool(options.get("quiet")))
+
+
+@app.command(context_settings=CONTEXT)
 def encoder(
     name: Annotated[str, typer.Argument(help="Name of the encoder: multilingual-e5-small.", show_default=False)],
     directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
@@ -208,7 +229,14 @@ def publish(
     typer.echo(write(checkpoint, directory, name=name, licence=licence))
 
 
-def _options(pipeline: str, arguments: list[str] | None, example: bool, verbose: bool, quiet: bool) -> dict[str, Any]:
+def _options(
+    pipeline: str,
+    arguments: list[str] | None,
+    example: bool,
+    verbose: bool,
+    quiet: bool,
+    load: Callable[[Path, list[str]], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     from kiwi.exceptions import ConfigError
     from kiwi.lib.utils import example_configuration, load_configuration
 
@@ -219,7 +247,7 @@ def _options(pipeline: str, arguments: list[str] | None, example: bool, verbose:
         path = Path(arguments.pop(0))
     else:
         raise ConfigError(f"kiwi {pipeline}: found no configuration file; give one, or --example.")
-    options = load_configuration(path, arguments)
+    options = (load or load_configuration)(path, arguments)
     return options | {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
 
 
@@ -234,6 +262,17 @@ def _print_run(info: TrainRunInfo, *, quiet: bool) -> None:
         _print_table(title, ["metric", "validation"], [[name, f"{value:.4f}"] for name, value in figures.items()])
     if info.best_model_path:
         typer.echo(info.best_model_path)
+
+
+def _print_search(info: SearchInfo, *, quiet: bool) -> None:
+    if not quiet:
+        rows = [
+            [name, f"{value:.4g}" if isinstance(value, float) else str(value)]
+            for name, value in info.best_options.items()
+        ]
+        title = f"Best trial: {info.best_trial}, {info.best_value:.4f}"
+        _print_table(title, ["option", "value"], rows)
+    typer.echo(info.best_config)
 
 
 def _print_report(report: Report) -> None:

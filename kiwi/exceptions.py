@@ -61,3 +61,11 @@ class StoppedError(KiwiError):
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number  # as shells have it
+
+
+class PrunedError(StoppedError):
+    """Who watches a run has ended it early, because others do better; its message says how to go on all the same."""
+
+    def __init__(self, message: str) -> None:
+        KiwiError.__init__(self, message)
+        self.exit_code = KiwiError.exit_code

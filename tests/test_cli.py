@@ -53,11 +53,11 @@ def test_help(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr == ""
-    for pipeline in ("train", "pretrain", "predict", "evaluate", "encoder", "vectors", "inspect", "publish"):
+    for pipeline in ("train", "pretrain", "predict", "evaluate", "search", "encoder", "vectors", "inspect", "publish"):
         assert pipeline in done.stdout
 
 
-@pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate"])
+@pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate", "search"])
 def test_help_of_a_pipeline(pipeline: str, tmp_path: Path) -> None:
     done = run(pipeline, "-h", cwd=tmp_path)
     assert done.returncode == 0
@@ -68,7 +68,7 @@ def test_help_of_a_pipeline(pipeline: str, tmp_path: Path) -> None:
 # Mistakes.
 
 
-@pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate"])
+@pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate", "search"])
 def test_no_configuration(pipeline: str, tmp_path: Path) -> None:
     failed(run(pipeline, cwd=tmp_path), 2, f"kiwi {pipeline}: found no configuration file", "--example")
 
@@ -192,3 +192,12 @@ def test_training_shows_log_and_figures(options: Options, tmp_path: Path) -> Non
     assert "Best model" in done.stdout
     assert "target_tags_MCC" in done.stdout
     assert Path(done.stdout.splitlines()[-1]).is_dir()
+
+
+def test_search(tmp_path: Path) -> None:
+    options = ["num_trials=2", "base_config.trainer.epochs=1", "options.warmup_steps=[0.1]", "-q"]
+    done = run("search", "--example", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["optunaruns/example/best.yaml"]
+    there = {path.name for path in (tmp_path / "optunaruns" / "example").iterdir()}
+    assert {"best.yaml", "search.html", "search.yaml", "study.journal", "trial_0", "trial_1"} <= there

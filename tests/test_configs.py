@@ -49,7 +49,14 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_configuration_is_known_here() -> None:
     found = {path.relative_to(CONFIG).as_posix() for path in CONFIG.rglob("*.yaml")}
     tested = {"predictor.yaml", "predictor-estimator.yaml"}
-    tested |= {"nuqe.yaml", "transformer.yaml", "transformer-tags.yaml", "adapt.yaml", "predict.yaml"}
+    tested |= {
+        "nuqe.yaml",
+        "transformer.yaml",
+        "transformer-tags.yaml",
+        "transformer-joint.yaml",
+        "adapt.yaml",
+        "predict.yaml",
+    }
     groups = {"data/mlqe-pe-parallel.yaml"}
     groups |= {"data/mlqe-pe.yaml", "data/mlqe-pe-da.yaml", "embeddings/learned.yaml", "embeddings/pretrained.yaml"}
     assert found == tested | groups
@@ -73,7 +80,10 @@ def test_nuqe(embeddings: str, mlqe: Path, encoder: Path, tmp_path: Path) -> Non
     assert frozen == (embeddings == "pretrained")
 
 
-@pytest.mark.parametrize(("name", "group"), [("transformer", "mlqe-pe-da"), ("transformer-tags", "mlqe-pe")])
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("transformer", "mlqe-pe-da"), ("transformer-tags", "mlqe-pe"), ("transformer-joint", "mlqe-pe")],
+)
 def test_a_pretrained_encoder_and_its_adaptation(
     name: str, group: str, mlqe: Path, encoder: Path, tmp_path: Path
 ) -> None:

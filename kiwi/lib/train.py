@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,17 +154,26 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
     return run(Configuration.from_dict(configuration_dict))
 
 
-def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] = QESystem) -> TrainRunInfo:
+def run(
+    config: AnyConfiguration,
+    system_type: type[TLMSystem] | type[QESystem] = QESystem,
+    *,
+    on_validation: Callable[[int, float], bool] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> TrainRunInfo:
     """Build the system that the configuration describes, and train it.
 
     Args:
         config: of the whole run.
         system_type: class of the system.
+        on_validation: takes the number of each validation, from 1, and its main metric; whether the run is to end.
+        tags: of the run in MLflow.
 
     Returns:
         The trained model, its best metrics, and where the best model is.
 
     Raises:
+        PrunedError: when ``on_validation`` has ended it.
         StoppedError: when SIGTERM or Ctrl-C has stopped it; its state is saved.
     """
     kind: Any = system_type  # configuration, data and system go together
@@ -178,6 +187,8 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
     if config.trainer.resume:
         find_or_fetch(config.run)
     output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
+    if tracker is not None:
+        tracker.set_tags(tags or {})
     options = config.model_dump(mode="json")
     resume = config.trainer.resume
     with (
@@ -214,8 +225,9 @@ def run(config: AnyConfiguration, system_type: type[TLMSystem] | type[QESystem] 
                 first_batch=record.first_batch,
             )
             loggers = build_loggers(output_dir, config.run, config.trainer, tracker)
+            quiet = config.quiet or on_validation is not None  # who watches shows how it goes
             trainer, checkpoints = build_trainer(
-                config.trainer, module, record, loggers, debug=config.debug, quiet=config.quiet
+                config.trainer, module, record, loggers, debug=config.debug, quiet=quiet, on_validation=on_validation
             )
             if trainer.num_devices > 1:
                 os.environ[RUN_ID_VARIABLE] = output_dir.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -51,9 +51,28 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
         ConfigError: naming the file, or the override, that cannot be used.
     """
     path = Path(filename)
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such configuration file.")
-    own = _read_mapping(path)
+    composed = compose(read_mapping(path), path, overrides)
+    return {key: value for key, value in composed.items() if not key.startswith("_")}
+
+
+def compose(
+    options: Mapping[str, Any], path: Path, overrides: Sequence[str] = (), variables: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Options with their ``defaults`` composed and overrides applied, as :func:`load_configuration` says.
+
+    Args:
+        options: as the file has them.
+        path: of the file, beside which groups are found.
+        overrides: in order; the last one wins.
+        variables: for interpolation, which the options may replace.
+
+    Returns:
+        Plain dictionaries, lists and values, variables among them.
+
+    Raises:
+        ConfigError: naming the file, or the override, that cannot be used.
+    """
+    own = dict(options)
     groups = _groups(own.pop("defaults", None) or [], path)
     assignments = []
     for override in overrides:
@@ -67,9 +86,10 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
             groups[key] = value
         else:
             assignments.append(_parse_override(override))
-    layers = [_read_mapping(_group_file(path, group, name)) for group, name in groups.items()]
+    first = {"_kiwi_assets": str(PACKAGE_ASSETS), **(variables or {})}
+    layers = [read_mapping(_group_file(path, group, name)) for group, name in groups.items()]
     try:
-        merged = OmegaConf.merge(*map(OmegaConf.create, [{"_kiwi_assets": str(PACKAGE_ASSETS)}, *layers, own]))
+        merged = OmegaConf.merge(*map(OmegaConf.create, [first, *layers, own]))
         for key, value in assignments:
             # A mapping is merged into what is there; anything else replaces it.
             OmegaConf.update(merged, key, value, merge=True, force_add=True)
@@ -77,7 +97,7 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {str(error).splitlines()[0]}.") from error
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if not str(key).startswith("_")}
+    return {str(key): value for key, value in plain.items()}
 
 
 def _parse_override(override: str) -> tuple[str, Any]:
@@ -93,7 +113,14 @@ def _parse_override(override: str) -> tuple[str, Any]:
     return key, value
 
 
-def _read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Keys and values of a configuration file, as they stand there.
+
+    Raises:
+        ConfigError: when there is no such file, or it holds something else.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such configuration file.")
     content = read_structured(path)
     if content is None:
         return {}

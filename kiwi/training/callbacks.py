@@ -6,13 +6,14 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import ConfigError, PrunedError
 from kiwi.training.module import TrainingModule
 
 logger = logging.getLogger(__name__)
@@ -163,6 +164,45 @@ class Throughput(Callback):
         """Log."""
         seconds = self._seconds + time.perf_counter() - self._since
         logger.info("Epoch %d: trained on %.0f segments/s", trainer.current_epoch + 1, self._segments / seconds)
+
+
+class Watched(Callback):
+    """Tells who watches the run the main metric of each validation, and ends the run when asked to.
+
+    Args:
+        on_validation: takes the number of the validation, from 1, and the main metric; whether the run is to end.
+        how_to_go_on: the advice of a run that was ended.
+    """
+
+    def __init__(self, on_validation: Callable[[int, float], bool], how_to_go_on: str) -> None:
+        self.on_validation = on_validation
+        self.how_to_go_on = how_to_go_on
+        self.n_validations = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on has to know."""
+        return {"n_validations": self.n_validations}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a former state."""
+        self.n_validations = state_dict["n_validations"]
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell.
+
+        Raises:
+            PrunedError: when the run is to end.
+        """
+        assert isinstance(pl_module, TrainingModule)
+        if trainer.sanity_checking:
+            return
+        self.n_validations += 1
+        value = float(trainer.callback_metrics[pl_module.monitor])
+        if self.on_validation(self.n_validations, value):
+            raise PrunedError(
+                f"Ended early, after validation {self.n_validations} ({pl_module.monitor} {value:.4f}). "
+                f"{self.how_to_go_on}"
+            )
 
 
 def _link(link: Path, target: Path) -> None:

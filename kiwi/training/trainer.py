@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -15,7 +15,7 @@ from lightning.pytorch.plugins import HalfPrecision
 from lightning.pytorch.strategies import Strategy
 
 from kiwi.exceptions import ConfigError
-from kiwi.training.callbacks import BestCheckpoints, Throughput
+from kiwi.training.callbacks import BestCheckpoints, Throughput, Watched
 from kiwi.training.config import TrainerConfig
 from kiwi.training.devices import cpu_processes, processes
 from kiwi.training.keep_state import KeepState, StateIO
@@ -40,6 +40,7 @@ def build_trainer(
     *,
     debug: bool = False,
     quiet: bool = False,
+    on_validation: Callable[[int, float], bool] | None = None,
 ) -> tuple[Trainer, BestCheckpoints]:
     """A trainer, and the callback that knows the best model when it has run.
 
@@ -50,6 +51,7 @@ def build_trainer(
         loggers: that get metrics, as :func:`kiwi.training.metrics_log.build_loggers` makes them.
         debug: run one batch of training and of validation.
         quiet: no progress bar.
+        on_validation: as :class:`Watched` takes it.
     """
     # Its notices (devices found, advice on workers) are for its own users.
     for library in ("lightning.pytorch", "lightning.fabric"):
@@ -68,6 +70,8 @@ def build_trainer(
         )
     if not debug:  # a run of one batch is not resumed
         callbacks.append(KeepState(record, checkpoints, loggers))
+    if on_validation is not None:  # when the model of this validation has been saved
+        callbacks.append(Watched(on_validation, record.how_to_go_on))
     show_progress = not quiet and sys.stderr.isatty()
     if show_progress:
         callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
