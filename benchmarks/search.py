@@ -2,9 +2,10 @@
 
     python benchmarks/search.py --corpus /path/to/mlqe-pe/en-de [--trials 20] [--epochs 4] [--workers 1] [--test]
 
-Searches options of config/nuqe.yaml with short trials, trains the default as long as a trial, and prints the best trial;
-how many trials ended early, and which share of all validations that spared; and both systems on dev (on which the search
-chose), and with --test on test20 (which it never saw). --directory keeps the search, and goes on with one that is there.
+Searches options of config/nuqe.yaml with short trials, trains the default as long as a trial, and prints the best
+trial; how many trials ended early, and which share of all validations that spared; and both systems on dev (on which
+the search chose), and with --test on test20 (which it never saw). --directory keeps the
+search, and goes on with one that is there.
 """
 
 from __future__ import annotations
