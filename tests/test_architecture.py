@@ -41,13 +41,10 @@ LIBRARIES = {
     "numpy": ["data", "metrics", "pages", "systems", "runner", "training", "lib"],
     "omegaconf": ["lib"],
     "onnxruntime": ["runner"],
+    # The search, a pipeline in several modules.
     "optuna": [
         "lib.search",
-        "lib.search_space",
-        "lib.search_study",
-        "lib.search_worker",
-        "lib.search_table",
-        "lib.search_report",
+        *(f"lib.search_{part}" for part in ("ledger", "processes", "report", "space", "study", "table", "worker")),
     ],
     "peft": ["systems"],
     "plotly": ["lib.search"],
@@ -56,7 +53,7 @@ LIBRARIES = {
     "pydantic_core": ["utils"],
     # Beside the tables of the command line, the handler that shows the log, and the table of a search.
     "rich": ["cli", "lib.utils", "lib.search_table"],
-    "filelock": ["training", "lib.search_study"],
+    "filelock": ["training", "lib.search_ledger", "lib.search_study"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
     "sklearn": ["metrics"],

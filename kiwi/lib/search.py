@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -32,8 +28,8 @@ from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import write_yaml
 
 if TYPE_CHECKING:
+    from kiwi.lib.search_ledger import Ledger
     from kiwi.lib.search_space import Space
-    from kiwi.lib.search_study import Ledger
     from kiwi.lib.search_table import Progress
 
 __all__ = [
@@ -48,9 +44,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-SECONDS_BETWEEN_LOOKS = 1.0
-"""At the workers."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +136,7 @@ def run(config: Configuration) -> SearchInfo:
 
 
 def _searched(config: Configuration, space: Space, ledger: Ledger, directory: Path, name: str) -> SearchInfo:
+    from kiwi.lib.search_processes import with_workers
     from kiwi.lib.search_report import write_report
     from kiwi.lib.search_table import Progress, is_terminal, live, quiet_trials
     from kiwi.lib.search_worker import MLFLOW_PARENT, keep_best, work
@@ -161,7 +155,7 @@ def _searched(config: Configuration, space: Space, ledger: Ledger, directory: Pa
                 if config.num_workers == 1:
                     work(space, ledger, progress.update)
                 else:
-                    _with_workers(config, directory, ledger, progress)
+                    with_workers(config, directory, ledger, progress)
         configure_logging(verbose=config.verbose, quiet=config.quiet)
         keep_best(space, ledger)
         report = directory / "search.html"
@@ -220,56 +214,6 @@ def _open_tracker(config: Configuration, ledger: Ledger) -> MLFlowTrackingLogger
     return tracker
 
 
-def _with_workers(config: Configuration, directory: Path, ledger: Ledger, progress: Progress) -> None:
-    """Start workers, and wait for the end of all trials.
-
-    Raises:
-        KiwiError: when the workers are gone, and trials are left.
-    """
-    workers = [_start_worker(config, directory, number) for number in range(config.num_workers)]
-    try:
-        while any(worker.poll() is None for worker in workers):
-            progress.update()
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        progress.update()
-    finally:
-        for worker in workers:
-            if worker.poll() is None:
-                worker.send_signal(signal.SIGTERM)
-        for worker in workers:
-            worker.wait()
-            assert worker.stdin is not None
-            worker.stdin.close()
-    from optuna.trial import TrialState
-
-    if ledger.trials(TrialState.WAITING, TrialState.RUNNING):
-        codes = ", ".join(str(worker.returncode) for worker in workers)
-        raise KiwiError(
-            f"All workers are gone, and trials are left (exit codes {codes}; see {directory}/worker_*.log). The same "
-            "command goes on."
-        )
-
-
-def _start_worker(config: Configuration, directory: Path, number: int) -> subprocess.Popen[bytes]:
-    from kiwi.lib.search_worker import STORAGE_VARIABLE
-
-    environment = dict(os.environ)
-    # Threads that fight for cores slow each other down several times.
-    environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // config.num_workers, 1)))
-    if config.storage is not None:
-        environment[STORAGE_VARIABLE] = config.storage
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    with (directory / f"worker_{number}.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "kiwi.lib.search_worker", str(directory)],
-            stdin=subprocess.PIPE,  # closed when this process ends, however it ends
-            stdout=log,
-            stderr=log,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for this process, which stops its workers
-        )
-
-
 @contextmanager
 def _stoppable(name: str) -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into an error that says how to go on."""
@@ -298,8 +242,8 @@ def _stoppable(name: str) -> Iterator[None]:
 
 
 def _result(space: Space, ledger: Ledger, progress: Progress, directory: Path, report: Path) -> SearchInfo:
-    from kiwi.lib.search_space import plain
-    from kiwi.lib.search_study import REASON
+    from kiwi.lib.search_keys import plain
+    from kiwi.lib.search_ledger import REASON
     from kiwi.lib.search_worker import CONFIGURATION
 
     best = progress.best()

@@ -15,8 +15,8 @@ from optuna import visualization
 from optuna.trial import FrozenTrial, TrialState
 
 from kiwi import __version__
+from kiwi.lib.search_ledger import REASON, Ledger, merit
 from kiwi.lib.search_space import Space
-from kiwi.lib.search_study import REASON, Ledger, merit
 from kiwi.lib.search_table import FINISHED, STATES, shown
 from kiwi.utils.io import write_text
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Literal
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -16,6 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib import train
 from kiwi.lib.search_config import Configuration, Range, RangeConfig
+from kiwi.lib.search_keys import flattened, plain, put
 from kiwi.metrics.functions import higher_is_better
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.devices import processes
@@ -210,7 +210,7 @@ class Space:
         brings_encoder = self.config.base_config.system.load_encoder is not None and name != "dropout"
         if brings_encoder:
             model.pop("encoder")
-        return [key for key in _paths(model, "system.model") if key.rpartition(".")[2] == name]
+        return [key for key in flattened(model, "system.model") if key.rpartition(".")[2] == name]
 
     def _parameter(
         self, name: str, option: str, keys: Sequence[str], values: Range, kind: Literal["value", "switch", "epochs"]
@@ -274,51 +274,6 @@ class Space:
         return None
 
 
-def plain(value: Any) -> Any:
-    """A value of the study as one of a configuration; lists and mappings are JSON there."""
-    is_coded = isinstance(value, str) and value.startswith("json:")
-    return json.loads(value.removeprefix("json:")) if is_coded else value
-
-
-def put(options: dict[str, Any], key: str, value: Any) -> None:
-    """Set a value by its dotted key.
-
-    Raises:
-        ConfigError: when there is something else on the way.
-    """
-    *parents, last = key.split(".")
-    place: Any = options
-    for position, part in enumerate(parents):
-        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
-            place = place[int(part)]
-            continue
-        if isinstance(place, dict) and place.get(part) is None:
-            place[part] = {}
-        inner = place.get(part) if isinstance(place, dict) else None
-        if not isinstance(inner, dict | list):
-            here = ".".join(parents[: position + 1])
-            raise ConfigError(f"{key}: found {inner!r} at {here}; expected options by name.")
-        place = inner
-    if isinstance(place, list):
-        if not last.isdigit() or int(last) >= len(place):
-            raise ConfigError(f"{key}: found a list of {len(place)}; expected a number below that.")
-        place[int(last)] = value
-    else:
-        place[last] = value
-
-
-def flattened(options: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys."""
-    if isinstance(options, Mapping) and options:
-        parts = (flattened(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in options.items())
-        return {key: value for part in parts for key, value in part.items()}
-    return {prefix: options}
-
-
-def _paths(options: Any, prefix: str) -> list[str]:
-    return list(flattened(options, prefix))
-
-
 def _as_text(parameter: Parameter) -> str:
     distribution = parameter.distribution
     listing = ", ".join(f"{name} {value}" for name, value in vars(distribution).items())
@@ -341,8 +296,3 @@ def _hushed() -> Iterator[None]:
         yield
     finally:
         kiwi.setLevel(level)
-
-
-def trial_directory(directory: Path, number: int) -> Path:
-    """Of a trial, in the directory of its search."""
-    return directory / f"trial_{number}"

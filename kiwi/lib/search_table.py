@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.logging import RichHandler
 from rich.table import Table
 
+from kiwi.lib.search_ledger import REASON, Ledger, merit
 from kiwi.lib.search_space import Space
-from kiwi.lib.search_study import REASON, Ledger, merit
 from kiwi.lib.utils import configure_logging
 
 logger = logging.getLogger("kiwi.lib.search")

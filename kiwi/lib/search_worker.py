@@ -24,8 +24,10 @@ from optuna.trial import TrialState
 from kiwi.exceptions import CheckpointError, ConfigError, KiwiError, PrunedError, StoppedError
 from kiwi.lib import train
 from kiwi.lib.search_config import Configuration
-from kiwi.lib.search_space import Space, trial_directory
-from kiwi.lib.search_study import REASON, Claim, Ledger, merit, open_storage, open_study
+from kiwi.lib.search_keys import trial_directory
+from kiwi.lib.search_ledger import REASON, Claim, Ledger, merit
+from kiwi.lib.search_space import Space
+from kiwi.lib.search_study import open_storage, open_study
 from kiwi.systems.checkpoint_info import read_checkpoint_info
 from kiwi.training.run_record import differences, read_status
 from kiwi.training.state import STATE_FILE

@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError, StoppedError
-from kiwi.lib import search_study, search_table, search_worker
+from kiwi.lib import search_ledger, search_study, search_table, search_worker
 from kiwi.lib.search import Configuration, SearchInfo, search_from_configuration, search_from_file
 from kiwi.lib.search_study import hidden, open_storage
 from kiwi.lib.search_worker import joined
@@ -233,7 +233,7 @@ def whole() -> dict[str, Any]:
     ("owner", "name", "call"),
     [
         (search_study.Study, "enqueue_trial", 3),
-        (search_study.Claim, "__init__", 2),
+        (search_ledger.Claim, "__init__", 2),
         (search_worker, "_trained", 3),
         (module.TrainingModule, "training_step", 13),
         (module.TrainingModule, "training_step", 28),
@@ -262,7 +262,7 @@ def test_a_search_that_was_killed_goes_on(
         search_from_configuration(options)
 
     assert in_a_process(dying) == -signal.SIGKILL
-    monkeypatch.setattr(search_study, "SECONDS_TO_DEATH", 2.0)  # where it died before it could say who it was
+    monkeypatch.setattr(search_ledger, "SECONDS_TO_DEATH", 2.0)  # where it died before it could say who it was
     begun = []
     run = search_worker.train.run
 
@@ -358,15 +358,15 @@ def test_a_worker_on_another_machine_is_missed_when_it_is_silent(
     (tmp_path / "here").mkdir()
     claim = there.claim_next()
     assert claim is not None
-    here = search_study.Ledger(there.study, there.storage, tmp_path / "here", 1)
-    monkeypatch.setattr(search_study.socket, "gethostname", lambda: "another")
+    here = search_ledger.Ledger(there.study, there.storage, tmp_path / "here", 1)
+    monkeypatch.setattr(search_ledger.socket, "gethostname", lambda: "another")
     now = 1000.0
-    monkeypatch.setattr(search_study.time, "monotonic", lambda: now)
+    monkeypatch.setattr(search_ledger.time, "monotonic", lambda: now)
     here.release_dead()
-    now += search_study.SECONDS_TO_DEATH / 2
+    now += search_ledger.SECONDS_TO_DEATH / 2
     claim.look()
     here.release_dead()
-    now += search_study.SECONDS_TO_DEATH - 1
+    now += search_ledger.SECONDS_TO_DEATH - 1
     here.release_dead()
     assert here.claim_next() is None
     now += 1

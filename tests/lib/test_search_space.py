@@ -12,7 +12,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from kiwi.exceptions import ConfigError
 from kiwi.lib.search import ClassWeightsConfig, Configuration, RangeConfig, SearchOptions
 from kiwi.lib.search_config import load_search
-from kiwi.lib.search_space import Space, put
+from kiwi.lib.search_keys import put
+from kiwi.lib.search_space import Space
 from kiwi.utils.io import write_yaml
 from tests.pretrained import write_model
 
