@@ -172,7 +172,9 @@ class Ledger:
                 self.storage.set_trial_state_values(frozen._trial_id, TrialState.WAITING)
         except UpdateFinishedTrialError:
             return
-        logger.warning("Trial %d: its process is gone; it %s.", frozen.number, "fails" if deaths >= 3 else "goes on")
+        logger.warning(
+            "Trial %d: its process is gone; it %s.", frozen.number, "fails" if deaths >= MOST_DEATHS else "goes on"
+        )
 
     def _is_silent(self, frozen: FrozenTrial) -> bool:
         now, beat = time.monotonic(), (frozen.user_attrs.get(OWNER), frozen.user_attrs.get(BEAT))
