@@ -721,7 +721,9 @@ def test_defaults_of_a_run() -> None:
     ],
 )
 def test_parameters(name: str, parameters: list[str]) -> None:
-    assert list(inspect.signature(getattr(train, name)).parameters) == parameters
+    signature = inspect.signature(getattr(train, name))
+    assert [each.name for each in signature.parameters.values() if each.kind != each.KEYWORD_ONLY] == parameters
+    assert all(each.default is None for each in signature.parameters.values() if each.kind == each.KEYWORD_ONLY)
 
 
 def test_fields_of_the_result() -> None:
