@@ -68,8 +68,7 @@ def _open_tracker(config: RunConfig, root: Path) -> MLFlowTrackingLogger | None:
     if config.use_tensorboard:
         with needs_extra("tensorboard", "run.use_tensorboard"):
             import tensorboard  # noqa: F401
-    is_first_process = os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
-    if not config.use_mlflow or not is_first_process:
+    if not config.use_mlflow or not is_first_process():
         return None
     return MLFlowTrackingLogger(
         config.experiment_name,

@@ -18,7 +18,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import CheckpointIO
 
-from kiwi.exceptions import StoppedError
+from kiwi.exceptions import ConfigError, StoppedError
 from kiwi.training.callbacks import BestCheckpoints
 from kiwi.training.metrics_log import MetricsFile
 from kiwi.training.module import gathered
@@ -143,7 +143,17 @@ class KeepState(Callback):
         }
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Remember it for the first batch."""
+        """Remember it for the first batch.
+
+        Raises:
+            ConfigError: when the run had another number of processes, which parts the data in other batches.
+        """
+        was, now = len(checkpoint["run"]["random"]), trainer.world_size
+        if was != now:
+            raise ConfigError(
+                f"trainer.resume: found {now} process(es); expected {was}, with which the run was started. Use as many "
+                "GPUs or processes, or train its best model further in a new run: system.load."
+            )
         self._resumed = checkpoint["run"]
         if trainer.is_global_zero:
             self.metrics_file.go_on(checkpoint["run"]["rows"])

@@ -173,11 +173,11 @@ def begun(
         _write_status(output_dir, "running", resumed=resume)
         try:
             yield record
-        except (StoppedError, KeyboardInterrupt, SystemExit) as error:
-            _write_status(output_dir, "stopped", reason=str(error))
-            raise
         except BaseException as error:
-            _write_status(output_dir, "failed", reason=str(error) or type(error).__name__)
+            is_stopped = isinstance(error, StoppedError | KeyboardInterrupt | SystemExit)
+            with suppress(OSError):  # a disk that is full is not to hide why the run has ended
+                reason = str(error) or type(error).__name__
+                _write_status(output_dir, "stopped" if is_stopped else "failed", reason=reason)
             raise
         _write_status(output_dir, "finished")
         record.state_file.unlink(missing_ok=True)

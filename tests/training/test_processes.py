@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mlflow.tracking import MlflowClient
 from safetensors.torch import load_file
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
@@ -140,6 +141,24 @@ def test_two_processes_stop_and_go_on_together(options: Options, tmp_path: Path)
         weights.append((tmp_path / name / "optimizer.safetensors").read_bytes())
         weights.append((tmp_path / name / "metrics.csv").read_bytes())
     assert weights[:3] == weights[3:]
+
+
+def test_another_number_of_processes_is_not_resumed(options: Options, tmp_path: Path) -> None:
+    settings = options({"trainer.epochs": 3})
+    settings["run"]["output_dir"] = str(tmp_path / "run")
+    assert two_processes(settings, "torchrun", stop_at=3) == [143, 143]
+    settings["trainer"]["resume"] = True
+    with pytest.raises(ConfigError, match=r"found 1 process\(es\); expected 2"):
+        train_from_configuration(settings)
+    assert two_processes(settings, "torchrun") == [0, 0]  # the refusal has left the run as it was
+
+
+def test_the_first_process_alone_tracks(options: Options, tmp_path: Path) -> None:
+    settings = options({"trainer.num_nodes": 2, "run.use_mlflow": True})
+    settings["run"] |= {"output_dir": str(tmp_path / "run"), "mlflow_tracking_uri": str(tmp_path / "mlruns")}
+    assert two_processes(settings, "slurm") == [0, 0], list(tmp_path.glob("error*"))
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    assert len(client.search_runs([each.experiment_id for each in client.search_experiments()])) == 1
 
 
 def test_a_launcher_needs_a_run_id(options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
