@@ -6,6 +6,7 @@ import csv
 import os
 import signal
 import socket
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
@@ -28,6 +29,9 @@ from kiwi.training import keep_state
 from tests.pretrained import write_model
 
 Options = Callable[..., dict[str, Any]]
+
+PATIENCE = 20.0
+"""Seconds that a process is waited for when the other one has failed."""
 
 
 def free_port() -> int:
@@ -74,7 +78,24 @@ def two_processes(options: Mapping[str, Any], by: str, stop_at: int | None = Non
             finally:
                 os._exit(code)
         children.append(child)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    return exit_codes(children)
+
+
+def exit_codes(children: list[int]) -> list[int]:
+    """Of processes, in their order; when one has failed, others that wait for it are killed after a while."""
+    codes: dict[int, int] = {}
+    since = time.monotonic()
+    while len(codes) < len(children):
+        for child in children:
+            if child not in codes and (found := os.waitpid(child, os.WNOHANG))[0]:
+                codes[child] = os.waitstatus_to_exitcode(found[1])
+                since = time.monotonic()
+        if any(codes.values()) and time.monotonic() - since > PATIENCE:
+            for child in children:
+                if child not in codes:
+                    os.kill(child, signal.SIGKILL)
+        time.sleep(0.02)
+    return [codes[child] for child in children]
 
 
 def stopping_at(batch: int) -> Callable[..., None]:
