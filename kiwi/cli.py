@@ -9,16 +9,14 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kiwi import __version__
 
 if TYPE_CHECKING:
-    from kiwi.lib.search import SearchInfo
-    from kiwi.lib.train import TrainRunInfo
-    from kiwi.metrics.report import Report
+    pass
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -75,7 +73,9 @@ def train(
         from kiwi.lib.train import train_from_configuration
 
         info = train_from_configuration(options)
-    _print_run(info, quiet=bool(options.get("quiet")))
+    from kiwi.lib.printing import print_run
+
+    print_run(info, quiet=bool(options.get("quiet")))
 
 
 @app.command(context_settings=CONTEXT)
@@ -93,7 +93,9 @@ def pretrain(
         from kiwi.lib.pretrain import pretrain_from_configuration
 
         info = pretrain_from_configuration(options)
-    _print_run(info, quiet=bool(options.get("quiet")))
+    from kiwi.lib.printing import print_run
+
+    print_run(info, quiet=bool(options.get("quiet")))
 
 
 @app.command(context_settings=CONTEXT)
@@ -129,8 +131,9 @@ def evaluate(
     files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
     options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
     from kiwi.lib.evaluate import evaluate_from_configuration
+    from kiwi.lib.printing import print_report
 
-    _print_report(evaluate_from_configuration(options))
+    print_report(evaluate_from_configuration(options))
 
 
 @app.command(context_settings=CONTEXT)
@@ -150,7 +153,9 @@ def search(
         from kiwi.lib.search import search_from_configuration
 
         info = search_from_configuration(options)
-    _print_search(info, quiet=bool(options.get("quiet")))
+    from kiwi.lib.printing import print_search
+
+    print_search(info, quiet=bool(options.get("quiet")))
 
 
 @app.command(context_settings=CONTEXT)
@@ -206,7 +211,9 @@ def inspect_(
 
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
     else:
-        _print_table(str(found.path), ["", ""], [list(row) for row in found.rows()], align="left")
+        from kiwi.lib.printing import print_table
+
+        print_table(str(found.path), ["", ""], [list(row) for row in found.rows()], align="left")
 
 
 @app.command(context_settings=CONTEXT)
@@ -249,71 +256,6 @@ def _options(
         raise ConfigError(f"kiwi {pipeline}: found no configuration file; give one, or --example.")
     options = (load or load_configuration)(path, arguments)
     return options | {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
-
-
-def _print_run(info: TrainRunInfo, *, quiet: bool) -> None:
-    from kiwi.training.devices import is_first_process
-
-    if not is_first_process():
-        return
-    if not quiet:
-        title = "Best model" if info.best_model_path else "Best metrics (no model saved)"
-        figures = {name.removeprefix("val_"): value for name, value in info.best_metrics.items() if "loss" not in name}
-        _print_table(title, ["metric", "validation"], [[name, f"{value:.4f}"] for name, value in figures.items()])
-    if info.best_model_path:
-        typer.echo(info.best_model_path)
-
-
-def _print_search(info: SearchInfo, *, quiet: bool) -> None:
-    if not quiet:
-        rows = [
-            [name, f"{value:.4g}" if isinstance(value, float) else str(value)]
-            for name, value in info.best_options.items()
-        ]
-        title = f"Best trial: {info.best_trial}, {info.best_value:.4f}"
-        _print_table(title, ["option", "value"], rows)
-    typer.echo(info.best_config)
-
-
-def _print_report(report: Report) -> None:
-    for output in report.outputs:
-        rows = report.of(output)
-        main = next(iter(rows[0].metrics))
-        ranks = {name: rank for rank, group in enumerate(report.clusters.get(output, []), start=1) for name in group}
-        header = ["system", *(["rank"] if ranks else []), "n", main]
-        header += [f"95 % of {main}"] if main in rows[0].intervals else []
-        lines = []
-        for row in rows:
-            line = [row.system, *([str(ranks[row.system])] if ranks else []), str(row.n), f"{row.metrics[main]:.4f}"]
-            line += ["{:.3f} to {:.3f}".format(*row.intervals[main])] if main in row.intervals else []
-            lines.append([*line, *(f"{value:.4f}" for name, value in row.metrics.items() if name != main)])
-        header += [name for name in rows[0].metrics if name != main]
-        _print_table(output, header, lines)
-    if report.calibration:
-        names = list(dict.fromkeys(name for each in report.calibration for name in each.figures))
-        lines = [
-            [each.output, each.system, *(f"{each.figures[name]:.4f}" if name in each.figures else "" for name in names)]
-            for each in report.calibration
-        ]
-        _print_table("calibration", ["output", "system", *names], lines)
-    if report.clusters:
-        typer.echo("Systems of the same rank cannot be told apart by the first metric (p < 0.05, Holm).", err=True)
-
-
-def _print_table(
-    title: str, header: list[str], rows: list[list[str]], align: Literal["left", "right"] = "right"
-) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", show_header=any(header))
-    for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else align, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    # A pipe has no width: wide enough for every column, so that nothing is folded there.
-    console = Console() if sys.stdout.isatty() else Console(width=200)
-    console.print(table)
 
 
 def main() -> None:

@@ -52,7 +52,7 @@ LIBRARIES = {
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # Beside the tables of the command line, the handler that shows the log, and the table of a search.
-    "rich": ["cli", "lib.utils", "lib.search_table"],
+    "rich": ["lib.printing", "lib.utils", "lib.search_table"],
     "filelock": ["training", "lib.search_ledger", "lib.search_study"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
