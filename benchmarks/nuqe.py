@@ -46,11 +46,11 @@ def matrix_rate() -> float:
 
 def multiply_adds(model: Path, corpus: Path) -> float:
     """Multiply-adds of a forward pass for the mean segment: each weight matrix once a word, or once a segment."""
-    import kiwi
     from kiwi.data.readers import read_lines
     from kiwi.data.tokenization import words
+    from kiwi.systems.qe_system import QESystem
 
-    system = kiwi.load_system(model).system
+    system = QESystem.load(model)
     lengths = [len(words(line)) for line in read_lines(corpus / "dev.mt")]
     n_words = statistics.mean(lengths)
     total = 0.0
@@ -74,7 +74,7 @@ def child_predict(model: Path, corpus: Path) -> dict[str, float]:
     runner.predict(source[:64], target[:64], alignments[:64], batch_size=64)
     before = matrix_rate()
     start = time.perf_counter()
-    runner.predict(source, target, alignments, batch_size=64)
+    runner.predict(source, target, alignments, deduplicate=False)
     seconds = time.perf_counter() - start
     rate = statistics.mean([before, matrix_rate()])
     return {"segments_per_second": len(source) / seconds, "matrix_rate": rate, "peak_mb": peak_mb()}

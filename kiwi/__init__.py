@@ -29,9 +29,6 @@ def train_from_file(filename: str | Path) -> TrainRunInfo:
 
 def load_system(path: str | Path, gpu_id: int | None = None, revision: str | None = None) -> Runner:
     """Load a trained system, ready to predict; see :func:`kiwi.runner.load_system`."""
-    from kiwi.utils.imports import needs_extra
+    from kiwi.runner import load_system as load
 
-    with needs_extra("train", "Loading a trained system"):
-        from kiwi.runner import load_system as load
-
-        return load(path, gpu_id=gpu_id, revision=revision)
+    return load(path, gpu_id=gpu_id, revision=revision)

@@ -14,6 +14,7 @@ GAP_TAGS = "gap_tags"
 SOURCE_TAGS = "source_tags"
 TARGETGAPS_TAGS = "targetgaps_tags"
 SENTENCE_SCORES = "sentence_scores"
+SENTENCE_SCORES_EXTRAS = "sentence_scores_extras"
 BINARY = "binary"
 
 WMT19 = "WMT19"

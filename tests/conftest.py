@@ -18,6 +18,7 @@ import torch
 from kiwi.data.vocabulary import Vocabulary
 from kiwi.lib.train import TrainRunInfo, train_from_configuration
 from kiwi.runner import Runner
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
 from tests.mlflow_server import MLflowServer
 
@@ -202,7 +203,7 @@ def pos_system(corpus: Corpus) -> QESystem:
 @pytest.fixture
 def runner(plain_system: QESystem) -> Runner:
     """Predicts everything."""
-    return Runner(plain_system)
+    return runner_of(plain_system)
 
 
 @pytest.fixture

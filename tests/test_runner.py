@@ -10,7 +10,9 @@ import pytest
 import kiwi
 from kiwi.exceptions import ConfigError, DataError, KiwiError
 from kiwi.runner import Predictions, Runner, load_system
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
+from tests.systems.test_qe_system import assert_same
 
 INPUTS = ("source", "target", "alignments")
 ROW = {"source": "the house is red .", "target": "das Haus ist rot .", "alignments": "0-0 1-1 2-2 3-3 4-4"}
@@ -67,9 +69,11 @@ def test_the_order_of_the_segments_is_kept(runner: Runner, corpus: Any) -> None:
         ]
 
 
-def test_defaults_are_one_segment_at_a_time(runner: Runner, corpus: Any) -> None:
+@pytest.mark.parametrize("sizes", [{"batch_size": 1}, {"batch_tokens": 1}, {"batch_tokens": 40}, {"batch_size": 3}])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_batch_does_not_matter(runner: Runner, corpus: Any, sizes: dict[str, int], workers: int) -> None:
     data = held_out(corpus)
-    assert asdict(runner.predict(**data)) == asdict(runner.predict(**data, batch_size=1, num_data_workers=0))
+    assert_same(runner.predict(**data), runner.predict(**data, **sizes, num_data_workers=workers))
 
 
 def test_by_position(runner: Runner, corpus: Any) -> None:
@@ -85,13 +89,13 @@ def test_workers_change_nothing(runner: Runner, corpus: Any) -> None:
 
 def test_dropout_is_off(corpus: Any, plain_system: QESystem) -> None:
     plain_system.train()
-    data, runner = held_out(corpus), Runner(plain_system)
+    data, runner = held_out(corpus), runner_of(plain_system)
     assert asdict(runner.predict(**data)) == asdict(runner.predict(**data))
 
 
 def test_what_a_system_does_not_predict_is_none(pos_system: QESystem, corpus: Any) -> None:
     data = held_out(corpus, *INPUTS, "source_pos", "target_pos")
-    found = Runner(pos_system).predict(**data)
+    found = runner_of(pos_system).predict(**data)
     assert found.sentences_hter_deviation is None
     assert found.sentences_hter is not None
     assert all(getattr(found, field.name) is not None for field in fields(found) if "deviation" not in field.name)
@@ -174,7 +178,7 @@ def test_data_errors(runner: Runner, changes: dict[str, list[str] | None], messa
 
 def test_missing_part_of_speech_is_named(pos_system: QESystem) -> None:
     with pytest.raises(DataError) as error:
-        Runner(pos_system).predict(**{name: [text] for name, text in ROW.items()}, source_pos=["A B C D E"])
+        runner_of(pos_system).predict(**{name: [text] for name, text in ROW.items()}, source_pos=["A B C D E"])
     assert "target_pos" in str(error.value)
     assert "source_pos" not in str(error.value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from kiwi.data.readers import parse_alignment
 from kiwi.data.tags import to_classes
 from kiwi.data.tokenization import words
 from kiwi.data.vocabulary import PAD_INDEX, Vocabulary
+
+logger = logging.getLogger(__name__)
 
 Row = dict[str, str]
 """Field name to text, for one segment."""
@@ -57,6 +60,24 @@ class Collate:
         if self.post_edit and const.POST_EDIT in fields:
             post_edit = QEBatch(**self._texts([row | {const.TARGET: row[const.POST_EDIT]} for row in rows]))
         return QEBatch(**arrays, post_edit=post_edit)
+
+    def lengths(self, columns: Mapping[str, Sequence[str]]) -> list[int]:
+        """How much there is to compute for each segment: words of source plus target, or their pieces."""
+        sides = [[words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE)]
+        if self.pieces is not None:
+            return self.pieces.lengths(*sides)
+        return [len(target) + len(source) for target, source in zip(*sides, strict=True)]
+
+    def note_long_segments(self, columns: Mapping[str, Sequence[str]]) -> None:
+        """Log how many segments are longer than the encoder takes, and how many are cut."""
+        if self.pieces is None:
+            return
+        sides = ([words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE))
+        n_long, n_cut = self.pieces.count_long(*sides)
+        if n_long:
+            logger.info("%d segments are longer than the encoder takes: read in overlapping windows.", n_long)
+        if n_cut:
+            logger.warning("%d segments are cut (source_max_length, target_max_length of system.model.encoder).", n_cut)
 
     def _texts(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Indices, pieces and masks of the text fields."""

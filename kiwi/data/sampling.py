@@ -125,3 +125,23 @@ def longest_first(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
     """
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     return [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
+
+
+def batches_by_tokens(lengths: Sequence[int], tokens: int, most: int | None = None) -> list[list[int]]:
+    """Batches of like length, longest first, as large as a budget allows.
+
+    Args:
+        lengths: of each segment, in words or pieces.
+        tokens: the number of segments in a batch times the longest of them is no more than this; a segment that is
+            longer is alone.
+        most: segments in a batch; None sets no bound.
+    """
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable").tolist()
+    batches: list[list[int]] = []
+    start = 0
+    while start < len(order):
+        size = max(1, tokens // max(1, lengths[order[start]]))
+        size = size if most is None else min(size, most)
+        batches.append(order[start : start + size])
+        start += size
+    return batches

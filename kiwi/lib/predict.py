@@ -21,7 +21,7 @@ from kiwi.lib.outputs import SubmissionConfig, write_predictions_table, write_su
 from kiwi.lib.predictions import ORIGIN_FILE
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
 from kiwi.runner import Predictions, Runner, load_system
-from kiwi.systems.checkpoint_info import read_checkpoint_info
+from kiwi.systems.base import BatchSizes
 from kiwi.systems.hub import locate
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.io import BaseConfig, mistakes, write_json
@@ -112,6 +112,14 @@ class Configuration(BaseConfig):
         return self
 
     @property
+    def batch_size(self) -> int | None:
+        """Segments computed at once, at most, where the configuration says so."""
+        size = self.system.batch_size if "batch_size" in self.system.model_fields_set else None
+        if isinstance(size, BatchSizes):
+            return size.test if "test" in size.model_fields_set else None
+        return size
+
+    @property
     def part(self) -> TestConfig | None:
         """The files to predict on."""
         part = getattr(self.data, self.run.predict_on_data_partition)
@@ -161,15 +169,15 @@ def run(config: Configuration) -> Predictions:
     configure_seed(config.run.seed)
     runner = _load(config)
     part = config.run.predict_on_data_partition
-    missing = [field for field in runner.system.input_fields if getattr(config.part.input, field) is None]
+    missing = [field for field in runner.about.input_fields if getattr(config.part.input, field) is None]
     if missing:
         raise ConfigError(
-            f"{config.system.load} ({runner.system.class_name}) reads files that the configuration does not give:\n"
+            f"{config.system.load} ({runner.about.class_name}) reads files that the configuration does not give:\n"
             + "\n".join(f"  data.{part}.input.{field}: required" for field in missing)
         )
     _warn_of_other_languages(config, runner)
     check_table_format(f".{config.run.output_format}")
-    outputs = runner.system.model_config.outputs.names
+    outputs = runner.about.outputs
     levels = config.submission.levels_for(outputs, config.system.load) if config.submission else []
     dataset = WMTQEDataset.read(TestConfig(input=config.part.input))
     if config.submission is not None:
@@ -178,7 +186,7 @@ def run(config: Configuration) -> Predictions:
     logger.info("Predicting %d segments with %s.", len(dataset), config.system.load)
     predictions = runner.predict_columns(
         dataset.columns,
-        batch_size=config.system.batch_size_for("test"),
+        batch_size=config.batch_size,
         num_data_workers=config.system.num_data_workers,
     )
     written = predictions.save(config.run.directory)
@@ -189,7 +197,7 @@ def run(config: Configuration) -> Predictions:
             write_predictions_table(config.run.directory, config.run.output_format, predictions, dataset.columns)
         )
     if config.submission is not None:
-        header = config.submission.header(locate(config.system.load), _n_parameters(runner))
+        header = config.submission.header(locate(config.system.load), runner.about.n_parameters)
         on_demand += write_submissions(
             config.run.directory, config.submission, levels, header, predictions, dataset.columns
         )
@@ -203,13 +211,8 @@ def run(config: Configuration) -> Predictions:
 
 def _origin(runner: Runner) -> dict[str, str]:
     """What predictions are made with, for the signatures of their figures."""
-    place = runner.system.loaded_from
-    checkpoint = "" if place is None else read_checkpoint_info(place).sha256
-    return {"checkpoint": checkpoint, "system": runner.system.class_name, "kiwi_version": __version__}
-
-
-def _n_parameters(runner: Runner) -> int:
-    return sum(parameter.numel() for parameter in runner.system.parameters())
+    about = runner.about
+    return {"checkpoint": about.sha256, "system": about.class_name, "kiwi_version": __version__}
 
 
 def _load(config: Configuration) -> Runner:
@@ -221,16 +224,16 @@ def _load(config: Configuration) -> Runner:
         gpu_id = None
     runner = load_system(config.system.load or "", gpu_id=gpu_id, model=config.system.model)
     expected = config.system.class_name
-    if expected not in (None, runner.system.class_name):
+    if expected not in (None, runner.about.class_name):
         raise ConfigError(
-            f"system.class_name is '{expected}', but {config.system.load} is '{runner.system.class_name}'."
+            f"system.class_name is '{expected}', but {config.system.load} is '{runner.about.class_name}'."
         )
     return runner
 
 
 def _warn_of_other_languages(config: Configuration, runner: Runner) -> None:
     for side, given, known in zip(
-        ("source", "target"), config.data.languages, runner.system.data_info.languages, strict=True
+        ("source", "target"), config.data.languages, runner.about.data.languages, strict=True
     ):
         if known and (others := [tag for tag in given if not any(same_language(tag, own) for own in known)]):
             logger.warning(

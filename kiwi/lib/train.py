@@ -201,7 +201,7 @@ def run(
         system: System = kind.build(system_config, train.columns)
         source_languages, target_languages = config.data.languages
         system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
-        system.note_long_segments(train.columns)
+        system.collate.note_long_segments(train.columns)
         n_weights = sum(weight.numel() for weight in system.parameters())
         logger.info("%s with %d weights.", system.class_name, n_weights)
         if tracker is not None:

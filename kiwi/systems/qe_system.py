@@ -79,6 +79,10 @@ class QESystem(System):
         logits: dict[str, Tensor] = self.outputs(self.decoder(self.encoder(batch), batch))
         return logits
 
+    def values(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
+        """What it predicts, by output, segments first: probabilities of BAD, padding among them, and scores."""
+        return self.outputs.values(self(batch))
+
     def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
         """As :meth:`System.losses`: those of the outputs, and of the language model where it is trained too."""
         losses = self.outputs.loss(self(batch), batch)

@@ -15,7 +15,6 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
 from kiwi.data.embeddings import load_embeddings
-from kiwi.data.tokenization import words
 from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.metrics.accumulators import Accumulator
@@ -84,22 +83,7 @@ class System(nn.Module, ABC):
 
     def lengths(self, columns: Mapping[str, Sequence[str]]) -> Any:
         """How much there is to compute for each segment: words of source plus target, or their pieces."""
-        sides = [[words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE)]
-        if self.encoder.pieces is not None:
-            return self.encoder.pieces.lengths(*sides)
-        return [len(target) + len(source) for target, source in zip(*sides, strict=True)]
-
-    def note_long_segments(self, columns: Mapping[str, Sequence[str]]) -> None:
-        """Log how many segments are longer than the encoder takes, and how many are cut."""
-        pieces = self.encoder.pieces
-        if pieces is None:
-            return
-        sides = ([words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE))
-        n_long, n_cut = pieces.count_long(*sides)
-        if n_long:
-            logger.info("%d segments are longer than the encoder takes: read in overlapping windows.", n_long)
-        if n_cut:
-            logger.warning("%d segments are cut (source_max_length, target_max_length of system.model.encoder).", n_cut)
+        return self.collate.lengths(columns)
 
     def load_embeddings(self, config: DataProcessingConfig) -> None:
         """Put pretrained vectors in the place of the initial ones.

@@ -64,7 +64,7 @@ def test_languages_are_kept_and_others_are_warned_of(options: Any, tmp_path: Pat
     path = train_from_configuration(options(changes)).best_model_path
     assert path is not None
     assert inspect_checkpoint(path).info.languages == (("en",), ("de", "zh-Hant"))
-    assert load_system(path).system.data_info.source_language == ("en",)
+    assert load_system(path).engine.system.data_info.source_language == ("en",)
     data = {"source_language": "ro", "target_language": ["zh", "de-AT"], "test": {"input": corpus.inputs("test")}}
     run_options = {"output_dir": str(tmp_path / "out")}
     system = {"load": str(path), "num_data_workers": 0}

@@ -174,7 +174,7 @@ def test_submissions(predicting: Options, trained: Any, corpus: Any, tmp_path: P
         "sentence_submission.tsv",
         "word_submission.tsv",
     }
-    system = load_system(trained.path).system
+    system = load_system(trained.path).engine.system
     disk_bytes = sum(file.stat().st_size for file in trained.path.iterdir() if file.is_file())
     header = Header(*[disk_bytes, sum(weight.numel() for weight in system.parameters()), 1][:figures])
     scores = read_sentence_submission(out / "sentence_submission.tsv", "en-de", len(found))

@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 
 import kiwi
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.runner import Runner, load_system
+from kiwi.runner import load_system
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.checkpoint import read_checkpoint_info
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
@@ -65,9 +66,9 @@ def test_a_round_trip_predicts_the_same(pos_system: QESystem, corpus: Any, tmp_p
     names = ("source", "target", "alignments", "source_pos", "target_pos")
     data = {name: corpus.lines("test", name) for name in names}
     loaded = load_system(tmp_path / "saved")
-    assert asdict(loaded.predict(**data, batch_size=4)) == asdict(Runner(pos_system).predict(**data, batch_size=4))
-    assert loaded.system.model_config == pos_system.model_config
-    assert loaded.system.vocabularies == pos_system.vocabularies
+    assert asdict(loaded.predict(**data, batch_size=4)) == asdict(runner_of(pos_system).predict(**data, batch_size=4))
+    assert loaded.engine.system.model_config == pos_system.model_config
+    assert loaded.engine.system.vocabularies == pos_system.vocabularies
     assert read_checkpoint_info(tmp_path / "saved").metrics == {"val_x": 0.5}
     assert [file.name for file in tmp_path.iterdir()] == ["saved"]
 

@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 
 from kiwi.data.vocabulary import load_vocabularies
 from kiwi.exceptions import CheckpointError
-from kiwi.runner import Runner, load_system
+from kiwi.runner import load_system
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.checkpoint_info import read_checkpoint_info
 from kiwi.systems.pretrained import Pretrained
 from kiwi.systems.qe_system import QESystem
@@ -371,7 +372,7 @@ def test_licences_go_along(transformer: QESystem, whole: dict[str, Path], tmp_pa
         info = read_checkpoint_info(path)
         assert info.origin is not None
         assert info.origin.name == "tiny"
-    assert Runner(loaded).predict(SOURCE, TARGET) == Runner(transformer).predict(SOURCE, TARGET)
+    assert runner_of(loaded).predict(SOURCE, TARGET) == runner_of(transformer).predict(SOURCE, TARGET)
 
 
 KILLS = """

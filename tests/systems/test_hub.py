@@ -31,7 +31,7 @@ from kiwi.systems.qe_system import QESystem
 found = {}
 for name, revision in json.loads(sys.argv[1]):
     try:
-        found[f"{name} {revision}"] = kiwi.load_system(name, revision=revision).system.class_name
+        found[f"{name} {revision}"] = kiwi.load_system(name, revision=revision).engine.system.class_name
     except CheckpointError as error:
         found[f"{name} {revision}"] = str(error)
 config = QESystem.resolve(QESystem.Config.from_dict({"load": "org/nuqe@main"}))

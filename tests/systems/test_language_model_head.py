@@ -10,7 +10,8 @@ import transformers
 
 from kiwi.exceptions import ConfigError
 from kiwi.lib.train import train_from_configuration
-from kiwi.runner import Runner, load_system
+from kiwi.runner import load_system
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.base import as_tensors
 from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.qe_system import QESystem
@@ -66,7 +67,7 @@ def test_features_are_those_of_the_whole_head(family: str, with_head: dict[str, 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_outputs_do_not_depend_on_the_batch(family: str, with_head: dict[str, Path]) -> None:
-    runner = Runner(build(with_head[family], CLASSES.get(family, "Transformer"), **BOTH))
+    runner = runner_of(build(with_head[family], CLASSES.get(family, "Transformer"), **BOTH))
     together = runner.predict(SOURCE, TARGET, batch_size=3)
     for index in range(3):
         alone = runner.predict(SOURCE[index : index + 1], TARGET[index : index + 1])
@@ -128,9 +129,9 @@ def test_a_tuned_system_is_saved_and_loaded(family: str, tuning: Options) -> Non
     info = train_from_configuration(tuning(changes, family, **BOTH, **language))
     assert info.best_model_path is not None
     predicted = load_system(info.best_model_path).predict(SOURCE, TARGET)
-    expected = Runner(QESystem.load(info.best_model_path)).predict(SOURCE, TARGET)
+    expected = runner_of(QESystem.load(info.best_model_path)).predict(SOURCE, TARGET)
     assert flat(predicted) == pytest.approx(flat(expected))
-    assert flat(predicted) == pytest.approx(flat(Runner(info.model).predict(SOURCE, TARGET)), abs=1e-5)
+    assert flat(predicted) == pytest.approx(flat(runner_of(info.model).predict(SOURCE, TARGET)), abs=1e-5)
 
 
 def test_fine_tuning_needs_post_edits(tuning: Options) -> None:

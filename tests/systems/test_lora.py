@@ -10,7 +10,8 @@ import torch
 
 from kiwi.exceptions import ConfigError, MissingExtraError
 from kiwi.lib.train import train_from_configuration
-from kiwi.runner import Runner, load_system
+from kiwi.runner import load_system
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
 from tests.pretrained import FAMILIES, write_model
 from tests.systems.test_transformer import CLASSES, SOURCE, TARGET, build, flat, model_options
@@ -46,9 +47,9 @@ def test_what_is_saved_has_the_adapters_in_its_weights(
     system = QESystem.load(info.best_model_path)
     fresh = build(folders[family], CLASSES.get(family, "Transformer"))
     assert set(system.state_dict()) == set(fresh.state_dict())
-    expected = flat(Runner(info.model).predict(SOURCE, TARGET))
+    expected = flat(runner_of(info.model).predict(SOURCE, TARGET))
     assert flat(load_system(info.best_model_path).predict(SOURCE, TARGET)) == pytest.approx(expected, abs=1e-4)
-    assert expected != pytest.approx(flat(Runner(fresh).predict(SOURCE, TARGET)), abs=1e-3)
+    assert expected != pytest.approx(flat(runner_of(fresh).predict(SOURCE, TARGET)), abs=1e-3)
 
 
 def test_only_adapters_are_trained(lora_options: Options, folders: dict[str, Path]) -> None:

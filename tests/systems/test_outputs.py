@@ -97,13 +97,11 @@ def test_loss_of_gaps_counts_one_more_than_words() -> None:
         (GapOutput(2, {}, 0.0), [4, 2]),
     ],
 )
-def test_tags_are_decoded_without_padding(output: WordLevelOutput, counts: list[int]) -> None:
+def test_tags_are_probabilities_of_bad(output: WordLevelOutput, counts: list[int]) -> None:
     longest = max(counts)
     logits = torch.tensor([of_odds(*[3.0] * longest), of_odds(*[1 / 3] * longest)])
-    decoded = output.decode(logits, batch([3, 1]))[output.label_field]
-    assert [len(row) for row in decoded] == counts
-    assert decoded[0] == pytest.approx([0.75] * counts[0])
-    assert decoded[1] == pytest.approx([0.25] * counts[1])
+    values = output.values(logits)[output.label_field]
+    np.testing.assert_allclose(values, [[0.75] * longest, [0.25] * longest], rtol=1e-6)
 
 
 def test_tag_metrics_do_not_count_padding() -> None:
@@ -132,8 +130,8 @@ def test_loss_of_a_regressed_score(
 
 @pytest.mark.parametrize(("last_activation", "score"), [(False, -0.5), (True, 1 / (1 + math.exp(0.5)))])
 def test_a_regressed_score_is_decoded(last_activation: bool, score: float) -> None:
-    decoded = ScoreOutput(4, 2, 0.0, last_activation).decode(torch.tensor([[-0.5]]), batch())
-    assert decoded == {"sentence_scores": [pytest.approx(score)]}
+    values = ScoreOutput(4, 2, 0.0, last_activation).values(torch.tensor([[-0.5]]))
+    assert values["sentence_scores"].tolist() == [pytest.approx(score)]
 
 
 def distribution(mean: float, deviation: float) -> Any:
@@ -150,9 +148,9 @@ def test_a_score_as_a_distribution(first: float, second: float, gold: float) -> 
     expected = distribution(sigmoid(first), MIN_DEVIATION + sigmoid(second))
     loss = output.loss(logits, batch(sentence_scores=[gold]))
     assert loss.item() == pytest.approx(-expected.logpdf(gold), rel=1e-4)
-    decoded = output.decode(logits, batch())
-    assert decoded["sentence_scores"] == [pytest.approx(expected.mean(), rel=1e-4)]
-    assert decoded["sentence_scores_extras"] == [pytest.approx([expected.mean(), expected.std()], rel=1e-4)]
+    values = output.values(logits)
+    assert values["sentence_scores"].tolist() == [pytest.approx(expected.mean(), rel=1e-4)]
+    assert values["sentence_scores_extras"].tolist() == [pytest.approx([expected.mean(), expected.std()], rel=1e-4)]
 
 
 def test_extreme_logits_of_a_distribution_have_finite_loss_and_gradients() -> None:
@@ -170,7 +168,7 @@ def test_binary_says_whether_the_score_is_exactly_zero() -> None:
     logits = torch.tensor(of_odds(3, 3, 1 / 3))
     expected = (LOG[4] + math.log(4 / 3) + LOG[4]) / 3
     assert output.loss(logits, gold).item() == pytest.approx(expected, abs=1e-5)
-    assert output.decode(logits, gold) == {"binary": [pytest.approx(p) for p in (0.75, 0.75, 0.25)]}
+    assert output.values(logits)["binary"].tolist() == [pytest.approx(p) for p in (0.75, 0.75, 0.25)]
 
 
 SIZES = FeatureSizes(target=3, source=2, sentence=4)
@@ -364,4 +362,4 @@ def test_scores_of_16_bits_are_computed_in_32() -> None:
     output, gold = ScoreDistributionOutput(4, 2, 0.0), batch(sentence_scores=[0.5])
     expected = distribution(*(sigmoid(v) + e for v, e in zip(logits[0].tolist(), (0, MIN_DEVIATION), strict=True)))
     assert output.loss(logits, gold).item() == pytest.approx(-expected.logpdf(0.5), abs=1e-5)
-    np.testing.assert_allclose(output.decode(logits, gold)["sentence_scores"], [expected.mean()], rtol=1e-4)
+    np.testing.assert_allclose(output.values(logits)["sentence_scores"], [expected.mean()], rtol=1e-4)

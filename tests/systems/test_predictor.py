@@ -11,7 +11,8 @@ from torch.nn import functional
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.train import train_from_configuration
-from kiwi.runner import Runner, load_system
+from kiwi.runner import load_system
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.base import as_tensors
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.tlm_system import TLMSystem
@@ -208,7 +209,7 @@ def estimating(options: Options) -> Options:
 
 
 def predictions_of(system: QESystem, batch_size: int = 3) -> list[float]:
-    found = Runner(system).predict(SOURCE, TARGET, batch_size=batch_size)
+    found = runner_of(system).predict(SOURCE, TARGET, batch_size=batch_size)
     rows = [
         *(found.target_tags_BAD_probabilities or []),
         *(found.gap_tags_BAD_probabilities or []),
@@ -220,7 +221,7 @@ def predictions_of(system: QESystem, batch_size: int = 3) -> list[float]:
 def test_without_a_pretrained_encoder(estimating: Options) -> None:
     info = train_from_configuration(estimating())
     assert info.best_model_path is not None
-    system = load_system(info.best_model_path).system
+    system = load_system(info.best_model_path).engine.system
     expected = predictions_of(info.model)
     assert predictions_of(system) == pytest.approx(expected, abs=1e-5)
     assert predictions_of(system, batch_size=1) == pytest.approx(expected, abs=1e-5)

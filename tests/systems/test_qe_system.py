@@ -16,6 +16,7 @@ from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.vocabulary import Vocabulary
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.runner import Predictions, Runner
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
 
@@ -71,7 +72,7 @@ def test_outputs_are_the_same_alone_and_in_any_batch(runner: Runner, corpus: Any
 
 @pytest.mark.parametrize("batch_size", [3, 12])
 def test_the_same_with_part_of_speech(pos_system: QESystem, corpus: Any, batch_size: int) -> None:
-    data, runner = columns(corpus, *INPUTS, "source_pos", "target_pos"), Runner(pos_system)
+    data, runner = columns(corpus, *INPUTS, "source_pos", "target_pos"), runner_of(pos_system)
     assert_same(runner.predict(**data, batch_size=batch_size), runner.predict(**data, batch_size=1))
 
 
@@ -220,7 +221,7 @@ def test_each_output_alone(options: Options, corpus: Any, on: str) -> None:
     level = "sentence_level" if on in ("hter", "binary") else "word_level"
     system = build(options({"system.model.outputs": {level: {on: True}}})["system"], corpus)
     data = {name: corpus.lines("test", name) for name in INPUTS}
-    predictions = Runner(system).predict(**data, batch_size=4)
+    predictions = runner_of(system).predict(**data, batch_size=4)
     names = {
         "target": "target_tags_BAD_probabilities",
         "gaps": "gap_tags_BAD_probabilities",

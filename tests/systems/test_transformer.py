@@ -13,7 +13,8 @@ import transformers
 from kiwi.data.pieces import PieceTokenizer
 from kiwi.exceptions import ConfigError
 from kiwi.lib.train import train_from_configuration
-from kiwi.runner import Runner, load_system
+from kiwi.runner import load_system
+from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.base import OptimizerConfig, as_tensors
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.optimizers import build_optimizer
@@ -59,7 +60,7 @@ def flat(predictions: Any) -> list[float]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_outputs_do_not_depend_on_the_batch(family: str, folders: dict[str, Path]) -> None:
-    runner = Runner(build(folders[family], CLASSES.get(family, "Transformer")))
+    runner = runner_of(build(folders[family], CLASSES.get(family, "Transformer")))
     together = runner.predict(SOURCE, TARGET, batch_size=3)
     assert [len(row) for row in together.target_tags_labels or []] == [5, 5, 1]
     assert [len(row) for row in together.source_tags_labels or []] == [7, 4, 5 + 1]
@@ -74,7 +75,7 @@ def test_outputs_do_not_depend_on_the_batch(family: str, folders: dict[str, Path
 @pytest.mark.parametrize("pooling", ["first_token", "mean", "ll_mean", "mixed", "compare"])
 @pytest.mark.parametrize("use_mlp", [True, False])
 def test_every_pooling_is_masked(pooling: str, use_mlp: bool, folders: dict[str, Path]) -> None:
-    runner = Runner(build(folders["xlm-roberta"], pooling=pooling, use_mlp=use_mlp))
+    runner = runner_of(build(folders["xlm-roberta"], pooling=pooling, use_mlp=use_mlp))
     together = flat(runner.predict(SOURCE[:2], TARGET[:2], batch_size=2))
     reverse = runner.predict(SOURCE[1::-1], TARGET[1::-1], batch_size=1)
     assert (reverse.sentences_hter or [])[::-1] == pytest.approx(together[:2], abs=1e-5)
@@ -131,7 +132,7 @@ ODD_TEXTS = {
 def test_every_word_gets_a_tag(family: str, text: str, folders: dict[str, Path]) -> None:
     from kiwi.data.tokenization import words
 
-    runner = Runner(build(folders[family], CLASSES.get(family, "Transformer")))
+    runner = runner_of(build(folders[family], CLASSES.get(family, "Transformer")))
     for source, target in ((text, "Haus"), ("house", text), (text, text)):
         predictions = runner.predict([source], [target])
         assert len((predictions.target_tags_labels or [])[0]) == len(words(target))
@@ -142,7 +143,7 @@ def test_every_word_gets_a_tag(family: str, text: str, folders: dict[str, Path])
 def test_long_segments_are_read_whole_in_windows(folders: dict[str, Path]) -> None:
     """Every word beyond the encoder's length has its say in the score and in its own tag."""
     system = build(folders["xlm-roberta"])
-    runner = Runner(system)
+    runner = runner_of(system)
     long = ["Das Haus ist klein und alt ."] * 20
     base = runner.predict(["The house is small ."], [" ".join(long)])
     assert len((base.target_tags_labels or [])[0]) == 140
@@ -169,7 +170,10 @@ def test_windows_agree_with_a_model_that_takes_all(tmp_path: Path) -> None:
     for max_pieces in (512, 20):
         system.collate.pieces = PieceTokenizer(system.pretrained.tokenizer, max_pieces)
         results.append(
-            (system.collate([row]).pieces.shape[0], Runner(system).predict([row["source"]], [row["target"]]))
+            (
+                system.collate([row]).pieces.shape[0],
+                runner_of(system).predict([row["source"]], [row["target"]]),
+            )
         )
     (one, whole), (several, windowed) = results
     assert one == 1
@@ -179,7 +183,7 @@ def test_windows_agree_with_a_model_that_takes_all(tmp_path: Path) -> None:
 
 def test_xlm_reads_its_languages(folders: dict[str, Path]) -> None:
     scores = [
-        Runner(build(folders["xlm"], "XLM", target_language=language)).predict(SOURCE, TARGET).sentences_hter
+        runner_of(build(folders["xlm"], "XLM", target_language=language)).predict(SOURCE, TARGET).sentences_hter
         for language in ("de", "en")
     ]
     assert scores[0] != pytest.approx(scores[1])
@@ -266,7 +270,7 @@ def test_a_checkpoint_needs_neither_folder_nor_network(
     options = transformer_options({"system.model": model_options(folder)})
     info = train_from_configuration(options)
     assert info.best_model_path is not None
-    expected = Runner(QESystem.load(info.best_model_path)).predict(SOURCE, TARGET)
+    expected = runner_of(QESystem.load(info.best_model_path)).predict(SOURCE, TARGET)
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
@@ -286,7 +290,7 @@ def test_scores_are_returned_on_their_own_scale(transformer_options: Options, tm
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     changes = {"data.train.output.sentence_scores": str(file), "system.optimizer.learning_rate": 1e-6}
     info = train_from_configuration(transformer_options(changes))
-    scores = np.array(Runner(info.model).predict(SOURCE, TARGET).sentences_hter)
+    scores = np.array(runner_of(info.model).predict(SOURCE, TARGET).sentences_hter)
     mean = np.mean([float(line) for line in lines])
     assert np.abs(scores - mean).max() < 10
 
@@ -314,8 +318,8 @@ def test_layerwise_rates_need_layers(options: Options) -> None:
 def test_long_and_cut_segments_are_counted(folders: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
     long = [" ".join(TARGET * 20), "Haus"]
     with caplog.at_level("INFO", logger="kiwi"):
-        Runner(build(folders["bert"])).predict(["house", "house"], long)
-        Runner(build(folders["bert"], target_max_length=5)).predict(["house", "house"], long)
+        runner_of(build(folders["bert"])).predict(["house", "house"], long)
+        runner_of(build(folders["bert"], target_max_length=5)).predict(["house", "house"], long)
     messages = [record.getMessage() for record in caplog.records]
     assert any(m.startswith("1 segments are longer than the encoder takes") for m in messages)
     assert any(m.startswith("1 segments are cut") for m in messages)
@@ -356,8 +360,8 @@ def test_kept_states_equal_recomputed_ones(
     # A correlation of predictions that hardly vary yet blows up rounding, too.
     assert kept.best_metrics == pytest.approx(recomputed.best_metrics, abs=1e-3)
     long = [" ".join(SOURCE * 9), *SOURCE], [" ".join(TARGET * 9), *TARGET]
-    expected = flat(Runner(recomputed.model).predict(*long))
-    assert flat(Runner(kept.model).predict(*long)) == pytest.approx(expected, abs=1e-4)
+    expected = flat(runner_of(recomputed.model).predict(*long))
+    assert flat(runner_of(kept.model).predict(*long)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_kept_states_are_used(
@@ -476,7 +480,7 @@ def test_the_score_is_kept_when_source_tags_are_switched(folders: dict[str, Path
     changes = {"outputs": {"word_level": {"source": False}}}
     config = QESystem.Config.from_dict({"load": str(tmp_path / "trained"), "model": changes})
     system = QESystem.build(QESystem.resolve(config), {"sentence_scores": ["0.1", "0.3"]})
-    predicted = [Runner(part).predict(SOURCE, TARGET).sentences_hter for part in (trained, system)]
+    predicted = [runner_of(part).predict(SOURCE, TARGET).sentences_hter for part in (trained, system)]
     assert predicted[0] == pytest.approx(predicted[1])
 
 
@@ -527,8 +531,8 @@ def test_input_that_is_not_interleaved_is_noted(
     with caplog.at_level("INFO", logger="kiwi"):
         system = build(folders["bert"], **options)
     assert sum("packed all the same" in record.getMessage() for record in caplog.records) == noted
-    expected = flat(Runner(build(folders["bert"])).predict(SOURCE, TARGET))
-    assert flat(Runner(system).predict(SOURCE, TARGET)) == pytest.approx(expected)
+    expected = flat(runner_of(build(folders["bert"])).predict(SOURCE, TARGET))
+    assert flat(runner_of(system).predict(SOURCE, TARGET)) == pytest.approx(expected)
 
 
 def test_a_model_without_room_is_refused(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_two_processes(by: str, changes: dict[str, Any], options: Options, tmp_p
     assert not list(output_dir.rglob("*kiwi-part"))
     # Their metrics are those of one process over all of the data, each segment counted once.
     runner = load_system(output_dir / "best_model")
-    system: Any = runner.system
+    system: Any = runner.engine.system
     valid = WMTQEDataset.read(WMTQEDataset.Config.from_dict(settings["data"]).valid)
     accumulators = system.accumulators()
     losses = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -31,5 +30,5 @@ class Output(nn.Module, ABC):
         """Add a batch to an accumulator."""
 
     @abstractmethod
-    def decode(self, logits: Tensor, batch: QEBatch[Tensor]) -> dict[str, list[Any]]:
-        """Predictions by name, one a segment."""
+    def values(self, logits: Tensor) -> dict[str, Tensor]:
+        """Predictions by name, segments first: probabilities of BAD, or scores."""

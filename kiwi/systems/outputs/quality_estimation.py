@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
@@ -211,12 +211,12 @@ class QEOutputs(nn.Module):
             if const.WMT19 in accumulators and name in (const.TARGET_TAGS, const.GAP_TAGS):
                 output.update(accumulators[const.WMT19], logits[name], batch)
 
-    def decode(self, logits: Mapping[str, Tensor], batch: QEBatch[Tensor]) -> dict[str, list[Any]]:
-        """Predictions of all outputs, by name, one a segment."""
-        decoded: dict[str, list[Any]] = {}
+    def values(self, logits: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Predictions of all outputs, by name, segments first: probabilities of BAD, and scores."""
+        found: dict[str, Tensor] = {}
         for name, output in self.items():
-            decoded |= output.decode(logits[name], batch)
-        return decoded
+            found |= output.values(logits[name])
+        return found
 
 
 def _accumulator(name: str) -> Accumulator:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,6 @@ from kiwi.modules.feedforward import feedforward
 from kiwi.modules.truncated_normal import truncated_normal_moments, truncated_normal_nll
 from kiwi.systems.features import Features
 from kiwi.systems.outputs.base import Output
-
-SENTENCE_SCORES_EXTRAS = f"{const.SENTENCE_SCORES}_extras"
 
 MIN_DEVIATION = 0.01
 """Least deviation of the Gaussian: many scores are exactly 0, and a density there must not grow without bound."""
@@ -89,9 +86,9 @@ class ScoreOutput(SentenceOutput):
         """Add the scores of a batch."""
         accumulator.update(self.gold(batch).cpu().numpy(), self.scores(logits).cpu().numpy())
 
-    def decode(self, logits: Tensor, batch: QEBatch[Tensor]) -> dict[str, list[Any]]:
-        """A score for each segment."""
-        return {self.label_field: self.scores(logits).tolist()}
+    def values(self, logits: Tensor) -> dict[str, Tensor]:
+        """Scores, (batch,)."""
+        return {self.label_field: self.scores(logits)}
 
 
 class ScoreDistributionOutput(ScoreOutput):
@@ -122,13 +119,10 @@ class ScoreDistributionOutput(ScoreOutput):
         """Means after truncation, (batch,)."""
         return truncated_normal_moments(*self.parameters_of(logits))[0]
 
-    def decode(self, logits: Tensor, batch: QEBatch[Tensor]) -> dict[str, list[Any]]:
-        """Score, and mean and deviation, for each segment."""
+    def values(self, logits: Tensor) -> dict[str, Tensor]:
+        """Scores, (batch,); and mean and deviation, (batch, 2)."""
         mean, deviation = truncated_normal_moments(*self.parameters_of(logits))
-        return {
-            self.label_field: mean.tolist(),
-            SENTENCE_SCORES_EXTRAS: torch.stack([mean, deviation], dim=1).tolist(),
-        }
+        return {self.label_field: mean, const.SENTENCE_SCORES_EXTRAS: torch.stack([mean, deviation], dim=1)}
 
 
 class BinaryOutput(SentenceOutput):
@@ -155,6 +149,6 @@ class BinaryOutput(SentenceOutput):
         """Add the classes of a batch."""
         accumulator.update(self.gold(batch).cpu().numpy(), logits.argmax(dim=-1).cpu().numpy())
 
-    def decode(self, logits: Tensor, batch: QEBatch[Tensor]) -> dict[str, list[Any]]:
-        """A probability of BAD for each segment."""
-        return {const.BINARY: logits.float().softmax(dim=-1)[:, const.LABELS.index(const.BAD)].tolist()}
+    def values(self, logits: Tensor) -> dict[str, Tensor]:
+        """Probabilities of BAD, (batch,)."""
+        return {const.BINARY: logits.float().softmax(dim=-1)[:, const.LABELS.index(const.BAD)]}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -63,16 +62,9 @@ class WordLevelOutput(Output):
         """Add the classes of a batch."""
         accumulator.update(self.gold(batch).cpu().numpy(), logits.argmax(dim=-1).cpu().numpy())
 
-    def counts(self, batch: QEBatch[Tensor]) -> Sequence[int]:
-        """Tags of each segment."""
-        mask = batch.source_mask if self.label_field == const.SOURCE_TAGS else batch.target_mask
-        counts: list[int] = mask.sum(dim=1).tolist()
-        return counts
-
-    def decode(self, logits: Tensor, batch: QEBatch[Tensor]) -> dict[str, list[Any]]:
-        """Probabilities of BAD, a list for each segment."""
-        bad = logits.float().softmax(dim=-1)[..., const.LABELS.index(const.BAD)].tolist()
-        return {self.label_field: [row[:count] for row, count in zip(bad, self.counts(batch), strict=True)]}
+    def values(self, logits: Tensor) -> dict[str, Tensor]:
+        """Probabilities of BAD, (batch, words)."""
+        return {self.label_field: logits.float().softmax(dim=-1)[..., const.LABELS.index(const.BAD)]}
 
 
 class GapOutput(WordLevelOutput):
@@ -93,7 +85,3 @@ class GapOutput(WordLevelOutput):
         """(batch, target_words + 1, 2 * in_dim)."""
         padded = functional.pad(features.target, (0, 0, 1, 1))  # (batch, target_words + 2, in_dim)
         return torch.cat([padded[:, :-1], padded[:, 1:]], dim=-1)
-
-    def counts(self, batch: QEBatch[Tensor]) -> Sequence[int]:
-        """Gaps of each segment."""
-        return [count + 1 for count in super().counts(batch)]

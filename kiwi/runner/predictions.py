@@ -1,0 +1,142 @@
+"""What a system says of each segment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from kiwi import constants as const
+from kiwi.data.tags import interleave, to_labels
+from kiwi.utils.io import write_lines
+
+TAGS = (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
+"""Outputs with a list for each segment."""
+
+FILES = (
+    *(name + suffix for name in (*TAGS, const.TARGETGAPS_TAGS, const.BINARY) for suffix in ("", "_labels")),
+    const.SENTENCE_SCORES,
+    const.SENTENCE_SCORES_EXTRAS,
+)
+"""Names of all files that there can be."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a system says of each segment; None where it has no such output.
+
+    Probabilities are of BAD; a label is BAD where the probability is above 0.5. A segment whose source and target
+    are both empty has the score NaN and no tags.
+    """
+
+    sentences_hter: list[float] | None = None
+    """Scores, on the scale of the training data."""
+
+    sentences_hter_deviation: list[float] | None = None
+    """Standard deviation of each score; there with ``use_distribution``."""
+
+    sentences_binary_BAD_probabilities: list[float] | None = None
+    """Probability that a segment needs any edit."""
+
+    sentences_binary_labels: list[str] | None = None
+    """OK where no edit is expected; empty for a segment whose source and target are."""
+
+    target_tags_BAD_probabilities: list[list[float]] | None = None
+    """One a target word."""
+
+    target_tags_labels: list[list[str]] | None = None
+    """One a target word."""
+
+    gap_tags_BAD_probabilities: list[list[float]] | None = None
+    """One a gap, n+1 for n target words."""
+
+    gap_tags_labels: list[list[str]] | None = None
+    """One a gap, n+1 for n target words."""
+
+    source_tags_BAD_probabilities: list[list[float]] | None = None
+    """One a source word."""
+
+    source_tags_labels: list[list[str]] | None = None
+    """One a source word."""
+
+    def __len__(self) -> int:
+        return next((len(value) for f in fields(self) if (value := getattr(self, f.name)) is not None), 0)
+
+    @property
+    def targetgaps_tags_BAD_probabilities(self) -> list[list[Any]] | None:
+        """Gap, word, gap, ..., gap: 2n+1 a segment, where both are there."""
+        gaps, target = self.gap_tags_BAD_probabilities, self.target_tags_BAD_probabilities
+        if gaps is None or target is None:
+            return None
+        return [interleave(*pair) for pair in zip(gaps, target, strict=True)]
+
+    def lines(self) -> dict[str, list[str]]:
+        """Content of each file that there is to write, one line a segment; see the reference for their names."""
+        binary = self.sentences_binary_BAD_probabilities
+        probabilities: dict[str, list[list[Any]] | None] = {
+            const.TARGET_TAGS: self.target_tags_BAD_probabilities,
+            const.GAP_TAGS: self.gap_tags_BAD_probabilities,
+            const.SOURCE_TAGS: self.source_tags_BAD_probabilities,
+            const.TARGETGAPS_TAGS: self.targetgaps_tags_BAD_probabilities,
+            const.BINARY: None if binary is None else [[p] for p in binary],
+        }
+        content: dict[str, list[str]] = {}
+        for name, rows in probabilities.items():
+            if rows is not None:
+                content[name] = [" ".join(f"{value:.6f}" for value in row) for row in rows]
+                content[f"{name}_labels"] = [
+                    "" if any(map(math.isnan, row)) else " ".join(to_labels(row)) for row in rows
+                ]
+        if self.sentences_hter is not None:
+            content[const.SENTENCE_SCORES] = [f"{score:.6f}" for score in self.sentences_hter]
+            if self.sentences_hter_deviation is not None:
+                pairs = zip(self.sentences_hter, self.sentences_hter_deviation, strict=True)
+                content[const.SENTENCE_SCORES_EXTRAS] = [f"{mean:.6f}\t{deviation:.6f}" for mean, deviation in pairs]
+        return content
+
+    def save(self, directory: Path) -> list[Path]:
+        """Write a file for each output that is there, one line a segment; see the reference for their names.
+
+        Returns:
+            The files.
+        """
+        content = self.lines()
+        for stale in FILES:
+            if stale not in content:
+                (directory / stale).unlink(missing_ok=True)  # of a former prediction, with other outputs
+        for name, lines in content.items():
+            write_lines(directory / name, lines)
+        return [directory / name for name in content]
+
+    @classmethod
+    def of_values(
+        cls, values: Mapping[str, Sequence[Any]], n_segments: int, outputs: Collection[str], *, use_distribution: bool
+    ) -> Predictions:
+        """From what an engine says, None for each segment without a word.
+
+        Args:
+            values: by output, what it says of each segment; an output may be missing where no segment has a word.
+            n_segments: how many there are.
+            outputs: that the system has.
+            use_distribution: whether it gives deviations too.
+        """
+        nothing: list[Any] = [None] * n_segments
+        found: dict[str, list[Any]] = {}
+        for name in TAGS:
+            if name in outputs:
+                rows = [row or [] for row in values.get(name, nothing)]
+                found[f"{name}_BAD_probabilities"] = rows
+                found[f"{name}_labels"] = [to_labels(row) for row in rows]
+        if const.SENTENCE_SCORES in outputs:
+            scores = values.get(const.SENTENCE_SCORES, nothing)
+            found["sentences_hter"] = [math.nan if score is None else score for score in scores]
+            if use_distribution:
+                pairs = values.get(const.SENTENCE_SCORES_EXTRAS, nothing)
+                found["sentences_hter_deviation"] = [math.nan if pair is None else pair[1] for pair in pairs]
+        if const.BINARY in outputs:
+            binary = [math.nan if p is None else p for p in values.get(const.BINARY, nothing)]
+            found["sentences_binary_BAD_probabilities"] = binary
+            found["sentences_binary_labels"] = ["" if math.isnan(p) else to_labels([p])[0] for p in binary]
+        return cls(**found)

@@ -1,0 +1,192 @@
+"""Texts to predictions."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiwi import constants as const
+from kiwi.data.batch import NumpyBatch
+from kiwi.data.collate import Row
+from kiwi.data.readers import Columns, check_alignments, check_segments, check_word_counts
+from kiwi.data.sampling import batches_by_tokens
+from kiwi.data.tokenization import words
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.runner.engine import AboutSystem, Engine
+from kiwi.runner.predictions import Predictions
+
+logger = logging.getLogger(__name__)
+
+PLACES = {
+    const.SOURCE: "source",
+    const.TARGET: "target",
+    const.ALIGNMENTS: "alignments",
+    const.SOURCE_POS: "source_pos",
+    const.TARGET_POS: "target_pos",
+}
+"""What errors call the arguments of :meth:`Runner.predict`."""
+
+
+class Runner:
+    """Predicts with a trained system.
+
+    Args:
+        engine: what computes.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def about(self) -> AboutSystem:
+        """The system."""
+        return self.engine.about
+
+    def predict(
+        self,
+        source: Sequence[str],
+        target: Sequence[str],
+        alignments: Sequence[str] | None = None,
+        batch_size: int | None = None,
+        num_data_workers: int = 0,
+        source_pos: Sequence[str] | None = None,
+        target_pos: Sequence[str] | None = None,
+        batch_tokens: int | None = None,
+        deduplicate: bool = True,
+    ) -> Predictions:
+        """Estimate the quality of translations. A segment's result does not depend on the others.
+
+        Segments are computed longest first, those of like length together.
+
+        Args:
+            source: segments, words separated by spaces.
+            target: their translations.
+            alignments: ``i-j`` pairs for each segment, source index first, from zero; for systems that read them.
+            batch_size: segments computed at once, at most; None sets no bound but that of ``batch_tokens``.
+            num_data_workers: threads that prepare batches while others are computed; 0 prepares each when it is due.
+            source_pos: part-of-speech tags, one a source word; for systems that read them.
+            target_pos: part-of-speech tags, one a target word; for systems that read them.
+            batch_tokens: words (of a system with a pretrained encoder: pieces) of source plus target that are computed
+                at once, padding included; None takes what suits the engine. A longer segment is computed alone.
+            deduplicate: whether equal segments are computed once.
+
+        Returns:
+            Predictions in the order of the segments.
+
+        Raises:
+            DataError: naming the segment; for one that has only one side empty, too.
+        """
+        given = {
+            const.SOURCE: source,
+            const.TARGET: target,
+            const.ALIGNMENTS: alignments,
+            const.SOURCE_POS: source_pos,
+            const.TARGET_POS: target_pos,
+        }
+        for field, column in given.items():
+            if isinstance(column, str):
+                raise DataError(f"{field}: found one string; expected a list with a string for each segment.")
+        there = {field: column for field, column in given.items() if column is not None}
+        columns = {field: [segment.rstrip("\r\n") for segment in column] for field, column in there.items()}
+        if len({len(column) for column in columns.values()}) > 1:
+            lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
+            raise DataError(f"Lists of different length: {lengths} segments; expected the same of each.")
+        check_segments(columns, PLACES, allow_empty=True)
+        check_word_counts(columns, PLACES)
+        if alignments is not None:
+            check_alignments(columns, PLACES)
+        return self.predict_columns(
+            columns,
+            batch_size=batch_size,
+            num_data_workers=num_data_workers,
+            batch_tokens=batch_tokens,
+            deduplicate=deduplicate,
+        )
+
+    def predict_columns(
+        self,
+        columns: Columns,
+        *,
+        batch_size: int | None = None,
+        num_data_workers: int = 0,
+        batch_tokens: int | None = None,
+        deduplicate: bool = True,
+    ) -> Predictions:
+        """As :meth:`predict`, for columns that are already checked.
+
+        Args:
+            columns: with the fields that the system reads.
+            batch_size: as in :meth:`predict`.
+            num_data_workers: as in :meth:`predict`.
+            batch_tokens: as in :meth:`predict`.
+            deduplicate: as in :meth:`predict`.
+
+        Raises:
+            DataError: when a field that the system reads is not there.
+        """
+        sizes = {"batch_size": batch_size, "batch_tokens": batch_tokens}
+        if num_data_workers < 0 or any(size is not None and size < 1 for size in sizes.values()):
+            given = ", ".join(f"{name}={size}" for name, size in sizes.items())
+            raise ConfigError(f"Found {given}, num_data_workers={num_data_workers}; expected ≥ 1, ≥ 1, ≥ 0.")
+        if missing := [field for field in self.about.input_fields if field not in columns]:
+            raise DataError(f"This system ({self.about.class_name}) reads {', '.join(missing)}, which is not given.")
+        self.engine.collate.note_long_segments(columns)
+        n_segments = len(columns[const.TARGET])
+        fields = {field: columns[field] for field in self.about.input_fields}
+        places: dict[tuple[str | int, ...], list[int]] = {}  # of the segments that are equal
+        for index, texts in enumerate(zip(*fields.values(), strict=True)):
+            places.setdefault(texts if deduplicate else (index,), []).append(index)
+        firsts = [indices[0] for indices in places.values() if words(columns[const.TARGET][indices[0]])]
+        unique = {field: [column[index] for index in firsts] for field, column in fields.items()}
+        rows = [dict(zip(unique, row, strict=True)) for row in zip(*unique.values(), strict=True)]
+        lengths = self.engine.collate.lengths(unique)
+        batches = batches_by_tokens(lengths, batch_tokens or self.engine.batch_tokens, batch_size)
+        values: dict[str, list[Any]] = {}
+        for chosen, batch in zip(batches, self._prepared(rows, batches, num_data_workers), strict=True):
+            for name, found in _by_segment(self.engine(batch), batch).items():
+                results = values.setdefault(name, [None] * n_segments)
+                for index, value in zip(chosen, found, strict=True):
+                    results[firsts[index]] = value
+        for first, *others in places.values():
+            for results in values.values():
+                for index in others:
+                    results[index] = results[first]
+        return Predictions.of_values(
+            values, n_segments, self.about.outputs, use_distribution=self.about.use_distribution
+        )
+
+    def _prepared(self, rows: Sequence[Row], batches: Sequence[Sequence[int]], workers: int) -> Iterator[NumpyBatch]:
+        """Arrays of each batch; with workers, some batches ahead of the one that is computed."""
+
+        def collate(indices: Sequence[int]) -> NumpyBatch:
+            return self.engine.collate([rows[index] for index in indices])
+
+        if not workers:
+            yield from map(collate, batches)
+            return
+        with ThreadPoolExecutor(workers, "kiwi-batches") as pool:
+            ahead: deque[Future[NumpyBatch]] = deque()
+            for indices in batches:
+                ahead.append(pool.submit(collate, indices))
+                if len(ahead) > workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+
+def _by_segment(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
+    """What an engine says, without padding: numbers, or lists of them."""
+    n_target, n_source = (np.count_nonzero(mask, axis=1) for mask in (batch.target_mask, batch.source_mask))
+    counts = {const.TARGET_TAGS: n_target, const.GAP_TAGS: n_target + 1, const.SOURCE_TAGS: n_source}
+    found: dict[str, list[Any]] = {}
+    for name, array in values.items():
+        found[name] = array.tolist()
+        if name in counts:
+            found[name] = [row[:count] for row, count in zip(found[name], counts[name].tolist(), strict=True)]
+    return found

@@ -1,0 +1,101 @@
+"""Torch as the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from kiwi.data.batch import NumpyBatch
+from kiwi.exceptions import ConfigError
+from kiwi.runner.engine import AboutSystem, Engine
+from kiwi.runner.runner import Runner
+from kiwi.systems.architectures import ARCHITECTURES
+from kiwi.systems.base import as_tensors
+from kiwi.systems.checkpoint_info import read_checkpoint_info
+from kiwi.systems.outputs.quality_estimation import QEOutputs
+from kiwi.systems.qe_system import QESystem
+from kiwi.systems.system_config import model_config_of
+from kiwi.utils.threads import number_of_threads
+
+
+class TorchEngine(Engine):
+    """Computes with torch.
+
+    Args:
+        system: trained.
+        device: where it runs.
+    """
+
+    def __init__(self, system: QESystem, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.system = system.to(self.device).eval()
+        self.collate = system.collate
+        self.batch_tokens = 2048 if self.device.type == "cpu" else 16384
+        outputs, place = system.model_config.outputs, system.loaded_from
+        self.about = AboutSystem(
+            class_name=system.class_name,
+            input_fields=tuple(system.input_fields),
+            outputs=tuple(outputs.names),
+            use_distribution=outputs.sentence_level.use_distribution,
+            data=system.data_info,
+            n_parameters=sum(parameter.numel() for parameter in system.parameters()),
+            sha256="" if place is None else read_checkpoint_info(place).sha256,
+            place=place,
+        )
+
+    @torch.inference_mode()
+    def __call__(self, batch: NumpyBatch) -> dict[str, NDArray[Any]]:
+        """As :meth:`Engine.__call__`."""
+        values = self.system.values(as_tensors(batch, self.device))
+        return {name: tensor.float().cpu().numpy() for name, tensor in values.items()}
+
+
+def runner_of(system: QESystem, device: torch.device | str = "cpu") -> Runner:
+    """Predicts with a system that is in memory already."""
+    return Runner(TorchEngine(system, device))
+
+
+def load_checkpoint(
+    path: Path, gpu_id: int | None = None, model: Mapping[str, Any] | None = None, threads: int | None = None
+) -> TorchEngine:
+    """The engine of a checkpoint; see :func:`kiwi.runner.load_system`."""
+    outputs = _switched(path, model) if model else None
+    if gpu_id is not None and not 0 <= gpu_id < torch.cuda.device_count():
+        raise ConfigError(f"gpu_id: found {gpu_id}; this machine has {torch.cuda.device_count()} GPUs.")
+    torch.set_num_threads(number_of_threads(threads))
+    system = QESystem.load(path)
+    if outputs is not None:
+        system.restrict_outputs(outputs)
+    return TorchEngine(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}")
+
+
+def _switched(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
+    """The outputs of a trained system, some of them switched off; whatever else is given must be as it was trained."""
+    if set(model) != {"outputs"}:
+        raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
+    info = read_checkpoint_info(path)
+    trained: QEOutputs.Config = model_config_of(info, path, ARCHITECTURES).outputs
+    given = dict(model["outputs"] or {})
+    sentence = dict(given.get("sentence_level") or {})
+    if sentence.get("hter") is False:
+        given["sentence_level"] = sentence | {"use_distribution": False}
+    outputs: QEOutputs.Config = model_config_of(info, path, ARCHITECTURES, {"outputs": given}).outputs
+    if untrained := [name for name in outputs.names if name not in trained.names]:
+        raise ConfigError(
+            f"system.model.outputs: {path} was not trained for {', '.join(untrained)}; "
+            f"it predicts {', '.join(trained.names)}."
+        )
+    word = outputs.word_level.model_copy(update={"class_weights": trained.word_level.class_weights})
+    distribution = trained.sentence_level.use_distribution and outputs.sentence_level.hter
+    level = outputs.sentence_level.model_copy(update={"use_distribution": distribution})
+    switched = trained.model_copy(update={"word_level": word, "sentence_level": level})
+    if switched != outputs:
+        raise ConfigError(
+            f"system.model.outputs: only outputs can be switched off for prediction; everything else is as {path} was "
+            "trained. Remove the other options."
+        )
+    return outputs
