@@ -110,9 +110,9 @@ def predict(
 
     options = _options("predict", config, example, verbose, quiet)
     with needs_extra("train", "kiwi predict"):
-        from kiwi.lib.predict import predict_from_configuration
+        from kiwi.lib.predict import predict_to_files
 
-        predict_from_configuration(options)
+        predict_to_files(options)
 
 
 @app.command(context_settings=CONTEXT)

@@ -51,8 +51,8 @@ LIBRARIES = {
     "pyarrow": ["data.tables"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
-    # Beside the tables of the command line, the handler that shows the log, and the table of a search.
-    "rich": ["lib.printing", "lib.utils", "lib.search_table"],
+    # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.
+    "rich": ["lib.printing", "lib.progress", "lib.utils", "lib.search_table"],
     "filelock": ["training", "lib.search_ledger", "lib.search_study"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,21 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, str]
 """Field name to text, for one segment."""
+
+
+def note_long_segments(counts: Iterable[tuple[int, int]]) -> None:
+    """Log how many segments are longer than the encoder takes, and how many are cut.
+
+    Args:
+        counts: of some segments each, as :meth:`Collate.count_long` has them.
+    """
+    n_long = n_cut = 0
+    for long, cut in counts:
+        n_long, n_cut = n_long + long, n_cut + cut
+    if n_long:
+        logger.info("%d segments are longer than the encoder takes: read in overlapping windows.", n_long)
+    if n_cut:
+        logger.warning("%d segments are cut (source_max_length, target_max_length of system.model.encoder).", n_cut)
 
 
 class Collate:
@@ -68,16 +83,13 @@ class Collate:
             return self.pieces.lengths(*sides)
         return [len(target) + len(source) for target, source in zip(*sides, strict=True)]
 
-    def note_long_segments(self, columns: Mapping[str, Sequence[str]]) -> None:
-        """Log how many segments are longer than the encoder takes, and how many are cut."""
+    def count_long(self, columns: Mapping[str, Sequence[str]]) -> tuple[int, int]:
+        """Segments that are longer than the encoder takes, and segments that are cut."""
         if self.pieces is None:
-            return
-        sides = ([words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE))
-        n_long, n_cut = self.pieces.count_long(*sides)
-        if n_long:
-            logger.info("%d segments are longer than the encoder takes: read in overlapping windows.", n_long)
-        if n_cut:
-            logger.warning("%d segments are cut (source_max_length, target_max_length of system.model.encoder).", n_cut)
+            return 0, 0
+        return self.pieces.count_long(
+            *([words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE))
+        )
 
     def _texts(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Indices, pieces and masks of the text fields."""

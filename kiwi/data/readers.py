@@ -113,18 +113,22 @@ def read_columns(files: Mapping[str, Path]) -> Columns:
     return columns
 
 
-def check_segments(columns: Columns, places: Mapping[str, object], *, allow_empty: bool = False) -> None:
+def check_segments(
+    columns: Columns, places: Mapping[str, object], *, allow_empty: bool = False, first: int = 1
+) -> None:
     """Check that source and target both have words.
 
     Args:
         columns: with ``source`` and ``target``.
         places: what to call each column in an error: its file.
         allow_empty: whether a segment may have both sides empty (a blank line in both).
+        first: number of the first line.
 
     Raises:
         DataError: naming the side that is empty.
     """
-    for number, (source, target) in enumerate(zip(columns[const.SOURCE], columns[const.TARGET], strict=True), start=1):
+    pairs = zip(columns[const.SOURCE], columns[const.TARGET], strict=True)
+    for number, (source, target) in enumerate(pairs, start=first):
         has_source, has_target = bool(words(source)), bool(words(target))
         if (has_source and has_target) or (allow_empty and not has_source and not has_target):
             continue
@@ -138,8 +142,8 @@ def check_segments(columns: Columns, places: Mapping[str, object], *, allow_empt
         )
 
 
-def check_word_counts(columns: Columns, places: Mapping[str, object]) -> None:
-    """Check that part-of-speech columns have one entry a word.
+def check_word_counts(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> None:
+    """Check that part-of-speech columns have one entry a word; ``first`` is the number of the first line.
 
     Raises:
         DataError: at the first segment where they do not count.
@@ -148,7 +152,7 @@ def check_word_counts(columns: Columns, places: Mapping[str, object]) -> None:
         if pos_field not in columns:
             continue
         pairs = zip(columns[pos_field], columns[text_field], strict=True)
-        for number, (pos, text) in enumerate(pairs, start=1):
+        for number, (pos, text) in enumerate(pairs, start=first):
             found, expected = len(words(pos)), len(words(text))
             if found != expected:
                 raise DataError.at(
@@ -174,15 +178,15 @@ def parse_alignment(line: str) -> list[tuple[int, int]]:
     return pairs
 
 
-def check_alignments(columns: Columns, places: Mapping[str, object]) -> None:
-    """Check that alignments parse and stay within their segment.
+def check_alignments(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> None:
+    """Check that alignments parse and stay within their segment; ``first`` is the number of the first line.
 
     Raises:
         DataError: at the first pair that does not.
     """
     place = places[const.ALIGNMENTS]
     rows = zip(columns[const.ALIGNMENTS], columns[const.SOURCE], columns[const.TARGET], strict=True)
-    for number, (line, source, target) in enumerate(rows, start=1):
+    for number, (line, source, target) in enumerate(rows, start=first):
         try:
             pairs = parse_alignment(line)
         except ValueError as error:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from kiwi.data.readers import Columns, stream_lines
 from kiwi.exceptions import DataError
@@ -56,24 +56,36 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
     return found
 
 
-def write_table(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
+Parts = Iterable[Mapping[str, Sequence[Cell]]]
+"""Of a table, one after the other."""
+
+Kind = Literal["text", "number", "texts", "numbers"]
+"""What all cells of a column are."""
+
+
+def write_table(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None = None) -> None:
     """Write a table, whole or not at all, in the format that the suffix names.
 
     A number that is none (NaN) is null in JSON Lines and Parquet, and ``nan`` in TSV.
 
     Args:
         path: ending in ``.tsv``, ``.jsonl`` or ``.parquet``.
-        columns: name to one cell a segment; all cells of a column are of one kind.
+        parts: of the table, one after the other: name of each column to one cell a segment, all of one kind.
+        kinds: of all columns; unset, Parquet takes them from the first part.
 
     Raises:
         DataError: columns of different length; for TSV, text with tabs or line ends.
         MissingExtraError: when pyarrow is not installed, for Parquet.
     """
     writer = _of_suffix(path, {".tsv": _write_tsv, ".jsonl": _write_jsonl, ".parquet": _write_parquet})
+    writer(path, map(_checked, parts), kinds)
+
+
+def _checked(columns: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
     if len({len(cells) for cells in columns.values()}) > 1:
         lengths = ", ".join(f"{name} has {len(cells)}" for name, cells in columns.items())
         raise DataError(f"Columns of different length: {lengths} cells; expected the same of each.")
-    writer(path, columns)
+    return columns
 
 
 def check_table_format(suffix: str) -> None:
@@ -181,18 +193,21 @@ def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
         raise DataError(f"{path}: cannot be read as Parquet, after row {number} ({reason:.200}).") from error
 
 
-def _write_tsv(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
-    for name, cells in columns.items():
-        for number, cell in enumerate(cells, start=1):
-            # Words have none by what a word is; a text may.
-            if isinstance(cell, str) and any(character in cell for character in "\t\r\n"):
-                advice = "JSON Lines and Parquet take it."
-                found = f"a tab or line end in column '{name}' of segment {number}"
-                raise DataError.at(path, None, found=found, expected="none in TSV", advice=advice)
+def _write_tsv(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
+    number = 0
     with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
-        file.write("\t".join(columns) + "\n")
-        for row in zip(*columns.values(), strict=True):
-            file.write("\t".join(map(_tsv_cell, row)) + "\n")
+        for columns in parts:
+            if not number:
+                file.write("\t".join(columns) + "\n")
+            for row in zip(*columns.values(), strict=True):
+                number += 1
+                for name, cell in zip(columns, row, strict=True):
+                    # Words have none by what a word is; a text may.
+                    if isinstance(cell, str) and any(character in cell for character in "\t\r\n"):
+                        advice = "JSON Lines and Parquet take it."
+                        found = f"a tab or line end in column '{name}' of segment {number}"
+                        raise DataError.at(path, None, found=found, expected="none in TSV", advice=advice)
+                file.write("\t".join(map(_tsv_cell, row)) + "\n")
 
 
 def _tsv_cell(cell: Cell) -> str:
@@ -201,21 +216,31 @@ def _tsv_cell(cell: Cell) -> str:
     return repr(cell) if isinstance(cell, int | float) else " ".join(map(_tsv_cell, cell))
 
 
-def _write_jsonl(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
+def _write_jsonl(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
     with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
-        for row in zip(*columns.values(), strict=True):
-            cells = dict(zip(columns, map(_without_nan, row), strict=True))
-            file.write(json.dumps(cells, ensure_ascii=False, allow_nan=False) + "\n")
+        for columns in parts:
+            for row in zip(*columns.values(), strict=True):
+                cells = dict(zip(columns, map(_without_nan, row), strict=True))
+                file.write(json.dumps(cells, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _write_parquet(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
+def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
     check_table_format(".parquet")
     import pyarrow
     import pyarrow.parquet
 
-    arrays = {name: pyarrow.array([_without_nan(cell) for cell in cells]) for name, cells in columns.items()}
-    with staged(path) as stage:
-        pyarrow.parquet.write_table(pyarrow.table(arrays), stage)
+    text, number = pyarrow.string(), pyarrow.float64()
+    types = {"text": text, "number": number, "texts": pyarrow.list_(text), "numbers": pyarrow.list_(number)}
+    schema = kinds and pyarrow.schema([(name, types[kind]) for name, kind in kinds.items()])
+    writer = None
+    with staged(path) as stage, ExitStack() as stack:
+        for columns in parts:
+            cells = {name: [_without_nan(cell) for cell in column] for name, column in columns.items()}
+            table = pyarrow.table(cells, schema=schema)
+            if writer is None:
+                schema = table.schema
+                writer = stack.enter_context(pyarrow.parquet.ParquetWriter(stage, schema))
+            writer.write_table(table)
 
 
 def _without_nan(cell: Cell) -> Any:

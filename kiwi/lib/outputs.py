@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from kiwi import constants as const
-from kiwi.data.readers import Columns
+from kiwi.data.readers import Columns, stream_lines
 from kiwi.data.submissions import Header, SentenceSubmission, write_sentence_submission
-from kiwi.data.tables import write_table
+from kiwi.data.tables import Kind, write_table
 from kiwi.data.tokenization import words
 from kiwi.data.word_submissions import WordSubmission, target_with_eos, write_word_submission
 from kiwi.exceptions import ConfigError
 from kiwi.runner import Predictions
+from kiwi.runner.predictions import FILES, TAGS
 from kiwi.utils.io import BaseConfig, mistakes
 
 Level = Literal["sentence", "word"]
 
-FILES: dict[Level, str] = {"sentence": "sentence_submission.tsv", "word": "word_submission.tsv"}
+SUBMISSION_FILES: dict[Level, str] = {"sentence": "sentence_submission.tsv", "word": "word_submission.tsv"}
 """Of submissions."""
 
 TABLE_FILE = "predictions"
@@ -116,16 +119,16 @@ def write_submissions(
         The files.
     """
     files: list[Path] = []
-    for level, name in FILES.items():
+    for level, name in SUBMISSION_FILES.items():
         if level not in levels:
             (directory / name).unlink(missing_ok=True)  # of a former prediction, with other outputs
     if "sentence" in levels:
         assert predictions.sentences_hter is not None, "the levels are those of the system"
         scores = [round(score, DIGITS) for score in predictions.sentences_hter]
-        files.append(directory / FILES["sentence"])
+        files.append(directory / SUBMISSION_FILES["sentence"])
         write_sentence_submission(files[-1], SentenceSubmission(header, config.language_pair, config.method, scores))
     if "word" in levels:
-        files.append(directory / FILES["word"])
+        files.append(directory / SUBMISSION_FILES["word"])
         write_word_submission(files[-1], _word_submission(config, header, predictions, columns))
     return files
 
@@ -157,18 +160,49 @@ def _word_submission(
     )
 
 
-def write_predictions_table(directory: Path, suffix: str, predictions: Predictions, columns: Columns) -> Path:
+def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Columns]) -> Path:
     """Write ``predictions.tsv``, ``.jsonl`` or ``.parquet``: the texts, and all outputs by the names of their files.
 
     Args:
-        directory: of the predictions.
+        directory: of the predictions, whose files are read again.
         suffix: without the point.
-        predictions: of every segment.
-        columns: source and target.
+        texts: source and target, part by part.
 
     Returns:
         The file.
     """
+    path = directory / f"{TABLE_FILE}.{suffix}"
+    names = [name for name in FILES if (directory / name).is_file()]
+    columns = table_columns(Predictions.of_lines({name: [] for name in names}))
+    kinds: dict[str, Kind] = {name: KINDS.get(name, "numbers") for name in (const.SOURCE, const.TARGET, *columns)}
+    with ExitStack() as stack:
+        lines = {name: stack.enter_context(closing(stream_lines(directory / name))) for name in names}
+
+        def parts() -> Iterator[Mapping[str, Sequence[Any]]]:
+            for part in texts:
+                there = {field: part[field] for field in (const.SOURCE, const.TARGET)}
+                n_rows = len(there[const.TARGET])
+                found = {name: list(islice(stream, n_rows)) for name, stream in lines.items()}
+                yield there | table_columns(Predictions.of_lines(found))
+
+        write_table(path, parts(), kinds)
+    return path
+
+
+KINDS: dict[str, Kind] = {
+    const.SOURCE: "text",
+    const.TARGET: "text",
+    const.SENTENCE_SCORES: "number",
+    f"{const.SENTENCE_SCORES}_deviation": "number",
+    const.BINARY: "number",
+    f"{const.BINARY}_labels": "text",
+    **{f"{name}_labels": "texts" for name in TAGS},
+}
+"""Of the columns of a table; others are lists of numbers."""
+
+
+def table_columns(predictions: Predictions) -> dict[str, Sequence[Any]]:
+    """Columns of a table: all outputs that there are, by the names of their files."""
     outputs: Mapping[str, Sequence[Any] | None] = {
         const.SENTENCE_SCORES: predictions.sentences_hter,
         f"{const.SENTENCE_SCORES}_deviation": predictions.sentences_hter_deviation,
@@ -181,11 +215,7 @@ def write_predictions_table(directory: Path, suffix: str, predictions: Predictio
         const.SOURCE_TAGS: predictions.source_tags_BAD_probabilities,
         f"{const.SOURCE_TAGS}_labels": predictions.source_tags_labels,
     }
-    texts = {field: columns[field] for field in (const.SOURCE, const.TARGET)}
-    there = {name: [_rounded(cell) for cell in cells] for name, cells in outputs.items() if cells is not None}
-    path = directory / f"{TABLE_FILE}.{suffix}"
-    write_table(path, texts | there)
-    return path
+    return {name: [_rounded(cell) for cell in cells] for name, cells in outputs.items() if cells is not None}
 
 
 def _rounded(cell: Any) -> Any:

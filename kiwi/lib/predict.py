@@ -2,128 +2,63 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import torch
-from pydantic import Field, NonNegativeInt, model_validator
-
-from kiwi import __version__
+from kiwi import __version__, constants as const
+from kiwi.data.collate import note_long_segments
 from kiwi.data.datasets.split import same_language
-from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
-from kiwi.data.readers import check_segments
+from kiwi.data.readers import Columns, check_segments, read_columns
+from kiwi.data.streams import SegmentStream
 from kiwi.data.tables import check_table_format
 from kiwi.exceptions import ConfigError
 from kiwi.lib.labels import compare, read_labels
-from kiwi.lib.outputs import SubmissionConfig, write_predictions_table, write_submissions
+from kiwi.lib.outputs import write_predictions_table, write_submissions
+from kiwi.lib.predict_config import Configuration, RunConfig
 from kiwi.lib.predictions import ORIGIN_FILE
+from kiwi.lib.progress import Progress
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
 from kiwi.runner import Predictions, Runner, load_system
-from kiwi.systems.base import BatchSizes
+from kiwi.runner.predictions import FILES
+from kiwi.runner.processes import RunnerPool
 from kiwi.systems.hub import locate
-from kiwi.systems.qe_system import QESystem
-from kiwi.utils.io import BaseConfig, mistakes, write_json
+from kiwi.utils.io import write_json
+from kiwi.utils.resumable import GrowingFiles
+from kiwi.utils.threads import number_of_threads
 
 __all__ = [
     "Configuration",
+    "PredictRunInfo",
     "RunConfig",
     "load_system",
     "predict_from_configuration",
     "predict_from_file",
+    "predict_to_files",
     "run",
 ]
 
 logger = logging.getLogger(__name__)
 
 
-class RunConfig(BaseConfig):
-    """What to predict on, and where predictions go."""
+@dataclass(frozen=True)
+class PredictRunInfo:
+    """What a prediction has written."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
-    """Seed of all random generators; predictions of today's systems do not depend on it."""
+    directory: Path
+    """Of its files."""
 
-    run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
-    """Write to ``runs/0/<run_id>/``; one of ``run_id`` and ``output_dir`` is required."""
+    files: list[Path]
+    """Those that were asked for."""
 
-    output_dir: Path | None = None
-    """Directory that predictions are written to."""
-
-    predict_on_data_partition: Literal["train", "valid", "test"] = "test"
-    """Part of ``data`` to predict on. Where it has labels (``output``), predictions are compared with them."""
-
-    output_format: Literal["plain", "tsv", "jsonl", "parquet"] = "plain"
-    """``plain`` is a file for each output. Others write one table beside these, ``predictions.tsv``, ``.jsonl`` or
-    ``.parquet`` (extra ``parquet``), with the texts and all outputs."""
-
-    @model_validator(mode="after")
-    def check_a_place(self) -> RunConfig:
-        """Predictions go somewhere."""
-        if self.run_id is None and self.output_dir is None:
-            raise ValueError("one of run_id and output_dir is required")
-        return self
-
-    @property
-    def directory(self) -> Path:
-        """Where predictions go."""
-        return self.output_dir or Path("runs", "0", self.run_id or "")
-
-
-class Configuration(BaseConfig):
-    """Options of ``kiwi predict``."""
-
-    run: RunConfig
-    """What to predict on, and where predictions go."""
-
-    data: WMTQEDataset.Config
-    """Files to predict on."""
-
-    system: QESystem.Config
-    """``load`` names the trained system; ``batch_size`` and ``num_data_workers`` apply; ``model.outputs`` may switch
-    outputs off."""
-
-    submission: SubmissionConfig | None = None
-    """Write ``sentence_submission.tsv`` and ``word_submission.tsv`` too, as a shared task takes them."""
-
-    use_gpu: bool = False
-    """Predict on a GPU; without one, on the CPU, with a warning."""
-
-    gpu_id: NonNegativeInt | None = None
-    """Number of the GPU; unset, the first."""
-
-    verbose: bool = False
-    """Show debug messages."""
-
-    quiet: bool = False
-    """Show warnings and errors only; has precedence over ``verbose``."""
-
-    @model_validator(mode="after")
-    def check_what_prediction_needs(self) -> Configuration:
-        """A trained system, data, and a GPU only if one is to be used; all that is wrong is reported together."""
-        wrong: dict[str, str] = {}
-        if self.system.load is None:
-            wrong["system.load"] = "required: the trained system to predict with"
-        if self.part is None:
-            part = self.run.predict_on_data_partition
-            wrong[f"data.{part}"] = f"required, because run.predict_on_data_partition is '{part}'"
-        if wrong:
-            raise mistakes("Configuration", wrong)
-        return self
-
-    @property
-    def batch_size(self) -> int | None:
-        """Segments computed at once, at most, where the configuration says so."""
-        size = self.system.batch_size if "batch_size" in self.system.model_fields_set else None
-        if isinstance(size, BatchSizes):
-            return size.test if "test" in size.model_fields_set else None
-        return size
-
-    @property
-    def part(self) -> TestConfig | None:
-        """The files to predict on."""
-        part = getattr(self.data, self.run.predict_on_data_partition)
-        return part and TestConfig(input=part.input, output=part.output)
+    n_segments: int
+    """That there are predictions of."""
 
 
 def predict_from_file(filename: str | Path) -> Predictions:
@@ -146,92 +81,171 @@ def predict_from_configuration(configuration_dict: Mapping[str, Any]) -> Predict
     Args:
         configuration_dict: options of :class:`Configuration`.
 
+    Returns:
+        What the files have, all of it at once; :func:`predict_to_files` leaves it on the disk.
+
     Raises:
         ConfigError: listing every mistake of the configuration.
         DataError: naming file and line.
         CheckpointError: when the system cannot be loaded.
     """
+    return Predictions.read(predict_to_files(configuration_dict).directory)
+
+
+def predict_to_files(configuration_dict: Mapping[str, Any]) -> PredictRunInfo:
+    """As :func:`predict_from_configuration`, in memory that does not grow with the number of segments.
+
+    Labels, submissions, and Parquet read them all again.
+    """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
     return run(Configuration.from_dict(configuration_dict))
 
 
-def run(config: Configuration) -> Predictions:
-    """Load the system, predict, write the predictions, and compare them with the labels that there are.
+def run(config: Configuration) -> PredictRunInfo:
+    """Load the system, predict and write by turns, and compare the predictions with the labels that there are.
+
+    A prediction that was killed goes on where it stopped, if the system, its outputs and the segments so far are the
+    same.
 
     Args:
         config: options.
-
-    Returns:
-        What was written.
     """
     assert config.part is not None, "checked by the configuration"
-    assert config.system.load is not None, "checked by the configuration"
     configure_seed(config.run.seed)
-    runner = _load(config)
-    part = config.run.predict_on_data_partition
-    missing = [field for field in runner.about.input_fields if getattr(config.part.input, field) is None]
-    if missing:
+    check_table_format(f".{config.run.output_format}")
+    with closing(_load(config)) as runner:
+        return _run(config, runner)
+
+
+def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
+    part, name, about = config.part, config.run.predict_on_data_partition, runner.about
+    assert part is not None
+    if missing := [field for field in about.input_fields if getattr(part.input, field) is None]:
         raise ConfigError(
-            f"{config.system.load} ({runner.about.class_name}) reads files that the configuration does not give:\n"
-            + "\n".join(f"  data.{part}.input.{field}: required" for field in missing)
+            f"{config.system.load} ({about.class_name}) reads files that the configuration does not give:\n"
+            + "\n".join(f"  data.{name}.input.{field}: required" for field in missing)
         )
     _warn_of_other_languages(config, runner)
-    check_table_format(f".{config.run.output_format}")
-    outputs = runner.about.outputs
-    levels = config.submission.levels_for(outputs, config.system.load) if config.submission else []
-    dataset = WMTQEDataset.read(TestConfig(input=config.part.input))
-    if config.submission is not None:
-        check_segments(dataset.columns, dict(config.part.input))  # submissions have no place for empty ones
-    labels = read_labels(config.part.output, outputs, dataset.columns, config.part.input.source)
-    logger.info("Predicting %d segments with %s.", len(dataset), config.system.load)
-    predictions = runner.predict_columns(
-        dataset.columns,
-        batch_size=config.batch_size,
-        num_data_workers=config.system.num_data_workers,
-    )
-    written = predictions.save(config.run.directory)
-    write_json(config.run.directory / ORIGIN_FILE, _origin(runner))
-    on_demand: list[Path] = []
+    levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
+    files = {field: path for field, path in part.input if path is not None}
+    stream = SegmentStream(files, config.run.chunk_size)
+    n_segments = stream.check()
+    labels = {}
+    if config.submission is not None or any(path is not None for _, path in part.output):
+        texts = read_columns({field: files[field] for field in (const.SOURCE, const.TARGET)})
+        if config.submission is not None:
+            check_segments(texts, files)  # submissions have no place for empty ones
+        labels = read_labels(part.output, about.outputs, texts, part.input.source)
+    logger.info("Predicting %d segments with %s.", n_segments, config.system.load)
+    note_long_segments(runner.count_long(stream))
+    directory = config.run.directory
+    growing = GrowingFiles(directory, Predictions.file_names(about.outputs, about.use_distribution), _origin(runner))
+    with growing.opened():
+        _predict(runner, stream, growing, n_segments, config.options)
+        written = growing.finish(stale=FILES)
+    write_json(directory / ORIGIN_FILE, _origin(runner))
     if config.run.output_format != "plain":
-        on_demand.append(
-            write_predictions_table(config.run.directory, config.run.output_format, predictions, dataset.columns)
-        )
-    if config.submission is not None:
-        header = config.submission.header(locate(config.system.load), runner.about.n_parameters)
-        on_demand += write_submissions(
-            config.run.directory, config.submission, levels, header, predictions, dataset.columns
-        )
-    for path in written + on_demand:
+        written.append(write_predictions_table(directory, config.run.output_format, stream))
+    if config.submission is not None or labels:
+        predictions = Predictions.read(directory)
+        if config.submission is not None:
+            header = config.submission.header(locate(str(config.system.load)), about.n_parameters)
+            written += write_submissions(directory, config.submission, levels, header, predictions, texts)
+        for row in compare(predictions, labels, str(config.system.load)):
+            figures = ", ".join(f"{figure} {value:.4f}" for figure, value in row.metrics.items())
+            logger.info("%s of %d against data.%s.output: %s", row.output, row.n, name, figures)
+    for path in written:
         logger.info("Wrote %s", path)
-    for row in compare(predictions, labels, str(config.system.load)):
-        figures = ", ".join(f"{name} {value:.4f}" for name, value in row.metrics.items())
-        logger.info("%s of %d against data.%s.output: %s", row.output, row.n, part, figures)
-    return predictions
+    return PredictRunInfo(directory, written, n_segments)
 
 
-def _origin(runner: Runner) -> dict[str, str]:
+def _predict(
+    runner: Runner | RunnerPool, stream: SegmentStream, growing: GrowingFiles, n_segments: int, options: dict[str, Any]
+) -> None:
+    """Predict what there is no prediction of yet, and write it part by part."""
+    chunks, sums = _unpredicted(stream, growing)
+    digests: deque[str] = deque()  # of all segments up to the end of each part that is being predicted
+
+    def watched() -> Iterator[Columns]:
+        for chunk in chunks:
+            _add(sums, chunk)
+            digests.append(sums.hexdigest())
+            yield chunk
+
+    with Progress("Predicting", n_segments, growing.n_lines) as progress:
+        for predictions in runner.predict_chunks(watched(), **options):
+            growing.add(predictions.lines(), digests.popleft())
+            progress.advance(len(predictions))
+
+
+def _unpredicted(stream: SegmentStream, growing: GrowingFiles) -> tuple[Iterator[Columns], hashlib._Hash]:
+    """The segments that there is no prediction of, and the sum of those before them, if these are still the same."""
+    chunks, sums, n_left = iter(stream), hashlib.sha256(), growing.n_lines
+    while n_left and (chunk := next(chunks, None)) is not None:
+        head, tail = (
+            {field: column[part] for field, column in chunk.items()} for part in (slice(n_left), slice(n_left, None))
+        )
+        _add(sums, head)
+        n_left -= len(head[const.SOURCE])
+        chunks = chain([tail], chunks) if tail[const.SOURCE] else chunks
+    if growing.n_lines and (n_left or sums.hexdigest() != growing.digest):
+        logger.info("Of %d predicted segments, some are others now: predicting all of them.", growing.n_lines)
+        growing.restart()
+        return iter(stream), hashlib.sha256()
+    if growing.n_lines:
+        logger.info("Going on behind the first %d segments, which are predicted already.", growing.n_lines)
+    return chunks, sums
+
+
+def _add(sums: hashlib._Hash, columns: Columns) -> None:
+    for row in zip(*columns.values(), strict=True):
+        sums.update("\t".join(row).encode() + b"\n")
+
+
+def _origin(runner: Runner | RunnerPool) -> dict[str, str]:
     """What predictions are made with, for the signatures of their figures."""
     about = runner.about
     return {"checkpoint": about.sha256, "system": about.class_name, "kiwi_version": __version__}
 
 
-def _load(config: Configuration) -> Runner:
-    gpu_id = (config.gpu_id or 0) if config.use_gpu else None
-    if config.gpu_id is not None and not config.use_gpu:
-        logger.warning("gpu_id is %d, but use_gpu is false: predicting on the CPU.", config.gpu_id)
-    if gpu_id is not None and not torch.cuda.is_available():
-        logger.warning("use_gpu is set, but no GPU is available: predicting on the CPU.")
-        gpu_id = None
-    runner = load_system(config.system.load or "", gpu_id=gpu_id, model=config.system.model)
+def _load(config: Configuration) -> Runner | RunnerPool:
+    first, n_processes = _gpu(config), config.processes
+    options = {
+        "model": config.system.model,
+        "threads": config.threads or max(1, number_of_threads() // n_processes),
+        "precision": config.precision,
+    }
+    place = str(config.system.load)
+    runner: Runner | RunnerPool
+    if n_processes == 1:
+        runner = load_system(place, gpu_id=first, **options)
+    else:
+        gpus = [None if first is None else first + index for index in range(n_processes)]
+        runner = RunnerPool(place, gpus, options)
     expected = config.system.class_name
     if expected not in (None, runner.about.class_name):
-        raise ConfigError(
-            f"system.class_name is '{expected}', but {config.system.load} is '{runner.about.class_name}'."
-        )
+        runner.close()
+        raise ConfigError(f"system.class_name is '{expected}', but {place} is '{runner.about.class_name}'.")
     return runner
 
 
-def _warn_of_other_languages(config: Configuration, runner: Runner) -> None:
+def _gpu(config: Configuration) -> int | None:
+    """The first GPU to predict on; None is the CPU."""
+    if config.gpu_id is not None and not config.use_gpu:
+        logger.warning("gpu_id is %d, but use_gpu is false: predicting on the CPU.", config.gpu_id)
+    if not config.use_gpu:
+        return None
+    import torch
+
+    if torch.cuda.is_available():
+        return config.gpu_id or 0
+    if config.precision == "16":
+        raise ConfigError("precision: 16 needs a GPU, and none is available; set bf16 or 32.")
+    logger.warning("use_gpu is set, but no GPU is available: predicting on the CPU.")
+    return None
+
+
+def _warn_of_other_languages(config: Configuration, runner: Runner | RunnerPool) -> None:
     for side, given, known in zip(
         ("source", "target"), config.data.languages, runner.about.data.languages, strict=True
     ):

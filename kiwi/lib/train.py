@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
+from kiwi.data.collate import note_long_segments
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
 from kiwi.lib.setup import RUN_ID_VARIABLE, find_or_fetch, setup_run
@@ -201,7 +202,7 @@ def run(
         system: System = kind.build(system_config, train.columns)
         source_languages, target_languages = config.data.languages
         system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
-        system.collate.note_long_segments(train.columns)
+        note_long_segments([system.collate.count_long(train.columns)])
         n_weights = sum(weight.numel() for weight in system.parameters())
         logger.info("%s with %d weights.", system.class_name, n_weights)
         if tracker is not None:

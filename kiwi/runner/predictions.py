@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
+from kiwi.data.readers import read_lines
 from kiwi.data.tags import interleave, to_labels
 from kiwi.utils.io import write_lines
 
@@ -109,6 +110,43 @@ class Predictions:
         for name, lines in content.items():
             write_lines(directory / name, lines)
         return [directory / name for name in content]
+
+    @staticmethod
+    def file_names(outputs: Collection[str], use_distribution: bool) -> list[str]:
+        """Names of the files that :meth:`lines` has for a system with these outputs."""
+        tags = [name for name in TAGS if name in outputs]
+        if const.TARGET_TAGS in outputs and const.GAP_TAGS in outputs:
+            tags.append(const.TARGETGAPS_TAGS)
+        tags += [const.BINARY] if const.BINARY in outputs else []
+        names = [name + suffix for name in tags for suffix in ("", "_labels")]
+        if const.SENTENCE_SCORES in outputs:
+            names.append(const.SENTENCE_SCORES)
+            names += [const.SENTENCE_SCORES_EXTRAS] if use_distribution else []
+        return names
+
+    @classmethod
+    def read(cls, directory: Path) -> Predictions:
+        """What :meth:`save` has written, with the digits that it writes."""
+        return cls.of_lines({name: read_lines(directory / name) for name in FILES if (directory / name).is_file()})
+
+    @classmethod
+    def of_lines(cls, content: Mapping[str, Sequence[str]]) -> Predictions:
+        """From the lines of the files that :meth:`lines` makes."""
+        found: dict[str, list[Any]] = {}
+        for name in (*TAGS, const.BINARY):
+            if name in content:
+                key = name if name in TAGS else "sentences_binary"
+                rows = [[float(value) for value in line.split()] for line in content[name]]
+                labels = [line.split() for line in content[f"{name}_labels"]]
+                single = name == const.BINARY
+                found[f"{key}_BAD_probabilities"] = [row[0] for row in rows] if single else rows
+                found[f"{key}_labels"] = [" ".join(row) for row in labels] if single else labels
+        if const.SENTENCE_SCORES in content:
+            found["sentences_hter"] = [float(line) for line in content[const.SENTENCE_SCORES]]
+        if const.SENTENCE_SCORES_EXTRAS in content:
+            extras = content[const.SENTENCE_SCORES_EXTRAS]
+            found["sentences_hter_deviation"] = [float(line.split("\t")[1]) for line in extras]
+        return cls(**found)
 
     @classmethod
     def of_values(

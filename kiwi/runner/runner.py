@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,15 +12,13 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
-from kiwi.data.collate import Row
+from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.readers import Columns, check_alignments, check_segments, check_word_counts
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.tokenization import words
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.predictions import Predictions
-
-logger = logging.getLogger(__name__)
 
 PLACES = {
     const.SOURCE: "source",
@@ -69,7 +66,8 @@ class Runner:
             target: their translations.
             alignments: ``i-j`` pairs for each segment, source index first, from zero; for systems that read them.
             batch_size: segments computed at once, at most; None sets no bound but that of ``batch_tokens``.
-            num_data_workers: threads that prepare batches while others are computed; 0 prepares each when it is due.
+            num_data_workers: batches that a thread prepares ahead, while others are computed; 0 prepares each when it
+                is due.
             source_pos: part-of-speech tags, one a source word; for systems that read them.
             target_pos: part-of-speech tags, one a target word; for systems that read them.
             batch_tokens: words (of a system with a pretrained encoder: pieces) of source plus target that are computed
@@ -101,6 +99,8 @@ class Runner:
         check_word_counts(columns, PLACES)
         if alignments is not None:
             check_alignments(columns, PLACES)
+        self._check_fields(columns)
+        note_long_segments(self.count_long([columns]))
         return self.predict_columns(
             columns,
             batch_size=batch_size,
@@ -134,9 +134,7 @@ class Runner:
         if num_data_workers < 0 or any(size is not None and size < 1 for size in sizes.values()):
             given = ", ".join(f"{name}={size}" for name, size in sizes.items())
             raise ConfigError(f"Found {given}, num_data_workers={num_data_workers}; expected ≥ 1, ≥ 1, ≥ 0.")
-        if missing := [field for field in self.about.input_fields if field not in columns]:
-            raise DataError(f"This system ({self.about.class_name}) reads {', '.join(missing)}, which is not given.")
-        self.engine.collate.note_long_segments(columns)
+        self._check_fields(columns)
         n_segments = len(columns[const.TARGET])
         fields = {field: columns[field] for field in self.about.input_fields}
         places: dict[tuple[str | int, ...], list[int]] = {}  # of the segments that are equal
@@ -161,23 +159,38 @@ class Runner:
             values, n_segments, self.about.outputs, use_distribution=self.about.use_distribution
         )
 
-    def _prepared(self, rows: Sequence[Row], batches: Sequence[Sequence[int]], workers: int) -> Iterator[NumpyBatch]:
-        """Arrays of each batch; with workers, some batches ahead of the one that is computed."""
+    def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Predictions]:
+        """Predictions of each part of the data, in order; see :meth:`predict_columns` for the options."""
+        return (self.predict_columns(chunk, **options) for chunk in chunks)
+
+    def count_long(self, chunks: Iterable[Columns]) -> Iterator[tuple[int, int]]:
+        """Of each part, the segments that are longer than the encoder takes, and those that are cut."""
+        return map(self.engine.collate.count_long, chunks)
+
+    def close(self) -> None:
+        """Nothing to end; a pool of processes has."""
+
+    def _check_fields(self, columns: Columns) -> None:
+        if missing := [field for field in self.about.input_fields if field not in columns]:
+            raise DataError(f"This system ({self.about.class_name}) reads {', '.join(missing)}, which is not given.")
+
+    def _prepared(self, rows: Sequence[Row], batches: Sequence[Sequence[int]], ahead: int) -> Iterator[NumpyBatch]:
+        """Arrays of each batch; some of them ahead of the one that is computed."""
 
         def collate(indices: Sequence[int]) -> NumpyBatch:
             return self.engine.collate([rows[index] for index in indices])
 
-        if not workers:
+        if not ahead:
             yield from map(collate, batches)
             return
-        with ThreadPoolExecutor(workers, "kiwi-batches") as pool:
-            ahead: deque[Future[NumpyBatch]] = deque()
+        with ThreadPoolExecutor(1, "kiwi-batches") as thread:
+            prepared: deque[Future[NumpyBatch]] = deque()
             for indices in batches:
-                ahead.append(pool.submit(collate, indices))
-                if len(ahead) > workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
+                prepared.append(thread.submit(collate, indices))
+                if len(prepared) > ahead:
+                    yield prepared.popleft().result()
+            while prepared:
+                yield prepared.popleft().result()
 
 
 def _by_segment(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:

@@ -28,10 +28,14 @@ class TorchEngine(Engine):
     Args:
         system: trained.
         device: where it runs.
+        precision: ``32``, ``bf16``, or ``16`` on a GPU.
     """
 
-    def __init__(self, system: QESystem, device: torch.device | str = "cpu") -> None:
+    def __init__(self, system: QESystem, device: torch.device | str = "cpu", precision: str = "32") -> None:
         self.device = torch.device(device)
+        if precision == "16" and self.device.type == "cpu":
+            raise ConfigError("precision: 16 needs a GPU; set bf16 or 32.")
+        self.dtype = {"bf16": torch.bfloat16, "16": torch.float16}.get(precision)
         self.system = system.to(self.device).eval()
         self.collate = system.collate
         self.batch_tokens = 2048 if self.device.type == "cpu" else 16384
@@ -50,7 +54,8 @@ class TorchEngine(Engine):
     @torch.inference_mode()
     def __call__(self, batch: NumpyBatch) -> dict[str, NDArray[Any]]:
         """As :meth:`Engine.__call__`."""
-        values = self.system.values(as_tensors(batch, self.device))
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+            values = self.system.values(as_tensors(batch, self.device))
         return {name: tensor.float().cpu().numpy() for name, tensor in values.items()}
 
 
@@ -60,7 +65,11 @@ def runner_of(system: QESystem, device: torch.device | str = "cpu") -> Runner:
 
 
 def load_checkpoint(
-    path: Path, gpu_id: int | None = None, model: Mapping[str, Any] | None = None, threads: int | None = None
+    path: Path,
+    gpu_id: int | None = None,
+    model: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    precision: str = "32",
 ) -> TorchEngine:
     """The engine of a checkpoint; see :func:`kiwi.runner.load_system`."""
     outputs = _switched(path, model) if model else None
@@ -70,7 +79,7 @@ def load_checkpoint(
     system = QESystem.load(path)
     if outputs is not None:
         system.restrict_outputs(outputs)
-    return TorchEngine(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}")
+    return TorchEngine(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}", precision)
 
 
 def _switched(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:

@@ -42,7 +42,7 @@ def staged(path: Path) -> Iterator[Path]:
         WriteError: when there is no room, no permission, or something of another kind at ``path``.
     """
     path = Path(path)
-    with _named_errors(path):
+    with named_errors(path):
         path = path.resolve()  # what a link points to is replaced, not the link
         path.parent.mkdir(parents=True, exist_ok=True)
         # What is written inside of something staged is swapped in, and brought to the disk, with the whole.
@@ -66,17 +66,17 @@ def _staging_directory(path: Path) -> Iterator[Path]:
     while True:
         directory = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{SUFFIX}")
         directory.mkdir()
-        lock = _lock(directory, wait=True)
+        held = lock(directory, wait=True)
         if directory.is_dir():
             break
-        _unlock(lock)  # cleared away as a leftover, in the moment before it was locked
+        unlock(held)  # cleared away as a leftover, in the moment before it was locked
     try:
         yield directory
     finally:
         try:
             _remove(directory, path)
         finally:
-            _unlock(lock)
+            unlock(held)
 
 
 def clear_leftovers(place: Path) -> None:
@@ -87,13 +87,13 @@ def clear_leftovers(place: Path) -> None:
     """
     for directory in place.glob(f".*{SUFFIX}"):
         found = STAGING.fullmatch(directory.name)
-        if found is None or directory.is_symlink() or (lock := _lock(directory, wait=False)) is None:
+        if found is None or directory.is_symlink() or (held := lock(directory, wait=False)) is None:
             continue
         try:
             with suppress(OSError):  # another user's, which is for that user to clear away
                 _remove(directory, place / found["name"])
         finally:
-            _unlock(lock)
+            unlock(held)
 
 
 def _remove(directory: Path, path: Path) -> None:
@@ -103,7 +103,7 @@ def _remove(directory: Path, path: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)  # what cannot be removed now is a leftover for the next write
 
 
-def _lock(directory: Path, *, wait: bool) -> int | None:
+def lock(directory: Path, *, wait: bool) -> int | None:
     """Lock a directory; the system gives it free when the process ends, however it ends.
 
     Returns:
@@ -116,14 +116,15 @@ def _lock(directory: Path, *, wait: bool) -> int | None:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
-        _unlock(descriptor)
+        unlock(descriptor)
         return None
     return descriptor
 
 
-def _unlock(lock: int | None) -> None:
-    if lock is not None:
-        os.close(lock)
+def unlock(held: int | None) -> None:
+    """Give a lock free that :func:`lock` has returned."""
+    if held is not None:
+        os.close(held)
 
 
 def _open_to_others(stage: Path) -> None:
@@ -214,7 +215,7 @@ OF_RUST = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
+def named_errors(path: Path) -> Iterator[None]:
     """Errors of writing as errors that name the path and the next step; others pass."""
     try:
         yield

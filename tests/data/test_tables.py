@@ -36,7 +36,7 @@ STRINGS = {
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_tables_come_back_as_lines(suffix: str, tmp_path: Path) -> None:
-    write_table(tmp_path / f"table{suffix}", CELLS)
+    write_table(tmp_path / f"table{suffix}", [CELLS])
     assert read_table(tmp_path / f"table{suffix}", COLUMNS) == STRINGS
     assert [path.name for path in tmp_path.iterdir()] == [f"table{suffix}"]
 
@@ -44,7 +44,7 @@ def test_tables_come_back_as_lines(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_score_that_is_missing(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"table{suffix}"
-    write_table(path, {"score": [0.5, math.nan]})
+    write_table(path, [{"score": [0.5, math.nan]}])
     assert read_table(path, {"sentence_scores": "score"}, nullable=["sentence_scores"]) == {
         "sentence_scores": ["0.5", "nan"]
     }
@@ -62,7 +62,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 @given(rows=st.lists(st.tuples(TEXTS, NUMBERS, st.lists(NUMBERS, max_size=3)), min_size=1))
 def test_anything_comes_back(suffix: str, tmp_path: Path, rows: list[tuple[str, float, list[float]]]) -> None:
     texts, numbers, lists = map(list, zip(*rows, strict=True))
-    write_table(tmp_path / f"table{suffix}", {"text": texts, "number": numbers, "list": lists})
+    write_table(tmp_path / f"table{suffix}", [{"text": texts, "number": numbers, "list": lists}])
     found = read_table(tmp_path / f"table{suffix}", {"a": "text", "b": "number", "c": "list"})
     assert found["a"] == texts
     assert [float(text) for text in found["b"]] == numbers
@@ -148,7 +148,7 @@ def test_no_file(suffix: str, tmp_path: Path) -> None:
 
 
 def test_a_parquet_column_that_is_not_there(tmp_path: Path) -> None:
-    write_table(tmp_path / "table.parquet", {"score": [1.0]})
+    write_table(tmp_path / "table.parquet", [{"score": [1.0]}])
     with pytest.raises(
         DataError, match=re.escape("table.parquet: found no column 'scores'; expected one. Did you mean")
     ):
@@ -157,7 +157,7 @@ def test_a_parquet_column_that_is_not_there(tmp_path: Path) -> None:
 
 def test_damage_within_parquet(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
-    write_table(path, {"text": [f"some text {index}" for index in range(1000)]})
+    write_table(path, [{"text": [f"some text {index}" for index in range(1000)]}])
     content = bytearray(path.read_bytes())
     content[4:2000] = bytes(1996)
     path.write_bytes(content)
@@ -179,12 +179,12 @@ def test_damage_within_parquet(tmp_path: Path) -> None:
 )
 def test_tables_that_are_not_written(name: str, columns: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=re.escape(message)):
-        write_table(tmp_path / name, columns)
+        write_table(tmp_path / name, [columns])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_jsonl_is_json(tmp_path: Path) -> None:
-    write_table(tmp_path / "a.jsonl", {"t": ["ä"], "p": [[0.5, 1.0]], "s": [math.nan]})
+    write_table(tmp_path / "a.jsonl", [{"t": ["ä"], "p": [[0.5, 1.0]], "s": [math.nan]}])
     content = (tmp_path / "a.jsonl").read_text(encoding="utf-8")
     assert content == '{"t": "ä", "p": [0.5, 1.0], "s": null}\n'
     assert json.loads(content) == {"t": "ä", "p": [0.5, 1.0], "s": None}

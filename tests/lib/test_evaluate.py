@@ -593,7 +593,7 @@ def test_spans(tmp_path):
 def test_tables(tmp_path, suffix):
     path = tmp_path / f"table.{suffix}"
     columns = {"hter": [0.1, 0.5], "score": [0.2, 0.4], "tags": ["OK BAD", "OK"], "bad": ["0.1 0.9", "0.2"]}
-    write_table(path, columns)
+    write_table(path, [columns])
     options = {
         "gold_files": {"table": {"path": str(path), "columns": {"sentence_scores": "hter", "target_tags": "tags"}}},
         "predicted_files": {

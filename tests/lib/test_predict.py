@@ -1,24 +1,32 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
+from kiwi.data.batch import NumpyBatch
 from kiwi.data.datasets.wmt_qe_dataset import OutputConfig
 from kiwi.data.submissions import Header, SentenceSubmission, read_sentence_submission
 from kiwi.data.tables import read_table
 from kiwi.data.word_submissions import read_word_submission
-from kiwi.exceptions import CheckpointError, ConfigError, DataError
+from kiwi.exceptions import CheckpointError, ConfigError, DataError, KiwiError
 from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.labels import compare, read_labels
-from kiwi.lib.predict import predict_from_configuration, predict_from_file
-from kiwi.runner import load_system
+from kiwi.lib.predict import predict_from_configuration, predict_from_file, predict_to_files
+from kiwi.runner import Predictions, load_system
+from kiwi.utils.resumable import GrowingFiles
+from tests.systems.test_qe_system import assert_same
 
 Options = Callable[..., dict[str, Any]]
 
@@ -53,10 +61,13 @@ def test_predictions_are_returned_and_written(predicting: Options, trained: Any,
     found = predict_from_configuration(predicting())
     assert {file.name for file in (tmp_path / "out").iterdir()} == NAMES | {"predictions.json"}
     data = {name: corpus.lines("test", name) for name in ("source", "target", "alignments")}
-    assert asdict(found) == asdict(load_system(trained.path).predict(**data, batch_size=4))
+    expected = load_system(trained.path).predict(**data, batch_size=4)
+    assert_same(found, expected)
+    expected.save(tmp_path / "expected")
     found.save(tmp_path / "again")
     for name in NAMES:
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+        content = (tmp_path / "out" / name).read_bytes()
+        assert content == (tmp_path / "expected" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
 def test_from_a_file(predicting: Options, tmp_path: Path) -> None:
@@ -444,3 +455,165 @@ def test_a_gpu_that_is_not_to_be_used(predicting: Options, caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         predict_from_configuration(predicting({"gpu_id": 0}))
     assert "gpu_id is 0, but use_gpu is false" in caplog.text
+
+
+# Large files.
+
+
+def assert_same_files(one: Path, other: Path) -> None:
+    """Apart from the last digit, which the batches decide."""
+    names = [sorted(path.name for path in directory.iterdir()) for directory in (one, other)]
+    assert names[0] == names[1]
+    assert_same(Predictions.read(one), Predictions.read(other))
+
+
+@pytest.mark.parametrize("changes", [{"run.chunk_size": 1}, {"run.chunk_size": 3}, {"run.chunk_size": 10}])
+@pytest.mark.parametrize("table", ["plain", "jsonl", "parquet"])
+def test_chunks_change_nothing(predicting: Options, tmp_path: Path, changes: dict[str, Any], table: str) -> None:
+    whole = predict_from_configuration(predicting({"run.output_format": table}))
+    parts = predict_from_configuration(
+        predicting({"run.output_dir": str(tmp_path / "parts"), "run.output_format": table, **changes})
+    )
+    assert_same(parts, whole)
+    if table != "plain":
+        names = {name: name for name in ("source", "target", "sentence_scores", "target_tags_labels")}
+        one, two = (read_table(tmp_path / out / f"predictions.{table}", names) for out in ("out", "parts"))
+        assert one["source"] == two["source"]
+        assert one["target_tags_labels"] == two["target_tags_labels"]
+
+
+KILLED = """
+import os, signal, sys, yaml
+from kiwi.lib.predict import predict_to_files
+from kiwi.utils.resumable import GrowingFiles
+
+add = GrowingFiles.add
+
+def killed_after(self, lines, digest):
+    add(self, lines, digest)
+    if self.n_lines >= int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+GrowingFiles.add = killed_after
+predict_to_files(yaml.safe_load(open(sys.argv[1])))
+"""
+
+
+def killed(options: dict[str, Any], after: int, tmp_path: Path) -> None:
+    """Predict in a process that is killed when so many segments are written."""
+    (tmp_path / "options.yaml").write_text(yaml.safe_dump(options))
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "options.yaml"), str(after)], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_killed_prediction_goes_on(predicting: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    options = predicting({"run.chunk_size": 3})
+    killed(options, 6, tmp_path)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".kiwi-unfinished"]
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting({"run.chunk_size": 4}))  # in other parts
+    assert "Going on behind the first 6 segments" in caplog.text
+    assert "4 segments in" in caplog.text
+    predict_to_files(predicting({"run.output_dir": str(tmp_path / "whole")}))
+    assert_same_files(tmp_path / "out", tmp_path / "whole")
+
+
+def test_segments_that_have_changed_are_predicted_again(
+    predicting: Options, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed(predicting({"run.chunk_size": 3}), 6, tmp_path)
+    lines = corpus.lines("test", "target")
+    lines[1] = " ".join(reversed(lines[1].split()))
+    (tmp_path / "target").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    changes = {"data.test.input.target": str(tmp_path / "target"), "run.chunk_size": 3}
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting(changes))
+    assert "Of 6 predicted segments, some are others now" in caplog.text
+    predict_to_files(predicting({**changes, "run.output_dir": str(tmp_path / "whole")}))
+    assert_same_files(tmp_path / "out", tmp_path / "whole")
+
+
+def test_other_outputs_begin_anew(predicting: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    killed(predicting({"run.chunk_size": 3}), 6, tmp_path)
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting({"system.model.outputs.word_level.source": False}))
+    assert "Going on" not in caplog.text
+    assert not (tmp_path / "out" / "source_tags").exists()
+    assert len((tmp_path / "out" / "target_tags").read_text().splitlines()) == 10
+
+
+def test_an_error_far_down_comes_before_any_work(predicting: Options, corpus: Any, tmp_path: Path) -> None:
+    lines = corpus.lines("test", "target")
+    (tmp_path / "target").write_text("\n".join([*lines[:-1], ""]) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="target, line 10: found an empty target"):
+        predict_to_files(predicting({"data.test.input.target": str(tmp_path / "target"), "run.chunk_size": 2}))
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_processes(predicting: Options, tmp_path: Path) -> None:
+    found = predict_from_configuration(predicting({"processes": 2, "run.chunk_size": 2, "threads": 1}))
+    whole = predict_from_configuration(predicting({"run.output_dir": str(tmp_path / "whole")}))
+    assert_same(found, whole)
+
+
+def test_a_process_that_dies(predicting: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = GrowingFiles.add
+
+    def kill(self: GrowingFiles, lines: Any, digest: str) -> None:
+        add(self, lines, digest)
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    options = predicting({"processes": 2, "run.chunk_size": 1, "threads": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(GrowingFiles, "add", kill)
+        with pytest.raises(KiwiError, match=r"has ended, .* Start again to go on"):
+            predict_to_files(options)
+    assert (tmp_path / "out" / ".kiwi-unfinished").exists()
+    predict_to_files(predicting({"run.chunk_size": 2}))
+    predict_to_files(predicting({"run.output_dir": str(tmp_path / "whole")}))
+    assert_same_files(tmp_path / "out", tmp_path / "whole")
+
+
+def test_equal_segments_are_computed_once(trained: Any, corpus: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = load_system(trained.path)
+    data = {name: corpus.lines("test", name)[:4] * 3 for name in ("source", "target", "alignments")}
+    sizes: list[int] = []
+    compute = type(runner.engine).__call__
+
+    def counted(self: Any, batch: NumpyBatch) -> Any:
+        sizes.append(len(batch))
+        return compute(self, batch)
+
+    monkeypatch.setattr(type(runner.engine), "__call__", counted)
+    once = runner.predict(**data)
+    assert sum(sizes) == 4
+    sizes.clear()
+    assert_same(once, runner.predict(**data, deduplicate=False))
+    assert sum(sizes) == 12
+
+
+def test_half_precision_is_close(predicting: Options, tmp_path: Path) -> None:
+    found = predict_from_configuration(predicting({"precision": "bf16"}))
+    whole = predict_from_configuration(predicting({"run.output_dir": str(tmp_path / "whole")}))
+    assert found.target_tags_BAD_probabilities != whole.target_tags_BAD_probabilities
+    np.testing.assert_allclose(
+        np.concatenate(found.target_tags_BAD_probabilities or []),
+        np.concatenate(whole.target_tags_BAD_probabilities or []),
+        atol=0.05,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"precision": 16}, "precision: 16 needs use_gpu"),
+        ({"processes": 0}, "processes: "),
+        ({"threads": 0}, "threads: "),
+        ({"run.batch_tokens": 0}, "run.batch_tokens: "),
+        ({"run.chunk_size": 0}, "run.chunk_size: "),
+    ],
+)
+def test_options_that_cannot_be(predicting: Options, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        predict_to_files(predicting(changes))

@@ -1,0 +1,98 @@
+"""Several processes that predict, each with a system of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from kiwi.data.readers import Columns
+from kiwi.exceptions import KiwiError
+from kiwi.runner.engine import AboutSystem
+from kiwi.runner.loading import load_system
+from kiwi.runner.predictions import Predictions
+from kiwi.runner.runner import Runner
+
+Result = TypeVar("Result")
+
+
+class RunnerPool:
+    """Predicts as a :class:`Runner` does, in several processes. Close it, or use it as a context.
+
+    Args:
+        path: of the trained system.
+        gpu_ids: GPU of each process; None is the CPU.
+        options: others of :func:`kiwi.runner.load_system`.
+    """
+
+    def __init__(self, path: str, gpu_ids: list[int | None], options: Mapping[str, Any]) -> None:
+        self.n_processes = len(gpu_ids)
+        # A process that was forked cannot use a GPU, nor the threads that its parent had.
+        context = multiprocessing.get_context("spawn")
+        places = context.SimpleQueue()
+        for gpu_id in gpu_ids:
+            places.put(gpu_id)
+        self._pool = ProcessPoolExecutor(
+            self.n_processes, mp_context=context, initializer=_load, initargs=(path, places, dict(options))
+        )
+        with self._named_errors():
+            self.about: AboutSystem = self._pool.submit(_about).result()
+
+    def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Predictions]:
+        """Predictions of each part of the data, in order; see :meth:`Runner.predict_columns` for the options."""
+        return self._in_order(partial(_predict, **options), chunks)
+
+    def count_long(self, chunks: Iterable[Columns]) -> Iterator[tuple[int, int]]:
+        """As :meth:`Runner.count_long`."""
+        return self._in_order(_count_long, chunks)
+
+    def _in_order(self, function: Callable[[Columns], Result], chunks: Iterable[Columns]) -> Iterator[Result]:
+        """Results in order; each process has one part in work and one that waits for it."""
+        ahead: deque[Future[Result]] = deque()
+        with self._named_errors():
+            for chunk in chunks:
+                ahead.append(self._pool.submit(function, chunk))
+                if len(ahead) > 2 * self.n_processes:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenProcessPool as error:
+            raise KiwiError(
+                "A process that predicts has ended, perhaps for lack of memory. Start again to go on where it stopped, "
+                "with fewer processes or a smaller run.batch_tokens."
+            ) from error
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+_runner: Runner
+"""Of a process of the pool."""
+
+
+def _load(path: str, places: Any, options: Mapping[str, Any]) -> None:
+    global _runner
+    _runner = load_system(path, gpu_id=places.get(), **options)
+
+
+def _about() -> AboutSystem:
+    return _runner.about
+
+
+def _predict(columns: Columns, **options: Any) -> Predictions:
+    return _runner.predict_columns(columns, **options)
+
+
+def _count_long(columns: Columns) -> tuple[int, int]:
+    return _runner.engine.collate.count_long(columns)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiwi.exceptions import KiwiError
+from kiwi.utils.resumable import DIRECTORY, GrowingFiles
+
+ORIGIN = {"system": "x"}
+
+
+def growing(directory: Path, names: tuple[str, ...] = ("a", "b"), origin: dict[str, Any] = ORIGIN) -> GrowingFiles:
+    return GrowingFiles(directory, names, origin)
+
+
+def begin(directory: Path) -> None:
+    """Two additions, as a process leaves them that is killed after them."""
+    files = growing(directory)
+    with files.opened():
+        files.add({"a": ["1", "2"], "b": ["x", "ä"]}, "first")
+        files.add({"a": ["3"], "b": ["z"]}, "second")
+
+
+def test_nothing_appears_before_all_is_there(tmp_path: Path) -> None:
+    begin(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [DIRECTORY]
+
+
+def test_going_on(tmp_path: Path) -> None:
+    begin(tmp_path)
+    with (tmp_path / DIRECTORY / "b").open("ab") as file:
+        file.write(b"half a li")  # a kill came before the state was written
+    files = growing(tmp_path)
+    with files.opened():
+        assert (files.n_lines, files.digest) == (3, "second")
+        files.add({"a": ["4"], "b": ["w"]}, "third")
+        assert files.finish() == [tmp_path / "a", tmp_path / "b"]
+    assert (tmp_path / "a").read_text() == "1\n2\n3\n4\n"
+    assert (tmp_path / "b").read_text() == "x\nä\nz\nw\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_a_kill_while_they_are_put_in_their_places(tmp_path: Path) -> None:
+    begin(tmp_path)
+    (tmp_path / DIRECTORY / "a").replace(tmp_path / "a")
+    files = growing(tmp_path)
+    with files.opened():
+        assert files.n_lines == 3
+        files.finish()
+    assert (tmp_path / "a").read_text() == "1\n2\n3\n"
+
+
+@pytest.mark.parametrize("changed", [{"origin": {"system": "y"}}, {"names": ("a", "c")}, {"names": ("a",)}])
+def test_of_another_origin_they_are_begun_anew(tmp_path: Path, changed: dict[str, Any]) -> None:
+    begin(tmp_path)
+    files = growing(tmp_path, **changed)
+    with files.opened():
+        assert (files.n_lines, files.digest) == (0, "")
+        files.add({name: ["0"] for name in files.names}, "")
+        files.finish()
+    assert [(tmp_path / name).read_text() for name in files.names] == ["0\n"] * len(files.names)
+
+
+def test_beginning_anew_in_between(tmp_path: Path) -> None:
+    begin(tmp_path)
+    files = growing(tmp_path)
+    with files.opened():
+        files.restart()
+        files.add({"a": ["0"], "b": ["0"]}, "")
+        files.finish()
+    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text() == "0\n"
+
+
+def test_stale_files_go(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("old")
+    (tmp_path / "other").write_text("not of these")
+    files = growing(tmp_path)
+    with files.opened():
+        files.add({"a": [], "b": []}, "")
+        files.finish(stale=["a", "c"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "other"]
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    with growing(tmp_path).opened(), pytest.raises(KiwiError, match="another process"), growing(tmp_path).opened():
+        pass
+
+
+def test_a_state_that_is_no_state(tmp_path: Path) -> None:
+    begin(tmp_path)
+    (tmp_path / DIRECTORY / "state.json").write_text("[1]")
+    files = growing(tmp_path)
+    with files.opened():
+        assert files.n_lines == 0
