@@ -163,6 +163,23 @@ def check_word_counts(columns: Columns, places: Mapping[str, object], *, first: 
                 )
 
 
+def check_columns(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> None:
+    """Check what prediction reads; segments with both sides empty may stand.
+
+    Args:
+        columns: with ``source`` and ``target``.
+        places: what to call each column in an error.
+        first: number of the first line.
+
+    Raises:
+        DataError: naming the line.
+    """
+    check_segments(columns, places, allow_empty=True, first=first)
+    check_word_counts(columns, places, first=first)
+    if const.ALIGNMENTS in columns:
+        check_alignments(columns, places, first=first)
+
+
 def parse_alignment(line: str) -> list[tuple[int, int]]:
     """The ``i-j`` pairs of a line, source index first, from zero.
 

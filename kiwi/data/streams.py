@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from kiwi import constants as const
-from kiwi.data.readers import Columns, check_alignments, check_segments, check_word_counts, stream_lines
+from kiwi.data.readers import Columns, check_columns, stream_lines
 from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 
@@ -36,14 +36,19 @@ class SegmentStream:
         Raises:
             DataError: naming file and line.
         """
+        return sum(len(columns[const.SOURCE]) for columns in self.checked())
+
+    def checked(self) -> Iterator[Columns]:
+        """As :meth:`__iter__`, checked.
+
+        Raises:
+            DataError: naming file and line.
+        """
         count = 0
         for columns in self._read(tell=True):
-            check_segments(columns, self.files, allow_empty=True, first=count + 1)
-            check_word_counts(columns, self.files, first=count + 1)
-            if const.ALIGNMENTS in columns:
-                check_alignments(columns, self.files, first=count + 1)
+            check_columns(columns, self.files, first=count + 1)
             count += len(columns[const.SOURCE])
-        return count
+            yield columns
 
     def __iter__(self) -> Iterator[Columns]:
         """Columns of ``size`` segments, the last ones perhaps of fewer."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -45,15 +46,40 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
         DataError: naming file, line (of Parquet: the row) and column.
         MissingExtraError: when pyarrow is not installed, for Parquet.
     """
-    reader = _of_suffix(path, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
     found: Columns = {field: [] for field in columns}
-    with closing(reader(path, columns.values())) as rows:
-        for number, row in rows:
-            for field, name in columns.items():
-                found[field].append(_text(row[name], path, number, name, field in nullable))
+    for _, part in stream_table(path, columns, ROWS_AT_ONCE, nullable):
+        for field, cells in part.items():
+            found[field] += cells
     if not next(iter(found.values()), [""]):
         raise DataError.at(path, None, found="no row", expected="one segment a row")
     return found
+
+
+ROWS_AT_ONCE = 4096
+
+
+def stream_table(
+    path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = ()
+) -> Iterator[tuple[int, Columns]]:
+    """As :func:`read_table`, some rows at a time: for tables larger than memory.
+
+    Args:
+        path: as in :func:`read_table`.
+        columns: field name to the name of its column.
+        size: rows at a time.
+        nullable: as in :func:`read_table`.
+
+    Returns:
+        The number of the first line (of Parquet: row), and field name to one string a segment.
+    """
+    reader = _of_suffix(path, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+    with closing(reader(path, columns.values())) as rows:
+        while part := list(islice(rows, size)):
+            texts = {
+                field: [cell_text(row[name], path, number, name, nullable=field in nullable) for number, row in part]
+                for field, name in columns.items()
+            }
+            yield part[0][0], texts
 
 
 Parts = Iterable[Mapping[str, Sequence[Cell]]]
@@ -121,8 +147,19 @@ def _check_names(path: Path, number: int | None, wanted: Collection[str], known:
             )
 
 
-def _text(cell: Any, path: Path, number: int, name: str, nullable: bool) -> str:
-    """The string that stands for a cell in a file of one segment a line."""
+def cell_text(cell: Any, path: Path, number: int, name: str, *, nullable: bool = False) -> str:
+    """The string that stands for a cell in a file of one segment a line.
+
+    Args:
+        cell: of a row.
+        path: of the table, for errors.
+        number: of the row or line.
+        name: of the column.
+        nullable: whether it may be null.
+
+    Raises:
+        DataError: naming row and column, for what is no text, number, or list of them.
+    """
     if cell is None and nullable:
         return NAN
     text = cell if isinstance(cell, str) else _joined(cell)
@@ -162,16 +199,31 @@ def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
     with closing(stream_lines(path)) as lines:
         for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                found = f"no valid JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error})"
-                raise DataError.at(path, number, found=found, expected="an object a line") from error
-            if not isinstance(row, dict):
-                expected = "a JSON object, with the columns by name"
-                raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
-            _check_names(path, number, wanted, list(row))
-            yield number, row
+            yield number, json_row(line, path, number, wanted)
+
+
+def json_row(line: str, path: Path, number: int, wanted: Collection[str]) -> Mapping[str, Any]:
+    """The cells of a line of JSON Lines, by column.
+
+    Args:
+        line: of the file.
+        path: of the file, for errors.
+        number: of the line.
+        wanted: columns that have to be there.
+
+    Raises:
+        DataError: naming the line.
+    """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        found = f"no valid JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error})"
+        raise DataError.at(path, number, found=found, expected="an object a line") from error
+    if not isinstance(row, dict):
+        expected = "a JSON object, with the columns by name"
+        raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
+    _check_names(path, number, wanted, list(row))
+    return row
 
 
 def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
@@ -207,21 +259,27 @@ def _write_tsv(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> No
                         advice = "JSON Lines and Parquet take it."
                         found = f"a tab or line end in column '{name}' of segment {number}"
                         raise DataError.at(path, None, found=found, expected="none in TSV", advice=advice)
-                file.write("\t".join(map(_tsv_cell, row)) + "\n")
+                file.write("\t".join(map(tsv_cell, row)) + "\n")
 
 
-def _tsv_cell(cell: Cell) -> str:
+def tsv_cell(cell: Cell) -> str:
+    """A cell as TSV has it."""
     if isinstance(cell, str):
         return cell
-    return repr(cell) if isinstance(cell, int | float) else " ".join(map(_tsv_cell, cell))
+    return repr(cell) if isinstance(cell, int | float) else " ".join(map(tsv_cell, cell))
 
 
 def _write_jsonl(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
     with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
         for columns in parts:
             for row in zip(*columns.values(), strict=True):
-                cells = dict(zip(columns, map(_without_nan, row), strict=True))
-                file.write(json.dumps(cells, ensure_ascii=False, allow_nan=False) + "\n")
+                file.write(json_line(dict(zip(columns, row, strict=True))) + "\n")
+
+
+def json_line(cells: Mapping[str, Cell]) -> str:
+    """A row as JSON Lines has it."""
+    plain = {name: _without_nan(cell) for name, cell in cells.items()}
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
 
 
 def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:

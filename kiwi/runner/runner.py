@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
-from kiwi.data.readers import Columns, check_alignments, check_segments, check_word_counts
+from kiwi.data.readers import Columns, check_columns
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.tokenization import words
 from kiwi.exceptions import ConfigError, DataError
@@ -95,10 +95,7 @@ class Runner:
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
             raise DataError(f"Lists of different length: {lengths} segments; expected the same of each.")
-        check_segments(columns, PLACES, allow_empty=True)
-        check_word_counts(columns, PLACES)
-        if alignments is not None:
-            check_alignments(columns, PLACES)
+        check_columns(columns, PLACES)
         self._check_fields(columns)
         note_long_segments(self.count_long([columns]))
         return self.predict_columns(

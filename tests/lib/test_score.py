@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiwi.data.tables import read_table, write_table
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.outputs import table_columns
+from kiwi.lib.score import Input, score
+from kiwi.runner import Predictions, load_system
+
+FIELDS = ("source", "target", "alignments")
+
+
+@pytest.fixture
+def data(corpus: Any) -> dict[str, list[str]]:
+    return {field: corpus.lines("test", field) for field in FIELDS}
+
+
+@pytest.fixture
+def expected(trained: Any, data: dict[str, list[str]]) -> Predictions:
+    return load_system(trained.path).predict(**data)
+
+
+def files(corpus: Any) -> dict[str, Path]:
+    return {field: corpus.file("test", field) for field in FIELDS}
+
+
+def piped(lines: list[str]) -> io.BytesIO:
+    return io.BytesIO("".join(f"{line}\n" for line in lines).encode())
+
+
+def scored(model: Path, segments: Input, **options: Any) -> list[str]:
+    output = io.StringIO()
+    n_segments = score(model, segments, output, **options)
+    lines = output.getvalue().splitlines()
+    assert n_segments == len(lines) - (options.get("form") != "jsonl" and options.get("header", True))
+    return lines
+
+
+def close(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(close, found, wanted))
+    return found == wanted if isinstance(wanted, str) else found == pytest.approx(wanted, abs=2e-6)
+
+
+def assert_rows(rows: list[dict[str, Any]], expected: Predictions) -> None:
+    columns = table_columns(expected)
+    for name, cells in columns.items():
+        assert close([row[name] for row in rows], list(cells)), name
+    assert all(set(row) == set(columns) for row in rows)
+
+
+def inputs(kind: str, corpus: Any, data: dict[str, list[str]], directory: Path) -> Input:
+    if kind == "files":
+        return Input(files=files(corpus))
+    named = {"src": data["source"], "mt": data["target"], "alignments": data["alignments"], "id": [*range(10)]}
+    columns = {"source": "src", "target": "mt"}
+    if kind == "pipe":
+        return Input(pipe=piped(["\t".join(row) for row in zip(*data.values(), strict=True)]))
+    if kind == "json pipe":
+        rows = [json.dumps(dict(zip(named, row, strict=True))) for row in zip(*named.values(), strict=True)]
+        return Input(pipe=piped(rows), pipe_form="jsonl", columns=columns)
+    write_table(directory / f"table.{kind}", [named])
+    return Input(table=directory / f"table.{kind}", columns=columns)
+
+
+@pytest.mark.parametrize("kind", ["files", "pipe", "json pipe", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_every_input(
+    trained: Any, corpus: Any, data: Any, expected: Predictions, kind: str, stream: bool, tmp_path: Path
+) -> None:
+    segments = inputs(kind, corpus, data, tmp_path)
+    lines = scored(trained.path, segments, form="jsonl", stream=stream)
+    assert_rows([json.loads(line) for line in lines], expected)
+
+
+def test_tsv_is_a_table(trained: Any, corpus: Any, expected: Predictions, tmp_path: Path) -> None:
+    lines = scored(trained.path, Input(files=files(corpus)))
+    (tmp_path / "scores.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    names = {name: name for name in table_columns(expected)}
+    found = read_table(tmp_path / "scores.tsv", names)
+    assert found["target_tags_labels"] == [" ".join(row) for row in expected.target_tags_labels or []]
+    assert close([float(cell) for cell in found["sentence_scores"]], expected.sentences_hter)
+
+
+def test_scores_alone(trained: Any, corpus: Any, expected: Predictions) -> None:
+    lines = scored(trained.path, Input(files=files(corpus)), scores_only=True, header=False)
+    assert close([float(line.split("\t")[0]) for line in lines], expected.sentences_hter)
+    first = scored(trained.path, Input(files=files(corpus)), scores_only=True)[0]
+    assert first == "sentence_scores\tsentence_scores_deviation\tbinary\tbinary_labels"
+
+
+def test_a_segment_without_words(trained: Any) -> None:
+    pipe = piped(["a\tb\t0-0", "\t\t"])
+    lines = scored(trained.path, Input(pipe=pipe), header=False, scores_only=True)
+    assert math.isnan(float(lines[1].split("\t")[0]))
+    assert json.loads(scored(trained.path, Input(pipe=piped(["\t\t"])), form="jsonl")[0])["sentence_scores"] is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            [b"a\tb\t0-0\n", b"a\tb\n"],
+            "<stdin>, line 2: found 2 columns; expected 3, with tabs between: source",
+        ),
+        ([b"a\tb\t0-0\n", b"a\t\t\n"], "<stdin>, line 2: found an empty target"),
+        ([b"a\tb\t0-0\n", b"a\tb\t0-1\n"], "<stdin>, line 2: found target index 1"),
+        ([b"a\tb\t0-0\n", b"\xff\tb\t0-0\n"], "<stdin>, line 2: found byte 0xff at position 1"),
+    ],
+)
+def test_what_is_before_a_bad_line_is_written(trained: Any, lines: list[bytes], message: str) -> None:
+    output = io.StringIO()
+    with pytest.raises(DataError) as error:
+        score(trained.path, Input(pipe=io.BytesIO(b"".join(lines))), output, stream=True)
+    assert str(error.value).startswith(message)
+    assert len(output.getvalue().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("segments", "message"),
+    [
+        (Input(files={"source": Path("a"), "target": Path("b")}), "give --alignments"),
+        (Input(files={"source": Path("a")}, table=Path("t.tsv")), "remove --columns and the table"),
+        (Input(table=Path("t.tsv"), columns={"sorce": "a"}), "did you mean 'source'"),
+        (Input(pipe=io.BytesIO(), columns={"source": "a"}), "--input-format jsonl"),
+    ],
+)
+def test_inputs_that_cannot_be(trained: Any, segments: Input, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        score(trained.path, segments, io.StringIO())
+
+
+# The command.
+
+
+def command(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "kiwi", "score", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        **options,
+    )
+
+
+def test_a_stream_answers_line_by_line(trained: Any, data: Any) -> None:
+    process = command("-m", trained.path, "--stream", "--no-header", "--scores-only", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    for row in list(zip(*data.values(), strict=True))[:3]:
+        process.stdin.write("\t".join(row).encode() + b"\n")
+        process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], 60)  # while standard input is open
+        assert ready
+        assert 0 <= float(process.stdout.readline().split(b"\t")[0]) <= 1
+    process.stdin.write(b"no tabs here\n")
+    process.stdin.close()
+    assert process.wait(60) == 3
+    assert process.stdout.read() == b""
+    assert process.stderr.read().startswith(b"Error: <stdin>, line 4: found 1 columns; expected 3")
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_a_reader_that_goes_away_is_no_error(trained: Any, corpus: Any) -> None:
+    there = files(corpus)
+    process = command("-m", trained.path, "-s", there["source"], "-t", there["target"], "-a", there["alignments"])
+    assert process.stdout is not None
+    process.stdout.close()
+    _, error = process.communicate(timeout=60)
+    assert error == b""
