@@ -27,8 +27,10 @@ def train_from_file(filename: str | Path) -> TrainRunInfo:
         return train(filename)
 
 
-def load_system(path: str | Path, gpu_id: int | None = None, revision: str | None = None) -> Runner:
+def load_system(
+    path: str | Path, gpu_id: int | None = None, revision: str | None = None, threads: int | None = None
+) -> Runner:
     """Load a trained system, ready to predict; see :func:`kiwi.runner.load_system`."""
     from kiwi.runner import load_system as load
 
-    return load(path, gpu_id=gpu_id, revision=revision)
+    return load(path, gpu_id=gpu_id, revision=revision, threads=threads)

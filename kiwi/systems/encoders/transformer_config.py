@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from kiwi.utils.io import BaseConfig, mistakes
 
@@ -97,6 +97,12 @@ class TransformerEncoderConfig(BaseConfig):
     def reads_head(self) -> bool:
         """Whether a feature needs the model's language-modelling head."""
         return self.use_mismatch_features or self.use_predictor_features
+
+    @field_validator("keep_frozen_states", mode="before")
+    @classmethod
+    def take_no(cls, value: object) -> object:
+        """YAML reads a bare ``no`` as false."""
+        return "no" if value is False else value
 
     @model_validator(mode="after")
     def check_freezing(self) -> TransformerEncoderConfig:
