@@ -6,9 +6,9 @@
 
 CHECKPOINT has a pretrained encoder, scores and target tags; the corpus has dev.src, dev.mt, dev.hter and dev.tags
 (interleaved). `bare` is the encoder's own forward pass in torch over batches of 32, sorted by length and tokenized
-before. Each measurement is a process of its own with one thread, all of them by turns; figures are medians, ratios are of
-the same turn. `around` is the share of the time outside of the engine: tokenization, sorting, batches, lists. `limit` is
-what the engine alone would reach. --peer is a command that scores {source} and {target}, files of one segment a line.
+before. Each measurement is a process of its own with one thread, all of them by turns; figures are medians, ratios are
+of the same turn. `around` is the share of the time outside of the engine: tokenization, sorting, batches, lists; `limit`
+is what the engine alone would reach. --peer is a command that scores {source} and {target}, files of one segment a line.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def child_kiwi(model: Path, corpus: Path, n_segments: int) -> dict[str, Any]:
         in_engine[0] += time.perf_counter() - start
         return values
 
-    runner.predict(**{side: texts[-4:] for side, texts in columns.items()})
+    runner.predict(columns["source"][-4:], columns["target"][-4:])
     runner.engine.collate.pieces._pieces.clear()  # type: ignore[union-attr]
     type(runner.engine).__call__ = timed  # type: ignore[method-assign]
     start = time.perf_counter()
