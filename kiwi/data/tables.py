@@ -50,7 +50,7 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
     with closing(reader(path, columns.values())) as rows:
         for number, row in rows:
             for field, name in columns.items():
-                found[field].append(_text(row[name], path, number, name, field in nullable))
+                found[field].append(cell_text(row[name], path, number, name, nullable=field in nullable))
     if not next(iter(found.values()), [""]):
         raise DataError.at(path, None, found="no row", expected="one segment a row")
     return found
@@ -99,7 +99,18 @@ def _of_suffix(path: Path, known: Mapping[str, T]) -> T:
     return known[suffix]
 
 
-def _check_names(path: Path, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:
+def check_names(path: object, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:
+    """Check that a table has each of some columns once.
+
+    Args:
+        path: of the table, for errors.
+        number: of the line that names the columns, for errors.
+        wanted: names.
+        known: names that the table has.
+
+    Raises:
+        DataError: at the first name that is not there, or several times.
+    """
     for name in wanted:
         if known.count(name) != 1:
             found = f"no column '{name}'" if name not in known else f"several columns '{name}'"
@@ -109,8 +120,19 @@ def _check_names(path: Path, number: int | None, wanted: Collection[str], known:
             )
 
 
-def _text(cell: Any, path: Path, number: int, name: str, nullable: bool) -> str:
-    """The string that stands for a cell in a file of one segment a line."""
+def cell_text(cell: Any, path: object, number: int, name: str, *, nullable: bool = False) -> str:
+    """The string that stands for a cell in a file of one segment a line.
+
+    Args:
+        cell: of a row.
+        path: of the table, for errors.
+        number: of the line or row, for errors.
+        name: of the column, for errors.
+        nullable: whether null may stand for the score of an empty segment.
+
+    Raises:
+        DataError: when none does.
+    """
     if cell is None and nullable:
         return NAN
     text = cell if isinstance(cell, str) else _joined(cell)
@@ -138,7 +160,7 @@ def _joined(cell: Any) -> str | None:
 def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
     with closing(stream_lines(path)) as lines:
         names = next(lines).split("\t")
-        _check_names(path, 1, wanted, names)
+        check_names(path, 1, wanted, names)
         for number, line in enumerate(lines, start=2):
             cells = line.split("\t")
             if len(cells) != len(names):
@@ -158,7 +180,7 @@ def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
             if not isinstance(row, dict):
                 expected = "a JSON object, with the columns by name"
                 raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
-            _check_names(path, number, wanted, list(row))
+            check_names(path, number, wanted, list(row))
             yield number, row
 
 
@@ -170,7 +192,7 @@ def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            _check_names(path, None, wanted, file.schema_arrow.names)
+            check_names(path, None, wanted, file.schema_arrow.names)
             for batch in file.iter_batches(columns=list(wanted)):
                 cells = [batch.column(name).to_pylist() for name in wanted]
                 for values in zip(*cells, strict=True):

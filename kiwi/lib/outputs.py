@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -16,6 +16,7 @@ from kiwi.data.tokenization import words
 from kiwi.data.word_submissions import WordSubmission, target_with_eos, write_word_submission
 from kiwi.exceptions import ConfigError
 from kiwi.runner import Predictions
+from kiwi.runner.predictions import DIGITS
 from kiwi.utils.io import BaseConfig, mistakes
 
 Level = Literal["sentence", "word"]
@@ -25,9 +26,6 @@ FILES: dict[Level, str] = {"sentence": "sentence_submission.tsv", "word": "word_
 
 TABLE_FILE = "predictions"
 """With the suffix of its format."""
-
-DIGITS = 6
-"""After the point, as all files of predictions have."""
 
 WITH_EOS = ("wmt22", "wmt23")
 """The formats in which gaps are folded into target words, and headers say how many models are ensembled."""
@@ -169,26 +167,7 @@ def write_predictions_table(directory: Path, suffix: str, predictions: Predictio
     Returns:
         The file.
     """
-    outputs: Mapping[str, Sequence[Any] | None] = {
-        const.SENTENCE_SCORES: predictions.sentences_hter,
-        f"{const.SENTENCE_SCORES}_deviation": predictions.sentences_hter_deviation,
-        const.BINARY: predictions.sentences_binary_BAD_probabilities,
-        f"{const.BINARY}_labels": predictions.sentences_binary_labels,
-        const.TARGET_TAGS: predictions.target_tags_BAD_probabilities,
-        f"{const.TARGET_TAGS}_labels": predictions.target_tags_labels,
-        const.GAP_TAGS: predictions.gap_tags_BAD_probabilities,
-        f"{const.GAP_TAGS}_labels": predictions.gap_tags_labels,
-        const.SOURCE_TAGS: predictions.source_tags_BAD_probabilities,
-        f"{const.SOURCE_TAGS}_labels": predictions.source_tags_labels,
-    }
     texts = {field: columns[field] for field in (const.SOURCE, const.TARGET)}
-    there = {name: [_rounded(cell) for cell in cells] for name, cells in outputs.items() if cells is not None}
     path = directory / f"{TABLE_FILE}.{suffix}"
-    write_table(path, texts | there)
+    write_table(path, texts | predictions.columns())
     return path
-
-
-def _rounded(cell: Any) -> Any:
-    if isinstance(cell, list):
-        return [_rounded(item) for item in cell]
-    return round(cell, DIGITS) if isinstance(cell, float) else cell
