@@ -6,7 +6,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -125,14 +125,28 @@ def started(bulk: BulkConfig, *, verbose: bool) -> Iterator[Pool]:
 
 def _start(address: str | None, *, verbose: bool) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Without this, Ray writes what its own core thinks of Ray Data to standard error.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "info" if verbose else "fatal")
     level = logging.INFO if verbose else logging.ERROR
     options: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
     try:
-        ray.init(address or "local", logging_level=level, log_to_driver=verbose, **options)
+        with nullcontext() if verbose else _quiet_core():
+            ray.init(address or "local", logging_level=level, log_to_driver=verbose, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"bulk.address: {address or 'this machine'}: no Ray to be had: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"bulk.address: {address or 'this machine'}: no Ray to be had: {reason}") from error
+
+
+@contextmanager
+def _quiet_core() -> Iterator[None]:
+    """Keep what Ray's core thinks of Ray Data, and that it was told to keep it, from standard error."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    shown = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123  (a device)
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(shown, 2)
+        os.close(shown)
 
 
 OBJECT_STORE = 128 * 1024 * 1024
