@@ -41,7 +41,11 @@ def test_json_lines(tmp_path: Path) -> None:
     rows = [GOOD, GOOD | {"id": None, "src": ["a", "b"], "more": {"deep": [1, 2.5]}}, GOOD | {"src": "", "mt": " "}]
     rows[2]["alignments"] = ""
     found = whole(shard(written(tmp_path / "a.jsonl", "\ufeff" + "\r\n".join(map(json.dumps, rows))), "jsonl"))
-    assert found.columns == {"source": ["a b", "a b", ""], "target": ["x y", "x y", " "], "alignments": ["0-0"] * 2 + [""]}
+    assert found.columns == {
+        "source": ["a b", "a b", ""],
+        "target": ["x y", "x y", " "],
+        "alignments": ["0-0"] * 2 + [""],
+    }
     assert found.rows == rows
     assert found.rejects == []
 
@@ -197,7 +201,13 @@ def test_types_that_nothing_has_in_common(tmp_path: Path, values: tuple[Any, Any
 
 def test_json_of_what_json_has_no_word_for(tmp_path: Path) -> None:
     row = {"day": date(2020, 1, 2), "raw": b"\xff", "nan": float("nan"), "deep": [{"x": float("inf")}], "é": "é"}
-    assert json.loads(json_line(row)) == {"day": "2020-01-02", "raw": "/w==", "nan": None, "deep": [{"x": None}], "é": "é"}
+    assert json.loads(json_line(row)) == {
+        "day": "2020-01-02",
+        "raw": "/w==",
+        "nan": None,
+        "deep": [{"x": None}],
+        "é": "é",
+    }
     with (tmp_path / "out.jsonl").open("wb") as file:
         writer = JsonlWriter(file)
         writer.write(Chunk({"target": ["x"]}, [{"id": 1}]), {"sentence_scores": [float("nan")]})

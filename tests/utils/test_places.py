@@ -70,7 +70,7 @@ def test_written_whole_or_not_at_all(root: str, tmp_path: Path) -> None:
     with (directory / "x/a").writing() as file:
         file.write(b"one")
         assert "x/a" not in directory.files()
-    with pytest.raises(RuntimeError), (directory / "x/a").writing() as file:
+    with pytest.raises(RuntimeError), (directory / "x/a").writing() as file:  # noqa: PT012
         file.write(b"two")
         raise RuntimeError
     with (directory / "x/a").reading() as file:
