@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -117,7 +118,9 @@ def started(bulk: BulkConfig, *, verbose: bool) -> Iterator[Pool]:
     if is_ours:
         _start(bulk.address, verbose=verbose)
     try:
-        yield _pool(bulk)
+        # Ray prints what it has to say of workers that die, whatever it is told, among what others may read.
+        with redirect_stdout(sys.stderr) if is_ours else nullcontext():
+            yield _pool(bulk)
     finally:
         if is_ours:
             ray.shutdown()

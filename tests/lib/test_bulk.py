@@ -20,6 +20,9 @@ from kiwi.lib.bulk_config import BulkConfiguration, is_bulk
 from kiwi.lib.bulk_job import JOB_FILE, planned, undone
 from kiwi.lib.bulk_worker import load, predict_shard
 from kiwi.runner import Predictions, Runner, load_system
+from kiwi.runner.torch_engine import runner_of
+from kiwi.systems.qe_system import QESystem
+from tests.pretrained import write_model
 
 FIELDS = ("source", "target", "alignments")
 
@@ -109,6 +112,20 @@ def test_formats(
     assert_predicted(found, kept, loaded)
     names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*")}
     assert names == {f"a.{kind}", JOB_FILE}
+
+
+def test_text(options: Any, rows: list[dict[str, Any]], corpus: Any, tmp_path: Path) -> None:
+    encoder = write_model("bert", tmp_path / "encoder")
+    model = {"encoder": {"model_name": str(encoder)}, "outputs": {"sentence_level": {"hter": True}}}
+    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
+    system = runner_of(QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]}))
+    write_shard(tmp_path / "in" / "a.txt", rows)
+    work(options({"bulk.columns.source": "src"}), system)
+    expected = system.predict([row["source"] for row in rows], [row["target"] for row in rows]).columns()
+    assert read_shard(tmp_path / "out" / "a.jsonl") == [
+        {"src": row["source"], "target": row["target"], "sentence_scores": pytest.approx(score, abs=2e-6)}
+        for row, score in zip(rows, expected["sentence_scores"], strict=True)
+    ]
 
 
 def test_text_has_no_alignments(options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -25,8 +25,6 @@ import kiwi
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.bulk import bulk_from_configuration, bulk_from_file
 from kiwi.runner import load_system
-from kiwi.systems.qe_system import QESystem
-from tests.pretrained import write_model
 
 Options = Callable[..., dict[str, Any]]
 
@@ -49,38 +47,26 @@ def cluster() -> Iterator[str]:
     ray.shutdown()
 
 
-@pytest.fixture(scope="module")
-def system(corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Reads source and target, and has a score."""
-    folder = tmp_path_factory.mktemp("bulk")
-    model = {
-        "encoder": {"model_name": str(write_model("bert", folder / "encoder"))},
-        "outputs": {"sentence_level": {"hter": True}, "word_level": {"target": True}},
-    }
-    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
-    labels = {field: corpus.lines("train", field) for field in ("source", "target", "sentence_scores")}
-    QESystem.build(config, labels).save(folder / "system")
-    return folder / "system"
-
-
 @pytest.fixture
-def options(system: Path, tmp_path: Path, change: Any) -> Options:
+def options(trained: Any, tmp_path: Path, change: Any) -> Options:
     base = {
         "engine": "ray",
-        "system": {"load": str(system)},
+        "system": {"load": str(trained.path)},
         "bulk": {"input": str(tmp_path / "in"), "output": str(tmp_path / "out"), "workers": 2},
     }
     (tmp_path / "in").mkdir()
     return lambda changes=None: change(base, changes or {})
 
 
-def segments(corpus: Any, count: int) -> list[tuple[str, str]]:
-    pairs = list(zip(corpus.lines("train", "source"), corpus.lines("train", "target"), strict=True))
-    return [pairs[number % len(pairs)] for number in range(count)]
+FIELDS = ("source", "target", "alignments")
 
 
-def write_jsonl(path: Path, pairs: list[tuple[str, str]], first: int = 0) -> None:
-    rows = [{"id": first + n, "source": source, "target": target} for n, (source, target) in enumerate(pairs)]
+def segments(corpus: Any, count: int) -> list[dict[str, Any]]:
+    rows = list(zip(*[corpus.lines("train", field) for field in FIELDS], strict=True))
+    return [{"id": n, **dict(zip(FIELDS, rows[n % len(rows)], strict=True))} for n in range(count)]
+
+
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
@@ -112,7 +98,7 @@ def killing(output: Path, shard: str, times: int) -> Iterator[list[int]]:
             for pid in set(at_work_on(output, shard)) - set(killed):
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -123,32 +109,33 @@ def killing(output: Path, shard: str, times: int) -> Iterator[list[int]]:
         thread.join()
 
 
-def test_all_formats_and_another_start(
-    cluster: str, options: Options, system: Path, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_shards_and_another_start(
+    cluster: str, options: Options, trained: Any, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pairs = segments(corpus, 30)
-    write_jsonl(tmp_path / "in" / "a.jsonl", pairs)
-    (tmp_path / "in" / "b.tsv").write_text("id\tsource\ttarget\n" + "".join(f"x\t{s}\t{t}\n" for s, t in pairs))
-    (tmp_path / "in" / "c.txt").write_text("".join(f"{s}\t{t}\n" for s, t in pairs) + "bad\n")
-    (tmp_path / "in" / "d.tsv").write_text("source\n")
+    rows = segments(corpus, 30)
+    write_jsonl(tmp_path / "in" / "a.jsonl", rows)
+    lines = ["\t".join(rows[0]), *("\t".join(map(str, row.values())) for row in rows), "bad"]
+    (tmp_path / "in" / "b.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "in" / "c.tsv").write_text("source\n")
     with pytest.raises(DataError) as error, caplog.at_level(logging.INFO, logger="kiwi"):
         bulk_from_configuration(options())
-    assert "1 of 4 shards have no results; the others are whole." in str(error.value)
-    assert f"d: {tmp_path}/in/d.tsv, line 1: found no column 'target'" in str(error.value)
-    assert "1 of 91 rows are bad; they are in" in caplog.text
-    expected = load_system(system, threads=1).predict(*map(list, zip(*pairs, strict=True)))
-    for name in "abc":
+    assert "1 of 3 shards have no results; the others are whole." in str(error.value)
+    assert f"c: {tmp_path}/in/c.tsv, line 1: found no column 'target'" in str(error.value)
+    assert "1 of 61 rows are bad; they are in" in caplog.text
+    expected = load_system(trained.path, threads=1).predict(*[[row[field] for row in rows] for field in FIELDS])
+    for name in "ab":
         found = read_jsonl(tmp_path / "out" / f"{name}.jsonl")
-        assert [(row["source"], row["target"]) for row in found] == pairs
+        assert [{key: str(row[key]) for key in rows[0]} for row in found] == [
+            {key: str(cell) for key, cell in row.items()} for row in rows
+        ]
         assert [row["sentence_scores"] for row in found] == pytest.approx(expected.sentences_hter, abs=2e-6)
         assert [row["target_tags_labels"] for row in found] == expected.target_tags_labels
-    assert [row["id"] for row in read_jsonl(tmp_path / "out" / "a.jsonl")] == list(range(30))
-    assert read_jsonl(tmp_path / "out" / "_rejects" / "c.jsonl")[0]["line"] == 31
+    assert read_jsonl(tmp_path / "out" / "_rejects" / "b.jsonl")[0]["line"] == 32
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json*")}
-    (tmp_path / "in" / "d.tsv").unlink()
+    (tmp_path / "in" / "c.tsv").unlink()
     (tmp_path / "bulk.yaml").write_text(yaml.safe_dump(options()))
     info = bulk_from_file(tmp_path / "bulk.yaml")
-    assert (info.shards, info.skipped, info.done, info.segments) == (3, 3, 0, 0)
+    assert (info.shards, info.skipped, info.done, info.segments) == (2, 2, 0, 0)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json*")} == before
 
 
@@ -156,9 +143,9 @@ def test_workers_that_die(
     cluster: str, options: Options, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One is killed once and its shard done again; another shard kills each of its workers, and is given up."""
-    pairs = segments(corpus, 200)
-    for number in range(6):
-        write_jsonl(tmp_path / "in" / f"{number}.jsonl", pairs, first=number * len(pairs))
+    rows = segments(corpus, 800)
+    for number in range(4):
+        write_jsonl(tmp_path / "in" / f"{number}.jsonl", rows[number * 200 : (number + 1) * 200])
     # Row after row is slow enough to be met at work.
     changes = {"bulk.rows_at_once": 1, "bulk.attempts": 2, "bulk.output_format": "parquet"}
     output = tmp_path / "out"
@@ -170,14 +157,14 @@ def test_workers_that_die(
     ):
         bulk_from_configuration(options(changes))
     assert (len(once), len(always)) == (1, 2)
-    assert "1 of 6 shards have no results" in str(error.value)
+    assert "1 of 4 shards have no results" in str(error.value)
     assert "2: 2 workers have died over it" in str(error.value)
     assert "1: 1 worker(s) died over it; it is done now." in caplog.text
     info = bulk_from_configuration(options(changes))
-    assert (info.skipped, info.done, info.segments) == (5, 1, 200)
+    assert (info.skipped, info.done, info.segments) == (3, 1, 200)
     ids = Counter(number for path in output.glob("*.parquet") for number in pq.read_table(path)["id"].to_pylist())
-    assert ids == Counter(range(6 * len(pairs)))
-    assert {path.name for path in output.iterdir()} == {"_job.json", *(f"{n}.parquet" for n in range(6))}
+    assert ids == Counter(range(800))
+    assert {path.name for path in output.iterdir()} == {"_job.json", *(f"{n}.parquet" for n in range(4))}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +196,7 @@ def kiwi_predict(config: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def test_at_an_address_and_over_urls(cluster: str, options: Options, corpus: Any, tmp_path: Path) -> None:
     """All rows are bad, which is the one case in which bad rows are an error."""
-    write_jsonl(tmp_path / "in" / "a.jsonl", [(source, "") for source, _ in segments(corpus, 3)])
+    write_jsonl(tmp_path / "in" / "a.jsonl", [row | {"target": ""} for row in segments(corpus, 3)])
     changes = {"engine": None, "bulk.address": cluster, "bulk.output": f"local://{tmp_path}/out"}
     config = tmp_path / "bulk.yaml"
     config.write_text(yaml.safe_dump(options(changes | {"bulk.input": f"file://{tmp_path}/in/*.jsonl"})))
