@@ -122,7 +122,7 @@ def run(config: BulkConfiguration) -> BulkInfo:
         return info
     waiting = {task.name for task in left}
     first_reject, beginning, shown = "", time.monotonic(), time.monotonic()
-    with started(config.bulk, verbose=config.verbose) as pool, _stoppable():
+    with _stoppable(), started(config.bulk, verbose=config.verbose) as pool:
         logger.info("Workers: %d", min(pool.workers, len(left)))
         for report in reports(job, left, pool, verbose=config.verbose):
             waiting.discard(report.name)

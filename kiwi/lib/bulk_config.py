@@ -96,14 +96,18 @@ class BulkConfig(BaseConfig):
     """How many workers may die over one shard before it is given up."""
 
     address: Name | None = None
-    """Of the cluster: ``auto``, ``host:6379`` or ``ray://host:10001``; unset, this machine."""
+    """Of the cluster that this machine is of: ``auto``, or ``host:6379``; unset, this machine alone."""
 
     @model_validator(mode="after")
-    def check_one_gpu(self) -> BulkConfig:
-        """A system computes on one device."""
+    def check_what_there_is(self) -> BulkConfig:
+        """A system computes on one device; Ray Data is not for clients."""
+        wrong: dict[str, str] = {}
         if self.gpus_per_worker > 1:
-            text = "at most 1: a worker computes on one GPU; raise bulk.workers to use more"
-            raise mistakes("BulkConfig", {"gpus_per_worker": text})
+            wrong["gpus_per_worker"] = "at most 1: a worker computes on one GPU; raise bulk.workers to use more"
+        if self.address and "://" in self.address:
+            wrong["address"] = "found a URL; run the command on a machine of the cluster, with 'auto'"
+        if wrong:
+            raise mistakes("BulkConfig", wrong)
         return self
 
     @property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -115,6 +117,8 @@ def started(bulk: BulkConfig, *, verbose: bool) -> Iterator[Pool]:
         ConfigError: when there is no such cluster, or it has no room for the workers.
     """
     is_ours = not ray.is_initialized()
+    if not is_ours and bulk.address is not None:
+        raise ConfigError("bulk.address: given, but this program has started Ray already, which is taken; remove it.")
     if is_ours:
         _start(bulk.address, verbose=verbose)
     try:
@@ -130,12 +134,16 @@ def _start(address: str | None, *, verbose: bool) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     level = logging.INFO if verbose else logging.ERROR
     options: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
+    is_main = threading.current_thread() is threading.main_thread()
+    former = signal.getsignal(signal.SIGTERM)
     try:
         with nullcontext() if verbose else _quiet_core():
             ray.init(address or "local", logging_level=level, log_to_driver=verbose, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"bulk.address: {address or 'this machine'}: no Ray to be had: {reason}") from error
+    if is_main:
+        signal.signal(signal.SIGTERM, former)  # which Ray replaces
 
 
 @contextmanager

@@ -329,6 +329,7 @@ def test_memory_does_not_grow_with_the_shard(options: Any, loaded: Runner, rows:
         ({"bulk.output": None}, "bulk.output: required, but not given"),
         ({"bulk.input": []}, "bulk.input: "),
         ({"bulk.gpus_per_worker": 2}, "bulk.gpus_per_worker: at most 1"),
+        ({"bulk.address": "ray://x:10001"}, "bulk.address: found a URL; run the command on a machine of the cluster"),
         ({"bulk.workers": 0}, "bulk.workers: "),
         ({"bulk.format": "csv"}, "bulk.format: "),
         ({"bulk.outputs": "x"}, "bulk.outputs: unknown key; did you mean 'output'?"),

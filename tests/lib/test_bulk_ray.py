@@ -175,6 +175,7 @@ def test_workers_that_die(
             "found 2, of 1 CPUs and 1 GPUs each; the cluster has 2 CPUs, 0 GPUs on 1 machine",
         ),
         ({"bulk.workers": 3}, "found 3, of 1 CPUs each; the cluster has 2 CPUs, 0 GPUs on 1 machine(s), room for 2"),
+        ({"bulk.address": "auto"}, "bulk.address: given, but this program has started Ray already"),
         ({"bulk.cpus_per_worker": 1.5}, "room for 1. Lower bulk.workers"),
     ],
 )

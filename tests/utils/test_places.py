@@ -58,6 +58,13 @@ def test_suffixes(name: str, suffix: str) -> None:
     assert plain_suffix(name) == suffix
 
 
+def test_nothing_decompresses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fsspec.utils.infer_compression", lambda name: None)
+    (tmp_path / "a.tsv.zst").write_bytes(b"x")
+    with pytest.raises(DataError, match="pip install zstandard"), Place.of(str(tmp_path / "a.tsv.zst")).reading():
+        pass
+
+
 def test_a_url_that_no_file_system_knows() -> None:
     with pytest.raises(ConfigError, match="nosuch://x: no file system for this URL"):
         Place.of("nosuch://x")
