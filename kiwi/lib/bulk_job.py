@@ -16,6 +16,7 @@ from kiwi.lib.bulk_config import BulkConfiguration
 from kiwi.runner import Predictions
 from kiwi.runner.engine import AboutSystem
 from kiwi.utils.places import COMPRESSED, Found, Place, find, plain_suffix
+from kiwi.utils.staging import SUFFIX
 
 JOB_FILE = "_job.json"
 """In the output directory. Other tools take names that begin with an underscore for no data."""
@@ -111,8 +112,9 @@ def undone(job: Job, tasks: list[Task]) -> list[Task]:
     """
     place = job.output / JOB_FILE
     names = job.output.files()
+    results = [name for name in names if name != JOB_FILE and SUFFIX not in name]
     done = [task for task in tasks if f"{task.name}.{job.output_format}" in names]
-    if JOB_FILE in names:
+    if JOB_FILE in names and results:
         _check_the_same(job, place)
     elif done:
         raise ConfigError(

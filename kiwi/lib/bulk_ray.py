@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections import Counter
@@ -17,7 +18,7 @@ import ray
 import ray.data
 import ray.exceptions
 
-from kiwi.exceptions import ConfigError, KiwiError
+from kiwi.exceptions import ConfigError, KiwiError, StoppedError
 from kiwi.lib.bulk_config import BulkConfig
 from kiwi.lib.bulk_job import Job, Task
 from kiwi.lib.bulk_worker import ShardReport, load, predict_shard
@@ -134,6 +135,8 @@ def _start(address: str | None, *, verbose: bool) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     level = logging.INFO if verbose else logging.ERROR
     options: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
+    if address is not None and address != "auto":
+        _check_listening(address)
     is_main = threading.current_thread() is threading.main_thread()
     former = signal.getsignal(signal.SIGTERM)
     try:
@@ -142,8 +145,28 @@ def _start(address: str | None, *, verbose: bool) -> None:
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"bulk.address: {address or 'this machine'}: no Ray to be had: {reason}") from error
-    if is_main:
-        signal.signal(signal.SIGTERM, former)  # which Ray replaces
+    except SystemExit as error:  # what Ray makes of a signal
+        raise StoppedError("Stopped by SIGTERM, while Ray started.", signal_number=signal.SIGTERM) from error
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, former)
+
+
+def _check_listening(address: str) -> None:
+    """Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER):
+            pass
+    except (OSError, ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"bulk.address: {address}: no Ray to be had: {error}. Expected host:6379, as `ray start --head` says, "
+            "or auto."
+        ) from error
+
+
+SECONDS_TO_ANSWER = 10.0
+"""For the head of a cluster."""
 
 
 @contextmanager

@@ -227,6 +227,16 @@ def test_another_job_in_the_same_place(
     assert message in str(error.value)
 
 
+def test_a_job_that_never_began_is_in_nobodys_way(
+    options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", rows)
+    job, tasks = planned(BulkConfiguration.from_dict(options()), loaded.about)
+    assert len(undone(job, tasks)) == 1
+    assert list(work(options({"bulk.output_format": "parquet"}), loaded)) == ["a"]
+    assert json.loads((tmp_path / "out" / JOB_FILE).read_text())["output_format"] == "parquet"
+
+
 def test_files_of_nobody_knows_whom(options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path) -> None:
     write_shard(tmp_path / "in" / "a.jsonl", rows)
     work(options(), loaded)

@@ -24,6 +24,7 @@ import yaml
 import kiwi
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.bulk import bulk_from_configuration, bulk_from_file
+from kiwi.lib.bulk_ray import _check_listening
 from kiwi.runner import load_system
 
 Options = Callable[..., dict[str, Any]]
@@ -208,6 +209,11 @@ def test_at_an_address_and_over_urls(cluster: str, options: Options, corpus: Any
     assert "INFO" not in errors
     assert len(read_jsonl(tmp_path / "out" / "_rejects" / "a.jsonl")) == 3
     assert (tmp_path / "out" / "a.jsonl").read_bytes() == b""
+
+
+def test_nobody_at_an_address() -> None:
+    with pytest.raises(ConfigError, match=r"bulk\.address: 127\.0\.0\.1:1: no Ray to be had: .*refused"):
+        _check_listening("127.0.0.1:1")
 
 
 def test_stopped_by_the_user(options: Options, corpus: Any, tmp_path: Path) -> None:
