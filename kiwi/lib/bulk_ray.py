@@ -136,7 +136,7 @@ def _start(address: str | None, *, verbose: bool) -> None:
     level = logging.INFO if verbose else logging.ERROR
     options: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
     if address is not None and address != "auto":
-        _check_listening(address)
+        check_listening(address)
     is_main = threading.current_thread() is threading.main_thread()
     former = signal.getsignal(signal.SIGTERM)
     try:
@@ -152,8 +152,15 @@ def _start(address: str | None, *, verbose: bool) -> None:
             signal.signal(signal.SIGTERM, former)
 
 
-def _check_listening(address: str) -> None:
-    """Ray itself would wait for minutes."""
+def check_listening(address: str) -> None:
+    """Check that somebody listens at an address; Ray itself would wait for minutes.
+
+    Args:
+        address: host and port.
+
+    Raises:
+        ConfigError: when nobody does.
+    """
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER):

@@ -22,6 +22,7 @@ from kiwi.lib.bulk_worker import load, predict_shard
 from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
+from kiwi.utils.places import Place
 from tests.pretrained import write_model
 
 FIELDS = ("source", "target", "alignments")
@@ -190,6 +191,23 @@ def test_the_output_is_a_data_set_for_other_tools(
     found = pyarrow.dataset.dataset(tmp_path / "out", partitioning="hive").to_table()
     assert sorted(found["id"].to_pylist()) == sorted([100, *range(100, 112)])
     assert set(found["lang"].to_pylist()) == {"de", None}
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
+def test_behind_urls(options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path, suffix: str) -> None:
+    write_shard(tmp_path / f"a{suffix}", [*rows, rows[0] | {"target": ""}])
+    root = f"memory://bulk{suffix}"
+    with (Place.of(f"{root}/in") / f"x/a{suffix}").writing() as file:
+        file.write((tmp_path / f"a{suffix}").read_bytes())
+    (tmp_path / f"a{suffix}").unlink()
+    there = {"bulk.input": f"{root}/in/*/*{suffix}", "bulk.output": f"{root}/out"}
+    assert work(options(there), loaded)["x/a"].segments == 12
+    assert work(options(there), loaded) == {}
+    output = Place.of(f"{root}/out")
+    assert output.files() == {JOB_FILE, f"x/a{suffix}", "_rejects/x/a.jsonl"}
+    with (output / f"x/a{suffix}").reading() as found:
+        (tmp_path / f"a{suffix}").write_bytes(found.read())
+    assert_predicted(read_shard(tmp_path / f"a{suffix}"), rows, loaded)
 
 
 def test_another_start_does_what_is_left(

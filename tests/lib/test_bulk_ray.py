@@ -24,7 +24,7 @@ import yaml
 import kiwi
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.bulk import bulk_from_configuration, bulk_from_file
-from kiwi.lib.bulk_ray import _check_listening
+from kiwi.lib.bulk_ray import check_listening
 from kiwi.runner import load_system
 
 Options = Callable[..., dict[str, Any]]
@@ -213,7 +213,7 @@ def test_at_an_address_and_over_urls(cluster: str, options: Options, corpus: Any
 
 def test_nobody_at_an_address() -> None:
     with pytest.raises(ConfigError, match=r"bulk\.address: 127\.0\.0\.1:1: no Ray to be had: .*refused"):
-        _check_listening("127.0.0.1:1")
+        check_listening("127.0.0.1:1")
 
 
 def test_stopped_by_the_user(options: Options, corpus: Any, tmp_path: Path) -> None:
