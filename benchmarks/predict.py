@@ -7,8 +7,9 @@
 CHECKPOINT has a pretrained encoder, scores and target tags; the corpus has dev.src, dev.mt, dev.hter and dev.tags
 (interleaved). `bare` is the encoder's own forward pass in torch over batches of 32, sorted by length and tokenized
 before. Each measurement is a process of its own with one thread, all of them by turns; figures are medians, ratios are
-of the same turn. `around` is the share of the time outside of the engine: tokenization, sorting, batches, lists; `limit`
-is what the engine alone would reach. --peer is a command that scores {source} and {target}, files of one segment a line.
+of the same turn. `around` is the share of the time outside of the engine (tokenization, sorting, batches, lists), and
+`limit` is what the engine alone would reach. --peer is a command that scores {source} and {target}, files of one
+segment a line.
 """
 
 from __future__ import annotations

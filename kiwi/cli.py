@@ -102,13 +102,26 @@ def pretrain(
 def predict(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="local, or ray: shards, on many processes and machines.", show_default="local"),
+    ] = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Predict with a trained system."""
+    from kiwi.lib.bulk_config import is_bulk
     from kiwi.utils.imports import needs_extra
 
     options = _options("predict", config, example, verbose, quiet)
+    if engine is not None:
+        options["engine"] = engine
+    if is_bulk(options):
+        from kiwi.lib.bulk import bulk_from_configuration
+
+        bulk_from_configuration(options)
+        return
+    options.pop("engine", None)
     with needs_extra("train", "kiwi predict"):
         from kiwi.lib.predict import predict_to_files
 

@@ -20,11 +20,17 @@ class DataError(KiwiError):
 
     exit_code = 3
 
+    reason = ""
+    """The message without the place, where it is one of a place."""
+
     @classmethod
     def at(cls, path: object, line: int | None, *, found: str, expected: str, advice: str = "") -> DataError:
         """An error at one place of one file; ``line`` counts from 1, None means the whole file."""
         place = f"{path}" if line is None else f"{path}, line {line}"
-        return cls(f"{place}: found {found}; expected {expected}." + (f" {advice}" if advice else ""))
+        reason = f"found {found}; expected {expected}." + (f" {advice}" if advice else "")
+        error = cls(f"{place}: {reason}")
+        error.reason = reason
+        return error
 
 
 class CheckpointError(KiwiError):

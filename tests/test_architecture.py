@@ -35,6 +35,7 @@ LIBRARIES = {
     "huggingface_hub": ["systems"],
     # What a database of MLflow needs.
     "alembic": ["loggers"],
+    "fsspec": ["utils.places"],
     "hydra": ["lib"],
     "lightning": ["training"],
     "mlflow": ["loggers"],
@@ -48,11 +49,12 @@ LIBRARIES = {
     ],
     "peft": ["systems"],
     "plotly": ["lib.search"],
-    "pyarrow": ["data.tables"],
+    "pyarrow": ["data.tables", "data.shards", "data.shard_writers"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.
     "rich": ["lib.printing", "lib.progress", "lib.utils", "lib.search_table"],
+    "ray": ["lib.bulk_ray"],
     "filelock": ["training", "lib.search_ledger", "lib.search_study"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
@@ -67,7 +69,7 @@ LIBRARIES = {
 }
 """What is not of the standard library, and the rooms (or modules) that may import it."""
 
-PIPELINES = ["train", "pretrain", "predict", "evaluate", "search"]
+PIPELINES = ["train", "pretrain", "predict", "bulk", "evaluate", "search"]
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,10 @@ def test_what_loads_only_when_asked() -> None:
         "lib.search": {"optuna", "plotly"},
         "lib.search_config": {"optuna"},
         "lib.train": {"lightning"},
+        "lib.bulk": {"ray"},
+        "lib.bulk_config": {"ray", "torch"},
+        "utils.places": {"fsspec"},
+        "data.shards": {"pyarrow"},
         "loggers.store": {"mlflow", "alembic", "sqlalchemy"},
         "loggers.mlflow_tracking": {"mlflow"},
         "training.config": {"torch", "lightning"},
@@ -345,6 +351,7 @@ def test_every_configuration_is_frozen_and_refuses_unknown_keys() -> None:
         ("kiwi.loggers", ["MLFlowTrackingLogger"]),
         ("kiwi.runner", ["Runner", "Predictions", "load_system"]),
         ("kiwi.lib.predict", ["load_system", "Configuration", "RunConfig"]),
+        ("kiwi.lib.bulk", ["bulk_from_file", "bulk_from_configuration", "run", "BulkConfiguration", "BulkInfo"]),
         ("kiwi.lib.evaluate", ["evaluate_from_configuration"]),
         (
             "kiwi.lib.search",
@@ -391,7 +398,8 @@ STAGES = """
 import importlib, json, logging, pkgutil, runpy, sys
 
 HEAVY = ["torch", "lightning", "transformers", "pandas", "mlflow", "optuna", "sklearn", "scipy", "onnxruntime",
-         "pyarrow", "torchmetrics", "pytorch_lightning", "safetensors", "huggingface_hub"]
+         "pyarrow", "ray", "fsspec", "torchmetrics", "pytorch_lightning", "safetensors",
+         "huggingface_hub"]
 loaded = {}
 
 def stage(name):
@@ -418,7 +426,7 @@ everything("kiwi.pages")
 stage("metrics")
 import kiwi.lib.utils, kiwi.lib.evaluate
 stage("evaluate")
-import kiwi.lib.inspect, kiwi.lib.publish
+import kiwi.lib.inspect, kiwi.lib.publish, kiwi.lib.bulk_config
 stage("inspect")
 import kiwi.runner, kiwi.lib.predict
 stage("runner")

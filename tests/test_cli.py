@@ -65,6 +65,13 @@ def test_help_of_a_pipeline(pipeline: str, tmp_path: Path) -> None:
         assert option in done.stdout
 
 
+def test_engines_of_prediction(tmp_path: Path) -> None:
+    assert "--engine" in run("predict", "-h", cwd=tmp_path).stdout
+    done = run("predict", "--example", "--engine", "ray", cwd=tmp_path)
+    failed(done, 2, "run, data: given, but the engine is 'ray'")
+    failed(run("predict", "--example", "--engine", "spark", cwd=tmp_path), 2, "engine: found 'spark'")
+
+
 # Mistakes.
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kiwi.lib import predict
+from kiwi.lib.bulk_config import BulkConfiguration
 from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.train import Configuration, train_from_configuration
 from kiwi.lib.utils import load_configuration
@@ -56,6 +57,7 @@ def test_every_configuration_is_known_here() -> None:
         "transformer-joint.yaml",
         "adapt.yaml",
         "predict.yaml",
+        "predict-ray.yaml",
     }
     groups = {"data/mlqe-pe-parallel.yaml"}
     groups |= {"data/mlqe-pe.yaml", "data/mlqe-pe-da.yaml", "embeddings/learned.yaml", "embeddings/pretrained.yaml"}
@@ -101,6 +103,13 @@ def test_a_pretrained_encoder_and_its_adaptation(
         CONFIG / "predict.yaml", [*files, f"system.load={second.best_model_path}", f"run.output_dir={tmp_path}/out"]
     )
     assert len(predict.predict_from_configuration(options)) == 10
+
+
+def test_bulk(tmp_path: Path) -> None:
+    overrides = ["_system=org/name", f"_input={tmp_path}", "_output=memory://out"]
+    options = load_configuration(CONFIG / "predict-ray.yaml", overrides)
+    config = BulkConfiguration.from_dict(options)
+    assert (config.system.load, config.bulk.inputs, config.bulk.output) == ("org/name", [str(tmp_path)], "memory://out")
 
 
 @pytest.mark.parametrize("pretrained", [True, False])

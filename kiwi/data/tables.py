@@ -137,7 +137,18 @@ def _of_suffix(path: Path, known: Mapping[str, T]) -> T:
     return known[suffix]
 
 
-def _check_names(path: Path, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:
+def check_names(path: object, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:
+    """Check that a table has each of some columns once.
+
+    Args:
+        path: of the table, for errors.
+        number: of the line that names the columns, for errors.
+        wanted: names.
+        known: names that the table has.
+
+    Raises:
+        DataError: at the first name that is not there, or several times.
+    """
     for name in wanted:
         if known.count(name) != 1:
             found = f"no column '{name}'" if name not in known else f"several columns '{name}'"
@@ -147,18 +158,18 @@ def _check_names(path: Path, number: int | None, wanted: Collection[str], known:
             )
 
 
-def cell_text(cell: Any, path: Path, number: int, name: str, *, nullable: bool = False) -> str:
+def cell_text(cell: Any, path: object, number: int, name: str, *, nullable: bool = False) -> str:
     """The string that stands for a cell in a file of one segment a line.
 
     Args:
         cell: of a row.
         path: of the table, for errors.
-        number: of the row or line.
-        name: of the column.
-        nullable: whether it may be null.
+        number: of the line or row, for errors.
+        name: of the column, for errors.
+        nullable: whether null may stand for the score of an empty segment.
 
     Raises:
-        DataError: naming row and column, for what is no text, number, or list of them.
+        DataError: when none does.
     """
     if cell is None and nullable:
         return NAN
@@ -187,7 +198,7 @@ def _joined(cell: Any) -> str | None:
 def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
     with closing(stream_lines(path)) as lines:
         names = next(lines).split("\t")
-        _check_names(path, 1, wanted, names)
+        check_names(path, 1, wanted, names)
         for number, line in enumerate(lines, start=2):
             cells = line.split("\t")
             if len(cells) != len(names):
@@ -202,7 +213,7 @@ def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
             yield number, json_row(line, path, number, wanted)
 
 
-def json_row(line: str, path: Path, number: int, wanted: Collection[str]) -> Mapping[str, Any]:
+def json_row(line: str, path: object, number: int, wanted: Collection[str]) -> Mapping[str, Any]:
     """The cells of a line of JSON Lines, by column.
 
     Args:
@@ -214,15 +225,23 @@ def json_row(line: str, path: Path, number: int, wanted: Collection[str]) -> Map
     Raises:
         DataError: naming the line.
     """
+    row = json_object(line, path, number)
+    check_names(path, number, wanted, list(row))
+    return row
+
+
+def json_object(line: str, path: object, number: int | None) -> dict[str, Any]:
+    """As :func:`json_row`, whatever columns there are."""
     try:
         row = json.loads(line)
+        if "\\u" in line:
+            json.dumps(row, ensure_ascii=False).encode()  # half a character (a lone surrogate) can be escaped
     except (ValueError, RecursionError) as error:
         found = f"no valid JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error})"
         raise DataError.at(path, number, found=found, expected="an object a line") from error
     if not isinstance(row, dict):
         expected = "a JSON object, with the columns by name"
         raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
-    _check_names(path, number, wanted, list(row))
     return row
 
 
@@ -234,7 +253,7 @@ def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            _check_names(path, None, wanted, file.schema_arrow.names)
+            check_names(path, None, wanted, file.schema_arrow.names)
             for batch in file.iter_batches(columns=list(wanted)):
                 cells = [batch.column(name).to_pylist() for name in wanted]
                 for values in zip(*cells, strict=True):

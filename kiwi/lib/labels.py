@@ -15,11 +15,11 @@ from kiwi.data.readers import Columns, read_labelled, read_lines
 from kiwi.data.tags import interleave, to_classes
 from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
-from kiwi.lib.outputs import DIGITS
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.measured import measure
 from kiwi.metrics.report import Row, Settings, build_report
 from kiwi.runner import Predictions
+from kiwi.runner.predictions import DIGITS
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from kiwi.data.tokenization import words
 from kiwi.data.word_submissions import WordSubmission, target_with_eos, write_word_submission
 from kiwi.exceptions import ConfigError
 from kiwi.runner import Predictions
-from kiwi.runner.predictions import FILES, TAGS
+from kiwi.runner.predictions import DIGITS, FILES, TAGS
 from kiwi.utils.io import BaseConfig, mistakes
 
 Level = Literal["sentence", "word"]
@@ -28,9 +28,6 @@ SUBMISSION_FILES: dict[Level, str] = {"sentence": "sentence_submission.tsv", "wo
 
 TABLE_FILE = "predictions"
 """With the suffix of its format."""
-
-DIGITS = 6
-"""After the point, as all files of predictions have."""
 
 WITH_EOS = ("wmt22", "wmt23")
 """The formats in which gaps are folded into target words, and headers say how many models are ensembled."""
@@ -173,7 +170,7 @@ def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Column
     """
     path = directory / f"{TABLE_FILE}.{suffix}"
     names = [name for name in FILES if (directory / name).is_file()]
-    columns = table_columns(Predictions.of_lines({name: [] for name in names}))
+    columns = Predictions.of_lines({name: [] for name in names}).columns()
     kinds: dict[str, Kind] = {name: KINDS.get(name, "numbers") for name in (const.SOURCE, const.TARGET, *columns)}
     with ExitStack() as stack:
         lines = {name: stack.enter_context(closing(stream_lines(directory / name))) for name in names}
@@ -183,7 +180,7 @@ def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Column
                 there = {field: part[field] for field in (const.SOURCE, const.TARGET)}
                 n_rows = len(there[const.TARGET])
                 found = {name: list(islice(stream, n_rows)) for name, stream in lines.items()}
-                yield there | table_columns(Predictions.of_lines(found))
+                yield there | Predictions.of_lines(found).columns()
 
         write_table(path, parts(), kinds)
     return path
@@ -199,26 +196,3 @@ KINDS: dict[str, Kind] = {
     **{f"{name}_labels": "texts" for name in TAGS},
 }
 """Of the columns of a table; others are lists of numbers."""
-
-
-def table_columns(predictions: Predictions) -> dict[str, Sequence[Any]]:
-    """Columns of a table: all outputs that there are, by the names of their files."""
-    outputs: Mapping[str, Sequence[Any] | None] = {
-        const.SENTENCE_SCORES: predictions.sentences_hter,
-        f"{const.SENTENCE_SCORES}_deviation": predictions.sentences_hter_deviation,
-        const.BINARY: predictions.sentences_binary_BAD_probabilities,
-        f"{const.BINARY}_labels": predictions.sentences_binary_labels,
-        const.TARGET_TAGS: predictions.target_tags_BAD_probabilities,
-        f"{const.TARGET_TAGS}_labels": predictions.target_tags_labels,
-        const.GAP_TAGS: predictions.gap_tags_BAD_probabilities,
-        f"{const.GAP_TAGS}_labels": predictions.gap_tags_labels,
-        const.SOURCE_TAGS: predictions.source_tags_BAD_probabilities,
-        f"{const.SOURCE_TAGS}_labels": predictions.source_tags_labels,
-    }
-    return {name: [_rounded(cell) for cell in cells] for name, cells in outputs.items() if cells is not None}
-
-
-def _rounded(cell: Any) -> Any:
-    if isinstance(cell, list):
-        return [_rounded(item) for item in cell]
-    return round(cell, DIGITS) if isinstance(cell, float) else cell

@@ -13,7 +13,6 @@ from kiwi.data.readers import Columns, check_columns
 from kiwi.data.streams import SegmentStream
 from kiwi.data.tables import json_line, stream_table, tsv_cell
 from kiwi.exceptions import ConfigError
-from kiwi.lib.outputs import table_columns
 from kiwi.runner import Runner, load_system
 from kiwi.runner.loading import Precision
 from kiwi.utils.io import did_you_mean
@@ -144,8 +143,8 @@ def score(
     return n_segments
 
 
-def _found(runner: Runner, columns: Columns, scores_only: bool, batch_tokens: int | None) -> dict[str, Sequence[Any]]:
-    found = table_columns(runner.predict_columns(columns, batch_tokens=batch_tokens))
+def _found(runner: Runner, columns: Columns, scores_only: bool, batch_tokens: int | None) -> dict[str, list[Any]]:
+    found = runner.predict_columns(columns, batch_tokens=batch_tokens).columns()
     if not scores_only:
         return found
     scores = {name: cells for name, cells in found.items() if name.startswith((const.SENTENCE_SCORES, const.BINARY))}

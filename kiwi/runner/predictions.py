@@ -16,6 +16,9 @@ from kiwi.utils.io import write_lines
 TAGS = (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
 """Outputs with a list for each segment."""
 
+DIGITS = 6
+"""After the point, as all files of predictions have."""
+
 FILES = (
     *(name + suffix for name in (*TAGS, const.TARGETGAPS_TAGS, const.BINARY) for suffix in ("", "_labels")),
     const.SENTENCE_SCORES,
@@ -72,6 +75,28 @@ class Predictions:
         if gaps is None or target is None:
             return None
         return [interleave(*pair) for pair in zip(gaps, target, strict=True)]
+
+    def columns(self, digits: int = DIGITS) -> dict[str, list[Any]]:
+        """All outputs that are there as columns of a table, by the names of their files.
+
+        Args:
+            digits: after the point.
+        """
+        outputs: Mapping[str, list[Any] | None] = {
+            const.SENTENCE_SCORES: self.sentences_hter,
+            f"{const.SENTENCE_SCORES}_deviation": self.sentences_hter_deviation,
+            const.BINARY: self.sentences_binary_BAD_probabilities,
+            f"{const.BINARY}_labels": self.sentences_binary_labels,
+            const.TARGET_TAGS: self.target_tags_BAD_probabilities,
+            f"{const.TARGET_TAGS}_labels": self.target_tags_labels,
+            const.GAP_TAGS: self.gap_tags_BAD_probabilities,
+            f"{const.GAP_TAGS}_labels": self.gap_tags_labels,
+            const.SOURCE_TAGS: self.source_tags_BAD_probabilities,
+            f"{const.SOURCE_TAGS}_labels": self.source_tags_labels,
+        }
+        return {
+            name: [_rounded(cell, digits) for cell in cells] for name, cells in outputs.items() if cells is not None
+        }
 
     def lines(self) -> dict[str, list[str]]:
         """Content of each file that there is to write, one line a segment; see the reference for their names."""
@@ -178,3 +203,9 @@ class Predictions:
             found["sentences_binary_BAD_probabilities"] = binary
             found["sentences_binary_labels"] = ["" if math.isnan(p) else to_labels([p])[0] for p in binary]
         return cls(**found)
+
+
+def _rounded(cell: Any, digits: int) -> Any:
+    if isinstance(cell, list):
+        return [_rounded(item, digits) for item in cell]
+    return round(cell, digits) if isinstance(cell, float) else cell

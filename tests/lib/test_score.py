@@ -14,7 +14,6 @@ import pytest
 
 from kiwi.data.tables import read_table, write_table
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.outputs import table_columns
 from kiwi.lib.score import Input, score
 from kiwi.runner import Predictions, load_system
 
@@ -54,7 +53,7 @@ def close(found: Any, wanted: Any) -> bool:
 
 
 def assert_rows(rows: list[dict[str, Any]], expected: Predictions) -> None:
-    columns = table_columns(expected)
+    columns = expected.columns()
     for name, cells in columns.items():
         assert close([row[name] for row in rows], list(cells)), name
     assert all(set(row) == set(columns) for row in rows)
@@ -87,7 +86,7 @@ def test_every_input(
 def test_tsv_is_a_table(trained: Any, corpus: Any, expected: Predictions, tmp_path: Path) -> None:
     lines = scored(trained.path, Input(files=files(corpus)))
     (tmp_path / "scores.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    names = {name: name for name in table_columns(expected)}
+    names = {name: name for name in expected.columns()}
     found = read_table(tmp_path / "scores.tsv", names)
     assert found["target_tags_labels"] == [" ".join(row) for row in expected.target_tags_labels or []]
     assert close([float(cell) for cell in found["sentence_scores"]], expected.sentences_hter)
