@@ -9,14 +9,16 @@ Nothing in it is code, nothing that loads it unpickles, and nothing is read that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from kiwi import constants as const
 from kiwi.data.vocabulary import Vocabulary, save_vocabularies
@@ -152,6 +154,33 @@ def build_shape(build: Callable[[], Module], place: object, *, as_trained: bool)
         if isinstance(error, ConfigError) and not as_trained:
             raise
         raise CheckpointError(f"{place}: damaged: its system cannot be built: {error}. {RESTORE}") from error
+
+
+@contextmanager
+def without_drawing() -> Iterator[None]:
+    """Leave large weights as the memory is that they get, for a module whose weights are loaded anyway.
+
+    A large vocabulary takes a second to draw.
+    """
+    with _WithoutDrawing():
+        yield
+
+
+class _WithoutDrawing(TorchFunctionMode):
+    """Small weights are drawn: some are made from what is drawn, and nothing tells what memory holds."""
+
+    large = 2**20
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Skip what draws, be it a tensor's method or a function of ``torch.nn.init``."""
+        kwargs = kwargs or {}
+        if getattr(function, "__name__", "") in ("normal_", "uniform_"):
+            tensor: Tensor = args[0] if args else kwargs["tensor"]
+            if tensor.numel() > self.large:
+                return tensor
+        return function(*args, **kwargs)
 
 
 def check_layers(options: object, weights: Mapping[str, Tensor], place: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -18,7 +19,7 @@ from kiwi.data.readers import Columns
 from kiwi.data.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
-from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights
+from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights, without_drawing
 from kiwi.systems.checkpoint_info import read_checkpoint_info
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, language_model_loss, update_metrics
@@ -258,7 +259,8 @@ class QESystem(System):
             logger.info("Outputs differ from those of %s: %s start fresh.", path, ", ".join(changed))
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(changed)}
         check_fit(shape, weights, path, fresh=changed)
-        system = build()
+        with nullcontext() if changed else without_drawing():
+            system = build()
         load_weights(system, weights, path, fresh=changed)
         system.fresh = changed
         system._is_loaded(path, info)

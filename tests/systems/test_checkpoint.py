@@ -17,7 +17,7 @@ import kiwi
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
-from kiwi.systems.checkpoint import read_checkpoint_info
+from kiwi.systems.checkpoint import read_checkpoint_info, without_drawing
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
 
@@ -319,3 +319,16 @@ def test_the_directory_of_a_run_is_told_from_its_best_model(trained: Any) -> Non
     with pytest.raises(CheckpointError) as error:
         QESystem.load(trained.output_dir)
     assert str(trained.output_dir / "best_model") in str(error.value)
+
+
+def test_large_weights_are_not_drawn_when_they_are_loaded() -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with without_drawing():
+        large = torch.nn.Embedding(2**15, 2**6)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert large.weight.shape == (2**15, 2**6)
+    with without_drawing():
+        small = torch.nn.Embedding(100, 100)
+    assert not torch.equal(torch.get_rng_state(), before)
+    assert 0.9 < small.weight.std() < 1.1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+import yaml
 
 from kiwi.data.pieces import PieceTokenizer
 from kiwi.exceptions import ConfigError
@@ -16,6 +17,7 @@ from kiwi.lib.train import train_from_configuration
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.base import OptimizerConfig, as_tensors
+from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.optimizers import build_optimizer
 from tests.pretrained import FAMILIES, write_model
@@ -539,3 +541,10 @@ def test_a_model_without_room_is_refused(tmp_path: Path) -> None:
     folder = write_model("bert", tmp_path / "short", max_position_embeddings=6)
     with pytest.raises(ConfigError, match=r"model_name: .*takes 6 pieces has no room"):
         build(folder)
+
+
+def test_a_bare_no_of_yaml_is_no() -> None:
+    assert (
+        TransformerEncoderConfig.from_dict(yaml.safe_load("{model_name: x, keep_frozen_states: no}")).keep_frozen_states
+        == "no"
+    )
