@@ -285,7 +285,9 @@ def vectors(
 
 @app.command("inspect", context_settings=CONTEXT)
 def inspect_(
-    path: Annotated[Path, typer.Argument(help="Checkpoint, or the directory of a run.", show_default=False)],
+    path: Annotated[
+        Path, typer.Argument(help="Checkpoint, directory of a run, or exported system.", show_default=False)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the text of licence notices.")] = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -321,6 +323,44 @@ def publish(
     from kiwi.lib.publish import publish as write
 
     typer.echo(write(checkpoint, directory, name=name, licence=licence))
+
+
+@app.command(context_settings=CONTEXT)
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint, or the directory of a run.", show_default=False)],
+    directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
+    int8: Annotated[bool, typer.Option("--int8", help="Weights in 8 bits: a quarter of the size, and faster.")] = False,
+    source: Annotated[Path | None, typer.Option(help="Sentences to compare on.", show_default="sample")] = None,
+    target: Annotated[Path | None, typer.Option(help="Their translations.", show_default="sample")] = None,
+    alignments: Annotated[Path | None, typer.Option(help="Of these.", show_default=False)] = None,
+    source_pos: Annotated[Path | None, typer.Option(help="Their part-of-speech tags.", show_default=False)] = None,
+    target_pos: Annotated[Path | None, typer.Option(help="Those of the translations.", show_default=False)] = None,
+    bound: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Largest difference to the original that is accepted.", show_default="0.0001; int8: 0.25"
+        ),
+    ] = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a trained system for ONNX Runtime, which needs no torch.
+
+    It is held against the original on real sentences, and not written if it differs by more than a bound.
+    """
+    from kiwi.lib.export import export as write
+    from kiwi.lib.printing import print_table
+    from kiwi.lib.utils import configure_logging
+
+    configure_logging(verbose=verbose, quiet=quiet)
+    given = {"source": source, "target": target, "alignments": alignments}
+    given |= {"source_pos": source_pos, "target_pos": target_pos}
+    files = {field: path for field, path in given.items() if path is not None}
+    written = write(checkpoint, directory, int8=int8, files=files or None, bound=bound)
+    if not quiet:
+        title = f"Differences to the original on {written.n_segments} segments"
+        print_table(title, ["output", "values", "largest", "mean"], written.rows())
+    typer.echo(f"{written.path}: {written.info.precision}, {written.size / 1e6:,.1f} MB")
 
 
 def _options(

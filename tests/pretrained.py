@@ -91,7 +91,6 @@ def write_model(family: str, folder: Path, *, head: bool = False, **changes: Any
         config = transformers.XLMConfig(
             vocab_size=_write_xlm_vocabulary(folder),
             emb_dim=16,
-            n_layers=3,
             n_heads=2,
             max_position_embeddings=64,
             n_langs=2,
@@ -99,7 +98,7 @@ def write_model(family: str, folder: Path, *, head: bool = False, **changes: Any
             embed_init_std=0.3,
             lang2id={"en": 0, "de": 1},
             id2lang={0: "en", 1: "de"},
-            **changes,
+            **{"n_layers": 3, **changes},
         )
         (transformers.XLMWithLMHeadModel if head else transformers.XLMModel)(config).save_pretrained(folder)
         return folder

@@ -41,7 +41,9 @@ LIBRARIES = {
     "mlflow": ["loggers"],
     "numpy": ["data", "metrics", "pages", "systems", "runner", "training", "lib"],
     "omegaconf": ["lib"],
-    "onnxruntime": ["runner"],
+    "onnx_ir": ["systems.export", "systems.quantize", "lib.export"],
+    "onnxruntime": ["runner.onnx_engine"],
+    "onnxscript": ["systems.export"],
     # The search, a pipeline in several modules.
     "optuna": [
         "lib.search",

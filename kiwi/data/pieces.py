@@ -237,9 +237,10 @@ def _template(tokenizer: Tokenizer) -> Template:
 
 def _probe(tokenizer: Tokenizer) -> str:
     """A text that is at least one piece."""
-    for text in ("a", *tokenizer.get_vocab()):
-        if tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids:
-            return text
+    for texts in (lambda: ["a"], tokenizer.get_vocab):  # the whole vocabulary takes long to get
+        for text in texts():
+            if tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids:
+                return text
     raise ValueError("its tokenizer has no piece")
 
 

@@ -10,16 +10,16 @@ from typing import Any
 from kiwi.systems.checkpoint_info import (
     BEST_MODEL,
     CONFIG_FILE,
+    ENCODER_FILE,
     WEIGHTS_FILE,
     CheckpointInfo,
     read_checkpoint_info,
     read_licences,
 )
+from kiwi.systems.export_info import ExportInfo, is_export, read_export_info
 from kiwi.systems.model_card import figures_of
 from kiwi.utils.sealed import SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
-
-ENCODER_FILE = "encoder.json"
 
 SIZES = {
     "layers": ("num_hidden_layers", "n_layers", "encoder_layers"),
@@ -69,9 +69,17 @@ class Inspection:
     licences: dict[str, str]
     """Name to text of the notices that it carries."""
 
+    export: ExportInfo | None = None
+    """Of a system that was exported; ``info`` is then that of the checkpoint that it was made from."""
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         source, target = self.info.languages
+        export = self.export
+        of_export: dict[str, Any] = {}
+        if export is not None:
+            differences = {name: asdict(found) for name, found in export.differences.items()}
+            of_export = {"precision": export.precision, "differences": differences, "export_sha256": export.sha256}
         return {
             "path": str(self.path),
             "system": self.info.class_name,
@@ -90,6 +98,7 @@ class Inspection:
             "sha256": self.info.sha256 or None,
             "files_are_as_saved": True if self.info.sha256 else None,
             "licences": self.licences,
+            **of_export,
         }
 
     def rows(self) -> list[tuple[str, str]]:
@@ -118,6 +127,13 @@ class Inspection:
             ),
             ("licences", self._licence_line()),
         ]
+        if self.export is not None:
+            worst = max((found.largest for found in self.export.differences.values()), default=math.nan)
+            rows += [
+                ("exported", f"for ONNX Runtime, {self.export.precision}, by kiwi {self.export.kiwi_version}"),
+                ("differs", f"by at most {worst:.2g} from the checkpoint that it was made from, whose hash is above"),
+                ("export's hash", self.export.sha256),
+            ]
         metrics = [(name, f"{value:.4f}") for name, value in figures_of(info.metrics).items()]
         return [*rows, *metrics]
 
@@ -139,12 +155,14 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
     """Read what a checkpoint is, and hold its files against what was saved.
 
     Args:
-        path: its directory, or that of a run, whose best model is taken.
+        path: its directory, that of a run, whose best model is taken, or that of an exported system.
 
     Raises:
         CheckpointError: when there is none, or a file of it is damaged.
     """
     path = best_of(Path(path))
+    if is_export(path):
+        return _inspect_export(path)
     info = read_checkpoint_info(path)
     tensors = read_tensor_header(path / WEIGHTS_FILE)
     sealed = SealedDirectory.open(path)
@@ -160,6 +178,21 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
         tensors=len(tensors),
         size=sum((path / name).stat().st_size for name in names),
         licences=read_licences(path),
+    )
+
+
+def _inspect_export(path: Path) -> Inspection:
+    export, sealed = read_export_info(path)
+    sealed.check_all()
+    return Inspection(
+        path=path,
+        info=export.checkpoint,
+        encoder=_encoder(export.checkpoint, sealed),
+        weights=export.n_parameters,
+        tensors=export.n_tensors,
+        size=sum((path / name).stat().st_size for name in sealed.sums or ()),
+        licences=read_licences(path),
+        export=export,
     )
 
 

@@ -13,6 +13,9 @@ from torch.nn import functional
 LOGITS_AT_ONCE = 2**24
 """Logits held at a time: 64 MB in single precision."""
 
+EXPORTED_PART = 2**13
+"""Of the vocabulary, whose logits of all tokens an exported system holds at a time."""
+
 
 @dataclass(frozen=True)
 class TokenStatistics:
@@ -42,8 +45,25 @@ def likeliest(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
     Returns:
         int64 (tokens,).
     """
+    if torch.compiler.is_exporting():
+        return _likeliest_in_parts(states, weight, bias)
     best = [functional.linear(states[chunk], weight, bias).argmax(dim=-1) for chunk in _chunks(states, len(weight))]
     return torch.cat(best) if best else torch.zeros(0, dtype=torch.int64, device=states.device)
+
+
+def _likeliest_in_parts(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """As :func:`likeliest`, in steps whose number does not depend on the tokens: a part of the vocabulary each."""
+    best: tuple[Tensor, Tensor] | None = None
+    for start in range(0, len(weight), EXPORTED_PART):
+        part = slice(start, start + EXPORTED_PART)
+        top, place = functional.linear(states, weight[part], None if bias is None else bias[part]).max(dim=-1)
+        if best is None:
+            best = top, place
+        else:
+            better = top > best[0]  # of equal ones the first, as argmax has it
+            best = torch.where(better, top, best[0]), torch.where(better, place + start, best[1])
+    assert best is not None
+    return best[1]
 
 
 @torch.no_grad()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
-def run_recurrent(layers: nn.LSTM, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def run_recurrent(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Run on what is there and no padding, so that the batch does not matter to a sequence.
 
     Args:
@@ -18,8 +21,57 @@ def run_recurrent(layers: nn.LSTM, vectors: Tensor, lengths: Tensor) -> tuple[Te
         States, (batch, positions, hidden), zeros for padding; and the last states of the uppermost layer, both
         directions side by side, (batch, hidden).
     """
+    if torch.compiler.is_exporting():
+        return recurrent_as_onnx(layers, vectors, lengths)
     packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
-    states, (last, _) = layers(packed)
+    states, last = layers(packed)
+    if isinstance(last, tuple):  # of an LSTM, whose cells are not read
+        last = last[0]
     padded, _ = pad_packed_sequence(states, batch_first=True, total_length=vectors.shape[1])
     n_directions = 2 if layers.bidirectional else 1
     return padded, last[-n_directions:].transpose(0, 1).flatten(1)
+
+
+GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2)}
+"""For each gate of ONNX, in its order, where torch has it: i, o, f, c of i, f, g, o; and z, r, h of r, z, n."""
+
+
+def recurrent_as_onnx(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """As :func:`run_recurrent`, by operators of ONNX, which know the lengths of sequences; for an export alone.
+
+    Args:
+        layers: LSTM or GRU; in training nothing of this is computed.
+        vectors: (batch, positions, dim).
+        lengths: of the sequences, int64 (batch,).
+    """
+    n_directions = 2 if layers.bidirectional else 1
+    attributes: dict[str, Any] = {"hidden_size": layers.hidden_size}
+    attributes["direction"] = "bidirectional" if layers.bidirectional else "forward"
+    if layers.mode == "GRU":
+        attributes["linear_before_reset"] = 1  # as torch has it
+    states, counts = vectors.transpose(0, 1), lengths.int()  # (positions, batch, dim)
+    n_positions, n_sequences = states.shape[:2]
+    last = states
+    for layer in range(layers.num_layers):
+        weights = [_of_layer(layers, f"weight_{kind}_l{layer}") for kind in ("ih", "hh")]
+        biases = [_of_layer(layers, f"bias_{kind}_l{layer}") for kind in ("ih", "hh")]
+        every, last = torch.onnx.ops.symbolic_multi_out(
+            layers.mode,
+            [states, *weights, torch.cat(biases, dim=-1), counts],
+            attributes,
+            dtypes=[vectors.dtype, vectors.dtype],
+            shapes=[
+                (n_positions, n_directions, n_sequences, layers.hidden_size),
+                (n_directions, n_sequences, layers.hidden_size),
+            ],
+            version=14,
+        )
+        states = every.transpose(1, 2).flatten(2)  # (positions, batch, directions * hidden)
+    return states.transpose(0, 1), last.transpose(0, 1).flatten(1)
+
+
+def _of_layer(layers: nn.RNNBase, name: str) -> Tensor:
+    """A weight or bias of one layer, (directions, gates * hidden, ...), gates in the order of ONNX."""
+    suffixes = ("", "_reverse") if layers.bidirectional else ("",)
+    sides = [getattr(layers, f"{name}{suffix}").chunk(len(GATES[layers.mode])) for suffix in suffixes]
+    return torch.stack([torch.cat([gates[place] for place in GATES[layers.mode]]) for gates in sides])

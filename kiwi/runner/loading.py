@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from kiwi.exceptions import ConfigError
 from kiwi.runner.runner import Runner
+from kiwi.systems.export_info import is_export
 from kiwi.systems.hub import locate
 from kiwi.utils.imports import needs_extra
 
@@ -24,7 +26,8 @@ def load_system(
     """Load a trained system, ready to predict.
 
     Args:
-        path: a checkpoint directory, which never asks the network, or ``organization/name`` on the model hub.
+        path: a directory, of a checkpoint or an exported system, which never asks the network; or ``organization/name``
+            on the model hub.
         gpu_id: GPU to run on; None is the CPU.
         model: ``{"outputs": {...}}`` switches outputs off.
         revision: branch, tag or commit on the hub.
@@ -37,6 +40,12 @@ def load_system(
         MissingExtraError: naming the extra to install.
     """
     path = locate(path, revision)
+    if is_export(path):
+        if precision != "32":
+            raise ConfigError(f"precision: found {precision}, but {path} was exported as it is; set 32.")
+        with needs_extra("onnx", "Loading an exported system"):
+            from kiwi.runner.onnx_engine import load_export
+        return Runner(load_export(path, gpu_id, model, threads))
     with needs_extra("train", "Loading a trained system"):
         from kiwi.runner.torch_engine import load_checkpoint
     return Runner(load_checkpoint(path, gpu_id, model, threads, precision))

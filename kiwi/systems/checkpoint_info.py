@@ -20,6 +20,8 @@ READABLE_VERSIONS = (1, 2)
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
 LABELS_FILE = "labels.json"
+ENCODER_FILE = "encoder.json"
+TOKENIZER_FILE = "tokenizer/tokenizer.json"
 LICENCES = "licences"
 """Directory of the licence notices of what a system is made from."""
 
@@ -117,6 +119,37 @@ class CheckpointInfo:
             "metrics": dict(self.metrics),
         }
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], sha256: str = "") -> CheckpointInfo:
+        """The inverse of :meth:`to_dict`, which raises what comes of values of another form.
+
+        Args:
+            content: of ``config.yaml``.
+            sha256: of the checkpoint.
+        """
+        system, version = content["system"], content["format_version"]
+        data = dict(content["data"]) if version > 1 else {}
+        origin = content["pretrained"] if version > 1 else None
+        model = system["model"]
+        if not isinstance(model, dict):
+            raise TypeError(f"system.model is {type(model).__name__}")
+        return cls(
+            class_name=str(system["class_name"]),
+            model=model,
+            metrics={str(name): float(value) for name, value in content["metrics"].items()},
+            kiwi_version=str(content["kiwi_version"]),
+            data=DataInfo(
+                source_language=tuple(map(str, data.get("source_language") or ())),
+                target_language=tuple(map(str, data.get("target_language") or ())),
+                train_segments=_count(data.get("train_segments")),
+                valid_segments=_count(data.get("valid_segments")),
+            ),
+            origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
+            format_version=version,
+            sha256=sha256,
+            weights_sha256=str(content["weights_sha256"]) if version == 1 else None,
+        )
+
 
 def read_checkpoint_info(path: Path) -> CheckpointInfo:
     """What the checkpoint at ``path`` says of itself.
@@ -153,44 +186,24 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
         if sealed.sums is None:
             raise CheckpointError(f"{path}: damaged checkpoint: found no {SUMS_FILE}. {RESTORE}")
         sealed.read(CONFIG_FILE)
-    _check_labels(sealed)
+    check_label_names(sealed)
     try:
-        return _parse(content, sealed)
+        return CheckpointInfo.from_dict(content, sealed.sha256)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{file}: damaged checkpoint: {error!r}. {RESTORE}") from error
 
 
-def _check_labels(sealed: SealedDirectory) -> None:
+def check_label_names(sealed: SealedDirectory) -> None:
+    """Refuse labels that mean something else.
+
+    Raises:
+        CheckpointError: naming them.
+    """
     labels = sealed.read_json(LABELS_FILE)
     if not isinstance(labels, dict) or any(names != list(const.LABELS) for names in labels.values()):
         raise CheckpointError(
             f"{sealed.path / LABELS_FILE}: found {str(labels)[:200]}; expected labels {list(const.LABELS)}."
         )
-
-
-def _parse(content: Mapping[str, Any], sealed: SealedDirectory) -> CheckpointInfo:
-    system, version = content["system"], content["format_version"]
-    data = dict(content["data"]) if version > 1 else {}
-    origin = content["pretrained"] if version > 1 else None
-    model = system["model"]
-    if not isinstance(model, dict):
-        raise TypeError(f"system.model is {type(model).__name__}")
-    return CheckpointInfo(
-        class_name=str(system["class_name"]),
-        model=model,
-        metrics={str(name): float(value) for name, value in content["metrics"].items()},
-        kiwi_version=str(content["kiwi_version"]),
-        data=DataInfo(
-            source_language=tuple(map(str, data.get("source_language") or ())),
-            target_language=tuple(map(str, data.get("target_language") or ())),
-            train_segments=_count(data.get("train_segments")),
-            valid_segments=_count(data.get("valid_segments")),
-        ),
-        origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
-        format_version=version,
-        sha256=sealed.sha256,
-        weights_sha256=str(content["weights_sha256"]) if version == 1 else None,
-    )
 
 
 def _count(value: Any) -> int | None:

@@ -20,7 +20,17 @@ CARD_FILE = "README.md"
 NOTICES = ("LICENSE*", "LICENCE*", "NOTICE*", "COPYING*")
 """Names of files that have licences and notices, in any case."""
 
-CHECKPOINT_FILES = [CARD_FILE, SUMS_FILE, "*.json", "*.safetensors", "*.yaml", f"{LICENCES}/*", "tokenizer/*"]
+CHECKPOINT_FILES = [
+    CARD_FILE,
+    SUMS_FILE,
+    "*.json",
+    "*.safetensors",
+    "*.yaml",
+    "*.onnx",
+    "*.onnx.data",
+    f"{LICENCES}/*",
+    "tokenizer/*",
+]
 
 HUB_NAME = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w.-]+))?")
 """``organization/name``, perhaps with ``@`` and a branch, tag or commit."""

@@ -15,15 +15,19 @@ from tokenizers import Tokenizer
 
 from kiwi.data.vocabulary import LARGEST_TOKENIZER, parse_tokenizer
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.systems.checkpoint_info import LICENCES, Origin, read_checkpoint_info, read_licences
+from kiwi.systems.checkpoint_info import (
+    ENCODER_FILE,
+    LICENCES,
+    TOKENIZER_FILE,
+    Origin,
+    read_checkpoint_info,
+    read_licences,
+)
 from kiwi.systems.hub import origin_and_licences
 from kiwi.utils.io import write_json, write_text
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 
 logger = logging.getLogger(__name__)
-
-TOKENIZER_FILE = "tokenizer/tokenizer.json"
-ENCODER_FILE = "encoder.json"
 
 
 @dataclass(frozen=True)

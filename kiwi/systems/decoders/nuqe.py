@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from kiwi.data.batch import QEBatch
 from kiwi.modules.pooling import masked_mean
+from kiwi.modules.recurrent import recurrent_as_onnx
 from kiwi.systems.decoders.base import Decoder
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.utils.io import BaseConfig
@@ -102,6 +103,8 @@ class SideLayers(nn.Module):
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """(batch, words, in_dim) to (batch, words, hidden_sizes[-1])."""
+        if torch.compiler.is_exporting():
+            return self._on_padded(words, mask)
         lengths = mask.sum(dim=1).cpu()
         packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
         packed = _with(packed, self.block_1(packed.data))
@@ -110,6 +113,14 @@ class SideLayers(nn.Module):
         packed, _ = self.gru_2(packed)
         packed = _with(packed, self.block_3(packed.data))
         padded, _ = pad_packed_sequence(packed, batch_first=True, total_length=words.shape[1])
+        return padded
+
+    def _on_padded(self, words: Tensor, mask: Tensor) -> Tensor:
+        """As :meth:`forward`, without packing, which other engines do not have."""
+        lengths = mask.sum(dim=1)
+        states, _ = recurrent_as_onnx(self.gru_1, self.block_1(words), lengths)
+        states, _ = recurrent_as_onnx(self.gru_2, self.block_2(states), lengths)
+        padded: Tensor = self.block_3(states) * mask.unsqueeze(-1)
         return padded
 
 

@@ -70,14 +70,20 @@ class LanguageModelHead(nn.Module):
         Returns:
             (windows, pieces, :meth:`n_features`); zeros for padding.
         """
-        there, ids = states[pieces.mask], pieces.ids[pieces.mask]
+        if torch.compiler.is_exporting():  # how many pieces there are is not known
+            flat = self._features(states.flatten(0, 1), pieces.ids.flatten(), config)
+            return flat.view(*pieces.mask.shape, -1) * pieces.mask.unsqueeze(-1)
+        flat = self._features(states[pieces.mask], pieces.ids[pieces.mask], config)
+        return flat.new_zeros(*pieces.mask.shape, flat.shape[-1]).masked_scatter(pieces.mask.unsqueeze(-1), flat)
+
+    def _features(self, there: Tensor, ids: Tensor, config: TransformerEncoderConfig) -> Tensor:
+        """(pieces, size) and (pieces,) to (pieces, :meth:`n_features`)."""
         found = []
         if config.use_mismatch_features:
             found.append(mismatch_features(there, ids, self.output.weight, self.output.bias))
         if config.use_predictor_features:
             found.append(there * self.output.weight[ids].to(there.dtype))
-        flat = torch.cat(found, dim=-1)
-        return flat.new_zeros(*pieces.mask.shape, flat.shape[-1]).masked_scatter(pieces.mask.unsqueeze(-1), flat)
+        return torch.cat(found, dim=-1)
 
     def n_features(self, config: TransformerEncoderConfig) -> int:
         """Of a piece."""

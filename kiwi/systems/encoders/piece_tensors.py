@@ -63,9 +63,13 @@ class Pieces:
         return self._means(states, chosen, self.segments.unsqueeze(-1).expand_as(chosen), n_segments)
 
     def _means(self, states: Tensor, chosen: Tensor, groups: Tensor, n_groups: int) -> Tensor:
-        """Means of the chosen pieces in each group, a piece that several windows read counting once."""
-        weights, places = self.weights[chosen], groups[chosen]
-        vectors = states[chosen].float() * weights.unsqueeze(-1)
+        """Means of the chosen pieces in each group, a piece that several windows read counting once.
+
+        The others weigh nothing: to leave them out, the processor would have to wait for the number of those that stay.
+        """
+        weights = (self.weights * chosen).flatten()
+        places = groups.masked_fill(~chosen, 0).flatten()
+        vectors = states.flatten(0, 1).float() * weights.unsqueeze(-1)  # (windows * pieces, hidden)
         total = vectors.new_zeros(n_groups, vectors.shape[-1]).index_add_(0, places, vectors)
         weight = weights.new_zeros(n_groups).index_add_(0, places, weights).unsqueeze(-1)
         return (total / torch.where(weight > 0, weight, 1.0)).to(states.dtype)

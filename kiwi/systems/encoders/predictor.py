@@ -188,7 +188,7 @@ class PredictorEncoder(Encoder):
         )
         # <bos>, the words, <eos>; what follows is <eos> too, and read by nobody.
         words = batch.target.masked_fill(~batch.target_mask, END_INDEX)
-        begin, end = (words.new_full((len(words), 1), index) for index in (BEGIN_INDEX, END_INDEX))
+        begin, end = (words.new_full((words.shape[0], 1), index) for index in (BEGIN_INDEX, END_INDEX))
         vectors = self.embeddings[const.TARGET](torch.cat([begin, words, end], dim=1))  # (batch, words + 2, dim)
         n_words, width = batch.target_mask.sum(dim=1), words.shape[1]
         before, _ = run_recurrent(self.forward_rnn, vectors[:, :-1], n_words + 1)

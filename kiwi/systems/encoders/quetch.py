@@ -104,8 +104,8 @@ class QUETCHEncoder(Encoder):
         def embed(indices: Tensor, name: str) -> Tensor:
             # What follows the last word is <eos> in any batch, never padding.
             ended = indices.masked_fill(~mask, END_INDEX)
-            begin = ended.new_full((len(ended), before), BEGIN_INDEX)
-            end = ended.new_full((len(ended), after), END_INDEX)
+            begin = ended.new_full((ended.shape[0], before), BEGIN_INDEX)
+            end = ended.new_full((ended.shape[0], after), END_INDEX)
             vectors: Tensor = self.embeddings[name](torch.cat([begin, ended, end], dim=1))
             return vectors
 
@@ -134,7 +134,8 @@ def _mean_of_aligned(
     """
     rows = windows[here]  # (pairs, dim)
     place = there[0] * n_words + there[1]
-    total = rows.new_zeros(len(windows) * n_words, rows.shape[-1]).index_add_(0, place, rows)
-    count = torch.bincount(place, minlength=len(total)).unsqueeze(-1)
+    n_places = windows.shape[0] * n_words
+    total = rows.new_zeros(n_places, rows.shape[-1]).index_add_(0, place, rows)
+    count = rows.new_zeros(n_places).index_add_(0, place, torch.ones_like(place, dtype=rows.dtype)).unsqueeze(-1)
     mean = torch.where(count > 0, total / count.clamp(min=1), unaligned)
-    return mean.view(len(windows), n_words, -1)
+    return mean.view(windows.shape[0], n_words, -1)

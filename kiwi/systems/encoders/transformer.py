@@ -194,7 +194,7 @@ class TransformerEncoder(Encoder):
         return Features(
             target=_apply(self.target_mlp, words[TARGET_SIDE], batch.target_mask),
             source=_apply(self.source_mlp, words[SOURCE_SIDE], batch.source_mask) if self.with_source else None,
-            sentence=self.sentence_mlp(self._sentence(mixed, last, pieces, len(batch))),
+            sentence=self.sentence_mlp(self._sentence(mixed, last, pieces, batch.target_mask.shape[0])),
         )
 
     def _options(self, pieces: Pieces) -> dict[str, Any]:

@@ -1,0 +1,209 @@
+"""ONNX Runtime as the engine, for exported systems: neither torch nor Transformers is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from numpy.typing import NDArray
+
+from kiwi import constants as const
+from kiwi.data.batch import NumpyBatch
+from kiwi.data.collate import Collate
+from kiwi.data.pieces import PieceTokenizer
+from kiwi.data.vocabulary import LARGEST_TOKENIZER, load_vocabularies, parse_tokenizer
+from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.runner.engine import AboutSystem, Engine
+from kiwi.systems.checkpoint_info import TOKENIZER_FILE
+from kiwi.systems.export_info import (
+    GRAPH_FILE,
+    LARGEST_GRAPH,
+    TENSORS_FILE,
+    ExportInfo,
+    read_export_info,
+)
+from kiwi.utils.sealed import RESTORE, SealedDirectory
+from kiwi.utils.threads import number_of_threads
+
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+
+ERRORS_ONLY = 3
+"""Severity of the engine's own log."""
+
+
+class OnnxEngine(Engine):
+    """Computes with ONNX Runtime.
+
+    Args:
+        session: of the graph.
+        collate: rows to a batch.
+        about: the system; of its outputs, those that are asked for.
+    """
+
+    batch_tokens = 1024
+
+    def __init__(self, session: Any, collate: Collate, about: AboutSystem) -> None:
+        self.session = session
+        self.collate = collate
+        self.about = about
+        self._inputs = [value.name for value in session.get_inputs()]
+        wanted = {*about.outputs, *((const.SENTENCE_SCORES_EXTRAS,) if about.use_distribution else ())}
+        self._outputs = [value.name for value in session.get_outputs() if value.name in wanted]
+
+    def __call__(self, batch: NumpyBatch) -> dict[str, NDArray[Any]]:
+        """As :meth:`Engine.__call__`."""
+        arrays = batch.arrays()
+        found = self.session.run(self._outputs, {name: arrays[name] for name in self._inputs})
+        return dict(zip(self._outputs, found, strict=True))
+
+
+def load_export(
+    path: Path, gpu_id: int | None = None, model: Mapping[str, Any] | None = None, threads: int | None = None
+) -> OnnxEngine:
+    """The engine of an exported system; see :func:`kiwi.runner.load_system`."""
+    info, sealed = read_export_info(path)
+    outputs = list(info.checkpoint.outputs)
+    if model:
+        outputs = _switched(info, path, model)
+    if gpu_id is not None and info.precision == "int8":
+        raise ConfigError(
+            f"gpu_id: found {gpu_id}, but {path} is in 8 bits, which is for the CPU. Export without --int8."
+        )
+    with ThreadPoolExecutor(1, "kiwi-sums") as pool:  # the largest file is gone through beside everything else
+        names = [name for name in (TENSORS_FILE,) if name in (sealed.sums or ())]
+        checked = [pool.submit(sealed.check, name) for name in names]
+        sealed.read(GRAPH_FILE, LARGEST_GRAPH)
+        collate = read_collate(info, sealed)
+        for check in checked:
+            check.result()
+        session = open_session(path / GRAPH_FILE, gpu_id, threads)
+    return OnnxEngine(session, collate, about(info, path, outputs))
+
+
+def about(info: ExportInfo, place: Path, outputs: list[str]) -> AboutSystem:
+    """What has to be known of an exported system.
+
+    Args:
+        info: what it says of itself.
+        place: its directory.
+        outputs: that are asked for.
+    """
+    return AboutSystem(
+        class_name=info.checkpoint.class_name,
+        input_fields=info.input_fields,
+        outputs=tuple(outputs),
+        use_distribution=info.use_distribution and const.SENTENCE_SCORES in outputs,
+        data=info.checkpoint.data,
+        n_parameters=info.n_parameters,
+        sha256=info.checkpoint.sha256,
+        place=place,
+    )
+
+
+def read_collate(info: ExportInfo, sealed: SealedDirectory) -> Collate:
+    """What turns rows into the batches of an exported system.
+
+    Raises:
+        CheckpointError: when a file is not there, or damaged.
+    """
+    vocabularies = load_vocabularies(sealed.path, info.vocabularies) if info.vocabularies else {}
+    if info.pieces is None:
+        return Collate(vocabularies)
+    try:
+        tokenizer = parse_tokenizer(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
+        pieces = PieceTokenizer(
+            tokenizer,
+            info.pieces.max_pieces,
+            source_max_pieces=info.pieces.source_max_pieces,
+            target_max_pieces=info.pieces.target_max_pieces,
+        )
+    except ValueError as error:
+        raise CheckpointError(f"{sealed.path / TOKENIZER_FILE}: damaged: {error}. {RESTORE}") from error
+    return Collate(vocabularies, pieces)
+
+
+def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = None) -> Any:
+    """A graph, ready to compute.
+
+    Raises:
+        CheckpointError: when the engine does not take it.
+        ConfigError: when there is no such GPU, or no engine for it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = number_of_threads(threads)
+    options.log_severity_level = ERRORS_ONLY
+    providers: list[Any] = [CPU]
+    if gpu_id is not None:
+        if CUDA not in onnxruntime.get_available_providers():
+            raise ConfigError(
+                f"gpu_id: found {gpu_id}, but this ONNX Runtime computes on the CPU only. Install the one for GPUs: "
+                "pip uninstall onnxruntime; pip install onnxruntime-gpu"
+            )
+        providers = [(CUDA, {"device_id": str(gpu_id)}), CPU]
+    try:
+        session = onnxruntime.InferenceSession(str(graph), options, providers=providers)
+    except Exception as error:  # its errors have no common class
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"{graph}: ONNX Runtime {onnxruntime.__version__} cannot load it: {reason} Upgrade it with: "
+            f"pip install --upgrade onnxruntime. Else, {RESTORE[0].lower()}{RESTORE[1:]}"
+        ) from error
+    if gpu_id is not None and CUDA not in session.get_providers():
+        raise ConfigError(
+            f"gpu_id: found {gpu_id}, which ONNX Runtime could not use; see what it says above of its libraries."
+        )
+    return session
+
+
+SWITCHES = {
+    ("word_level", "target"): const.TARGET_TAGS,
+    ("word_level", "gaps"): const.GAP_TAGS,
+    ("word_level", "source"): const.SOURCE_TAGS,
+    ("sentence_level", "hter"): const.SENTENCE_SCORES,
+    ("sentence_level", "binary"): const.BINARY,
+}
+"""Where a configuration switches each output."""
+
+
+def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[str]:
+    """The outputs that stay when some are switched off; whatever else is given must be as the system was trained."""
+    if set(model) != {"outputs"}:
+        raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
+    trained = info.checkpoint.model.get("outputs") or {}
+    given = model["outputs"] or {}
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"system.model.outputs: found {given!r}; expected options of outputs.")
+    off: set[str] = set()
+    for place, value in _leaves(given):
+        known = trained
+        for key in place:
+            known = known.get(key) if isinstance(known, Mapping) else None
+        output = SWITCHES.get(place[:2]) if len(place) == 2 else None
+        if output is not None and value is False:
+            off.add(output)
+        elif output is not None and value is True and not known:
+            raise ConfigError(
+                f"system.model.outputs: {path} was not trained for {output}; "
+                f"it predicts {', '.join(info.checkpoint.outputs)}."
+            )
+        elif value != known and place != ("sentence_level", "use_distribution"):
+            raise ConfigError(
+                f"system.model.outputs.{'.'.join(place)}: only outputs can be switched off for prediction; everything "
+                f"else is as {path} was trained. Remove the other options."
+            )
+    outputs = [name for name in info.checkpoint.outputs if name not in off]
+    if not outputs:
+        raise ConfigError(f"system.model.outputs: nothing is left of what {path} predicts; switch less off.")
+    return outputs
+
+
+def _leaves(options: Mapping[str, Any], place: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    found = []
+    for key, value in options.items():
+        here = (*place, str(key))
+        found += _leaves(value, here) if isinstance(value, Mapping) else [(here, value)]
+    return found

@@ -1,0 +1,192 @@
+"""Weights of an exported system in 8 bits.
+
+A weight of a matrix product has a scale for each of its columns, an embedding one for each token. What a product reads
+is quantized when it is computed, each row by itself: a scale for a whole batch would cost accuracy, since a few large
+values would set it for all, and a segment's results would depend on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from onnx_ir import tape
+
+MICROSOFT = "com.microsoft"
+"""Domain of the operators that ONNX Runtime has beyond the standard."""
+
+WEIGHT_RANGE = 63
+"""Weights are integers of at most this size, 7 bits: processors without VNNI add two products in a sum of 16 bits,
+which factors of 8 bits each would overflow."""
+
+ACTIVATION_RANGE = 127
+"""Of what is multiplied with weights."""
+
+ZERO = 128
+"""What stands for zero there: the fast kernels take unsigned numbers."""
+
+EMBEDDING_RANGE = 127
+
+FEWEST_COLUMNS = 8
+"""A product with fewer columns stays as it is, as those that make the logits of a word: they cost no time."""
+
+SMALLEST = 1e-30
+"""Least size of a row's largest value, so that one of zeros is not divided by."""
+
+
+def quantize(model: ir.Model) -> int:
+    """Store weights of matrix products and embeddings in 8 bits, in place.
+
+    Args:
+        model: whose weights are initializers.
+
+    Returns:
+        How many were replaced.
+    """
+    graph = model.graph
+    model.opset_imports.setdefault(MICROSOFT, 1)
+    rows = _Rows(graph)
+    count = 0
+    for node in list(graph):
+        if node.op_type in ("MatMul", "Gemm") and (weight := _weight(node)) is not None:
+            _replace_product(node, weight, rows)
+            count += 1
+        elif node.op_type == "Gather" and _is_embedding(node):
+            _replace_embedding(node)
+            count += 1
+    return count
+
+
+def scaled(values: NDArray[np.float32], axis: int, largest: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Integers and the scales that they are multiplied with.
+
+    Args:
+        values: of two dimensions.
+        axis: over which a scale is shared.
+        largest: integer.
+    """
+    sizes = np.abs(values).max(axis=axis, keepdims=True)
+    scales = np.where(sizes > 0, sizes / largest, 1.0).astype(np.float32)
+    return np.rint(values / scales).astype(np.int8), scales
+
+
+class _Rows:
+    """What products read, quantized once for all that read the same."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        self._graph = graph
+        self._known: dict[ir.Value, tuple[ir.Value, ir.Value]] = {}
+        constants: dict[str, Any] = {
+            "axis": np.array([-1], dtype=np.int64),
+            "smallest": np.array(SMALLEST, dtype=np.float32),
+            "largest": np.array(ACTIVATION_RANGE, dtype=np.float32),
+            "one": np.array(1.0, dtype=np.float32),
+            "zero": np.array(ZERO, dtype=np.uint8),
+            "zero_of_weights": np.array(0, dtype=np.int8),
+        }
+        self.constants = {name: _initializer(graph, f"quantized_{name}", value) for name, value in constants.items()}
+
+    def of(self, value: ir.Value, before: ir.Node) -> tuple[ir.Value, ir.Value]:
+        """Integers, and the scale of each row.
+
+        Args:
+            value: (..., dim).
+            before: the first that reads it.
+        """
+        if value not in self._known:
+            constants, steps = self.constants, tape.Tape()
+            largest = steps.op("ReduceMax", [steps.op("Abs", [value]), constants["axis"]], {"keepdims": 1})
+            scale = steps.op("Div", [steps.op("Max", [largest, constants["smallest"]]), constants["largest"]])
+            in_range = steps.op("Div", [value, scale])
+            integers = steps.op("QuantizeLinear", [in_range, constants["one"], constants["zero"]])
+            self._graph.insert_before(before, steps.nodes)
+            self._known[value] = integers, scale
+        return self._known[value]
+
+
+def _replace_product(node: ir.Node, weight: NDArray[np.float32], rows: _Rows) -> None:
+    source, matrix, *rest = node.inputs
+    assert source is not None
+    assert matrix is not None
+    assert node.graph is not None
+    integers, scale = rows.of(source, node)
+    quantized, scales = scaled(weight, 0, WEIGHT_RANGE)
+    name = f"{node.outputs[0].name}_weight"
+    stored = _initializer(node.graph, f"{name}_int8", quantized)
+    columns = _initializer(node.graph, f"{name}_scale", scales[0])
+    constants, steps = rows.constants, tape.Tape()
+    found = steps.op(
+        "MatMulIntegerToFloat",
+        [integers, stored, constants["one"], columns, constants["zero"], constants["zero_of_weights"]],
+        domain=MICROSOFT,
+    )
+    found = steps.op("Mul", [found, scale])
+    if rest and rest[0] is not None:
+        found = steps.op("Add", [found, rest[0]])
+    _swap(node, steps, found)
+
+
+def _replace_embedding(node: ir.Node) -> None:
+    table, places = node.inputs
+    assert table is not None
+    assert table.const_value is not None
+    assert node.graph is not None
+    quantized, scales = scaled(table.const_value.numpy(), 1, EMBEDDING_RANGE)
+    steps = tape.Tape()
+    stored, factors = (
+        steps.op("Gather", [_initializer(node.graph, f"{table.name}_{part}", values), places], {"axis": 0})
+        for part, values in (("int8", quantized), ("scale", scales))
+    )
+    found = steps.op("Mul", [steps.op("Cast", [stored], {"to": ir.DataType.FLOAT}), factors])
+    _swap(node, steps, found)
+
+
+def _swap(node: ir.Node, steps: tape.Tape, found: ir.Value) -> None:
+    """Put nodes in the place of one, and forget the weights that nothing reads any more."""
+    assert node.graph is not None
+    graph, old = node.graph, node.outputs[0]
+    found.name, old.name = old.name, None
+    found.type, found.shape = old.type, old.shape
+    graph.insert_before(node, steps.nodes)
+    ir.convenience.replace_all_uses_with(old, found, replace_graph_outputs=True)
+    inputs = [value for value in node.inputs if value is not None]
+    graph.remove(node, safe=True)
+    for value in inputs:
+        if (name := value.name or "") in graph.initializers and not value.uses():
+            del graph.initializers[name]
+
+
+def _weight(node: ir.Node) -> NDArray[np.float32] | None:
+    """The weight of a product as it is multiplied, (dim, columns); None for what is no such product, or a small one."""
+    matrix = node.inputs[1]
+    if matrix is None or matrix.const_value is None or len(matrix.const_value.shape) != 2:
+        return None
+    attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+    if any(attributes.get(name, 1.0) != 1.0 for name in ("alpha", "beta")) or attributes.get("transA", 0):
+        return None
+    weight: NDArray[np.float32] = matrix.const_value.numpy()
+    if attributes.get("transB", 0):
+        weight = weight.T
+    return weight if weight.dtype == np.float32 and weight.shape[1] >= FEWEST_COLUMNS else None
+
+
+def _is_embedding(node: ir.Node) -> bool:
+    """Whether a node picks rows of a table of numbers that nothing else reads."""
+    table = node.inputs[0]
+    if table is None or table.const_value is None or node.attributes.get_int("axis", 0) != 0:
+        return False
+    value = table.const_value
+    return len(value.shape) == 2 and value.dtype == ir.DataType.FLOAT and len(table.uses()) == 1
+
+
+def _initializer(graph: ir.Graph, name: str, values: NDArray[Any]) -> ir.Value:
+    value = ir.Value(
+        name=name,
+        type=ir.TensorType(ir.DataType.from_numpy(values.dtype)),
+        shape=ir.Shape(values.shape),
+        const_value=ir.tensor(values, name=name),
+    )
+    graph.register_initializer(value)
+    return value

@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import kiwi
+from kiwi.cli import app, run
+from kiwi.exceptions import CheckpointError, ConfigError, DataError
+from kiwi.lib.export import Export, export
+from kiwi.lib.inspect import inspect_checkpoint
+from kiwi.lib.predict import predict_from_configuration
+from kiwi.lib.predictions import ORIGIN_FILE
+from kiwi.runner import Predictions, load_system
+from kiwi.systems.qe_system import QESystem
+from kiwi.utils.sealed import seal
+from tests.conftest import Corpus, Trained
+from tests.pretrained import write_model
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """NuQE; not to be changed."""
+    return export(trained.output_dir, tmp_path_factory.mktemp("exports") / "nuqe")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A system on a pretrained encoder that carries a licence; not to be changed."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    folder = write_model("bert", root / "bert", num_hidden_layers=2)
+    (folder / "LICENSE").write_text("Do as you please.\n", encoding="utf-8")
+    model = {
+        "encoder": {"model_name": str(folder), "hidden_size": 12},
+        "decoder": {"hidden_size": 10, "bottleneck_size": 8},
+        "outputs": {"word_level": {"target": True, "source": True}, "sentence_level": {"hter": True, "binary": True}},
+    }
+    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
+    QESystem.build(config, {"sentence_scores": ["10", "70"]}).save(root / "trained")
+    return root / "trained"
+
+
+@pytest.fixture(scope="module")
+def exported_int8(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """A Bert in 8 bits; not to be changed."""
+    return export(checkpoint, tmp_path_factory.mktemp("exports") / "bert", int8=True)
+
+
+def test_predictions_are_the_same(exported: Export, trained: Trained, corpus: Corpus) -> None:
+    texts = [corpus.lines("test", field) for field in ("source", "target", "alignments")]
+    expected = load_system(trained.path).predict(*texts)
+    runner = load_system(exported.path, threads=1)
+    found = runner.predict(*texts, batch_size=3, num_data_workers=1)
+    assert found.target_tags_labels == expected.target_tags_labels
+    for name in ("sentences_hter", "sentences_hter_deviation", "sentences_binary_BAD_probabilities"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-5)
+    for name in ("target_tags", "gap_tags", "source_tags"):
+        rows = [getattr(part, f"{name}_BAD_probabilities") for part in (found, expected)]
+        assert [value for row in rows[0] for value in row] == pytest.approx(
+            [value for row in rows[1] for value in row], abs=1e-5
+        )
+    about = runner.about
+    assert (about.class_name, about.place) == ("NuQE", exported.path)
+    original = load_system(trained.path).about
+    for name in ("input_fields", "outputs", "use_distribution", "data", "n_parameters", "sha256"):
+        assert getattr(about, name) == getattr(original, name), name
+
+
+def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
+    path = exported_int8.path
+    names = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
+    assert names == {
+        "SHA256SUMS",
+        "encoder.json",
+        "export.json",
+        "labels.json",
+        "licences/LICENSE",
+        "model.onnx",
+        "model.onnx.data",
+        "tokenizer/tokenizer.json",
+    }
+    found = json.loads((path / "export.json").read_text(encoding="utf-8"))
+    assert found["precision"] == "int8"
+    assert found["input_fields"] == ["source", "target"]
+    assert found["pieces"] == {"max_pieces": 64, "source_max_pieces": None, "target_max_pieces": None}
+    differences = found["differences"]
+    assert list(differences) == ["target_tags", "source_tags", "sentence_scores", "binary"]
+    assert all(0 < each["mean"] < each["largest"] < 0.25 for each in differences.values())
+    assert exported_int8.n_segments == 1 + 60 + 2
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=path, check=True)
+    inspection = inspect_checkpoint(path)
+    assert inspection.licences == {"LICENSE": "Do as you please.\n"}
+    assert inspection.info.sha256 == inspect_checkpoint(checkpoint).info.sha256
+    assert inspection.to_dict()["precision"] == "int8"
+    assert inspection.encoder.type == "bert"
+    rows = dict(inspection.rows())
+    assert rows["exported"] == f"for ONNX Runtime, int8, by kiwi {kiwi.__version__}"
+
+
+def test_segments_do_not_depend_on_each_other_in_8_bits(exported_int8: Export, corpus: Corpus) -> None:
+    source, target = ([*corpus.lines("test", field), "a " * 90] for field in ("source", "target"))
+    runner = load_system(exported_int8.path)
+    together = runner.predict(source, target)
+    for index in (0, 5, 10):
+        alone = runner.predict(source[index : index + 1], target[index : index + 1])
+        assert alone.sentences_hter == pytest.approx((together.sentences_hter or [])[index : index + 1], abs=0.01)
+
+
+def test_kiwi_predict_takes_it(
+    exported: Export, corpus: Corpus, tmp_path: Path, trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {
+        "run": {"output_dir": str(tmp_path / "out")},
+        "data": {"test": {"input": corpus.inputs("test"), "output": corpus.labels("test")}},
+        "system": {"load": str(exported.path)},
+    }
+    predictions = predict_from_configuration(options)
+    assert len(predictions) == 10
+    origin = json.loads((tmp_path / "out" / ORIGIN_FILE).read_text(encoding="utf-8"))
+    assert origin["checkpoint"] == load_system(trained.path).about.sha256
+
+
+@pytest.mark.parametrize(
+    ("outputs", "left"),
+    [
+        ({"word_level": {"source": False, "gaps": False}}, ["target_tags", "sentence_scores", "binary"]),
+        (
+            {"sentence_level": {"hter": False, "use_distribution": False}},
+            ["target_tags", "gap_tags", "source_tags", "binary"],
+        ),
+        ({"word_level": {"target": True}, "sentence_level": {"binary": False}, "dropout": 0.0}, None),
+    ],
+)
+def test_outputs_are_switched_off(outputs: Any, left: list[str] | None, exported: Export, corpus: Corpus) -> None:
+    runner = load_system(exported.path, model={"outputs": outputs})
+    assert list(runner.about.outputs) == (left or ["target_tags", "gap_tags", "source_tags", "sentence_scores"])
+    texts = [corpus.lines("test", field)[:2] for field in ("source", "target", "alignments")]
+    found = runner.predict(*texts)
+    assert (found.sentences_hter is not None) == ("sentence_scores" in runner.about.outputs)
+    assert (found.sentences_hter_deviation is not None) == ("sentence_scores" in runner.about.outputs)
+    assert (found.source_tags_labels is not None) == ("source_tags" in runner.about.outputs)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"encoder": {}}, "found encoder; only 'outputs' can be changed"),
+        ({"outputs": {"word_level": {"gaps": True}}}, "was not trained for gap_tags; it predicts target_tags, source"),
+        ({"outputs": {"dropout": 0.5}}, "outputs.dropout: only outputs can be switched off"),
+        ({"outputs": {"word_level": {"gap": False}}}, "outputs.word_level.gap: only outputs can be switched off"),
+        (
+            {
+                "outputs": {
+                    "word_level": {"target": False, "source": False},
+                    "sentence_level": {"hter": False, "binary": False},
+                }
+            },
+            "nothing is left",
+        ),
+        ({"outputs": "none"}, "expected options of outputs"),
+    ],
+)
+def test_what_cannot_be_switched(model: Any, message: str, exported_int8: Export) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_system(exported_int8.path, model=model)
+
+
+def test_gpus(exported: Export, exported_int8: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(ConfigError, match="pip install onnxruntime-gpu"):
+        load_system(exported.path, gpu_id=0)
+    with pytest.raises(ConfigError, match=r"in 8 bits, which is for the CPU. Export without --int8"):
+        load_system(exported_int8.path, gpu_id=0)
+    with pytest.raises(ConfigError, match="threads: found 0"):
+        load_system(exported.path, threads=0)
+
+
+# Refusals; nothing is written then.
+
+
+def test_too_far_from_the_original(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"int8\) differs from the original by more than 1e-06 .*\n  target_tags: "
+    ) as error:
+        export(checkpoint, tmp_path / "out", int8=True, bound=1e-6)
+    assert "Export without --int8, or set another --bound." in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_in_the_way_stays(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    for place in (tmp_path, tmp_path / "file"):
+        with pytest.raises(ConfigError, match="is there already"):
+            export(trained.path, place)
+    with pytest.raises(CheckpointError, match="not a trained system"):
+        export(tmp_path / "none", tmp_path / "out")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_files_to_compare_on(
+    pos_system: QESystem,
+    corpus: Corpus,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pos_system.save(tmp_path / "trained")
+    with pytest.raises(
+        ConfigError, match=r"reads source_pos, target_pos too, .*: --source-pos FILE; --target-pos FILE"
+    ):
+        export(tmp_path / "trained", tmp_path / "out")
+    empty = tmp_path / "empty"
+    empty.write_text("", encoding="utf-8")
+    files = {field: Path(place) for field, place in corpus.inputs("test", pos=True).items()}
+    with pytest.raises((ConfigError, DataError)):
+        export(tmp_path / "trained", tmp_path / "out", files=dict.fromkeys(files, empty))
+    arguments = [f"--{field.replace('_', '-')}={place}" for field, place in files.items()]
+    monkeypatch.setattr(sys, "argv", ["kiwi", "export", str(tmp_path / "trained"), str(tmp_path / "out"), *arguments])
+    assert run(lambda: app(standalone_mode=False)) == 0
+    shown = capsys.readouterr().out
+    assert "Differences to the original on 11 segments" in shown
+    assert f"{tmp_path / 'out'}: fp32, 0." in shown.replace("\n", "")
+
+
+# Damage.
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def other_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "name", ["export.json", "model.onnx", "model.onnx.data", "labels.json", "tokenizer/tokenizer.json"]
+)
+@pytest.mark.parametrize("damage", [cut, other_byte, Path.unlink])
+def test_damage_is_found(name: str, damage: Callable[[Path], None], exported_int8: Export, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(exported_int8.path, path)
+    damage(path / name)
+    for load in (load_system, inspect_checkpoint):
+        with pytest.raises(CheckpointError):
+            load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.onnx", "no graph", r"ONNX Runtime .* cannot load it: .* Restore it from a copy|restore it from a copy"),
+        ("export.json", "{}", "found format version None; this kiwi"),
+        ("export.json", '{"format_version": 2}', "found format version 2; this kiwi"),
+        ("export.json", '{"format_version": 1}', r"export.json: damaged: KeyError\('pieces'\)"),
+        ("labels.json", '{"target_tags": ["BAD", "OK"]}', r"expected labels \['OK', 'BAD'\]"),
+        ("tokenizer/tokenizer.json", "{}", "tokenizer.json: damaged"),
+        ("model.onnx.data", "", "cannot load it"),
+    ],
+)
+def test_what_is_sealed_but_wrong(name: str, content: str, message: str, exported_int8: Export, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(exported_int8.path, path)
+    (path / name).write_text(content, encoding="utf-8")
+    (path / "SHA256SUMS").unlink()
+    seal(path)
+    with pytest.raises(CheckpointError, match=message):
+        load_system(path)
+
+
+def test_no_sums(exported: Export, tmp_path: Path) -> None:
+    shutil.copytree(exported.path, tmp_path / "copy")
+    (tmp_path / "copy" / "SHA256SUMS").unlink()
+    with pytest.raises(CheckpointError, match="found no SHA256SUMS"):
+        load_system(tmp_path / "copy")
+
+
+# Without torch.
+
+SCRIPT = """
+import importlib.abc, json, sys
+
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "transformers", "lightning", "safetensors", "onnx", "omegaconf"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import kiwi
+source, target, alignments = json.load(sys.stdin)
+found = {}
+for name, path in zip(("nuqe", "bert"), sys.argv[1:]):
+    runner = kiwi.load_system(path)
+    found[name] = runner.predict(source, target, alignments if name == "nuqe" else None).sentences_hter
+try:
+    kiwi.load_system(sys.argv[3])
+except kiwi.exceptions.MissingExtraError as error:
+    found["error"] = str(error)
+print(json.dumps(found))
+"""
+
+
+def test_torch_is_not_needed(exported: Export, exported_int8: Export, trained: Trained, corpus: Corpus) -> None:
+    texts = [corpus.lines("test", field) for field in ("source", "target", "alignments")]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, exported.path, exported_int8.path, trained.path],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for name, path in (("nuqe", exported.path), ("bert", exported_int8.path)):
+        expected: Predictions = load_system(path).predict(*texts[: 3 if name == "nuqe" else 2])
+        assert found[name] == pytest.approx(expected.sentences_hter, abs=1e-6)
+        assert all(map(math.isfinite, found[name]))
+        assert np.std(found[name]) > 0
+    assert "pip install 'kiwi-qe[train]'" in found["error"]
