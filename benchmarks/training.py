@@ -112,7 +112,10 @@ def watch(clock: Clock) -> None:
         (dataloader._BaseDataLoaderIter, "__next__", "other data"),
         (module.TrainingModule, "transfer_batch_to_device", "transfer"),
         (LightningModule, "log", "logging"),
-        *[(logger_connector._LoggerConnector, name, "logging") for name in ("on_batch_end", "update_train_step_metrics")],
+        *[
+            (logger_connector._LoggerConnector, name, "logging")
+            for name in ("on_batch_end", "update_train_step_metrics")
+        ],
         (metrics_log.MetricsFile, "log_metrics", "logging"),
         (callbacks.Throughput, "on_train_batch_end", "callbacks"),
         (module.TrainingModule, "on_train_batch_start", "callbacks"),
