@@ -7,7 +7,8 @@ prints the parts of the wall time of the last epoch (from its fifth batch on, va
 forward pass and loss, backward pass, optimizer (with the norm of the gradients), and everything else. Then what collate
 takes for a segment of the dev data, of new words and of known ones, and peak memory of the process. Each run is a
 process of its own with one thread; figures are medians of the repeats. With --against, each run is paired with one of
-the kiwi in another directory, such as a checkout of a former commit. --profile prints the functions that the time of
+the kiwi in another directory, such as a checkout of a former commit; where other work shares the machine, --cpu-time
+counts what the process itself computes and not what it waits for. --profile prints the functions that the time of
 the last epoch goes to; cProfile slows Python down, so that shares are not to be read from it.
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import cProfile
 import functools
+import gc
 import json
 import os
 import pstats
@@ -44,12 +46,13 @@ APART = "validation"
 
 
 class Clock:
-    """Wall time by part: at every moment exactly one part's time runs, that of the innermost call.
+    """Time by part: at every moment exactly one part's time runs, that of the innermost call.
 
     All that is called during validation is validation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
         self.seconds: dict[str, float] = defaultdict(float)
         self.runs = False
         self._parts = [LOOP]
@@ -66,7 +69,7 @@ class Clock:
         self._parts.pop()
 
     def _count(self) -> None:
-        now = time.perf_counter()
+        now = self.now()
         if self.runs:
             self.seconds[self._parts[-1]] += now - self._since
         self._since = now
@@ -103,7 +106,7 @@ def watch(clock: Clock) -> None:
     for owner, method, part in [
         (QESystem, "losses", "forward"),
         (torch.Tensor, "backward", "backward"),
-        (Precision, "clip_gradients", "optimizer"),
+        (torch.nn.utils, "clip_grad_norm_", "optimizer"),
         (LightningModule, "optimizer_zero_grad", "optimizer"),
         (Closure, "__call__", LOOP),  # the optimizer's step calls it
         (Precision, "_after_closure", LOOP),
@@ -123,11 +126,14 @@ def watch(clock: Clock) -> None:
         (evaluation_loop._EvaluationLoop, "run", APART),
     ]:
         clock.wrap(owner, method, part)
+    gc.callbacks.append(lambda phase, _: clock.enter("garbage") if phase == "start" else clock.leave())
     optimizer.register_optimizer_step_pre_hook(lambda *_: clock.enter("optimizer"))
     optimizer.register_optimizer_step_post_hook(lambda *_: clock.leave())
 
 
-def child(configuration: str, output: str, corpus: str, encoder: str, epochs: str, profile: str) -> dict[str, Any]:
+def child(
+    configuration: str, output: str, corpus: str, encoder: str, epochs: str, profile: str, clock_name: str
+) -> dict[str, Any]:
     """Train in this process."""
     import torch
 
@@ -138,7 +144,8 @@ def child(configuration: str, output: str, corpus: str, encoder: str, epochs: st
     from kiwi.lib.utils import load_configuration
     from kiwi.training.module import TrainingModule
 
-    clock, last, profiler = Clock(), int(epochs) - 1, cProfile.Profile()
+    now = getattr(time, clock_name)
+    clock, last, profiler = Clock(now), int(epochs) - 1, cProfile.Profile()
     watch(clock)
     start, end = TrainingModule.on_train_batch_start, TrainingModule.on_train_epoch_end
     counted = 0
@@ -172,13 +179,13 @@ def child(configuration: str, output: str, corpus: str, encoder: str, epochs: st
     return {
         "seconds": dict(clock.seconds),
         "segments": counted,
-        "collate": collate_microseconds(info.model, Path(corpus)),
+        "collate": collate_microseconds(info.model, Path(corpus), now),
         "peak_mb": peak_mb(),
         "metrics": info.best_metrics,
     }
 
 
-def collate_microseconds(system: Any, corpus: Path) -> dict[str, float]:
+def collate_microseconds(system: Any, corpus: Path, now: Callable[[], float]) -> dict[str, float]:
     """What collate takes for a segment of the dev data, in batches of 32."""
     from kiwi.data.datasets.wmt_qe_dataset import InputConfig, TestConfig, WMTQEDataset
 
@@ -193,10 +200,10 @@ def collate_microseconds(system: Any, corpus: Path) -> dict[str, float]:
         system.collate.pieces = kind(pieces.tokenizer, pieces.room + pieces.template.length, **caps)
     taken: dict[str, float] = {}
     for name in ("new words", "known words"):
-        start = time.perf_counter()
+        start = now()
         for place in range(0, len(rows), 32):
             system.collate(rows[place : place + 32])
-        taken[name] = 1e6 * (time.perf_counter() - start) / len(rows)
+        taken[name] = 1e6 * (now() - start) / len(rows)
     return taken
 
 
@@ -229,15 +236,16 @@ def report(name: str, runs: list[dict[str, Any]]) -> None:
 
     print(f"{name}: {median(lambda run: run['segments'] / epoch(run)):.0f} segments/s ({len(runs)} runs)")
     for part in dict.fromkeys([*COMPUTING, *(part for run in runs for part in sorted(run["seconds"]))]):
-        seconds = median(lambda run: run["seconds"].get(part, 0.0))
-        each = median(lambda run: 1e6 * run["seconds"].get(part, 0.0) / run["segments"])
-        share = median(lambda run: run["seconds"].get(part, 0.0) / epoch(run))
+        seconds = [run["seconds"].get(part, 0.0) for run in runs]
+        each = statistics.median(1e6 * value / run["segments"] for value, run in zip(seconds, runs, strict=True))
+        share = statistics.median(value / epoch(run) for value, run in zip(seconds, runs, strict=True))
         beside = "apart" if part == APART else f"{share:6.2%}"
-        print(f"  {part:<17} {seconds:7.2f} s  {each:8.1f} us a segment  {beside}")
+        print(f"  {part:<17} {statistics.median(seconds):7.2f} s  {each:8.1f} us a segment  {beside}")
     computing = median(lambda run: sum(run["seconds"].get(part, 0.0) for part in COMPUTING) / epoch(run))
     print(f"  forward, backward and optimizer together: {computing:.2%}")
     for words in ("new words", "known words"):
-        print(f"  collate, {words}: {median(lambda run: run['collate'][words]):.0f} us a segment")
+        taken = statistics.median(run["collate"][words] for run in runs)
+        print(f"  collate, {words}: {taken:.0f} us a segment")
     print(f"  peak {median(lambda run: run['peak_mb']):.0f} MB", flush=True)
 
 
@@ -250,17 +258,19 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2, help="of which the last is measured")
     parser.add_argument("--repeats", type=int, default=3, help="runs behind each figure")
     parser.add_argument("--against", type=Path, help="directory that has another kiwi")
+    parser.add_argument("--cpu-time", action="store_true", help="not wall time: for a machine that does other work too")
     parser.add_argument("--profile", type=int, help="print so many functions of the first run, and no shares")
     arguments = parser.parse_args()
     configuration = ROOT / "config" / ("transformer-tags.yaml" if arguments.encoder else "nuqe.yaml")
     encoder = str(arguments.encoder.resolve()) if arguments.encoder else ""
     trees = [arguments.against.resolve(), ROOT] if arguments.against else [ROOT]
+    clock = "thread_time" if arguments.cpu_time else "perf_counter"
     with tempfile.TemporaryDirectory() as scratch:
         corpus = first_lines(arguments.corpus, arguments.segments, Path(scratch) / "corpus")
 
         def run(tree: Path, number: int) -> dict[str, Any]:
             output = f"{scratch}/{trees.index(tree)}-{number}"
-            options = (str(corpus), encoder, str(arguments.epochs), str(arguments.profile or ""))
+            options = (str(corpus), encoder, str(arguments.epochs), str(arguments.profile or ""), clock)
             return in_a_process(tree, str(configuration), output, *options)
 
         if arguments.profile:
