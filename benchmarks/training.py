@@ -138,8 +138,6 @@ def child(
     import torch
 
     torch.set_num_threads(1)
-    from lightning.pytorch import Trainer
-
     from kiwi.lib.train import train_from_configuration
     from kiwi.lib.utils import load_configuration
     from kiwi.training.module import TrainingModule
@@ -173,7 +171,6 @@ def child(
     if encoder:
         changes.append(f"_encoder={encoder}")
     info = train_from_configuration({**load_configuration(configuration, changes), "quiet": True})
-    assert Trainer
     if profile:
         pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(int(profile))
     return {
@@ -232,7 +229,7 @@ def report(name: str, runs: list[dict[str, Any]]) -> None:
         return statistics.median(value(run) for run in runs)
 
     def epoch(run: dict[str, Any]) -> float:
-        return sum(seconds for part, seconds in run["seconds"].items() if part != APART)
+        return sum(float(seconds) for part, seconds in run["seconds"].items() if part != APART)
 
     print(f"{name}: {median(lambda run: run['segments'] / epoch(run)):.0f} segments/s ({len(runs)} runs)")
     for part in dict.fromkeys([*COMPUTING, *(part for run in runs for part in sorted(run["seconds"]))]):

@@ -100,7 +100,7 @@ def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimiz
     return optimizer
 
 
-def _fused(groups: Iterable[dict[str, Any]]) -> dict[str, bool]:
+def _fused(groups: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The option of Adam that has a CPU go once through each weight, where torch goes ten times by default.
 
     A GPU does well by default, and with gradients that are scaled, fused steps and a limit of their norm exclude each

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from kiwi.lib.train import train_from_configuration
 from kiwi.systems.qe_system import QESystem
@@ -149,7 +150,7 @@ def test_the_norm_of_the_gradients_is_limited(
         grads = [w.grad for group in optimizer.param_groups for w in group["params"] if w.grad is not None]
         norms.append(torch.nn.utils.get_total_norm(grads).item())
 
-    handle = torch.optim.optimizer.register_optimizer_step_post_hook(look)
+    handle = register_optimizer_step_post_hook(look)
     try:
         changes = {
             "trainer.epochs": 1,
