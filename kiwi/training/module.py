@@ -36,7 +36,6 @@ from kiwi.training.sharding import shard
 
 logger = logging.getLogger(__name__)
 
-
 Dataset = WMTQEDataset | ParallelDataset
 
 MOST_NAMED = 16
@@ -226,10 +225,7 @@ class TrainingModule(LightningModule):
         return f"(segments {numbers}{more} of the training data)"
 
     def configure_gradient_clipping(
-        self,
-        optimizer: optim.Optimizer,
-        gradient_clip_val: int | float | None = None,
-        gradient_clip_algorithm: str | None = None,
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
         """Limit the norm of all gradients together.
 
