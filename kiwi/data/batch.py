@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 Array = TypeVar("Array")
 
@@ -93,10 +94,16 @@ class QEBatch(Generic[Array]):
 NumpyBatch = QEBatch[NDArray[Any]]
 
 
-def pad(rows: Sequence[ArrayLike], fill: int, dtype: type[np.generic] = np.int64) -> NDArray[Any]:
+def mask_of(lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """True for as many places of each row as its length says (rows, longest)."""
+    mask: NDArray[np.bool_] = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    return mask
+
+
+def pad(rows: Sequence[Sequence[Any]], fill: int, dtype: type[np.generic] = np.int64) -> NDArray[Any]:
     """Rows of different length in one array (rows, longest), filled at their ends."""
-    lengths = [np.size(row) for row in rows]
-    padded = np.full((len(rows), max(lengths, default=0)), fill, dtype=dtype)
-    for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
-        padded[index, :length] = row
+    mask = mask_of(np.array([len(row) for row in rows], dtype=np.int64))
+    padded = np.full(mask.shape, fill, dtype=dtype)
+    # All rows at once: an assignment for each of them takes longer than what is assigned.
+    padded[mask] = np.array(list(chain.from_iterable(rows)), dtype=dtype)
     return padded

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi import constants as const
-from kiwi.data.batch import NumpyBatch, QEBatch, pad
+from kiwi.data.batch import NumpyBatch, QEBatch, mask_of, pad
 from kiwi.data.pieces import PieceTokenizer
-from kiwi.data.readers import parse_alignment
-from kiwi.data.tags import to_classes
 from kiwi.data.tokenization import words
 from kiwi.data.vocabulary import PAD_INDEX, Vocabulary
 
@@ -64,11 +62,10 @@ class Collate:
         arrays = self._texts(rows)
         fields = rows[0].keys()
         if const.ALIGNMENTS in fields:
-            pairs = [(i, *pair) for i, row in enumerate(rows) for pair in parse_alignment(row[const.ALIGNMENTS])]
-            arrays[const.ALIGNMENTS] = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 3)
+            arrays[const.ALIGNMENTS] = _alignments([row[const.ALIGNMENTS] for row in rows])
         for field in (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS):
             if field in fields:
-                arrays[field] = pad([to_classes(row[field]) for row in rows], const.IGNORE)
+                arrays[field] = pad([[tag == const.BAD for tag in words(row[field])] for row in rows], const.IGNORE)
         if const.SENTENCE_SCORES in fields:
             arrays[const.SENTENCE_SCORES] = np.array([row[const.SENTENCE_SCORES] for row in rows], dtype=np.float32)
         post_edit = None
@@ -94,12 +91,28 @@ class Collate:
     def _texts(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Indices, pieces and masks of the text fields."""
         arrays: dict[str, NDArray[Any]] = {}
-        for field, vocabulary in self.vocabularies.items():
-            arrays[field] = pad([vocabulary.encode(words(row[field])) for row in rows], PAD_INDEX)
         sides = {field: [words(row[field]) for row in rows] for field in (const.SOURCE, const.TARGET)}
+        for field, vocabulary in self.vocabularies.items():
+            segments = sides.get(field) or [words(row[field]) for row in rows]
+            arrays[field] = pad([vocabulary.encode(segment) for segment in segments], PAD_INDEX)
         for field, segments in sides.items():
-            lengths = np.array([len(segment) for segment in segments])
-            arrays[f"{field}_mask"] = np.arange(lengths.max(initial=0)) < lengths[:, None]
+            arrays[f"{field}_mask"] = mask_of(np.array([len(segment) for segment in segments], dtype=np.int64))
         if self.pieces is not None:
             arrays |= self.pieces(sides[const.TARGET], sides[const.SOURCE])
         return arrays
+
+
+def _alignments(lines: Sequence[str]) -> NDArray[np.int64]:
+    """Triples of segment, source word, target word, each once and in order (pairs, 3).
+
+    Args:
+        lines: ``i-j`` pairs of each segment, which readers have checked: there is nothing else than pairs.
+    """
+    n_pairs = [line.count("-") for line in lines]
+    numbers = [int(number) for line in lines for number in line.replace("-", " ").split()]
+    pairs = np.array(numbers, dtype=np.int64).reshape(-1, 2)
+    # One number for each triple, as sets of tuples are slow.
+    size = pairs.max(initial=0) + 1
+    segments = np.repeat(np.arange(len(lines)), n_pairs)
+    triples = np.unique((segments * size + pairs[:, 0]) * size + pairs[:, 1])
+    return np.stack([triples // size**2, triples // size % size, triples % size], axis=1)

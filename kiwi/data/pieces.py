@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from kiwi.data.batch import pad
+from kiwi.data.word_pieces import WordPieces, spaces_matter
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +42,26 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Window:
-    """One sequence that the encoder reads: some target words, then some source words."""
+class Side:
+    """One side of all segments of a batch, the pieces of one segment after those of another."""
 
-    segment: int
-    ids: list[int]
-    types: list[int]
-    words: list[int]
-    sides: list[int]
-    weights: list[float]
+    ids: NDArray[np.int64]
+    """(pieces,)."""
+
+    words: NDArray[np.int64]
+    """Word of each piece, counted in its segment (pieces,)."""
+
+    lengths: NDArray[np.int64]
+    """Pieces of each segment (segments,)."""
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each segment begins (segments,)."""
+        return np.cumsum(self.lengths) - self.lengths
+
+
+Span = tuple[int, int]
+"""The first piece of a side that a window reads, counted in its segment, and how many it reads."""
 
 
 class PieceTokenizer:
@@ -82,138 +93,155 @@ class PieceTokenizer:
         if self.room < 4:
             raise ValueError(f"an encoder that takes {max_pieces} pieces has no room for two words on each side")
         self.caps = (target_max_pieces, source_max_pieces)
-        self._space_before_words = _spaces_matter(tokenizer)
-        self._pieces: dict[tuple[bool, str], list[int]] = {}
+        self._first = WordPieces(tokenizer, "", self.unknown_id)
+        self._others = WordPieces(tokenizer, " ", self.unknown_id) if spaces_matter(tokenizer) else self._first
 
     def encode(self, segment: Sequence[str]) -> Encoded:
         """The pieces of each word; a word that the tokenizer drops is one unknown piece."""
-        encoded = []
-        for position, word in enumerate(segment):
-            key = (position > 0 and self._space_before_words, word)
-            if key not in self._pieces:
-                text = f" {word}" if key[0] else word
-                encoding = self.tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False)
-                if len(self._pieces) >= CACHED_WORDS:
-                    self._pieces.clear()
-                self._pieces[key] = encoding.ids or [self.unknown_id]
-            encoded.append(self._pieces[key])
-        return encoded
+        return [*map(self._first.__getitem__, segment[:1]), *map(self._others.__getitem__, segment[1:])]
 
     def __call__(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> dict[str, NDArray[Any]]:
         """Arrays of a batch, as :class:`kiwi.data.batch.QEBatch` has them; a long segment takes several rows."""
-        windows: list[Window] = []
-        for segment, (target, source) in enumerate(zip(targets, sources, strict=True)):
-            sides = (self._capped(self.encode(target), 0), self._capped(self.encode(source), 1))
-            spans = self.spans(*sides)
-            times = [Counter(place for pair in spans for _, _, place in pair[side]) for side in (0, 1)]
-            windows += [self._window(segment, pair, times, len(spans)) for pair in spans]
-        ids = pad([window.ids for window in windows], self.pad_id)
-        lengths = np.array([len(window.ids) for window in windows])
+        target, source = self._side(targets, TARGET_SIDE), self._side(sources, SOURCE_SIDE)
+        windows = [
+            (segment, *target_span, *source_span)
+            for segment, lengths in enumerate(zip(target.lengths.tolist(), source.lengths.tolist(), strict=True))
+            for target_span, source_span in self.spans(*lengths)
+        ]
+        segments, first_target, n_target, first_source, n_source = np.array(windows, dtype=np.int64).reshape(-1, 5).T
+        places = (
+            _ranges(target.starts[segments] + first_target, n_target),
+            _ranges(source.starts[segments] + first_source, n_source),
+        )
+        # Columns where the parts of each row end, (windows, 1): what is before, target, what is between, source, all.
+        template = self.template
+        n_before = len(template.before)
+        target_end = n_before + n_target[:, None]
+        source_start = target_end + len(template.between)
+        source_end = source_start + n_source[:, None]
+        end = source_end + len(template.after)
+
+        column = np.arange(end.max(initial=0))
+        mask = column < end  # (windows, pieces), as all of these
+        is_target = (column >= n_before) & (column < target_end)
+        is_source = (column >= source_start) & (column < source_end)
+        in_second = (column >= source_start) & mask
+
+        ids = np.full(mask.shape, self.pad_id, dtype=np.int64)
+        rows = np.arange(len(mask))[:, None]
+        ids[:, :n_before] = template.before
+        ids[rows, target_end + np.arange(len(template.between))] = template.between
+        ids[rows, source_end + np.arange(len(template.after))] = template.after
+        words = np.full(mask.shape, NO_WORD, dtype=np.int64)
+        for chosen, side, read in zip((is_target, is_source), (target, source), places, strict=True):
+            ids[chosen] = side.ids[read]
+            words[chosen] = side.words[read]
+        first_type, second_type = template.types
         return {
             "pieces": ids,
-            "piece_mask": np.arange(ids.shape[1]) < lengths[:, None],
-            "piece_types": pad([window.types for window in windows], 0),
-            "piece_words": pad([window.words for window in windows], NO_WORD),
-            "piece_sides": pad([window.sides for window in windows], TARGET_SIDE),
-            "piece_weights": pad([window.weights for window in windows], 0, np.float32),
-            "piece_segments": np.array([window.segment for window in windows], dtype=np.int64),
+            "piece_mask": mask,
+            "piece_types": np.where(in_second, second_type, np.where(mask, first_type, 0)),
+            "piece_words": words,
+            "piece_sides": np.where(in_second, SOURCE_SIDE, TARGET_SIDE),
+            "piece_weights": _weights(mask, segments, (is_target, is_source), places),
+            "piece_segments": segments.copy(),
         }
+
+    def _side(self, segments: Sequence[Sequence[str]], side: int) -> Side:
+        """The pieces of one side. Words beyond the cap have none: their features are zeros, and they are tagged."""
+        encoded = [self.encode(segment) for segment in segments]
+        n_words = np.array([len(segment) for segment in encoded], dtype=np.int64)
+        by_word = list(chain.from_iterable(encoded))
+        n_pieces = np.array([len(pieces) for pieces in by_word], dtype=np.int64)
+        ids = np.array(list(chain.from_iterable(by_word)), dtype=np.int64)
+        words = np.repeat(_ranges(np.zeros_like(n_words), n_words), n_pieces)
+        lengths = np.diff(np.concatenate([[0], np.cumsum(n_pieces)])[np.concatenate([[0], np.cumsum(n_words)])])
+        cap = self.caps[side]
+        if cap is None or lengths.max(initial=0) <= cap:
+            return Side(ids, words, lengths)
+        kept = _ranges(np.zeros_like(lengths), lengths) < cap
+        return Side(ids[kept], words[kept], np.minimum(lengths, cap))
 
     def lengths(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> list[int]:
         """Pieces of each segment in all of its windows, special ones included."""
         lengths = []
         for target, source in zip(targets, sources, strict=True):
-            spans = self.spans(self._capped(self.encode(target), 0), self._capped(self.encode(source), 1))
-            lengths.append(sum(len(first) + len(second) + self.template.length for first, second in spans))
+            spans = self.spans(self._n_read(target, TARGET_SIDE), self._n_read(source, SOURCE_SIDE))
+            lengths.append(sum(n_target + n_source + self.template.length for (_, n_target), (_, n_source) in spans))
         return lengths
 
     def count_long(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> tuple[int, int]:
         """Segments that need several windows, and segments that are cut."""
         long = cut = 0
-        for target, source in zip(targets, sources, strict=True):
-            sides = (self.encode(target), self.encode(source))
-            capped = [self._capped(side, index) for index, side in enumerate(sides)]
-            cut += any(sum(map(len, side)) > sum(map(len, kept)) for side, kept in zip(sides, capped, strict=True))
-            long += sum(len(pieces) for side in capped for pieces in side) > self.room
+        for segments in zip(targets, sources, strict=True):
+            read = [self._n_read(segment, side) for side, segment in enumerate(segments)]
+            cut += read != [_n_pieces(self.encode(segment)) for segment in segments]
+            long += sum(read) > self.room
         return long, cut
 
-    def _capped(self, encoded: Encoded, side: int) -> Encoded:
-        """Words beyond the cap have no pieces: their features are zeros, and they are still tagged."""
-        cap = self.caps[side]
-        if cap is None or sum(map(len, encoded)) <= cap:
-            return encoded
-        kept, used = [], 0
-        for pieces in encoded:
-            kept.append(pieces[: max(0, cap - used)])
-            used += len(kept[-1])
-        return kept
+    def _n_read(self, segment: Sequence[str], side: int) -> int:
+        """Pieces of a segment, at most the cap of its side."""
+        n_pieces, cap = _n_pieces(self.encode(segment)), self.caps[side]
+        return n_pieces if cap is None else min(n_pieces, cap)
 
-    def spans(self, target: Encoded, source: Encoded) -> list[tuple[Span, Span]]:
+    def spans(self, n_target: int, n_source: int) -> list[tuple[Span, Span]]:
         """What each window reads of the two sides.
 
         A segment that fits is one window. Of a longer one, windows go through both sides at the same pace, each
         overlapping the one before by half, so that every piece is read, most of them with context on both sides.
+
+        Args:
+            n_target: pieces of the target.
+            n_source: pieces of the source.
         """
-        flat_target, flat_source = _flat(target), _flat(source)
-        total = len(flat_target) + len(flat_source)
+        total = n_target + n_source
         if total <= self.room:
-            return [(flat_target, flat_source)]
+            return [((0, n_target), (0, n_source))]
         # Each side gets room in proportion to its length, so that a window sees what belongs together.
-        target_room = min(max(1, round(self.room * len(flat_target) / total)), self.room - 1)
-        rooms = (target_room, self.room - target_room)
-        sides = list(zip((flat_target, flat_source), rooms, strict=True))
-        last = [max(0, len(side) - room) for side, room in sides]  # where the last window starts
+        target_room = min(max(1, round(self.room * n_target / total)), self.room - 1)
+        sides = [(n_target, target_room), (n_source, self.room - target_room)]
+        last = [max(0, length - room) for length, room in sides]  # where the last window starts
         steps = max(-(-2 * start // room) for start, (_, room) in zip(last, sides, strict=True))
-        starts = [[round(start * step / steps) for start in last] for step in range(steps + 1)]
-        windows = [[side[i : i + room] for i, (side, room) in zip(at, sides, strict=True)] for at in starts]
-        return [(target_span, source_span) for target_span, source_span in windows]
-
-    def _window(self, segment: int, spans: tuple[Span, Span], times: Sequence[Counter[int]], n_windows: int) -> Window:
-        """A window; what ``n_windows`` windows or ``times`` of them read weighs the inverse in each."""
-        target, source = spans
-        template = self.template
-        first, second = template.types
-        n_first = len(template.before) + len(target) + len(template.between)
-        n_second = len(source) + len(template.after)
-        none = NO_WORD
-        return Window(
-            segment=segment,
-            ids=[
-                *template.before,
-                *(piece for piece, _, _ in target),
-                *template.between,
-                *(piece for piece, _, _ in source),
-                *template.after,
-            ],
-            types=[first] * n_first + [second] * n_second,
-            words=[
-                *[none] * len(template.before),
-                *(word for _, word, _ in target),
-                *[none] * len(template.between),
-                *(word for _, word, _ in source),
-                *[none] * len(template.after),
-            ],
-            sides=[TARGET_SIDE] * n_first + [SOURCE_SIDE] * n_second,
-            weights=[
-                *[1 / n_windows] * len(template.before),
-                *(1 / times[0][place] for _, _, place in target),
-                *[1 / n_windows] * len(template.between),
-                *(1 / times[1][place] for _, _, place in source),
-                *[1 / n_windows] * len(template.after),
-            ],
-        )
+        windows = []
+        for step in range(steps + 1):
+            starts = [round(start * step / steps) for start in last]
+            first, second = [(at, min(room, length - at)) for at, (length, room) in zip(starts, sides, strict=True)]
+            windows.append((first, second))
+        return windows
 
 
-Span = list[tuple[int, int, int]]
-"""Pieces in a row, each with the index of its word and its own place on its side."""
-
-CACHED_WORDS = 200_000
-"""Words whose pieces are remembered; when there are more, remembering starts again."""
+def _n_pieces(encoded: Encoded) -> int:
+    return sum(map(len, encoded))
 
 
-def _flat(encoded: Encoded) -> Span:
-    pieces = [(piece, index) for index, pieces in enumerate(encoded) for piece in pieces]
-    return [(piece, index, place) for place, (piece, index) in enumerate(pieces)]
+def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ranges of numbers, one after the other: those from 5, three long, and from 0, two long, are 5 6 7 0 1."""
+    before = np.cumsum(lengths) - lengths
+    numbers: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return numbers
+
+
+def _weights(
+    mask: NDArray[np.bool_],
+    segments: NDArray[np.int64],
+    chosen: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    places: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> NDArray[np.float32]:
+    """The inverse of how many windows read each piece; of special ones, of how many windows the segment has.
+
+    Args:
+        mask: where there is a piece (windows, pieces).
+        segments: of each window (windows,).
+        chosen: where there are pieces of each side (windows, pieces).
+        places: which pieces of each side these are, row by row.
+    """
+    n_windows = np.bincount(segments)
+    if n_windows.max(initial=1) == 1:
+        return mask.astype(np.float32)
+    weights = np.where(mask, 1 / n_windows[segments][:, None], 0.0).astype(np.float32)
+    for where, read in zip(chosen, places, strict=True):
+        weights[where] = 1 / np.bincount(read)[read]
+    return weights
 
 
 def _special_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
@@ -242,10 +270,3 @@ def _probe(tokenizer: Tokenizer) -> str:
             if tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids:
                 return text
     raise ValueError("its tokenizer has no piece")
-
-
-def _spaces_matter(tokenizer: Tokenizer) -> bool:
-    """Whether a word within a text has other pieces than alone (byte-level tokenizers count the space before it)."""
-    state = tokenizer.pre_tokenizer.__getstate__() if tokenizer.pre_tokenizer is not None else b""
-    content = state.decode() if isinstance(state, bytes) else str(state)
-    return "ByteLevel" in content

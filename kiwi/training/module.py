@@ -36,7 +36,6 @@ from kiwi.training.sharding import shard
 
 logger = logging.getLogger(__name__)
 
-
 Dataset = WMTQEDataset | ParallelDataset
 
 MOST_NAMED = 16
@@ -184,8 +183,10 @@ class TrainingModule(LightningModule):
         losses = self.system.losses(batch)
         if not torch.isfinite(losses["loss"]):
             raise self._diverged("training", f" {self._place_of(batch_idx)}")
-        for name, value in losses.items():
-            self.log(f"train_{name}", value.detach(), prog_bar=name == "loss", batch_size=len(batch))
+        # Lightning takes a millisecond for each value, and forgets those of most steps.
+        if self.trainer._logger_connector.should_update_logs or self.trainer.progress_bar_callback is not None:
+            for name, value in losses.items():
+                self.log(f"train_{name}", value.detach(), prog_bar=name == "loss", batch_size=len(batch))
         return losses["loss"]
 
     def _diverged(self, part: str, place: str = "") -> KiwiError:
@@ -222,6 +223,20 @@ class TrainingModule(LightningModule):
         numbers = ", ".join(str(index + 1) for index in sorted(indices)[:MOST_NAMED])
         more = f" and {len(indices) - MOST_NAMED} more" if len(indices) > MOST_NAMED else ""
         return f"(segments {numbers}{more} of the training data)"
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Limit the norm of all gradients together.
+
+        Lightning refuses this to a fused optimizer in mixed precision, because such a one may scale gradients back
+        afterwards. Ours are fused on a CPU alone, where none are scaled.
+        """
+        if gradient_clip_val and optimizer.defaults.get("fused"):
+            weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+            torch.nn.utils.clip_grad_norm_(weights, gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_train_batch_start(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
         """Tell the encoder how far training is, in optimizer steps."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +78,13 @@ def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimiz
         sparse = [m.weight for m in system.modules() if isinstance(m, nn.Embedding) and m.sparse]
         optimizer = SparseAndDenseAdam(groups, sparse)
     elif config.class_name == "noam":
-        optimizer = optim.Adam(groups, betas=(0.9, 0.98), eps=1e-9)
+        optimizer = optim.Adam(groups, betas=(0.9, 0.98), eps=1e-9, **_fused(groups))
     else:
         kinds: dict[str, Any] = {
             "sgd": optim.SGD,
             "averaged_sgd": optim.ASGD,
-            "adam": optim.Adam,
-            "adamw": optim.AdamW,
+            "adam": partial(optim.Adam, **_fused(groups)),
+            "adamw": partial(optim.AdamW, **_fused(groups)),
             "adagrad": optim.Adagrad,
             "adadelta": optim.Adadelta,
             "adamax": optim.Adamax,
@@ -97,6 +98,17 @@ def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimiz
     if config.load is not None:
         load_optimizer_state(optimizer, system, config.load)
     return optimizer
+
+
+def _fused(groups: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The option of Adam that has a CPU go once through each weight, where torch goes ten times by default.
+
+    A GPU does well by default, and with gradients that are scaled, fused steps and a limit of their norm exclude each
+    other; parts of weights (FSDP) and 16 bits stay with the default too.
+    """
+    weights = [weight for group in groups for weight in group["params"]]
+    plain = all(w.device.type == "cpu" and w.dtype == torch.float32 and not hasattr(w, "full_tensor") for w in weights)
+    return {"fused": True} if plain else {}
 
 
 def _groups(system: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:

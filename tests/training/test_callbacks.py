@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from kiwi.lib.train import train_from_configuration
 from kiwi.systems.qe_system import QESystem
@@ -120,3 +122,44 @@ def test_a_second_run_in_the_same_directory(options: Options, tmp_path: Path) ->
     assert first.best_metrics != second.best_metrics
     saved = yaml.safe_load((tmp_path / "run" / "best_model" / "config.yaml").read_text())["metrics"]
     assert json.dumps(saved, sort_keys=True) == json.dumps(second.best_metrics, sort_keys=True)
+
+
+@pytest.mark.parametrize("changes", [{}, {"trainer.gradient_accumulation_steps": 2}])
+def test_what_is_logged_does_not_depend_on_how_often(options: Options, tmp_path: Path, changes: dict[str, Any]) -> None:
+    rows = {}
+    for interval in (1, 3):
+        output_dir = tmp_path / str(interval)
+        train_from_configuration(
+            options({**RUN, **changes, "trainer.log_interval": interval, "run.output_dir": str(output_dir)})
+        )
+        with (output_dir / "metrics.csv").open(encoding="utf-8") as file:
+            rows[interval] = {int(row["step"]): row for row in csv.DictReader(file) if row["train_loss"]}
+    assert list(rows[3]) == [step for step in rows[1] if step % 3 == 2]
+    assert len(rows[3]) > 1
+    for step, row in rows[3].items():
+        assert row == rows[1][step]
+
+
+@pytest.mark.parametrize("precision", [32, "bf16"])
+def test_the_norm_of_the_gradients_is_limited(
+    options: Options, monkeypatch: pytest.MonkeyPatch, precision: int | str
+) -> None:
+    norms = []
+
+    def look(optimizer: Any, *_: Any) -> None:
+        grads = [w.grad for group in optimizer.param_groups for w in group["params"] if w.grad is not None]
+        norms.append(torch.nn.utils.get_total_norm(grads).item())
+
+    handle = register_optimizer_step_post_hook(look)
+    try:
+        changes = {
+            "trainer.epochs": 1,
+            "trainer.gradient_max_norm": 1e-3,
+            "trainer.precision": precision,
+            "trainer.amp_level": "O0" if precision == 32 else "O1",
+            "system.optimizer": {"class_name": "adam", "learning_rate": 1e-3},
+        }
+        train_from_configuration(options({**RUN, **changes}))
+    finally:
+        handle.remove()
+    assert max(norms) <= 1.001e-3

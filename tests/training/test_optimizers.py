@@ -93,7 +93,9 @@ def test_those_that_take_sparse_gradients(name: str) -> None:
 )
 def test_names_are_torchs_algorithms(name: str, kind: Any) -> None:
     ours, theirs = Tiny(), Tiny()
-    options = {"betas": (0.9, 0.98), "eps": 1e-9} if name == "noam" else {}
+    options: dict[str, Any] = {"betas": (0.9, 0.98), "eps": 1e-9} if name == "noam" else {}
+    if name in ("adam", "adamw", "noam"):  # below, these are held against the default ones
+        options["fused"] = True
     rate = config(name).learning_rate
     train(ours, build_optimizer(ours, config(name)), 5)
     train(theirs, kind(theirs.parameters(), lr=rate, **options), 5)
@@ -366,3 +368,21 @@ def test_weights_of_16_bits_stay_finite_where_no_gradient_is(name: str) -> None:
     table(torch.tensor([0])).sum().backward()
     optimizer.step()
     assert torch.isfinite(table.weight).all()
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "noam"])
+def test_adam_goes_once_through_each_weight_on_a_cpu_and_computes_the_same(name: str) -> None:
+    fused, plain = Tiny(), Tiny()
+    optimizer = build_optimizer(fused, config(name))
+    assert optimizer.defaults["fused"]
+    kind: Any = type(optimizer)
+    options = {key: optimizer.defaults[key] for key in ("betas", "eps", "weight_decay")}
+    train(fused, optimizer, 20)
+    train(plain, kind(plain.parameters(), lr=0.05, foreach=False, **options), 20)
+    for ours, theirs in zip(weights(fused), weights(plain), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_precision_have_the_default_adam(dtype: torch.dtype) -> None:
+    assert not build_optimizer(Tiny().to(dtype), config("adam")).defaults["fused"]
