@@ -283,6 +283,41 @@ def vectors(
         typer.echo(write_vectors(encoder, output, texts, dim, layer))
 
 
+@app.command(context_settings=CONTEXT)
+def thresholds(
+    checkpoint: Annotated[str, typer.Argument(help="Checkpoint, or the directory of a run.", show_default=False)],
+    directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
+    source: Annotated[Path, typer.Option("-s", "--source", help="Source segments.", show_default=False)],
+    target: Annotated[Path, typer.Option("-t", "--target", help="Their translations.", show_default=False)],
+    alignments: Annotated[Path | None, typer.Option("-a", "--alignments", help="Word alignments, i-j pairs.")] = None,
+    target_tags: Annotated[Path | None, typer.Option(help="OK/BAD, with gaps or without.", show_default=False)] = None,
+    source_tags: Annotated[Path | None, typer.Option(help="OK/BAD of source words.", show_default=False)] = None,
+    source_pos: Annotated[Path | None, typer.Option(help="Part-of-speech tags of the source.")] = None,
+    target_pos: Annotated[Path | None, typer.Option(help="Part-of-speech tags of the target.")] = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Choose where a word counts as BAD, by MCC on validation data.
+
+    Writes another checkpoint, whose tags are right at a probability of 0.5.
+    """
+    from kiwi.utils.imports import needs_extra
+
+    _log(verbose=verbose, quiet=quiet)
+    texts = {"source": source, "target": target, "alignments": alignments}
+    texts |= {"source_pos": source_pos, "target_pos": target_pos}
+    labels = {"target_tags": target_tags, "source_tags": source_tags}
+    with needs_extra("train", "kiwi thresholds"):
+        from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
+        from kiwi.lib.printing import print_table
+        from kiwi.lib.thresholds import choose_thresholds
+
+        data = TrainingConfig.from_dict({"input": texts, "output": labels})
+        chosen = choose_thresholds(checkpoint, directory, data)
+    rows = [[each.output, f"{each.threshold:.3f}", f"{each.before:.4f}", f"{each.after:.4f}"] for each in chosen]
+    print_table(str(directory), ["output", "threshold", "MCC at 0.5", "MCC"], rows)
+
+
 @app.command("inspect", context_settings=CONTEXT)
 def inspect_(
     path: Annotated[

@@ -82,6 +82,23 @@ def test_gaps_see_the_words_on_both_sides() -> None:
     assert output(Features(target=words)).shape == (1, 3, 2)
 
 
+def test_a_gap_with_a_layer_sees_both_sides_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    output = GapOutput(2, {}, 0.0, hidden_size=3)
+    target = torch.randn(1, 3, 2)
+    before = output(Features(target=target))
+    assert before.shape == (1, 4, 2)
+    changed = target.clone()
+    changed[0, 2] += 1
+    moved = (output(Features(target=changed)) - before).abs().sum(dim=-1)[0] > 1e-6
+    assert moved.tolist() == [False, False, True, True]
+    left, right = target[0, 0], target[0, 1]
+    assert output.hidden is not None
+    sides = torch.cat([left, right, (left - right).abs(), left * right])
+    expected = output.linear(output.hidden(sides))
+    torch.testing.assert_close(before[0, 1], expected)
+
+
 def test_loss_of_gaps_counts_one_more_than_words() -> None:
     output = GapOutput(2, {"BAD": 5.0}, 0.0)
     logits = torch.tensor([of_odds(1, 1, 1), of_odds(1, 1, 1e9)])
@@ -290,6 +307,7 @@ def test_defaults() -> None:
             "target": False,
             "gaps": False,
             "source": False,
+            "gap_hidden_size": 0,
             "class_weights": {"target_tags": weights, "gap_tags": weights, "source_tags": weights},
         },
         "sentence_level": {"hter": True, "use_distribution": False, "binary": False},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
@@ -45,6 +45,9 @@ class WordLevelConfig(BaseConfig):
 
     source: bool = False
     """Of source words."""
+
+    gap_hidden_size: NonNegativeInt = 0
+    """Size of a layer in which the features of a gap's two words meet; 0 reads them side by side."""
 
     class_weights: ClassWeightsConfig = ClassWeightsConfig()
     """Weights of the labels."""
@@ -230,7 +233,7 @@ def _build(name: str, config: QEOutputs.Config, sizes: FeatureSizes) -> Output:
     if name == const.TARGET_TAGS:
         return WordLevelOutput(name, sizes.target, weights.target_tags, config.dropout)
     if name == const.GAP_TAGS:
-        return GapOutput(sizes.target, weights.gap_tags, config.dropout)
+        return GapOutput(sizes.target, weights.gap_tags, config.dropout, config.word_level.gap_hidden_size)
     if name == const.SOURCE_TAGS:
         assert sizes.source is not None
         return WordLevelOutput(name, sizes.source, weights.source_tags, config.dropout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -66,22 +67,41 @@ class WordLevelOutput(Output):
         """Probabilities of BAD, (batch, words)."""
         return {self.label_field: logits.float().softmax(dim=-1)[..., const.LABELS.index(const.BAD)]}
 
+    @torch.no_grad()
+    def move_threshold(self, threshold: float) -> None:
+        """Let a probability of BAD that was this one be 0.5 from now on.
+
+        Args:
+            threshold: above 0 and below 1.
+        """
+        self.linear.bias[const.LABELS.index(const.BAD)] -= math.log(threshold / (1 - threshold))
+
 
 class GapOutput(WordLevelOutput):
     """A tag for each place where a word could be missing: before, between and after the n target words (n+1).
 
-    A gap's features are those of the words on its two sides, zeros beyond the ends.
+    A gap's features are those of the words on its two sides, zeros beyond the ends; or a layer over both, their
+    distance and their product, since what is missing shows in how the two go together.
 
     Args:
         in_dim: size of a word's features.
         class_weights: as in :class:`WordLevelOutput`.
         dropout: of the features.
+        hidden_size: of the layer; 0 has none.
     """
 
-    def __init__(self, in_dim: int, class_weights: Mapping[const.Label, float], dropout: float) -> None:
-        super().__init__(const.GAP_TAGS, 2 * in_dim, class_weights, dropout)
+    def __init__(
+        self, in_dim: int, class_weights: Mapping[const.Label, float], dropout: float, hidden_size: int = 0
+    ) -> None:
+        super().__init__(const.GAP_TAGS, hidden_size or 2 * in_dim, class_weights, dropout)
+        self.hidden = nn.Sequential(nn.Linear(4 * in_dim, hidden_size), nn.Tanh()) if hidden_size else None
 
     def words(self, features: Features) -> Tensor:
-        """(batch, target_words + 1, 2 * in_dim)."""
+        """(batch, target_words + 1, 2 * in_dim), or hidden_size at the end."""
         padded = functional.pad(features.target, (0, 0, 1, 1))  # (batch, target_words + 2, in_dim)
-        return torch.cat([padded[:, :-1], padded[:, 1:]], dim=-1)
+        left, right = padded[:, :-1], padded[:, 1:]
+        if self.hidden is None:
+            return torch.cat([left, right], dim=-1)
+        sides = torch.cat([left, right, (left - right).abs(), left * right], dim=-1)
+        hidden: Tensor = self.hidden(self.dropout(sides))
+        return hidden
