@@ -7,18 +7,16 @@ with nothing else: a Unicode line or paragraph separator (U+2028, U+2029, U+0085
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from kiwi import constants as const
+from kiwi.data.scores import check_scores, parse_scores
 from kiwi.data.tags import TagForm, check_tags, split_tags
 from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 
 logger = logging.getLogger(__name__)
-
-LARGEST_SCORE = 3.4e38
-"""Scores are computed in single precision."""
 
 BOM = b"\xef\xbb\xbf"
 
@@ -223,34 +221,6 @@ def check_alignments(columns: Columns, places: Mapping[str, object], *, first: i
                     )
 
 
-def parse_score(text: str) -> float:
-    """A finite number.
-
-    Raises:
-        ValueError: when the text is none.
-    """
-    # Python's own reading of numbers also takes 1_0, and digits of any script.
-    if "_" in text or not text.isascii():
-        raise ValueError(text)
-    score = float(text)
-    if not abs(score) <= LARGEST_SCORE:
-        raise ValueError(text)
-    return score
-
-
-def check_scores(scores: Sequence[str], place: object) -> None:
-    """Check that every line is a finite number.
-
-    Raises:
-        DataError: at the first line that is not.
-    """
-    for number, text in enumerate(scores, start=1):
-        try:
-            parse_score(text)
-        except ValueError:
-            raise DataError.at(place, number, found=f"'{text}'", expected="a finite number") from None
-
-
 def read_scores(path: Path, *, allow_nan: bool = False) -> list[float]:
     """One finite number a line.
 
@@ -262,18 +232,6 @@ def read_scores(path: Path, *, allow_nan: bool = False) -> list[float]:
         DataError: at the first line that is none.
     """
     return parse_scores(read_lines(path), path, allow_nan=allow_nan)
-
-
-def parse_scores(lines: Sequence[str], path: Path, *, allow_nan: bool = True) -> list[float]:
-    """As :func:`read_scores`, of lines of text.
-
-    Args:
-        lines: a number each.
-        path: where they are from, for errors.
-        allow_nan: whether ``nan`` may stand for an empty segment.
-    """
-    check_scores(["0" if allow_nan and line == "nan" else line for line in lines], path)
-    return [float(line) for line in lines]
 
 
 def read_labelled(columns: Columns, files: Mapping[str, Path]) -> Columns:

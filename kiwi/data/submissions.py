@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from kiwi.data.readers import parse_score
+from kiwi.data.scores import parse_score
 from kiwi.data.submission_rows import Header, Rows, check_field, parse_count, write_rows
 from kiwi.exceptions import DataError
 

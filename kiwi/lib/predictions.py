@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.gold import GoldTags, Matched, check_line_count
 from kiwi.data.ragged import parse_probabilities, ragged_tags, read_probabilities, read_tags
-from kiwi.data.readers import parse_scores, read_lines, read_scores
+from kiwi.data.readers import read_lines, read_scores
+from kiwi.data.scores import parse_scores
 from kiwi.data.submissions import read_sentence_submission, read_span_submission
 from kiwi.data.tables import read_table
 from kiwi.data.word_submissions import read_word_submission

@@ -4,17 +4,16 @@ import pytest
 
 from kiwi.data.readers import (
     check_alignments,
-    check_scores,
     check_segments,
     check_word_counts,
     parse_alignment,
-    parse_score,
     read_columns,
     read_labelled,
     read_lines,
     read_scores,
     stream_lines,
 )
+from kiwi.data.scores import check_scores, parse_score
 from kiwi.data.tokenization import words
 from kiwi.exceptions import DataError
 

@@ -1,0 +1,124 @@
+"""Commands that run a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kiwi.cli.options import (
+    ConfigArgument,
+    ExampleOption,
+    QuietOption,
+    VerboseOption,
+    configured,
+)
+
+
+def train(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a system."""
+    from kiwi.utils.imports import needs_extra
+
+    options = configured("train", config, example, verbose, quiet)
+    with needs_extra("train", "kiwi train"):
+        from kiwi.lib.train import train_from_configuration
+
+        info = train_from_configuration(options)
+    from kiwi.lib.printing import print_run
+
+    print_run(info, quiet=bool(options.get("quiet")))
+
+
+def pretrain(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Pretrain the language model of a PredictorEstimator."""
+    from kiwi.utils.imports import needs_extra
+
+    options = configured("pretrain", config, example, verbose, quiet)
+    with needs_extra("train", "kiwi pretrain"):
+        from kiwi.lib.pretrain import pretrain_from_configuration
+
+        info = pretrain_from_configuration(options)
+    from kiwi.lib.printing import print_run
+
+    print_run(info, quiet=bool(options.get("quiet")))
+
+
+def predict(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="local, or ray: shards, on many processes and machines.", show_default="local"),
+    ] = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Predict with a trained system."""
+    from kiwi.lib.bulk_config import is_bulk
+    from kiwi.utils.imports import needs_extra
+
+    options = configured("predict", config, example, verbose, quiet)
+    if engine is not None:
+        options["engine"] = engine
+    if is_bulk(options):
+        from kiwi.lib.bulk import bulk_from_configuration
+
+        bulk_from_configuration(options)
+        return
+    options.pop("engine", None)
+    with needs_extra("train", "kiwi predict"):
+        from kiwi.lib.predict import predict_to_files
+
+        predict_to_files(options)
+
+
+def evaluate(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    report: Annotated[Path | None, typer.Option(help="Write a page of HTML.", show_default=False)] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures as JSON.", show_default=False)] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write tables of Markdown.", show_default=False)] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write tables of LaTeX.", show_default=False)] = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare predictions with gold data."""
+    options = configured("evaluate", config, example, verbose, quiet)
+    files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
+    options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
+    from kiwi.lib.evaluate import evaluate_from_configuration
+    from kiwi.lib.printing import print_report
+
+    print_report(evaluate_from_configuration(options))
+
+
+def search(
+    config: ConfigArgument = None,
+    example: ExampleOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Search for hyperparameters of a system."""
+    from kiwi.utils.imports import needs_extra
+
+    with needs_extra("train", "kiwi search"):
+        from kiwi.lib.search_config import load_search
+
+        options = configured("search", config, example, verbose, quiet, load=load_search)
+        from kiwi.lib.search import search_from_configuration
+
+        info = search_from_configuration(options)
+    from kiwi.lib.printing import print_search
+
+    print_search(info, quiet=bool(options.get("quiet")))
