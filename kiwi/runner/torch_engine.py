@@ -39,7 +39,7 @@ class TorchEngine(Engine):
         self.system = system.to(self.device).eval()
         self.collate = system.collate
         # What stays in the caches of a CPU; recurrent layers, a step of all segments at a time, take more.
-        on_cpu = 2048 if self.collate.pieces is not None else 8192
+        on_cpu = 1024 if self.collate.pieces is not None else 8192
         self.batch_tokens = on_cpu if self.device.type == "cpu" else 16384
         outputs, place = system.model_config.outputs, system.loaded_from
         self.about = AboutSystem(
