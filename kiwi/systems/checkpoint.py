@@ -216,7 +216,14 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], place: object
         CheckpointError: listing what is missing, unexpected, or of another shape or type.
     """
     check_fit(module, weights, place, fresh)
-    module.load_state_dict(weights, strict=False)
+    own: dict[str, Tensor] = module.state_dict(keep_vars=True)
+    with torch.no_grad():
+        for name, weight in weights.items():
+            if own[name].dtype == weight.dtype and isinstance(own[name], nn.Parameter):
+                # The memory that the file is mapped into: what is copied is there twice. Tied weights stay tied.
+                own[name].data = weight
+            else:
+                own[name].copy_(weight)
 
 
 def check_fit(module: nn.Module, weights: Mapping[str, Tensor], place: object, fresh: tuple[str, ...] = ()) -> None:
