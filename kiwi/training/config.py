@@ -99,6 +99,18 @@ class TrainerConfig(GPUConfig):
     """How several processes share the work: ``ddp``, each has the whole model; ``fsdp``, each has a part of every
     layer's weights, for models that are too large for one GPU."""
 
+    average_weights: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Decay of a moving average of the weights, such as 0.995, which is validated and saved in their place; unset,
+    there is none."""
+
+    @field_validator("average_weights")
+    @classmethod
+    def check_weights_are_whole(cls, v: float | None, values: ValidationInfo) -> float | None:
+        """Averages are of whole weights."""
+        if v is not None and values.data.get("strategy") == "fsdp":
+            raise ValueError("strategy: fsdp parts the weights, of which no average is kept; remove one of them")
+        return v
+
     resume: bool = False
     """Go on with a run that was stopped or killed, as if it had never been. ``run.run_id`` (or ``run.output_dir``) says
     which; its files are looked for under ``runs/``, then on the MLflow server, if there is one."""

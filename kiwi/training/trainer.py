@@ -15,6 +15,7 @@ from lightning.pytorch.plugins import HalfPrecision
 from lightning.pytorch.strategies import Strategy
 
 from kiwi.exceptions import ConfigError
+from kiwi.training.averages import AveragedWeights
 from kiwi.training.callbacks import BestCheckpoints, Throughput, Watched
 from kiwi.training.config import TrainerConfig
 from kiwi.training.devices import cpu_processes, processes
@@ -59,6 +60,8 @@ def build_trainer(
     on_gpu = config.gpus not in (0, [])
     checkpoints = BestCheckpoints(record.output_dir, config.checkpoint.save_top_k)
     callbacks: list[Callback] = [checkpoints, Throughput(), LearningCurve(record.output_dir, module)]
+    if config.average_weights is not None:
+        callbacks.append(AveragedWeights(config.average_weights))
     if config.checkpoint.early_stop_patience:
         callbacks.append(
             EarlyStopping(

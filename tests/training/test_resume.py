@@ -76,6 +76,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "warm-up": {"system.optimizer": {"class_name": "adamw", "learning_rate": 0.01, "warmup_steps": 0.3}},
     "accumulation": {"trainer.gradient_accumulation_steps": 2, "trainer.checkpoint.validation_steps": 3},
+    "averages": {
+        "trainer.average_weights": 0.9,
+        "trainer.gradient_accumulation_steps": 2,
+        "trainer.checkpoint.validation_steps": 3,
+    },
     "early stop": {"trainer.checkpoint.early_stop_patience": 2, "system.optimizer.learning_rate": 1e-9},
     "sparse": {
         "system.optimizer": {"class_name": "sparse_adam", "learning_rate": 0.01},
