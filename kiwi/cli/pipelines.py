@@ -76,7 +76,6 @@ def predict(
 
         bulk_from_configuration(options)
         return
-    options.pop("engine", None)
     with needs_extra("train", "kiwi predict"):
         from kiwi.lib.predict import predict_to_files
 

@@ -43,7 +43,9 @@ def score(
     no_header: Annotated[bool, typer.Option("--no-header", help="TSV without a first line of names.")] = False,
     stream: Annotated[bool, typer.Option("--stream", help="Write each line before the next is read.")] = False,
     gpu_id: Annotated[int | None, typer.Option(help="GPU to use; none if not given.", show_default=False)] = None,
-    threads: Annotated[int | None, typer.Option(help="Of the CPU.", show_default="all cores")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Of the CPU.", show_default="OMP_NUM_THREADS, or all cores")
+    ] = None,
     batch_tokens: Annotated[
         int | None, typer.Option(help="Tokens computed at once.", show_default="what suits the engine")
     ] = None,

@@ -29,6 +29,9 @@ SUBMISSION_FILES: dict[Level, str] = {"sentence": "sentence_submission.tsv", "wo
 TABLE_FILE = "predictions"
 """With the suffix of its format."""
 
+ON_DEMAND = (*SUBMISSION_FILES.values(), *(f"{TABLE_FILE}.{suffix}" for suffix in ("tsv", "jsonl", "parquet")))
+"""Names of all files that are written on demand."""
+
 WITH_EOS = ("wmt22", "wmt23")
 """The formats in which gaps are folded into target words, and headers say how many models are ensembled."""
 

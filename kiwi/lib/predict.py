@@ -18,9 +18,9 @@ from kiwi.data.datasets.split import same_language
 from kiwi.data.readers import Columns, check_segments, read_columns
 from kiwi.data.streams import SegmentStream
 from kiwi.data.tables import check_table_format
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.labels import compare, read_labels
-from kiwi.lib.outputs import write_predictions_table, write_submissions
+from kiwi.lib.outputs import ON_DEMAND, write_predictions_table, write_submissions
 from kiwi.lib.predict_config import Configuration, RunConfig
 from kiwi.lib.predictions import ORIGIN_FILE
 from kiwi.lib.progress import Progress
@@ -129,34 +129,56 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
     files = {field: path for field, path in part.input if path is not None}
     stream = SegmentStream(files, config.run.chunk_size)
-    n_segments = stream.check()
-    labels = {}
+    n_segments = _checked(stream, config.run.output_format)
+    texts, labels = {}, {}
     if config.submission is not None or any(path is not None for _, path in part.output):
-        texts = read_columns({field: files[field] for field in (const.SOURCE, const.TARGET)})
+        texts = read_columns(files)
         if config.submission is not None:
             check_segments(texts, files)  # submissions have no place for empty ones
         labels = read_labels(part.output, about.outputs, texts, part.input.source)
     logger.info("Predicting %d segments with %s.", n_segments, config.system.load)
-    note_long_segments(runner.count_long(stream))
     directory = config.run.directory
     growing = GrowingFiles(directory, Predictions.file_names(about.outputs, about.use_distribution), _origin(runner))
     with growing.opened():
         _predict(runner, stream, growing, n_segments, config.options)
-        written = growing.finish(stale=FILES)
-    write_json(directory / ORIGIN_FILE, _origin(runner))
-    if config.run.output_format != "plain":
-        written.append(write_predictions_table(directory, config.run.output_format, stream))
-    if config.submission is not None or labels:
-        predictions = Predictions.read(directory)
-        if config.submission is not None:
-            header = config.submission.header(locate(str(config.system.load)), about.n_parameters)
-            written += write_submissions(directory, config.submission, levels, header, predictions, texts)
-        for row in compare(predictions, labels, str(config.system.load)):
-            figures = ", ".join(f"{figure} {value:.4f}" for figure, value in row.metrics.items())
-            logger.info("%s of %d against data.%s.output: %s", row.output, row.n, name, figures)
+        written = growing.finish(stale=(*FILES, *ON_DEMAND, ORIGIN_FILE))
+        write_json(directory / ORIGIN_FILE, _origin(runner))
+        if config.run.output_format != "plain":
+            written.append(write_predictions_table(directory, config.run.output_format, stream))
+        if config.submission is not None or labels:
+            predictions = Predictions.read(directory)
+            if config.submission is not None:
+                header = config.submission.header(locate(str(config.system.load)), about.n_parameters)
+                written += write_submissions(directory, config.submission, levels, header, predictions, texts)
+            for row in compare(predictions, labels, str(config.system.load)):
+                figures = ", ".join(f"{figure} {value:.4f}" for figure, value in row.metrics.items())
+                logger.info("%s of %d against data.%s.output: %s", row.output, row.n, name, figures)
+        growing.forget()  # now that nothing can fail any more which would need it
     for path in written:
         logger.info("Wrote %s", path)
     return PredictRunInfo(directory, written, n_segments)
+
+
+def _checked(stream: SegmentStream, output_format: str) -> int:
+    """Read everything once: the number of segments.
+
+    Raises:
+        DataError: naming file and line.
+    """
+    n_segments = 0
+    for columns in stream.checked():
+        for field in (const.SOURCE, const.TARGET) if output_format == "tsv" else ():
+            for number, line in enumerate(columns[field], start=n_segments + 1):
+                if "\t" in line:
+                    raise DataError.at(
+                        stream.files[field],
+                        number,
+                        found="a tab",
+                        expected="none in a table of TSV",
+                        advice="Set run.output_format to jsonl or parquet.",
+                    )
+        n_segments += len(columns[const.SOURCE])
+    return n_segments
 
 
 def _predict(
@@ -173,9 +195,12 @@ def _predict(
             yield chunk
 
     with Progress("Predicting", n_segments, growing.n_lines) as progress:
-        for predictions in runner.predict_chunks(watched(), **options):
-            growing.add(predictions.lines(), digests.popleft())
-            progress.advance(len(predictions))
+        counts: list[tuple[int, int]] = []
+        for part in runner.predict_chunks(watched(), **options):
+            growing.add(part.predictions.lines(), digests.popleft())
+            progress.advance(len(part.predictions))
+            counts.append((part.n_long, part.n_cut))
+    note_long_segments(counts)
 
 
 def _unpredicted(stream: SegmentStream, growing: GrowingFiles) -> tuple[Iterator[Columns], hashlib._Hash]:

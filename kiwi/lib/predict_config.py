@@ -60,6 +60,9 @@ class RunConfig(BaseConfig):
 class Configuration(BaseConfig):
     """Options of ``kiwi predict``."""
 
+    engine: Literal["local"] = "local"
+    """Who computes: this machine; ``ray`` has :doc:`options of its own </bulk>`."""
+
     run: RunConfig
     """What to predict on, and where predictions go."""
 

@@ -56,6 +56,10 @@ class Input:
                 raise ConfigError(f"--columns: '{name}' is no field. {did_you_mean(name, FIELDS)}")
         if self.files and (self.table is not None or self.columns):
             raise ConfigError("--source and --target are files of one segment a line: remove --columns and the table.")
+        if len(set(self.columns.values())) < len(self.columns):
+            raise ConfigError("--columns: found the same column for several fields; name one for each.")
+        if self.pipe_form != "tsv" and (self.files or self.table is not None):
+            raise ConfigError("--input-format is that of standard input, which is not read beside files; remove it.")
         if self.table is None and not self.files and self.columns and self.pipe_form == "tsv":
             raise ConfigError("--columns names columns of a table, or of a pipe of JSON Lines (--input-format jsonl).")
 
@@ -126,7 +130,11 @@ def score(
         CheckpointError: when the system cannot be loaded.
     """
     segments.check()
+    if form == "jsonl" and not header:
+        raise ConfigError("--no-header is for TSV: JSON Lines have no first line of names; remove it.")
     runner = load_system(model, gpu_id=gpu_id, threads=threads, precision=precision)
+    if scores_only and not {const.SENTENCE_SCORES, const.BINARY}.intersection(runner.about.outputs):
+        raise ConfigError(f"--scores-only: this system predicts {', '.join(runner.about.outputs)}, and no score.")
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     n_segments = 0
     for columns in segments.read(fields, 1 if stream else CHUNK_SIZE):
@@ -147,7 +155,4 @@ def _found(runner: Runner, columns: Columns, scores_only: bool, batch_tokens: in
     found = runner.predict_columns(columns, batch_tokens=batch_tokens).columns()
     if not scores_only:
         return found
-    scores = {name: cells for name, cells in found.items() if name.startswith((const.SENTENCE_SCORES, const.BINARY))}
-    if not scores:
-        raise ConfigError(f"--scores-only: this system predicts {', '.join(runner.about.outputs)}, and no score.")
-    return scores
+    return {name: cells for name, cells in found.items() if name.startswith((const.SENTENCE_SCORES, const.BINARY))}

@@ -67,7 +67,8 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         raise ConfigError(f"{directory}: is there already; name a directory that is not, or remove it.")
     system = QESystem.load(best_of(locate(checkpoint)))
     if missing := [field for field in system.input_fields if getattr(data.input, field) is None]:
-        raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given.")
+        given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)
+        raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given: add {given}.")
     columns = WMTQEDataset.read(data).columns
     outputs = {
         name: output
@@ -94,6 +95,8 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
     of_tags = {
         f"val_{name}_{metric}": value for name, each in counts.items() for metric, value in tag_metrics(each).items()
     }
-    others = {name: value for name, value in system.metrics.items() if "+" not in name and "_tags_loss" not in name}
+    # Losses of tags are others now, and so is what they are part of.
+    changed = ("val_loss", *(f"val_{name}_loss" for name in counts))
+    others = {name: value for name, value in system.metrics.items() if "+" not in name and name not in changed}
     system.save_pretrained(directory, metrics=others | of_tags)
     return chosen

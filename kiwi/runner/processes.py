@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,8 +18,7 @@ from kiwi.data.readers import Columns
 from kiwi.exceptions import KiwiError
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import load_system
-from kiwi.runner.predictions import Predictions
-from kiwi.runner.runner import Runner
+from kiwi.runner.runner import Part, Runner
 
 Result = TypeVar("Result")
 
@@ -43,13 +45,9 @@ class RunnerPool:
         with self._named_errors():
             self.about: AboutSystem = self._pool.submit(_about).result()
 
-    def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Predictions]:
+    def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Part]:
         """Predictions of each part of the data, in order; see :meth:`Runner.predict_columns` for the options."""
         return self._in_order(partial(_predict, **options), chunks)
-
-    def count_long(self, chunks: Iterable[Columns]) -> Iterator[tuple[int, int]]:
-        """As :meth:`Runner.count_long`."""
-        return self._in_order(_count_long, chunks)
 
     def _in_order(self, function: Callable[[Columns], Result], chunks: Iterable[Columns]) -> Iterator[Result]:
         """Results in order; each process has one part in work and one that waits for it."""
@@ -69,7 +67,8 @@ class RunnerPool:
         except BrokenProcessPool as error:
             raise KiwiError(
                 "A process that predicts has ended, perhaps for lack of memory. Start again to go on where it stopped, "
-                "with fewer processes or a smaller run.batch_tokens."
+                "with fewer processes or a smaller run.batch_tokens. (A script that starts processes needs "
+                "`if __name__ == '__main__':` around what it does.)"
             ) from error
 
     def close(self) -> None:
@@ -77,22 +76,36 @@ class RunnerPool:
         self._pool.shutdown(cancel_futures=True)
 
 
-_runner: Runner
-"""Of a process of the pool."""
+_runner: Runner | Exception
+"""Of a process of the pool; or why there is none, for the process that asks."""
 
 
 def _load(path: str, places: Any, options: Mapping[str, Any]) -> None:
     global _runner
-    _runner = load_system(path, gpu_id=places.get(), **options)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _runner = load_system(path, gpu_id=places.get(), **options)
+    except Exception as error:  # an initializer that fails breaks the pool, and nobody hears why
+        _runner = error
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot end its processes."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _loaded() -> Runner:
+    if isinstance(_runner, Exception):
+        raise _runner
+    return _runner
 
 
 def _about() -> AboutSystem:
-    return _runner.about
+    return _loaded().about
 
 
-def _predict(columns: Columns, **options: Any) -> Predictions:
-    return _runner.predict_columns(columns, **options)
-
-
-def _count_long(columns: Columns) -> tuple[int, int]:
-    return _runner.engine.collate.count_long(columns)
+def _predict(columns: Columns, **options: Any) -> Part:
+    return _loaded().predict_part(columns, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,18 @@ PLACES = {
     const.TARGET_POS: "target_pos",
 }
 """What errors call the arguments of :meth:`Runner.predict`."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Predictions of a part of the data."""
+
+    predictions: Predictions
+    n_long: int
+    """Segments that are longer than the encoder takes."""
+
+    n_cut: int
+    """Segments that are cut."""
 
 
 class Runner:
@@ -97,7 +110,7 @@ class Runner:
             raise DataError(f"Lists of different length: {lengths} segments; expected the same of each.")
         check_columns(columns, PLACES)
         self._check_fields(columns)
-        note_long_segments(self.count_long([columns]))
+        note_long_segments([self.engine.collate.count_long(columns)])
         return self.predict_columns(
             columns,
             batch_size=batch_size,
@@ -156,13 +169,13 @@ class Runner:
             values, n_segments, self.about.outputs, use_distribution=self.about.use_distribution
         )
 
-    def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Predictions]:
+    def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Part]:
         """Predictions of each part of the data, in order; see :meth:`predict_columns` for the options."""
-        return (self.predict_columns(chunk, **options) for chunk in chunks)
+        return (self.predict_part(chunk, **options) for chunk in chunks)
 
-    def count_long(self, chunks: Iterable[Columns]) -> Iterator[tuple[int, int]]:
-        """Of each part, the segments that are longer than the encoder takes, and those that are cut."""
-        return map(self.engine.collate.count_long, chunks)
+    def predict_part(self, columns: Columns, **options: Any) -> Part:
+        """As :meth:`predict_columns`, with what is to be said of long segments."""
+        return Part(self.predict_columns(columns, **options), *self.engine.collate.count_long(columns))
 
     def close(self) -> None:
         """Nothing to end; a pool of processes has."""

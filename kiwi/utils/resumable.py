@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,21 +52,26 @@ class GrowingFiles:
         Raises:
             KiwiError: when another process is writing them.
         """
-        with named_errors(self.directory):
-            self.place.mkdir(parents=True, exist_ok=True)
-        held = lock(self.place, wait=False)
-        if held is None and os.name != "nt":
-            raise KiwiError(f"{self.directory}: another process is writing predictions there. Name another directory.")
-        try:
+        with ExitStack() as stack:
+            with named_errors(self.directory):
+                self.place.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.callback(unlock, lock(self.place, wait=False, must=True))
+            except BlockingIOError as error:
+                raise KiwiError(
+                    f"{self.directory}: another process is writing predictions there. Name another directory."
+                ) from error
             self._find()
+            stack.callback(self._close)
             for name in self.names:
                 self._files[name] = (self.place / name).open("ab")
             yield
-        finally:
-            for file in self._files.values():
+
+    def _close(self) -> None:
+        for file in self._files.values():
+            with suppress(OSError):  # of a full disk, which has been said
                 file.close()
-            self._files = {}
-            unlock(held)
+        self._files = {}
 
     def _find(self) -> None:
         """What is there of these files, cut to what all of them have."""
@@ -76,9 +81,13 @@ class GrowingFiles:
         if not isinstance(state, dict) or not fits or set(state["bytes"]) != set(self.names):
             self.restart()
             return
+        for name in self.names:
+            if not (self.place / name).exists() and (self.directory / name).exists():
+                (self.directory / name).replace(self.place / name)  # they were in their places already
+        if not all((self.place / name).exists() for name in self.names):
+            self.restart()
+            return
         for name, size in state["bytes"].items():
-            if not (self.place / name).exists():  # a kill came when some were in their places already
-                (self.directory / name).replace(self.place / name)
             os.truncate(self.place / name, size)
         self.n_lines, self.digest = state["lines"], state["digest"]
 
@@ -87,7 +96,9 @@ class GrowingFiles:
         self.n_lines, self.digest = 0, ""
         (self.place / STATE_FILE).unlink(missing_ok=True)
         for path in self.place.iterdir():
-            if path.name not in self._files:
+            if path.is_dir():  # of a state that was being written
+                shutil.rmtree(path)
+            elif path.name not in self._files:
                 path.unlink()
         for file in self._files.values():
             file.truncate(0)
@@ -117,7 +128,7 @@ class GrowingFiles:
         write_json(self.place / STATE_FILE, state)
 
     def finish(self, stale: Collection[str] = ()) -> list[Path]:
-        """Put the files in their places.
+        """Put the files in their places. Until :meth:`forget` is called, whoever begins finds that they are whole.
 
         Args:
             stale: names of files that are removed if they are there and are none of these.
@@ -125,13 +136,14 @@ class GrowingFiles:
         Returns:
             The files.
         """
-        for file in self._files.values():
-            file.close()
-        self._files = {}
+        self._close()
         for name in stale:
             if name not in self.names:
                 (self.directory / name).unlink(missing_ok=True)
         for name in self.names:
             (self.place / name).replace(self.directory / name)
-        shutil.rmtree(self.place)
         return [self.directory / name for name in self.names]
+
+    def forget(self) -> None:
+        """Remove what a process needs to go on."""
+        shutil.rmtree(self.place)

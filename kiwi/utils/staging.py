@@ -103,8 +103,16 @@ def _remove(directory: Path, path: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)  # what cannot be removed now is a leftover for the next write
 
 
-def lock(directory: Path, *, wait: bool) -> int | None:
+def lock(directory: Path, *, wait: bool, must: bool = False) -> int | None:
     """Lock a directory; the system gives it free when the process ends, however it ends.
+
+    Args:
+        directory: to lock.
+        wait: until another process gives it free.
+        must: whether it is an error that another process holds it.
+
+    Raises:
+        BlockingIOError: as ``must`` says.
 
     Returns:
         The lock; None if there is no such directory, another process holds it, or the file system has no locks.
@@ -115,8 +123,10 @@ def lock(directory: Path, *, wait: bool) -> int | None:
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
+    except OSError as error:
         unlock(descriptor)
+        if must and isinstance(error, BlockingIOError):
+            raise
         return None
     return descriptor
 

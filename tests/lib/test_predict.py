@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -617,3 +618,85 @@ def test_half_precision_is_close(predicting: Options, tmp_path: Path) -> None:
 def test_options_that_cannot_be(predicting: Options, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         predict_to_files(predicting(changes))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_why_a_system_cannot_be_loaded_is_said(predicting: Options, tmp_path: Path, processes: int) -> None:
+    with pytest.raises(CheckpointError, match="not a trained system"):
+        predict_to_files(predicting({"system.load": str(tmp_path / "none"), "processes": processes}))
+
+
+ORPHANS = """
+import multiprocessing, os, signal, sys, yaml
+from kiwi.lib.predict import predict_to_files
+from kiwi.utils.resumable import GrowingFiles
+
+def killed(self, lines, digest):
+    print(*(process.pid for process in multiprocessing.active_children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    GrowingFiles.add = killed
+    predict_to_files(yaml.safe_load(open(sys.argv[1])))
+"""
+
+
+def test_processes_end_with_who_started_them(predicting: Options, tmp_path: Path) -> None:
+    (tmp_path / "options.yaml").write_text(yaml.safe_dump(predicting({"processes": 2, "run.chunk_size": 2})))
+    (tmp_path / "orphans.py").write_text(ORPHANS)
+    command = [sys.executable, str(tmp_path / "orphans.py"), str(tmp_path / "options.yaml")]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == -signal.SIGKILL
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}/cmdline").exists() and _is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, "they are still there"
+        time.sleep(0.1)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_tab_is_found_before_any_work(predicting: Options, corpus: Any, tmp_path: Path) -> None:
+    lines = corpus.lines("test", "source")
+    lines[4] = lines[4].replace(" ", "\t", 1)
+    (tmp_path / "source").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    changes = {"data.test.input.source": str(tmp_path / "source"), "run.output_format": "tsv"}
+    with pytest.raises(DataError, match="source, line 5: found a tab; expected none"):
+        predict_to_files(predicting(changes))
+    assert not (tmp_path / "out").exists()
+    assert predict_to_files(predicting({**changes, "run.output_format": "jsonl"})).n_segments == 10
+
+
+def test_what_fails_behind_the_predictions_costs_none_of_them(
+    predicting: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kiwi.lib.predict.write_predictions_table", fail)
+        with pytest.raises(OSError, match="no room"):
+            predict_to_files(predicting({"run.output_format": "jsonl"}))
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting({"run.output_format": "jsonl"}))
+    assert "Going on behind the first 10 segments" in caplog.text
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == NAMES | {"predictions.json", "predictions.jsonl"}
+    predict_to_files(predicting())
+    assert {path.name for path in (tmp_path / "out").iterdir()} == NAMES | {"predictions.json"}
+
+
+def test_labels_beside_blank_lines_at_the_end(predicting: Options, corpus: Any, tmp_path: Path) -> None:
+    files = {}
+    for name in ("source", "target", "alignments"):
+        text = "\n".join(corpus.lines("valid", name)) + "\n"
+        (tmp_path / name).write_text(text + "\n" * (name != "alignments"), encoding="utf-8")
+        files[name] = str(tmp_path / name)
+    changes = {"data.test": {"input": files, "output": corpus.labels("valid")}}
+    assert predict_to_files(predicting(changes)).n_segments == 12

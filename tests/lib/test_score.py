@@ -133,11 +133,18 @@ def test_what_is_before_a_bad_line_is_written(trained: Any, lines: list[bytes], 
         (Input(files={"source": Path("a")}, table=Path("t.tsv")), "remove --columns and the table"),
         (Input(table=Path("t.tsv"), columns={"sorce": "a"}), "did you mean 'source'"),
         (Input(pipe=io.BytesIO(), columns={"source": "a"}), "--input-format jsonl"),
+        (Input(table=Path("t.tsv"), columns={"source": "a", "target": "a"}), "same column for several fields"),
+        (Input(table=Path("t.tsv"), pipe_form="jsonl"), "not read beside files"),
     ],
 )
 def test_inputs_that_cannot_be(trained: Any, segments: Input, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         score(trained.path, segments, io.StringIO())
+
+
+def test_options_that_do_not_go_together(trained: Any, corpus: Any) -> None:
+    with pytest.raises(ConfigError, match="--no-header is for TSV"):
+        score(trained.path, Input(files=files(corpus)), io.StringIO(), form="jsonl", header=False)
 
 
 # The command.

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
+import fcntl
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kiwi.exceptions import KiwiError
+from kiwi.exceptions import KiwiError, WriteError
 from kiwi.utils.resumable import DIRECTORY, GrowingFiles
 
 ORIGIN = {"system": "x"}
@@ -37,6 +40,7 @@ def test_going_on(tmp_path: Path) -> None:
         assert (files.n_lines, files.digest) == (3, "second")
         files.add({"a": ["4"], "b": ["w"]}, "third")
         assert files.finish() == [tmp_path / "a", tmp_path / "b"]
+        files.forget()
     assert (tmp_path / "a").read_text() == "1\n2\n3\n4\n"
     assert (tmp_path / "b").read_text() == "x\nä\nz\nw\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
@@ -80,6 +84,7 @@ def test_stale_files_go(tmp_path: Path) -> None:
     with files.opened():
         files.add({"a": [], "b": []}, "")
         files.finish(stale=["a", "c"])
+        files.forget()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "other"]
 
 
@@ -94,3 +99,59 @@ def test_a_state_that_is_no_state(tmp_path: Path) -> None:
     files = growing(tmp_path)
     with files.opened():
         assert files.n_lines == 0
+
+
+def test_a_kill_while_the_state_is_written(tmp_path: Path) -> None:
+    begin(tmp_path)
+    staging = tmp_path / DIRECTORY / ".state.json.1a2b3c4d.kiwi-part"
+    staging.mkdir()
+    (staging / "state.json").write_text("{")
+    files = growing(tmp_path, origin={"system": "another"})
+    with files.opened():
+        assert files.n_lines == 0
+        files.add({"a": ["0"], "b": ["0"]}, "")
+        files.finish()
+        files.forget()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_whole_files_are_found_until_they_are_forgotten(tmp_path: Path) -> None:
+    begin(tmp_path)
+    for _ in range(2):
+        files = growing(tmp_path)
+        with files.opened():
+            assert files.n_lines == 3
+            files.finish()
+    (tmp_path / "a").unlink()  # somebody took it away
+    files = growing(tmp_path)
+    with files.opened():
+        assert files.n_lines == 0
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_here(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", none_here)
+    begin(tmp_path)
+    files = growing(tmp_path)
+    with files.opened():
+        assert files.n_lines == 3
+        files.finish()
+
+
+def test_a_full_disk_says_where(tmp_path: Path) -> None:
+    begin(tmp_path)
+
+    def fill() -> None:
+        files = growing(tmp_path)
+        with files.opened():
+            files._files["b"].close()
+            files._files["b"] = Path("/dev/full").open("ab")  # noqa: SIM115
+            files.add({"a": ["4"], "b": ["w"]}, "third")
+
+    with pytest.raises(WriteError, match=re.escape(str(tmp_path))):
+        fill()
+    files = growing(tmp_path)
+    with files.opened():
+        assert files.n_lines == 3

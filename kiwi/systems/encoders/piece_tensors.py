@@ -69,7 +69,8 @@ class Pieces:
         """
         weights = (self.weights * chosen).flatten()
         places = groups.masked_fill(~chosen, 0).flatten()
-        vectors = states.flatten(0, 1).float() * weights.unsqueeze(-1)  # (windows * pieces, hidden)
+        there = states.masked_fill(~chosen.unsqueeze(-1), 0.0)  # padding can be no number
+        vectors = there.flatten(0, 1).float() * weights.unsqueeze(-1)  # (windows * pieces, hidden)
         total = vectors.new_zeros(n_groups, vectors.shape[-1]).index_add_(0, places, vectors)
         weight = weights.new_zeros(n_groups).index_add_(0, places, weights).unsqueeze(-1)
         return (total / torch.where(weight > 0, weight, 1.0)).to(states.dtype)
