@@ -39,6 +39,12 @@ class AboutSystem:
     sha256: str = ""
     """Of the checkpoint that it comes from."""
 
+    precision: str = "32"
+    """That it computes in: ``32``, ``bf16``, ``16``, or ``int8`` of an exported system in 8 bits."""
+
+    export_sha256: str = ""
+    """Of an exported system itself; empty for a checkpoint."""
+
     place: Path | None = None
     """Where it was loaded from."""
 

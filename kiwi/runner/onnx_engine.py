@@ -100,6 +100,8 @@ def about(info: ExportInfo, place: Path, outputs: list[str]) -> AboutSystem:
         data=info.checkpoint.data,
         n_parameters=info.n_parameters,
         sha256=info.checkpoint.sha256,
+        precision="int8" if info.precision == "int8" else "32",
+        export_sha256=info.sha256,
         place=place,
     )
 

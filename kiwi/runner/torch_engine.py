@@ -50,6 +50,7 @@ class TorchEngine(Engine):
             data=system.data_info,
             n_parameters=sum(parameter.numel() for parameter in system.parameters()),
             sha256="" if place is None else read_checkpoint_info(place).sha256,
+            precision=precision,
             place=place,
         )
 

@@ -74,6 +74,9 @@ def test_predictions_are_the_same(exported: Export, trained: Trained, corpus: Co
     original = load_system(trained.path).about
     for name in ("input_fields", "outputs", "use_distribution", "data", "n_parameters", "sha256"):
         assert getattr(about, name) == getattr(original, name), name
+    assert (about.precision, original.precision) == ("32", "32")
+    sha256 = inspect_checkpoint(exported.path).to_dict()["export_sha256"]
+    assert (about.export_sha256, original.export_sha256) == (sha256, "")
 
 
 def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
@@ -110,6 +113,7 @@ def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
 def test_segments_do_not_depend_on_each_other_in_8_bits(exported_int8: Export, corpus: Corpus) -> None:
     source, target = ([*corpus.lines("test", field), "a " * 90] for field in ("source", "target"))
     runner = load_system(exported_int8.path)
+    assert runner.about.precision == "int8"
     together = runner.predict(source, target)
     for index in (0, 5, 10):
         alone = runner.predict(source[index : index + 1], target[index : index + 1])
