@@ -45,14 +45,24 @@ class Job:
     output_format: OutputFormat
     load: str
     model: Mapping[str, Any] | None
-    sha256: str
-    """Of the system."""
+    system: Mapping[str, str]
+    """What tells the system from others, as :func:`identity` has it."""
 
     outputs: tuple[str, ...]
     """Names of what is added to each row."""
 
     options: Mapping[str, Any]
     """What results depend on; a second start has the same."""
+
+
+def identity(about: AboutSystem) -> dict[str, str]:
+    """What tells a system from all that give other results, an export of the same checkpoint in 8 bits among them."""
+    return {
+        "class_name": about.class_name,
+        "sha256": about.sha256,
+        "precision": about.precision,
+        "export_sha256": about.export_sha256,
+    }
 
 
 def planned(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[Task]]:
@@ -76,7 +86,7 @@ def planned(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[Ta
     names = {field: getattr(bulk.columns, field) for field in about.input_fields}
     output = Place.of(bulk.output)
     options = {
-        "system": {"class_name": about.class_name, "sha256": about.sha256},
+        "system": identity(about),
         "outputs": list(outputs),
         "input": [Place.of(each).url for each in bulk.inputs],
         "format": bulk.format,
@@ -85,7 +95,7 @@ def planned(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[Ta
     }
     path = Path(config.system.load)
     load = str(path.resolve()) if path.exists() else config.system.load  # a name on the hub
-    job = Job(output, output_format, load, config.system.model, about.sha256, outputs, options)
+    job = Job(output, output_format, load, config.system.model, identity(about), outputs, options)
     tasks: dict[str, Task] = {}
     for each in found:
         name = _without_suffix(each.name)

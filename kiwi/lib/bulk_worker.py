@@ -11,7 +11,7 @@ from typing import IO
 
 from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, ShardWriter, json_line
 from kiwi.exceptions import CheckpointError
-from kiwi.lib.bulk_job import Job, Task
+from kiwi.lib.bulk_job import Job, Task, identity
 from kiwi.runner import Runner, load_system
 
 
@@ -54,10 +54,13 @@ def load(job: Job, threads: int, gpu: bool) -> Runner:
         CheckpointError: when it is another one than where the job was started.
     """
     runner = load_system(job.load, gpu_id=0 if gpu else None, model=job.model, threads=threads)
-    if runner.about.sha256 != job.sha256:
+    found = identity(runner.about)
+    others = [(key, found[key] or "none", value or "none") for key, value in job.system.items() if found[key] != value]
+    if others:
+        lines = "; ".join(f"{key}: found {one}, expected {other}" for key, one, other in others)
         raise CheckpointError(
-            f"{job.load}: found a system with the sum {runner.about.sha256}; expected {job.sha256}, as on the machine "
-            "that started the job. Copy it to this path on all machines."
+            f"{job.load}: not the system of the machine that started the job ({lines}). Copy that one to this path on "
+            "all machines."
         )
     return runner
 

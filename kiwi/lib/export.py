@@ -127,6 +127,7 @@ def export(
         outputs = list(info.checkpoint.outputs)
         written = OnnxEngine(open_session(stage / GRAPH_FILE), original.collate, about(info, stage, outputs))
         info = replace(info, differences=differences(written, batches, expected))
+        del written  # whose session maps the weights: what is mapped is not renamed on Windows
         _refuse(info, bound)
         write_json(stage / EXPORT_FILE, info.to_dict())
         seal(stage)

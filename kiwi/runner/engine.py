@@ -39,6 +39,12 @@ class AboutSystem:
     sha256: str = ""
     """Of the checkpoint that it comes from."""
 
+    precision: str = "32"
+    """That it computes in: ``32``, ``bf16``, ``16``, or ``int8`` of an exported system in 8 bits."""
+
+    export_sha256: str = ""
+    """Of an exported system itself; empty for a checkpoint."""
+
     place: Path | None = None
     """Where it was loaded from."""
 
@@ -64,3 +70,16 @@ class Engine(ABC):
             (batch, source_words) are probabilities of BAD, with anything in the place of padding; ``binary`` (batch,)
             too; ``sentence_scores`` (batch,) are scores, and ``sentence_scores_extras`` (batch, 2) mean and deviation.
         """
+
+
+def best_batch_tokens(collate: Collate, *, on_cpu: bool) -> int:
+    """The ``batch_tokens`` of an engine.
+
+    Args:
+        collate: of its system.
+        on_cpu: whether it computes there.
+    """
+    if not on_cpu:
+        return 16384
+    # What stays in the caches of a CPU; recurrent layers, a step of all segments at a time, take more.
+    return 1024 if collate.pieces is not None else 8192

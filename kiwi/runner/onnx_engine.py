@@ -16,7 +16,7 @@ from kiwi.data.collate import Collate
 from kiwi.data.pieces import PieceTokenizer
 from kiwi.data.vocabulary import LARGEST_TOKENIZER, load_vocabularies, parse_tokenizer
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.runner.engine import AboutSystem, Engine
+from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
 from kiwi.systems.checkpoint_info import TOKENIZER_FILE
 from kiwi.systems.export_info import (
     GRAPH_FILE,
@@ -44,12 +44,11 @@ class OnnxEngine(Engine):
         about: the system; of its outputs, those that are asked for.
     """
 
-    batch_tokens = 1024
-
     def __init__(self, session: Any, collate: Collate, about: AboutSystem) -> None:
         self.session = session
         self.collate = collate
         self.about = about
+        self.batch_tokens = best_batch_tokens(collate, on_cpu=CUDA not in session.get_providers())
         self._inputs = [value.name for value in session.get_inputs()]
         wanted = {*about.outputs, *((const.SENTENCE_SCORES_EXTRAS,) if about.use_distribution else ())}
         self._outputs = [value.name for value in session.get_outputs() if value.name in wanted]
@@ -100,6 +99,8 @@ def about(info: ExportInfo, place: Path, outputs: list[str]) -> AboutSystem:
         data=info.checkpoint.data,
         n_parameters=info.n_parameters,
         sha256=info.checkpoint.sha256,
+        precision="int8" if info.precision == "int8" else "32",
+        export_sha256=info.sha256,
         place=place,
     )
 
@@ -159,14 +160,20 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
     return session
 
 
-SWITCHES = {
+SCORES = ("sentence_level", "hter")
+DISTRIBUTION = ("sentence_level", "use_distribution")
+
+SWITCHES: Mapping[tuple[str, ...], str] = {
     ("word_level", "target"): const.TARGET_TAGS,
     ("word_level", "gaps"): const.GAP_TAGS,
     ("word_level", "source"): const.SOURCE_TAGS,
-    ("sentence_level", "hter"): const.SENTENCE_SCORES,
+    SCORES: const.SENTENCE_SCORES,
     ("sentence_level", "binary"): const.BINARY,
 }
 """Where a configuration switches each output."""
+
+UNKNOWN = object()
+"""Value of options that there are not; null would be one."""
 
 
 def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[str]:
@@ -177,20 +184,19 @@ def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[st
     given = model["outputs"] or {}
     if not isinstance(given, Mapping):
         raise ConfigError(f"system.model.outputs: found {given!r}; expected options of outputs.")
+    leaves = _leaves(given, trained)
+    without_scores = any(place == SCORES and value is False for place, value, _ in leaves)
     off: set[str] = set()
-    for place, value in _leaves(given):
-        known = trained
-        for key in place:
-            known = known.get(key) if isinstance(known, Mapping) else None
-        output = SWITCHES.get(place[:2]) if len(place) == 2 else None
+    for place, value, known in leaves:
+        output = SWITCHES.get(place)
         if output is not None and value is False:
             off.add(output)
-        elif output is not None and value is True and not known:
+        elif output is not None and value is True and known is not True:
             raise ConfigError(
                 f"system.model.outputs: {path} was not trained for {output}; "
                 f"it predicts {', '.join(info.checkpoint.outputs)}."
             )
-        elif value != known and place != ("sentence_level", "use_distribution"):
+        elif value != known and not (without_scores and place == DISTRIBUTION):
             raise ConfigError(
                 f"system.model.outputs.{'.'.join(place)}: only outputs can be switched off for prediction; everything "
                 f"else is as {path} was trained. Remove the other options."
@@ -201,9 +207,15 @@ def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[st
     return outputs
 
 
-def _leaves(options: Mapping[str, Any], place: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    found = []
+def _leaves(
+    options: Mapping[str, Any], trained: Mapping[str, Any], place: tuple[str, ...] = ()
+) -> list[tuple[tuple[str, ...], Any, Any]]:
+    """Where each option stands, its value, and that of training; UNKNOWN where it had none."""
+    found: list[tuple[tuple[str, ...], Any, Any]] = []
     for key, value in options.items():
-        here = (*place, str(key))
-        found += _leaves(value, here) if isinstance(value, Mapping) else [(here, value)]
+        here, known = (*place, str(key)), trained.get(key, UNKNOWN)
+        if isinstance(value, Mapping) and isinstance(known, Mapping):
+            found += _leaves(value, known, here)
+        else:
+            found.append((here, value, known))
     return found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kiwi.data.batch import NumpyBatch
 from kiwi.exceptions import ConfigError
-from kiwi.runner.engine import AboutSystem, Engine
+from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
 from kiwi.runner.runner import Runner
 from kiwi.systems.architectures import ARCHITECTURES
 from kiwi.systems.base import as_tensors
@@ -38,9 +38,7 @@ class TorchEngine(Engine):
         self.dtype = {"bf16": torch.bfloat16, "16": torch.float16}.get(precision)
         self.system = system.to(self.device).eval()
         self.collate = system.collate
-        # What stays in the caches of a CPU; recurrent layers, a step of all segments at a time, take more.
-        on_cpu = 1024 if self.collate.pieces is not None else 8192
-        self.batch_tokens = on_cpu if self.device.type == "cpu" else 16384
+        self.batch_tokens = best_batch_tokens(self.collate, on_cpu=self.device.type == "cpu")
         outputs, place = system.model_config.outputs, system.loaded_from
         self.about = AboutSystem(
             class_name=system.class_name,
@@ -50,6 +48,7 @@ class TorchEngine(Engine):
             data=system.data_info,
             n_parameters=sum(parameter.numel() for parameter in system.parameters()),
             sha256="" if place is None else read_checkpoint_info(place).sha256,
+            precision=precision,
             place=place,
         )
 

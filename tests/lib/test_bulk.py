@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from kiwi.lib import bulk_worker
 from kiwi.lib.bulk_config import BulkConfiguration, is_bulk
 from kiwi.lib.bulk_job import JOB_FILE, planned, undone
 from kiwi.lib.bulk_worker import load, predict_shard
+from kiwi.lib.export import export
 from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
@@ -335,9 +337,21 @@ def test_another_system_at_a_workers_path(options: Any, loaded: Runner, rows: An
     write_shard(tmp_path / "in" / "a.jsonl", rows)
     job, _ = planned(BulkConfiguration.from_dict(options()), loaded.about)
     assert load(job, 1, gpu=False).about.sha256 == loaded.about.sha256
-    other = type(job)(**{**vars(job), "sha256": "0" * 64})
-    with pytest.raises(CheckpointError, match="Copy it to this path on all machines"):
-        load(other, 1, gpu=False)
+    for key, value in (("sha256", "0" * 64), ("precision", "int8"), ("export_sha256", "0" * 64)):
+        message = rf"\({key}: found \w+, expected {value}\)\. Copy that one to this path on all machines"
+        with pytest.raises(CheckpointError, match=message):
+            load(replace(job, system={**job.system, key: value}), 1, gpu=False)
+
+
+def test_an_export_does_not_go_on_with_the_results_of_its_checkpoint(
+    options: Any, trained: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", rows)
+    work(options(), loaded)
+    exported = load_system(export(trained.path, tmp_path / "export").path, threads=1)
+    assert exported.about.sha256 == loaded.about.sha256
+    with pytest.raises(ConfigError, match="results of another job"):
+        work(options({"system.load": str(tmp_path / "export")}), exported)
 
 
 def test_memory_does_not_grow_with_the_shard(options: Any, loaded: Runner, rows: Any, tmp_path: Path) -> None:

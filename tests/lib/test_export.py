@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.predict import predict_from_configuration
 from kiwi.lib.predictions import ORIGIN_FILE
 from kiwi.runner import Predictions, load_system
+from kiwi.runner.onnx_engine import OnnxEngine, open_session
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
 from tests.conftest import Corpus, Trained
@@ -74,6 +77,9 @@ def test_predictions_are_the_same(exported: Export, trained: Trained, corpus: Co
     original = load_system(trained.path).about
     for name in ("input_fields", "outputs", "use_distribution", "data", "n_parameters", "sha256"):
         assert getattr(about, name) == getattr(original, name), name
+    assert (about.precision, original.precision) == ("32", "32")
+    sha256 = inspect_checkpoint(exported.path).to_dict()["export_sha256"]
+    assert (about.export_sha256, original.export_sha256) == (sha256, "")
 
 
 def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
@@ -110,6 +116,7 @@ def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
 def test_segments_do_not_depend_on_each_other_in_8_bits(exported_int8: Export, corpus: Corpus) -> None:
     source, target = ([*corpus.lines("test", field), "a " * 90] for field in ("source", "target"))
     runner = load_system(exported_int8.path)
+    assert runner.about.precision == "int8"
     together = runner.predict(source, target)
     for index in (0, 5, 10):
         alone = runner.predict(source[index : index + 1], target[index : index + 1])
@@ -157,6 +164,11 @@ def test_outputs_are_switched_off(outputs: Any, left: list[str] | None, exported
         ({"encoder": {}}, "found encoder; only 'outputs' can be changed"),
         ({"outputs": {"word_level": {"gaps": True}}}, "was not trained for gap_tags; it predicts target_tags, source"),
         ({"outputs": {"dropout": 0.5}}, "outputs.dropout: only outputs can be switched off"),
+        ({"outputs": {"nonsense": None}}, "outputs.nonsense: only outputs can be switched off"),
+        ({"outputs": {"nonsense": {}}}, "outputs.nonsense: only outputs can be switched off"),
+        ({"outputs": {"word_level": {"targets": None}}}, "outputs.word_level.targets: only outputs can be"),
+        ({"outputs": {"sentence_level": {"use_distribution": True}}}, "use_distribution: only outputs can be"),
+        ({"outputs": {"sentence_level": {"use_distribution": "x", "binary": False}}}, "use_distribution: only outputs"),
         ({"outputs": {"word_level": {"gap": False}}}, "outputs.word_level.gap: only outputs can be switched off"),
         (
             {
@@ -173,6 +185,21 @@ def test_outputs_are_switched_off(outputs: Any, left: list[str] | None, exported
 def test_what_cannot_be_switched(model: Any, message: str, exported_int8: Export) -> None:
     with pytest.raises(ConfigError, match=message):
         load_system(exported_int8.path, model=model)
+
+
+@pytest.mark.parametrize("value", [False, "x", None])
+def test_deviations_stay_while_scores_do(value: Any, exported: Export, trained: Trained) -> None:
+    for path in (exported.path, trained.path):
+        with pytest.raises(ConfigError):
+            load_system(path, model={"outputs": {"sentence_level": {"use_distribution": value}}})
+
+
+def test_as_much_at_once_as_of_a_checkpoint(exported: Export, exported_int8: Export, trained: Trained) -> None:
+    assert load_system(exported.path).engine.batch_tokens == load_system(trained.path).engine.batch_tokens == 8192
+    assert load_system(exported_int8.path).engine.batch_tokens == 1024
+    session = SimpleNamespace(get_inputs=list, get_outputs=list, get_providers=lambda: ["CUDAExecutionProvider"])
+    engine = load_system(exported.path).engine
+    assert OnnxEngine(session, engine.collate, engine.about).batch_tokens == 16384
 
 
 def test_gpus(exported: Export, exported_int8: Export, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +222,25 @@ def test_too_far_from_the_original(checkpoint: Path, tmp_path: Path) -> None:
         export(checkpoint, tmp_path / "out", int8=True, bound=1e-6)
     assert "Export without --int8, or set another --bound." in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_maps_the_weights_when_they_are_put_in_place(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = []
+
+    def opened(*arguments: Any) -> Any:
+        session = open_session(*arguments)
+        sessions.append(weakref.ref(session))
+        return session
+
+    def sealed(directory: Path) -> None:
+        assert [session() for session in sessions] == [None]
+        seal(directory)
+
+    monkeypatch.setattr("kiwi.runner.onnx_engine.open_session", opened)
+    monkeypatch.setattr("kiwi.lib.export.seal", sealed)
+    export(checkpoint, tmp_path / "out")
 
 
 def test_what_is_in_the_way_stays(trained: Trained, tmp_path: Path) -> None:
