@@ -230,7 +230,10 @@ def _add(sums: hashlib._Hash, columns: Columns) -> None:
 def _origin(runner: Runner | RunnerPool) -> dict[str, str]:
     """What predictions are made with, for the signatures of their figures."""
     about = runner.about
-    return {"checkpoint": about.sha256, "system": about.class_name, "kiwi_version": __version__}
+    origin = {"checkpoint": about.sha256, "system": about.class_name, "kiwi_version": __version__}
+    # What computes the same another way, and a little less exactly.
+    others = {"precision": about.precision, "export": about.export_sha256}
+    return origin | {name: value for name, value in others.items() if value not in ("32", "")}
 
 
 def _load(config: Configuration) -> Runner | RunnerPool:

@@ -543,6 +543,15 @@ def test_other_outputs_begin_anew(predicting: Options, tmp_path: Path, caplog: p
     assert len((tmp_path / "out" / "target_tags").read_text().splitlines()) == 10
 
 
+def test_another_precision_begins_anew(predicting: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    killed(predicting({"run.chunk_size": 3, "precision": "bf16"}), 6, tmp_path)
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting())
+    assert "Going on" not in caplog.text
+    predict_to_files(predicting({"run.output_dir": str(tmp_path / "whole")}))
+    assert_same_files(tmp_path / "out", tmp_path / "whole")
+
+
 def test_an_error_far_down_comes_before_any_work(predicting: Options, corpus: Any, tmp_path: Path) -> None:
     lines = corpus.lines("test", "target")
     (tmp_path / "target").write_text("\n".join([*lines[:-1], ""]) + "\n", encoding="utf-8")
