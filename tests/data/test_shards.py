@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from kiwi.data import shards
-from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, json_line, output_type
+from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, output_type
 from kiwi.data.shards import Chunk, Format, Shard
+from kiwi.data.tables import json_line
 from kiwi.exceptions import DataError
 from kiwi.utils.places import Place
 
