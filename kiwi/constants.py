@@ -17,6 +17,9 @@ SENTENCE_SCORES = "sentence_scores"
 SENTENCE_SCORES_EXTRAS = "sentence_scores_extras"
 BINARY = "binary"
 
+WORD_LEVEL = (TARGET_TAGS, GAP_TAGS, SOURCE_TAGS)
+"""Outputs with a list for each segment."""
+
 WMT19 = "WMT19"
 """Prefix of the metrics over target words and gaps together, as the WMT19 shared task counts."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -13,8 +12,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from kiwi.data.word_pieces import WordPieces, spaces_matter
-
-logger = logging.getLogger(__name__)
 
 NO_WORD = -1
 """Word of a piece that belongs to none: the special pieces, and padding."""

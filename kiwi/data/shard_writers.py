@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
 from kiwi.data.shards import Chunk
+from kiwi.data.tables import json_line, without_nan
 
 if TYPE_CHECKING:
     import pyarrow
 
 OutputFormat = Literal["parquet", "jsonl"]
-
-LISTS = (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
-"""Outputs with a list for each segment."""
 
 
 class ShardWriter(ABC):
@@ -53,7 +47,8 @@ class JsonlWriter(ShardWriter):
         """As :meth:`ShardWriter.write`."""
         rows = chunk.rows if chunk.batch is None else chunk.batch.to_pylist()
         for number, row in enumerate(rows):
-            self.file.write(json_line(row | {name: cells[number] for name, cells in outputs.items()}))
+            line = json_line(row | {name: cells[number] for name, cells in outputs.items()})
+            self.file.write(line.encode() + b"\n")
 
     def close(self) -> None:
         """As :meth:`ShardWriter.close`."""
@@ -85,7 +80,7 @@ class ParquetWriter(ShardWriter):
         if batch is None:
             batch = pyarrow.RecordBatch.from_pylist(chunk.rows, schema=self.kept)
         added = [
-            pyarrow.array([_without_nan(cell) for cell in cells], output_type(name)) for name, cells in outputs.items()
+            pyarrow.array([without_nan(cell) for cell in cells], output_type(name)) for name, cells in outputs.items()
         ]
         self.writer.write_batch(pyarrow.RecordBatch.from_arrays([*batch.columns, *added], schema=self.schema))
 
@@ -99,31 +94,4 @@ def output_type(name: str) -> pyarrow.DataType:
     import pyarrow
 
     kind = pyarrow.string() if name.endswith("_labels") else pyarrow.float64()
-    return pyarrow.list_(kind) if name.removesuffix("_labels") in LISTS else kind
-
-
-def json_line(row: Mapping[str, Any]) -> bytes:
-    """A row as a line of JSON."""
-    try:
-        text = json.dumps(row, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError):  # the few that have something which JSON has no word for
-        text = json.dumps(_plain(row), ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, date | datetime | time):
-        return value.isoformat()
-    return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _without_nan(cell: Any) -> Any:
-    return None if isinstance(cell, float) and math.isnan(cell) else cell
+    return pyarrow.list_(kind) if name.removesuffix("_labels") in const.WORD_LEVEL else kind

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
-from kiwi.data.readers import BOM, Columns, check_alignments, check_segments, check_word_counts
+from kiwi.data.readers import BOM, Columns, check_columns
 from kiwi.data.tables import cell_text, check_names, check_table_format, json_object
 from kiwi.exceptions import DataError
 from kiwi.utils.places import Place
@@ -81,13 +81,15 @@ class Shard:
     """Names of what is added to the rows."""
 
     def columns(self) -> list[str] | None:
-        """Names of its columns; of JSON Lines those of its first row, None when that has none."""
+        """Names of its columns; of JSON Lines those of its first row. None when that has none, or there is no line."""
         if self.format == "text":
             return [self.names[const.SOURCE], self.names[const.TARGET]]
         if self.format == "parquet":
             return list(self._arrow_schema().names)
         with self.place.reading() as file, closing(self._lines(file)) as lines:
-            _, line = next(lines, (1, b""))
+            _, line = next(lines, (1, None))
+        if line is None:
+            return None
         try:
             text = _decoded(line)
             return text.split("\t") if self.format == "tsv" else list(json_object(text, "", None))
@@ -152,7 +154,7 @@ class Shard:
             lines = self._lines(file)
             names = None if self.format == "jsonl" else self.columns()
             if self.format == "tsv":
-                next(lines)
+                next(lines, None)
             while piece := list(islice(lines, rows_at_once)):
                 chunk = Chunk({name: [] for name in self.names})
                 for number, line in piece:
@@ -216,11 +218,7 @@ class Shard:
     def _take(self, chunk: Chunk, row: Mapping[str, Any], number: int) -> None:
         """Add the texts of a row to a chunk, if all of them are good."""
         texts = {name: [cell_text(row[column], "", number, column)] for name, column in self.names.items()}
-        places = dict.fromkeys(texts, self.place)
-        check_segments(texts, places, allow_empty=True)
-        check_word_counts(texts, places)
-        if const.ALIGNMENTS in texts:
-            check_alignments(texts, places)
+        check_columns(texts, dict.fromkeys(texts, self.place))
         for name, (text,) in texts.items():
             chunk.columns[name].append(text)
 

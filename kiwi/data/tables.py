@@ -6,10 +6,12 @@ tags or numbers, which stands for them with spaces between.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -295,10 +297,26 @@ def _write_jsonl(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> 
                 file.write(json_line(dict(zip(columns, row, strict=True))) + "\n")
 
 
-def json_line(cells: Mapping[str, Cell]) -> str:
-    """A row as JSON Lines has it."""
-    plain = {name: _without_nan(cell) for name, cell in cells.items()}
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+def json_line(cells: Mapping[str, Any]) -> str:
+    """A row as JSON Lines has it: a number that is none is null; dates and decimals are text, bytes are Base64."""
+    try:
+        return json.dumps(cells, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):  # the few that have something which JSON has no word for
+        return json.dumps(_plain(cells), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
@@ -312,7 +330,7 @@ def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -
     writer = None
     with staged(path) as stage, ExitStack() as stack:
         for columns in parts:
-            cells = {name: [_without_nan(cell) for cell in column] for name, column in columns.items()}
+            cells = {name: [without_nan(cell) for cell in column] for name, column in columns.items()}
             table = pyarrow.table(cells, schema=schema)
             if writer is None:
                 schema = table.schema
@@ -320,5 +338,6 @@ def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -
             writer.write_table(table)
 
 
-def _without_nan(cell: Cell) -> Any:
+def without_nan(cell: Any) -> Any:
+    """A cell, null in the place of a number that is none (NaN)."""
     return None if isinstance(cell, float) and math.isnan(cell) else cell

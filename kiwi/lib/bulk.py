@@ -142,7 +142,7 @@ def run(config: BulkConfiguration) -> BulkInfo:
             first_reject,
         )
     _check_failures(info)
-    if info.rejected and not info.segments:
+    if info.rejected and not info.segments and not info.skipped:  # whose rows were not all bad, for all that is known
         raise DataError(f"All {info.rejected} rows are bad. The first: {first_reject} See {job.output / REJECTS}.")
     return info
 

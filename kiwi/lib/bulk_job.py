@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +15,7 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.bulk_config import BulkConfiguration
 from kiwi.runner import Predictions
 from kiwi.runner.engine import AboutSystem
-from kiwi.utils.places import COMPRESSED, Found, Place, find, plain_suffix
+from kiwi.utils.places import COMPRESSED, Found, Place, find, finding, plain_suffix
 from kiwi.utils.staging import SUFFIX
 
 JOB_FILE = "_job.json"
@@ -73,7 +73,7 @@ def planned(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[Ta
         about: the system.
 
     Raises:
-        ConfigError: when two shards would have one name.
+        ConfigError: when two shards would have one name, or results would be taken for input.
         DataError: when there are no shards, or the first one does not have the columns.
     """
     bulk = config.bulk
@@ -106,6 +106,7 @@ def planned(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[Ta
             )
         shard = Shard(each.place, formats[each.place], names, frozenset(outputs))
         tasks[name] = Task(name, shard, output / f"{name}.{output_format}", output / REJECTS / f"{name}.jsonl")
+    _check_no_input(config, tasks.values())
     _check_first(next(iter(tasks.values())).shard, about)
     return job, list(tasks.values())
 
@@ -155,10 +156,24 @@ def _check_the_same(job: Job, place: Place) -> None:
 
 
 def _found(config: BulkConfiguration) -> list[Found]:
-    bulk = config.bulk
-    suffixes = {suffix for suffix, kind in SUFFIXES.items() if bulk.format in (None, kind)}
-    found = {each.place: each for text in bulk.inputs for each in find(text, suffixes)}
+    suffixes = _suffixes(config)
+    found = {each.place: each for text in config.bulk.inputs for each in find(text, suffixes)}
     return list(found.values())
+
+
+def _suffixes(config: BulkConfiguration) -> set[str]:
+    return {suffix for suffix, kind in SUFFIXES.items() if config.bulk.format in (None, kind)}
+
+
+def _check_no_input(config: BulkConfiguration, tasks: Iterable[Task]) -> None:
+    """Refuse results that a second start, or another job, would take for input."""
+    for text in config.bulk.inputs:
+        takes = finding(text, _suffixes(config))
+        if taken := next((task.output for task in tasks if takes(task.output)), None):
+            raise ConfigError(
+                f"bulk.output: {taken} would be taken for input, which is {text}; name a directory that is not in it, "
+                "or whose name begins with an underscore."
+            )
 
 
 def _format(found: Found, format_: Format | None) -> Format:

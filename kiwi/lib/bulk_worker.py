@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
-from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, ShardWriter, json_line
+from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, ShardWriter
+from kiwi.data.tables import json_line
 from kiwi.exceptions import CheckpointError
 from kiwi.lib.bulk_job import Job, Task, identity
 from kiwi.runner import Runner, load_system
@@ -29,7 +29,6 @@ class ShardReport:
     first_reject: str = ""
     """Its line and reason."""
 
-    seconds: float = 0.0
     error: str = ""
     """Why nothing was written, if nothing was."""
 
@@ -81,7 +80,7 @@ def predict_shard(
         DataError: when nothing can be done with the file.
         OSError: when it cannot be written.
     """
-    report, start = ShardReport(task.name), time.monotonic()
+    report = ShardReport(task.name)
     with noted_warnings(report.warnings), ExitStack() as stack:
         chunks = stack.enter_context(closing(task.shard.chunks(rows_at_once)))
         # What is entered first is put in its place last: the output says that all of a shard is done.
@@ -99,12 +98,11 @@ def predict_shard(
             for reject in chunk.rejects:
                 assert rejects is not None
                 place = {"file": task.shard.place.url, "line": reject.line, "reason": reject.reason}
-                rejects.write(json_line({**place, "row": reject.row}))
+                rejects.write(json_line({**place, "row": reject.row}).encode() + b"\n")
             report.segments += len(chunk)
             report.rejected += len(chunk.rejects)
         if rejects is None:
             task.rejects.remove()  # of a former attempt
-    report.seconds = time.monotonic() - start
     return report
 
 

@@ -24,8 +24,8 @@ from kiwi.data.vocabulary import VOCABULARY_FILE
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import best_of
 from kiwi.runner.engine import Engine
-from kiwi.systems.checkpoint_info import ENCODER_FILE, LABELS_FILE, LICENCES, TOKENIZER_FILE
-from kiwi.systems.export_info import EXPORT_FILE, GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
+from kiwi.systems.checkpoint_info import ENCODER_FILE, EXPORT_FILE, LABELS_FILE, LICENCES, TOKENIZER_FILE
+from kiwi.systems.export_info import GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import SealedDirectory, seal

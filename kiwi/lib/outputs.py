@@ -18,7 +18,7 @@ from kiwi.data.tokenization import words
 from kiwi.data.word_submissions import WordSubmission, target_with_eos, write_word_submission
 from kiwi.exceptions import ConfigError
 from kiwi.runner import Predictions
-from kiwi.runner.predictions import DIGITS, FILES, TAGS
+from kiwi.runner.predictions import DIGITS, FILES
 from kiwi.utils.io import BaseConfig, mistakes
 
 Level = Literal["sentence", "word"]
@@ -72,10 +72,9 @@ class SubmissionConfig(BaseConfig):
         Raises:
             ConfigError: when the system has no output for one that is asked for, or for any.
         """
-        tags = (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
         needed: dict[Level, Sequence[str]] = {
             "sentence": [const.SENTENCE_SCORES],
-            "word": [const.TARGET_TAGS] if self.format in WITH_EOS else tags,
+            "word": [const.TARGET_TAGS] if self.format in WITH_EOS else const.WORD_LEVEL,
         }
         possible = [level for level, names in needed.items() if set(names) & set(outputs)]
         lacking = [level for level in self.levels or needed if level not in possible]
@@ -196,6 +195,6 @@ KINDS: dict[str, Kind] = {
     f"{const.SENTENCE_SCORES}_deviation": "number",
     const.BINARY: "number",
     f"{const.BINARY}_labels": "text",
-    **{f"{name}_labels": "texts" for name in TAGS},
+    **{f"{name}_labels": "texts" for name in const.WORD_LEVEL},
 }
 """Of the columns of a table; others are lists of numbers."""

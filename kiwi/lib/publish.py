@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 def publish(
     checkpoint: str | Path, directory: str | Path, *, name: str | None = None, licence: str | None = None
 ) -> Path:
-    """Copy a checkpoint, whose files are checked, and write its model card beside; nothing is sent anywhere.
+    """Copy a checkpoint or an exported system, whose files are checked, with a model card; nothing is sent anywhere.
 
     Args:
-        checkpoint: a directory, or that of a run, whose best model is taken.
+        checkpoint: a directory, or that of a run, whose best model is taken, or that of an exported system.
         directory: to write, whole or not at all; must not be there yet, or be empty.
         name: of the system on the hub, ``organization/name``; the name of the directory if not given.
         licence: of the system, as the hub writes it, such as ``apache-2.0``.
@@ -49,6 +49,7 @@ def publish(
         run=read_run_configuration(path),
         licences=found.licences,
         licence=licence,
+        export=found.export,
     )
     with staged(directory) as stage:
         stage.mkdir()

@@ -13,14 +13,11 @@ from kiwi.data.readers import read_lines
 from kiwi.data.tags import interleave, to_labels
 from kiwi.utils.io import write_lines
 
-TAGS = (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
-"""Outputs with a list for each segment."""
-
 DIGITS = 6
 """After the point, as all files of predictions have."""
 
 FILES = (
-    *(name + suffix for name in (*TAGS, const.TARGETGAPS_TAGS, const.BINARY) for suffix in ("", "_labels")),
+    *(name + suffix for name in (*const.WORD_LEVEL, const.TARGETGAPS_TAGS, const.BINARY) for suffix in ("", "_labels")),
     const.SENTENCE_SCORES,
     const.SENTENCE_SCORES_EXTRAS,
 )
@@ -139,7 +136,7 @@ class Predictions:
     @staticmethod
     def file_names(outputs: Collection[str], use_distribution: bool) -> list[str]:
         """Names of the files that :meth:`lines` has for a system with these outputs."""
-        tags = [name for name in TAGS if name in outputs]
+        tags = [name for name in const.WORD_LEVEL if name in outputs]
         if const.TARGET_TAGS in outputs and const.GAP_TAGS in outputs:
             tags.append(const.TARGETGAPS_TAGS)
         tags += [const.BINARY] if const.BINARY in outputs else []
@@ -158,9 +155,9 @@ class Predictions:
     def of_lines(cls, content: Mapping[str, Sequence[str]]) -> Predictions:
         """From the lines of the files that :meth:`lines` makes."""
         found: dict[str, list[Any]] = {}
-        for name in (*TAGS, const.BINARY):
+        for name in (*const.WORD_LEVEL, const.BINARY):
             if name in content:
-                key = name if name in TAGS else "sentences_binary"
+                key = name if name in const.WORD_LEVEL else "sentences_binary"
                 rows = [[float(value) for value in line.split()] for line in content[name]]
                 labels = [line.split() for line in content[f"{name}_labels"]]
                 single = name == const.BINARY
@@ -187,7 +184,7 @@ class Predictions:
         """
         nothing: list[Any] = [None] * n_segments
         found: dict[str, list[Any]] = {}
-        for name in TAGS:
+        for name in const.WORD_LEVEL:
             if name in outputs:
                 rows = [row or [] for row in values.get(name, nothing)]
                 found[f"{name}_BAD_probabilities"] = rows

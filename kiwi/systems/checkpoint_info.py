@@ -22,6 +22,9 @@ WEIGHTS_FILE = "model.safetensors"
 LABELS_FILE = "labels.json"
 ENCODER_FILE = "encoder.json"
 TOKENIZER_FILE = "tokenizer/tokenizer.json"
+EXPORT_FILE = "export.json"
+"""Of exported systems, in the place of a configuration."""
+
 LICENCES = "licences"
 """Directory of the licence notices of what a system is made from."""
 
@@ -161,6 +164,8 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
     try:
         if (path / BEST_MODEL / CONFIG_FILE).is_file():
             raise CheckpointError(f"{path} is the directory of a run; its best model is {path / BEST_MODEL}.")
+        if (path / EXPORT_FILE).is_file():
+            raise CheckpointError(f"{path} is an exported system; name the checkpoint that it was made from.")
         if not file.is_file():
             what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
             raise CheckpointError(f"{path}: not a trained system: found {what}; expected a checkpoint directory.")

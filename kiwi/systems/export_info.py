@@ -9,12 +9,11 @@ from typing import Any, Literal
 
 from kiwi import __version__
 from kiwi.exceptions import CheckpointError
-from kiwi.systems.checkpoint_info import CheckpointInfo, check_label_names
+from kiwi.systems.checkpoint_info import EXPORT_FILE, CheckpointInfo, check_label_names
 from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory
 
 EXPORT_VERSION = 1
 
-EXPORT_FILE = "export.json"
 GRAPH_FILE = "model.onnx"
 TENSORS_FILE = "model.onnx.data"
 """The weights beside the graph, which the engine maps into memory."""

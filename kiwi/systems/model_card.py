@@ -10,6 +10,7 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.exceptions import ConfigError
 from kiwi.systems.checkpoint_info import CONFIG_FILE, CheckpointInfo
+from kiwi.systems.export_info import ExportInfo
 from kiwi.utils.io import read_structured, to_yaml
 
 WHAT = {
@@ -49,6 +50,7 @@ def model_card(
     run: Mapping[str, Any] | None = None,
     licences: Mapping[str, str] | None = None,
     licence: str | None = None,
+    export: ExportInfo | None = None,
 ) -> str:
     """Content of ``README.md``: fields that the hub reads, then text for people.
 
@@ -58,13 +60,15 @@ def model_card(
         run: configuration of its training run.
         licences: name to text of the notices of what it is made from.
         licence: of the system, as the hub writes it; without one, the card says that there is none.
+        export: of an exported system; ``info`` is then that of the checkpoint that it was made from.
     """
     parts = [
-        f"---\n{to_yaml(dict(_fields(info, name, licence)))}---",
+        f"---\n{to_yaml(dict(_fields(info, name, licence, export)))}---",
         f"# {name.rpartition('/')[2]}",
         *_what(info),
         *_use(info, name),
-        *_figures(info),
+        *(_export(export) if export is not None else ()),
+        *_figures(info, exported=export is not None),
         *_training(info, run),
         *_limits(),
         *_licences(info, licences or {}, licence),
@@ -72,7 +76,9 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _fields(info: CheckpointInfo, name: str, licence: str | None) -> Iterator[tuple[str, Any]]:
+def _fields(
+    info: CheckpointInfo, name: str, licence: str | None, export: ExportInfo | None
+) -> Iterator[tuple[str, Any]]:
     languages = [tag.partition("-")[0] for side in info.languages for tag in side]
     figures = figures_of(info.metrics)
     yield "library_name", "kiwi"
@@ -85,7 +91,8 @@ def _fields(info: CheckpointInfo, name: str, licence: str | None) -> Iterator[tu
     if info.origin is not None:
         yield "base_model", info.origin.name
     kind = "quality-estimation" if info.outputs else "translation-language-model"
-    yield "tags", ["machine-translation", kind, info.class_name.lower()]
+    of_export = [] if export is None else ["onnx", *(["int8"] if export.precision == "int8" else [])]
+    yield "tags", ["machine-translation", kind, info.class_name.lower(), *of_export]
     if figures:
         yield "metrics", list(dict.fromkeys(map(_hub_metric, figures)))
         task = {"type": "translation", "name": "Quality estimation of machine translation"}
@@ -165,8 +172,31 @@ def _use(info: CheckpointInfo, name: str) -> Iterator[str]:
     yield "Text is tokenized as the training data was, words separated by spaces, one segment a line."
 
 
-def _figures(info: CheckpointInfo) -> Iterator[str]:
+FORMS = {
+    "fp32": "in single precision",
+    "int8": "its weights in 8 bits, which is for the CPU",
+}
+"""Of exported systems, by precision."""
+
+
+def _export(export: ExportInfo) -> Iterator[str]:
+    yield "## Exported for ONNX Runtime"
+    yield (
+        f"This is an export for ONNX Runtime ({export.precision}: {FORMS[export.precision]}), which needs "
+        f"`pip install 'kiwi-qe[onnx]'` and no torch. kiwi {export.kiwi_version} made it from the checkpoint "
+        f"`{export.checkpoint.sha256}`."
+    )
+    rows = [
+        f"| {name} | {each.n} | {each.largest:.2g} | {each.mean:.2g} |" for name, each in export.differences.items()
+    ]
+    yield "Held against the values of the checkpoint (of scores beyond 1, differences are shares of the largest):"
+    yield "\n".join(["| output | values | largest difference | mean difference |", "|---|---|---|---|", *rows])
+
+
+def _figures(info: CheckpointInfo, *, exported: bool) -> Iterator[str]:
     yield "## Figures on validation data"
+    if exported:
+        yield "Of the checkpoint that this was made from, not of the export."
     figures = figures_of(info.metrics)
     rows = [f"| {name} | {value:.4f} |" for name, value in figures.items()]
     yield "\n".join(["| metric | value |", "|---|---|", *rows]) if rows else "None were saved with it."

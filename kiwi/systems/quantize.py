@@ -36,27 +36,20 @@ SMALLEST = 1e-30
 """Least size of a row's largest value, so that one of zeros is not divided by."""
 
 
-def quantize(model: ir.Model) -> int:
+def quantize(model: ir.Model) -> None:
     """Store weights of matrix products and embeddings in 8 bits, in place.
 
     Args:
         model: whose weights are initializers.
-
-    Returns:
-        How many were replaced.
     """
     graph = model.graph
     model.opset_imports.setdefault(MICROSOFT, 1)
     rows = _Rows(graph)
-    count = 0
     for node in list(graph):
         if node.op_type in ("MatMul", "Gemm") and (weight := _weight(node)) is not None:
             _replace_product(node, weight, rows)
-            count += 1
         elif node.op_type == "Gather" and _is_embedding(node):
             _replace_embedding(node)
-            count += 1
-    return count
 
 
 def scaled(values: NDArray[np.float32], axis: int, largest: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

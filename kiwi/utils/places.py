@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -50,11 +51,6 @@ class Place:
 
     def __truediv__(self, name: str) -> Place:
         return Place(f"{self.url.rstrip('/')}/{name}")
-
-    def exists(self) -> bool:
-        """Whether there is something."""
-        files, path = _located(self.url)
-        return bool(files.exists(path))
 
     def remove(self) -> None:
         """Remove the file, if it is there."""
@@ -155,21 +151,58 @@ def find(text: str, suffixes: set[str]) -> list[Found]:
         elif files.isdir(path):
             root, paths = path, [each for each in files.find(path) if plain_suffix(each) in suffixes]
         else:
-            parts = path.split("/")
-            first = next((n for n, part in enumerate(parts) if set(part) & set("*?[")), len(parts))
-            root = "/".join(parts[:first])
-            matches = files.glob(path, detail=True).items() if first < len(parts) else ()
+            root, pattern = _parted(path)
+            matches = files.glob(path, detail=True).items() if pattern else ()
             paths = [match for match, details in matches if details["type"] == "file"]
     except OSError as error:
         raise DataError(f"{text}: cannot be read ({_reason(error)}).") from error
     prefix = root.rstrip("/") + "/"
     found = {str(each).removeprefix(prefix): str(each) for each in paths}
-    seen = {name: each for name, each in found.items() if not any(p.startswith((".", "_")) for p in name.split("/"))}
+    seen = {name: each for name, each in found.items() if not _is_no_data(name)}
     if not seen:
         expected = f"files that end in {', '.join(sorted(suffixes))}"
         raise DataError.at(text, None, found="none there", expected=f"{expected}: a file, a directory, or a glob")
     whole = Place.of if _is_local(files) else lambda each: Place(str(files.unstrip_protocol(each)))
     return [Found(whole(each), name) for name, each in sorted(seen.items())]
+
+
+def finding(text: str, suffixes: set[str]) -> Callable[[Place], bool]:
+    """Whether :func:`find` would take files that are perhaps not there yet.
+
+    Args:
+        text: as of :func:`find`.
+        suffixes: as of :func:`find`.
+
+    Returns:
+        Says it of each file.
+    """
+    from fsspec.utils import glob_translate
+
+    files, path = _located(text)
+    whole = Place.of(text).url.rstrip("/")
+    is_directory = files.isdir(path)
+    root, pattern = (whole, "") if is_directory else _parted(whole)
+    matches = re.compile(glob_translate(pattern)).match
+    prefix = root.rstrip("/") + "/"
+
+    def takes(place: Place) -> bool:
+        name = place.url.removeprefix(prefix)
+        if name == place.url:
+            return False
+        return not _is_no_data(name) and (plain_suffix(name) in suffixes if is_directory else bool(matches(name)))
+
+    return takes
+
+
+def _parted(path: str) -> tuple[str, str]:
+    """What a glob has before its first wildcard, and the rest, which is empty where it has none."""
+    parts = path.split("/")
+    first = next((n for n, part in enumerate(parts) if set(part) & set("*?[")), len(parts))
+    return "/".join(parts[:first]), "/".join(parts[first:])
+
+
+def _is_no_data(name: str) -> bool:
+    return any(part.startswith((".", "_")) for part in name.split("/"))
 
 
 def plain_suffix(name: str) -> str:

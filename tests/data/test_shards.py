@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from kiwi.data import shards
-from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, json_line, output_type
+from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, output_type
 from kiwi.data.shards import Chunk, Format, Shard
+from kiwi.data.tables import json_line
 from kiwi.exceptions import DataError
 from kiwi.utils.places import Place
 
@@ -100,6 +101,16 @@ def test_text(tmp_path: Path) -> None:
     assert found.rejects[1].reason == "found byte 0xe9 at position 4; expected UTF-8."
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "tsv", "text"])
+def test_a_file_without_a_line_has_no_rows(tmp_path: Path, kind: Format) -> None:
+    one = shard(written(tmp_path / "a", ""), kind, TWO)
+    one.check()
+    assert list(one.chunks(2)) == []
+    with (tmp_path / "out.parquet").open("wb") as file:
+        ParquetWriter(file, one.schema(2), ["sentence_scores"]).close()
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 0
+
+
 def test_a_line_that_is_too_long_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "LONGEST_LINE", 40)
     content = "a\tx\n" + "w" * 41 + "\tx\n" + "v" * 38 + "\tx\n" + "z" * 39 + "\tx\r\n" + "u" * 500 + "\nb\ty"
@@ -160,7 +171,7 @@ def test_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tsv", "", "a.tsv, line 1: found no column 'src'"),
+        ("a.tsv", "\n", "a.tsv, line 1: found no column 'src'"),
         ("a.tsv", "src\tmt\n", "a.tsv, line 1: found no column 'alignments'"),
         ("a.tsv", b"src\tmt\xff\n", "a.tsv, line 1: found byte 0xff"),
         ("a.tsv", "src\tmt\talignments\tid\tid\n", "line 1: found several columns 'id'"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -17,8 +19,9 @@ import pytest
 from kiwi.data.shards import LONGEST_LINE
 from kiwi.exceptions import CheckpointError, ConfigError, DataError
 from kiwi.lib import bulk_worker
+from kiwi.lib.bulk import bulk_from_configuration
 from kiwi.lib.bulk_config import BulkConfiguration, is_bulk
-from kiwi.lib.bulk_job import JOB_FILE, planned, undone
+from kiwi.lib.bulk_job import JOB_FILE, Job, Task, planned, undone
 from kiwi.lib.bulk_worker import load, predict_shard
 from kiwi.lib.export import export
 from kiwi.runner import Predictions, Runner, load_system
@@ -308,6 +311,14 @@ def test_rejects_of_a_former_attempt_go(
         ({"a.tsv": {"binary": 1}}, {}, DataError, "a.tsv, line 1: found a column 'binary'"),
         ({"a.parquet": {"binary": 1}}, {}, DataError, "a.parquet: found a column 'binary'"),
         ({"a.tsv": {}}, {"bulk.columns.source": "src"}, DataError, "line 1: found no column 'src'"),
+        ({"a.jsonl": {}}, {"bulk.output": "{in}/out"}, ConfigError, "in/out/a.jsonl would be taken for input, which"),
+        ({"a.parquet": {}}, {"bulk.output": "{in}", "bulk.output_format": "jsonl"}, ConfigError, "be taken for input"),
+        (
+            {"a.jsonl": {}},
+            {"bulk.input": "{in}/**/*.jsonl", "bulk.output": "{in}/out"},
+            ConfigError,
+            "for input, which",
+        ),
         ({"a.md": {}}, {"bulk.input": "{in}/a.md"}, DataError, "a.md: found the suffix '.md'; expected one of"),
     ],
 )
@@ -331,6 +342,33 @@ def test_what_is_refused_before_any_work(
         work(options(changes), loaded)
     assert message in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("given", "output"), [("{in}", "{in}/_out"), ("{in}/*.jsonl", "{in}/out")])
+def test_results_below_the_input(
+    options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path, given: str, output: str
+) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", rows)
+    changes = {"bulk.input": given, "bulk.output": output}
+    changes = {key: value.replace("{in}", str(tmp_path / "in")) for key, value in changes.items()}
+    assert list(work(options(changes), loaded)) == ["a"]
+    assert work(options(changes), loaded) == {}
+
+
+def test_bad_rows_beside_shards_that_were_done_before(
+    options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", rows)
+    work(options(), loaded)
+    write_shard(tmp_path / "in" / "b.jsonl", [row | {"target": ""} for row in rows])
+
+    def reports(job: Job, left: list[Task], pool: Any, *, verbose: bool) -> list[bulk_worker.ShardReport]:
+        return [predict_shard(loaded, job, task, 5) for task in left]
+
+    monkeypatch.setattr("kiwi.lib.bulk_ray.reports", reports)
+    monkeypatch.setattr("kiwi.lib.bulk_ray.started", lambda *_, **__: nullcontext(SimpleNamespace(workers=1)))
+    info = bulk_from_configuration(options())
+    assert (info.skipped, info.done, info.segments, info.rejected) == (1, 1, 0, 12)
 
 
 def test_another_system_at_a_workers_path(options: Any, loaded: Runner, rows: Any, tmp_path: Path) -> None:

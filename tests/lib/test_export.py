@@ -23,6 +23,7 @@ from kiwi.lib.export import Export, export
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.predict import predict_from_configuration
 from kiwi.lib.predictions import ORIGIN_FILE
+from kiwi.lib.publish import publish
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.onnx_engine import OnnxEngine, open_session
 from kiwi.systems.qe_system import QESystem
@@ -212,7 +213,27 @@ def test_gpus(exported: Export, exported_int8: Export, monkeypatch: pytest.Monke
         load_system(exported.path, threads=0)
 
 
+def test_its_model_card_says_what_it_is(exported_int8: Export, exported: Export, tmp_path: Path) -> None:
+    card = (publish(exported_int8.path, tmp_path / "int8") / "README.md").read_text(encoding="utf-8")
+    assert "- onnx\n- int8\n" in card
+    assert "ONNX Runtime (int8: its weights in 8 bits" in card
+    for name, found in exported_int8.info.differences.items():
+        assert f"| {name} | {found.n} | {found.largest:.2g} | {found.mean:.2g} |\n" in card
+    assert "not of the export" in card
+    card = (publish(exported.path, tmp_path / "fp32") / "README.md").read_text(encoding="utf-8")
+    assert "ONNX Runtime (fp32: in single precision)" in card
+    assert "int8" not in card
+    assert load_system(tmp_path / "fp32").about.export_sha256 == load_system(exported.path).about.export_sha256
+
+
 # Refusals; nothing is written then.
+
+
+def test_what_needs_the_checkpoint(exported: Export, tmp_path: Path) -> None:
+    for call in (lambda: export(exported.path, tmp_path / "out"), lambda: QESystem.load(exported.path)):
+        with pytest.raises(CheckpointError, match="is an exported system; name the checkpoint that it was made from"):
+            call()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_too_far_from_the_original(checkpoint: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.utils.places import Place, find, plain_suffix
+from kiwi.utils.places import Place, find, finding, plain_suffix
 
 SUFFIXES = {".tsv", ".jsonl"}
 
@@ -38,6 +38,21 @@ def test_files_are_found(files: Path, scheme: str, text: str, expected: list[str
     found = find(f"{scheme}{files}{text}", SUFFIXES)
     assert [each.name for each in found] == expected
     assert all(each.place.local is not None and each.place.local.is_file() for each in found)
+
+
+@pytest.mark.parametrize("text", ["", "/", "/*.tsv", "/**/*.tsv", "/h.m?", "/x", "/x*/*"])
+@pytest.mark.parametrize("scheme", ["", "file://", "memory:/"])
+def test_what_would_be_found(files: Path, scheme: str, text: str) -> None:
+    names = [path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()]
+    places = {name: Place.of(f"{scheme}{files}") / name for name in names}
+    if scheme == "memory:/":
+        for place in places.values():
+            with place.writing() as file:
+                file.write(b"x")
+    takes = finding(f"{scheme}{files}{text}", SUFFIXES)
+    found = {each.place for each in find(f"{scheme}{files}{text}", SUFFIXES)}
+    assert {place for place in places.values() if takes(place)} == found
+    assert not takes(Place.of(f"{scheme}{files}-other/b.tsv"))
 
 
 @pytest.mark.parametrize("text", ["/nowhere", "/*.parquet", "/_e"])
