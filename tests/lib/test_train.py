@@ -680,6 +680,7 @@ GPU = ["gpus", "precision", "amp_level"]
                 *GPU,
                 "num_nodes",
                 "strategy",
+                "average_weights",
                 "resume",
                 "epochs",
                 "gradient_accumulation_steps",

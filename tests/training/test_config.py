@@ -86,6 +86,7 @@ def test_defaults() -> None:
         "amp_level": "O0",
         "num_nodes": 1,
         "strategy": "ddp",
+        "average_weights": None,
         "resume": False,
         "epochs": 50,
         "gradient_accumulation_steps": 1,
