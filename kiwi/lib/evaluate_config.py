@@ -42,7 +42,7 @@ class GoldFiles(BaseConfig):
     """Errors, in the form of a submission of spans (WMT 2023)."""
 
     table: Table | None = None
-    """Columns of a table, in the place of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``."""
+    """Columns of a table in the place of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``."""
 
 
 class PredictedFiles(BaseConfig):
