@@ -8,4 +8,5 @@ def words(line: str) -> list[str]:
 
     Any other space, such as the no-break space of ``10\u00a0000``, is part of its word.
     """
-    return [word for word in line.replace("\t", " ").split(" ") if word]
+    parts = line.replace("\t", " ").split(" ")
+    return [word for word in parts if word] if "" in parts else parts

@@ -16,7 +16,6 @@ from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.readers import Columns, check_columns
 from kiwi.data.sampling import batches_by_tokens
-from kiwi.data.tokenization import words
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.predictions import Predictions
@@ -150,7 +149,7 @@ class Runner:
         places: dict[tuple[str | int, ...], list[int]] = {}  # of the segments that are equal
         for index, texts in enumerate(zip(*fields.values(), strict=True)):
             places.setdefault(texts if deduplicate else (index,), []).append(index)
-        firsts = [indices[0] for indices in places.values() if words(columns[const.TARGET][indices[0]])]
+        firsts = [indices[0] for indices in places.values() if columns[const.TARGET][indices[0]].strip(" \t")]
         unique = {field: [column[index] for index in firsts] for field, column in fields.items()}
         rows = [dict(zip(unique, row, strict=True)) for row in zip(*unique.values(), strict=True)]
         lengths = self.engine.collate.lengths(unique)
