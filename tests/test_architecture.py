@@ -51,7 +51,7 @@ LIBRARIES = {
     ],
     "peft": ["systems"],
     "plotly": ["lib.search"],
-    "pyarrow": ["data.tables", "data.shards", "data.shard_writers"],
+    "pyarrow": ["data.tables", "data.table_writers", "data.shards", "data.shard_writers"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.

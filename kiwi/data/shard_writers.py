@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
 from kiwi.data.shards import Chunk
-from kiwi.data.tables import json_line, without_nan
+from kiwi.data.table_writers import json_line, without_nan
 
 if TYPE_CHECKING:
     import pyarrow

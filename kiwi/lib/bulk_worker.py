@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, ShardWriter
-from kiwi.data.tables import json_line
+from kiwi.data.table_writers import json_line
 from kiwi.exceptions import CheckpointError
 from kiwi.lib.bulk_job import Job, Task, identity
 from kiwi.runner import Runner, load_system

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt, model_validator
 from kiwi import constants as const
 from kiwi.data.readers import Columns, stream_lines
 from kiwi.data.submissions import Header, SentenceSubmission, write_sentence_submission
-from kiwi.data.tables import Kind, write_table
+from kiwi.data.table_writers import Kind, write_table
 from kiwi.data.tokenization import words
 from kiwi.data.word_submissions import WordSubmission, target_with_eos, write_word_submission
 from kiwi.exceptions import ConfigError

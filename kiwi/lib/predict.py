@@ -95,7 +95,7 @@ def predict_from_configuration(configuration_dict: Mapping[str, Any]) -> Predict
 def predict_to_files(configuration_dict: Mapping[str, Any]) -> PredictRunInfo:
     """As :func:`predict_from_configuration`, in memory that does not grow with the number of segments.
 
-    Labels, submissions, and Parquet read them all again.
+    Comparing with labels, and submissions, need all of them at once.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
     return run(Configuration.from_dict(configuration_dict))

@@ -11,7 +11,8 @@ from kiwi import constants as const
 from kiwi.data.piped import STDIN, read_pipe
 from kiwi.data.readers import Columns, check_columns
 from kiwi.data.streams import SegmentStream
-from kiwi.data.tables import json_line, stream_table, tsv_cell
+from kiwi.data.table_writers import json_line, tsv_cell
+from kiwi.data.tables import stream_table
 from kiwi.exceptions import ConfigError
 from kiwi.runner import Runner, load_system
 from kiwi.runner.loading import Precision

@@ -42,8 +42,12 @@ class RunnerPool:
         self._pool = ProcessPoolExecutor(
             self.n_processes, mp_context=context, initializer=_load, initargs=(path, places, dict(options))
         )
-        with self._named_errors():
-            self.about: AboutSystem = self._pool.submit(_about).result()
+        try:
+            with self._named_errors():
+                self.about: AboutSystem = self._pool.submit(_about).result()
+        except BaseException:
+            self.close()
+            raise
 
     def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Part]:
         """Predictions of each part of the data, in order; see :meth:`Runner.predict_columns` for the options."""

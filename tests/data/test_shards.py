@@ -14,7 +14,7 @@ import pytest
 from kiwi.data import shards
 from kiwi.data.shard_writers import JsonlWriter, ParquetWriter, output_type
 from kiwi.data.shards import Chunk, Format, Shard
-from kiwi.data.tables import json_line
+from kiwi.data.table_writers import json_line
 from kiwi.exceptions import DataError
 from kiwi.utils.places import Place
 

@@ -11,7 +11,8 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from kiwi.data.tables import check_table_format, read_table, write_table
+from kiwi.data.table_writers import write_table
+from kiwi.data.tables import check_table_format, read_table
 from kiwi.exceptions import DataError
 
 SUFFIXES = [".tsv", ".jsonl", ".parquet"]

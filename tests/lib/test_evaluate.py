@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kiwi.data.ragged import read_probabilities
-from kiwi.data.tables import write_table
+from kiwi.data.table_writers import write_table
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file
 from kiwi.metrics.report import ENSEMBLE
