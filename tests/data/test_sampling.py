@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kiwi.data import sampling
-from kiwi.data.sampling import ShuffledBatches, longest_first
+from kiwi.data.sampling import ShuffledBatches, batches_by_tokens, longest_first
 
 LENGTHS = np.random.default_rng(7).integers(2, 60, size=203).tolist()
 
@@ -113,3 +113,19 @@ def test_more_segments_than_blocks(n_segments, buffer_size, monkeypatch):
     if n_segments == 1000:
         assert np.abs(np.diff(flat(batches))).mean() > 20
         assert [len(batch) for batch in batches] == [8] * 125
+
+
+@pytest.mark.parametrize(
+    ("lengths", "tokens", "most", "expected"),
+    [
+        ([3, 1, 2, 3], 6, None, [[0, 3], [2, 1]]),  # the longest of a batch counts for all of it
+        ([3, 1, 2, 3], 7, None, [[0, 3], [2, 1]]),
+        ([3, 1, 2, 3], 9, None, [[0, 3, 2], [1]]),
+        ([9, 1, 1, 1], 2, None, [[0], [1, 2], [3]]),  # longer than the budget: alone
+        ([2, 2, 2, 2, 2], 100, 2, [[0, 1], [2, 3], [4]]),
+        ([0, 0], 1, None, [[0], [1]]),
+        ([], 5, None, []),
+    ],
+)
+def test_batches_by_tokens(lengths: list[int], tokens: int, most: int | None, expected: list[list[int]]) -> None:
+    assert batches_by_tokens(lengths, tokens, most) == expected

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import shutil
 import signal
 import subprocess
@@ -641,7 +642,8 @@ from kiwi.lib.predict import predict_to_files
 from kiwi.utils.resumable import GrowingFiles
 
 def killed(self, lines, digest):
-    print(*(process.pid for process in multiprocessing.active_children()), flush=True)
+    with open(sys.argv[2], "w") as file:
+        print(*(process.pid for process in multiprocessing.active_children()), file=file)
     os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
@@ -653,15 +655,17 @@ if __name__ == "__main__":
 def test_processes_end_with_who_started_them(predicting: Options, tmp_path: Path) -> None:
     (tmp_path / "options.yaml").write_text(yaml.safe_dump(predicting({"processes": 2, "run.chunk_size": 2})))
     (tmp_path / "orphans.py").write_text(ORPHANS)
-    command = [sys.executable, str(tmp_path / "orphans.py"), str(tmp_path / "options.yaml")]
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, *(str(tmp_path / name) for name in ("orphans.py", "options.yaml", "pids"))]
+    done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL)  # a pipe would wait for them
     assert done.returncode == -signal.SIGKILL
-    pids = [int(pid) for pid in done.stdout.split()]
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert len(pids) == 2
-    deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}/cmdline").exists() and _is_alive(pid) for pid in pids):
-        assert time.monotonic() < deadline, "they are still there"
+    deadline = time.monotonic() + 20
+    while (alive := [pid for pid in pids if _is_alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.1)
+    for pid in alive:
+        os.kill(pid, signal.SIGKILL)
+    assert not alive
 
 
 def _is_alive(pid: int) -> bool:

@@ -17,6 +17,7 @@ from kiwi.lib.train import train_from_configuration
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.base import OptimizerConfig, as_tensors
+from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.optimizers import build_optimizer
@@ -548,3 +549,18 @@ def test_a_bare_no_of_yaml_is_no() -> None:
         TransformerEncoderConfig.from_dict(yaml.safe_load("{model_name: x, keep_frozen_states: no}")).keep_frozen_states
         == "no"
     )
+
+
+def test_what_stands_in_padding_does_not_matter() -> None:
+    pieces = Pieces(
+        ids=torch.tensor([[5, 6, 0]]),
+        mask=torch.tensor([[True, True, False]]),
+        types=torch.zeros(1, 3, dtype=torch.int64),
+        words=torch.tensor([[0, 0, -1]]),
+        sides=torch.zeros(1, 3, dtype=torch.int64),
+        weights=torch.tensor([[1.0, 1.0, 0.0]]),
+        segments=torch.tensor([0]),
+    )
+    states = torch.tensor([[[1.0], [3.0], [float("nan")]]])
+    assert pieces.means_of_words(states, 0, torch.tensor([[True]])).tolist() == [[[2.0]]]
+    assert pieces.means_of_segments(states, pieces.mask, 1).tolist() == [[2.0]]
