@@ -127,7 +127,7 @@ def score(
 
     Raises:
         ConfigError: for options that do not go together.
-        DataError: naming file and line; what is before it has been written.
+        DataError: naming file and line; segments that were read together with it, up to 4096, are not written.
         CheckpointError: when the system cannot be loaded.
     """
     segments.check()
