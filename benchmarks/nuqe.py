@@ -46,8 +46,8 @@ def matrix_rate() -> float:
 
 def multiply_adds(model: Path, corpus: Path) -> float:
     """Multiply-adds of a forward pass for the mean segment: each weight matrix once a word, or once a segment."""
-    from kiwi.data.readers import read_lines
-    from kiwi.data.tokenization import words
+    from kiwi.data.files.lines import read_lines
+    from kiwi.data.text.words import words
     from kiwi.systems.qe_system import QESystem
 
     system = QESystem.load(model)
@@ -66,7 +66,7 @@ def child_predict(model: Path, corpus: Path) -> dict[str, float]:
 
     torch.set_num_threads(1)
     import kiwi
-    from kiwi.data.readers import read_lines
+    from kiwi.data.files.lines import read_lines
 
     runner = kiwi.load_system(model)
     names = ("src", "mt", "src-mt.alignments")

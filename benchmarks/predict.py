@@ -34,7 +34,7 @@ BATCH = 32
 
 
 def read(corpus: Path, n_segments: int) -> dict[str, list[str]]:
-    from kiwi.data.readers import read_lines
+    from kiwi.data.files.lines import read_lines
 
     return {
         side: read_lines(corpus / f"dev.{name}")[:n_segments] for side, name in (("source", "src"), ("target", "mt"))
@@ -104,7 +104,7 @@ def quality(found: Any, corpus: Path, n_segments: int) -> dict[str, float]:
     """Pearson's r of the scores and MCC of target words and gaps, as far as they are predicted."""
     import numpy as np
 
-    from kiwi.data.readers import read_lines
+    from kiwi.data.files.lines import read_lines
 
     figures: dict[str, float] = {}
     if found.sentences_hter is not None:

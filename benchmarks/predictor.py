@@ -62,7 +62,7 @@ def child_scale(lines: str, steps: str, folder: str) -> dict[str, Any]:
     from kiwi.data.batch import QEBatch
     from kiwi.lib.pretrain import Configuration
     from kiwi.lib.utils import load_configuration
-    from kiwi.systems.base import as_tensors
+    from kiwi.systems.batching import as_tensors
     from kiwi.systems.tlm_system import TLMSystem
 
     corpus = Path(folder)
@@ -115,7 +115,7 @@ def on_test(model: Path, corpus: Path) -> dict[str, float]:
 
     torch.set_num_threads(1)
     import kiwi
-    from kiwi.data.readers import read_lines
+    from kiwi.data.files.lines import read_lines
     from kiwi.lib.evaluate import evaluate_from_configuration
 
     source, target, alignments = (read_lines(corpus / f"test20.{name}") for name in ("src", "mt", "src-mt.alignments"))
@@ -175,8 +175,8 @@ def softmax(vocabulary: int, repeats: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    from kiwi.data.vocabulary import Vocabulary
-    from kiwi.systems.base import as_tensors
+    from kiwi.data.text.vocabulary import Vocabulary
+    from kiwi.systems.batching import as_tensors
     from kiwi.systems.tlm_system import TLMSystem
 
     words = [f"w{i}" for i in range(vocabulary)]

@@ -53,7 +53,7 @@ def compare(arguments: argparse.Namespace, place: Path) -> None:
 
     torch.set_num_threads(1)
     from kiwi.lib.search import search_from_configuration
-    from kiwi.lib.search_report import savings
+    from kiwi.lib.search.report import savings
     from kiwi.lib.train import train_from_configuration
     from kiwi.lib.utils import load_configuration
 

@@ -82,7 +82,7 @@ def evaluate(model: Path, corpus: Path, part: str, *, tags: bool) -> str:
 
     torch.set_num_threads(1)
     import kiwi
-    from kiwi.data.readers import read_lines
+    from kiwi.data.files.lines import read_lines
     from kiwi.lib.evaluate import evaluate_from_configuration
 
     raw = "" if tags else "raw."

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from memory import peak_mb
 
-from kiwi.data.submission_rows import Header, write_rows
-from kiwi.data.word_submissions import EOS, read_word_submission
+from kiwi.data.wmt.rows import Header, write_rows
+from kiwi.data.wmt.word_level import EOS, read_word_submission
 
 VOCABULARY = 300_000
 """Words, few of them frequent."""

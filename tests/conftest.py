@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from kiwi.data.vocabulary import Vocabulary
+from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.lib.train import TrainRunInfo, train_from_configuration
 from kiwi.runner import Runner
 from kiwi.runner.torch_engine import runner_of

@@ -31,6 +31,34 @@ FLOORS = [
 ]
 """From the ground up; each imports only from those below it, and from its own room."""
 
+MOST_IN_A_ROOM = 18
+"""Files and folders of a package."""
+
+INNER_FLOORS: dict[str, list[set[str]]] = {
+    "data": [
+        {"text", "batch", "sampling"},
+        {"files"},
+        {"labels"},
+        {"readers", "collate"},
+        {"segments", "wmt", "datasets"},
+    ],
+    "systems": [
+        {"manifest", "features"},
+        {"pretrained", "batching"},
+        {"encoders", "decoders", "outputs", "checkpoint"},
+        {"config"},
+        {"system"},
+        {"qe_system", "tlm_system"},
+        {"onnx"},
+    ],
+    "lib": [
+        {"utils", "inspect", "console"},
+        {"train", "predict", "bulk", "evaluate", "score"},
+        {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors"},
+    ],
+}
+"""The same within the large packages."""
+
 LIBRARIES = {
     "huggingface_hub": ["systems"],
     # What a database of MLflow needs.
@@ -41,30 +69,26 @@ LIBRARIES = {
     "mlflow": ["loggers"],
     "numpy": ["data", "metrics", "pages", "systems", "runner", "training", "lib"],
     "omegaconf": ["lib"],
-    "onnx_ir": ["systems.export", "systems.quantize", "lib.export"],
+    "onnx_ir": ["systems.onnx.graph", "systems.onnx.quantize", "lib.export"],
     "onnxruntime": ["runner.onnx_engine"],
-    "onnxscript": ["systems.export"],
-    # The search, a pipeline in several modules.
-    "optuna": [
-        "lib.search",
-        *(f"lib.search_{part}" for part in ("ledger", "processes", "report", "space", "study", "table", "worker")),
-    ],
+    "onnxscript": ["systems.onnx.graph"],
+    "optuna": ["lib.search"],
     "peft": ["systems"],
     "plotly": ["lib.search"],
-    "pyarrow": ["data.tables", "data.table_writers", "data.shards", "data.shard_writers"],
+    "pyarrow": ["data.files.tables", "data.files.table_writers", "data.segments.shards", "data.segments.shard_writers"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.
-    "rich": ["lib.printing", "lib.progress", "lib.utils", "lib.search_table"],
-    "ray": ["lib.bulk_ray"],
-    "filelock": ["training", "lib.search_ledger", "lib.search_study"],
+    "rich": ["lib.console.tables", "lib.console.progress", "lib.utils", "lib.search.progress"],
+    "ray": ["lib.bulk.ray_pool"],
+    "filelock": ["training", "lib.search"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
     "sklearn": ["metrics"],
     "sqlalchemy": ["loggers"],
-    "tensorboard": ["lib.setup"],
+    "tensorboard": ["lib.train.setup"],
     "tokenizers": ["data", "systems"],
-    "torch": ["modules", "systems", "training", "runner", "lib.train", "lib.predict", "lib.utils"],
+    "torch": ["modules", "systems", "training", "runner", "lib.predict", "lib.utils"],
     "transformers": ["systems"],
     "typer": ["cli"],
     "yaml": ["utils"],
@@ -84,6 +108,8 @@ class Import:
     imported: str
     at_once: bool
     line: int
+    for_types: bool = False
+    """Whether only a type checker runs it."""
 
     @property
     def room(self) -> str:
@@ -102,24 +128,23 @@ SOURCES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in SOURCES.items()}
 
 
-def imports_of(importer: str, tree: ast.AST, at_once: bool = True) -> Iterator[Import]:
+def imports_of(importer: str, tree: ast.AST, at_once: bool = True, for_types: bool = False) -> Iterator[Import]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(importer, alias.name, at_once, node.lineno)
+                yield Import(importer, alias.name, at_once, node.lineno, for_types)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"kiwi.{importer}, line {node.lineno}: a relative import"
             assert node.module is not None
-            if node.module == "kiwi":
-                for alias in node.names:
-                    yield Import(importer, f"kiwi.{alias.name}", at_once, node.lineno)
-            else:
-                yield Import(importer, node.module, at_once, node.lineno)
+            is_package = node.module == "kiwi" or (ROOT.parent / Path(*node.module.split("."))).is_dir()
+            for alias in node.names if is_package else ():
+                yield Import(importer, f"{node.module}.{alias.name}", at_once, node.lineno, for_types)
+            if not is_package:
+                yield Import(importer, node.module, at_once, node.lineno, for_types)
         else:
-            lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or (
-                isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-            )
-            yield from imports_of(importer, node, at_once and not lazy)
+            typing_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            lazy = typing_only or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from imports_of(importer, node, at_once and not lazy, for_types or typing_only)
 
 
 IMPORTS = [found for name, tree in TREES.items() for found in imports_of(name, tree)]
@@ -145,6 +170,17 @@ def misplaced(found: Import) -> bool:
     return there > here or (there == here > 0)
 
 
+def misplaced_within(found: Import) -> bool:
+    """Whether an import goes up, or to a sibling, among the families of one package."""
+    package, _, rest = found.imported.removeprefix("kiwi.").partition(".")
+    inner_floors = INNER_FLOORS.get(package, [])
+    here, there = found.importer.removeprefix(f"{package}.").partition(".")[0], rest.partition(".")[0]
+    if package != found.room or not inner_floors or here == there or found.importer == package or found.for_types:
+        return False
+    heights = {name: height for height, names in enumerate(inner_floors) for name in names}
+    return heights[there] >= heights[here]
+
+
 def test_every_room_has_a_floor() -> None:
     rooms = {name.partition(".")[0] for name in SOURCES} - {"", "__main__"}
     assert rooms <= set().union(*FLOORS)
@@ -155,21 +191,53 @@ def test_every_room_has_a_floor() -> None:
 def test_imports_go_down() -> None:
     own = [found for found in IMPORTS if within(found.imported, "kiwi")]
     assert [str(found) for found in own if misplaced(found)] == []
+    assert [str(found) for found in own if misplaced_within(found)] == []
+
+
+@pytest.mark.parametrize("package", INNER_FLOORS)
+def test_every_family_has_an_inner_floor(package: str) -> None:
+    families = {
+        path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    names = [name for names in INNER_FLOORS[package] for name in names]
+    assert sorted(names) == sorted(families - {"__init__", "__pycache__"})
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES.values()}), ids=lambda path: path.name)
+def test_every_room_fits_on_a_screen(folder: Path) -> None:
+    rooms = {path for path in folder.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    assert len(rooms) <= MOST_IN_A_ROOM
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "expected"),
+    [
+        ("data.readers", "kiwi.data.files.lines", False),
+        ("data.files.lines", "kiwi.data.readers", True),
+        ("data.wmt.rows", "kiwi.data.segments.streams", True),
+        ("data.wmt.rows", "kiwi.data.wmt.word_level", False),
+        ("systems.config.qe", "kiwi.systems.qe_system", True),
+        ("lib.predict.pipeline", "kiwi.lib.evaluate.sources", True),
+        ("lib.search.worker", "kiwi.lib.train", False),
+    ],
+)
+def test_the_inner_rule_itself(importer: str, imported: str, expected: bool) -> None:
+    assert misplaced_within(Import(importer, imported, True, 1)) == expected
 
 
 @pytest.mark.parametrize(
     ("importer", "imported", "expected"),
     [
         ("data.readers", "kiwi.utils.io", False),
-        ("data.readers", "kiwi.data.tags", False),
+        ("data.readers", "kiwi.data.labels.tags", False),
         ("utils.io", "kiwi.exceptions", False),
         ("systems.checkpoint", "kiwi.__version__", False),
         ("lib.train", "kiwi.training.module", False),
         ("data.readers", "kiwi.metrics.report", True),
-        ("metrics.report", "kiwi.data.tags", True),
-        ("utils.io", "kiwi.data.tags", True),
-        ("systems.base", "kiwi.training.module", True),
-        ("systems.base", "kiwi.lib.utils", True),
+        ("metrics.report", "kiwi.data.labels.tags", True),
+        ("utils.io", "kiwi.data.labels.tags", True),
+        ("systems.batching", "kiwi.training.module", True),
+        ("systems.batching", "kiwi.lib.utils", True),
         ("runner", "kiwi.training.module", True),
         ("training.module", "kiwi.runner", True),
         ("lib.train", "kiwi.cli", True),
@@ -205,15 +273,16 @@ def test_what_loads_only_when_asked() -> None:
     } <= {"kiwi.__version__", "typer"}
     for importer, libraries in {
         "lib.utils": {"torch", "numpy"},
-        "lib.evaluate": {"torch"},
-        "lib.setup": {"tensorboard"},
+        "lib.evaluate.pipeline": {"torch"},
+        "lib.train.setup": {"tensorboard"},
         "lib.search": {"optuna", "plotly"},
-        "lib.search_config": {"optuna"},
-        "lib.train": {"lightning"},
-        "lib.bulk": {"ray"},
-        "lib.bulk_config": {"ray", "torch"},
+        "lib.search.pipeline": {"optuna", "plotly"},
+        "lib.search.config": {"optuna"},
+        "lib.train.pipeline": {"lightning"},
+        "lib.bulk.pipeline": {"ray"},
+        "lib.bulk.config": {"ray", "torch"},
         "utils.places": {"fsspec"},
-        "data.shards": {"pyarrow"},
+        "data.segments.shards": {"pyarrow"},
         "loggers.store": {"mlflow", "alembic", "sqlalchemy"},
         "loggers.mlflow_tracking": {"mlflow"},
         "training.config": {"torch", "lightning"},
@@ -232,7 +301,9 @@ def test_pipelines_do_not_import_each_other() -> None:
         for importer in PIPELINES
         for imported in PIPELINES
         for line in IMPORTS
-        if line.importer == f"lib.{importer}" and within(line.imported, f"kiwi.lib.{imported}")
+        if importer != imported
+        and within(line.importer, f"lib.{importer}")
+        and within(line.imported, f"kiwi.lib.{imported}")
     }
     assert found <= {("pretrain", "train"), ("search", "train")}
 
@@ -426,7 +497,7 @@ everything("kiwi.pages")
 stage("metrics")
 import kiwi.lib.utils, kiwi.lib.evaluate
 stage("evaluate")
-import kiwi.lib.inspect, kiwi.lib.publish, kiwi.lib.bulk_config
+import kiwi.lib.inspect, kiwi.lib.publish, kiwi.lib.bulk.config
 stage("inspect")
 import kiwi.runner, kiwi.lib.predict
 stage("runner")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kiwi.lib import predict
-from kiwi.lib.bulk_config import BulkConfiguration
+from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.train import Configuration, train_from_configuration
 from kiwi.lib.utils import load_configuration

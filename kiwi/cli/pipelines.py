@@ -30,7 +30,7 @@ def train(
         from kiwi.lib.train import train_from_configuration
 
         info = train_from_configuration(options)
-    from kiwi.lib.printing import print_run
+    from kiwi.lib.console.tables import print_run
 
     print_run(info, quiet=bool(options.get("quiet")))
 
@@ -49,7 +49,7 @@ def pretrain(
         from kiwi.lib.pretrain import pretrain_from_configuration
 
         info = pretrain_from_configuration(options)
-    from kiwi.lib.printing import print_run
+    from kiwi.lib.console.tables import print_run
 
     print_run(info, quiet=bool(options.get("quiet")))
 
@@ -65,7 +65,7 @@ def predict(
     quiet: QuietOption = False,
 ) -> None:
     """Predict with a trained system."""
-    from kiwi.lib.bulk_config import is_bulk
+    from kiwi.lib.bulk.config import is_bulk
     from kiwi.utils.imports import needs_extra
 
     options = configured("predict", config, example, verbose, quiet)
@@ -96,8 +96,8 @@ def evaluate(
     options = configured("evaluate", config, example, verbose, quiet)
     files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
     options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
+    from kiwi.lib.console.tables import print_report
     from kiwi.lib.evaluate import evaluate_from_configuration
-    from kiwi.lib.printing import print_report
 
     print_report(evaluate_from_configuration(options))
 
@@ -112,12 +112,12 @@ def search(
     from kiwi.utils.imports import needs_extra
 
     with needs_extra("train", "kiwi search"):
-        from kiwi.lib.search_config import load_search
+        from kiwi.lib.search.config import load_search
 
         options = configured("search", config, example, verbose, quiet, load=load_search)
         from kiwi.lib.search import search_from_configuration
 
         info = search_from_configuration(options)
-    from kiwi.lib.printing import print_search
+    from kiwi.lib.console.tables import print_search
 
     print_search(info, quiet=bool(options.get("quiet")))

@@ -39,7 +39,7 @@ def thresholds(
     labels = {"target_tags": target_tags, "source_tags": source_tags}
     with needs_extra("train", "kiwi thresholds"):
         from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
-        from kiwi.lib.printing import print_table
+        from kiwi.lib.console.tables import print_table
         from kiwi.lib.thresholds import choose_thresholds
 
         data = TrainingConfig.from_dict({"input": texts, "output": labels})
@@ -64,7 +64,7 @@ def inspect_(
 
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
     else:
-        from kiwi.lib.printing import print_table
+        from kiwi.lib.console.tables import print_table
 
         print_table(str(found.path), ["", ""], [list(row) for row in found.rows()], align="left")
 
@@ -110,8 +110,8 @@ def export(
 
     It is held against the original on real sentences, and not written if it differs by more than a bound.
     """
+    from kiwi.lib.console.tables import print_table
     from kiwi.lib.export import export as write
-    from kiwi.lib.printing import print_table
     from kiwi.lib.utils import configure_logging
 
     configure_logging(verbose=verbose, quiet=quiet)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch, mask_of, pad
-from kiwi.data.pieces import PieceTokenizer
-from kiwi.data.tokenization import words
-from kiwi.data.vocabulary import PAD_INDEX, Vocabulary
+from kiwi.data.text.pieces import PieceTokenizer
+from kiwi.data.text.vocabulary import PAD_INDEX, Vocabulary
+from kiwi.data.text.words import words
 
 logger = logging.getLogger(__name__)
 

@@ -144,7 +144,7 @@ def write_encoder(name: str, directory: str | Path) -> Path:
     with needs_extra("encoder", "kiwi encoder"):
         from safetensors.numpy import save_file
 
-    from kiwi.data.e5_file import E5File
+    from kiwi.data.files.e5_file import E5File
 
     encoder = ENCODERS[name]
     tokenizer, notice, file = encoder.tokenizer.locate(), encoder.notice.locate(), E5File(encoder.weights.locate())

@@ -17,15 +17,15 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import InputConfig, TestConfig, WMTQEDataset
-from kiwi.data.readers import Columns
+from kiwi.data.files.lines import Columns
 from kiwi.data.sampling import batches_by_tokens
-from kiwi.data.tokenization import words
-from kiwi.data.vocabulary import VOCABULARY_FILE
+from kiwi.data.text.vocabulary import VOCABULARY_FILE
+from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import best_of
 from kiwi.runner.engine import Engine
-from kiwi.systems.checkpoint_info import ENCODER_FILE, EXPORT_FILE, LABELS_FILE, LICENCES, TOKENIZER_FILE
-from kiwi.systems.export_info import GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
+from kiwi.systems.manifest.checkpoint import ENCODER_FILE, EXPORT_FILE, LABELS_FILE, LICENCES, TOKENIZER_FILE
+from kiwi.systems.manifest.export import GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import SealedDirectory, seal
@@ -100,7 +100,7 @@ def export(
         from kiwi.runner.onnx_engine import OnnxEngine, about, open_session
         from kiwi.runner.torch_engine import load_checkpoint
         from kiwi.systems.checkpoint import read_checkpoint_info
-        from kiwi.systems.export import make_graph, save_graph
+        from kiwi.systems.onnx.graph import make_graph, save_graph
     directory, path = Path(directory), best_of(Path(checkpoint))
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f"{directory}: is there already; name a directory that is not, or remove it.")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiwi.systems.checkpoint_info import (
+from kiwi.systems.manifest.checkpoint import (
     BEST_MODEL,
     CONFIG_FILE,
     ENCODER_FILE,
@@ -16,8 +16,8 @@ from kiwi.systems.checkpoint_info import (
     read_checkpoint_info,
     read_licences,
 )
-from kiwi.systems.export_info import ExportInfo, is_export, read_export_info
-from kiwi.systems.model_card import figures_of
+from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
+from kiwi.systems.manifest.model_card import figures_of
 from kiwi.utils.sealed import SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.inspect import best_of, inspect_checkpoint
-from kiwi.systems.hub import CARD_FILE
-from kiwi.systems.model_card import model_card, read_run_configuration
+from kiwi.systems.manifest.model_card import model_card, read_run_configuration
+from kiwi.systems.pretrained.hub import CARD_FILE
 from kiwi.utils.io import staged, write_text
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory
 

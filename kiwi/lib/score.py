@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
 
 from kiwi import constants as const
-from kiwi.data.piped import STDIN, read_pipe
-from kiwi.data.readers import Columns, check_columns
-from kiwi.data.streams import SegmentStream
-from kiwi.data.table_writers import json_line, tsv_cell
-from kiwi.data.tables import stream_table
+from kiwi.data.files.lines import Columns
+from kiwi.data.files.table_writers import json_line, tsv_cell
+from kiwi.data.files.tables import stream_table
+from kiwi.data.readers import check_columns
+from kiwi.data.segments.piped import STDIN, read_pipe
+from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
 from kiwi.runner import Runner, load_system
 from kiwi.runner.loading import Precision

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
-from kiwi.data.tags import to_classes
+from kiwi.data.labels.tags import to_classes
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import best_of
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
 from kiwi.runner.torch_engine import runner_of
-from kiwi.systems.hub import locate
 from kiwi.systems.outputs.word_level import WordLevelOutput
+from kiwi.systems.pretrained.hub import locate
 from kiwi.systems.qe_system import QESystem
 
 logger = logging.getLogger(__name__)

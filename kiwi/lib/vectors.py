@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kiwi.data.readers import read_lines
-from kiwi.data.tokenization import words as words_of
+from kiwi.data.files.lines import read_lines
+from kiwi.data.text.words import words as words_of
 from kiwi.exceptions import ConfigError
-from kiwi.systems.word_vectors import word_vectors
+from kiwi.systems.pretrained.word_vectors import word_vectors
 from kiwi.utils.io import write_lines
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi import constants as const
-from kiwi.data.tokenization import words
+from kiwi.data.text.words import words
 from kiwi.metrics import functions
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.calibration import Reliability, reliability

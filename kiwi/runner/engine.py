@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
-from kiwi.systems.checkpoint_info import DataInfo
+from kiwi.systems.manifest.checkpoint import DataInfo
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from kiwi.exceptions import ConfigError
 from kiwi.runner.runner import Runner
-from kiwi.systems.export_info import is_export
-from kiwi.systems.hub import locate
+from kiwi.systems.manifest.export import is_export
+from kiwi.systems.pretrained.hub import locate
 from kiwi.utils.imports import needs_extra
 
 Precision = Literal["32", "bf16", "16"]

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
-from kiwi.data.pieces import PieceTokenizer
-from kiwi.data.vocabulary import LARGEST_TOKENIZER, load_vocabularies, parse_tokenizer
+from kiwi.data.text.pieces import PieceTokenizer
+from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, load_vocabularies, parse_tokenizer
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
-from kiwi.systems.checkpoint_info import TOKENIZER_FILE
-from kiwi.systems.export_info import (
+from kiwi.systems.manifest.checkpoint import TOKENIZER_FILE
+from kiwi.systems.manifest.export import (
     GRAPH_FILE,
     LARGEST_GRAPH,
     TENSORS_FILE,

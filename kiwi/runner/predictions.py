@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
-from kiwi.data.readers import read_lines
-from kiwi.data.tags import interleave, to_labels
+from kiwi.data.files.lines import read_lines
+from kiwi.data.labels.tags import interleave, to_labels
 from kiwi.utils.io import write_lines
 
 DIGITS = 6
 """After the point, as all files of predictions have."""
+
+ORIGIN_FILE = "predictions.json"
+"""Name of the file, in a directory of predictions, that records which system made them."""
 
 FILES = (
     *(name + suffix for name in (*const.WORD_LEVEL, const.TARGETGAPS_TAGS, const.BINARY) for suffix in ("", "_labels")),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from kiwi.data.readers import Columns
+from kiwi.data.files.lines import Columns
 from kiwi.exceptions import KiwiError
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import load_system

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
-from kiwi.data.readers import Columns, check_columns
+from kiwi.data.files.lines import Columns
+from kiwi.data.readers import check_columns
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.runner.engine import AboutSystem, Engine

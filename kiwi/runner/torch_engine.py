@@ -13,12 +13,12 @@ from kiwi.data.batch import NumpyBatch
 from kiwi.exceptions import ConfigError
 from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
 from kiwi.runner.runner import Runner
-from kiwi.systems.architectures import ARCHITECTURES
-from kiwi.systems.base import as_tensors
-from kiwi.systems.checkpoint_info import read_checkpoint_info
+from kiwi.systems.batching import as_tensors
+from kiwi.systems.config.architectures import ARCHITECTURES
+from kiwi.systems.config.system import model_config_of
+from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.qe_system import QESystem
-from kiwi.systems.system_config import model_config_of
 from kiwi.utils.threads import number_of_threads
 
 

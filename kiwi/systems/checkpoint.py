@@ -21,16 +21,16 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from kiwi import constants as const
-from kiwi.data.vocabulary import Vocabulary, save_vocabularies
+from kiwi.data.text.vocabulary import Vocabulary, save_vocabularies
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.systems.checkpoint_info import (
+from kiwi.systems.manifest.checkpoint import (
     CONFIG_FILE,
     LABELS_FILE,
     WEIGHTS_FILE,
     CheckpointInfo as CheckpointInfo,
     read_checkpoint_info as read_checkpoint_info,
 )
-from kiwi.systems.pretrained import Pretrained
+from kiwi.systems.pretrained.model import Pretrained
 from kiwi.utils.io import staged, write_json, write_yaml
 from kiwi.utils.sealed import RESTORE, SealedDirectory, seal
 from kiwi.utils.tensor_header import read_tensor_header

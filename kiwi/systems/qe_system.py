@@ -15,24 +15,24 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
-from kiwi.data.readers import Columns
-from kiwi.data.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
+from kiwi.data.files.lines import Columns
+from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
-from kiwi.systems.architectures import ARCHITECTURES, ModelConfig
 from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights, without_drawing
-from kiwi.systems.checkpoint_info import read_checkpoint_info
-from kiwi.systems.outputs.quality_estimation import QEOutputs
-from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, language_model_loss, update_metrics
-from kiwi.systems.pretrained import Pretrained
-from kiwi.systems.qe_config import (
+from kiwi.systems.config.architectures import ARCHITECTURES, ModelConfig
+from kiwi.systems.config.qe import (
     QESystemConfig,
     input_fields,
     label_fields,
     resolve,
     vocabulary_fields,
 )
+from kiwi.systems.config.system import model_config_of
+from kiwi.systems.manifest.checkpoint import read_checkpoint_info
+from kiwi.systems.outputs.quality_estimation import QEOutputs
+from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, language_model_loss, update_metrics
+from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.system import System
-from kiwi.systems.system_config import model_config_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class QESystem(System):
     """Estimates the quality of translations: what it computes, its losses, its predictions, and how it is saved.
 
     Args:
-        class_name: a key of :data:`kiwi.systems.architectures.ARCHITECTURES`.
+        class_name: a key of :data:`kiwi.systems.config.architectures.ARCHITECTURES`.
         model: configuration of its parts.
         vocabularies: of the text fields that its encoder reads.
         pretrained: the model that its encoder is built on, if it is.
@@ -116,7 +116,7 @@ class QESystem(System):
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """The configuration with what trained systems bring; see :func:`kiwi.systems.qe_config.resolve`."""
+        """The configuration with what trained systems bring; see :func:`kiwi.systems.config.qe.resolve`."""
         return resolve(config)
 
     @classmethod

@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
-from kiwi.data.embeddings import load_embeddings
-from kiwi.data.vocabulary import DataProcessingConfig, Vocabulary
+from kiwi.data.text.embeddings import load_embeddings
+from kiwi.data.text.vocabulary import DataProcessingConfig, Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.metrics.accumulators import Accumulator
-from kiwi.systems.architectures import AnyModelConfig
-from kiwi.systems.base import whole
+from kiwi.systems.batching import whole
 from kiwi.systems.checkpoint import save_checkpoint
-from kiwi.systems.checkpoint_info import CheckpointInfo, DataInfo
+from kiwi.systems.config.architectures import AnyModelConfig
 from kiwi.systems.encoders.base import Encoder
-from kiwi.systems.hub import locate
-from kiwi.systems.model_card import model_card, read_run_configuration
-from kiwi.systems.pretrained import Pretrained
+from kiwi.systems.manifest.checkpoint import CheckpointInfo, DataInfo
+from kiwi.systems.manifest.model_card import model_card, read_run_configuration
+from kiwi.systems.pretrained.hub import locate
+from kiwi.systems.pretrained.model import Pretrained
 
 logger = logging.getLogger(__name__)
 

@@ -14,15 +14,15 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
 from kiwi.data.datasets.parallel_dataset import LengthsInBytes, ParallelDataset
-from kiwi.data.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
+from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
-from kiwi.systems.architectures import LANGUAGE_MODELS, AnyModelConfig
 from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights
-from kiwi.systems.checkpoint_info import read_checkpoint_info
+from kiwi.systems.config.architectures import LANGUAGE_MODELS, AnyModelConfig
+from kiwi.systems.config.system import model_config_of
+from kiwi.systems.config.tlm import TLMSystemConfig, resolve
+from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.systems.outputs.translation_language_model import TARGET_PREFIX, language_model_loss, update_metrics
 from kiwi.systems.system import System
-from kiwi.systems.system_config import model_config_of
-from kiwi.systems.tlm_config import TLMSystemConfig, resolve
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class TLMSystem(System):
     """A language model of translations: its losses, its metrics, and how it is saved.
 
     Args:
-        class_name: a key of :data:`kiwi.systems.architectures.LANGUAGE_MODELS`.
+        class_name: a key of :data:`kiwi.systems.config.architectures.LANGUAGE_MODELS`.
         model: configuration of its parts.
         vocabularies: of source and target.
     """
@@ -71,7 +71,7 @@ class TLMSystem(System):
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """The configuration with what a trained language model brings; see :func:`kiwi.systems.tlm_config.resolve`."""
+        """The configuration with what a trained language model brings; see :func:`kiwi.systems.config.tlm.resolve`."""
         return resolve(config)
 
     @classmethod

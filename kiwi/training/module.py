@@ -26,11 +26,11 @@ from kiwi.data.sampling import ShuffledBatches, longest_first
 from kiwi.exceptions import KiwiError
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.metrics.functions import higher_is_better
-from kiwi.systems.base import as_tensors, build_loader
+from kiwi.systems.batching import as_tensors, build_loader
+from kiwi.systems.config.system import SystemConfig
 from kiwi.systems.encoders.frozen_layers import FrozenStates
 from kiwi.systems.encoders.transformer import TransformerEncoder
 from kiwi.systems.system import System
-from kiwi.systems.system_config import SystemConfig
 from kiwi.training.optimizers import build_optimizer, build_schedule
 from kiwi.training.sharding import shard
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from kiwi.exceptions import CheckpointError
-from kiwi.systems.base import OptimizerConfig, whole
+from kiwi.systems.batching import whole
+from kiwi.systems.config.optimizer import OptimizerConfig
 from kiwi.systems.encoders.base import Encoder
 from kiwi.utils.io import staged
 

@@ -3,7 +3,7 @@ import pytest
 
 from kiwi.data.batch import pad
 from kiwi.data.collate import Collate
-from kiwi.data.vocabulary import Vocabulary
+from kiwi.data.text.vocabulary import Vocabulary
 
 SOURCE = Vocabulary.of(["a", "b", "c"])
 TARGET = Vocabulary.of(["x", "y"])

@@ -2,6 +2,8 @@ import logging
 
 import pytest
 
+from kiwi.data.files.lines import read_lines, stream_lines
+from kiwi.data.labels.scores import check_scores, parse_score
 from kiwi.data.readers import (
     check_alignments,
     check_segments,
@@ -9,12 +11,9 @@ from kiwi.data.readers import (
     parse_alignment,
     read_columns,
     read_labelled,
-    read_lines,
     read_scores,
-    stream_lines,
 )
-from kiwi.data.scores import check_scores, parse_score
-from kiwi.data.tokenization import words
+from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 
 PLACES = {

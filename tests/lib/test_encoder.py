@@ -10,10 +10,10 @@ import torch
 from typer.testing import CliRunner
 
 from kiwi.cli import app
-from kiwi.data.e5_file import E5File
+from kiwi.data.files.e5_file import E5File
 from kiwi.exceptions import ConfigError, DataError, MissingExtraError, WriteError
 from kiwi.lib.encoder import ENCODERS, PackageFile, write_encoder
-from kiwi.systems.hub import origin_and_licences
+from kiwi.systems.pretrained.hub import origin_and_licences
 
 NAME = "multilingual-e5-small"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from kiwi.data.table_writers import write_table
-from kiwi.data.tables import read_table
+from kiwi.data.files.table_writers import write_table
+from kiwi.data.files.tables import read_table
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import Input, score
 from kiwi.runner import Predictions, load_system

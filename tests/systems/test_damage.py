@@ -19,12 +19,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from kiwi.data.vocabulary import load_vocabularies
+from kiwi.data.text.vocabulary import load_vocabularies
 from kiwi.exceptions import CheckpointError
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
-from kiwi.systems.checkpoint_info import read_checkpoint_info
-from kiwi.systems.pretrained import Pretrained
+from kiwi.systems.manifest.checkpoint import read_checkpoint_info
+from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import SUMS_FILE, seal
 from tests.pretrained import write_model

@@ -12,7 +12,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.lib.train import train_from_configuration
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
-from kiwi.systems.base import as_tensors
+from kiwi.systems.batching import as_tensors
 from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.qe_system import QESystem
 from tests.pretrained import FAMILIES, write_model

@@ -13,7 +13,7 @@ from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.train import train_from_configuration
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
-from kiwi.systems.base import as_tensors
+from kiwi.systems.batching import as_tensors
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.tlm_system import TLMSystem
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
-from kiwi.data.vocabulary import Vocabulary
+from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.runner import Predictions, Runner
 from kiwi.runner.torch_engine import runner_of
@@ -77,7 +77,7 @@ def test_the_same_with_part_of_speech(pos_system: QESystem, corpus: Any, batch_s
 
 
 def test_logits_of_a_batch_are_those_of_its_segments(pos_system: QESystem, corpus: Any) -> None:
-    from kiwi.systems.base import as_tensors
+    from kiwi.systems.batching import as_tensors
 
     rows = [
         dict(zip(pos_system.input_fields, row, strict=True))
@@ -234,7 +234,7 @@ def test_each_output_alone(options: Options, corpus: Any, on: str) -> None:
 
 
 def test_every_weight_learns(options: Options, corpus: Any) -> None:
-    from kiwi.systems.base import as_tensors
+    from kiwi.systems.batching import as_tensors
 
     config = options()
     system = build(config["system"], corpus)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from kiwi.data.collate import Collate
-from kiwi.data.vocabulary import Vocabulary
+from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.exceptions import ConfigError
-from kiwi.systems.base import as_tensors
+from kiwi.systems.batching import as_tensors
 from kiwi.systems.encoders.quetch import QUETCHEncoder
 from kiwi.systems.features import Features
 

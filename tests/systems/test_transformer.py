@@ -11,12 +11,13 @@ import torch
 import transformers
 import yaml
 
-from kiwi.data.pieces import PieceTokenizer
+from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.exceptions import ConfigError
 from kiwi.lib.train import train_from_configuration
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
-from kiwi.systems.base import OptimizerConfig, as_tensors
+from kiwi.systems.batching import as_tensors
+from kiwi.systems.config.optimizer import OptimizerConfig
 from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
 from kiwi.systems.qe_system import QESystem
@@ -133,7 +134,7 @@ ODD_TEXTS = {
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=list(ODD_TEXTS))
 def test_every_word_gets_a_tag(family: str, text: str, folders: dict[str, Path]) -> None:
-    from kiwi.data.tokenization import words
+    from kiwi.data.text.words import words
 
     runner = runner_of(build(folders[family], CLASSES.get(family, "Transformer")))
     for source, target in ((text, "Haus"), ("house", text), (text, text)):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.systems.base import OptimizerConfig
+from kiwi.systems.config.optimizer import OptimizerConfig
 from kiwi.training.optimizers import (
     build_optimizer,
     build_schedule,

@@ -24,7 +24,7 @@ from kiwi.data.sampling import longest_first
 from kiwi.exceptions import ConfigError
 from kiwi.lib.train import train_from_configuration
 from kiwi.runner import load_system
-from kiwi.systems.base import as_tensors
+from kiwi.systems.batching import as_tensors
 from kiwi.training import keep_state
 from tests.pretrained import write_model
 

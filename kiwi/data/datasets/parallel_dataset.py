@@ -13,7 +13,7 @@ from pydantic import FilePath
 from kiwi import constants as const
 from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
-from kiwi.data.mapped_lines import LazyLines, MappedLines
+from kiwi.data.files.mapped_lines import LazyLines, MappedLines
 from kiwi.exceptions import DataError
 from kiwi.utils.io import BaseConfig
 

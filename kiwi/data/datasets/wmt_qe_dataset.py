@@ -10,14 +10,8 @@ from pydantic import FilePath
 from kiwi import constants as const
 from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
-from kiwi.data.readers import (
-    Columns,
-    check_alignments,
-    check_segments,
-    check_word_counts,
-    read_columns,
-    read_labelled,
-)
+from kiwi.data.files.lines import Columns
+from kiwi.data.readers import check_alignments, check_segments, check_word_counts, read_columns, read_labelled
 from kiwi.utils.io import BaseConfig
 
 

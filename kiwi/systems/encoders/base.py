@@ -9,10 +9,10 @@ from typing import ClassVar, Self
 from torch import Tensor, nn
 
 from kiwi.data.batch import QEBatch
-from kiwi.data.pieces import PieceTokenizer
-from kiwi.data.vocabulary import Vocabulary
+from kiwi.data.text.pieces import PieceTokenizer
+from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.systems.features import Features, FeatureSizes, TokenStates
-from kiwi.systems.pretrained import Pretrained
+from kiwi.systems.pretrained.model import Pretrained
 from kiwi.utils.io import BaseConfig
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kiwi.data.batch import QEBatch
-from kiwi.data.pieces import NO_WORD
+from kiwi.data.text.pieces import NO_WORD
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ from torch import Tensor, nn
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
-from kiwi.data.vocabulary import BEGIN_INDEX, END_INDEX, Vocabulary
+from kiwi.data.text.vocabulary import BEGIN_INDEX, END_INDEX, Vocabulary
 from kiwi.modules.attention import Attention
 from kiwi.modules.language_modelling import mismatch_features
 from kiwi.modules.recurrent import run_recurrent
 from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.encoders.word_embeddings import EmbeddingsConfig, build_embeddings
 from kiwi.systems.features import Features, FeatureSizes, TokenStates
-from kiwi.systems.pretrained import Pretrained
+from kiwi.systems.pretrained.model import Pretrained
 from kiwi.utils.io import BaseConfig, mistakes
 
 logger = logging.getLogger(__name__)

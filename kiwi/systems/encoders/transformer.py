@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate, Row
-from kiwi.data.pieces import SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
-from kiwi.data.tokenization import words
-from kiwi.data.vocabulary import Vocabulary
+from kiwi.data.text.pieces import SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
+from kiwi.data.text.vocabulary import Vocabulary
+from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
 from kiwi.modules.scalar_mix import ScalarMix
-from kiwi.systems.base import as_tensors
+from kiwi.systems.batching import as_tensors
 from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.encoders.body import below, languages_of, layers_of, max_pieces_of
 from kiwi.systems.encoders.frozen_layers import FrozenStates, run_below, starting_from
@@ -29,7 +29,7 @@ from kiwi.systems.encoders.lora import add_adapters, merged_weights
 from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
 from kiwi.systems.features import Features, FeatureSizes, TokenStates
-from kiwi.systems.pretrained import Pretrained
+from kiwi.systems.pretrained.model import Pretrained
 from kiwi.utils.io import BaseConfig
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 from torch import nn
 
-from kiwi.data.vocabulary import Vocabulary
+from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.modules.token_embeddings import TokenEmbeddings
 from kiwi.utils.io import BaseConfig
 

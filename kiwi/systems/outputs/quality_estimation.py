@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
-from kiwi.data.readers import Columns
+from kiwi.data.files.lines import Columns
 from kiwi.exceptions import DataError
 from kiwi.metrics.accumulators import Accumulator, Accuracy, ScoreMetrics, TagMetrics
 from kiwi.systems.features import Features, FeatureSizes

@@ -1,0 +1,127 @@
+"""Writes tables with named columns, one segment a row: TSV, JSON Lines and Parquet."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Literal
+
+from kiwi.data.files.tables import check_table_format, of_suffix
+from kiwi.exceptions import DataError
+from kiwi.utils.io import staged
+
+Cell = str | int | float | Sequence[str] | Sequence[int] | Sequence[float]
+"""What stands in a row's column."""
+
+Parts = Iterable[Mapping[str, Sequence[Cell]]]
+"""Of a table, one after the other."""
+
+Kind = Literal["text", "number", "texts", "numbers"]
+"""What all cells of a column are."""
+
+
+def write_table(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None = None) -> None:
+    """Write a table, whole or not at all, in the format that the suffix names.
+
+    A number that is none (NaN) is null in JSON Lines and Parquet, and ``nan`` in TSV.
+
+    Args:
+        path: ending in ``.tsv``, ``.jsonl`` or ``.parquet``.
+        parts: of the table, one after the other: name of each column to one cell a segment, all of one kind.
+        kinds: of all columns; unset, Parquet takes them from the first part.
+
+    Raises:
+        DataError: columns of different length; for TSV, text with tabs or line ends.
+        MissingExtraError: when pyarrow is not installed, for Parquet.
+    """
+    writer = of_suffix(path, {".tsv": _write_tsv, ".jsonl": _write_jsonl, ".parquet": _write_parquet})
+    writer(path, map(_checked, parts), kinds)
+
+
+def _checked(columns: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
+    if len({len(cells) for cells in columns.values()}) > 1:
+        lengths = ", ".join(f"{name} has {len(cells)}" for name, cells in columns.items())
+        raise DataError(f"Columns of different length: {lengths} cells; expected the same of each.")
+    return columns
+
+
+def _write_tsv(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
+    number = 0
+    with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
+        for columns in parts:
+            if not number:
+                file.write("\t".join(columns) + "\n")
+            for row in zip(*columns.values(), strict=True):
+                number += 1
+                for name, cell in zip(columns, row, strict=True):
+                    # Words have none by what a word is; a text may.
+                    if isinstance(cell, str) and any(character in cell for character in "\t\r\n"):
+                        advice = "JSON Lines and Parquet take it."
+                        found = f"a tab or line end in column '{name}' of segment {number}"
+                        raise DataError.at(path, None, found=found, expected="none in TSV", advice=advice)
+                file.write("\t".join(map(tsv_cell, row)) + "\n")
+
+
+def tsv_cell(cell: Cell) -> str:
+    """A cell as TSV has it."""
+    if isinstance(cell, str):
+        return cell
+    return repr(cell) if isinstance(cell, int | float) else " ".join(map(tsv_cell, cell))
+
+
+def _write_jsonl(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
+    with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
+        for columns in parts:
+            for row in zip(*columns.values(), strict=True):
+                file.write(json_line(dict(zip(columns, row, strict=True))) + "\n")
+
+
+def json_line(cells: Mapping[str, Any]) -> str:
+    """A row as JSON Lines has it: a number that is none is null; dates and decimals are text, bytes are Base64."""
+    try:
+        return json.dumps(cells, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):  # the few that have something which JSON has no word for
+        return json.dumps(_plain(cells), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
+    check_table_format(".parquet")
+    import pyarrow
+    import pyarrow.parquet
+
+    text, number = pyarrow.string(), pyarrow.float64()
+    types = {"text": text, "number": number, "texts": pyarrow.list_(text), "numbers": pyarrow.list_(number)}
+    schema = kinds and pyarrow.schema([(name, types[kind]) for name, kind in kinds.items()])
+    writer = None
+    with staged(path) as stage, ExitStack() as stack:
+        for columns in parts:
+            cells = {name: [without_nan(cell) for cell in column] for name, column in columns.items()}
+            table = pyarrow.table(cells, schema=schema)
+            if writer is None:
+                schema = table.schema
+                writer = stack.enter_context(pyarrow.parquet.ParquetWriter(stage, schema))
+            writer.write_table(table)
+
+
+def without_nan(cell: Any) -> Any:
+    """A cell, null in the place of a number that is none (NaN)."""
+    return None if isinstance(cell, float) and math.isnan(cell) else cell

@@ -1,0 +1,142 @@
+"""Rows of numbers of different lengths, read fast: a million lines of tags are two arrays, not a million lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiwi import constants as const
+from kiwi.data.files.lines import BOM, read_lines
+from kiwi.data.text.words import words
+from kiwi.exceptions import DataError
+
+SPACE, TAB, NEWLINE, RETURN = (ord(character) for character in " \t\n\r")
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of numbers."""
+
+    values: NDArray[np.float64]
+    """(all,): those of the first row, then those of the second, ..."""
+
+    offsets: NDArray[np.int64]
+    """(rows + 1,): where each row begins."""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> NDArray[np.float64]:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Of each row."""
+        return np.diff(self.offsets)
+
+
+def ragged_tags(rows: Sequence[Sequence[str]]) -> Ragged:
+    """OK/BAD tags that are read already, as those of a submission; BAD is 1."""
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
+    values = np.fromiter((tag == const.BAD for row in rows for tag in row), dtype=np.float64, count=int(offsets[-1]))
+    return Ragged(values, offsets)
+
+
+def read_tags(path: Path) -> Ragged:
+    """OK/BAD tags, one row a line; BAD is 1.
+
+    Raises:
+        DataError: at the first line that has something else.
+    """
+    content = _content(path)
+    found = _tokens(content)
+    if found is not None:
+        starts, lengths, offsets = found
+        first = content[starts] if len(starts) else starts
+        second = content[starts + 1] if len(starts) and lengths.min() > 1 else None
+        is_bad = (lengths == 3) & (first == ord("B"))
+        is_ok = (lengths == 2) & (first == ord("O"))
+        if second is not None:
+            third = content[np.minimum(starts + 2, len(content) - 1)]
+            is_bad &= (second == ord("A")) & (third == ord("D"))
+            is_ok &= second == ord("K")
+            if bool((is_bad | is_ok).all()):
+                return Ragged(is_bad.astype(np.float64), offsets)
+    rows = []
+    for number, line in enumerate(read_lines(path), start=1):
+        tags = words(line)
+        for position, tag in enumerate(tags, start=1):
+            if tag not in const.LABELS:
+                raise DataError.at(path, number, found=f"tag {position} '{tag}'", expected="OK or BAD")
+        rows.append([float(tag == const.BAD) for tag in tags])
+    return ragged(rows)
+
+
+def read_probabilities(path: Path) -> Ragged:
+    """Probabilities of BAD, one row a line; OK counts as 0 and BAD as 1.
+
+    Raises:
+        DataError: at the first line that has something else.
+    """
+    content = _content(path)
+    found = _tokens(content)
+    # Digits, points, signs and exponents alone: what numpy parses without asking.
+    numeric = np.isin(np.arange(256), np.frombuffer(b"0123456789.+-eE \t\n", dtype=np.uint8))
+    if found is not None and numeric[content].all():
+        _, lengths, offsets = found
+        values = np.fromstring(content.tobytes(), dtype=np.float64, sep=" ")
+        if len(values) == len(lengths) and (not len(values) or (values.min() >= 0.0 and values.max() <= 1.0)):
+            return Ragged(values, offsets)
+    return parse_probabilities(read_lines(path), path)
+
+
+def parse_probabilities(lines: Sequence[str], path: Path) -> Ragged:
+    """As :func:`read_probabilities`, of lines of text.
+
+    Args:
+        lines: a row each.
+        path: where they are from, for errors.
+    """
+    rows, of_label = [], {const.OK: 0.0, const.BAD: 1.0}
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = [of_label[item] if item in of_label else float(item) for item in words(line)]
+        except ValueError as error:
+            raise DataError.at(path, number, found=str(error), expected="probabilities of BAD, or OK and BAD") from None
+        if row and not (min(row) >= 0.0 and max(row) <= 1.0):
+            raise DataError.at(path, number, found=f"{line:.60}", expected="probabilities between 0 and 1")
+        rows.append(row)
+    return ragged(rows)
+
+
+def ragged(rows: list[list[float]]) -> Ragged:
+    """Rows as two arrays."""
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
+    return Ragged(np.array([value for row in rows for value in row], dtype=np.float64), offsets)
+
+
+def _content(path: Path) -> NDArray[np.uint8]:
+    try:
+        return np.frombuffer(Path(path).read_bytes().removeprefix(BOM), dtype=np.uint8)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _tokens(content: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
+    """Where tokens begin, their lengths, and the tokens before each line; None for what is read by lines."""
+    if not len(content) or content.max() > 127 or bool((content == RETURN).any()):
+        return None
+    is_newline = content == NEWLINE
+    is_gap = is_newline | (content == SPACE) | (content == TAB)
+    starts = np.flatnonzero(~is_gap & np.concatenate([[True], is_gap[:-1]]))
+    ends = np.flatnonzero(~is_gap & np.concatenate([is_gap[1:], [True]])) + 1
+    ends_of_lines = np.flatnonzero(is_newline)
+    if content[-1] != NEWLINE:
+        ends_of_lines = np.append(ends_of_lines, len(content))
+    offsets = np.concatenate([[0], np.searchsorted(starts, ends_of_lines)])
+    return starts, ends - starts, offsets

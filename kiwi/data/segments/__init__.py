@@ -1,0 +1,1 @@
+"""Segments read and written a chunk at a time."""

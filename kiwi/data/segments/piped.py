@@ -1,0 +1,59 @@
+"""Segments from a pipe, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from kiwi.data.files.lines import BOM, Columns
+from kiwi.data.files.tables import cell_text, json_row
+from kiwi.exceptions import DataError
+
+STDIN = Path("<stdin>")
+"""What errors call it."""
+
+
+def read_pipe(
+    pipe: BinaryIO, form: Literal["tsv", "jsonl"], columns: Mapping[str, str], size: int
+) -> Iterator[tuple[int, Columns]]:
+    """Segments of a pipe, some at a time, each time as soon as these are there.
+
+    Args:
+        pipe: to read.
+        form: ``tsv`` is a line of the fields, with tabs between and no first line of names; ``jsonl`` an object a line.
+        columns: field name to the name of its column; of TSV, the fields in their order.
+        size: segments at a time.
+
+    Returns:
+        The number of the first line, and field name to one string a segment.
+
+    Raises:
+        DataError: naming the line.
+    """
+    lines = _lines(pipe)
+    while part := list(islice(lines, size)):
+        rows = [_row(line, number, form, columns) for number, line in part]
+        yield part[0][0], dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _lines(pipe: BinaryIO) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(iter(pipe.readline, b""), start=1):
+        text = line.removeprefix(BOM) if number == 1 else line
+        try:
+            yield number, text.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError as error:
+            found = f"byte 0x{text[error.start]:02x} at position {error.start + 1}"
+            raise DataError.at(STDIN, number, found=found, expected="UTF-8") from error
+
+
+def _row(line: str, number: int, form: str, columns: Mapping[str, str]) -> Sequence[str]:
+    if form == "jsonl":
+        row = json_row(line, STDIN, number, columns.values())
+        return [cell_text(row[name], STDIN, number, name) for name in columns.values()]
+    cells = line.split("\t")
+    if len(cells) != len(columns):
+        expected = f"{len(columns)}, with tabs between: {', '.join(columns)}"
+        raise DataError.at(STDIN, number, found=f"{len(cells)} columns", expected=expected)
+    return cells

@@ -1,0 +1,1 @@
+"""Words, pieces and vocabularies."""

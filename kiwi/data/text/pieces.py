@@ -1,0 +1,269 @@
+"""Words to the pieces of a pretrained encoder, with an explicit index from each piece to its word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from kiwi.data.text.word_pieces import WordPieces, spaces_matter
+
+NO_WORD = -1
+"""Word of a piece that belongs to none: the special pieces, and padding."""
+
+TARGET_SIDE, SOURCE_SIDE = 0, 1
+
+Encoded = list[list[int]]
+"""The pieces of each word of a segment; every word has at least one."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """How the encoder joins two texts: special pieces before, between and after them, and the type of each text."""
+
+    before: list[int]
+    between: list[int]
+    after: list[int]
+    types: tuple[int, int]
+    """Of the first and the second text with the special pieces that follow it."""
+
+    @property
+    def length(self) -> int:
+        """Special pieces of a pair."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of all segments of a batch, the pieces of one segment after those of another."""
+
+    ids: NDArray[np.int64]
+    """(pieces,)."""
+
+    words: NDArray[np.int64]
+    """Word of each piece, counted in its segment (pieces,)."""
+
+    lengths: NDArray[np.int64]
+    """Pieces of each segment (segments,)."""
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each segment begins (segments,)."""
+        return np.cumsum(self.lengths) - self.lengths
+
+
+Span = tuple[int, int]
+"""The first piece of a side that a window reads, counted in its segment, and how many it reads."""
+
+
+class PieceTokenizer:
+    """Segments to sequences of pieces.
+
+    Args:
+        tokenizer: of the encoder, whose post-processor joins pairs.
+        max_pieces: the longest sequence that the encoder takes.
+        source_max_pieces: pieces of the source that are read, the rest being cut; None reads all.
+        target_max_pieces: pieces of the target that are read, the rest being cut; None reads all.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_pieces: int,
+        *,
+        source_max_pieces: int | None = None,
+        target_max_pieces: int | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self.template = _template(tokenizer)
+        self.pad_id = _special_id(tokenizer, ("<pad>", "[PAD]")) or 0
+        self.unknown_id = _special_id(tokenizer, ("<unk>", "[UNK]", "<|endoftext|>")) or 0
+        self.mask_id = _special_id(tokenizer, ("<mask>", "[MASK]", "<special1>"))  # the last is XLM's
+        self.room = max_pieces - self.template.length
+        if self.room < 4:
+            raise ValueError(f"an encoder that takes {max_pieces} pieces has no room for two words on each side")
+        self.caps = (target_max_pieces, source_max_pieces)
+        self._first = WordPieces(tokenizer, "", self.unknown_id)
+        self._others = WordPieces(tokenizer, " ", self.unknown_id) if spaces_matter(tokenizer) else self._first
+
+    def encode(self, segment: Sequence[str]) -> Encoded:
+        """The pieces of each word; a word that the tokenizer drops is one unknown piece."""
+        return [*map(self._first.__getitem__, segment[:1]), *map(self._others.__getitem__, segment[1:])]
+
+    def __call__(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> dict[str, NDArray[Any]]:
+        """Arrays of a batch, as :class:`kiwi.data.batch.QEBatch` has them; a long segment takes several rows."""
+        target, source = self._side(targets, TARGET_SIDE), self._side(sources, SOURCE_SIDE)
+        windows = [
+            (segment, *target_span, *source_span)
+            for segment, lengths in enumerate(zip(target.lengths.tolist(), source.lengths.tolist(), strict=True))
+            for target_span, source_span in self.spans(*lengths)
+        ]
+        segments, first_target, n_target, first_source, n_source = np.array(windows, dtype=np.int64).reshape(-1, 5).T
+        places = (
+            _ranges(target.starts[segments] + first_target, n_target),
+            _ranges(source.starts[segments] + first_source, n_source),
+        )
+        # Columns where the parts of each row end, (windows, 1): what is before, target, what is between, source, all.
+        template = self.template
+        n_before = len(template.before)
+        target_end = n_before + n_target[:, None]
+        source_start = target_end + len(template.between)
+        source_end = source_start + n_source[:, None]
+        end = source_end + len(template.after)
+
+        column = np.arange(end.max(initial=0))
+        mask = column < end  # (windows, pieces), as all of these
+        is_target = (column >= n_before) & (column < target_end)
+        is_source = (column >= source_start) & (column < source_end)
+        in_second = (column >= source_start) & mask
+
+        ids = np.full(mask.shape, self.pad_id, dtype=np.int64)
+        rows = np.arange(len(mask))[:, None]
+        ids[:, :n_before] = template.before
+        ids[rows, target_end + np.arange(len(template.between))] = template.between
+        ids[rows, source_end + np.arange(len(template.after))] = template.after
+        words = np.full(mask.shape, NO_WORD, dtype=np.int64)
+        for chosen, side, read in zip((is_target, is_source), (target, source), places, strict=True):
+            ids[chosen] = side.ids[read]
+            words[chosen] = side.words[read]
+        first_type, second_type = template.types
+        return {
+            "pieces": ids,
+            "piece_mask": mask,
+            "piece_types": np.where(in_second, second_type, np.where(mask, first_type, 0)),
+            "piece_words": words,
+            "piece_sides": np.where(in_second, SOURCE_SIDE, TARGET_SIDE),
+            "piece_weights": _weights(mask, segments, (is_target, is_source), places),
+            "piece_segments": segments.copy(),
+        }
+
+    def _side(self, segments: Sequence[Sequence[str]], side: int) -> Side:
+        """The pieces of one side. Words beyond the cap have none: their features are zeros, and they are tagged."""
+        encoded = [self.encode(segment) for segment in segments]
+        n_words = np.array([len(segment) for segment in encoded], dtype=np.int64)
+        by_word = list(chain.from_iterable(encoded))
+        n_pieces = np.array([len(pieces) for pieces in by_word], dtype=np.int64)
+        ids = np.array(list(chain.from_iterable(by_word)), dtype=np.int64)
+        words = np.repeat(_ranges(np.zeros_like(n_words), n_words), n_pieces)
+        lengths = np.diff(np.concatenate([[0], np.cumsum(n_pieces)])[np.concatenate([[0], np.cumsum(n_words)])])
+        cap = self.caps[side]
+        if cap is None or lengths.max(initial=0) <= cap:
+            return Side(ids, words, lengths)
+        kept = _ranges(np.zeros_like(lengths), lengths) < cap
+        return Side(ids[kept], words[kept], np.minimum(lengths, cap))
+
+    def lengths(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> list[int]:
+        """Pieces of each segment in all of its windows, special ones included."""
+        lengths = []
+        for target, source in zip(targets, sources, strict=True):
+            spans = self.spans(self._n_read(target, TARGET_SIDE), self._n_read(source, SOURCE_SIDE))
+            lengths.append(sum(n_target + n_source + self.template.length for (_, n_target), (_, n_source) in spans))
+        return lengths
+
+    def count_long(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> tuple[int, int]:
+        """Segments that need several windows, and segments that are cut."""
+        long = cut = 0
+        for segments in zip(targets, sources, strict=True):
+            read = [self._n_read(segment, side) for side, segment in enumerate(segments)]
+            cut += read != [_n_pieces(self.encode(segment)) for segment in segments]
+            long += sum(read) > self.room
+        return long, cut
+
+    def _n_read(self, segment: Sequence[str], side: int) -> int:
+        """Pieces of a segment, at most the cap of its side."""
+        n_pieces, cap = _n_pieces(self.encode(segment)), self.caps[side]
+        return n_pieces if cap is None else min(n_pieces, cap)
+
+    def spans(self, n_target: int, n_source: int) -> list[tuple[Span, Span]]:
+        """What each window reads of the two sides.
+
+        A segment that fits is one window. Of a longer one, windows go through both sides at the same pace, each
+        overlapping the one before by half, so that every piece is read, most of them with context on both sides.
+
+        Args:
+            n_target: pieces of the target.
+            n_source: pieces of the source.
+        """
+        total = n_target + n_source
+        if total <= self.room:
+            return [((0, n_target), (0, n_source))]
+        # Each side gets room in proportion to its length, so that a window sees what belongs together.
+        target_room = min(max(1, round(self.room * n_target / total)), self.room - 1)
+        sides = [(n_target, target_room), (n_source, self.room - target_room)]
+        last = [max(0, length - room) for length, room in sides]  # where the last window starts
+        steps = max(-(-2 * start // room) for start, (_, room) in zip(last, sides, strict=True))
+        windows = []
+        for step in range(steps + 1):
+            starts = [round(start * step / steps) for start in last]
+            first, second = [(at, min(room, length - at)) for at, (length, room) in zip(starts, sides, strict=True)]
+            windows.append((first, second))
+        return windows
+
+
+def _n_pieces(encoded: Encoded) -> int:
+    return sum(map(len, encoded))
+
+
+def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ranges of numbers, one after the other: those from 5, three long, and from 0, two long, are 5 6 7 0 1."""
+    before = np.cumsum(lengths) - lengths
+    numbers: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return numbers
+
+
+def _weights(
+    mask: NDArray[np.bool_],
+    segments: NDArray[np.int64],
+    chosen: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    places: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> NDArray[np.float32]:
+    """The inverse of how many windows read each piece; of special ones, of how many windows the segment has.
+
+    Args:
+        mask: where there is a piece (windows, pieces).
+        segments: of each window (windows,).
+        chosen: where there are pieces of each side (windows, pieces).
+        places: which pieces of each side these are, row by row.
+    """
+    n_windows = np.bincount(segments)
+    if n_windows.max(initial=1) == 1:
+        return mask.astype(np.float32)
+    weights = np.where(mask, 1 / n_windows[segments][:, None], 0.0).astype(np.float32)
+    for where, read in zip(chosen, places, strict=True):
+        weights[where] = 1 / np.bincount(read)[read]
+    return weights
+
+
+def _special_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
+    return next((index for name in names if (index := tokenizer.token_to_id(name)) is not None), None)
+
+
+def _template(tokenizer: Tokenizer) -> Template:
+    """What the post-processor puts around a pair."""
+    probe = _probe(tokenizer)
+    encoding = tokenizer.encode([probe], [probe], is_pretokenized=True)
+    sides = encoding.sequence_ids
+    first, second = [[i for i, side in enumerate(sides) if side == which] for which in (0, 1)]
+    ids, types = encoding.ids, encoding.type_ids
+    return Template(
+        before=ids[: first[0]],
+        between=ids[first[-1] + 1 : second[0]],
+        after=ids[second[-1] + 1 :],
+        types=(types[first[0]], types[second[0]]),
+    )
+
+
+def _probe(tokenizer: Tokenizer) -> str:
+    """A text that is at least one piece."""
+    for texts in (lambda: ["a"], tokenizer.get_vocab):  # the whole vocabulary takes long to get
+        for text in texts():
+            if tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids:
+                return text
+    raise ValueError("its tokenizer has no piece")

@@ -1,0 +1,284 @@
+"""Words to indices: vocabularies on Hugging Face ``tokenizers``, and how they are built from a corpus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import PositiveInt, model_validator
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.trainers import WordLevelTrainer
+
+from kiwi import constants as const
+from kiwi.data.text.embeddings import PretrainedEmbeddingsConfig, embedding_words
+from kiwi.data.text.words import words
+from kiwi.exceptions import CheckpointError
+from kiwi.utils.io import BaseConfig, did_you_mean, write_json
+from kiwi.utils.sealed import MEBIBYTE, SealedDirectory
+
+PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<bos>", "<eos>"
+SPECIALS = (PAD, UNKNOWN, BEGIN, END)
+PAD_INDEX, UNKNOWN_INDEX, BEGIN_INDEX, END_INDEX = range(len(SPECIALS))
+
+VOCABULARY_FILE = "vocab.json"
+
+LARGEST_TOKENIZER = 512 * MEBIBYTE
+"""Bytes of a file that has vocabularies or a tokenizer."""
+
+
+class SideSizes(BaseConfig):
+    """A number for each side."""
+
+    source: PositiveInt | None = None
+    """For the source."""
+
+    target: PositiveInt | None = None
+    """For the target and what is in its language, the post-edit."""
+
+
+class VocabularyConfig(BaseConfig):
+    """Which words of the training data become entries of a vocabulary."""
+
+    min_frequency: PositiveInt | SideSizes = 1
+    """Only words seen at least this often; one value, or one for each side."""
+
+    max_size: PositiveInt | SideSizes | None = None
+    """At most this many words, the most frequent ones; one value, or one for each side."""
+
+    keep_rare_words_with_embeddings: bool = False
+    """Keep words of the training data that have a pretrained embedding, however rare."""
+
+    add_embeddings_vocab: bool = False
+    """Add every word of the pretrained embeddings, whether or not the training data has it."""
+
+
+class DataProcessingConfig(BaseConfig):
+    """How text becomes numbers."""
+
+    share_input_fields_encoders: bool = False
+    """One vocabulary for source, target and post-edit together."""
+
+    vocab: VocabularyConfig = VocabularyConfig()
+    """What the vocabularies hold."""
+
+    embeddings: PretrainedEmbeddingsConfig | None = None
+    """Files of pretrained word embeddings."""
+
+    @model_validator(mode="after")
+    def check_shared_sizes(self) -> DataProcessingConfig:
+        """One vocabulary has one size."""
+        for option in ("min_frequency", "max_size"):
+            if self.share_input_fields_encoders and isinstance(getattr(self.vocab, option), SideSizes):
+                raise ValueError(f"vocab.{option} has a value for each side, but share_input_fields_encoders is on")
+        return self
+
+    @model_validator(mode="after")
+    def check_embeddings_are_there(self) -> DataProcessingConfig:
+        """The options that need pretrained embeddings are refused without."""
+        for option in ("keep_rare_words_with_embeddings", "add_embeddings_vocab"):
+            if getattr(self.vocab, option) and self.embeddings is None:
+                raise ValueError(f"vocab.{option} needs embeddings, and none are configured")
+        return self
+
+
+class Vocabulary:
+    """Words and their indices; an unknown word has the index of ``<unk>``.
+
+    The first four entries are ``<pad>``, ``<unk>``, ``<bos>`` and ``<eos>``.
+
+    Args:
+        tokenizer: a word-level tokenizer whose vocabulary starts with these.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self._indices: dict[str, int] = tokenizer.get_vocab()
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> Vocabulary:
+        """A vocabulary of these words, in this order, after the special entries."""
+        indices = {word: index for index, word in enumerate(dict.fromkeys((*SPECIALS, *entries)))}
+        return cls(Tokenizer(WordLevel(indices, unk_token=UNKNOWN)))
+
+    @classmethod
+    def build(
+        cls,
+        lines: Iterable[str],
+        *,
+        min_frequency: int = 1,
+        max_size: int | None = None,
+        keep: Iterable[str] = (),
+        add: Iterable[str] = (),
+    ) -> Vocabulary:
+        """The words of a corpus, most frequent first, ties in code point order.
+
+        Args:
+            lines: segments, which can be gone through twice.
+            min_frequency: only words seen at least this often.
+            max_size: at most this many of them.
+            keep: words that stay if the corpus has them, however rare.
+            add: words that are added in any case.
+        """
+        trainer = WordLevelTrainer(
+            min_frequency=min_frequency,
+            vocab_size=len(SPECIALS) + max_size if max_size else 2**31,
+            special_tokens=list(SPECIALS),
+            show_progress=False,
+        )
+        tokenizer = Tokenizer(WordLevel(unk_token=UNKNOWN))
+        tokenizer.train_from_iterator((words(line) for line in lines), trainer)
+        found = tokenizer.get_vocab()
+        entries = sorted(found, key=found.__getitem__)
+        if keep := set(keep):
+            entries += sorted(keep.intersection(word for line in lines for word in words(line)))
+        return cls.of([*entries, *sorted(add)])
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._indices
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self._indices == other._indices
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def encode(self, segment: Sequence[str]) -> list[int]:
+        """The index of each word."""
+        get = self._indices.get
+        return [get(word, UNKNOWN_INDEX) for word in segment]
+
+    @property
+    def entries(self) -> list[str]:
+        """All entries, by index."""
+        return sorted(self._indices, key=self._indices.__getitem__)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The tokenizer, in Hugging Face's format."""
+        content: dict[str, Any] = json.loads(self.tokenizer.to_str())
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Vocabulary:
+        """The inverse of :meth:`to_dict`.
+
+        Raises:
+            ValueError: when the content is not a word-level tokenizer with the special entries first.
+        """
+        vocabulary = cls(parse_tokenizer(json.dumps(content)))
+        if not isinstance(vocabulary.tokenizer.model, WordLevel):
+            raise ValueError(f"a tokenizer of type {type(vocabulary.tokenizer.model).__name__}, not WordLevel")
+        if tuple(vocabulary.entries[: len(SPECIALS)]) != SPECIALS:
+            raise ValueError(f"its first entries are not {', '.join(SPECIALS)}")
+        if set(vocabulary._indices.values()) != set(range(len(vocabulary))):
+            raise ValueError("its indices have gaps")
+        return vocabulary
+
+
+def parse_tokenizer(text: str) -> Tokenizer:
+    """A tokenizer from its JSON.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    try:
+        return Tokenizer.from_str(text)
+    except BaseException as error:  # tokenizers raises bare Exception, and a panic of its Rust is none even of these
+        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+            raise
+        raise ValueError(f"not a tokenizer: {error}") from error
+
+
+Vocabularies = dict[str, Vocabulary]
+"""Field name to vocabulary."""
+
+
+def build_vocabularies(
+    columns: Mapping[str, Sequence[str]], fields: Sequence[str], config: DataProcessingConfig
+) -> Vocabularies:
+    """Vocabularies for the fields that a system reads.
+
+    Args:
+        columns: the training data.
+        fields: text fields, among them perhaps ``post_edit``, ``source_pos``, ``target_pos``.
+        config: what they hold.
+
+    Raises:
+        DataError: when a file of embeddings cannot be read.
+    """
+    shared = (const.SOURCE, const.TARGET, const.POST_EDIT) if config.share_input_fields_encoders else ()
+    groups = [[field for field in fields if field in shared], *([field] for field in fields if field not in shared)]
+    vocabularies: Vocabularies = {}
+    for group in filter(None, groups):
+        vocab = config.vocab
+        pretrained: set[str] = set()
+        if config.embeddings and (vocab.keep_rare_words_with_embeddings or vocab.add_embeddings_vocab):
+            for field in group:
+                pretrained |= embedding_words(config.embeddings, field)
+        vocabulary = Vocabulary.build(
+            _OneAfterTheOther([columns[field] for field in group]),
+            min_frequency=_of_side(vocab.min_frequency, group[0]) or 1,
+            max_size=_of_side(vocab.max_size, group[0]),
+            keep=pretrained if vocab.keep_rare_words_with_embeddings else (),
+            add=pretrained if vocab.add_embeddings_vocab else (),
+        )
+        vocabularies.update(dict.fromkeys(group, vocabulary))
+    return vocabularies
+
+
+class _OneAfterTheOther:
+    """The lines of several columns, as often as they are asked for, and not copied: they may be larger than memory."""
+
+    def __init__(self, columns: Sequence[Sequence[str]]) -> None:
+        self._columns = columns
+
+    def __iter__(self) -> Iterator[str]:
+        return (line for column in self._columns for line in column)
+
+
+def _of_side(value: int | SideSizes | None, field: str) -> int | None:
+    if isinstance(value, SideSizes):
+        return value.source if field in (const.SOURCE, const.SOURCE_POS) else value.target
+    return value
+
+
+def save_vocabularies(vocabularies: Mapping[str, Vocabulary], directory: Path) -> None:
+    """Write ``vocab.json``: field name to tokenizer."""
+    fields = {field: vocabulary.to_dict() for field, vocabulary in vocabularies.items()}
+    write_json(directory / VOCABULARY_FILE, {"version": 1, "fields": fields})
+
+
+def load_vocabularies(path: Path, fields: Sequence[str]) -> Vocabularies:
+    """Read the vocabularies of a checkpoint.
+
+    Args:
+        path: a ``vocab.json`` or the directory that has one.
+        fields: which are needed.
+
+    Raises:
+        CheckpointError: when the file is not there, is damaged, or lacks a field.
+    """
+    file = path / VOCABULARY_FILE if path.is_dir() else path
+    sealed = SealedDirectory.open(file.parent)
+    if path == file and file.name not in (sealed.sums or ()):
+        sealed = SealedDirectory(file.parent, None)  # a copy, and no part of what lies beside it
+    content = sealed.read_json(file.name, LARGEST_TOKENIZER)
+    try:
+        version, stored = content["version"], dict(content["fields"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file}: not a file of vocabularies ({error!r}).") from error
+    if version != 1:
+        raise CheckpointError(f"{file}: found version {version} of the vocabulary format; this kiwi reads version 1.")
+    vocabularies = {}
+    for field in fields:
+        if field not in stored:
+            raise CheckpointError(f"{file}: no vocabulary for '{field}'; {did_you_mean(field, stored)}")
+        try:
+            vocabularies[field] = Vocabulary.from_dict(stored[field])
+        except ValueError as error:
+            raise CheckpointError(f"{file}: the vocabulary of '{field}' is damaged: {error}.") from error
+    return vocabularies

@@ -1,0 +1,1 @@
+"""Submissions to the shared tasks of WMT."""

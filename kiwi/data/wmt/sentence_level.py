@@ -1,0 +1,244 @@
+"""Submissions to the quality estimation tasks of WMT: scores of sentences, and spans of errors.
+
+Those of words are in :mod:`kiwi.data.wmt.word_level`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from kiwi.data.labels.scores import parse_score
+from kiwi.data.wmt.rows import Header, Rows, check_field, parse_count, write_rows
+from kiwi.exceptions import DataError
+
+__all__ = [
+    "NO_ERROR",
+    "SEVERITIES",
+    "Header",
+    "SentenceSubmission",
+    "Span",
+    "SpanSubmission",
+    "read_sentence_submission",
+    "read_span_submission",
+    "write_sentence_submission",
+    "write_span_submission",
+]
+
+SENTENCE_COLUMNS = ("LP", "METHOD", "SEG", "SCORE")
+
+SPAN_COLUMNS = ("LP", "METHOD", "SEG", "TARGET", "STARTS", "ENDS", "TYPES")
+
+SEVERITIES = ("minor", "major", "critical")
+"""Of an error, the least first."""
+
+NO_ERROR = "no-error"
+"""Stands for the severities of a segment without a span; its positions are -1."""
+
+NOWHERE = "-1"
+
+
+@dataclass(frozen=True)
+class SentenceSubmission:
+    """A score for each segment."""
+
+    header: Header
+    """What it says of its model."""
+
+    language_pair: str
+    """Such as ``en-de``."""
+
+    method: str
+    """Name of the system."""
+
+    scores: list[float]
+    """In the order of the segments."""
+
+
+class Span(NamedTuple):
+    """An error in a translation. A span without a character is an omission at its place."""
+
+    start: int
+    """Position of its first character, from 0."""
+
+    end: int
+    """Position after its last character."""
+
+    severity: str
+    """One of :data:`SEVERITIES`."""
+
+
+@dataclass(frozen=True)
+class SpanSubmission:
+    """The errors of each segment."""
+
+    header: Header
+    """What it says of its model."""
+
+    language_pair: str
+    """Such as ``en-de``."""
+
+    method: str
+    """Name of the system."""
+
+    targets: list[str]
+    """The translations that positions count in."""
+
+    spans: list[list[Span]]
+    """Of each segment, in the order of the file."""
+
+
+def read_sentence_submission(
+    path: Path, language_pair: str | None = None, n_segments: int | None = None
+) -> SentenceSubmission:
+    """Read rows of ``LP METHOD SEG SCORE``, in any order of segments.
+
+    Args:
+        path: of the file, with a header of no, two or three lines.
+        language_pair: that it must be of.
+        n_segments: that it must have.
+
+    Raises:
+        DataError: naming file and line.
+    """
+    rows = Rows(path, SENTENCE_COLUMNS, language_pair)
+    scores: dict[int, float] = {}
+    for number, line in rows:
+        row = rows.split(number, line)
+        segment = _new_segment(rows, number, row, scores)
+        try:
+            scores[segment] = parse_score(row["SCORE"])
+        except ValueError:
+            rows.fail(number, f"the SCORE '{row['SCORE']}'", "a finite number")
+    ordered = rows.in_order(scores, n_segments)
+    return SentenceSubmission(rows.header, rows.language_pair, rows.method, ordered)
+
+
+def write_sentence_submission(path: Path, submission: SentenceSubmission) -> None:
+    """Write what :func:`read_sentence_submission` reads back as it is.
+
+    Raises:
+        DataError: for a score that is no finite number.
+    """
+    check_field("language_pair", submission.language_pair)
+    check_field("method", submission.method)
+    for segment, score in enumerate(submission.scores):
+        if not math.isfinite(score):
+            advice = "Submissions have no place for empty segments." if math.isnan(score) else ""
+            raise DataError(
+                f"Segment {segment} (from 0): found the score {score}; expected a finite number. {advice}".strip()
+            )
+    start = f"{submission.language_pair}\t{submission.method}"
+    write_rows(
+        path,
+        submission.header,
+        (f"{start}\t{segment}\t{float(score)!r}" for segment, score in enumerate(submission.scores)),
+    )
+
+
+def read_span_submission(
+    path: Path, language_pair: str | None = None, targets: Sequence[str] | None = None
+) -> SpanSubmission:
+    """Read rows of ``LP METHOD SEG TARGET STARTS ENDS TYPES``, in any order of segments.
+
+    Args:
+        path: of the file, with a header of no, two or three lines.
+        language_pair: that it must be of.
+        targets: the translations that it must be of; white space at their ends aside.
+
+    Raises:
+        DataError: naming file and line.
+    """
+    rows = Rows(path, SPAN_COLUMNS, language_pair)
+    segments: dict[int, tuple[str, list[Span]]] = {}
+    for number, line in rows:
+        row = rows.split(number, line)
+        segment, target = _new_segment(rows, number, row, segments), row["TARGET"]
+        if targets is not None and segment < len(targets) and target.rstrip() != targets[segment].rstrip():
+            rows.fail(
+                number,
+                f"the TARGET '{target:.60}' of SEG {segment}",
+                f"'{targets[segment]:.60}'",
+                "The submission is of other translations.",
+            )
+        segments[segment] = (target, _parse_spans(rows, number, row))
+    ordered = rows.in_order(segments, None if targets is None else len(targets))
+    return SpanSubmission(
+        rows.header,
+        rows.language_pair,
+        rows.method,
+        [target for target, _ in ordered],
+        [spans for _, spans in ordered],
+    )
+
+
+def write_span_submission(path: Path, submission: SpanSubmission) -> None:
+    """Write what :func:`read_span_submission` reads back as it is.
+
+    Raises:
+        DataError: for a span that is not within its translation, or of another severity.
+    """
+    check_field("language_pair", submission.language_pair)
+    check_field("method", submission.method)
+    if len(submission.targets) != len(submission.spans):
+        found = f"{len(submission.targets)} translations and spans of {len(submission.spans)}"
+        raise DataError(f"Found {found}; expected the same number.")
+    start = f"{submission.language_pair}\t{submission.method}"
+    lines = []
+    for segment, (target, spans) in enumerate(zip(submission.targets, submission.spans, strict=True)):
+        if any(character in target for character in "\t\n\r"):
+            raise DataError(f"Segment {segment} (from 0): found a tab or line end in {target!r}; expected none.")
+        for span in spans:
+            if problem := _problem(span, target):
+                raise DataError(f"Segment {segment} (from 0): found {span}; expected {problem}.")
+        starts = " ".join(str(span.start) for span in spans) or NOWHERE
+        ends = " ".join(str(span.end) for span in spans) or NOWHERE
+        types = " ".join(span.severity for span in spans) or NO_ERROR
+        lines.append("\t".join([start, str(segment), target, starts, ends, types]))
+    write_rows(path, submission.header, lines)
+
+
+def _new_segment(rows: Rows, number: int, row: dict[str, str], known: Mapping[int, object]) -> int:
+    segment = rows.count(number, row, "SEG")
+    if segment in known:
+        rows.fail(number, f"SEG {segment} again", "each segment once")
+    return segment
+
+
+def _parse_spans(rows: Rows, number: int, row: dict[str, str]) -> list[Span]:
+    starts, ends, types = (row[column].split() for column in ("STARTS", "ENDS", "TYPES"))
+    if not len(starts) == len(ends) == len(types):
+        rows.fail(
+            number,
+            f"{len(starts)} STARTS, {len(ends)} ENDS, {len(types)} TYPES",
+            "as many of each, separated by spaces",
+        )
+    nothing = ([NOWHERE], [NOWHERE], [NO_ERROR])
+    if (starts, ends, types) == nothing:
+        return []
+    if not starts or NO_ERROR in types or NOWHERE in (*starts, *ends):
+        rows.fail(
+            number,
+            f"'{row['STARTS']}', '{row['ENDS']}', '{row['TYPES']}'",
+            f"positions and severities, or {NOWHERE}, {NOWHERE}, {NO_ERROR} for a segment without errors",
+        )
+    spans = []
+    for start, end, severity in zip(starts, ends, types, strict=True):
+        first, after = parse_count(start), parse_count(end)
+        if first is None or after is None:
+            rows.fail(number, f"the span '{start}' to '{end}'", "whole numbers, counted from 0")
+        span = Span(first, after, severity)
+        if problem := _problem(span, row["TARGET"]):
+            rows.fail(number, f"the span {start} to {end}, {severity}", problem)
+        spans.append(span)
+    return spans
+
+
+def _problem(span: Span, target: str) -> str:
+    """What a span should be; empty for one that is well."""
+    if not 0 <= span.start <= span.end <= len(target):
+        return f"0 ≤ start ≤ end ≤ {len(target)}, the characters of the translation"
+    return "" if span.severity in SEVERITIES else f"a severity of {', '.join(SEVERITIES)}"

@@ -1,0 +1,293 @@
+"""Submissions to the word-level tasks of WMT: a row for each word or gap.
+
+A million segments have tens of millions of rows, so they are read one after the other; what is kept are tags, and
+words, each of them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kiwi.constants import BAD, LABELS, OK
+from kiwi.data.wmt.rows import Header, Rows, check_field, write_rows
+from kiwi.exceptions import DataError
+
+__all__ = ["EOS", "WordSubmission", "read_word_submission", "target_with_eos", "write_word_submission"]
+
+COLUMNS = ("LP", "METHOD", "TYPE", "SEG", "INDEX", "WORD", "TAG")
+
+TARGET, GAP, SOURCE = "mt", "gap", "source"
+"""The TYPEs of rows."""
+
+TYPES = (TARGET, GAP, SOURCE)
+
+EOS = "<EOS>"
+"""Last word of each translation in WMT22 and WMT23; its tag says whether something was omitted at the end."""
+
+OF_LABEL = {str(label): str(label) for label in LABELS}
+"""One object for each label, however often it is read."""
+
+
+@dataclass(frozen=True)
+class WordSubmission:
+    """Tags of each segment, OK or BAD; None where there are none of this type."""
+
+    header: Header
+    """What it says of its model."""
+
+    language_pair: str
+    """Such as ``en-de``."""
+
+    method: str
+    """Name of the system."""
+
+    target_tags: list[list[str]] | None = None
+    """One a target word; with :attr:`has_eos`, one more."""
+
+    gap_tags: list[list[str]] | None = None
+    """One a gap, n+1 for n target words."""
+
+    source_tags: list[list[str]] | None = None
+    """One a source word."""
+
+    target_words: list[list[str]] | None = None
+    """The words of ``target_tags``, ``<EOS>`` among them."""
+
+    source_words: list[list[str]] | None = None
+    """The words of ``source_tags``."""
+
+    @property
+    def has_eos(self) -> bool:
+        """Whether translations end with ``<EOS>``, as in WMT22 and WMT23."""
+        return bool(self.target_words) and all(words[-1:] == [EOS] for words in self.target_words or [])
+
+
+@dataclass(slots=True)
+class _Segment:
+    """What is read of one type of one segment."""
+
+    words: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    early: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Word and tag by index, of rows that come before their turn."""
+
+
+def read_word_submission(
+    path: Path,
+    language_pair: str | None = None,
+    target_words: Sequence[Sequence[str]] | None = None,
+    source_words: Sequence[Sequence[str]] | None = None,
+) -> WordSubmission:
+    """Read rows of ``LP METHOD TYPE SEG INDEX WORD TAG``, in any order; of all TYPEs, or of some.
+
+    Words are compared without regard to case, as the scoring of the tasks does.
+
+    Args:
+        path: of the file, with a header of no, two or three lines.
+        language_pair: that it must be of.
+        target_words: of each translation, with or without ``<EOS>``; that it must be of.
+        source_words: of each source segment; that it must be of.
+
+    Raises:
+        DataError: naming file and line.
+    """
+    rows = Rows(path, COLUMNS, language_pair)
+    found = _read(rows)
+    has_eos = _check_eos(rows, found)
+    words_of_target = None if target_words is None else [_expected(words, has_eos) for words in target_words]
+    columns: dict[str, tuple[list[list[str]], list[list[str]]]] = {}
+    for kind, expected in ((TARGET, words_of_target), (SOURCE, source_words)):
+        if segments := found[kind]:
+            # A translation without a word has no row but its gap's.
+            blank = [index for index in (found[GAP] if kind == TARGET else ()) if index not in segments]
+            blank += [index for index, words in enumerate(expected or ()) if not words and index not in segments]
+            segments |= {index: _Segment() for index in blank}
+            columns[kind] = _columns(rows, segments, kind, expected)
+    if found[GAP]:
+        known = columns[TARGET][0] if TARGET in columns else target_words
+        columns[GAP] = _columns(rows, found[GAP], GAP, known)
+    tags = [columns[kind][1] if kind in columns else None for kind in TYPES]
+    texts = [columns[kind][0] if kind in columns else None for kind in (TARGET, SOURCE)]
+    return WordSubmission(rows.header, rows.language_pair, rows.method, *tags, *texts)
+
+
+def _read(rows: Rows) -> dict[str, dict[int, _Segment]]:
+    """Words and tags by type and number of the segment, those of each segment in order."""
+    found: dict[str, dict[int, _Segment]] = {kind: {} for kind in TYPES}
+    one_of: dict[str, str] = {}
+    before = None
+    segment = _Segment()
+    for number, line in rows:
+        # The first four columns seldom change from one row to the next, and are looked at when they do.
+        start, *cells = line.rsplit("\t", 3)
+        if start != before or len(cells) != 3:
+            row = rows.split(number, line)
+            if row["TYPE"] not in found:
+                rows.fail(number, f"the TYPE '{row['TYPE']}'", f"one of {', '.join(TYPES)}")
+            index = rows.count(number, row, "SEG")
+            segment = found[row["TYPE"]].setdefault(index, _Segment())
+            before = start
+        position, word, label = cells
+        tag = OF_LABEL.get(label)
+        if tag is None:
+            rows.fail(number, f"the TAG '{label}'", f"{OK} or {BAD}")
+        if position == str(len(segment.tags)):
+            segment.words.append(one_of.setdefault(word, word))
+            segment.tags.append(tag)
+            continue
+        row = rows.split(number, line)
+        place = rows.count(number, row, "INDEX")
+        if place < len(segment.tags) or place in segment.early:
+            rows.fail(number, f"INDEX {position} of SEG {row['SEG']} ({row['TYPE']}) again", "each index once")
+        segment.early[place] = (word, tag)
+    for kind, segments in found.items():
+        for index, segment in segments.items():
+            if segment.early:
+                _bring_in_order(rows, kind, index, segment)
+    return found
+
+
+def _bring_in_order(rows: Rows, kind: str, index: int, segment: _Segment) -> None:
+    for place, (word, tag) in sorted(segment.early.items()):
+        size = len(segment.tags)
+        if place != size:
+            line = rows.line_of({"TYPE": kind, "SEG": index, "INDEX": place})
+            where = f"INDEX {place} of SEG {index} ({kind})"
+            if place < size:
+                rows.fail(line, f"{where} twice", "each index once")
+            rows.fail(line, f"{where}, but no INDEX {size}", "every index from 0 on")
+        segment.words.append(word)
+        segment.tags.append(tag)
+    segment.early.clear()
+
+
+def _check_eos(rows: Rows, found: dict[str, dict[int, _Segment]]) -> bool:
+    """Whether translations end with ``<EOS>``: all or none of them, and all of them after a header of three lines."""
+    targets = found[TARGET]
+    wanted = rows.header.ensembled is not None
+    has_eos = wanted or bool(targets and next(iter(targets.values())).words[-1:] == [EOS])
+    if not has_eos:
+        return False
+    for kind in (GAP, SOURCE):
+        for index in found[kind]:
+            line = rows.line_of({"TYPE": kind, "SEG": index})
+            rows.fail(line, f"the TYPE '{kind}'", f"'{TARGET}' alone, as translations end with {EOS} (WMT22, WMT23)")
+    for index, segment in targets.items():
+        if segment.words[-1] != EOS:
+            last = len(segment.words) - 1
+            line = rows.line_of({"TYPE": TARGET, "SEG": index, "INDEX": last})
+            reason = "as the header of three lines has it" if wanted else "as others have"
+            rows.fail(line, f"'{segment.words[-1]}' as the last word of SEG {index}", f"{EOS}, {reason}")
+    return True
+
+
+def _expected(words: Sequence[str], has_eos: bool) -> Sequence[str]:
+    return [*words, EOS] if has_eos and list(words[-1:]) != [EOS] else words
+
+
+def _columns(
+    rows: Rows, segments: dict[int, _Segment], kind: str, expected: Sequence[Sequence[str]] | None
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Words and tags of a type in the order of segments, held against the words that there should be.
+
+    Args:
+        rows: of the file, for errors.
+        segments: by number.
+        kind: TYPE of the rows; gaps are one more than ``expected`` words.
+        expected: words of each segment; None takes them as they are.
+    """
+    ordered = rows.in_order(segments, None if expected is None else len(expected), kind)
+    if expected is not None:
+        for index, (segment, known) in enumerate(zip(ordered, expected, strict=True)):
+            size = len(known) + (kind == GAP)
+            if kind != GAP and segment.words == known:
+                continue
+            for place, (word, other) in enumerate(zip(segment.words, known, strict=False)):
+                if kind != GAP and word.lower() != other.lower():
+                    line = rows.line_of({"TYPE": kind, "SEG": index, "INDEX": place})
+                    where = f"the word '{word}' at INDEX {place} of SEG {index} ({kind})"
+                    rows.fail(line, where, f"'{other}'", "The submission is of other segments.")
+            if len(segment.tags) != size:
+                # The first row too many, or the last one that is there.
+                place = min(size, len(segment.tags) - 1)
+                line = rows.line_of({"TYPE": kind, "SEG": index, "INDEX": place}) if segment.tags else None
+                reason = "one more than it has words" if kind == GAP else "the words of the segment"
+                rows.fail(line, f"{len(segment.tags)} rows of SEG {index} ({kind})", f"{size}, {reason}")
+    return [segment.words for segment in ordered], [segment.tags for segment in ordered]
+
+
+def target_with_eos(
+    words: Sequence[str], tags: Sequence[str], gap_tags: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """Words and tags of a translation as WMT22 and WMT23 have them.
+
+    A word is BAD if it is, or if something before it was omitted; ``<EOS>`` is BAD if something at the end was.
+
+    Args:
+        words: of the translation. If ``<EOS>`` is its last word already, none is added.
+        tags: one a word.
+        gap_tags: one a gap; None counts nothing as omitted.
+    """
+    words, folded = list(words), list(tags)
+    if words[-1:] != [EOS]:
+        words.append(EOS)
+        folded.append(OK)
+    for index, gap in enumerate(gap_tags or ()):
+        if gap == BAD:
+            # Nothing comes after <EOS>: what is omitted there is omitted at the end.
+            folded[min(index, len(folded) - 1)] = BAD
+    return words, folded
+
+
+def write_word_submission(path: Path, submission: WordSubmission) -> None:
+    """Write what :func:`read_word_submission` reads back as it is: ``mt``, then ``gap``, then ``source``.
+
+    Raises:
+        DataError: when tags do not count, words cannot stand in a column, or the header does not fit.
+    """
+    check_field("language_pair", submission.language_pair)
+    check_field("method", submission.method)
+    if submission.header.ensembled is not None and not submission.has_eos:
+        raise DataError(f"A header of three lines: expected translations that end with {EOS}, of WMT22 and WMT23.")
+    if submission.has_eos and (submission.gap_tags is not None or submission.source_tags is not None):
+        raise DataError(f"Translations end with {EOS}: expected neither gap_tags nor source_tags.")
+    parts = {
+        TARGET: (submission.target_tags, submission.target_words, 0),
+        GAP: (submission.gap_tags, submission.target_words, 1),
+        SOURCE: (submission.source_tags, submission.source_words, 0),
+    }
+    if all(tags is None for tags, _, _ in parts.values()):
+        raise DataError("A submission without tags: expected target_tags, gap_tags or source_tags.")
+    for kind, (tags, words, more) in parts.items():
+        if tags is not None:
+            _check_rows(kind, tags, words, more)
+
+    def lines() -> Iterator[str]:
+        start = f"{submission.language_pair}\t{submission.method}"
+        for kind, (tags, words, _) in parts.items():
+            for segment, row in enumerate(tags or ()):
+                names = [GAP] * len(row) if kind == GAP or words is None else words[segment]
+                for index, (word, tag) in enumerate(zip(names, row, strict=True)):
+                    yield f"{start}\t{kind}\t{segment}\t{index}\t{word}\t{tag}"
+
+    write_rows(path, submission.header, lines())
+
+
+def _check_rows(kind: str, tags: Sequence[Sequence[str]], words: Sequence[Sequence[str]] | None, more: int) -> None:
+    if words is None and kind != GAP:
+        raise DataError(f"Tags of type {kind} without words: expected the words that they are of.")
+    if words is not None and len(tags) != len(words):
+        raise DataError(
+            f"Found {kind} tags of {len(tags)} segments and words of {len(words)}; expected the same number."
+        )
+    for segment, row in enumerate(tags):
+        place = f"Segment {segment} (from 0)"
+        if others := set(row) - set(OF_LABEL):
+            raise DataError(f"{place}: found the tag '{others.pop()}'; expected {OK} or {BAD}.")
+        names = words[segment] if words is not None else row[more:]
+        if len(row) != len(names) + more:
+            raise DataError(f"{place}: found {len(row)} {kind} tags; expected {len(names) + more}.")
+        for word in names:
+            check_field(f"{place}, a word", word)

@@ -1,0 +1,127 @@
+"""Compare predictions with gold data: ``kiwi evaluate``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kiwi import constants as const
+from kiwi.data.files.lines import read_lines
+from kiwi.exceptions import ConfigError
+from kiwi.lib.evaluate.config import Configuration, Files
+from kiwi.lib.evaluate.sources import GOLD_OF, predictions_of, read_outputs
+from kiwi.lib.utils import configure_logging, load_configuration
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.calibration import coverage, reliability
+from kiwi.metrics.measured import measure, measure_explanations
+from kiwi.metrics.ranking import best_threshold
+from kiwi.metrics.rendering import as_latex, as_markdown, as_text
+from kiwi.metrics.report import Calibration, Report, Settings, build_report, combine
+from kiwi.pages.evaluation import evaluation_page
+from kiwi.utils.io import write_text
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate_from_file(filename: str | Path) -> Report:
+    """Evaluate as a configuration file says.
+
+    Args:
+        filename: YAML or JSON.
+
+    Raises:
+        ConfigError: listing every mistake of the configuration.
+        DataError: naming file and line.
+    """
+    return evaluate_from_configuration(load_configuration(filename))
+
+
+def evaluate_from_configuration(configuration_dict: Mapping[str, Any]) -> Report:
+    """Evaluate as a mapping of options says.
+
+    Args:
+        configuration_dict: options of :class:`Configuration`.
+
+    Raises:
+        ConfigError: listing every mistake of the configuration.
+        DataError: naming file and line.
+    """
+    configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
+    return run(Configuration.from_dict(configuration_dict))
+
+
+def run(config: Configuration) -> Report:
+    """Score each system, and with several of them their average.
+
+    Args:
+        config: options.
+
+    Returns:
+        A row of figures for each output and system, and how systems compare.
+    """
+    reports: dict[str, Report] = {}
+    for pair, files in config.pairs.items():
+        outputs, report = _evaluate(config, files)
+        reports[pair] = report
+        if config.output.report is not None:
+            _write_page(config.output.report, pair, files, outputs, report)
+    report = combine(reports)
+    logger.debug("\n%s", as_text(report))
+    for path, content in (
+        (config.output.figures, report.to_json() + "\n"),
+        (config.output.markdown, as_markdown(report)),
+        (config.output.latex, as_latex(report)),
+    ):
+        if path is not None:
+            write_text(path, content)
+    return report
+
+
+def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
+    asked_for = files.predicted_files is not None
+    outputs, spans, origins = read_outputs(files.gold_files, predictions_of(files), asked_for=asked_for)
+    outputs = [replace(aligned, threshold=config.threshold) for aligned in outputs]
+    if not outputs and not spans:
+        places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
+        raise ConfigError(
+            f"Nothing to compare: none of {places} has predictions for the "
+            f"gold files; expected files named {', '.join(GOLD_OF)}."
+        )
+    measured = [each for aligned in outputs for each in measure(aligned)] + spans
+    if config.explanations:
+        words = [aligned for aligned in outputs if aligned.output == const.TARGET_TAGS]
+        if not words:
+            raise ConfigError("explanations: no system has target_tags, or gold_files.target_tags is not given.")
+        measured += measure_explanations(words[0])
+    report = build_report(measured, Settings(config.bootstrap, config.seed), origins)
+    return outputs, replace(report, calibration=calibrate(outputs, config))
+
+
+def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:
+    """A page for each language pair: ``report.html``, or ``report.en-de.html``."""
+    texts = None if files.texts is None else {name: read_lines(text) for name, text in files.texts}
+    place = path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
+    title = f"Evaluation, {pair}" if pair else "Evaluation"
+    write_text(place, evaluation_page(report, outputs, texts, title))
+
+
+def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibration]:
+    """How far probabilities are what they say, by output and system."""
+    found: list[Calibration] = []
+    for aligned in outputs:
+        for system, values in aligned.predicted.items():
+            if aligned.offsets is not None:
+                bins = reliability(aligned.gold, values)
+                figures = {"ECE": bins.ece, "Brier": bins.brier}
+                if config.best_threshold:
+                    figures |= dict(
+                        zip(("best_threshold", "MCC_at_best"), best_threshold(aligned.gold, values), strict=True)
+                    )
+                found.append(Calibration(aligned.output, system, figures))
+            elif system in aligned.deviations:
+                shares = coverage(aligned.gold, *aligned.deviations[system])
+                found.append(Calibration(aligned.output, system, shares))
+    return found

@@ -1,0 +1,200 @@
+"""What ``kiwi predict`` writes on demand, beside a file for each output: submissions to shared tasks, and one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from kiwi import constants as const
+from kiwi.data.files.lines import Columns, stream_lines
+from kiwi.data.files.table_writers import Kind, write_table
+from kiwi.data.text.words import words
+from kiwi.data.wmt.sentence_level import Header, SentenceSubmission, write_sentence_submission
+from kiwi.data.wmt.word_level import WordSubmission, target_with_eos, write_word_submission
+from kiwi.exceptions import ConfigError
+from kiwi.runner import Predictions
+from kiwi.runner.predictions import DIGITS, FILES
+from kiwi.utils.io import BaseConfig, mistakes
+
+Level = Literal["sentence", "word"]
+
+SUBMISSION_FILES: dict[Level, str] = {"sentence": "sentence_submission.tsv", "word": "word_submission.tsv"}
+"""Of submissions."""
+
+TABLE_FILE = "predictions"
+"""With the suffix of its format."""
+
+ON_DEMAND = (*SUBMISSION_FILES.values(), *(f"{TABLE_FILE}.{suffix}" for suffix in ("tsv", "jsonl", "parquet")))
+"""Names of all files that are written on demand."""
+
+WITH_EOS = ("wmt22", "wmt23")
+"""The formats in which gaps are folded into target words, and headers say how many models are ensembled."""
+
+
+class SubmissionConfig(BaseConfig):
+    """A submission to the quality estimation task of WMT, written beside the predictions."""
+
+    format: Literal["wmt20", "wmt21", "wmt22", "wmt23"]
+    """Year whose form it has."""
+
+    language_pair: Annotated[str, Field(pattern=r"^\S+$")]
+    """As the task writes it, such as ``en-de``."""
+
+    method: Annotated[str, Field(pattern=r"^[^\t\r\n]*[^\s][^\t\r\n]*$")]
+    """Name of the system, as the ranking shall have it."""
+
+    levels: Annotated[list[Level], Field(min_length=1)] | None = None
+    """Which submissions: ``sentence``, ``word``; unset, all that the system has outputs for."""
+
+    ensembled: PositiveInt | None = None
+    """Number of models that the system is an ensemble of, for WMT22 and WMT23; unset, 1."""
+
+    @model_validator(mode="after")
+    def check_the_year(self) -> SubmissionConfig:
+        """Only some years ask for the number of models."""
+        if self.ensembled is not None and self.format not in WITH_EOS:
+            text = f"given, but a header of {self.format} does not have it; remove it"
+            raise mistakes("SubmissionConfig", {"ensembled": text})
+        return self
+
+    def levels_for(self, outputs: Sequence[str], place: object) -> list[Level]:
+        """Which submissions to write.
+
+        Args:
+            outputs: of the system.
+            place: what to call the system in errors.
+
+        Raises:
+            ConfigError: when the system has no output for one that is asked for, or for any.
+        """
+        needed: dict[Level, Sequence[str]] = {
+            "sentence": [const.SENTENCE_SCORES],
+            "word": [const.TARGET_TAGS] if self.format in WITH_EOS else const.WORD_LEVEL,
+        }
+        possible = [level for level, names in needed.items() if set(names) & set(outputs)]
+        lacking = [level for level in self.levels or needed if level not in possible]
+        if lacking and (self.levels or not possible):
+            missing = "; ".join(f"the {level} level needs {' or '.join(needed[level])}" for level in lacking)
+            raise ConfigError(f"submission: {missing} ({self.format}), but {place} predicts {', '.join(outputs)}.")
+        return [level for level in possible if level in (self.levels or needed)]
+
+    def header(self, checkpoint: Path, parameters: int) -> Header:
+        """What the submission says of its model.
+
+        Args:
+            checkpoint: its directory.
+            parameters: how many it has.
+        """
+        if self.format == "wmt20":
+            return Header()
+        disk_bytes = sum(file.stat().st_size for file in checkpoint.rglob("*") if file.is_file())
+        return Header(disk_bytes, parameters, (self.ensembled or 1) if self.format in WITH_EOS else None)
+
+
+def write_submissions(
+    directory: Path,
+    config: SubmissionConfig,
+    levels: Sequence[Level],
+    header: Header,
+    predictions: Predictions,
+    columns: Columns,
+) -> list[Path]:
+    """Write ``sentence_submission.tsv`` and ``word_submission.tsv``.
+
+    Args:
+        directory: of the predictions.
+        config: of the submissions.
+        levels: which of them.
+        header: of both.
+        predictions: of every segment, none of them empty.
+        columns: source and target.
+
+    Returns:
+        The files.
+    """
+    files: list[Path] = []
+    for level, name in SUBMISSION_FILES.items():
+        if level not in levels:
+            (directory / name).unlink(missing_ok=True)  # of a former prediction, with other outputs
+    if "sentence" in levels:
+        assert predictions.sentences_hter is not None, "the levels are those of the system"
+        scores = [round(score, DIGITS) for score in predictions.sentences_hter]
+        files.append(directory / SUBMISSION_FILES["sentence"])
+        write_sentence_submission(files[-1], SentenceSubmission(header, config.language_pair, config.method, scores))
+    if "word" in levels:
+        files.append(directory / SUBMISSION_FILES["word"])
+        write_word_submission(files[-1], _word_submission(config, header, predictions, columns))
+    return files
+
+
+def _word_submission(
+    config: SubmissionConfig, header: Header, predictions: Predictions, columns: Columns
+) -> WordSubmission:
+    target = [words(line) for line in columns[const.TARGET]]
+    if config.format not in WITH_EOS:
+        return WordSubmission(
+            header,
+            config.language_pair,
+            config.method,
+            predictions.target_tags_labels,
+            predictions.gap_tags_labels,
+            predictions.source_tags_labels,
+            target,
+            [words(line) for line in columns[const.SOURCE]],
+        )
+    assert predictions.target_tags_labels is not None, "the levels are those of the system"
+    gaps: Sequence[list[str] | None] = predictions.gap_tags_labels or [None] * len(target)
+    rows = [target_with_eos(*parts) for parts in zip(target, predictions.target_tags_labels, gaps, strict=True)]
+    return WordSubmission(
+        header,
+        config.language_pair,
+        config.method,
+        target_tags=[tags for _, tags in rows],
+        target_words=[texts for texts, _ in rows],
+    )
+
+
+def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Columns]) -> Path:
+    """Write ``predictions.tsv``, ``.jsonl`` or ``.parquet``: the texts, and all outputs by the names of their files.
+
+    Args:
+        directory: of the predictions, whose files are read again.
+        suffix: without the point.
+        texts: source and target, part by part.
+
+    Returns:
+        The file.
+    """
+    path = directory / f"{TABLE_FILE}.{suffix}"
+    names = [name for name in FILES if (directory / name).is_file()]
+    columns = Predictions.of_lines({name: [] for name in names}).columns()
+    kinds: dict[str, Kind] = {name: KINDS.get(name, "numbers") for name in (const.SOURCE, const.TARGET, *columns)}
+    with ExitStack() as stack:
+        lines = {name: stack.enter_context(closing(stream_lines(directory / name))) for name in names}
+
+        def parts() -> Iterator[Mapping[str, Sequence[Any]]]:
+            for part in texts:
+                there = {field: part[field] for field in (const.SOURCE, const.TARGET)}
+                n_rows = len(there[const.TARGET])
+                found = {name: list(islice(stream, n_rows)) for name, stream in lines.items()}
+                yield there | Predictions.of_lines(found).columns()
+
+        write_table(path, parts(), kinds)
+    return path
+
+
+KINDS: dict[str, Kind] = {
+    const.SOURCE: "text",
+    const.TARGET: "text",
+    const.SENTENCE_SCORES: "number",
+    f"{const.SENTENCE_SCORES}_deviation": "number",
+    const.BINARY: "number",
+    f"{const.BINARY}_labels": "text",
+    **{f"{name}_labels": "texts" for name in const.WORD_LEVEL},
+}
+"""Of the columns of a table; others are lists of numbers."""

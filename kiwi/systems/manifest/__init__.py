@@ -1,0 +1,1 @@
+"""Descriptions of trained systems, read and written without torch."""

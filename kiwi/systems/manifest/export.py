@@ -1,0 +1,147 @@
+"""What an exported system says of itself, read with neither torch nor ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kiwi import __version__
+from kiwi.exceptions import CheckpointError
+from kiwi.systems.manifest.checkpoint import EXPORT_FILE, CheckpointInfo, check_label_names
+from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory
+
+EXPORT_VERSION = 1
+
+GRAPH_FILE = "model.onnx"
+TENSORS_FILE = "model.onnx.data"
+"""The weights beside the graph, which the engine maps into memory."""
+
+LARGEST_GRAPH = 512 * 2**20
+"""Bytes of the graph without its weights."""
+
+Precision = Literal["fp32", "int8"]
+
+
+@dataclass(frozen=True)
+class PiecesInfo:
+    """How text becomes pieces of a pretrained encoder; see :class:`kiwi.data.text.pieces.PieceTokenizer`."""
+
+    max_pieces: int
+    source_max_pieces: int | None = None
+    target_max_pieces: int | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far an exported system is from the one that it was made from, in one output."""
+
+    n: int
+    """Values that were compared."""
+
+    largest: float
+    """Of all absolute differences."""
+
+    mean: float
+    """Of absolute differences."""
+
+
+@dataclass(frozen=True)
+class ExportInfo:
+    """What an exported system says of itself."""
+
+    checkpoint: CheckpointInfo
+    """What it was made from."""
+
+    precision: Precision
+    input_fields: tuple[str, ...]
+    """Fields of the data that it reads."""
+
+    vocabularies: tuple[str, ...]
+    """Fields that have a vocabulary."""
+
+    pieces: PiecesInfo | None
+    """None for a system that reads words."""
+
+    n_parameters: int
+    n_tensors: int
+    differences: dict[str, Difference] = field(default_factory=dict)
+    """Found when it was written, by output."""
+
+    kiwi_version: str = __version__
+    sha256: str = ""
+    """Stands for the content of all files; set when it is written."""
+
+    @property
+    def use_distribution(self) -> bool:
+        """Whether each score comes with its standard deviation."""
+        sentence = (self.checkpoint.model.get("outputs") or {}).get("sentence_level") or {}
+        return bool(sentence.get("use_distribution"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Content of ``export.json``."""
+        return {
+            "format_version": EXPORT_VERSION,
+            "kiwi_version": self.kiwi_version,
+            "precision": self.precision,
+            "input_fields": list(self.input_fields),
+            "vocabularies": list(self.vocabularies),
+            "pieces": None if self.pieces is None else asdict(self.pieces),
+            "n_parameters": self.n_parameters,
+            "n_tensors": self.n_tensors,
+            "differences": {name: asdict(found) for name, found in self.differences.items()},
+            "checkpoint_sha256": self.checkpoint.sha256,
+            "checkpoint": self.checkpoint.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], sha256: str = "") -> ExportInfo:
+        """The inverse of :meth:`to_dict`, which raises what comes of values of another form."""
+        pieces, precision = content["pieces"], content["precision"]
+        if precision not in ("fp32", "int8"):
+            raise ValueError(f"precision: found {precision}")
+        return cls(
+            checkpoint=CheckpointInfo.from_dict(content["checkpoint"], str(content["checkpoint_sha256"])),
+            precision=precision,
+            input_fields=tuple(map(str, content["input_fields"])),
+            vocabularies=tuple(map(str, content["vocabularies"])),
+            pieces=None if pieces is None else PiecesInfo(**pieces),
+            n_parameters=int(content["n_parameters"]),
+            n_tensors=int(content["n_tensors"]),
+            differences={str(name): Difference(**found) for name, found in content["differences"].items()},
+            kiwi_version=str(content["kiwi_version"]),
+            sha256=sha256,
+        )
+
+
+def is_export(path: Path) -> bool:
+    """Whether there is an exported system at a path."""
+    try:
+        return (path / EXPORT_FILE).is_file()
+    except OSError:
+        return False  # what is wrong with it is said by what reads it
+
+
+def read_export_info(path: Path) -> tuple[ExportInfo, SealedDirectory]:
+    """What the exported system at ``path`` says of itself, and its files.
+
+    Raises:
+        CheckpointError: when it is damaged, or of a format that this version does not read.
+    """
+    file = path / EXPORT_FILE
+    sealed = SealedDirectory.open(path)
+    if sealed.sums is None:
+        raise CheckpointError(f"{path}: damaged: found no {SUMS_FILE}. {RESTORE}")
+    content = sealed.read_json(EXPORT_FILE)
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version != EXPORT_VERSION:
+        raise CheckpointError(
+            f"{file}: found format version {version}; this kiwi ({__version__}) reads version {EXPORT_VERSION} of "
+            "exported systems. Export the checkpoint again, or upgrade with: pip install --upgrade kiwi-qe"
+        )
+    check_label_names(sealed)
+    try:
+        return ExportInfo.from_dict(content, sealed.sha256), sealed
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{file}: damaged: {error!r}. {RESTORE}") from error

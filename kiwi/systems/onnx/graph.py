@@ -1,0 +1,191 @@
+"""A system as one graph of ONNX: the arrays of a batch in, probabilities and scores out."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from onnxscript import optimizer
+from torch import Tensor, nn
+
+from kiwi import constants as const
+from kiwi.data.batch import QEBatch
+from kiwi.exceptions import ConfigError
+from kiwi.systems.batching import as_tensors
+from kiwi.systems.manifest.export import GRAPH_FILE, TENSORS_FILE, Precision
+from kiwi.systems.onnx.quantize import quantize
+from kiwi.systems.qe_system import QESystem
+
+OPSET = 23
+"""The first that has attention as one operator."""
+
+BATCH, SOURCE_WORDS, TARGET_WORDS, WINDOWS, PIECES, PAIRS = (
+    "batch",
+    "source_words",
+    "target_words",
+    "windows",
+    "pieces",
+    "pairs",
+)
+"""Dimensions of a batch that a graph leaves open."""
+
+EXAMPLE = (
+    ("a b c d e f g h i j k", "l m n o p q r s", "0-0 1-1 2-2 4-3"),
+    ("a b c", "d e", "1-1"),
+)
+"""Source, target and alignments of the segments that a system is followed on; no two dimensions are of one size."""
+
+
+class _Graph(nn.Module):
+    """What is exported."""
+
+    def __init__(self, system: QESystem) -> None:
+        super().__init__()
+        self.system = system
+
+    def forward(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Predictions for the arrays of a batch."""
+        return self.system.values(_batch_of(arrays))
+
+
+def make_graph(system: QESystem, precision: Precision = "fp32") -> ir.Model:
+    """Follow a system through a batch.
+
+    Args:
+        system: trained, in evaluation mode.
+        precision: of its weights.
+
+    Raises:
+        ConfigError: when something that it is made of has no form in ONNX.
+    """
+    arrays = _example(system)
+    dims = {name: torch.export.Dim(name) for name in (BATCH, SOURCE_WORDS, TARGET_WORDS, WINDOWS, PIECES, PAIRS)}
+    names = {name: _dimensions(name) for name in arrays}
+    shapes = {name: dict(enumerate(dims[dim] for dim in places)) for name, places in names.items()}
+    try:
+        with torch.no_grad(), _quiet():
+            outputs = list(system.values(_batch_of(arrays)))
+            program = torch.onnx.export(
+                _Graph(system).eval(),
+                kwargs={"arrays": arrays},
+                dynamic_shapes={"arrays": shapes},
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(arrays),
+                output_names=outputs,
+                verbose=False,
+                optimize=False,
+            )
+            assert program is not None
+            model: ir.Model = program.model
+            # Without the fusions that torch would add: theirs of rotary embeddings holds for one segment only.
+            optimizer.optimize_ir(model)
+    except Exception as error:  # of three libraries
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ConfigError(f"{_what(system)} cannot be exported: {reason}") from error
+    check_open(model, names, system)
+    _tidy(model)
+    if precision == "int8":
+        quantize(model)
+    return model
+
+
+def save_graph(model: ir.Model, directory: Path) -> None:
+    """Write a graph, and its weights beside it."""
+    ir.save(model, directory / GRAPH_FILE, external_data=TENSORS_FILE)
+
+
+def _example(system: QESystem) -> dict[str, Tensor]:
+    """Arrays of a small batch."""
+    rows = []
+    for source, target, alignments in EXAMPLE:
+        row = {const.SOURCE: source, const.TARGET: target}
+        row |= {const.SOURCE_POS: source, const.TARGET_POS: target, const.ALIGNMENTS: alignments}
+        rows.append({field: text for field, text in row.items() if field in system.input_fields})
+    arrays = as_tensors(system.collate(rows)).arrays()
+    # The last segment is read in two windows.
+    return {
+        name: torch.cat([array, array[-1:]]) if name.startswith("piece") else array for name, array in arrays.items()
+    }
+
+
+def _batch_of(arrays: Mapping[str, Any]) -> QEBatch[Tensor]:
+    return QEBatch(**arrays)
+
+
+def _dimensions(name: str) -> tuple[str, ...]:
+    """Names of an array's dimensions; what is missing is of one size."""
+    if name == const.ALIGNMENTS:
+        return (PAIRS,)
+    if name == "piece_segments":
+        return (WINDOWS,)
+    if name.startswith("piece"):
+        return (WINDOWS, PIECES)
+    return (BATCH, SOURCE_WORDS if name.startswith("source") else TARGET_WORDS)
+
+
+def check_open(model: ir.Model, names: Mapping[str, tuple[str, ...]], system: QESystem) -> None:
+    """Refuse a graph that holds for one size only.
+
+    Args:
+        model: that was made.
+        names: of the dimensions of each input.
+        system: that it was made of.
+
+    Raises:
+        ConfigError: naming the size.
+    """
+    for value in model.graph.inputs:
+        assert value.shape is not None
+        for dim, name in zip(value.shape, names[value.name or ""], strict=False):
+            if not isinstance(dim, ir.SymbolicDim):
+                raise ConfigError(f"{_what(system)} cannot be exported: its graph holds for {dim} {name} only.")
+
+
+def _tidy(model: ir.Model) -> None:
+    """Leave out inputs that nothing reads, and where in the code each operator comes from."""
+    graph = model.graph
+    outputs = set(graph.outputs)
+    unused = [value for value in graph.inputs if not value.uses() and value not in outputs]
+    for value in unused:
+        graph.inputs.remove(value)
+    for node in graph.all_nodes():
+        node.metadata_props.clear()
+        node.doc_string = None
+        for output in node.outputs:
+            output.metadata_props.clear()
+    for value in (*graph.inputs, *graph.initializers.values()):
+        value.metadata_props.clear()
+    for place in (model, graph):
+        place.metadata_props.clear()
+
+
+def _what(system: QESystem) -> str:
+    """A system, for errors."""
+    body = getattr(system.encoder, "body", None)
+    return f"This {system.class_name}" + (f" on a {body.config.model_type}" if body is not None else "")
+
+
+LOGGERS = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the libraries tell their makers."""
+    loggers: list[Any] = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"torch\.|onnxscript\.|onnx_ir\.|copyreg")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from kiwi.data.files.table_writers import write_table
+from kiwi.data.files.tables import check_table_format, read_table
+from kiwi.exceptions import DataError
+
+SUFFIXES = [".tsv", ".jsonl", ".parquet"]
+
+COLUMNS = {"source": "src", "target": "mt", "target_tags": "tags", "sentence_scores": "score"}
+
+CELLS: dict[str, list[Any]] = {
+    "src": ["the house", "a \u2028 \"quoted\" 'word'", ""],
+    "mt": ["das Haus", "ein Wort", "10\u00a0000"],
+    "tags": [["OK", "BAD"], ["OK", "OK"], []],
+    "score": [0.5, 1.0, -1e-07],
+    "more": [1, 2, 3],
+}
+
+STRINGS = {
+    "source": CELLS["src"],
+    "target": CELLS["mt"],
+    "target_tags": ["OK BAD", "OK OK", ""],
+    "sentence_scores": ["0.5", "1.0", "-1e-07"],
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_tables_come_back_as_lines(suffix: str, tmp_path: Path) -> None:
+    write_table(tmp_path / f"table{suffix}", [CELLS])
+    assert read_table(tmp_path / f"table{suffix}", COLUMNS) == STRINGS
+    assert [path.name for path in tmp_path.iterdir()] == [f"table{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_score_that_is_missing(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"table{suffix}"
+    write_table(path, [{"score": [0.5, math.nan]}])
+    assert read_table(path, {"sentence_scores": "score"}, nullable=["sentence_scores"]) == {
+        "sentence_scores": ["0.5", "nan"]
+    }
+    if suffix != ".tsv":
+        with pytest.raises(DataError, match=re.escape(f"{path}, line 2: found null in column 'score'; expected text")):
+            read_table(path, {"sentence_scores": "score"})
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n\ufeff"))
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(TEXTS, NUMBERS, st.lists(NUMBERS, max_size=3)), min_size=1))
+def test_anything_comes_back(suffix: str, tmp_path: Path, rows: list[tuple[str, float, list[float]]]) -> None:
+    texts, numbers, lists = map(list, zip(*rows, strict=True))
+    write_table(tmp_path / f"table{suffix}", [{"text": texts, "number": numbers, "list": lists}])
+    found = read_table(tmp_path / f"table{suffix}", {"a": "text", "b": "number", "c": "list"})
+    assert found["a"] == texts
+    assert [float(text) for text in found["b"]] == numbers
+    assert [[float(item) for item in text.split()] for text in found["c"]] == lists
+
+
+def test_lists_and_spaces_are_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    path.write_text('{"tags": "OK BAD", "p": [0.25, 1, "0.5"]}\n{"tags": ["OK"], "p": 3, "other": null}\n')
+    assert read_table(path, {"t": "tags", "p": "p"}) == {"t": ["OK BAD", "OK"], "p": ["0.25 1 0.5", "3"]}
+
+
+def test_parquet_of_other_types(tmp_path: Path) -> None:
+    path = tmp_path / "table.PARQUET"
+    table = pyarrow.table(
+        {
+            "text": pyarrow.array(["a", "b", "a"]).dictionary_encode(),
+            "score": pyarrow.array([0.5, 0.25, 2.0], pyarrow.float32()),
+            "n.m": pyarrow.array([1, 2, 3], pyarrow.int8()),
+            "tags": pyarrow.array([["OK"], ["BAD", "OK"], []], pyarrow.large_list(pyarrow.large_string())),
+            "other": pyarrow.array([None, None, True]),
+        }
+    )
+    pyarrow.parquet.write_table(table, path)
+    found = read_table(path, {"a": "text", "b": "score", "c": "n.m", "d": "tags"})
+    assert found == {"a": ["a", "b", "a"], "b": ["0.5", "0.25", "2.0"], "c": ["1", "2", "3"], "d": ["OK", "BAD OK", ""]}
+    with pytest.raises(DataError, match=re.escape(f"{path}, line 3: found True, of type bool, in column 'other'")):
+        read_table(path, {"a": "other"}, nullable=["a"])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content", "line", "message"),
+    [
+        (".tsv", "src\tmt\na\n", 2, "found 1 columns; expected 2, as the first line names them"),
+        (".tsv", "src\ttarget\na\tb\n", 1, "found no column 'mt'; expected one. Known: src, target"),
+        (".tsv", "src\tmts\na\tb\n", 1, "found no column 'mt'; expected one. Did you mean 'mts'?"),
+        (".tsv", "src\tmt\tmt\na\tb\tc\n", 1, "found several columns 'mt'; expected one"),
+        (".tsv", "src\tmt\n", None, "found no row; expected one segment a row"),
+        (".tsv", "", None, "found no line"),
+        (".tsv", b"src\tmt\na\t\xff\n", 2, "found byte 0xff at position 3; expected UTF-8"),
+        (".jsonl", '{"src": "a", "mt": "b"}\n{"src": "a"}\n', 2, "found no column 'mt'; expected one. Known: src"),
+        (
+            ".jsonl",
+            '{"src": "a", "mt": "b"}\n{"src"\n',
+            2,
+            "found no valid JSON (Expecting ':' delimiter); expected an",
+        ),
+        (".jsonl", "[1]\n", 1, "found [1]; expected a JSON object"),
+        (".jsonl", "[" * 100_000 + "\n", 1, "found no valid JSON"),
+        (".jsonl", '{"src": "a", "mt": ' + "1" * 5000 + "}\n", 1, "found no valid JSON"),
+        (".jsonl", '{"src": "a", "mt": null}\n', 1, "found null in column 'mt'; expected text, a number, or a list"),
+        (".jsonl", '{"src": "a", "mt": true}\n', 1, "found True, of type bool, in column 'mt'"),
+        (".jsonl", '{"src": "a", "mt": {"b": 1}}\n', 1, "found {'b': 1}, of type dict, in column 'mt'"),
+        (".jsonl", '{"src": "a", "mt": [["b"]]}\n', 1, "found [['b']], of type list, in column 'mt'"),
+        (".jsonl", '{"src": "a", "mt": ["b c"]}\n', 1, "found ['b c'], of type list, in column 'mt'"),
+        (".jsonl", '{"src": "a", "mt": [""]}\n', 1, "found [''], of type list, in column 'mt'"),
+        (".jsonl", '{"src": "a", "mt": [null]}\n', 1, "found [None], of type list, in column 'mt'"),
+        (".jsonl", '{"src": "a", "mt": "b\\nc"}\n', 1, "found a line end in the text in column 'mt'"),
+        (".parquet", "PAR1 but no more", None, "cannot be read as Parquet, after row 0"),
+        (
+            ".csv",
+            "src,mt\na,b\n",
+            None,
+            "found the suffix '.csv'; expected the name of a table: .tsv, .jsonl, .parquet",
+        ),
+    ],
+)
+def test_tables_that_are_refused(
+    suffix: str, content: str | bytes, line: int | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"table{suffix}"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(DataError) as error:
+        read_table(path, {"source": "src", "target": "mt"})
+    place = f"{path}: " if line is None else f"{path}, line {line}: "
+    assert str(error.value).startswith(place + message)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_no_file(suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=re.escape(str(tmp_path / f"table{suffix}"))):
+        read_table(tmp_path / f"table{suffix}", {"a": "a"})
+
+
+def test_a_parquet_column_that_is_not_there(tmp_path: Path) -> None:
+    write_table(tmp_path / "table.parquet", [{"score": [1.0]}])
+    with pytest.raises(
+        DataError, match=re.escape("table.parquet: found no column 'scores'; expected one. Did you mean")
+    ):
+        read_table(tmp_path / "table.parquet", {"a": "scores"})
+
+
+def test_damage_within_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    write_table(path, [{"text": [f"some text {index}" for index in range(1000)]}])
+    content = bytearray(path.read_bytes())
+    content[4:2000] = bytes(1996)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=re.escape(f"{path}: cannot be read as Parquet")):
+        read_table(path, {"a": "text"})
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "message"),
+    [
+        ("a.tsv", {"a": ["x"], "b": []}, "Columns of different length: a has 1, b has 0 cells"),
+        (
+            "a.tsv",
+            {"a": ["x", "y\tz"]},
+            "a.tsv: found a tab or line end in column 'a' of segment 2; expected none in TSV",
+        ),
+        ("a.txt", {"a": ["x"]}, "found the suffix '.txt'"),
+    ],
+)
+def test_tables_that_are_not_written(name: str, columns: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=re.escape(message)):
+        write_table(tmp_path / name, [columns])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_jsonl_is_json(tmp_path: Path) -> None:
+    write_table(tmp_path / "a.jsonl", [{"t": ["ä"], "p": [[0.5, 1.0]], "s": [math.nan]}])
+    content = (tmp_path / "a.jsonl").read_text(encoding="utf-8")
+    assert content == '{"t": "ä", "p": [0.5, 1.0], "s": null}\n'
+    assert json.loads(content) == {"t": "ä", "p": [0.5, 1.0], "s": None}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_a_format_needs_is_here(suffix: str) -> None:
+    check_table_format(suffix)

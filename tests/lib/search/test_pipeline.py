@@ -1,0 +1,542 @@
+"""Searches from their beginning to their end, stopped and killed in between."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import re
+import signal
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from rich.console import Console
+
+from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError, StoppedError
+from kiwi.lib.search import (
+    Configuration,
+    SearchInfo,
+    progress as search_table,
+    search_from_configuration,
+    search_from_file,
+    study as search_study,
+    trials as search_ledger,
+    worker as search_worker,
+)
+from kiwi.lib.search.study import hidden, open_storage
+from kiwi.lib.search.worker import joined
+from kiwi.lib.train import train_from_configuration
+from kiwi.lib.utils import load_configuration
+from kiwi.runner import load_system
+from kiwi.training import keep_state, module
+from kiwi.training.run_record import read_status
+from kiwi.utils.io import write_yaml
+
+Options = Callable[..., dict[str, Any]]
+
+RANGES = {
+    "learning_rate": {"lower": 1e-3, "upper": 1e-1, "distribution": "loguniform"},
+    "class_weights": {"target_tags": None, "gap_tags": None},
+    "sentence_loss_weight": None,
+}
+
+
+@pytest.fixture
+def settings(options: Options, tmp_path: Path) -> Options:
+    """``settings({"dotted.path": value}, **options)``: a small search, with changes of its base configuration."""
+
+    def make(changes: dict[str, Any] | None = None, **given: Any) -> dict[str, Any]:
+        base = options({"trainer.main_metric": "RMSE", **(changes or {})})
+        own = {
+            "base_config": base,
+            "directory": str(tmp_path / "searches"),
+            "search_name": "tiny",
+            "num_trials": 4,
+            "options": {**RANGES, "validation_steps": 1.0, "pruner": "none", "search_method": "random"},
+        }
+        own["options"] |= given.pop("options", {})
+        return {**own, **given}
+
+    return make
+
+
+def states(info: SearchInfo) -> list[TrialState]:
+    return [trial.state for trial in info.study.trials]
+
+
+def values(info: SearchInfo) -> list[Any]:
+    return [(trial.number, trial.params, trial.values) for trial in info.study.trials]
+
+
+def test_a_search(settings: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    info = search_from_configuration(settings({"trainer.epochs": 2}, num_trials=5, num_models_to_keep=2))
+    directory = tmp_path / "searches" / "tiny"
+    assert info.directory == directory
+    trials = info.study.trials
+    assert states(info) == [TrialState.COMPLETE] * 5
+    # RMSE: lower is better.
+    ranked = sorted(trials, key=lambda trial: trial.value)
+    assert (info.best_trial, info.best_value) == (ranked[0].number, ranked[0].value)
+    assert info.best_options == ranked[0].params
+    # The best models stay and can be used; of the others, what tells of them.
+    for place, trial in enumerate(ranked):
+        run = directory / f"trial_{trial.number}"
+        there = {path.name for path in run.iterdir()}
+        assert {"config.yaml", "metrics.csv", "run.json", "output.log", "learning_curve.svg"} <= there
+        assert ({"best_model", "checkpoints"} <= there) == (place < 2)
+        assert ("optimizer.safetensors" in there) == (place < 2)
+        assert read_status(run)["status"] == "finished"
+        rows = list(csv.DictReader((run / "metrics.csv").read_text(encoding="utf-8").splitlines()))
+        assert trial.value == min(float(row["val_RMSE"]) for row in rows if row["val_RMSE"])
+        assert "Training on 40 segments" in (run / "output.log").read_text(encoding="utf-8")
+    best = load_system(directory / f"trial_{info.best_trial}" / "best_model")
+    assert len(best.predict(["a b"], ["c d"], ["0-0"]).sentences_hter) == 1
+    assert f"Trial {info.best_trial}: RMSE {info.best_value:.4f}, learning_rate" in caplog.text
+
+    # best.yaml trains the best trial again, to the last digit.
+    again = load_configuration(info.best_config, [f"run.output_dir={tmp_path / 'again'}"])
+    assert train_from_configuration(again).best_metrics["val_RMSE"] == info.best_value
+    rows = [(place / "metrics.csv").read_bytes() for place in (tmp_path / "again", best_place(info))]
+    assert rows[0] == rows[1]
+    models = [place / "best_model" / "model.safetensors" for place in (tmp_path / "again", best_place(info))]
+    assert models[0].read_bytes() == models[1].read_bytes()
+
+    page = info.report.read_text(encoding="utf-8")
+    for title in ("History", "Validations", "Parallel coordinates", "Importances", "Slices", "Trials"):
+        assert f"<h2>{title}</h2>" in page
+    assert page.count("plotly-graph-div") == 5
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+
+    # The same again has nothing to do; more trials go on.
+    former = values(info)
+    assert values(search_from_configuration(settings({"trainer.epochs": 2}, num_trials=5))) == former
+    more = search_from_configuration(settings({"trainer.epochs": 2}, num_trials=6))
+    assert values(more)[:5] == former
+    assert len(more.study.trials) == 6
+
+
+def best_place(info: SearchInfo) -> Path:
+    return info.directory / f"trial_{info.best_trial}"
+
+
+def test_a_search_from_a_file_draws_a_name(settings: Options, tmp_path: Path) -> None:
+    options = settings(num_trials=1)
+    del options["search_name"]
+    write_yaml(tmp_path / "search.yaml", options)
+    info = search_from_file(tmp_path / "search.yaml")
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", info.directory.name)
+
+
+@pytest.mark.parametrize("method", ["random", "tpe", "multivariate_tpe"])
+def test_methods_draw_the_same_again(method: str, settings: Options, tmp_path: Path) -> None:
+    drawn = []
+    for name in ("one", "other"):
+        config = Configuration.from_dict(
+            settings(search_name=name, num_trials=14, options={"search_method": method, "dropout": [0.1, 0.2]})
+        )
+        (tmp_path / name).mkdir()
+        space, ledger = joined(config, tmp_path / name, name)
+        while (claim := ledger.claim_next()) is not None:
+            with claim:
+                params = {each.name: claim.trial._suggest(each.name, each.distribution) for each in space.parameters}
+                ledger.study.tell(claim.trial, abs(params["learning_rate"] - 0.01) + params["dropout"])
+        drawn.append([trial.params for trial in ledger.trials()])
+    assert drawn[0] == drawn[1]
+    assert len({trial["learning_rate"] for trial in drawn[0]}) == 14
+
+
+def test_a_trial_that_fails_says_why_and_the_search_goes_on(
+    settings: Options, caplog: pytest.LogCaptureFixture
+) -> None:
+    ranges = {"space": {"trainer.checkpoint.validation_steps": [1.0, 1000]}}
+    info = search_from_configuration(settings(num_trials=6, options=ranges))
+    failed = [trial for trial in info.study.trials if trial.state == TrialState.FAIL]
+    assert 0 < len(failed) < 6
+    for trial in failed:
+        assert trial.params["trainer.checkpoint.validation_steps"] == 1000
+        assert trial.value is None
+        assert "because without a validation no model is chosen" in trial.user_attrs["reason"]
+        assert read_status(info.directory / f"trial_{trial.number}")["status"] == "failed"
+    assert f"Trial {failed[0].number} failed: trainer.checkpoint.validation_steps: found 1000" in caplog.text
+    assert "because without a validation" in info.report.read_text(encoding="utf-8")
+
+
+def test_a_search_in_which_all_fail_is_an_error(settings: Options, tmp_path: Path) -> None:
+    ranges = {"space": {"trainer.checkpoint.validation_steps": [1000, 2000]}}
+    with pytest.raises(KiwiError, match="None of 2 trials came to its end; the first reason: trainer"):
+        search_from_configuration(settings(num_trials=2, options=ranges))
+    assert (tmp_path / "searches" / "tiny" / "search.html").exists()
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_bad_trials_end_early(pruner: str, settings: Options, tmp_path: Path) -> None:
+    rates = {"learning_rate": [1e-2, 1e-9], "validation_steps": 0.5, "pruner": pruner}
+    info = search_from_configuration(
+        settings({"trainer.epochs": 3}, num_trials=9, options=rates, num_models_to_keep=-1)
+    )
+    early = [trial for trial in info.study.trials if trial.state == TrialState.PRUNED]
+    assert early
+    for trial in early:
+        assert trial.last_step is not None
+        assert trial.last_step < 6
+        run = info.directory / f"trial_{trial.number}"
+        status = read_status(run)
+        assert status["status"] == "stopped"
+        assert f"Ended early, after validation {trial.last_step} (val_RMSE" in status["reason"]
+        load_system(run / "best_model")
+    assert f"{len(early)} early spared" in info.report.read_text(encoding="utf-8")
+    # It is a run that was stopped: it can go on, and ends as one that never was.
+    directory = info.directory / f"trial_{early[0].number}"
+    config = load_configuration(directory / "config.yaml", ["trainer.resume=true"])
+    resumed = train_from_configuration(config)
+    config = load_configuration(directory / "config.yaml", [f"run.output_dir={tmp_path / 'whole'}"])
+    config["trainer"]["resume"] = False
+    whole = train_from_configuration(config)
+    assert whole.best_metrics == resumed.best_metrics
+    assert (tmp_path / "whole" / "metrics.csv").read_bytes() == (directory / "metrics.csv").read_bytes()
+
+
+# Stops and kills.
+
+
+def in_a_process(run: Callable[[], Any]) -> int:
+    """Exit code of a process that is forked for it; negative: of a signal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads, which wait here
+        child = os.fork()
+    if child == 0:
+        try:
+            run()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def deadly(owner: Any, name: str, call: int) -> None:
+    """Let a function kill the process at a call."""
+    function, calls = getattr(owner, name), 0
+
+    def kill(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+
+    setattr(owner, name, kill)
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, Any]:
+    """What a search that was never killed came to, once it has been run."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call"),
+    [
+        (search_study.Study, "enqueue_trial", 3),
+        (search_ledger.Claim, "__init__", 2),
+        (search_worker, "_trained", 3),
+        (module.TrainingModule, "training_step", 13),
+        (module.TrainingModule, "training_step", 28),
+        (search_study.Study, "tell", 2),
+        (search_worker, "keep_best", 2),
+    ],
+)
+def test_a_search_that_was_killed_goes_on(
+    owner: Any,
+    name: str,
+    call: int,
+    settings: Options,
+    whole: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = settings({"trainer.epochs": 2})
+    if not whole:
+        whole["directory"] = tmp_path / "whole"
+        info = search_from_configuration({**options, "directory": str(whole["directory"])})
+        whole["values"] = values(info)
+
+    def dying() -> None:
+        deadly(owner, name, call)
+        keep_state.SHARE_OF_TIME = 1e9
+        search_from_configuration(options)
+
+    assert in_a_process(dying) == -signal.SIGKILL
+    monkeypatch.setattr(search_ledger, "SECONDS_TO_DEATH", 2.0)  # where it died before it could say who it was
+    begun = []
+    run = search_worker.train.run
+
+    def counted(config: Any, **kwargs: Any) -> Any:
+        begun.append((Path(config.run.output_dir).name, config.trainer.resume))
+        return run(config, **kwargs)
+
+    monkeypatch.setattr(search_worker.train, "run", counted)
+    gone_on = search_from_configuration(options)
+    assert values(gone_on) == whole["values"]
+    assert states(gone_on) == [TrialState.COMPLETE] * 4
+    names = [name for name, _ in begun]
+    assert len(set(names)) == len(names)
+    if name == "training_step":
+        assert (f"trial_{1 if call == 13 else 2}", True) in begun
+    if name == "tell":
+        assert names == ["trial_2", "trial_3"]  # the run of trial 1 had come to its end
+    for trial in gone_on.study.trials:
+        places = (whole["directory"], tmp_path / "searches")
+        metrics = [place / "tiny" / f"trial_{trial.number}" / "metrics.csv" for place in places]
+        assert metrics[0].read_bytes() == metrics[1].read_bytes()
+
+
+def test_a_trial_that_kills_its_process_again_and_again_fails(settings: Options) -> None:
+    options = settings(num_trials=2)
+
+    def dying() -> None:
+        deadly(module.TrainingModule, "training_step", 1)
+        search_from_configuration(options)
+
+    for _ in range(3):
+        assert in_a_process(dying) == -signal.SIGKILL
+    info = search_from_configuration(options)
+    assert states(info) == [TrialState.FAIL, TrialState.COMPLETE]
+    assert "its process died 3 times" in info.study.trials[0].user_attrs["reason"]
+
+
+def test_a_search_that_is_stopped_goes_on(settings: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = search_from_configuration(settings(directory=str(tmp_path / "whole")))
+    plain, calls = keep_state.KeepState.on_train_batch_start, 0
+
+    def stop(self: keep_state.KeepState, *args: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 8:
+            os.kill(os.getpid(), signal.SIGTERM)
+        plain(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keep_state.KeepState, "on_train_batch_start", stop)
+        with pytest.raises(StoppedError, match="To go on, run the same command with search_name=tiny") as error:
+            search_from_configuration(settings())
+    assert error.value.exit_code == 143
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert values(search_from_configuration(settings())) == values(whole)
+
+
+# Several workers.
+
+
+def test_workers_share_a_search(settings: Options, tmp_path: Path) -> None:
+    alone = search_from_configuration(settings(directory=str(tmp_path / "alone"), num_trials=6))
+    info = search_from_configuration(settings(num_workers=2, num_trials=6, num_models_to_keep=1))
+    assert values(info) == values(alone)
+    workers = {trial.user_attrs["worker"]["process"] for trial in info.study.trials}
+    assert os.getpid() not in workers
+    kept = [path.parent.name for path in info.directory.glob("*/best_model")]
+    assert kept == [f"trial_{info.best_trial}"]
+
+
+def test_workers_that_die_are_noticed(settings: Options, tmp_path: Path) -> None:
+    options = settings({"trainer.epochs": 500}, num_workers=1, num_trials=1)
+    config = Configuration.from_dict(options)
+    directory = tmp_path / "searches" / "tiny"
+    directory.mkdir(parents=True)
+    _, ledger = joined(config, directory, "tiny")
+    claim = ledger.claim_next()
+    assert claim is not None
+    # While it lives, nobody else has it; not on this machine,
+    ledger.release_dead()
+    assert ledger.claim_next() is None
+    assert [trial.state for trial in ledger.trials()] == [TrialState.RUNNING]
+    claim.__exit__()
+    ledger.release_dead()
+    assert [trial.state for trial in ledger.trials()] == [TrialState.WAITING]
+
+
+def test_a_worker_on_another_machine_is_missed_when_it_is_silent(
+    settings: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Configuration.from_dict(settings(num_trials=1))
+    _, there = joined(config, tmp_path, "tiny")
+    (tmp_path / "here").mkdir()
+    claim = there.claim_next()
+    assert claim is not None
+    here = search_ledger.Ledger(there.study, there.storage, tmp_path / "here", 1)
+    monkeypatch.setattr(search_ledger.socket, "gethostname", lambda: "another")
+    now = 1000.0
+    monkeypatch.setattr(search_ledger.time, "monotonic", lambda: now)
+    here.release_dead()
+    now += search_ledger.SECONDS_TO_DEATH / 2
+    claim.look()
+    here.release_dead()
+    now += search_ledger.SECONDS_TO_DEATH - 1
+    here.release_dead()
+    assert here.claim_next() is None
+    now += 1
+    here.release_dead()
+    other = here.claim_next()
+    assert other is not None
+    assert not claim.is_lost
+    # The first one wakes up, and leaves it to the other.
+    claim.look()
+    assert claim.is_lost
+    claim.requeue()
+    assert [trial.state for trial in here.trials()] == [TrialState.RUNNING]
+    other.look()
+    assert not other.is_lost
+    for each in (claim, other):
+        each.__exit__()
+
+
+def test_a_journal_with_a_torn_line_is_read(settings: Options, caplog: pytest.LogCaptureFixture) -> None:
+    info = search_from_configuration(settings(num_trials=1))
+    journal = info.directory / "study.journal"
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 5, "wor')
+    more = search_from_configuration(settings(num_trials=2))
+    assert "its last line was cut off" in caplog.text
+    assert len(more.study.trials) == 2
+
+
+# Studies.
+
+
+def test_a_former_search_goes_on_with_other_ranges(settings: Options) -> None:
+    info = search_from_configuration(settings(num_trials=2))
+    former = values(info)
+    interval = {"lower": 1e-2, "upper": 2e-2, "distribution": "loguniform"}
+    other = {"learning_rate": interval, "dropout": [0.1, 0.3]}
+    with pytest.raises(ConfigError) as error:
+        search_from_configuration(settings(num_trials=4, options=other))
+    assert "'tiny' is another search" in str(error.value)
+    assert "load_study=tiny" in str(error.value)
+    assert 'ranges.dropout: "Categorical: choices (0.1, 0.3)"; the search has (nothing)' in str(error.value)
+    options = settings(num_trials=4, options=other)
+    del options["search_name"]
+    for named in (str(info.directory), "tiny"):
+        more = search_from_configuration({**options, "load_study": named})
+        assert values(more)[:2] == former
+        assert all(0.01 <= trial.params["learning_rate"] <= 0.02 for trial in more.study.trials[2:])
+        assert states(more) == [TrialState.COMPLETE] * 4
+    options["base_config"]["trainer"]["main_metric"] = "PEARSON"
+    with pytest.raises(ConfigError, match=r"main_metric.*the search has"):
+        search_from_configuration({**options, "load_study": "tiny"})
+    options["base_config"]["trainer"]["main_metric"] = "RMSE"
+    options["options"]["dropout"] = [0.1, 0.2]
+    with pytest.raises(ConfigError, match=r"options.dropout: found .*choices"):
+        search_from_configuration({**options, "load_study": "tiny"})
+    with pytest.raises(ConfigError, match="found no search at nowhere"):
+        search_from_configuration({**options, "load_study": "nowhere"})
+
+
+def test_a_database_holds_a_search(settings: Options, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'search.db'}"
+    info = search_from_configuration(settings(num_trials=2, storage=url))
+    former = values(info)
+    assert not (info.directory / "study.journal").exists()
+    assert len(optuna.load_study(study_name="tiny", storage=url).trials) == 2
+    options = settings(num_trials=3, storage=url)
+    options |= {"search_name": None, "load_study": "tiny"}
+    assert values(search_from_configuration(options))[:2] == former
+    with pytest.raises(ConfigError, match="found no search 'other'; there are: tiny"):
+        search_from_configuration({**options, "load_study": "other"})
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "expected"),
+    [
+        ("search.db", ConfigError, "expected the URL of a database"),
+        ("sqlite:////nowhere/search.db", ConfigError, "sqlite:////nowhere/search.db cannot be used"),
+        ("nosuch://host/name", ConfigError, "nosuch://host/name cannot be used"),
+        ("mssql+pymssql://me:secret@host/name", MissingExtraError, "mssql\\+pymssql://me:\\*\\*\\*@host/name is not"),
+    ],
+)
+def test_storages_that_cannot_be_used(url: str, kind: type[KiwiError], expected: str, tmp_path: Path) -> None:
+    with pytest.raises(kind, match=expected) as error:
+        open_storage(url, tmp_path)
+    assert "secret" not in str(error.value)
+
+
+def test_passwords_are_in_no_file(settings: Options, tmp_path: Path) -> None:
+    assert hidden("postgresql://me:secret@host/name") == "postgresql://me:***@host/name"
+    assert hidden("postgresql://me@host:5432/name") == "postgresql://me@host:5432/name"
+    url = f"sqlite://me:secret@/{tmp_path / 'search.db'}"
+    assert "secret" not in hidden(url)
+
+
+def test_a_directory_of_another_search_is_not_taken_for_this_one(
+    settings: Options, caplog: pytest.LogCaptureFixture
+) -> None:
+    info = search_from_configuration(settings(num_trials=1))
+    (info.directory / "study.journal").unlink()
+    again = search_from_configuration(settings(num_trials=1, seed=7))
+    assert "holds a run of another search, which is replaced" in caplog.text
+    assert values(again) != values(info)
+    assert (
+        load_configuration(again.directory / "trial_0" / "config.yaml")["system"]["optimizer"]["learning_rate"]
+        == (again.best_options["learning_rate"])
+    )
+
+
+# To look at.
+
+
+def test_the_table(settings: Options, tmp_path: Path) -> None:
+    config = Configuration.from_dict(settings({"trainer.epochs": 1}, num_trials=3))
+    space, ledger = joined(config, tmp_path, "tiny")
+    progress = search_table.Progress(space, ledger, is_live=True)
+    search_worker.work(space, ledger, progress.update)
+    console = Console(width=120, record=True)
+    console.print(progress.table())
+    text = console.export_text()
+    assert "tiny: 3 of 3 trials" in text
+    assert text.count("done") == 3
+    assert "learning_rate" in text
+
+
+def test_what_is_shown_of_trials(caplog: pytest.LogCaptureFixture) -> None:
+    of_search = search_table._OfSearch()
+    shown = {
+        (name, level): of_search.filter(logging.LogRecord(name, level, "", 0, "", None, None))
+        for name in ("kiwi.lib.search", "kiwi.training.trainer", "lightning")
+        for level in (logging.INFO, logging.WARNING)
+    }
+    assert [pair for pair, is_shown in shown.items() if is_shown] == [
+        ("kiwi.lib.search", logging.INFO),
+        ("kiwi.lib.search", logging.WARNING),
+        ("kiwi.training.trainer", logging.WARNING),
+    ]
+
+
+def test_trials_are_nested_runs_of_mlflow(settings: Options, tmp_path: Path) -> None:
+    import mlflow
+
+    uri = str(tmp_path / "mlruns")
+    changes = {"run.use_mlflow": True, "run.mlflow_tracking_uri": uri, "run.experiment_name": "searches"}
+    info = search_from_configuration(settings(changes, num_trials=2))
+    client = mlflow.MlflowClient(f"sqlite:///{uri}/mlflow.db")
+    experiment = client.get_experiment_by_name("searches")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    by_name = {run.data.tags["mlflow.runName"]: run for run in runs}
+    assert set(by_name) == {"tiny", "tiny, trial 0", "tiny, trial 1"}
+    parent = by_name["tiny"]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["best_RMSE"] == info.best_value
+    for number in range(2):
+        run = by_name[f"tiny, trial {number}"]
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.info.status == "FINISHED"
+        rate = float(run.data.params["system.optimizer.learning_rate"])
+        assert rate == info.study.trials[number].params["learning_rate"]
+    # Going on, the search is one run still.
+    search_from_configuration(settings(changes, num_trials=3))
+    runs = client.search_runs([experiment.experiment_id])
+    assert len(runs) == 4
+    parents = {run.data.tags.get("mlflow.parentRunId") for run in runs}
+    assert parents == {None, parent.info.run_id}
