@@ -82,6 +82,7 @@ LIBRARIES = {
     "rich": ["lib.console.tables", "lib.console.progress", "lib.utils", "lib.search.progress"],
     "ray": ["lib.bulk.ray_pool"],
     "filelock": ["training", "lib.search"],
+    "jinja2": ["utils.templates"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
     "sklearn": ["metrics"],
@@ -91,6 +92,7 @@ LIBRARIES = {
     "torch": ["modules", "systems", "training", "runner", "lib.predict", "lib.utils"],
     "transformers": ["systems"],
     "typer": ["cli"],
+    "typing_extensions": [room for rooms in FLOORS for room in rooms],
     "yaml": ["utils"],
 }
 """What is not of the standard library, and the rooms (or modules) that may import it."""
@@ -366,8 +368,13 @@ def undocumented(name: str, tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             if isinstance(node, ast.ClassDef):
                 yield from undocumented(f"{name}.{node.name}", node)
-            elif not ast.get_docstring(node):
+            elif not ast.get_docstring(node) and not is_override(node):
                 yield f"{name}.{node.name}"
+
+
+def is_override(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a method is documented by the base class."""
+    return any(isinstance(decorator, ast.Name) and decorator.id == "override" for decorator in node.decorator_list)
 
 
 @pytest.mark.parametrize("name", SOURCES)
