@@ -14,6 +14,7 @@ from typing import Any
 from kiwi.exceptions import ConfigError, DataError, MissingExtraError
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import did_you_mean, staged, write_json, write_text
+from kiwi.utils.staging import require_new_directory
 
 logger = logging.getLogger(__name__)
 
@@ -139,8 +140,7 @@ def write_encoder(name: str, directory: str | Path) -> Path:
     directory = Path(directory)
     if name not in ENCODERS:
         raise ConfigError(f"'{name}' is not an encoder that kiwi can write; {did_you_mean(name, ENCODERS)}")
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigError(f"{directory}: is there already; name a directory that is not, or remove it.")
+    require_new_directory(directory)
     with needs_extra("encoder", "kiwi encoder"):
         from safetensors.numpy import save_file
 

@@ -29,6 +29,7 @@ from kiwi.systems.manifest.export import GRAPH_FILE, Difference, ExportInfo, Pie
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import SealedDirectory, seal
+from kiwi.utils.staging import require_new_directory
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +103,7 @@ def export(
         from kiwi.systems.checkpoint import read_checkpoint_info
         from kiwi.systems.onnx.graph import make_graph, save_graph
     directory, path = Path(directory), best_of(Path(checkpoint))
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigError(f"{directory}: is there already; name a directory that is not, or remove it.")
+    require_new_directory(directory)
     precision: Precision = "int8" if int8 else "fp32"
     bound = BOUNDS[precision] if bound is None else bound
     original = load_checkpoint(path)

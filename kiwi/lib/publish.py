@@ -6,12 +6,13 @@ import logging
 import shutil
 from pathlib import Path
 
-from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.exceptions import CheckpointError
 from kiwi.lib.inspect import best_of, inspect_checkpoint
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained.hub import CARD_FILE
 from kiwi.utils.io import staged, write_text
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory
+from kiwi.utils.staging import require_new_directory
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,7 @@ def publish(
         WriteError: when it cannot be written.
     """
     directory = Path(directory)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigError(f"{directory}: is there already; name a directory that is not, or remove it.")
+    require_new_directory(directory)
     path = best_of(Path(checkpoint))
     found = inspect_checkpoint(path)
     sealed = SealedDirectory.open(path)

@@ -20,6 +20,7 @@ from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.outputs.word_level import WordLevelOutput
 from kiwi.systems.pretrained.hub import locate
 from kiwi.systems.qe_system import QESystem
+from kiwi.utils.staging import require_new_directory
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +64,7 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         DataError: naming file and line.
     """
     directory = Path(directory)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigError(f"{directory}: is there already; name a directory that is not, or remove it.")
+    require_new_directory(directory)
     system = QESystem.load(best_of(locate(checkpoint)))
     if missing := [field for field in system.input_fields if getattr(data.input, field) is None]:
         given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from kiwi.utils.dotted import flatten
 
 logger = logging.getLogger(__name__)
 
@@ -23,18 +25,16 @@ def normalized(name: str) -> str:
     return re.sub(r"[^\w\-./: ]", "_", name, flags=re.ASCII)[:LONGEST_NAME]
 
 
-def flattened(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names of nested parameters and their values, text as it is and anything else as JSON.
+def parameters(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return nested options as MLflow's parameters: dotted names, text as it is, and other values as JSON.
 
     Args:
-        params: by name.
-        prefix: before all names.
+        options: the options of a run.
     """
-    for name, value in params.items():
-        if isinstance(value, Mapping) and value:
-            yield from flattened(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value, default=str)
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, default=str)
+        for name, value in flatten(options).items()
+    }
 
 
 def cut(name: str, value: str, longest: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kiwi.exceptions import ConfigError
-from kiwi.loggers.entries import LONGEST_PARAM, LONGEST_TAG, cut, flattened, normalized
+from kiwi.loggers.entries import LONGEST_PARAM, LONGEST_TAG, cut, normalized, parameters
 from kiwi.loggers.outbox import FIRST_PAUSE, LAST_WAIT, Outbox, RefusedError
 from kiwi.loggers.store import AT_START, WHILE_SENDING, WITH_FILES, mlflow_exceptions, open_store, quiet, settings
 
@@ -104,7 +104,7 @@ class MLFlowTrackingLogger:
         Args:
             params: by name.
         """
-        flat = dict(flattened(params))
+        flat = parameters(params)
         values = {normalized(name): cut(name, value, LONGEST_PARAM) for name, value in flat.items()}
         new = {name: value for name, value in values.items() if name not in self._params}
         changed = {name: value for name, value in values.items() if self._params.get(name, value) != value}

@@ -19,6 +19,7 @@ from kiwi import __version__
 from kiwi.exceptions import ConfigError
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged
+from kiwi.utils.staging import require_new_directory
 
 logger = logging.getLogger(__name__)
 
@@ -146,8 +147,7 @@ class Store:
         Raises:
             ConfigError: when there is something at the destination, or the run has no files, or cannot be reached.
         """
-        if destination.exists() and any(destination.iterdir()):
-            raise ConfigError(f"{destination}: found files; expected no directory, or an empty one, to download to.")
+        require_new_directory(destination)
         with quiet(), settings(WITH_FILES):
             try:
                 if not self.client.list_artifacts(mlflow_run_id):

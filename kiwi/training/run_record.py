@@ -18,6 +18,7 @@ from kiwi import __version__
 from kiwi.exceptions import CheckpointError, ConfigError, StoppedError
 from kiwi.training.devices import is_first_process
 from kiwi.training.state import STATE_FILE, read_state
+from kiwi.utils.dotted import flatten
 from kiwi.utils.io import write_json, write_yaml
 
 logger = logging.getLogger(__name__)
@@ -205,19 +206,12 @@ def _checksum(lines: list[Any]) -> int:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Where two configurations differ: dotted path to the former and the present value."""
-    one, other = _flat(before), _flat(now)
+    one, other = ({key: json.dumps(value) for key, value in flatten(options).items()} for options in (before, now))
     return {
         key: (one.get(key, NOTHING), other.get(key, NOTHING))
         for key in [*one, *(key for key in other if key not in one)]
         if key not in FREE_TO_CHANGE and one.get(key, NOTHING) != other.get(key, NOTHING)
     }
-
-
-def _flat(options: Any, prefix: str = "") -> dict[str, str]:
-    if isinstance(options, Mapping) and options:
-        parts = (_flat(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in options.items())
-        return {key: value for part in parts for key, value in part.items()}
-    return {prefix: json.dumps(options)}
 
 
 def read_status(output_dir: Path) -> dict[str, Any]:

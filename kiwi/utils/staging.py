@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kiwi.exceptions import WriteError
+from kiwi.exceptions import ConfigError, WriteError
 
 if sys.platform != "win32":
     import fcntl
@@ -249,3 +249,13 @@ def _concerns(error: OSError, path: Path) -> bool:
         return True  # of an open file; those that are read meet none of these errors
     own, concerned = Path(os.path.realpath(path)), Path(os.path.realpath(error.filename))
     return own.parent in (concerned, *concerned.parents) or concerned in own.parents
+
+
+def require_new_directory(path: Path) -> None:
+    """Refuse to write a directory where there is something already.
+
+    Raises:
+        ConfigError: when there is a file, or a directory that is not empty.
+    """
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise ConfigError(f"{path}: already exists; name a new or empty directory, or remove it.")

@@ -72,7 +72,7 @@ def test_the_command_refuses_a_place_that_is_taken(folder: Path) -> None:
 
     result = CliRunner().invoke(app, ["encoder", NAME, str(folder)])
     assert isinstance(result.exception, ConfigError)
-    assert "is there already" in str(result.exception)
+    assert "already exists" in str(result.exception)
     assert callable(run)
 
 

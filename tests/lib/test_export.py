@@ -267,7 +267,7 @@ def test_nothing_maps_the_weights_when_they_are_put_in_place(
 def test_what_is_in_the_way_stays(trained: Trained, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     for place in (tmp_path, tmp_path / "file"):
-        with pytest.raises(ConfigError, match="is there already"):
+        with pytest.raises(ConfigError, match="already exists"):
             export(trained.path, place)
     with pytest.raises(CheckpointError, match="not a trained system"):
         export(tmp_path / "none", tmp_path / "out")

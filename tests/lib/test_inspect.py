@@ -111,7 +111,7 @@ def test_publishing(trained: Any, tmp_path: Path) -> None:
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "license: mit\n" in card
     assert "- seed 1" in card
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         publish(trained.path, tmp_path / "out")
 
 

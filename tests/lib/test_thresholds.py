@@ -60,7 +60,7 @@ def test_refusals(trained: Any, corpus: Any, tmp_path: Path) -> None:
         choose_thresholds(trained.path, tmp_path / "new", data(corpus, "sentence_scores"))
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("")
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         choose_thresholds(trained.path, tmp_path / "there", data(corpus, "source_tags"))
     inputs = {name: path for name, path in corpus.inputs("valid").items() if name != "alignments"}
     given = TrainingConfig.from_dict({"input": inputs, "output": corpus.labels("valid")})

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from kiwi.exceptions import DataError, KiwiError, StoppedError
+from kiwi.exceptions import DataError, KiwiError
 from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.lib.bulk.job import REJECTS, planned, undone
 from kiwi.lib.bulk.worker import ShardReport
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.runner import load_system
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.signals import stop_on_signals
 
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 10.0
 """Of progress."""
+
+ADVICE = "Shards that are done stay; the same command resumes the job."
 
 LISTED = 5
 """Shards that errors name, at most."""
@@ -111,7 +110,7 @@ def run(config: BulkConfiguration) -> BulkInfo:
         return info
     waiting = {task.name for task in left}
     first_reject, beginning, shown = "", time.monotonic(), time.monotonic()
-    with _stoppable(), started(config.bulk, verbose=config.verbose) as pool:
+    with stop_on_signals(ADVICE), started(config.bulk, verbose=config.verbose) as pool:
         logger.info("Workers: %d", min(pool.workers, len(left)))
         for report in reports(job, left, pool, verbose=config.verbose):
             waiting.discard(report.name)
@@ -175,22 +174,3 @@ def _check_failures(info: BulkInfo) -> None:
         f"{len(names)} of {info.shards} shards have no results; the others are whole. Mend these, and start the same "
         "command again, which does them alone:\n" + "\n".join(lines)
     )
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into an error that says how to go on."""
-    advice = "Shards that are done stay; the same command goes on."
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise StoppedError(f"Stopped by SIGTERM. {advice}", signal_number=number)
-
-    is_main = threading.current_thread() is threading.main_thread()
-    former: Any = signal.signal(signal.SIGTERM, stop) if is_main else None
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise StoppedError(f"Stopped by Ctrl-C. {advice}", signal_number=signal.SIGINT) from error
-    finally:
-        if is_main:
-            signal.signal(signal.SIGTERM, former if former is not None else signal.SIG_DFL)

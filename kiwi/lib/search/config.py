@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 
 from kiwi.lib import train
 from kiwi.lib.utils import compose, load_configuration, read_mapping
+from kiwi.utils.dotted import flatten
 from kiwi.utils.io import BaseConfig
 
 Number = int | float
@@ -62,14 +63,6 @@ class ClassWeightsConfig(BaseConfig):
 
     source_tags: Range | None = None
     """Of source words."""
-
-
-def _flat(space: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in space.items():
-        is_level = isinstance(value, Mapping) and not {"lower", "upper"} & set(value)
-        flat |= _flat(value, f"{prefix}{key}.") if is_level else {f"{prefix}{key}": value}
-    return flat
 
 
 class SearchOptions(BaseConfig):
@@ -130,7 +123,11 @@ class SearchOptions(BaseConfig):
     @classmethod
     def flatten(cls, value: Any) -> Any:
         """Nested mappings are dotted keys, which is how overrides on the command line arrive."""
-        return _flat(value) if isinstance(value, Mapping) else value
+        return (
+            flatten(value, is_value=lambda each: bool({"lower", "upper"} & set(each)))
+            if isinstance(value, Mapping)
+            else value
+        )
 
     @model_validator(mode="after")
     def check_something_is_left(self) -> SearchOptions:

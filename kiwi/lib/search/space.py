@@ -15,10 +15,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib import train
 from kiwi.lib.search.config import Configuration, Range, RangeConfig
-from kiwi.lib.search.keys import flattened, plain, put
+from kiwi.lib.search.keys import plain
 from kiwi.metrics.functions import higher_is_better
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.devices import processes
+from kiwi.utils.dotted import flatten, put
 
 logger = logging.getLogger(__name__)
 
@@ -210,7 +211,7 @@ class Space:
         brings_encoder = self.config.base_config.system.load_encoder is not None and name != "dropout"
         if brings_encoder:
             model.pop("encoder")
-        return [key for key in flattened(model, "system.model") if key.rpartition(".")[2] == name]
+        return [key for key in flatten(model, "system.model.") if key.rpartition(".")[2] == name]
 
     def _parameter(
         self, name: str, option: str, keys: Sequence[str], values: Range, kind: Literal["value", "switch", "epochs"]

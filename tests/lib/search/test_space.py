@@ -12,8 +12,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from kiwi.exceptions import ConfigError
 from kiwi.lib.search import ClassWeightsConfig, Configuration, RangeConfig, SearchOptions
 from kiwi.lib.search.config import load_search
-from kiwi.lib.search.keys import put
 from kiwi.lib.search.space import Space
+from kiwi.utils.dotted import put
 from kiwi.utils.io import write_yaml
 from tests.pretrained import write_model
 

@@ -1,0 +1,59 @@
+"""Nested options as dotted keys, and values set by their dotted keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kiwi.exceptions import ConfigError
+
+
+def flatten(
+    options: Mapping[Any, Any], prefix: str = "", is_value: Callable[[Mapping[Any, Any]], bool] | None = None
+) -> dict[str, Any]:
+    """Return nested mappings as one mapping of dotted keys.
+
+    Args:
+        options: the mapping to flatten.
+        prefix: text that every key begins with, such as ``system.model.``.
+        is_value: tells a mapping that is a value rather than another level; by default, only empty mappings are values.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(value, Mapping) and value and not (is_value and is_value(value)):
+            flat |= flatten(value, f"{prefix}{key}.", is_value)
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def put(options: dict[str, Any], key: str, value: Any) -> None:
+    """Set a value by its dotted key; levels that are missing are added, numbers are positions in lists.
+
+    Args:
+        options: changed in place.
+        key: such as ``system.optimizer.learning_rate``.
+        value: the new value.
+
+    Raises:
+        ConfigError: when the key leads through a value that has no options.
+    """
+    *parents, last = key.split(".")
+    place: Any = options
+    for position, part in enumerate(parents):
+        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+            place = place[int(part)]
+            continue
+        if isinstance(place, dict) and place.get(part) is None:
+            place[part] = {}
+        inner = place.get(part) if isinstance(place, dict) else None
+        if not isinstance(inner, dict | list):
+            here = ".".join(parents[: position + 1])
+            raise ConfigError(f"{key}: found {inner!r} at {here}; expected options by name.")
+        place = inner
+    if isinstance(place, list):
+        if not last.isdigit() or int(last) >= len(place):
+            raise ConfigError(f"{key}: found a list of {len(place)}; expected a number below that.")
+        place[int(last)] = value
+    else:
+        place[last] = value
