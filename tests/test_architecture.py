@@ -22,7 +22,7 @@ from kiwi.utils.io import BaseConfig
 ROOT = Path(kiwi.__file__).parent
 
 FLOORS = [
-    {"utils", "constants", "exceptions"},
+    {"utils", "constants", "exceptions", "outputs"},
     {"data", "modules", "metrics"},
     {"systems", "pages"},
     {"runner", "training", "loggers"},

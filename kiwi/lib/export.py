@@ -23,6 +23,7 @@ from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import best_of
+from kiwi.outputs import OUTPUTS
 from kiwi.runner.engine import Engine
 from kiwi.systems.manifest.checkpoint import ENCODER_FILE, EXPORT_FILE, LABELS_FILE, LICENCES, TOKENIZER_FILE
 from kiwi.systems.manifest.export import GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
@@ -155,9 +156,9 @@ def differences(
     found: dict[str, list[NDArray[Any]]] = {}
     largest: dict[str, float] = {}
     for batch, values in zip(batches, expected, strict=True):
-        masks = {const.TARGET_TAGS: batch.target_mask, const.SOURCE_TAGS: batch.source_mask}
-        n_words = batch.target_mask.sum(axis=1, keepdims=True)
-        masks[const.GAP_TAGS] = np.arange(batch.target_mask.shape[1] + 1) <= n_words
+        gaps = np.arange(batch.target_mask.shape[1] + 1) <= batch.target_mask.sum(axis=1, keepdims=True)
+        by_unit = {"target word": batch.target_mask, "gap": gaps, "source word": batch.source_mask}
+        masks = {spec.name: by_unit[spec.unit] for spec in OUTPUTS.values() if spec.is_word_level}
         own = engine(batch)
         for name, value in values.items():
             there = masks.get(name, np.ones(value.shape, dtype=bool))

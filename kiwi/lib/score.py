@@ -15,6 +15,7 @@ from kiwi.data.readers import check_columns
 from kiwi.data.segments.piped import STDIN, read_pipe
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
+from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner, load_system
 from kiwi.runner.loading import Precision
 from kiwi.utils.io import did_you_mean
@@ -135,7 +136,7 @@ def score(
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV: JSON Lines have no first line of names; remove it.")
     runner = load_system(model, gpu_id=gpu_id, threads=threads, precision=precision)
-    if scores_only and not {const.SENTENCE_SCORES, const.BINARY}.intersection(runner.about.outputs):
+    if scores_only and not output_names(runner.about.outputs, unit="segment"):
         raise ConfigError(f"--scores-only: this system predicts {', '.join(runner.about.outputs)}, and no score.")
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     n_segments = 0
@@ -157,4 +158,5 @@ def _found(runner: Runner, columns: Columns, scores_only: bool, batch_tokens: in
     found = runner.predict_columns(columns, batch_tokens=batch_tokens).columns()
     if not scores_only:
         return found
-    return {name: cells for name, cells in found.items() if name.startswith((const.SENTENCE_SCORES, const.BINARY))}
+    kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
+    return {name: cells for name, cells in found.items() if name in kept}

@@ -15,6 +15,7 @@ from kiwi.metrics.confidence import Statistics
 from kiwi.metrics.explanations import FIGURES, explain_segments
 from kiwi.metrics.ranking import critical_metrics, delta_avg, kendall
 from kiwi.metrics.spans import Span, SpanCounts, count_spans
+from kiwi.outputs import names as output_names
 
 EXPLANATIONS = "explanations"
 SPANS = "spans"
@@ -96,7 +97,7 @@ def _measured(aligned: Aligned, system: str) -> Measured:
             values,
         )
     counts = aligned.counts(system)
-    is_binary = aligned.output == const.BINARY
+    is_binary = aligned.output in output_names(kind="verdict")
 
     def statistic(chosen: NDArray[np.int64]) -> dict[str, float]:
         metrics = count_metrics(counts[chosen].sum(axis=0))

@@ -16,6 +16,7 @@ from kiwi.data.collate import Collate
 from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, load_vocabularies, parse_tokenizer
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.outputs import OUTPUTS
 from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
 from kiwi.systems.manifest.checkpoint import TOKENIZER_FILE
 from kiwi.systems.manifest.export import (
@@ -25,6 +26,7 @@ from kiwi.systems.manifest.export import (
     ExportInfo,
     read_export_info,
 )
+from kiwi.utils.dotted import flatten
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 from kiwi.utils.threads import number_of_threads
 
@@ -50,7 +52,8 @@ class OnnxEngine(Engine):
         self.about = about
         self.batch_tokens = best_batch_tokens(collate, on_cpu=CUDA not in session.get_providers())
         self._inputs = [value.name for value in session.get_inputs()]
-        wanted = {*about.outputs, *((const.SENTENCE_SCORES_EXTRAS,) if about.use_distribution else ())}
+        extras = [OUTPUTS[name].extras for name in about.outputs] if about.use_distribution else []
+        wanted = {*about.outputs, *extras}
         self._outputs = [value.name for value in session.get_outputs() if value.name in wanted]
 
     def __call__(self, batch: NumpyBatch) -> dict[str, NDArray[Any]]:
@@ -160,17 +163,8 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
     return session
 
 
-SCORES = ("sentence_level", "hter")
-DISTRIBUTION = ("sentence_level", "use_distribution")
-
-SWITCHES: Mapping[tuple[str, ...], str] = {
-    ("word_level", "target"): const.TARGET_TAGS,
-    ("word_level", "gaps"): const.GAP_TAGS,
-    ("word_level", "source"): const.SOURCE_TAGS,
-    SCORES: const.SENTENCE_SCORES,
-    ("sentence_level", "binary"): const.BINARY,
-}
-"""Where a configuration switches each output."""
+DISTRIBUTION = "sentence_level.use_distribution"
+"""The option that belongs to the scores, and goes with them."""
 
 UNKNOWN = object()
 """Value of options that there are not; null would be one."""
@@ -184,38 +178,24 @@ def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[st
     given = model["outputs"] or {}
     if not isinstance(given, Mapping):
         raise ConfigError(f"system.model.outputs: found {given!r}; expected options of outputs.")
-    leaves = _leaves(given, trained)
-    without_scores = any(place == SCORES and value is False for place, value, _ in leaves)
-    off: set[str] = set()
-    for place, value, known in leaves:
-        output = SWITCHES.get(place)
-        if output is not None and value is False:
-            off.add(output)
-        elif output is not None and value is True and known is not True:
+    options, known = flatten(given), flatten(trained)
+    switches = {spec.switch: spec.name for spec in OUTPUTS.values()}
+    off = {switches[key] for key, value in options.items() if value is False and key in switches}
+    for key, value in options.items():
+        former = known.get(key, UNKNOWN)
+        if key in switches and value is True and former is not True:
             raise ConfigError(
-                f"system.model.outputs: {path} was not trained for {output}; "
+                f"system.model.outputs: {path} was not trained for {switches[key]}; "
                 f"it predicts {', '.join(info.checkpoint.outputs)}."
             )
-        elif value != known and not (without_scores and place == DISTRIBUTION):
+        is_off = key in switches and value is False
+        goes_with_scores = key == DISTRIBUTION and const.SENTENCE_SCORES in off
+        if value != former and not is_off and not goes_with_scores:
             raise ConfigError(
-                f"system.model.outputs.{'.'.join(place)}: only outputs can be switched off for prediction; everything "
-                f"else is as {path} was trained. Remove the other options."
+                f"system.model.outputs.{key}: only outputs can be switched off for prediction; everything else is as "
+                f"{path} was trained. Remove the other options."
             )
     outputs = [name for name in info.checkpoint.outputs if name not in off]
     if not outputs:
         raise ConfigError(f"system.model.outputs: nothing is left of what {path} predicts; switch less off.")
     return outputs
-
-
-def _leaves(
-    options: Mapping[str, Any], trained: Mapping[str, Any], place: tuple[str, ...] = ()
-) -> list[tuple[tuple[str, ...], Any, Any]]:
-    """Where each option stands, its value, and that of training; UNKNOWN where it had none."""
-    found: list[tuple[tuple[str, ...], Any, Any]] = []
-    for key, value in options.items():
-        here, known = (*place, str(key)), trained.get(key, UNKNOWN)
-        if isinstance(value, Mapping) and isinstance(known, Mapping):
-            found += _leaves(value, known, here)
-        else:
-            found.append((here, value, known))
-    return found

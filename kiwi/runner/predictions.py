@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.tags import interleave, to_labels
+from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.utils.io import write_lines
 
 DIGITS = 6
@@ -19,12 +20,12 @@ DIGITS = 6
 ORIGIN_FILE = "predictions.json"
 """Name of the file, in a directory of predictions, that records which system made them."""
 
-FILES = (
-    *(name + suffix for name in (*const.WORD_LEVEL, const.TARGETGAPS_TAGS, const.BINARY) for suffix in ("", "_labels")),
-    const.SENTENCE_SCORES,
-    const.SENTENCE_SCORES_EXTRAS,
-)
-"""Names of all files that there can be."""
+
+def prediction_files() -> list[str]:
+    """Return the names of all files that predictions may have."""
+    names = [file for spec in OUTPUTS.values() if spec.kind != "score" for file in spec.files]
+    names += [const.TARGETGAPS_TAGS, f"{const.TARGETGAPS_TAGS}_labels"]
+    return names + [file for spec in OUTPUTS.values() if spec.kind == "score" for file in spec.files]
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,28 @@ class Predictions:
     source_tags_labels: list[list[str]] | None = None
     """One a source word."""
 
+    added: Mapping[str, list[Any]] = field(default_factory=dict)
+    """The values of outputs that were added to :data:`kiwi.outputs.OUTPUTS`, by attribute."""
+
     def __len__(self) -> int:
-        return next((len(value) for f in fields(self) if (value := getattr(self, f.name)) is not None), 0)
+        return next((len(value) for name in self.attributes() if (value := self.get(name)) is not None), 0)
+
+    @staticmethod
+    def attributes() -> list[str]:
+        """Return the names of all attributes that hold a value for each segment."""
+        return [name for spec in OUTPUTS.values() for name in spec.attributes]
+
+    def get(self, attribute: str) -> list[Any] | None:
+        """Return the values of an attribute, one for each segment; None where the system has no such output."""
+        value: list[Any] | None = getattr(self, attribute, None)
+        return self.added.get(attribute) if value is None else value
+
+    @classmethod
+    def from_attributes(cls, values: Mapping[str, list[Any]]) -> Predictions:
+        """Make predictions from values by attribute, those of added outputs among them."""
+        own = {each.name for each in fields(cls)}
+        added = {name: value for name, value in values.items() if name not in own}
+        return cls(**{name: value for name, value in values.items() if name in own}, added=added)
 
     @property
     def targetgaps_tags_BAD_probabilities(self) -> list[list[Any]] | None:
@@ -77,132 +98,122 @@ class Predictions:
         return [interleave(*pair) for pair in zip(gaps, target, strict=True)]
 
     def columns(self, digits: int = DIGITS) -> dict[str, list[Any]]:
-        """All outputs that are there as columns of a table, by the names of their files.
+        """Return all outputs as columns of a table: those of segments first, then those of words.
 
         Args:
-            digits: after the point.
+            digits: the number of digits after the decimal point.
         """
-        outputs: Mapping[str, list[Any] | None] = {
-            const.SENTENCE_SCORES: self.sentences_hter,
-            f"{const.SENTENCE_SCORES}_deviation": self.sentences_hter_deviation,
-            const.BINARY: self.sentences_binary_BAD_probabilities,
-            f"{const.BINARY}_labels": self.sentences_binary_labels,
-            const.TARGET_TAGS: self.target_tags_BAD_probabilities,
-            f"{const.TARGET_TAGS}_labels": self.target_tags_labels,
-            const.GAP_TAGS: self.gap_tags_BAD_probabilities,
-            f"{const.GAP_TAGS}_labels": self.gap_tags_labels,
-            const.SOURCE_TAGS: self.source_tags_BAD_probabilities,
-            f"{const.SOURCE_TAGS}_labels": self.source_tags_labels,
-        }
-        return {
-            name: [_rounded(cell, digits) for cell in cells] for name, cells in outputs.items() if cells is not None
-        }
+        found: dict[str, list[Any]] = {}
+        for spec in sorted(OUTPUTS.values(), key=lambda each: each.is_word_level):
+            for column, attribute in zip(spec.columns, spec.attributes, strict=True):
+                if (cells := self.get(attribute)) is not None:
+                    found[column] = [_rounded(cell, digits) for cell in cells]
+        return found
 
     def lines(self) -> dict[str, list[str]]:
-        """Content of each file that there is to write, one line a segment; see the reference for their names."""
-        binary = self.sentences_binary_BAD_probabilities
-        probabilities: dict[str, list[list[Any]] | None] = {
-            const.TARGET_TAGS: self.target_tags_BAD_probabilities,
-            const.GAP_TAGS: self.gap_tags_BAD_probabilities,
-            const.SOURCE_TAGS: self.source_tags_BAD_probabilities,
-            const.TARGETGAPS_TAGS: self.targetgaps_tags_BAD_probabilities,
-            const.BINARY: None if binary is None else [[p] for p in binary],
-        }
+        """Return the lines of each file, one for each segment; see the reference for the names of the files."""
         content: dict[str, list[str]] = {}
-        for name, rows in probabilities.items():
-            if rows is not None:
-                content[name] = [" ".join(f"{value:.6f}" for value in row) for row in rows]
-                content[f"{name}_labels"] = [
-                    "" if any(map(math.isnan, row)) else " ".join(to_labels(row)) for row in rows
-                ]
-        if self.sentences_hter is not None:
-            content[const.SENTENCE_SCORES] = [f"{score:.6f}" for score in self.sentences_hter]
-            if self.sentences_hter_deviation is not None:
-                pairs = zip(self.sentences_hter, self.sentences_hter_deviation, strict=True)
-                content[const.SENTENCE_SCORES_EXTRAS] = [f"{mean:.6f}\t{deviation:.6f}" for mean, deviation in pairs]
+        for spec in OUTPUTS.values():
+            values = self.get(spec.attributes[0])
+            if values is not None and spec.kind != "score":
+                content |= _lines_of_probabilities(spec.name, values if spec.is_word_level else [[p] for p in values])
+        if self.targetgaps_tags_BAD_probabilities is not None:
+            content |= _lines_of_probabilities(const.TARGETGAPS_TAGS, self.targetgaps_tags_BAD_probabilities)
+        for spec in OUTPUTS.values():
+            values = self.get(spec.attributes[0])
+            if values is not None and spec.kind == "score":
+                content[spec.name] = [f"{score:.6f}" for score in values]
+                if spec.has_distribution and (deviations := self.get(spec.attributes[1])) is not None:
+                    pairs = zip(values, deviations, strict=True)
+                    content[spec.extras] = [f"{mean:.6f}\t{deviation:.6f}" for mean, deviation in pairs]
         return content
 
     def save(self, directory: Path) -> list[Path]:
-        """Write a file for each output that is there, one line a segment; see the reference for their names.
+        """Write a file for each output, one line for each segment; see the reference for the names of the files.
+
+        Files of earlier predictions with other outputs are removed.
 
         Returns:
-            The files.
+            The paths of the files.
         """
         content = self.lines()
-        for stale in FILES:
+        for stale in prediction_files():
             if stale not in content:
-                (directory / stale).unlink(missing_ok=True)  # of a former prediction, with other outputs
+                (directory / stale).unlink(missing_ok=True)
         for name, lines in content.items():
             write_lines(directory / name, lines)
         return [directory / name for name in content]
 
     @staticmethod
     def file_names(outputs: Collection[str], use_distribution: bool) -> list[str]:
-        """Names of the files that :meth:`lines` has for a system with these outputs."""
-        tags = [name for name in const.WORD_LEVEL if name in outputs]
-        if const.TARGET_TAGS in outputs and const.GAP_TAGS in outputs:
-            tags.append(const.TARGETGAPS_TAGS)
-        tags += [const.BINARY] if const.BINARY in outputs else []
-        names = [name + suffix for name in tags for suffix in ("", "_labels")]
-        if const.SENTENCE_SCORES in outputs:
-            names.append(const.SENTENCE_SCORES)
-            names += [const.SENTENCE_SCORES_EXTRAS] if use_distribution else []
-        return names
+        """Return the names of the files that :meth:`lines` has for a system with these outputs."""
+        specs = [OUTPUTS[name] for name in output_names(outputs)]
+        found = [file for spec in specs if spec.kind != "score" for file in spec.files]
+        if {const.TARGET_TAGS, const.GAP_TAGS} <= {*outputs}:
+            found += [const.TARGETGAPS_TAGS, f"{const.TARGETGAPS_TAGS}_labels"]
+        for spec in (spec for spec in specs if spec.kind == "score"):
+            found += spec.files if use_distribution else [spec.name]
+        return found
 
     @classmethod
     def read(cls, directory: Path) -> Predictions:
-        """What :meth:`save` has written, with the digits that it writes."""
-        return cls.of_lines({name: read_lines(directory / name) for name in FILES if (directory / name).is_file()})
+        """Read what :meth:`save` has written, with the digits that it writes."""
+        files = {name: directory / name for name in prediction_files()}
+        return cls.of_lines({name: read_lines(path) for name, path in files.items() if path.is_file()})
 
     @classmethod
     def of_lines(cls, content: Mapping[str, Sequence[str]]) -> Predictions:
-        """From the lines of the files that :meth:`lines` makes."""
+        """Parse the lines of the files that :meth:`lines` makes."""
         found: dict[str, list[Any]] = {}
-        for name in (*const.WORD_LEVEL, const.BINARY):
-            if name in content:
-                key = name if name in const.WORD_LEVEL else "sentences_binary"
-                rows = [[float(value) for value in line.split()] for line in content[name]]
-                labels = [line.split() for line in content[f"{name}_labels"]]
-                single = name == const.BINARY
-                found[f"{key}_BAD_probabilities"] = [row[0] for row in rows] if single else rows
-                found[f"{key}_labels"] = [" ".join(row) for row in labels] if single else labels
-        if const.SENTENCE_SCORES in content:
-            found["sentences_hter"] = [float(line) for line in content[const.SENTENCE_SCORES]]
-        if const.SENTENCE_SCORES_EXTRAS in content:
-            extras = content[const.SENTENCE_SCORES_EXTRAS]
-            found["sentences_hter_deviation"] = [float(line.split("\t")[1]) for line in extras]
-        return cls(**found)
+        for spec in (spec for spec in OUTPUTS.values() if spec.name in content):
+            first, *others = spec.attributes
+            if spec.kind == "score":
+                found[first] = [float(line) for line in content[spec.name]]
+                if spec.extras in content:
+                    found[others[0]] = [float(line.split("\t")[1]) for line in content[spec.extras]]
+                continue
+            rows = [[float(value) for value in line.split()] for line in content[spec.name]]
+            labels = [line.split() for line in content[f"{spec.name}_labels"]]
+            found[first] = rows if spec.is_word_level else [row[0] for row in rows]
+            found[others[0]] = labels if spec.is_word_level else [" ".join(row) for row in labels]
+        return cls.from_attributes(found)
 
     @classmethod
     def of_values(
         cls, values: Mapping[str, Sequence[Any]], n_segments: int, outputs: Collection[str], *, use_distribution: bool
     ) -> Predictions:
-        """From what an engine says, None for each segment without a word.
+        """Make predictions from the values of an engine, which are None for each segment without a word.
 
         Args:
-            values: by output, what it says of each segment; an output may be missing where no segment has a word.
-            n_segments: how many there are.
-            outputs: that the system has.
-            use_distribution: whether it gives deviations too.
+            values: the values of each segment, by output; an output may be missing where no segment has a word.
+            n_segments: the number of segments.
+            outputs: the outputs of the system.
+            use_distribution: whether scores come with standard deviations.
         """
         nothing: list[Any] = [None] * n_segments
         found: dict[str, list[Any]] = {}
-        for name in const.WORD_LEVEL:
-            if name in outputs:
-                rows = [row or [] for row in values.get(name, nothing)]
-                found[f"{name}_BAD_probabilities"] = rows
-                found[f"{name}_labels"] = [to_labels(row) for row in rows]
-        if const.SENTENCE_SCORES in outputs:
-            scores = values.get(const.SENTENCE_SCORES, nothing)
-            found["sentences_hter"] = [math.nan if score is None else score for score in scores]
-            if use_distribution:
-                pairs = values.get(const.SENTENCE_SCORES_EXTRAS, nothing)
-                found["sentences_hter_deviation"] = [math.nan if pair is None else pair[1] for pair in pairs]
-        if const.BINARY in outputs:
-            binary = [math.nan if p is None else p for p in values.get(const.BINARY, nothing)]
-            found["sentences_binary_BAD_probabilities"] = binary
-            found["sentences_binary_labels"] = ["" if math.isnan(p) else to_labels([p])[0] for p in binary]
-        return cls(**found)
+        for spec in (OUTPUTS[name] for name in output_names(outputs)):
+            own = values.get(spec.name, nothing)
+            first, *others = spec.attributes
+            if spec.kind == "tags":
+                found[first] = [row or [] for row in own]
+                found[others[0]] = [to_labels(row) for row in found[first]]
+            else:
+                found[first] = [math.nan if value is None else value for value in own]
+            if spec.kind == "verdict":
+                found[others[0]] = ["" if math.isnan(p) else to_labels([p])[0] for p in found[first]]
+            if spec.kind == "score" and spec.has_distribution and use_distribution:
+                pairs = values.get(spec.extras, nothing)
+                found[others[0]] = [math.nan if pair is None else pair[1] for pair in pairs]
+        return cls.from_attributes(found)
+
+
+def _lines_of_probabilities(name: str, rows: Sequence[Sequence[float]]) -> dict[str, list[str]]:
+    """Return the lines of the two files of an output with probabilities of BAD."""
+    return {
+        name: [" ".join(f"{value:.6f}" for value in row) for row in rows],
+        f"{name}_labels": ["" if any(map(math.isnan, row)) else " ".join(to_labels(row)) for row in rows],
+    }
 
 
 def _rounded(cell: Any, digits: int) -> Any:

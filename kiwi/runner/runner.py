@@ -18,6 +18,7 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.readers import check_columns
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.predictions import Predictions
 
@@ -206,7 +207,8 @@ class Runner:
 def _by_segment(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
     """What an engine says, without padding: numbers, or lists of them."""
     n_target, n_source = (np.count_nonzero(mask, axis=1) for mask in (batch.target_mask, batch.source_mask))
-    counts = {const.TARGET_TAGS: n_target, const.GAP_TAGS: n_target + 1, const.SOURCE_TAGS: n_source}
+    lengths: dict[Unit, NDArray[np.int64]] = {"target word": n_target, "gap": n_target + 1, "source word": n_source}
+    counts = {spec.name: lengths[spec.unit] for spec in OUTPUTS.values() if spec.is_word_level}
     found: dict[str, list[Any]] = {}
     for name, array in values.items():
         found[name] = array.tolist()

@@ -102,7 +102,8 @@ def _switched(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
     word = outputs.word_level.model_copy(update={"class_weights": trained.word_level.class_weights})
     distribution = trained.sentence_level.use_distribution and outputs.sentence_level.hter
     level = outputs.sentence_level.model_copy(update={"use_distribution": distribution})
-    switched = trained.model_copy(update={"word_level": word, "sentence_level": level})
+    custom = {name: options if outputs.custom.get(name) else False for name, options in trained.custom.items()}
+    switched = trained.model_copy(update={"word_level": word, "sentence_level": level, "custom": custom})
     if switched != outputs:
         raise ConfigError(
             f"system.model.outputs: only outputs can be switched off for prediction; everything else is as {path} was "

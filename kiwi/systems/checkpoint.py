@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 from kiwi import constants as const
 from kiwi.data.text.vocabulary import Vocabulary, save_vocabularies
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.outputs import names as output_names
 from kiwi.systems.manifest.checkpoint import (
     CONFIG_FILE,
     LABELS_FILE,
@@ -61,7 +62,7 @@ def save_checkpoint(
         WriteError: when it cannot be written.
     """
     check_replaceable(path)
-    names = [name for name in info.outputs if name in (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)]
+    names = output_names(info.outputs, kind="tags")
     with staged(path) as stage:
         stage.mkdir()
         save_file(_once(weights), stage / WEIGHTS_FILE)

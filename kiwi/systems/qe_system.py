@@ -18,6 +18,7 @@ from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
 from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
+from kiwi.outputs import names as output_names
 from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights, without_drawing
 from kiwi.systems.config.architectures import ARCHITECTURES, ModelConfig
 from kiwi.systems.config.qe import (
@@ -277,7 +278,7 @@ class QESystem(System):
         if const.SOURCE_TAGS not in outputs:
             return tuple(f"outputs.by_name.{name}." for name in names)
         if self.decoder.sentence_reads_source:
-            names += [name for name in (const.SENTENCE_SCORES, const.BINARY) if name not in outputs]
+            names += [name for name in output_names(unit="segment") if name not in outputs]
         encoder = tuple(f"encoder.{part}" for part in self.encoder.source_parts)
         decoder = tuple(f"decoder.{part}" for part in self.decoder.source_parts)
         return (*(f"outputs.by_name.{name}." for name in names), *encoder, *decoder)

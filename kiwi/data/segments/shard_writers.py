@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from kiwi import constants as const
 from kiwi.data.files.table_writers import json_line, without_nan
 from kiwi.data.segments.shards import Chunk
+from kiwi.outputs import column_kinds
 
 if TYPE_CHECKING:
     import pyarrow
@@ -90,8 +90,9 @@ class ParquetWriter(ShardWriter):
 
 
 def output_type(name: str) -> pyarrow.DataType:
-    """Arrow's type of an output, by name: of all segments, whatever those of one shard have."""
+    """Return the Arrow type of an output's column, which does not depend on the values that a shard has."""
     import pyarrow
 
-    kind = pyarrow.string() if name.endswith("_labels") else pyarrow.float64()
-    return pyarrow.list_(kind) if name.removesuffix("_labels") in const.WORD_LEVEL else kind
+    kind = column_kinds()[name]
+    type_of_values = pyarrow.string() if kind.startswith("text") else pyarrow.float64()
+    return pyarrow.list_(type_of_values) if kind.endswith("s") else type_of_values

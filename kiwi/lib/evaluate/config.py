@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, field_validator, model_validator
 
 from kiwi import constants as const
-from kiwi.lib.evaluate.sources import GOLD_OF
+from kiwi.lib.evaluate.sources import gold_of
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 
@@ -153,13 +153,14 @@ class Files(BaseConfig):
         wrong = {} if gold else {"gold_files": "at least one file is required"}
         if (self.predicted_dir is None) == (self.predicted_files is None):
             wrong["predicted_dir"] = "exactly one of predicted_dir and predicted_files is required"
+        gold_fields = gold_of()
         fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
-            "gold_files": (self.gold_files, sorted({*GOLD_OF.values()}))
+            "gold_files": (self.gold_files, sorted({*gold_fields.values()}))
         }
         for index, files in enumerate(self.predicted_files or []):
-            fields[f"predicted_files.{index}"] = (files, list(GOLD_OF))
+            fields[f"predicted_files.{index}"] = (files, list(gold_fields))
             for name in named(files):
-                needed = {GOLD_OF[name]} if name in GOLD_OF else SUBMISSIONS.get(name, gold)
+                needed = {gold_fields[name]} if name in gold_fields else SUBMISSIONS.get(name, gold)
                 if not needed & gold:
                     wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{min(needed)} is not"
         for place, (given, known) in fields.items():

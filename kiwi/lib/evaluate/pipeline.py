@@ -12,7 +12,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate.config import Configuration, Files
-from kiwi.lib.evaluate.sources import GOLD_OF, predictions_of, read_outputs
+from kiwi.lib.evaluate.sources import gold_of, predictions_of, read_outputs
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.calibration import coverage, reliability
@@ -88,7 +88,7 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
             f"Nothing to compare: none of {places} has predictions for the "
-            f"gold files; expected files named {', '.join(GOLD_OF)}."
+            f"gold files; expected files named {', '.join(gold_of())}."
         )
     measured = [each for aligned in outputs for each in measure(aligned)] + spans
     if config.explanations:

@@ -27,25 +27,26 @@ from kiwi.exceptions import DataError
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.measured import SPANS, Measured, measure_spans
 from kiwi.metrics.report import ENSEMBLE
+from kiwi.outputs import OUTPUTS
 from kiwi.runner.predictions import ORIGIN_FILE
 
 logger = logging.getLogger(__name__)
 
-GOLD_OF = {
-    const.TARGET_TAGS: const.TARGET_TAGS,
-    const.GAP_TAGS: const.TARGET_TAGS,
-    const.TARGETGAPS_TAGS: const.TARGET_TAGS,
-    const.SOURCE_TAGS: const.SOURCE_TAGS,
-    const.SENTENCE_SCORES: const.SENTENCE_SCORES,
-    const.BINARY: const.BINARY,
-}
-"""Predicted file to the gold file that it is compared with."""
-
 IN_ORDER = (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY, SPANS)
-"""What of gold is compared first, and what next."""
+"""Gold files, in the order in which they are compared."""
 
-EXTRAS = "sentence_scores_extras"
-"""File of means and deviations."""
+EXTRAS = const.SENTENCE_SCORES_EXTRAS
+"""The file of means and standard deviations."""
+
+
+def gold_of() -> dict[str, str]:
+    """Return, for each file of predictions, the gold file that it is compared with."""
+    fields: dict[str, str] = {}
+    for spec in OUTPUTS.values():
+        fields[spec.name] = spec.gold_field
+        if spec.name == const.GAP_TAGS:
+            fields[const.TARGETGAPS_TAGS] = spec.gold_field
+    return fields
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,13 @@ def predictions_of(config: Any) -> dict[str, Sources]:
     """
     systems: dict[str, Sources] = {}
     for directory in config.predicted_dir or []:
-        files = {name: directory / name for name in (*GOLD_OF, EXTRAS, ORIGIN_FILE)}
+        files = {name: directory / name for name in (*gold_of(), EXTRAS, ORIGIN_FILE)}
         there = {name: _plain(name, path) for name, path in files.items() if path.is_file()}
         systems[_unique(str(directory), systems)] = there
     for index, files in enumerate(config.predicted_files or [], start=1):
-        sources = {name: _plain(name, path) for name, path in files if path is not None and name in (*GOLD_OF, EXTRAS)}
+        sources = {
+            name: _plain(name, path) for name, path in files if path is not None and name in (*gold_of(), EXTRAS)
+        }
         sources |= _of_table(files.table)
         if (path := files.sentence_submission) is not None:
             sources[const.SENTENCE_SCORES] = _scores_of_submission(path, config.language_pair)
@@ -162,15 +165,20 @@ def read_outputs(
     spans: list[Measured] = []
     for name in (name for name in IN_ORDER if name in gold):
         source = gold[name]
-        those = [output for output, needed in GOLD_OF.items() if needed == name]
-        if name == const.SENTENCE_SCORES:
-            outputs.append(_scores(source, systems))
-        elif name == SPANS:
+        those = [output for output, needed in gold_of().items() if needed == name]
+        if name == SPANS:
             those = [SPANS]
             spans = _spans(source, systems)
+        elif name == const.SENTENCE_SCORES:
+            outputs.append(_scores(source, systems))
+            for output in those:
+                if (is_bad := OUTPUTS[output].is_bad) is not None:
+                    verdicts = [[const.LABELS[int(bad)]] for bad in is_bad(np.array(source.read()))]
+                    gold_tags = GoldTags(source.path, ragged_tags(verdicts))
+                    outputs.append(_tags(output, gold_tags, systems, asked_for=asked_for))
         else:
-            tags = GoldTags(source.path, source.read())
-            outputs += [_tags(output, tags, systems, asked_for=asked_for) for output in those]
+            gold_tags = GoldTags(source.path, source.read())
+            outputs += [_tags(output, gold_tags, systems, asked_for=asked_for) for output in those]
         if not any(output in sources for sources in systems.values() for output in those):
             logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
     origins = {name: origin for name, sources in systems.items() if (origin := _origin(sources))}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,19 +18,11 @@ from kiwi.exceptions import DataError
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.measured import measure
 from kiwi.metrics.report import Row, Settings, build_report
+from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Predictions
 from kiwi.runner.predictions import DIGITS
 
 logger = logging.getLogger(__name__)
-
-LEARNED_FROM = {
-    const.TARGET_TAGS: {const.TARGET_TAGS, const.GAP_TAGS},
-    const.SOURCE_TAGS: {const.SOURCE_TAGS},
-    const.SENTENCE_SCORES: {const.SENTENCE_SCORES, const.BINARY},
-}
-"""Label field to the outputs that are compared with it."""
-
-TAG_FIELDS = (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
 
 
 def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns, place: Path) -> Columns:
@@ -49,7 +40,8 @@ def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns,
     Raises:
         DataError: naming file and line.
     """
-    there = {field: path for field, path in files if path is not None and not LEARNED_FROM[field].isdisjoint(outputs)}
+    needed = {OUTPUTS[name].label_field for name in outputs}
+    there = {field: path for field, path in files if path is not None and field in needed}
     labels = {field: read_lines(path) for field, path in there.items()}
     size = len(columns[const.SOURCE])
     for field, lines in labels.items():
@@ -77,46 +69,42 @@ def compare(predictions: Predictions, labels: Columns, system: str) -> list[Row]
 
 
 def _of_segments(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:
-    """Scores, and whether they are 0."""
-    if const.SENTENCE_SCORES not in labels:
-        return
-    gold = np.array(labels[const.SENTENCE_SCORES], dtype=np.float64)
-    for output, column in (
-        (const.SENTENCE_SCORES, predictions.sentences_hter),
-        (const.BINARY, predictions.sentences_binary_BAD_probabilities),
-    ):
-        # As they are written, so that figures are those of the files.
-        found = np.round(column or [], DIGITS)
+    """Align the outputs that have a value for each segment."""
+    for spec in OUTPUTS.values():
+        values = predictions.get(spec.attributes[0])
+        if spec.is_word_level or values is None or spec.label_field not in labels:
+            continue
+        gold = np.array(labels[spec.label_field], dtype=np.float64)
+        found = np.round(values, DIGITS)  # as they are written, so that the figures are those of the files
         there = np.flatnonzero(~np.isnan(found))
         if not len(there):
             continue
-        if output == const.SENTENCE_SCORES:
-            yield Aligned(output, gold[there], {system: found[there]}, None, there + 1)
-        else:
-            classes = (gold[there] != 0).astype(np.int64)
-            yield Aligned(output, classes, {system: found[there]}, np.arange(len(there) + 1), there + 1)
+        offsets = None
+        if spec.is_bad is not None:
+            gold, offsets = spec.is_bad(gold).astype(np.int64), np.arange(len(there) + 1)
+        yield Aligned(spec.name, gold[there], {system: found[there]}, offsets, there + 1)
 
 
 def _of_words(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:
-    """Tags of target words, gaps, both together, and source words."""
-    gold = {field: [to_classes(line).tolist() for line in labels[field]] for field in TAG_FIELDS if field in labels}
+    """Align the tags of target words, gaps, both together, and source words."""
+    specs = [OUTPUTS[name] for name in output_names(kind="tags")]
+    fields = {spec.name: const.GAP_TAGS if spec.unit == "gap" else spec.label_field for spec in specs}
+    gold = {
+        name: [to_classes(line).tolist() for line in labels[field]] for name, field in fields.items() if field in labels
+    }
+    found = {spec.name: predictions.get(spec.attributes[0]) for spec in specs}
     if const.GAP_TAGS in gold:
         pairs = zip(gold[const.GAP_TAGS], gold[const.TARGET_TAGS], strict=True)
         gold[const.TARGETGAPS_TAGS] = [interleave(*pair) for pair in pairs]
-    found: dict[str, list[list[Any]] | None] = {
-        const.TARGET_TAGS: predictions.target_tags_BAD_probabilities,
-        const.GAP_TAGS: predictions.gap_tags_BAD_probabilities,
-        const.TARGETGAPS_TAGS: predictions.targetgaps_tags_BAD_probabilities,
-        const.SOURCE_TAGS: predictions.source_tags_BAD_probabilities,
-    }
-    for field, rows in found.items():
-        if rows is None or field not in gold:
+        found[const.TARGETGAPS_TAGS] = predictions.targetgaps_tags_BAD_probabilities
+    for name in (const.TARGET_TAGS, const.GAP_TAGS, const.TARGETGAPS_TAGS, *found):
+        rows = found.pop(name, None)
+        if rows is None or name not in gold:
             continue
-        # A segment without words has a gold gap, but no predictions.
-        there = [index for index, row in enumerate(rows) if row]
+        there = [index for index, row in enumerate(rows) if row]  # a segment without words has a gold gap all the same
         if there:
-            classes = np.concatenate([np.array(gold[field][index], dtype=np.int64) for index in there])
+            classes = np.concatenate([np.array(gold[name][index], dtype=np.int64) for index in there])
             probabilities = np.concatenate([np.round(rows[index], DIGITS) for index in there])
             offsets = np.cumsum([0, *(len(rows[index]) for index in there)])
-            output = const.WMT19 if field == const.TARGETGAPS_TAGS else field
+            output = const.WMT19 if name == const.TARGETGAPS_TAGS else name
             yield Aligned(output, classes, {system: probabilities}, offsets, np.array(there) + 1)

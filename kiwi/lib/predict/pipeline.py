@@ -26,7 +26,7 @@ from kiwi.lib.predict.labels import compare, read_labels
 from kiwi.lib.predict.submissions import ON_DEMAND, write_predictions_table, write_submissions
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
 from kiwi.runner import Predictions, Runner, load_system
-from kiwi.runner.predictions import FILES, ORIGIN_FILE
+from kiwi.runner.predictions import ORIGIN_FILE, prediction_files
 from kiwi.runner.processes import RunnerPool
 from kiwi.systems.pretrained.hub import locate
 from kiwi.utils.io import write_json
@@ -130,7 +130,7 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     growing = GrowingFiles(directory, Predictions.file_names(about.outputs, about.use_distribution), _origin(runner))
     with growing.opened():
         _predict(runner, stream, growing, n_segments, config.options)
-        written = growing.finish(stale=(*FILES, *ON_DEMAND, ORIGIN_FILE))
+        written = growing.finish(stale=(*prediction_files(), *ON_DEMAND, ORIGIN_FILE))
         write_json(directory / ORIGIN_FILE, _origin(runner))
         if config.run.output_format != "plain":
             written.append(write_predictions_table(directory, config.run.output_format, stream))

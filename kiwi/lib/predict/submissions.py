@@ -17,13 +17,12 @@ from kiwi.data.text.words import words
 from kiwi.data.wmt.sentence_level import Header, SentenceSubmission, write_sentence_submission
 from kiwi.data.wmt.word_level import WordSubmission, target_with_eos, write_word_submission
 from kiwi.exceptions import ConfigError
+from kiwi.outputs import OUTPUTS, SubmissionLevel, column_kinds
 from kiwi.runner import Predictions
-from kiwi.runner.predictions import DIGITS, FILES
+from kiwi.runner.predictions import DIGITS, prediction_files
 from kiwi.utils.io import BaseConfig, mistakes
 
-Level = Literal["sentence", "word"]
-
-SUBMISSION_FILES: dict[Level, str] = {"sentence": "sentence_submission.tsv", "word": "word_submission.tsv"}
+SUBMISSION_FILES: dict[SubmissionLevel, str] = {"sentence": "sentence_submission.tsv", "word": "word_submission.tsv"}
 """Of submissions."""
 
 TABLE_FILE = "predictions"
@@ -48,7 +47,7 @@ class SubmissionConfig(BaseConfig):
     method: Annotated[str, Field(pattern=r"^[^\t\r\n]*[^\s][^\t\r\n]*$")]
     """Name of the system, as the ranking shall have it."""
 
-    levels: Annotated[list[Level], Field(min_length=1)] | None = None
+    levels: Annotated[list[SubmissionLevel], Field(min_length=1)] | None = None
     """Which submissions: ``sentence``, ``word``; unset, all that the system has outputs for."""
 
     ensembled: PositiveInt | None = None
@@ -62,7 +61,7 @@ class SubmissionConfig(BaseConfig):
             raise mistakes("SubmissionConfig", {"ensembled": text})
         return self
 
-    def levels_for(self, outputs: Sequence[str], place: object) -> list[Level]:
+    def levels_for(self, outputs: Sequence[str], place: object) -> list[SubmissionLevel]:
         """Which submissions to write.
 
         Args:
@@ -72,10 +71,11 @@ class SubmissionConfig(BaseConfig):
         Raises:
             ConfigError: when the system has no output for one that is asked for, or for any.
         """
-        needed: dict[Level, Sequence[str]] = {
-            "sentence": [const.SENTENCE_SCORES],
-            "word": [const.TARGET_TAGS] if self.format in WITH_EOS else const.WORD_LEVEL,
+        needed: dict[SubmissionLevel, list[str]] = {
+            level: [spec.name for spec in OUTPUTS.values() if spec.submission == level] for level in SUBMISSION_FILES
         }
+        if self.format in WITH_EOS:  # their rows are those of target words
+            needed["word"] = [const.TARGET_TAGS]
         possible = [level for level, names in needed.items() if set(names) & set(outputs)]
         lacking = [level for level in self.levels or needed if level not in possible]
         if lacking and (self.levels or not possible):
@@ -99,7 +99,7 @@ class SubmissionConfig(BaseConfig):
 def write_submissions(
     directory: Path,
     config: SubmissionConfig,
-    levels: Sequence[Level],
+    levels: Sequence[SubmissionLevel],
     header: Header,
     predictions: Predictions,
     columns: Columns,
@@ -171,9 +171,10 @@ def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Column
         The file.
     """
     path = directory / f"{TABLE_FILE}.{suffix}"
-    names = [name for name in FILES if (directory / name).is_file()]
+    names = [name for name in prediction_files() if (directory / name).is_file()]
     columns = Predictions.of_lines({name: [] for name in names}).columns()
-    kinds: dict[str, Kind] = {name: KINDS.get(name, "numbers") for name in (const.SOURCE, const.TARGET, *columns)}
+    kinds: dict[str, Kind] = {const.SOURCE: "text", const.TARGET: "text"}
+    kinds |= {name: kind for name, kind in column_kinds().items() if name in columns}
     with ExitStack() as stack:
         lines = {name: stack.enter_context(closing(stream_lines(directory / name))) for name in names}
 
@@ -186,15 +187,3 @@ def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Column
 
         write_table(path, parts(), kinds)
     return path
-
-
-KINDS: dict[str, Kind] = {
-    const.SOURCE: "text",
-    const.TARGET: "text",
-    const.SENTENCE_SCORES: "number",
-    f"{const.SENTENCE_SCORES}_deviation": "number",
-    const.BINARY: "number",
-    f"{const.BINARY}_labels": "text",
-    **{f"{name}_labels": "texts" for name in const.WORD_LEVEL},
-}
-"""Of the columns of a table; others are lists of numbers."""

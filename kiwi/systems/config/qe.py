@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from kiwi import constants as const
 from kiwi.data.text.vocabulary import DataProcessingConfig
 from kiwi.exceptions import ConfigError
+from kiwi.outputs import OUTPUTS
 from kiwi.systems.config.architectures import ALL, ARCHITECTURES, ModelConfig
 from kiwi.systems.config.system import (
     TRAINING_OPTIONS,
@@ -157,5 +158,4 @@ def vocabulary_fields(class_name: str, model: ModelConfig) -> list[str]:
 
 def label_fields(model: ModelConfig) -> list[str]:
     """Files of labels that the outputs learn from; gap tags stand among the target tags."""
-    files = {const.GAP_TAGS: const.TARGET_TAGS, const.BINARY: const.SENTENCE_SCORES}
-    return list(dict.fromkeys(files.get(name, name) for name in model.outputs.names))
+    return list(dict.fromkeys(OUTPUTS[name].label_field for name in model.outputs.names))

@@ -9,6 +9,7 @@ from typing import Any
 
 from kiwi import __version__, constants as const
 from kiwi.exceptions import CheckpointError
+from kiwi.outputs import switched_on
 from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
 
 FORMAT_VERSION = 2
@@ -92,16 +93,7 @@ class CheckpointInfo:
     @property
     def outputs(self) -> list[str]:
         """What it predicts; nothing for a language model."""
-        outputs = self.model.get("outputs") or {}
-        word, sentence = outputs.get("word_level") or {}, outputs.get("sentence_level") or {}
-        switches = {
-            const.TARGET_TAGS: word.get("target"),
-            const.GAP_TAGS: word.get("gaps"),
-            const.SOURCE_TAGS: word.get("source"),
-            const.SENTENCE_SCORES: sentence.get("hter"),
-            const.BINARY: sentence.get("binary"),
-        }
-        return [name for name, on in switches.items() if on]
+        return switched_on(self.model.get("outputs"))
 
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

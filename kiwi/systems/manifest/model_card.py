@@ -9,18 +9,10 @@ from typing import Any
 
 from kiwi import constants as const
 from kiwi.exceptions import ConfigError
+from kiwi.outputs import OUTPUTS
 from kiwi.systems.manifest.checkpoint import CONFIG_FILE, CheckpointInfo
 from kiwi.systems.manifest.export import ExportInfo
 from kiwi.utils.io import read_structured, to_yaml
-
-WHAT = {
-    const.TARGET_TAGS: "OK or BAD for each word of the translation, with the probability of BAD",
-    const.GAP_TAGS: "OK or BAD for each gap between its words, where BAD says that words are missing",
-    const.SOURCE_TAGS: "OK or BAD for each word of the source, where BAD says that it was translated wrongly",
-    const.SENTENCE_SCORES: "a score for the segment, on the scale of the training data (such as HTER or DA)",
-    const.BINARY: "whether the segment needs any edit",
-}
-"""Of each output."""
 
 CHECKPOINTS = "checkpoints"
 """In the directory of a run."""
@@ -144,7 +136,7 @@ def _what(info: CheckpointInfo) -> Iterator[str]:
         )
         return
     yield f"Estimates the quality of machine translation without a reference{where} (`{info.class_name}`). It says"
-    yield "\n".join(f"- `{output}`: {WHAT[output]}" for output in info.outputs)
+    yield "\n".join(f"- `{output}`: {OUTPUTS[output].description}" for output in info.outputs)
 
 
 def reads(info: CheckpointInfo) -> list[str]:

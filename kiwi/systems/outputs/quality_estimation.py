@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
@@ -14,11 +15,11 @@ from kiwi.data.batch import QEBatch
 from kiwi.data.files.lines import Columns
 from kiwi.exceptions import DataError
 from kiwi.metrics.accumulators import Accumulator, Accuracy, ScoreMetrics, TagMetrics
+from kiwi.outputs import OUTPUTS, Kind, OutputSpec, names as output_names, switched_on
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
-from kiwi.systems.outputs.sentence_level import BinaryOutput, ScoreDistributionOutput, ScoreOutput
-from kiwi.systems.outputs.word_level import GapOutput, WordLevelOutput
-from kiwi.utils.io import BaseConfig
+from kiwi.systems.outputs.sentence_level import ScoreOutput
+from kiwi.utils.io import BaseConfig, did_you_mean
 
 
 class ClassWeightsConfig(BaseConfig):
@@ -102,18 +103,33 @@ class QEOutputs(nn.Module):
         n_layers_output: PositiveInt = 3
         """Layers of the feed-forward network of each sentence-level output."""
 
+        custom: dict[str, Any] = Field(default={}, exclude_if=lambda options: not options)
+        """Outputs that were added to :data:`kiwi.outputs.OUTPUTS`, by name: their options, or ``true`` for an output
+        without options."""
+
+        @field_validator("custom")
+        @classmethod
+        def check_custom(cls, custom: dict[str, Any]) -> dict[str, Any]:
+            """Let each output validate its options."""
+            checked: dict[str, Any] = {}
+            for name, options in custom.items():
+                spec = OUTPUTS.get(name)
+                if spec is None or spec.switch != f"custom.{name}":
+                    known = [each.name for each in OUTPUTS.values() if each.switch == f"custom.{each.name}"]
+                    raise ValueError(
+                        f"'{name}' is not an output that was added to kiwi.outputs.OUTPUTS; add its row before the "
+                        f"configuration is read ({did_you_mean(name, known)})"
+                    )
+                if options is False or options is None:
+                    checked[name] = False
+                else:
+                    checked[name] = module_of(spec).Config.model_validate({} if options is True else options)
+            return checked
+
         @property
         def names(self) -> list[str]:
-            """What is predicted, in the order in which metrics are listed."""
-            word, sentence = self.word_level, self.sentence_level
-            switches = {
-                const.TARGET_TAGS: word.target,
-                const.GAP_TAGS: word.gaps,
-                const.SOURCE_TAGS: word.source,
-                const.SENTENCE_SCORES: sentence.hter,
-                const.BINARY: sentence.binary,
-            }
-            return [name for name, on in switches.items() if on]
+            """The outputs that are on, in the order in which their metrics are listed."""
+            return switched_on(self)
 
         @property
         def metric_names(self) -> list[str]:
@@ -154,9 +170,8 @@ class QEOutputs(nn.Module):
         def check_any(self) -> QEOutputs.Config:
             """A system without outputs has nothing to learn."""
             if not self.names:
-                raise ValueError(
-                    "no output is on: set one of word_level.target, .gaps, .source, sentence_level.hter, .binary"
-                )
+                switches = ", ".join(spec.switch for spec in OUTPUTS.values())
+                raise ValueError(f"no output is on: set one of {switches}")
             if self.last_activation and self.sentence_level.use_distribution:
                 raise ValueError("last_activation is for regression; with use_distribution scores are in [0, 1] anyway")
             return self
@@ -164,7 +179,8 @@ class QEOutputs(nn.Module):
     def __init__(self, config: Config, sizes: FeatureSizes) -> None:
         super().__init__()
         self.config = config
-        self.by_name = nn.ModuleDict({name: _build(name, config, sizes) for name in config.names})
+        modules = {name: module_of(OUTPUTS[name]).build(name, config, sizes) for name in config.names}
+        self.by_name = nn.ModuleDict(modules)
 
     def items(self) -> list[tuple[str, Output]]:
         """Names and outputs."""
@@ -194,7 +210,7 @@ class QEOutputs(nn.Module):
     def loss(self, logits: Mapping[str, Tensor], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
         """Loss of each output, unweighted, and ``loss``, their weighted sum; scalars."""
         losses = {name: output.loss(logits[name], batch) for name, output in self.items()}
-        weights = dict.fromkeys((const.SENTENCE_SCORES, const.BINARY), self.config.sentence_loss_weight)
+        weights = dict.fromkeys(output_names(unit="segment"), self.config.sentence_loss_weight)
         total = torch.stack([loss * weights.get(name, 1.0) for name, loss in losses.items()]).sum()
         return {f"{name}_loss": loss for name, loss in losses.items()} | {"loss": total}
 
@@ -222,24 +238,24 @@ class QEOutputs(nn.Module):
         return found
 
 
+ACCUMULATORS: dict[Kind, Callable[[str], Accumulator]] = {
+    "tags": TagMetrics,
+    "score": ScoreMetrics,
+    "verdict": Accuracy,
+}
+"""The validation metrics of each kind of output."""
+
+
 def _accumulator(name: str) -> Accumulator:
-    if name == const.SENTENCE_SCORES:
-        return ScoreMetrics(name)
-    return Accuracy(name) if name == const.BINARY else TagMetrics(name)
+    return ACCUMULATORS[OUTPUTS[name].kind](name)
 
 
-def _build(name: str, config: QEOutputs.Config, sizes: FeatureSizes) -> Output:
-    weights = config.word_level.class_weights
-    if name == const.TARGET_TAGS:
-        return WordLevelOutput(name, sizes.target, weights.target_tags, config.dropout)
-    if name == const.GAP_TAGS:
-        return GapOutput(sizes.target, weights.gap_tags, config.dropout, config.word_level.gap_hidden_size)
-    if name == const.SOURCE_TAGS:
-        assert sizes.source is not None
-        return WordLevelOutput(name, sizes.source, weights.source_tags, config.dropout)
-    assert sizes.sentence is not None
-    if name == const.BINARY:
-        return BinaryOutput(sizes.sentence, config.n_layers_output, config.dropout)
-    if config.sentence_level.use_distribution:
-        return ScoreDistributionOutput(sizes.sentence, config.n_layers_output, config.dropout)
-    return ScoreOutput(sizes.sentence, config.n_layers_output, config.dropout, config.last_activation)
+def module_of(spec: OutputSpec) -> type[Output]:
+    """Import the class that computes an output.
+
+    Args:
+        spec: the output's row.
+    """
+    module, _, name = spec.module.partition(":")
+    found: type[Output] = getattr(import_module(module), name)
+    return found

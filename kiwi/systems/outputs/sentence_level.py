@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,8 @@ from kiwi.data.batch import QEBatch
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.modules.feedforward import feedforward
 from kiwi.modules.truncated_normal import truncated_normal_moments, truncated_normal_nll
-from kiwi.systems.features import Features
+from kiwi.outputs import OUTPUTS
+from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
 
 MIN_DEVIATION = 0.01
@@ -63,6 +65,14 @@ class ScoreOutput(SentenceOutput):
         # Regressed scores are standardized inside, whatever their scale (HTER, DA, MQM), and returned on their own.
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
+
+    @classmethod
+    def build(cls, name: str, config: Any, sizes: FeatureSizes) -> ScoreOutput:
+        """As :meth:`Output.build`; a distribution where ``use_distribution`` is on."""
+        assert sizes.sentence is not None
+        if config.sentence_level.use_distribution:
+            return ScoreDistributionOutput(sizes.sentence, config.n_layers_output, config.dropout)
+        return ScoreOutput(sizes.sentence, config.n_layers_output, config.dropout, config.last_activation)
 
     def fit(self, scores: Sequence[float]) -> None:
         """Take mean and deviation of the training data."""
@@ -126,20 +136,33 @@ class ScoreDistributionOutput(ScoreOutput):
 
 
 class BinaryOutput(SentenceOutput):
-    """Whether a segment needs any edit: OK where its score is exactly 0, BAD otherwise.
+    """A verdict on each segment, such as whether it needs any edit.
+
+    Its classes are made from scores by the ``is_bad`` of its row in the table.
 
     Args:
         in_dim: size of the sentence's features.
         n_layers: of the feed-forward network.
         dropout: of the features and between layers.
+        name: the name of its row in :data:`kiwi.outputs.OUTPUTS`.
     """
 
-    def __init__(self, in_dim: int, n_layers: int, dropout: float) -> None:
+    def __init__(self, in_dim: int, n_layers: int, dropout: float, name: str = const.BINARY) -> None:
         super().__init__(in_dim, len(const.LABELS), n_layers, dropout)
+        self.name = name
+
+    @classmethod
+    def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
+        """As :meth:`Output.build`."""
+        assert sizes.sentence is not None
+        return cls(sizes.sentence, config.n_layers_output, config.dropout, name)
 
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
         """Classes, (batch,)."""
-        return (super().gold(batch) != 0).long()
+        is_bad = OUTPUTS[self.name].is_bad
+        assert is_bad is not None, "the row of a verdict has it"
+        classes: Tensor = is_bad(super().gold(batch)).long()
+        return classes
 
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
         """Cross entropy."""
@@ -151,4 +174,4 @@ class BinaryOutput(SentenceOutput):
 
     def values(self, logits: Tensor) -> dict[str, Tensor]:
         """Probabilities of BAD, (batch,)."""
-        return {const.BINARY: logits.float().softmax(dim=-1)[:, const.LABELS.index(const.BAD)]}
+        return {self.name: logits.float().softmax(dim=-1)[:, const.LABELS.index(const.BAD)]}

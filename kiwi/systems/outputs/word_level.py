@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,8 @@ from torch.nn import functional
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.metrics.accumulators import Accumulator
-from kiwi.systems.features import Features
+from kiwi.outputs import OUTPUTS
+from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
 
 
@@ -35,6 +37,13 @@ class WordLevelOutput(Output):
         self.linear = nn.Linear(in_dim, len(const.LABELS))
         weights = torch.tensor([class_weights.get(label, 1.0) for label in const.LABELS])
         self.register_buffer("class_weights", weights, persistent=False)
+
+    @classmethod
+    def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
+        """As :meth:`Output.build`."""
+        size = sizes.source if OUTPUTS[name].unit == "source word" else sizes.target
+        assert size is not None
+        return cls(name, size, getattr(config.word_level.class_weights, name), config.dropout)
 
     def words(self, features: Features) -> Tensor:
         """The features that this output reads, (batch, words, in_dim)."""
@@ -95,6 +104,12 @@ class GapOutput(WordLevelOutput):
     ) -> None:
         super().__init__(const.GAP_TAGS, hidden_size or 2 * in_dim, class_weights, dropout)
         self.hidden = nn.Sequential(nn.Linear(4 * in_dim, hidden_size), nn.Tanh()) if hidden_size else None
+
+    @classmethod
+    def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
+        """As :meth:`Output.build`."""
+        word_level = config.word_level
+        return cls(sizes.target, word_level.class_weights.gap_tags, config.dropout, word_level.gap_hidden_size)
 
     def words(self, features: Features) -> Tensor:
         """(batch, target_words + 1, 2 * in_dim), or hidden_size at the end."""

@@ -1,0 +1,220 @@
+"""The outputs of quality estimation systems: one table, which everything else reads.
+
+To add an output, add a row to :data:`OUTPUTS` and write its module, a subclass of
+:class:`kiwi.systems.outputs.base.Output`. Training, checkpoints, prediction, files, tables, evaluation, exports and the
+model card follow from the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kiwi import constants as const
+
+Kind = Literal["tags", "score", "verdict"]
+"""``tags``: a probability of BAD for each unit of a segment; ``score``: a number for each segment; ``verdict``: a
+probability of BAD for each segment. Metrics, files and table columns depend on it."""
+
+Unit = Literal["target word", "gap", "source word", "segment"]
+
+ColumnKind = Literal["text", "texts", "number", "numbers"]
+"""The type of a table's column: a value or a list of values for each segment."""
+
+SubmissionLevel = Literal["sentence", "word"]
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """A row of the table of outputs."""
+
+    name: str
+    """The name of the output in files, batches, losses and predictions."""
+
+    kind: Kind
+    """The form of its values."""
+
+    unit: Unit
+    """What there is one value for."""
+
+    switch: str
+    """The option below ``system.model.outputs`` that turns it on, such as ``word_level.target``."""
+
+    module: str
+    """The class that computes it, as ``package.module:Class``; it is imported when a system is built."""
+
+    attribute: str
+    """The attribute of :class:`kiwi.runner.Predictions` (of ``tags`` and ``verdict``, its beginning)."""
+
+    label_field: str
+    """The file below ``data.*.output`` that it learns from."""
+
+    gold_field: str
+    """The file below ``gold_files`` that ``kiwi evaluate`` compares it with."""
+
+    title: str
+    """A heading for tables and figures."""
+
+    description: str
+    """What it says about a translation, as the end of a sentence that begins with "It predicts"."""
+
+    submission: SubmissionLevel | None = None
+    """The level of the submissions to shared tasks that it is part of."""
+
+    has_distribution: bool = False
+    """Whether a score may come with a standard deviation (``sentence_level.use_distribution``)."""
+
+    is_bad: Callable[[Any], Any] | None = None
+    """For a verdict, which values of its label field count as BAD; takes and returns an array or a tensor."""
+
+    @property
+    def is_word_level(self) -> bool:
+        """Whether it has a list of values for each segment."""
+        return self.unit != "segment"
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes of :class:`kiwi.runner.Predictions`: values first, then labels or deviations."""
+        if self.kind == "score":
+            return (self.attribute, f"{self.attribute}_deviation") if self.has_distribution else (self.attribute,)
+        return f"{self.attribute}_BAD_probabilities", f"{self.attribute}_labels"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of tables, in the order of :attr:`attributes`."""
+        second = f"{self.name}_deviation" if self.kind == "score" else f"{self.name}_labels"
+        return (self.name, second)[: len(self.attributes)]
+
+    @property
+    def extras(self) -> str:
+        """The file of means and standard deviations of a score."""
+        return f"{self.name}_extras"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that predictions may have for it."""
+        if self.kind == "score":
+            return (self.name, self.extras) if self.has_distribution else (self.name,)
+        return self.name, f"{self.name}_labels"
+
+    def is_on(self, options: object) -> bool:
+        """Whether ``system.model.outputs`` turns it on.
+
+        Args:
+            options: a configuration, or a mapping of its options.
+        """
+        for part in self.switch.split("."):
+            options = options.get(part) if isinstance(options, Mapping) else getattr(options, part, None)
+        return options is not None and options is not False
+
+
+OUTPUTS: dict[str, OutputSpec] = {
+    spec.name: spec
+    for spec in (
+        OutputSpec(
+            name=const.TARGET_TAGS,
+            kind="tags",
+            unit="target word",
+            switch="word_level.target",
+            module="kiwi.systems.outputs.word_level:WordLevelOutput",
+            attribute=const.TARGET_TAGS,
+            label_field=const.TARGET_TAGS,
+            gold_field=const.TARGET_TAGS,
+            title="Target words",
+            description="OK or BAD for each word of the translation, with the probability of BAD",
+            submission="word",
+        ),
+        OutputSpec(
+            name=const.GAP_TAGS,
+            kind="tags",
+            unit="gap",
+            switch="word_level.gaps",
+            module="kiwi.systems.outputs.word_level:GapOutput",
+            attribute=const.GAP_TAGS,
+            label_field=const.TARGET_TAGS,  # interleaved with the tags of words
+            gold_field=const.TARGET_TAGS,
+            title="Gaps",
+            description="OK or BAD for each gap between the words of the translation; BAD says that words are missing",
+            submission="word",
+        ),
+        OutputSpec(
+            name=const.SOURCE_TAGS,
+            kind="tags",
+            unit="source word",
+            switch="word_level.source",
+            module="kiwi.systems.outputs.word_level:WordLevelOutput",
+            attribute=const.SOURCE_TAGS,
+            label_field=const.SOURCE_TAGS,
+            gold_field=const.SOURCE_TAGS,
+            title="Source words",
+            description="OK or BAD for each word of the source; BAD says that it was translated wrongly",
+            submission="word",
+        ),
+        OutputSpec(
+            name=const.SENTENCE_SCORES,
+            kind="score",
+            unit="segment",
+            switch="sentence_level.hter",
+            module="kiwi.systems.outputs.sentence_level:ScoreOutput",
+            attribute="sentences_hter",
+            label_field=const.SENTENCE_SCORES,
+            gold_field=const.SENTENCE_SCORES,
+            title="Sentence scores",
+            description="a score for each segment, on the scale of the training data (such as HTER or DA)",
+            submission="sentence",
+            has_distribution=True,
+        ),
+        OutputSpec(
+            name=const.BINARY,
+            kind="verdict",
+            unit="segment",
+            switch="sentence_level.binary",
+            module="kiwi.systems.outputs.sentence_level:BinaryOutput",
+            attribute="sentences_binary",
+            label_field=const.SENTENCE_SCORES,
+            gold_field=const.BINARY,
+            title="Binary verdicts",
+            description="whether each segment needs any edit",
+            is_bad=lambda scores: scores != 0,
+        ),
+    )
+}
+"""The outputs by name, in the order in which their metrics are listed."""
+
+
+def names(outputs: Iterable[str] | None = None, *, kind: Kind | None = None, unit: Unit | None = None) -> list[str]:
+    """Return the names of outputs, in the order of the table.
+
+    Args:
+        outputs: the names to choose from; by default, all outputs.
+        kind: only outputs of this kind.
+        unit: only outputs of this unit.
+    """
+    chosen = OUTPUTS if outputs is None else {*outputs}
+    return [
+        spec.name
+        for spec in OUTPUTS.values()
+        if spec.name in chosen and kind in (None, spec.kind) and unit in (None, spec.unit)
+    ]
+
+
+def switched_on(options: object) -> list[str]:
+    """Return the names of the outputs that ``system.model.outputs`` turns on.
+
+    Args:
+        options: a configuration, or a mapping of its options.
+    """
+    return [spec.name for spec in OUTPUTS.values() if spec.is_on(options)]
+
+
+def column_kinds() -> dict[str, ColumnKind]:
+    """Return the type of each column that predictions may have in a table."""
+    kinds: dict[str, ColumnKind] = {}
+    for spec in OUTPUTS.values():
+        for column in spec.columns:
+            if column.endswith("_labels"):
+                kinds[column] = "texts" if spec.is_word_level else "text"
+            else:
+                kinds[column] = "numbers" if spec.is_word_level else "number"
+    return kinds
