@@ -89,7 +89,9 @@ def child_kiwi(model: Path, corpus: Path, n_segments: int) -> dict[str, Any]:
         known.clear()
     type(runner.engine).__call__ = timed  # type: ignore[method-assign]
     start = time.perf_counter()
-    found = runner.predict_columns(columns, deduplicate=False)
+    from kiwi.runner.options import PredictOptions
+
+    found = runner.predict_columns(columns, PredictOptions(deduplicate=False))
     seconds = time.perf_counter() - start
     return {
         "segments_per_second": n_segments / seconds,

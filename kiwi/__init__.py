@@ -1,44 +1,107 @@
 """kiwi: quality estimation of machine translation.
 
-Importing this package loads neither torch nor any other heavy library; its functions do when they are called.
+Importing this package loads neither torch nor any other heavy library. Each public name is imported when it is first
+used.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from kiwi.exceptions import CheckpointError, ConfigError, DataError, KiwiError, MissingExtraError
+    from kiwi.lib.evaluate import evaluate_from_configuration as evaluate, evaluate_from_file
+    from kiwi.lib.export import export
+    from kiwi.lib.predict import predict_from_configuration, predict_from_file
+    from kiwi.lib.pretrain import pretrain_from_file
+    from kiwi.lib.publish import publish
+    from kiwi.lib.search import search_from_file
+    from kiwi.lib.train import train_from_configuration, train_from_file
+    from kiwi.metrics.report import Report
+    from kiwi.outputs import OUTPUTS, OutputSpec
+    from kiwi.runner import Predictions, PredictOptions, Runner, load_system
+    from kiwi.systems.qe_system import QESystem
+    from kiwi.systems.tlm_system import TLMSystem
 
-    from kiwi.lib.train import TrainRunInfo
-    from kiwi.runner import Runner
-    from kiwi.runner.loading import Precision
+__all__ = [
+    "OUTPUTS",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "KiwiError",
+    "MissingExtraError",
+    "OutputSpec",
+    "PredictOptions",
+    "Predictions",
+    "QESystem",
+    "Report",
+    "Runner",
+    "TLMSystem",
+    "__version__",
+    "evaluate",
+    "evaluate_from_file",
+    "export",
+    "load_system",
+    "predict_from_configuration",
+    "predict_from_file",
+    "pretrain_from_file",
+    "publish",
+    "search_from_file",
+    "train_from_configuration",
+    "train_from_file",
+]
 
-__all__ = ["__version__", "load_system", "train_from_file"]
+_MODULES = {
+    "CheckpointError": "kiwi.exceptions",
+    "ConfigError": "kiwi.exceptions",
+    "DataError": "kiwi.exceptions",
+    "KiwiError": "kiwi.exceptions",
+    "MissingExtraError": "kiwi.exceptions",
+    "OUTPUTS": "kiwi.outputs",
+    "OutputSpec": "kiwi.outputs",
+    "PredictOptions": "kiwi.runner",
+    "Predictions": "kiwi.runner",
+    "QESystem": "kiwi.systems.qe_system",
+    "Report": "kiwi.metrics.report",
+    "Runner": "kiwi.runner",
+    "TLMSystem": "kiwi.systems.tlm_system",
+    "evaluate": "kiwi.lib.evaluate",
+    "evaluate_from_file": "kiwi.lib.evaluate",
+    "export": "kiwi.lib.export",
+    "load_system": "kiwi.runner",
+    "predict_from_configuration": "kiwi.lib.predict",
+    "predict_from_file": "kiwi.lib.predict",
+    "pretrain_from_file": "kiwi.lib.pretrain",
+    "publish": "kiwi.lib.publish",
+    "search_from_file": "kiwi.lib.search",
+    "train_from_configuration": "kiwi.lib.train",
+    "train_from_file": "kiwi.lib.train",
+}
+"""The module of each public name."""
+
+_ALIASES = {"evaluate": "evaluate_from_configuration"}
+"""Public names that differ from the names in their modules."""
+
+_NEED_TRAIN = ("kiwi.lib.predict", "kiwi.lib.pretrain", "kiwi.lib.search", "kiwi.lib.train", "kiwi.systems")
+"""The modules that need the extra ``train``; others name their extras themselves."""
 
 
-def train_from_file(filename: str | Path) -> TrainRunInfo:
-    """Train a system as a configuration file says; see :func:`kiwi.lib.train.train_from_file`."""
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'kiwi' has no attribute '{name}'")
+    from contextlib import nullcontext
+    from importlib import import_module
+
     from kiwi.utils.imports import needs_extra
 
-    with needs_extra("train", "Training"):
-        from kiwi.lib.train import train_from_file as train
+    module = _MODULES[name]
+    with needs_extra("train", f"kiwi.{name}") if module.startswith(_NEED_TRAIN) else nullcontext():
+        value = getattr(import_module(module), _ALIASES.get(name, name))
+    globals()[name] = value
+    return value
 
-        return train(filename)
 
-
-def load_system(
-    path: str | Path,
-    gpu_id: int | None = None,
-    model: Mapping[str, Any] | None = None,
-    revision: str | None = None,
-    threads: int | None = None,
-    precision: Precision = "32",
-) -> Runner:
-    """Load a trained system, ready to predict; see :func:`kiwi.runner.load_system`."""
-    from kiwi.runner import load_system as load
-
-    return load(path, gpu_id=gpu_id, model=model, revision=revision, threads=threads, precision=precision)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

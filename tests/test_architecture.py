@@ -470,6 +470,26 @@ def test_names_that_are_promised(module: str, names: list[str]) -> None:
             assert inspect.getdoc(value), name
 
 
+def test_the_public_names() -> None:
+    tree = TREES[""]
+    (block,) = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    typed = {}
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        typed |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
+    lazy = {name: (module, kiwi._ALIASES.get(name, name)) for name, module in kiwi._MODULES.items()}
+    assert typed == lazy  # what a type checker sees is what is there
+    assert sorted(kiwi.__all__) == sorted([*lazy, "__version__"])
+    for name in kiwi.__all__:
+        value = getattr(kiwi, name)
+        assert value is not None
+        assert name in dir(kiwi)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert inspect.getdoc(value), name
+    with pytest.raises(AttributeError, match="has no attribute 'load_sytem'"):
+        kiwi.load_sytem  # noqa: B018
+
+
 # What is loaded, in a process of its own.
 
 STAGES = """

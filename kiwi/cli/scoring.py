@@ -60,6 +60,7 @@ def score(
     import signal
 
     from kiwi.lib.score import Input, score as write_scores
+    from kiwi.runner.options import PredictOptions
 
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end as other tools do when nobody reads on
@@ -85,8 +86,10 @@ def score(
         scores_only=scores_only,
         header=not no_header,
         stream=stream,
-        gpu_id=gpu_id,
-        threads=threads,
-        batch_tokens=batch_tokens,
-        precision=one_of("--precision", precision, ("32", "bf16", "16")),
+        options=PredictOptions(
+            gpu_id=gpu_id,
+            threads=threads,
+            batch_tokens=batch_tokens,
+            precision=one_of("--precision", precision, ("32", "bf16", "16")),
+        ),
     )

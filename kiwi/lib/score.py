@@ -16,8 +16,9 @@ from kiwi.data.segments.piped import STDIN, read_pipe
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
 from kiwi.outputs import OUTPUTS, names as output_names
-from kiwi.runner import Runner, load_system
-from kiwi.runner.loading import Precision
+from kiwi.runner import Runner
+from kiwi.runner.loading import open_runner
+from kiwi.runner.options import PredictOptions
 from kiwi.utils.io import did_you_mean
 
 FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
@@ -104,10 +105,7 @@ def score(
     scores_only: bool = False,
     header: bool = True,
     stream: bool = False,
-    gpu_id: int | None = None,
-    threads: int | None = None,
-    batch_tokens: int | None = None,
-    precision: Precision = "32",
+    options: PredictOptions | None = None,
 ) -> int:
     """Write what a system says of each segment, a line each, in the order of the segments.
 
@@ -119,10 +117,7 @@ def score(
         scores_only: leave the outputs for words out.
         header: of TSV, a first line of names.
         stream: write each segment's line before the next segment is read.
-        gpu_id: GPU to run on; None is the CPU.
-        threads: as in :func:`kiwi.runner.load_system`.
-        batch_tokens: as in :meth:`kiwi.runner.Runner.predict`.
-        precision: as in :func:`kiwi.runner.load_system`.
+        options: how to load the system, and how it predicts.
 
     Returns:
         The number of segments.
@@ -135,13 +130,13 @@ def score(
     segments.check()
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV: JSON Lines have no first line of names; remove it.")
-    runner = load_system(model, gpu_id=gpu_id, threads=threads, precision=precision)
+    runner = open_runner(model, options or PredictOptions())
     if scores_only and not output_names(runner.about.outputs, unit="segment"):
         raise ConfigError(f"--scores-only: this system predicts {', '.join(runner.about.outputs)}, and no score.")
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     n_segments = 0
     for columns in segments.read(fields, 1 if stream else CHUNK_SIZE):
-        found = _found(runner, columns, scores_only, batch_tokens)
+        found = _found(runner, columns, scores_only)
         if form == "tsv" and header and not n_segments:
             output.write("\t".join(found) + "\n")
         for row in zip(*found.values(), strict=True):
@@ -154,8 +149,8 @@ def score(
     return n_segments
 
 
-def _found(runner: Runner, columns: Columns, scores_only: bool, batch_tokens: int | None) -> dict[str, list[Any]]:
-    found = runner.predict_columns(columns, batch_tokens=batch_tokens).columns()
+def _found(runner: Runner, columns: Columns, scores_only: bool) -> dict[str, list[Any]]:
+    found = runner.predict_columns(columns).columns()
     if not scores_only:
         return found
     kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}

@@ -7,7 +7,8 @@ imported before a system is loaded.
 from __future__ import annotations
 
 from kiwi.runner.loading import load_system
+from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
 from kiwi.runner.runner import Runner
 
-__all__ = ["Predictions", "Runner", "load_system"]
+__all__ = ["PredictOptions", "Predictions", "Runner", "load_system"]

@@ -18,6 +18,7 @@ from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, load_vocabularies, pars
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.outputs import OUTPUTS
 from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
+from kiwi.runner.options import PredictOptions
 from kiwi.systems.manifest.checkpoint import TOKENIZER_FILE
 from kiwi.systems.manifest.export import (
     GRAPH_FILE,
@@ -63,14 +64,13 @@ class OnnxEngine(Engine):
         return dict(zip(self._outputs, found, strict=True))
 
 
-def load_export(
-    path: Path, gpu_id: int | None = None, model: Mapping[str, Any] | None = None, threads: int | None = None
-) -> OnnxEngine:
-    """The engine of an exported system; see :func:`kiwi.runner.load_system`."""
+def load_export(path: Path, options: PredictOptions) -> OnnxEngine:
+    """Load the engine of an exported system; see :func:`kiwi.runner.load_system`."""
+    gpu_id = options.gpu_id
     info, sealed = read_export_info(path)
     outputs = list(info.checkpoint.outputs)
-    if model:
-        outputs = _switched(info, path, model)
+    if options.model:
+        outputs = _switched(info, path, options.model)
     if gpu_id is not None and info.precision == "int8":
         raise ConfigError(
             f"gpu_id: found {gpu_id}, but {path} is in 8 bits, which is for the CPU. Export without --int8."
@@ -82,7 +82,7 @@ def load_export(
         collate = read_collate(info, sealed)
         for check in checked:
             check.result()
-        session = open_session(path / GRAPH_FILE, gpu_id, threads)
+        session = open_session(path / GRAPH_FILE, gpu_id, options.threads)
     return OnnxEngine(session, collate, about(info, path, outputs))
 
 

@@ -7,17 +7,18 @@ import multiprocessing.connection
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from kiwi.data.files.lines import Columns
 from kiwi.exceptions import KiwiError
 from kiwi.runner.engine import AboutSystem
-from kiwi.runner.loading import load_system
+from kiwi.runner.loading import open_runner
+from kiwi.runner.options import PredictOptions
 from kiwi.runner.runner import Part, Runner
 
 Result = TypeVar("Result")
@@ -27,12 +28,12 @@ class RunnerPool:
     """Predicts as a :class:`Runner` does, in several processes. Close it, or use it as a context.
 
     Args:
-        path: of the trained system.
-        gpu_ids: GPU of each process; None is the CPU.
-        options: others of :func:`kiwi.runner.load_system`.
+        path: the trained system.
+        gpu_ids: the GPU of each process; None is the CPU.
+        options: how each process loads the system, and how it predicts.
     """
 
-    def __init__(self, path: str, gpu_ids: list[int | None], options: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, gpu_ids: list[int | None], options: PredictOptions) -> None:
         self.n_processes = len(gpu_ids)
         # A process that was forked cannot use a GPU, nor the threads that its parent had.
         context = multiprocessing.get_context("spawn")
@@ -40,7 +41,7 @@ class RunnerPool:
         for gpu_id in gpu_ids:
             places.put(gpu_id)
         self._pool = ProcessPoolExecutor(
-            self.n_processes, mp_context=context, initializer=_load, initargs=(path, places, dict(options))
+            self.n_processes, mp_context=context, initializer=_load, initargs=(path, places, options)
         )
         try:
             with self._named_errors():
@@ -49,9 +50,9 @@ class RunnerPool:
             self.close()
             raise
 
-    def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Part]:
-        """Predictions of each part of the data, in order; see :meth:`Runner.predict_columns` for the options."""
-        return self._in_order(partial(_predict, **options), chunks)
+    def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[Part]:
+        """Predict each part of the data, in order."""
+        return self._in_order(_predict, chunks)
 
     def _in_order(self, function: Callable[[Columns], Result], chunks: Iterable[Columns]) -> Iterator[Result]:
         """Results in order; each process has one part in work and one that waits for it."""
@@ -84,11 +85,11 @@ _runner: Runner | Exception
 """Of a process of the pool; or why there is none, for the process that asks."""
 
 
-def _load(path: str, places: Any, options: Mapping[str, Any]) -> None:
+def _load(path: str, places: Any, options: PredictOptions) -> None:
     global _runner
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _runner = load_system(path, gpu_id=places.get(), **options)
+        _runner = open_runner(path, replace(options, gpu_id=places.get()))
     except Exception as error:  # an initializer that fails breaks the pool, and nobody hears why
         _runner = error
 
@@ -111,5 +112,5 @@ def _about() -> AboutSystem:
     return _loaded().about
 
 
-def _predict(columns: Columns, **options: Any) -> Part:
-    return _loaded().predict_part(columns, **options)
+def _predict(columns: Columns) -> Part:
+    return _loaded().predict_part(columns)

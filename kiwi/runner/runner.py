@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
 from kiwi.data.readers import check_columns
 from kiwi.data.sampling import batches_by_tokens
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.exceptions import DataError
 from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.engine import AboutSystem, Engine
+from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
 
 PLACES = {
@@ -48,11 +49,13 @@ class Runner:
     """Predicts with a trained system.
 
     Args:
-        engine: what computes.
+        engine: the engine that computes.
+        options: how it predicts, where a call does not say otherwise.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, options: PredictOptions | None = None) -> None:
         self.engine = engine
+        self.options = options or PredictOptions()
 
     @property
     def about(self) -> AboutSystem:
@@ -79,14 +82,12 @@ class Runner:
             source: segments, words separated by spaces.
             target: their translations.
             alignments: ``i-j`` pairs for each segment, source index first, from zero; for systems that read them.
-            batch_size: segments computed at once, at most; None sets no bound but that of ``batch_tokens``.
-            num_data_workers: batches that a thread prepares ahead, while others are computed; 0 prepares each when it
-                is due.
+            batch_size: see :attr:`PredictOptions.batch_size`.
+            num_data_workers: see :attr:`PredictOptions.num_data_workers`.
             source_pos: part-of-speech tags, one a source word; for systems that read them.
             target_pos: part-of-speech tags, one a target word; for systems that read them.
-            batch_tokens: words (of a system with a pretrained encoder: pieces) of source plus target that are computed
-                at once, padding included; None takes what suits the engine. A longer segment is computed alone.
-            deduplicate: whether equal segments are computed once.
+            batch_tokens: see :attr:`PredictOptions.batch_tokens`.
+            deduplicate: see :attr:`PredictOptions.deduplicate`.
 
         Returns:
             Predictions in the order of the segments.
@@ -94,6 +95,13 @@ class Runner:
         Raises:
             DataError: naming the segment; for one that has only one side empty, too.
         """
+        options = replace(
+            self.options,
+            batch_size=batch_size,
+            batch_tokens=batch_tokens,
+            num_data_workers=num_data_workers,
+            deduplicate=deduplicate,
+        )
         given = {
             const.SOURCE: source,
             const.TARGET: target,
@@ -112,52 +120,32 @@ class Runner:
         check_columns(columns, PLACES)
         self._check_fields(columns)
         note_long_segments([self.engine.collate.count_long(columns)])
-        return self.predict_columns(
-            columns,
-            batch_size=batch_size,
-            num_data_workers=num_data_workers,
-            batch_tokens=batch_tokens,
-            deduplicate=deduplicate,
-        )
+        return self.predict_columns(columns, options)
 
-    def predict_columns(
-        self,
-        columns: Columns,
-        *,
-        batch_size: int | None = None,
-        num_data_workers: int = 0,
-        batch_tokens: int | None = None,
-        deduplicate: bool = True,
-    ) -> Predictions:
-        """As :meth:`predict`, for columns that are already checked.
+    def predict_columns(self, columns: Columns, options: PredictOptions | None = None) -> Predictions:
+        """Estimate the quality of segments that are already checked; see :meth:`predict`.
 
         Args:
-            columns: with the fields that the system reads.
-            batch_size: as in :meth:`predict`.
-            num_data_workers: as in :meth:`predict`.
-            batch_tokens: as in :meth:`predict`.
-            deduplicate: as in :meth:`predict`.
+            columns: the fields that the system reads, by name.
+            options: how to predict; by default, as the runner was told.
 
         Raises:
-            DataError: when a field that the system reads is not there.
+            DataError: when a field that the system reads is missing.
         """
-        sizes = {"batch_size": batch_size, "batch_tokens": batch_tokens}
-        if num_data_workers < 0 or any(size is not None and size < 1 for size in sizes.values()):
-            given = ", ".join(f"{name}={size}" for name, size in sizes.items())
-            raise ConfigError(f"Found {given}, num_data_workers={num_data_workers}; expected ≥ 1, ≥ 1, ≥ 0.")
+        options = options or self.options
         self._check_fields(columns)
         n_segments = len(columns[const.TARGET])
         fields = {field: columns[field] for field in self.about.input_fields}
         places: dict[tuple[str | int, ...], list[int]] = {}  # of the segments that are equal
         for index, texts in enumerate(zip(*fields.values(), strict=True)):
-            places.setdefault(texts if deduplicate else (index,), []).append(index)
+            places.setdefault(texts if options.deduplicate else (index,), []).append(index)
         firsts = [indices[0] for indices in places.values() if columns[const.TARGET][indices[0]].strip(" \t")]
         unique = {field: [column[index] for index in firsts] for field, column in fields.items()}
         rows = [dict(zip(unique, row, strict=True)) for row in zip(*unique.values(), strict=True)]
         lengths = self.engine.collate.lengths(unique)
-        batches = batches_by_tokens(lengths, batch_tokens or self.engine.batch_tokens, batch_size)
+        batches = batches_by_tokens(lengths, options.batch_tokens or self.engine.batch_tokens, options.batch_size)
         values: dict[str, list[Any]] = {}
-        for chosen, batch in zip(batches, self._prepared(rows, batches, num_data_workers), strict=True):
+        for chosen, batch in zip(batches, self._prepared(rows, batches, options.num_data_workers), strict=True):
             for name, found in _by_segment(self.engine(batch), batch).items():
                 results = values.setdefault(name, [None] * n_segments)
                 for index, value in zip(chosen, found, strict=True):
@@ -170,13 +158,13 @@ class Runner:
             values, n_segments, self.about.outputs, use_distribution=self.about.use_distribution
         )
 
-    def predict_chunks(self, chunks: Iterable[Columns], **options: Any) -> Iterator[Part]:
-        """Predictions of each part of the data, in order; see :meth:`predict_columns` for the options."""
-        return (self.predict_part(chunk, **options) for chunk in chunks)
+    def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[Part]:
+        """Predict each part of the data, in order; see :meth:`predict_columns`."""
+        return map(self.predict_part, chunks)
 
-    def predict_part(self, columns: Columns, **options: Any) -> Part:
-        """As :meth:`predict_columns`, with what is to be said of long segments."""
-        return Part(self.predict_columns(columns, **options), *self.engine.collate.count_long(columns))
+    def predict_part(self, columns: Columns) -> Part:
+        """Predict a part of the data, and count its long segments; see :meth:`predict_columns`."""
+        return Part(self.predict_columns(columns), *self.engine.collate.count_long(columns))
 
     def close(self) -> None:
         """Nothing to end; a pool of processes has."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kiwi.data.batch import NumpyBatch
 from kiwi.exceptions import ConfigError
 from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
+from kiwi.runner.options import PredictOptions
 from kiwi.runner.runner import Runner
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.config.architectures import ARCHITECTURES
@@ -65,22 +66,18 @@ def runner_of(system: QESystem, device: torch.device | str = "cpu") -> Runner:
     return Runner(TorchEngine(system, device))
 
 
-def load_checkpoint(
-    path: Path,
-    gpu_id: int | None = None,
-    model: Mapping[str, Any] | None = None,
-    threads: int | None = None,
-    precision: str = "32",
-) -> TorchEngine:
-    """The engine of a checkpoint; see :func:`kiwi.runner.load_system`."""
-    outputs = _switched(path, model) if model else None
+def load_checkpoint(path: Path, options: PredictOptions | None = None) -> TorchEngine:
+    """Load the engine of a checkpoint; see :func:`kiwi.runner.load_system`."""
+    options = options or PredictOptions()
+    gpu_id = options.gpu_id
+    outputs = _switched(path, options.model) if options.model else None
     if gpu_id is not None and not 0 <= gpu_id < torch.cuda.device_count():
         raise ConfigError(f"gpu_id: found {gpu_id}; this machine has {torch.cuda.device_count()} GPUs.")
-    torch.set_num_threads(number_of_threads(threads))
+    torch.set_num_threads(number_of_threads(options.threads))
     system = QESystem.load(path)
     if outputs is not None:
         system.restrict_outputs(outputs)
-    return TorchEngine(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}", precision)
+    return TorchEngine(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}", options.precision)
 
 
 def _switched(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:

@@ -22,6 +22,7 @@ from kiwi.exceptions import ConfigError, KiwiError, StoppedError
 from kiwi.lib.bulk.config import BulkConfig
 from kiwi.lib.bulk.job import Job, Task
 from kiwi.lib.bulk.worker import ShardReport, load, predict_shard
+from kiwi.runner.options import PredictOptions
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,10 @@ class Worker:
             self.problem = "Workers die while they load the system. Give each more memory, or start fewer."
             return
         try:
-            self.runner = load(job, max(1, int(pool.cpus)), gpu=pool.gpus > 0)
+            options = PredictOptions(
+                gpu_id=0 if pool.gpus > 0 else None, threads=max(1, int(pool.cpus)), batch_tokens=pool.batch_tokens
+            )
+            self.runner = load(job, options)
         except Exception as error:  # comes to the user as it is, and not by way of Ray
             self.problem = _text(error)
         ray.get(ledger.forget.remote(LOADING))
@@ -93,7 +97,7 @@ class Worker:
             report = ShardReport(task.name, error=f"{deaths} workers have died over it")
         else:
             try:
-                report = predict_shard(self.runner, self.job, task, self.pool.rows_at_once, self.pool.batch_tokens)
+                report = predict_shard(self.runner, self.job, task, self.pool.rows_at_once)
             except Exception as error:  # the job goes on with the other shards
                 report = ShardReport(task.name, error=_text(error))
         report.deaths = deaths

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 from kiwi.data.files.table_writers import json_line
 from kiwi.data.segments.shard_writers import JsonlWriter, ParquetWriter, ShardWriter
 from kiwi.exceptions import CheckpointError
 from kiwi.lib.bulk.job import Job, Task, identity
-from kiwi.runner import Runner, load_system
+from kiwi.runner import Runner
+from kiwi.runner.loading import open_runner
+from kiwi.runner.options import PredictOptions
 
 
 @dataclass
@@ -41,18 +43,17 @@ class ShardReport:
     warnings: list[str] = field(default_factory=list)
 
 
-def load(job: Job, threads: int, gpu: bool) -> Runner:
-    """The system of a job.
+def load(job: Job, options: PredictOptions) -> Runner:
+    """Load the system of a job.
 
     Args:
-        job: with the system.
-        threads: of the CPU.
-        gpu: whether to compute on the GPU that this process sees.
+        job: the job.
+        options: how this worker loads the system, and how it predicts.
 
     Raises:
         CheckpointError: when it is another one than where the job was started.
     """
-    runner = load_system(job.load, gpu_id=0 if gpu else None, model=job.model, threads=threads)
+    runner = open_runner(job.load, replace(options, model=job.model))
     found = identity(runner.about)
     others = [(key, found[key] or "none", value or "none") for key, value in job.system.items() if found[key] != value]
     if others:
@@ -64,9 +65,7 @@ def load(job: Job, threads: int, gpu: bool) -> Runner:
     return runner
 
 
-def predict_shard(
-    runner: Runner, job: Job, task: Task, rows_at_once: int, batch_tokens: int | None = None
-) -> ShardReport:
+def predict_shard(runner: Runner, job: Job, task: Task, rows_at_once: int) -> ShardReport:
     """Predict a shard, and write all of its results or none.
 
     Args:
@@ -74,7 +73,6 @@ def predict_shard(
         job: of the shard.
         task: the shard.
         rows_at_once: rows in memory.
-        batch_tokens: as of :meth:`kiwi.runner.Runner.predict`.
 
     Raises:
         DataError: when nothing can be done with the file.
@@ -89,7 +87,7 @@ def predict_shard(
         rejects: IO[bytes] | None = None
         for chunk in chunks:
             if len(chunk):
-                found = runner.predict_columns(chunk.columns, batch_tokens=batch_tokens)
+                found = runner.predict_columns(chunk.columns)
                 writer.write(chunk, found.columns())
             if chunk.rejects and rejects is None:
                 first = chunk.rejects[0]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
 from kiwi.lib.predict.submissions import SubmissionConfig
+from kiwi.runner.options import Precision, PredictOptions
 from kiwi.systems.config.optimizer import BatchSizes
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.threads import number_of_threads
 
 
 class RunConfig(BaseConfig):
@@ -89,7 +91,7 @@ class Configuration(BaseConfig):
     """Of the CPU, in each process; unset, ``OMP_NUM_THREADS``, or the cores that kiwi may use, shared out among the
     processes."""
 
-    precision: Literal["32", "bf16", "16"] = "32"
+    precision: Precision = "32"
     """Of the computation: ``bf16`` or ``16`` (on a GPU) is faster, and differs by about 0.01 of a probability."""
 
     verbose: bool = False
@@ -120,14 +122,17 @@ class Configuration(BaseConfig):
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @property
-    def options(self) -> dict[str, Any]:
-        """Of :meth:`kiwi.runner.Runner.predict_columns`."""
-        return {
-            "batch_size": self.batch_size,
-            "num_data_workers": self.system.num_data_workers,
-            "batch_tokens": self.run.batch_tokens,
-            "deduplicate": self.run.deduplicate,
-        }
+    def options(self) -> PredictOptions:
+        """How each process loads the system, but for its GPU, and how it predicts."""
+        return PredictOptions(
+            model=self.system.model,
+            threads=self.threads or max(1, number_of_threads() // self.processes),
+            precision=self.precision,
+            batch_size=self.batch_size,
+            batch_tokens=self.run.batch_tokens,
+            num_data_workers=self.system.num_data_workers,
+            deduplicate=self.run.deduplicate,
+        )
 
     @property
     def batch_size(self) -> int | None:

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ from kiwi.lib.predict.config import Configuration
 from kiwi.lib.predict.labels import compare, read_labels
 from kiwi.lib.predict.submissions import ON_DEMAND, write_predictions_table, write_submissions
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
-from kiwi.runner import Predictions, Runner, load_system
+from kiwi.runner import Predictions, Runner
+from kiwi.runner.loading import open_runner
 from kiwi.runner.predictions import ORIGIN_FILE, prediction_files
 from kiwi.runner.processes import RunnerPool
 from kiwi.systems.pretrained.hub import locate
 from kiwi.utils.io import write_json
 from kiwi.utils.resumable import GrowingFiles
-from kiwi.utils.threads import number_of_threads
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     directory = config.run.directory
     growing = GrowingFiles(directory, Predictions.file_names(about.outputs, about.use_distribution), _origin(runner))
     with growing.opened():
-        _predict(runner, stream, growing, n_segments, config.options)
+        _predict(runner, stream, growing, n_segments)
         written = growing.finish(stale=(*prediction_files(), *ON_DEMAND, ORIGIN_FILE))
         write_json(directory / ORIGIN_FILE, _origin(runner))
         if config.run.output_format != "plain":
@@ -170,9 +170,7 @@ def _checked(stream: SegmentStream, output_format: str) -> int:
     return n_segments
 
 
-def _predict(
-    runner: Runner | RunnerPool, stream: SegmentStream, growing: GrowingFiles, n_segments: int, options: dict[str, Any]
-) -> None:
+def _predict(runner: Runner | RunnerPool, stream: SegmentStream, growing: GrowingFiles, n_segments: int) -> None:
     """Predict what there is no prediction of yet, and write it part by part."""
     chunks, sums = _unpredicted(stream, growing)
     digests: deque[str] = deque()  # of all segments up to the end of each part that is being predicted
@@ -185,7 +183,7 @@ def _predict(
 
     with Progress("Predicting", n_segments, growing.n_lines) as progress:
         counts: list[tuple[int, int]] = []
-        for part in runner.predict_chunks(watched(), **options):
+        for part in runner.predict_chunks(watched()):
             growing.add(part.predictions.lines(), digests.popleft())
             progress.advance(len(part.predictions))
             counts.append((part.n_long, part.n_cut))
@@ -226,19 +224,13 @@ def _origin(runner: Runner | RunnerPool) -> dict[str, str]:
 
 
 def _load(config: Configuration) -> Runner | RunnerPool:
-    first, n_processes = _gpu(config), config.processes
-    options = {
-        "model": config.system.model,
-        "threads": config.threads or max(1, number_of_threads() // n_processes),
-        "precision": config.precision,
-    }
-    place = str(config.system.load)
+    first, place = _gpu(config), str(config.system.load)
     runner: Runner | RunnerPool
-    if n_processes == 1:
-        runner = load_system(place, gpu_id=first, **options)
+    if config.processes == 1:
+        runner = open_runner(place, replace(config.options, gpu_id=first))
     else:
-        gpus = [None if first is None else first + index for index in range(n_processes)]
-        runner = RunnerPool(place, gpus, options)
+        gpus = [None if first is None else first + index for index in range(config.processes)]
+        runner = RunnerPool(place, gpus, config.options)
     expected = config.system.class_name
     if expected not in (None, runner.about.class_name):
         runner.close()

@@ -24,6 +24,7 @@ from kiwi.lib.bulk.job import JOB_FILE, Job, Task, planned, undone
 from kiwi.lib.bulk.worker import load, predict_shard
 from kiwi.lib.export import export
 from kiwi.runner import Predictions, Runner, load_system
+from kiwi.runner.options import PredictOptions
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.places import Place
@@ -373,11 +374,11 @@ def test_bad_rows_beside_shards_that_were_done_before(
 def test_another_system_at_a_workers_path(options: Any, loaded: Runner, rows: Any, tmp_path: Path) -> None:
     write_shard(tmp_path / "in" / "a.jsonl", rows)
     job, _ = planned(BulkConfiguration.from_dict(options()), loaded.about)
-    assert load(job, 1, gpu=False).about.sha256 == loaded.about.sha256
+    assert load(job, PredictOptions(threads=1)).about.sha256 == loaded.about.sha256
     for key, value in (("sha256", "0" * 64), ("precision", "int8"), ("export_sha256", "0" * 64)):
         message = rf"\({key}: found \w+, expected {value}\)\. Copy that one to this path on all machines"
         with pytest.raises(CheckpointError, match=message):
-            load(replace(job, system={**job.system, key: value}), 1, gpu=False)
+            load(replace(job, system={**job.system, key: value}), PredictOptions(threads=1))
 
 
 def test_an_export_does_not_go_on_with_the_results_of_its_checkpoint(

@@ -1,0 +1,51 @@
+"""How a trained system is loaded, and how it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kiwi.exceptions import ConfigError
+
+Precision = Literal["32", "bf16", "16"]
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How a trained system is loaded, and how it predicts; predictions depend on ``model`` and ``precision`` alone.
+
+    Raises:
+        ConfigError: when a size is out of range.
+    """
+
+    gpu_id: int | None = None
+    """The number of the GPU to compute on; None is the CPU."""
+
+    model: Mapping[str, Any] | None = None
+    """``{"outputs": {...}}`` switches outputs off."""
+
+    threads: int | None = None
+    """The number of CPU threads; None takes ``OMP_NUM_THREADS``, or all cores that this process may use."""
+
+    precision: Precision = "32"
+    """The precision of the computation: ``bf16``, or ``16`` on a GPU, is faster and less exact."""
+
+    batch_size: int | None = None
+    """The maximum number of segments in a batch; None sets no bound but that of ``batch_tokens``."""
+
+    batch_tokens: int | None = None
+    """The maximum number of words (pieces, with a pretrained encoder) of source plus target in a batch, padding
+    included; None takes what suits the engine. A longer segment is computed alone."""
+
+    num_data_workers: int = 0
+    """The number of batches that a thread prepares ahead; 0 prepares each batch when it is due."""
+
+    deduplicate: bool = True
+    """Whether to compute equal segments once."""
+
+    def __post_init__(self) -> None:
+        sizes = {"batch_size": self.batch_size, "batch_tokens": self.batch_tokens}
+        if self.num_data_workers < 0 or any(size is not None and size < 1 for size in sizes.values()):
+            given = ", ".join(f"{name}={size}" for name, size in sizes.items())
+            raise ConfigError(f"Found {given}, num_data_workers={self.num_data_workers}; expected ≥ 1, ≥ 1, ≥ 0.")
