@@ -2,9 +2,9 @@
 
     python examples/add_an_output.py [DIRECTORY]
 
-An output is a row in the table of outputs and a module that computes it. This one gives each segment a verdict, BAD where
-more than a quarter of its words would have to be edited. It learns from the scores that the data has already. Everything
-else follows from the row: metrics, checkpoints, files, tables, evaluation, exports and the model card.
+An output is a row in the table of outputs and a module that computes it. This one gives each segment a verdict, BAD
+where more than a quarter of its words would have to be edited. It learns from the scores that the data has already.
+Everything else follows from the row: metrics, checkpoints, files, tables, evaluation, exports and the model card.
 
 The row has to be in the table wherever the system is loaded, so keep it in a module that your scripts import.
 """
