@@ -11,7 +11,7 @@ import pytest
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.report import Report, Row
 from kiwi.pages.evaluation import MOST_SYSTEMS, evaluation_page
-from kiwi.pages.segments import MOST_WORDS
+from kiwi.pages.words import MOST_WORDS
 from tests.pages.corpus import SYSTEMS, evaluated, report_of
 
 VOID = {"meta", "input", "br", "wbr"}
