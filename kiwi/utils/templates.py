@@ -15,7 +15,7 @@ TEMPLATES = "assets/templates"
 SHORTEST_FENCE = 4
 
 
-def render(name: str, **values: object) -> str:
+def render(name: str, /, **values: object) -> str:
     """Fill a template in.
 
     Values are escaped unless the template is Markdown (``.md.jinja``). A value that the template names and ``values``

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.systems.manifest.checkpoint import CONFIG_FILE, CheckpointInfo
 from kiwi.systems.manifest.export import ExportInfo
 from kiwi.utils.io import read_structured, to_yaml
+from kiwi.utils.templates import render
 
 WHAT = {
     const.TARGET_TAGS: "OK or BAD for each word of the translation, with the probability of BAD",
@@ -62,18 +63,27 @@ def model_card(
         licence: of the system, as the hub writes it; without one, the card says that there is none.
         export: of an exported system; ``info`` is then that of the checkpoint that it was made from.
     """
-    parts = [
-        f"---\n{to_yaml(dict(_fields(info, name, licence, export)))}---",
-        f"# {name.rpartition('/')[2]}",
-        *_what(info),
-        *_use(info, name),
-        *(_export(export) if export is not None else ()),
-        *_figures(info, exported=export is not None),
-        *_training(info, run),
-        *_limits(),
-        *_licences(info, licences or {}, licence),
-    ]
-    return "\n\n".join(parts) + "\n"
+    where = direction(info)
+    return render(
+        "model_card.md.jinja",
+        fields=to_yaml(dict(_fields(info, name, licence, export))),
+        title=_title(name),
+        name=name,
+        info=info,
+        where=f", {where}," if where else "",
+        outputs=[(output, WHAT[output]) for output in info.outputs],
+        input_fields=[const.SOURCE, const.TARGET, *reads(info)],
+        metrics=figures_of(info.metrics),
+        export=export,
+        form=FORMS[export.precision] if export is not None else "",
+        run=_run_facts(run or {}),
+        licence=licence,
+        licences=licences or {},
+    )
+
+
+def _title(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _fields(
@@ -100,7 +110,7 @@ def _fields(
         metrics = [{"type": _hub_metric(name), "name": name, "value": value} for name, value in figures.items()]
         yield (
             "model-index",
-            [{"name": name.rpartition("/")[2], "results": [{"task": task, "dataset": data, "metrics": metrics}]}],
+            [{"name": _title(name), "results": [{"task": task, "dataset": data, "metrics": metrics}]}],
         )
 
 
@@ -135,18 +145,6 @@ def direction(info: CheckpointInfo) -> str:
     return f"from {source or 'any language'} to {target or 'any language'}" if source or target else ""
 
 
-def _what(info: CheckpointInfo) -> Iterator[str]:
-    where = f", {direction(info)}," if direction(info) else ""
-    if not info.outputs:
-        yield (
-            f"A language model of translations{where} (`{info.class_name}`), to train a quality estimation system "
-            "from: give it to `system.load_encoder` of `kiwi train`."
-        )
-        return
-    yield f"Estimates the quality of machine translation without a reference{where} (`{info.class_name}`). It says"
-    yield "\n".join(f"- `{output}`: {WHAT[output]}" for output in info.outputs)
-
-
 def reads(info: CheckpointInfo) -> list[str]:
     """Fields that a system reads beside source and target."""
     encoder = info.model.get("encoder") or {}
@@ -155,63 +153,11 @@ def reads(info: CheckpointInfo) -> list[str]:
     return [*fields, *(field for field in (const.SOURCE_POS, const.TARGET_POS) if embeddings.get(field))]
 
 
-def _use(info: CheckpointInfo, name: str) -> Iterator[str]:
-    yield "## How to use it"
-    if not info.outputs:
-        yield f"```shell\nkiwi train config/predictor-estimator.yaml system.load_encoder={name}\n```"
-        return
-    fields = [const.SOURCE, const.TARGET, *reads(info)]
-    files = " \\\n  ".join(f"data.test.input.{field}=test.{field}" for field in fields)
-    arguments = ", ".join(f"{field}=[...]" for field in fields)
-    yield (
-        "```python\nimport kiwi\n\n"
-        f'system = kiwi.load_system("{name}")\nprint(system.predict({arguments}))\n```\n\n'
-        "With `config/predict.yaml` of kiwi:\n\n"
-        f"```shell\nkiwi predict config/predict.yaml system.load={name} run.output_dir=predictions \\\n  {files}\n```"
-    )
-    yield "Text is tokenized as the training data was, words separated by spaces, one segment a line."
-
-
 FORMS = {
     "fp32": "in single precision",
     "int8": "its weights in 8 bits, which is for the CPU",
 }
 """Of exported systems, by precision."""
-
-
-def _export(export: ExportInfo) -> Iterator[str]:
-    yield "## Exported for ONNX Runtime"
-    yield (
-        f"This is an export for ONNX Runtime ({export.precision}: {FORMS[export.precision]}), which needs "
-        f"`pip install 'kiwi-qe[onnx]'` and no torch. kiwi {export.kiwi_version} made it from the checkpoint "
-        f"`{export.checkpoint.sha256}`."
-    )
-    rows = [
-        f"| {name} | {each.n} | {each.largest:.2g} | {each.mean:.2g} |" for name, each in export.differences.items()
-    ]
-    yield "Held against the values of the checkpoint (of scores beyond 1, differences are shares of the largest):"
-    yield "\n".join(["| output | values | largest difference | mean difference |", "|---|---|---|---|", *rows])
-
-
-def _figures(info: CheckpointInfo, *, exported: bool) -> Iterator[str]:
-    yield "## Figures on validation data"
-    if exported:
-        yield "Of the checkpoint that this was made from, not of the export."
-    figures = figures_of(info.metrics)
-    rows = [f"| {name} | {value:.4f} |" for name, value in figures.items()]
-    yield "\n".join(["| metric | value |", "|---|---|", *rows]) if rows else "None were saved with it."
-
-
-def _training(info: CheckpointInfo, run: Mapping[str, Any] | None) -> Iterator[str]:
-    yield "## How it was trained"
-    facts = [f"- kiwi {info.kiwi_version}"]
-    if info.origin is not None:
-        facts.append(f"- pretrained encoder: {info.origin.name}")
-    if info.data.train_segments is not None:
-        valid = f", validated on {info.data.valid_segments}" if info.data.valid_segments is not None else ""
-        facts.append(f"- trained on {info.data.train_segments} segments{valid}")
-    facts += _facts_of_run(run or {})
-    yield "\n".join(facts)
 
 
 RATES = (
@@ -225,20 +171,21 @@ RATES = (
 """Options of the optimizer that the card names where they are set."""
 
 
-def _facts_of_run(run: Mapping[str, Any]) -> Iterable[str]:
+def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the configuration of a run says about training; what it does not set is left out."""
     system, trainer, own = (_mapping(run.get(key)) for key in ("system", "trainer", "run"))
-    optimizer = _mapping(system.get("optimizer"))
-    batch = system.get("batch_size")
+    optimizer, batch_size = _mapping(system.get("optimizer")), system.get("batch_size")
+    facts: dict[str, Any] = {}
     if "epochs" in trainer:
-        yield f"- epochs: at most {trainer['epochs']}; the best model by {_listed(trainer.get('main_metric'))}"
+        facts |= {"epochs": trainer["epochs"], "main_metric": _listed(trainer.get("main_metric"))}
     if "class_name" in optimizer:
-        options = {name: optimizer.get(name) for name in RATES if optimizer.get(name) not in (None, 1.0)}
-        listing = ", ".join(f"{name} {value}" for name, value in options.items())
-        yield f"- optimizer {optimizer['class_name']}: {listing}"
-    if batch is not None:
-        yield f"- {_mapping(batch).get('train', batch)} segments in a batch"
+        rates = {name: optimizer.get(name) for name in RATES if optimizer.get(name) not in (None, 1.0)}
+        facts |= {"optimizer": optimizer["class_name"], "rates": rates}
+    if batch_size is not None:
+        facts["batch_size"] = _mapping(batch_size).get("train", batch_size)
     if "seed" in own:
-        yield f"- seed {own['seed']}"
+        facts["seed"] = own["seed"]
+    return facts
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -247,22 +194,3 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _listed(value: Any) -> str:
     return " + ".join(map(str, value)) if isinstance(value, list) else str(value or "the first metric of its outputs")
-
-
-def _limits() -> Iterator[str]:
-    yield "## Limits"
-    yield (
-        "Its estimates are for the languages, the kind of text, of translations and of scores that it was trained on. "
-        "For other languages, domains and translation systems they may be wrong; of facts, safety and style they say "
-        "nothing. Do not use them alone to decide about people or their pay."
-    )
-
-
-def _licences(info: CheckpointInfo, licences: Mapping[str, str], licence: str | None) -> Iterator[str]:
-    yield "## Licences"
-    yield f"This system: {licence}." if licence else "This system: its authors have named no licence here."
-    if info.origin is not None:
-        yield f"Its pretrained encoder, {info.origin.name}: {info.origin.licence or 'see the notices of its authors'}."
-    for name, text in licences.items():
-        fence = "~~~~" if "~~~~" not in text else "`" * 8
-        yield f"{name}:\n\n{fence}text\n{text.strip()}\n{fence}"
