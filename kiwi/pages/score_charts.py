@@ -36,7 +36,7 @@ def scatter(gold: Scores, predicted: Scores, signature: str) -> Figure:
         chart.line([(both[0], both[0]), (both[1], both[1])], "ideal")
     _draw_cloud(chart, gold, predicted)
     caption = f"{_describe_points(len(gold))} " + (
-        "On the dashed line predictions are right." if same else "The two axes have different scales."
+        "Predictions on the dashed line are exact." if same else "The two axes have different scales."
     )
     return Figure("Predicted over gold", caption, f"PEARSON|{signature}", chart.svg())
 
@@ -50,7 +50,7 @@ def residuals(gold: Scores, predicted: Scores, signature: str) -> Figure:
         bounds((errors.min(), errors.max(), 0.0), 0.04),
         "gold score",
         "predicted − gold",
-        f"Errors over gold scores: on average {mean:+.3f}.",
+        f"Errors over gold scores: {mean:+.3f} on average.",
     )
     _draw_cloud(chart, gold, errors)
     chart.line([(chart.x[0], 0.0), (chart.x[1], 0.0)], "ideal")
@@ -60,7 +60,7 @@ def residuals(gold: Scores, predicted: Scores, signature: str) -> Figure:
     filled = n > 0
     means = [np.bincount(index, weights=values)[filled] / n[filled] for values in (gold, errors)]
     chart.line(zip(*(values.tolist() for values in means), strict=True), "trend", marks=True)
-    caption = f"Mean error {mean:+.3f}. The line joins the means of tenths of the segments, by gold score."
+    caption = f"Mean error {mean:+.3f}. The line joins the mean errors of tenths of the segments, by gold score."
     return Figure("Residuals over gold", caption, f"mean error|{signature}", chart.svg())
 
 
@@ -71,12 +71,12 @@ def distributions(gold: Scores, predicted: Scores, signature: str) -> Figure:
     shares = [counts.histogram(values, edges) for values in (gold, predicted)]
     top = float(max(values.max() for values in shares)) * 1.08
     spreads = " and ".join(f"{values.std():.3f}" for values in (gold, predicted))
-    label = f"Distributions: deviations {spreads}."
+    label = f"Distributions of gold and predicted scores: standard deviations {spreads}."
     chart = Chart((low, high), (0.0, top), "score", "share of segments", label, percent=True)
     draw_bars(chart, edges, shares[0], "gold")
     chart.steps(edges.tolist(), shares[1].tolist(), "predicted")
     caption = (
-        f"Gold has mean {gold.mean():.3f} and deviation {gold.std():.3f}, "
+        f"Gold scores have mean {gold.mean():.3f} and standard deviation {gold.std():.3f}, "
         f"predictions {predicted.mean():.3f} and {predicted.std():.3f}."
     )
     keys = (("gold", "gold"), ("predicted", "predicted"))
@@ -93,5 +93,5 @@ def _draw_cloud(chart: Chart, x: Scores, y: Scores) -> None:
 
 def _describe_points(n: int) -> str:
     if n > MOST_POINTS:
-        return f"{MOST_POINTS:,} of {n:,} segments, drawn at random; shades: density of all, on a logarithmic scale."
+        return f"{MOST_POINTS:,} of {n:,} segments, sampled at random. Shades: density of all, on a logarithmic scale."
     return f"{n:,} segment{'s' * (n != 1)}."

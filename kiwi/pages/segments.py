@@ -76,7 +76,7 @@ def worst_segments(
 def _ranked(by_name: Mapping[str, Aligned], system: str, most: int) -> tuple[str, list[tuple[int, str]]]:
     if scores := by_name.get(const.SENTENCE_SCORES):
         errors = scores.predicted[system] - scores.gold
-        how, values, numbers = "by the absolute error of the score", np.abs(errors), scores.numbers
+        how, values, numbers = "absolute error of the score", np.abs(errors), scores.numbers
         said = "error {:+.3f}"
     else:
         order = (const.WMT19, const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS)
@@ -87,7 +87,7 @@ def _ranked(by_name: Mapping[str, Aligned], system: str, most: int) -> tuple[str
         assert tags.offsets is not None
         losses = counts.log_losses(tags.gold.astype(np.int64), tags.predicted[system])
         errors = values = counts.means_of_segments(losses, tags.offsets)
-        how, numbers, said = f"by the mean log-loss of their tags ({name})", tags.numbers, "log-loss {:.3f}"
+        how, numbers, said = f"mean log-loss of the tags ({name})", tags.numbers, "log-loss {:.3f}"
     chosen = np.argsort(-values, kind="stable")[:most]
     return how, [(int(numbers[place]), said.format(errors[place])) for place in chosen]
 

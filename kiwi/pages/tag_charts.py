@@ -14,7 +14,8 @@ from kiwi.pages.svg import Chart, percent
 
 def reliability_diagram(found: Reliability, signature: str) -> Figure:
     """Draw the share of BAD over the probability of BAD, with the number of tags in each bin."""
-    chart = Chart((0.0, 1.0), (0.0, 1.12), "predicted probability of BAD", "share that is BAD", f"ECE {found.ece:.3f}.")
+    label = f"Share of BAD over probability of BAD: ECE {found.ece:.3f}."
+    chart = Chart((0.0, 1.0), (0.0, 1.12), "predicted probability of BAD", "share that is BAD", label)
     most = max(int(found.counts.max()), 1)
     for number, n in enumerate(found.counts.tolist()):
         if n:
@@ -26,8 +27,8 @@ def reliability_diagram(found: Reliability, signature: str) -> Figure:
     points = zip(found.predicted[filled].tolist(), found.observed[filled].tolist(), strict=True)
     chart.line(points, "trend", marks=True)
     caption = (
-        f"ECE {found.ece:.3f} in {N_BINS} bins. Above: tags in each bin, their bars below. "
-        "On the dashed line probabilities are honest."
+        f"ECE {found.ece:.3f} in {N_BINS} bins. Numbers and bars show the tags in each bin. "
+        "Probabilities on the dashed line are calibrated."
     )
     return Figure("Reliability", caption, f"ECE|{signature}", chart.svg())
 
@@ -69,11 +70,11 @@ def confusion_matrix(counted: NDArray[np.int64], threshold: float, signature: st
         cells = []
         for predicted in range(len(LABELS)):
             n = int(counted[gold, predicted])
-            verdict = "✓ right" if gold == predicted else "✗ missed" if gold else "✗ false alarm"
+            verdict = "✓ correct" if gold == predicted else "✗ missed" if gold else "✗ false alarm"
             cells.append(Cell(n, n / max(int(counted[gold].sum()), 1), n / total, gold == predicted, verdict))
         rows.append((name, tuple(cells)))
     caption = (
-        f"A tag is BAD above the probability {threshold:g}. MCC {functions.matthews(counted):.3f}, "
-        f"{percent(functions.accuracy(counted))} right."
+        f"A tag counts as BAD above the probability {threshold:g}. MCC {functions.matthews(counted):.3f}, "
+        f"{percent(functions.accuracy(counted))} correct."
     )
     return Figure("Confusion", caption, f"MCC|{signature}", matrix=tuple(rows))

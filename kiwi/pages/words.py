@@ -38,7 +38,7 @@ class Line:
     """The number of words that are not shown."""
 
     misfit: tuple[int, int] | None
-    """The numbers of words and of tags where they do not match."""
+    """Where the words do not match their tags: the number of words, and of words that have tags."""
 
 
 @dataclass(frozen=True)

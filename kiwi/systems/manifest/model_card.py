@@ -1,4 +1,4 @@
-"""The model card of a trained system, from what its checkpoint and its run say."""
+"""The model card of a trained system, from its checkpoint and the configuration of its run."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ WHAT = {
     const.SENTENCE_SCORES: "a score for the segment, on the scale of the training data (such as HTER or DA)",
     const.BINARY: "whether the segment needs any edit",
 }
-"""Of each output."""
+"""What each output says."""
 
 CHECKPOINTS = "checkpoints"
-"""In the directory of a run."""
+"""The directory of the checkpoints, within that of a run."""
 
 
 def read_run_configuration(checkpoint: Path) -> Mapping[str, Any] | None:
-    """The configuration of the run that a checkpoint lies in; None where it lies in none.
+    """Return the configuration of the run that wrote a checkpoint; None if the checkpoint is not within a run.
 
     Args:
-        checkpoint: its directory, or a link to it.
+        checkpoint: the directory of the checkpoint, or a link to it.
     """
     checkpoint = checkpoint.resolve()
     file = checkpoint.parent.parent / CONFIG_FILE
@@ -40,7 +40,7 @@ def read_run_configuration(checkpoint: Path) -> Mapping[str, Any] | None:
     try:
         content = read_structured(file)
     except ConfigError:
-        return None  # of something else; the card does without
+        return None  # the file is not of a run; the card does without it
     return content if isinstance(content, dict) else None
 
 
@@ -53,29 +53,28 @@ def model_card(
     licence: str | None = None,
     export: ExportInfo | None = None,
 ) -> str:
-    """Content of ``README.md``: fields that the hub reads, then text for people.
+    """Return the content of ``README.md``: metadata for the hub, then text for people.
 
     Args:
-        info: of the checkpoint.
-        name: of the system, on the hub or of its directory.
-        run: configuration of its training run.
-        licences: name to text of the notices of what it is made from.
-        licence: of the system, as the hub writes it; without one, the card says that there is none.
-        export: of an exported system; ``info`` is then that of the checkpoint that it was made from.
+        info: the description of the checkpoint; for an exported system, of the one that it was made from.
+        name: the name of the system on the hub, or that of its directory.
+        run: the configuration of the training run.
+        licences: the licence notices of what the system was made from, text by name.
+        licence: the licence of the system, as the hub writes it; without one, the card says that none was named.
+        export: the description of an exported system.
     """
-    where = direction(info)
+    languages = describe_languages(info)
     return render(
         "model_card.md.jinja",
-        fields=to_yaml(dict(_fields(info, name, licence, export))),
+        metadata=to_yaml(dict(_metadata(info, name, licence, export))),
         title=_title(name),
         name=name,
         info=info,
-        where=f", {where}," if where else "",
+        languages=f" {languages}" if languages else "",
         outputs=[(output, WHAT[output]) for output in info.outputs],
-        input_fields=[const.SOURCE, const.TARGET, *reads(info)],
-        metrics=figures_of(info.metrics),
+        input_fields=[const.SOURCE, const.TARGET, *extra_fields(info)],
+        metrics=published_metrics(info.metrics),
         export=export,
-        form=FORMS[export.precision] if export is not None else "",
         run=_run_facts(run or {}),
         licence=licence,
         licences=licences or {},
@@ -86,11 +85,11 @@ def _title(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _fields(
+def _metadata(
     info: CheckpointInfo, name: str, licence: str | None, export: ExportInfo | None
 ) -> Iterator[tuple[str, Any]]:
     languages = [tag.partition("-")[0] for side in info.languages for tag in side]
-    figures = figures_of(info.metrics)
+    figures = published_metrics(info.metrics)
     yield "library_name", "kiwi"
     if info.outputs:
         yield "pipeline_tag", "translation"
@@ -101,8 +100,8 @@ def _fields(
     if info.origin is not None:
         yield "base_model", info.origin.name
     kind = "quality-estimation" if info.outputs else "translation-language-model"
-    of_export = [] if export is None else ["onnx", *(["int8"] if export.precision == "int8" else [])]
-    yield "tags", ["machine-translation", kind, info.class_name.lower(), *of_export]
+    export_tags = [] if export is None else ["onnx", *(["int8"] if export.precision == "int8" else [])]
+    yield "tags", ["machine-translation", kind, info.class_name.lower(), *export_tags]
     if figures:
         yield "metrics", list(dict.fromkeys(map(_hub_metric, figures)))
         task = {"type": "translation", "name": "Quality estimation of machine translation"}
@@ -122,7 +121,7 @@ HUB_METRICS = {
     "SPEARMAN": "spearmanr",
     "PERP": "perplexity",
 }
-"""What the hub calls metrics; others as they are."""
+"""The hub's names of metrics; others keep their own, in lower case."""
 
 
 def _hub_metric(name: str) -> str:
@@ -130,8 +129,8 @@ def _hub_metric(name: str) -> str:
     return next((HUB_METRICS[part] for part in parts if part in HUB_METRICS), name.lower())
 
 
-def figures_of(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Metrics that say something to others: no losses, no sums, and no prefix that says where they were measured."""
+def published_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics to publish, without losses and sums, rounded and without the prefix ``val_``."""
     return {
         name.removeprefix("val_"): round(value, 4)
         for name, value in metrics.items()
@@ -139,25 +138,18 @@ def figures_of(metrics: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def direction(info: CheckpointInfo) -> str:
-    """Languages in words, such as ``from en to de``; empty where they are not known."""
+def describe_languages(info: CheckpointInfo) -> str:
+    """Return the languages in words, such as ``from en to de``; empty if they are not known."""
     source, target = (", ".join(side) for side in info.languages)
     return f"from {source or 'any language'} to {target or 'any language'}" if source or target else ""
 
 
-def reads(info: CheckpointInfo) -> list[str]:
-    """Fields that a system reads beside source and target."""
+def extra_fields(info: CheckpointInfo) -> list[str]:
+    """Return the fields that a system reads in addition to source and target."""
     encoder = info.model.get("encoder") or {}
     embeddings = encoder.get("embeddings") or {}
     fields = [const.ALIGNMENTS] if "window_size" in encoder else []
     return [*fields, *(field for field in (const.SOURCE_POS, const.TARGET_POS) if embeddings.get(field))]
-
-
-FORMS = {
-    "fp32": "in single precision",
-    "int8": "its weights in 8 bits, which is for the CPU",
-}
-"""Of exported systems, by precision."""
 
 
 RATES = (
@@ -168,11 +160,11 @@ RATES = (
     "training_steps",
     "learning_rate_decay",
 )
-"""Options of the optimizer that the card names where they are set."""
+"""The options of the optimizer that the card names if they are set."""
 
 
 def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the configuration of a run says about training; what it does not set is left out."""
+    """Return what the card says about training, as far as the configuration of the run sets it."""
     system, trainer, own = (_mapping(run.get(key)) for key in ("system", "trainer", "run"))
     optimizer, batch_size = _mapping(system.get("optimizer")), system.get("batch_size")
     facts: dict[str, Any] = {}
