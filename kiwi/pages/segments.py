@@ -65,10 +65,18 @@ def worst_segments(
     scores = by_name.get(const.SENTENCE_SCORES)
     values = None if scores is None else np.concatenate((scores.gold, scores.predicted[system]))
     bounds = (0.0, 0.0) if values is None else (float(values.min()), float(values.max()))
+    places = {name: _places(each, [number for number, _ in ranked]) for name, each in by_name.items()}
     cards = []
     for number, loss in ranked:
-        tags = {name: found for name in by_name if (found := _tags_of(by_name[name], system, number)) is not None}
-        score = None if scores is None else _score(scores, system, number, bounds)
+        here = {name: found[number] for name, found in places.items() if number in found}
+        tags = {
+            name: _tags(by_name[name], system, place)
+            for name, place in here.items()
+            if by_name[name].offsets is not None
+        }
+        score = None
+        if scores is not None and const.SENTENCE_SCORES in here:
+            score = _score(scores, system, here[const.SENTENCE_SCORES], bounds)
         cards.append(Card(number, loss, score, *_lines(tags, number, texts)))
     return how, cards
 
@@ -92,23 +100,19 @@ def _ranked(by_name: Mapping[str, Aligned], system: str, most: int) -> tuple[str
     return how, [(int(numbers[place]), said.format(errors[place])) for place in chosen]
 
 
-def _place(aligned: Aligned, number: int) -> int | None:
-    places = np.flatnonzero(aligned.numbers == number)
-    return int(places[0]) if len(places) else None
+def _places(aligned: Aligned, numbers: Sequence[int]) -> dict[int, int]:
+    """Return the index of each segment that an output has, by line number."""
+    found = np.flatnonzero(np.isin(aligned.numbers, numbers))
+    return dict(zip(aligned.numbers[found].tolist(), found.tolist(), strict=True))
 
 
-def _tags_of(aligned: Aligned, system: str, number: int) -> Tags | None:
-    place = _place(aligned, number)
-    if place is None or aligned.offsets is None:
-        return None
+def _tags(aligned: Aligned, system: str, place: int) -> Tags:
+    assert aligned.offsets is not None
     part = slice(*aligned.offsets[place : place + 2].tolist())
     return Tags(aligned.gold[part].astype(np.int64), aligned.predicted[system][part], aligned.threshold)
 
 
-def _score(aligned: Aligned, system: str, number: int, bounds: tuple[float, float]) -> Score | None:
-    place = _place(aligned, number)
-    if place is None:
-        return None
+def _score(aligned: Aligned, system: str, place: int, bounds: tuple[float, float]) -> Score:
     low, high = bounds
     gold, predicted = float(aligned.gold[place]), float(aligned.predicted[system][place])
     places = [TRACK_START + TRACK_LENGTH * (value - low) / ((high - low) or 1.0) for value in (gold, predicted)]
