@@ -17,7 +17,7 @@ from kiwi.systems.manifest.checkpoint import (
     read_licences,
 )
 from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
-from kiwi.systems.manifest.model_card import figures_of
+from kiwi.systems.manifest.model_card import published_metrics
 from kiwi.utils.sealed import SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
 
@@ -134,7 +134,7 @@ class Inspection:
                 ("differs", f"by at most {worst:.2g} from the checkpoint that it was made from, whose hash is above"),
                 ("export's hash", self.export.sha256),
             ]
-        metrics = [(name, f"{value:.4f}") for name, value in figures_of(info.metrics).items()]
+        metrics = [(name, f"{value:.4f}") for name, value in published_metrics(info.metrics).items()]
         return [*rows, *metrics]
 
     def _licence_line(self) -> str:

@@ -1,1 +1,1 @@
-"""Pages that show an evaluation: HTML with everything inside it, from NumPy and the standard library alone."""
+"""The page that shows an evaluation: one file of HTML that loads nothing."""

@@ -1,4 +1,4 @@
-"""A real browser without a window, and what it shows."""
+"""A headless browser, and what it shows."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Visit:
-    """What came of opening a page."""
+    """The result of opening a page."""
 
     dom: str
     """The document after its script has run."""
 
     console: list[str]
-    """What the browser had to say of it."""
+    """The messages of the browser's console."""
 
     requests: list[str]
-    """Addresses that the page asked for, its own file left out."""
+    """The addresses that the page requested, other than its own file."""
 
 
 def chromium() -> str:
@@ -54,7 +54,7 @@ def visit(page: Path, directory: Path, fragment: str = "") -> Visit:
     """Open a page and let its script run."""
     log = directory / "network.json"
     done = _run(directory, "--dump-dom", f"--log-net-log={log}", f"{page.as_uri()}{fragment}")
-    # The browser has errands of its own; those of the page have its origin, which for a file is "null".
+    # The browser sends requests of its own; those of the page have its origin, which is "null" for a file.
     events = json.loads(log.read_text(encoding="utf-8"))["events"]
     asked = [event.get("params", {}) for event in events]
     urls = {params["url"] for params in asked if params.get("initiator") == "null" and "url" in params}
@@ -70,7 +70,7 @@ def screenshot(page: Path, directory: Path, width: int, height: int, *arguments:
 
 
 def read_png(content: bytes) -> NDArray[np.uint8]:
-    """Pixels of a PNG file with 8 bits a channel: (height, width, 3)."""
+    """Return the pixels of a PNG file with 8 bits per channel: (height, width, 3)."""
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
     place, data, header = 8, b"", b""
     while place < len(content):
@@ -90,7 +90,7 @@ def read_png(content: bytes) -> NDArray[np.uint8]:
 
 
 def _unfilter(kind: int, line: NDArray[np.uint8], above: NDArray[np.uint8], row: NDArray[np.uint8]) -> None:
-    """Undo what PNG subtracts from a line: the pixel to the left, the one above, or a guess from both."""
+    """Add back what PNG subtracts from a line: the pixel to the left, the one above, or a guess from both."""
     if kind == 0:
         row[1:] = line
     elif kind == 1:

@@ -13,7 +13,7 @@ from kiwi.metrics.report import Report, Settings, build_report
 
 SYSTEMS = ("runs/good", "runs/poor")
 PARTS = {"tags": {"target_tags": [1], "gap_tags": [0], "WMT19": [0, 1]}, "source_tags": {"source_tags": [0, 1]}}
-"""Files of tags, and the places of each output's tags in a line of them, modulo 2."""
+"""The files of tags, and the positions (modulo 2) of each output's tags in their lines."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tests.pages.browser import read_png, screenshot, visit
 from tests.pages.corpus import evaluated
 
 LIGHT, DARK = (0xF6, 0xF7, 0xF9), (0x0E, 0x14, 0x1C)
-"""Backgrounds of the style sheet."""
+"""The backgrounds of the style sheet."""
 
 EVIL = "<script>document.title='owned'</script><img/src=http://127.0.0.1:9/x.png/onerror=document.title='owned'>"
 
@@ -41,7 +41,7 @@ def hidden(dom):
     return [" hidden" in tag for tag in re.findall(r'<section class="system"[^>]*>', dom)]
 
 
-def test_the_script_runs_and_nothing_is_asked_for(page, tmp_path):
+def test_the_script_runs_and_nothing_is_requested(page, tmp_path):
     seen = visit(page, tmp_path)
     assert '<html lang="en" class="js">' in seen.dom
     assert hidden(seen.dom) == [False, True]
@@ -61,7 +61,7 @@ def test_a_link_to_a_system_and_to_words(page, tmp_path):
     assert seen.console == []
 
 
-def test_what_the_visit_would_tell(tmp_path):
+def test_a_visit_reports_messages_and_requests(tmp_path):
     path = tmp_path / "bad.html"
     path.write_text(
         '<script>console.error("no"); fetch("http://127.0.0.1:9/a")</script><img src="http://127.0.0.1:9/b">'
@@ -72,7 +72,7 @@ def test_what_the_visit_would_tell(tmp_path):
 
 
 def test_choosing_and_filtering_by_hand(html, tmp_path):
-    # The page inside another one, whose script does what a hand would and measures it at the width of a telephone.
+    # Another page contains this one at the width of a phone; its script uses the controls and measures the result.
     path = tmp_path / "outer.html"
     path.write_text(
         f'<iframe srcdoc="{escape(html)}" style="width: 400px; height: 800px"></iframe><pre></pre><script>'
@@ -109,7 +109,7 @@ def test_choosing_and_filtering_by_hand(html, tmp_path):
     ("width", "background", "arguments"),
     [(1280, LIGHT, []), (400, LIGHT, []), (400, DARK, ["--force-dark-mode"])],
 )
-def test_what_is_seen(page, tmp_path, width, background, arguments):
+def test_the_light_and_the_dark_look(page, tmp_path, width, background, arguments):
     pixels = screenshot(page, tmp_path, width, 700, *arguments)
     assert pixels.shape == (700, width, 3)
     colours, n = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)

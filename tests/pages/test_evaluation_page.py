@@ -11,7 +11,7 @@ import pytest
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.report import Report, Row
 from kiwi.pages.evaluation import MOST_SYSTEMS, evaluation_page
-from kiwi.pages.segments import MOST_WORDS
+from kiwi.pages.words import MOST_WORDS
 from tests.pages.corpus import SYSTEMS, evaluated, report_of
 
 VOID = {"meta", "input", "br", "wbr"}
@@ -20,7 +20,7 @@ FIGURES_OF_TAGS = ["Reliability", "Probabilities by gold class", "Confusion", "M
 
 
 class Page(HTMLParser):
-    """What a page is made of; every element has to be closed where it should be."""
+    """The elements and texts of a page, which must close every element that it opens."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def test_all_figures_with_intervals_and_signatures(page):
         assert all(f"{value:.4f}" in page.html for value in row.metrics.values())
         low, high = next(iter(row.intervals.values()))
         assert f"[{low:.3f}, {high:.3f}]" in page.html
-        # In the table, and under every picture.
+        # In the table, and beneath every picture.
         assert page.html.count(row.signature) >= 5
 
 
@@ -72,7 +72,7 @@ def test_pictures_of_every_system(page):
     each = Counter(FIGURES_OF_SCORES) + Counter(FIGURES_OF_TAGS * 4)
     assert Counter(page.texts["h4"]) == Counter(each.elements()) + each
     assert page.count("section", "system") == len(SYSTEMS)
-    assert page.texts["h2"] == ["Figures", *SYSTEMS]
+    assert page.texts["h2"] == ["Results", *SYSTEMS]
     pictures = [attrs for name, attrs in page.elements if name == "svg" and "aria-hidden" not in attrs]
     assert len(pictures) == 2 * (len(FIGURES_OF_SCORES) + 3 * 4)
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in pictures)
@@ -86,15 +86,15 @@ def test_worst_segments(page):
     cards = [attrs["data-number"] for name, attrs in page.elements if attrs.get("class") == "segment"]
     assert cards[:5] == expected
     assert page.count("span", "w") > 5 * 2 * 5
-    # A word more gaps than words in every segment, and those that the key shows.
+    # Each segment has one more gap than words; the key shows three.
     worst = [data.texts["target"][int(number) - 1].split() for number in cards]
     assert page.count("span", "g") == sum(len(words) + 1 for words in worst) + 3 * len(SYSTEMS)
 
 
-def test_which_systems_can_be_told_apart(page):
+def test_which_systems_differ_significantly(page):
     report = evaluated(200).report
     assert report.comparisons
-    assert page.html.count("systems that cannot be told apart") == len(report.clusters)
+    assert page.html.count("systems that do not differ significantly") == len(report.clusters)
     assert page.count("details") == len(report.outputs)
     assert all(f"<td>+{each.difference:.4f}</td>" in page.html for each in report.comparisons)
 
@@ -136,14 +136,14 @@ def test_without_scores_segments_are_ranked_by_the_loss_of_their_tags():
     html = evaluation_page(report_of(outputs), outputs)
     assert re.findall(r'data-number="(\d+)"', html) == ["8", "3"]
     assert "log-loss 1.263" in html  # (-ln 0.1 - ln 0.8) / 2
-    assert 'title="0.90, gold OK">1</span>' in html  # without texts, places stand for words
+    assert 'title="0.90, gold OK">1</span>' in html  # without texts, positions stand for words
 
 
-def test_texts_that_do_not_fit():
+def test_texts_that_do_not_match_the_tags():
     outputs = [Aligned("target_tags", np.array([0, 1]), {"a": np.array([0.1, 0.9])}, np.array([0, 2]), np.array([2]))]
     page = Page(evaluation_page(report_of(outputs), outputs, {"target": ["", "one two three"]}))
-    assert "3 words do not fit 2 tags" in page.html
-    # Fewer lines than segments: no text for this one.
+    assert "found 3 words, but tags for 2" in page.html
+    # There are fewer lines than segments: this one has no text.
     assert 'data-number="2"' in evaluation_page(report_of(outputs), outputs, {"target": ["one"], "source": []})
 
 
@@ -161,7 +161,7 @@ def test_a_very_long_segment_is_cut():
     n = 5_000
     outputs = [Aligned("target_tags", np.zeros(n, np.int64), {"a": np.full(n, 0.2)}, np.array([0, n]), np.array([1]))]
     html = evaluation_page(report_of(outputs), outputs, {"target": [" ".join(["word"] * n)]})
-    assert f"and {n - MOST_WORDS:,} words more" in html
+    assert f"and {n - MOST_WORDS:,} more words" in html
     assert len(html) < 100_000
 
 
@@ -220,7 +220,7 @@ def test_more_systems_than_a_page_can_hold():
     data = evaluated(30, systems)
     page = Page(evaluation_page(*vars(data).values(), worst=2))
     assert page.count("section", "system") == page.count("option") == MOST_SYSTEMS
-    assert f"Pictures are of the best {MOST_SYSTEMS} of {len(systems)} systems" in page.html
+    assert f"The charts are those of the best {MOST_SYSTEMS} of {len(systems)} systems" in page.html
     assert all(f">{system}</th>" in page.html for system in systems)
 
 
@@ -237,7 +237,7 @@ def test_a_million_segments():
     ]
     start = perf_counter()
     html = evaluation_page(Report([]), outputs, {"target": ["one two three four"] * n})
-    assert perf_counter() - start < 20  # it takes one or two, on a machine with nothing else to do
+    assert perf_counter() - start < 20  # one or two seconds on an idle machine
     assert len(html.encode()) < 300_000
     assert "2,000 of 1,000,000 segments" in html
 

@@ -122,11 +122,11 @@ def test_a_published_folder_is_a_checkpoint_with_a_card(published: Path, trained
         "kiwi predict config/predict.yaml system.load=org/nuqe",
         "data.test.input.alignments=",
         "- trained on 40 segments, validated on 12",
-        "- epochs: at most 2; the best model by RMSE",
+        "- at most 2 epochs; the best model by RMSE was kept",
         "- optimizer adam: learning_rate 0.01",
         "- seed 1",
-        "- 8 segments in a batch",
-        "This system: apache-2.0.",
+        "- batches of 8 segments",
+        "Licence of this system: apache-2.0.",
     ):
         assert words in text
 
@@ -135,8 +135,8 @@ def test_a_card_names_no_licence_that_is_not_given(pos_system: QESystem, tmp_pat
     pos_system.save_pretrained(tmp_path / "mine")
     card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
     assert "\nlicense:" not in card
-    assert "its authors have named no licence here" in card
-    assert "None were saved with it." in card
+    assert "its authors have not named one here" in card
+    assert "No results were saved with this system." in card
     assert "source_pos=[...]" in card
 
 
