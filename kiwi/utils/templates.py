@@ -1,29 +1,53 @@
-"""Pages that are rendered from templates in ``kiwi/assets/templates``."""
+"""Text from the templates in ``kiwi/assets/templates``: HTML, which escapes every value, and Markdown."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = "assets/templates"
+"""The directory of the templates, within the package."""
+
+SHORTEST_FENCE = 4
 
 
-def render(name: str, **values: Any) -> str:
-    """Render a template; values are escaped unless they are ``markupsafe.Markup``.
+def render(name: str, /, **values: object) -> str:
+    """Fill a template in.
+
+    Values are escaped unless the template is Markdown (``.md.jinja``). A value that the template names and ``values``
+    lacks is an error.
 
     Args:
-        name: the file name of the template.
-        values: the variables of the template.
+        name: the template, such as ``model_card.md.jinja``.
+        values: what the template shows.
     """
     return _environment().get_template(name).render(values)
 
 
+def fenced(text: str, language: str = "text") -> str:
+    """Return a code block of Markdown that ``text`` cannot close."""
+    runs = (len(run) for run in re.findall("~+", text))
+    fence = "~" * max(SHORTEST_FENCE, *(length + 1 for length in runs), 0)
+    return f"{fence}{language}\n{text.strip()}\n{fence}"
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("kiwi", "assets/templates"),
-        autoescape=True,
+    # Loaded here: the command line must not wait for Jinja before it renders something.
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader("kiwi", TEMPLATES),
+        autoescape=select_autoescape(enabled_extensions=(), disabled_extensions=("md.jinja",), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
     )
+    environment.filters["fenced"] = fenced
+    return environment

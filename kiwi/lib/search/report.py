@@ -68,7 +68,7 @@ def write_report(context: SearchContext) -> Path:
         The file.
     """
     trials = context.trials.list_trials()
-    n_early, share_spared = savings(trials)
+    n_early, share_saved = savings(trials)
     counts = {state: sum(each.state == state for each in trials) for state in STATES}
     page = render(
         "search.html.jinja",
@@ -76,7 +76,7 @@ def write_report(context: SearchContext) -> Path:
         n_trials=len(trials),
         counts=[f"{count} {STATES[state]}" for state, count in counts.items() if count],
         n_early=n_early,
-        share_spared=share_spared,
+        share_saved=share_saved,
         metric=context.space.metric,
         is_better_high=context.space.is_better_high,
         kiwi_version=__version__,

@@ -29,6 +29,7 @@ from kiwi.lib.search import (
     worker as search_worker,
 )
 from kiwi.lib.search.context import open_search
+from kiwi.lib.search.report import write_report
 from kiwi.lib.search.storage import hide_password, open_storage
 from kiwi.lib.train import train_from_configuration
 from kiwi.lib.utils import load_configuration
@@ -190,7 +191,7 @@ def test_bad_trials_end_early(pruner: str, settings: Options, tmp_path: Path) ->
         assert status["status"] == "stopped"
         assert f"Ended early, after validation {trial.last_step} (val_RMSE" in status["reason"]
         load_system(run / "best_model")
-    assert f"{len(early)} early spared" in info.report.read_text(encoding="utf-8")
+    assert f"{len(early)} early saved" in info.report.read_text(encoding="utf-8")
     # It is a run that was stopped: it can be resumed, and ends as one that was never stopped.
     directory = info.directory / f"trial_{early[0].number}"
     config = load_configuration(directory / "config.yaml", ["trainer.resume=true"])
@@ -502,6 +503,18 @@ def test_the_table(settings: Options, tmp_path: Path) -> None:
     assert "tiny: 3 of 3 trials" in text
     assert text.count("done") == 3
     assert "learning_rate" in text
+
+
+def test_the_report_escapes_text(settings: Options, tmp_path: Path) -> None:
+    context = open_search(Configuration.from_dict(settings(num_trials=1)), tmp_path)
+    claimed = context.trials.claim_next()
+    assert claimed is not None
+    with claimed:
+        claimed.trial.set_user_attr("reason", "<b>no data</b>")
+        context.study.tell(claimed.trial, state=TrialState.FAIL)
+    page = write_report(context).read_text(encoding="utf-8")
+    assert "<td>&lt;b&gt;no data&lt;/b&gt;</td>" in page
+    assert page.count("This figure cannot be drawn from these trials") == 5
 
 
 def test_what_is_shown_of_trials(caplog: pytest.LogCaptureFixture) -> None:
