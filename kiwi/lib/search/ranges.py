@@ -64,7 +64,7 @@ def _list_option_ranges(config: Configuration, system: Any) -> Iterator[SearchRa
         yield SearchRange("warmup_steps", "options.warmup_steps", (WARMUP,), options.warmup_steps)
     for name in ("dropout", "hidden_size", "bottleneck_size"):
         if (values := getattr(options, name)) is not None:
-            yield _of_model(name, _find_keys(config, system, name), values, system)
+            yield _model_range(name, _find_keys(config, system, name), values, system)
     if options.freeze_epochs is not None:
         yield SearchRange("freeze_epochs", "options.freeze_epochs", (FREEZE,), options.freeze_epochs, "epochs")
 
@@ -93,17 +93,17 @@ def _list_sentence_weight(config: Configuration, system: Any) -> Iterator[Search
 def _list_switches(config: Configuration, system: Any) -> Iterator[SearchRange]:
     options = config.options
     if options.search_mlp:
-        yield _of_model("search_mlp", _find_keys(config, system, "use_mlp"), [True, False], system)
+        yield _model_range("search_mlp", _find_keys(config, system, "use_mlp"), [True, False], system)
     if options.search_word_level:
         keys = tuple(f"{OUTPUTS}.word_level.{name}" for name in _list_word_outputs(system))
-        yield _of_model("search_word_level", keys, [True, False], system, "switch")
+        yield _model_range("search_word_level", keys, [True, False], system, "switch")
     if options.search_hter:
         names = ("hter", "use_distribution") if system.model.outputs.sentence_level.hter else ()
         keys = tuple(f"{OUTPUTS}.sentence_level.{name}" for name in names)
-        yield _of_model("search_hter", keys, [True, False], system, "switch")
+        yield _model_range("search_hter", keys, [True, False], system, "switch")
 
 
-def _of_model(
+def _model_range(
     name: str, keys: tuple[str, ...], values: Range, system: Any, kind: Literal["value", "switch"] = "value"
 ) -> SearchRange:
     """Return a range of all keys of the model that an option stands for; without such keys, it is refused."""

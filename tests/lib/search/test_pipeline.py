@@ -206,10 +206,10 @@ def test_bad_trials_end_early(pruner: str, settings: Options, tmp_path: Path) ->
 # Stops and kills.
 
 
-def in_a_process(run: Callable[[], Any]) -> int:
+def run_in_process(run: Callable[[], Any]) -> int:
     """Run a function in a forked process and return the exit code, which is negative after a signal."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads, which wait here
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking while other threads exist, which are idle here
         child = os.fork()
     if child == 0:
         try:
@@ -219,7 +219,7 @@ def in_a_process(run: Callable[[], Any]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def deadly(owner: Any, name: str, call: int) -> None:
+def kill_at_call(owner: Any, name: str, call: int) -> None:
     """Replace a function by one that kills the process at its n-th call."""
     function, calls = getattr(owner, name), 0
 
@@ -267,11 +267,11 @@ def test_a_search_that_was_killed_is_resumed(
         whole["values"] = values(info)
 
     def dying() -> None:
-        deadly(owner, name, call)
+        kill_at_call(owner, name, call)
         keep_state.SHARE_OF_TIME = 1e9
         search_from_configuration(options)
 
-    assert in_a_process(dying) == -signal.SIGKILL
+    assert run_in_process(dying) == -signal.SIGKILL
     # Otherwise a process that died before it had written its name counts as alive for a minute.
     monkeypatch.setattr(search_trials, "HEARTBEAT_TIMEOUT", 2.0)
     begun = []
@@ -301,11 +301,11 @@ def test_a_trial_that_keeps_killing_its_process_fails(settings: Options) -> None
     options = settings(num_trials=2)
 
     def dying() -> None:
-        deadly(module.TrainingModule, "training_step", 1)
+        kill_at_call(module.TrainingModule, "training_step", 1)
         search_from_configuration(options)
 
     for _ in range(3):
-        assert in_a_process(dying) == -signal.SIGKILL
+        assert run_in_process(dying) == -signal.SIGKILL
     info = search_from_configuration(options)
     assert states(info) == [TrialState.FAIL, TrialState.COMPLETE]
     assert "its process died 3 times" in info.study.trials[0].user_attrs["reason"]
@@ -364,7 +364,7 @@ def test_workers_that_die_are_noticed(settings: Options, tmp_path: Path) -> None
     assert [trial.state for trial in trials.list_trials()] == [TrialState.WAITING]
 
 
-def test_a_worker_on_another_machine_is_missed_when_it_is_silent(
+def test_a_worker_on_another_machine_counts_as_dead_without_heartbeats(
     settings: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = Configuration.from_dict(settings(num_trials=1))
@@ -399,7 +399,7 @@ def test_a_worker_on_another_machine_is_missed_when_it_is_silent(
         each.__exit__()
 
 
-def test_a_journal_with_a_torn_line_is_read(settings: Options, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_journal_with_an_incomplete_line_is_read(settings: Options, caplog: pytest.LogCaptureFixture) -> None:
     info = search_from_configuration(settings(num_trials=1))
     journal = info.directory / "study.journal"
     with journal.open("ab") as file:
@@ -517,7 +517,7 @@ def test_the_report_escapes_text(settings: Options, tmp_path: Path) -> None:
     assert page.count("This figure cannot be drawn from these trials") == 5
 
 
-def test_what_is_shown_of_trials(caplog: pytest.LogCaptureFixture) -> None:
+def test_only_warnings_of_trials_are_shown(caplog: pytest.LogCaptureFixture) -> None:
     search_filter = search_progress._SearchFilter()
     shown = {
         (name, level): search_filter.filter(logging.LogRecord(name, level, "", 0, "", None, None))

@@ -38,7 +38,7 @@ def server() -> Iterator[PostgreSQL]:
 def start_process(run: Callable[[], Any]) -> int:
     """Fork a process for a function and return its id; the process exits with 0 when the function returns."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads, which wait here
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking while other threads exist, which are idle here
         child = os.fork()
     if child == 0:
         code = 1

@@ -36,7 +36,7 @@ def space_of(base: Mapping[str, Any], options: Mapping[str, Any]) -> SearchSpace
 
 
 def estimator(options: Options) -> dict[str, Any]:
-    """A base configuration of another class."""
+    """Make the base configuration of a predictor-estimator."""
     sizes = {"hidden_size": 8, "rnn_layers": 1, "embeddings": {"source": {"dim": 8}, "target": {"dim": 8}}}
     changes = {
         "system.class_name": "PredictorEstimator",
@@ -108,12 +108,14 @@ DROPOUTS = [
         ({"search_hter": True}, [f"{SCORE}.hter", f"{SCORE}.use_distribution"], CategoricalDistribution([True, False])),
     ],
 )
-def test_ranges_are_of_dotted_keys(given: dict[str, Any], keys: list[str], distribution: Any, options: Options) -> None:
+def test_options_become_ranges_of_dotted_keys(
+    given: dict[str, Any], keys: list[str], distribution: Any, options: Options
+) -> None:
     parameters = space_of(options(), given).parameters
     assert [(sorted(each.keys), each.distribution) for each in parameters] == [(keys, distribution)]
 
 
-def test_what_openkiwi_searches_by_itself(options: Options) -> None:
+def test_the_default_ranges_are_those_of_openkiwi(options: Options) -> None:
     space = build_space(Configuration.from_dict({"base_config": options()}))
     assert {each.name: each.distribution for each in space.parameters} == {
         "learning_rate": FloatDistribution(5e-7, 5e-5, log=True),
@@ -123,7 +125,7 @@ def test_what_openkiwi_searches_by_itself(options: Options) -> None:
     }
     checkpoint = space.trial_options.shared["trainer"]["checkpoint"]
     assert checkpoint == {"validation_steps": 0.2, "early_stop_patience": 10, "save_top_k": 1}
-    # What is off is not weighed, and what is named otherwise is not searched twice.
+    # Outputs that are off have no weights, and an option that is in space is not searched twice.
     only_tags = options({f"{WORD}.gaps": None, f"{SCORE}": {}})
     ranges = {"space": {"system.optimizer.learning_rate": [0.1, 0.2]}}
     space = build_space(Configuration.from_dict({"base_config": only_tags, "options": ranges}))
@@ -147,7 +149,7 @@ def test_the_defaults_are_those_of_openkiwi() -> None:
     )
 
 
-def test_what_is_drawn_becomes_a_configuration(options: Options) -> None:
+def test_drawn_values_become_a_training_configuration(options: Options) -> None:
     given = {
         "dropout": {"lower": 0.0, "upper": 0.5},
         "space": {"system.model.decoder.target.hidden_sizes": [[4, 4, 4, 4], [8, 8, 8, 8]]},
@@ -200,7 +202,7 @@ def test_sizes_and_layers_of_other_systems(options: Options, tmp_path: Path) -> 
     }
     space = space_of(base, given)
     assert space.parameters[1].distribution == IntDistribution(0, 3)
-    # 40 segments: 5 batches of 8, 10 of 4.
+    # 40 segments make 5 batches of 8 or 10 batches of 4.
     for size, steps in {8: 10, 4: 20}.items():
         trial = space.build_options({"freeze_epochs": 2, "bottleneck_size": 4, "system.batch_size": size})
         assert trial["system"]["model"]["encoder"]["freeze_for_number_of_steps"] == steps
@@ -244,7 +246,7 @@ def test_ranges_that_do_not_fit_are_refused(given: dict[str, Any], expected: str
     assert expected in str(error.value)
 
 
-def test_all_mistakes_are_told_at_once(options: Options) -> None:
+def test_all_mistakes_are_listed_at_once(options: Options) -> None:
     given = {"dropout": [2.0], "space": {"trainer.epochs": [0], "run.seed": [1, 2]}}
     with pytest.raises(ConfigError) as error:
         space_of(options(), given)
@@ -261,7 +263,7 @@ def test_all_mistakes_are_told_at_once(options: Options) -> None:
         ({"trainer.main_metric": "target_tags_MCC"}, {"search_word_level": True}, "is not a metric of the configured"),
     ],
 )
-def test_what_is_off_is_not_searched(
+def test_options_of_outputs_that_are_off_are_refused(
     changes: dict[str, Any], given: dict[str, Any], expected: str, options: Options
 ) -> None:
     with pytest.raises(ConfigError) as error:
@@ -334,7 +336,7 @@ def test_ranges_on_the_command_line(options: Options, tmp_path: Path) -> None:
     assert {each.name for each in space.parameters} == {"dropout", "system.batch_size"}
 
 
-def test_put_takes_the_place_of_nothing() -> None:
+def test_put_replaces_none() -> None:
     options: dict[str, Any] = {"a": None, "b": [1, {"c": 2}]}
     put(options, "a.x.y", 1)
     put(options, "b.1.c", 3)
