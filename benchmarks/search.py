@@ -1,11 +1,11 @@
-"""What a search finds on one language pair of MLQE-PE, and what ending bad trials early saves.
+"""Search for hyperparameters on one language pair of MLQE-PE, and measure what ending bad trials early saves.
 
     python benchmarks/search.py --corpus /path/to/mlqe-pe/en-de [--trials 20] [--epochs 4] [--workers 1] [--test]
 
-Searches options of config/nuqe.yaml with short trials, trains the default as long as a trial, and prints the best
-trial; how many trials ended early, and which share of all validations that spared; and both systems on dev (on which
-the search chose), and with --test on test20 (which it never saw). --directory keeps the search, and goes on with one
-that is there.
+The program searches options of config/nuqe.yaml with short trials and trains the default configuration for as long as
+a trial. It prints the best trial, how many trials ended early, and the share of all validations that this saved. It
+evaluates both systems on dev, on which the search chose, and with --test on test20, which the search never saw.
+--directory keeps the search, and resumes one that exists.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RANGES: dict[str, Any] = {
 }
 
 
-def figures(model: Path, corpus: Path, part: str, output: Path) -> str:
+def format_metrics(model: Path, corpus: Path, part: str, output: Path) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in evaluate(model, corpus, part, output).items())
 
 
@@ -74,12 +74,12 @@ def compare(arguments: argparse.Namespace, place: Path) -> None:
     trials = info.study.trials[: arguments.trials]
     n_early, share = savings(trials)
     print(
-        f"search: {seconds:.0f} s, {len(trials)} trials, {n_early} ended early, which spared {share:.0%} of validations"
+        f"search: {seconds:.0f} s, {len(trials)} trials, {n_early} ended early, which saved {share:.0%} of validations"
     )
-    whole = [trial.duration.total_seconds() for trial in trials if trial.state.name == "COMPLETE"]
+    done = [trial.duration.total_seconds() for trial in trials if trial.state.name == "COMPLETE"]
     early = [trial.duration.total_seconds() for trial in trials if trial.state.name == "PRUNED"]
-    spared = sum(sum(whole) / len(whole) - each for each in early)
-    print(f"trials: {sum(whole) + sum(early):.0f} s; without an early end about {spared:.0f} s more")
+    saved = sum(sum(done) / len(done) - each for each in early)
+    print(f"trials: {sum(done) + sum(early):.0f} s; without ending trials early about {saved:.0f} s more")
     print(f"best trial: {info.best_trial}, {info.best_value:.4f}, {info.best_options}")
 
     checkpoint = {**base["trainer"]["checkpoint"], "validation_steps": RANGES["validation_steps"]}
@@ -95,7 +95,7 @@ def compare(arguments: argparse.Namespace, place: Path) -> None:
     models["best"] = info.directory / f"trial_{info.best_trial}" / "best_model"
     for part in ("dev", *(("test20",) if arguments.test else ())):
         for name, model in models.items():
-            print(f"{part}, {name}: {figures(model, arguments.corpus, part, place / f'{part}-{name}')}")
+            print(f"{part}, {name}: {format_metrics(model, arguments.corpus, part, place / f'{part}-{name}')}")
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ LIBRARIES = {
     "ray": ["lib.bulk.ray_pool"],
     "filelock": ["training", "lib.search"],
     "jinja2": ["utils.templates"],
+    "markupsafe": ["lib.search.report"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "scipy": ["metrics"],
     "sklearn": ["metrics"],

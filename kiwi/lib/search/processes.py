@@ -7,38 +7,33 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 from optuna.trial import TrialState
 
 from kiwi.exceptions import KiwiError
-from kiwi.lib.search.config import Configuration
-from kiwi.lib.search.progress import Progress
-from kiwi.lib.search.trials import Ledger
-from kiwi.lib.search.worker import STORAGE_VARIABLE
+from kiwi.lib.search.context import STORAGE_VARIABLE, SearchContext
 
-SECONDS_BETWEEN_LOOKS = 1.0
-"""At the workers."""
+POLL_INTERVAL = 1.0
+"""Seconds between two looks at the workers."""
 
 
-def with_workers(config: Configuration, directory: Path, ledger: Ledger, progress: Progress) -> None:
-    """Start workers, and wait for the end of all trials.
+def run_workers(context: SearchContext, on_change: Callable[[], None]) -> None:
+    """Start workers, and wait until all trials of the search have ended.
 
     Args:
-        config: of the search.
-        directory: of the search, with its configuration.
-        ledger: of the search.
-        progress: shows how it goes.
+        context: the search, whose configuration is in its directory.
+        on_change: called while workers run, and when they have ended.
 
     Raises:
-        KiwiError: when the workers are gone, and trials are left.
+        KiwiError: when all workers have ended and trials are left.
     """
-    workers = [_start_worker(config, directory, number) for number in range(config.num_workers)]
+    workers = [_start_worker(context, number) for number in range(context.config.num_workers)]
     try:
         while any(worker.poll() is None for worker in workers):
-            progress.update()
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        progress.update()
+            on_change()
+            time.sleep(POLL_INTERVAL)
+        on_change()
     finally:
         for worker in workers:
             if worker.poll() is None:
@@ -47,27 +42,27 @@ def with_workers(config: Configuration, directory: Path, ledger: Ledger, progres
             worker.wait()
             assert worker.stdin is not None
             worker.stdin.close()
-    if ledger.trials(TrialState.WAITING, TrialState.RUNNING):
+    if left := context.trials.list_trials(TrialState.WAITING, TrialState.RUNNING):
         codes = ", ".join(str(worker.returncode) for worker in workers)
         raise KiwiError(
-            f"All workers are gone, and trials are left (exit codes {codes}; see {directory}/worker_*.log). The same "
-            "command goes on."
+            f"All workers have ended (exit codes {codes}), and {len(left)} trials are left. See "
+            f"{context.directory}/worker_*.log. {context.advice}"
         )
 
 
-def _start_worker(config: Configuration, directory: Path, number: int) -> subprocess.Popen[bytes]:
+def _start_worker(context: SearchContext, number: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
-    # Threads that fight for cores slow each other down several times.
-    environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // config.num_workers, 1)))
-    if config.storage is not None:
-        environment[STORAGE_VARIABLE] = config.storage
+    # Threads that compete for cores slow each other down several times.
+    environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // context.config.num_workers, 1)))
+    if context.config.storage is not None:
+        environment[STORAGE_VARIABLE] = context.config.storage
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    with (directory / f"worker_{number}.log").open("ab") as log:
+    with (context.directory / f"worker_{number}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "kiwi.lib.search.worker", str(directory)],
+            [sys.executable, "-m", "kiwi.lib.search.worker", str(context.directory)],
             stdin=subprocess.PIPE,  # closed when this process ends, however it ends
             stdout=log,
             stderr=log,
             env=environment,
-            start_new_session=True,  # Ctrl-C is for this process, which stops its workers
+            start_new_session=True,  # Ctrl-C reaches only this process, which stops its workers
         )

@@ -1,4 +1,4 @@
-"""How a search goes: a live table on a terminal, lines of the log elsewhere."""
+"""The progress of a search: a live table on a terminal, lines of the log elsewhere."""
 
 from __future__ import annotations
 
@@ -13,151 +13,144 @@ from rich.console import Console
 from rich.live import Live
 from rich.logging import RichHandler
 from rich.table import Table
+from typing_extensions import override
 
-from kiwi.lib.search.space import Space
-from kiwi.lib.search.trials import REASON, Ledger, merit
+from kiwi.lib.search.attributes import REASON
+from kiwi.lib.search.context import SearchContext
+from kiwi.lib.search.trial_values import JSON_PREFIX
+from kiwi.lib.search.trials import FINISHED
 from kiwi.lib.utils import configure_logging
 
 logger = logging.getLogger("kiwi.lib.search")
 
 STATES = {
-    TrialState.WAITING: "waits",
-    TrialState.RUNNING: "runs",
+    TrialState.WAITING: "waiting",
+    TrialState.RUNNING: "running",
     TrialState.COMPLETE: "done",
     TrialState.PRUNED: "ended early",
     TrialState.FAIL: "failed",
 }
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-
-MOST_ROWS = 20
+MAX_ROWS = 20
 
 
-def shown(value: Any) -> str:
-    """A value in a table."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value).removeprefix("json:")
+def format_value(value: Any) -> str:
+    """Return a value of the study as tables and the log show it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value).removeprefix(JSON_PREFIX)
 
 
 class Progress:
     """Shows the trials of a search.
 
     Args:
-        space: what is searched.
-        ledger: of the search.
-        is_live: whether there is a table that changes, in the place of lines.
+        context: the search.
+        is_live: whether a table is shown that changes, instead of lines.
     """
 
-    def __init__(self, space: Space, ledger: Ledger, is_live: bool) -> None:
-        self.space = space
-        self.ledger = ledger
+    def __init__(self, context: SearchContext, is_live: bool) -> None:
+        self.context = context
         self.is_live = is_live
-        self._told = {each.number for each in ledger.trials(*FINISHED)}
-        if self._told:
-            logger.info("%d of %d trials have ended before.", len(self._told), ledger.num_trials)
+        self._reported = {each.number for each in context.trials.list_trials(*FINISHED)}
+        if self._reported:
+            logger.info("%d of %d trials have ended before.", len(self._reported), context.config.num_trials)
 
     def update(self) -> None:
-        """Say which trials have ended since the last time."""
-        ended = [each for each in self.ledger.trials(*FINISHED) if each.number not in self._told]
+        """Log the trials that have ended since the last update; a live table needs only those that failed."""
+        ended = [each for each in self.context.trials.list_trials(*FINISHED) if each.number not in self._reported]
         if not ended:
             return
-        best = self.best()
+        best = self.context.best_trial()
         for each in ended:
-            self._told.add(each.number)
+            self._reported.add(each.number)
             if not self.is_live or each.state == TrialState.FAIL:
                 level = logging.WARNING if each.state == TrialState.FAIL else logging.INFO
-                logger.log(level, "%s", self._line(each, best))
+                logger.log(level, "%s", self._describe(each, best))
 
-    def best(self) -> FrozenTrial | None:
-        """The best trial that went to its end."""
-        done = self.ledger.trials(TrialState.COMPLETE)
-        high = self.space.is_better_high
-        return max(done, key=lambda each: (merit(each, high), -each.number), default=None)
-
-    def _line(self, trial: FrozenTrial, best: FrozenTrial | None) -> str:
+    def _describe(self, trial: FrozenTrial, best: FrozenTrial | None) -> str:
         if trial.state == TrialState.FAIL:
-            return f"Trial {trial.number} failed: {trial.user_attrs.get(REASON, 'for no reason that it gave')}"
-        drawn = ", ".join(f"{name} {shown(value)}" for name, value in trial.params.items())
-        metric = "+".join(self.space.main_metric)
+            return f"Trial {trial.number} failed: {trial.user_attrs.get(REASON, 'no reason is known')}"
+        drawn = ", ".join(f"{name} {format_value(value)}" for name, value in trial.params.items())
         early = f" (ended early, after validation {trial.last_step})" if trial.state == TrialState.PRUNED else ""
         standing = "" if best is None else f"; best: {best.value:.4f}, trial {best.number}"
         value = float("nan") if trial.value is None else trial.value
-        return f"Trial {trial.number}: {metric} {value:.4f}{early}, {drawn}{standing}"
+        return f"Trial {trial.number}: {self.context.space.metric} {value:.4f}{early}, {drawn}{standing}"
 
-    def table(self) -> Table:
-        """The trials that run, the best ones, and the last ones."""
-        trials = self.ledger.trials()
-        high = self.space.is_better_high
-        ranked = sorted(
-            (each for each in trials if each.state in FINISHED),
-            key=lambda each: (-(value if (value := merit(each, high)) is not None else float("-inf")), each.number),
-        )
-        running = [each for each in trials if each.state == TrialState.RUNNING]
-        ended = len(ranked)
-        title = f"{self.ledger.study.study_name}: {ended} of {self.ledger.num_trials} trials"
+    def build_table(self) -> Table:
+        """Return a table of the trials that are running and of the best trials that have ended."""
+        context, parameters = self.context, self.context.space.parameters
+        running, ended = context.trials.list_trials(TrialState.RUNNING), context.rank_trials(*FINISHED)
+        title = f"{context.name}: {len(ended)} of {context.config.num_trials} trials"
         table = Table(title=title, title_justify="left")
-        for name in ("trial", "", "+".join(self.space.main_metric), "validations", "seconds"):
+        for name in ("trial", "", context.space.metric, "validations", "seconds"):
             table.add_column(name, justify="left" if not name else "right")
-        for parameter in self.space.parameters:
+        for parameter in parameters:
             table.add_column(parameter.name.rpartition("system.")[2], justify="right", overflow="fold")
-        for each in [*running, *ranked][:MOST_ROWS]:
+        for each in [*running, *ended][:MAX_ROWS]:
             value = each.value if each.value is not None else each.intermediate_values.get(each.last_step or 0)
             seconds = each.duration.total_seconds() if each.duration else None
-            is_best = ranked and each is ranked[0] and each.state == TrialState.COMPLETE
+            is_best = ended and each is ended[0] and each.state == TrialState.COMPLETE
             table.add_row(
                 str(each.number),
                 STATES[each.state],
                 "" if value is None else f"{value:.4f}",
                 str(each.last_step or ""),
                 "" if seconds is None else f"{seconds:.0f}",
-                *(shown(each.params[p.name]) if p.name in each.params else "" for p in self.space.parameters),
+                *(format_value(each.params[name]) if (name := p.name) in each.params else "" for p in parameters),
                 style="bold" if is_best else "dim" if each.state in (TrialState.PRUNED, TrialState.FAIL) else None,
             )
         return table
 
 
-class _OfSearch(logging.Filter):
-    """What a search says, and warnings of its trials."""
+@contextmanager
+def show_progress(context: SearchContext) -> Iterator[Progress]:
+    """Show how the trials of a search go, while the block runs them.
 
+    Args:
+        context: the search.
+
+    Yields:
+        The progress, to update when a trial has ended.
+    """
+    config = context.config
+    with _hidden_trial_logs(verbose=config.verbose, quiet=config.quiet):
+        progress = Progress(context, is_live=sys.stderr.isatty() and not (config.quiet or config.verbose))
+        if progress.is_live:
+            console = Console(stderr=True)
+            with Live(get_renderable=progress.build_table, console=console, refresh_per_second=1, redirect_stderr=True):
+                yield progress
+        else:
+            yield progress
+    configure_logging(verbose=config.verbose, quiet=config.quiet)  # trials have configured it for themselves
+
+
+class _SearchFilter(logging.Filter):
+    """Accepts the messages of the search, and warnings of its trials."""
+
+    @override
     def filter(self, record: logging.LogRecord) -> bool:
-        own = record.name == logger.name
-        return own or (record.name.partition(".")[0] == "kiwi" and record.levelno >= logging.WARNING)
+        is_own = record.name == logger.name
+        return is_own or (record.name.partition(".")[0] == "kiwi" and record.levelno >= logging.WARNING)
 
 
 @contextmanager
-def quiet_trials(*, verbose: bool, quiet: bool) -> Iterator[None]:
-    """Show what the search says, and warnings; the log of each trial is in its directory.
+def _hidden_trial_logs(*, verbose: bool, quiet: bool) -> Iterator[None]:
+    """Show the messages of the search, and warnings of its trials, whose own logs are in their directories.
 
     A program that has set up logging itself keeps its own way of showing messages.
 
     Args:
-        verbose: show the log of each trial too.
-        quiet: show warnings only.
+        verbose: whether to show the logs of the trials too.
+        quiet: whether to show warnings only.
     """
     root = logging.getLogger()
     if root.handlers or verbose:
         yield
         return
     handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="[%X]")
-    handler.addFilter(_OfSearch())
+    handler.addFilter(_SearchFilter())
     root.addHandler(handler)
-    configure_logging(quiet=quiet)  # which leaves it to that handler
+    configure_logging(quiet=quiet)  # adds no handler of its own when the root logger has one
     try:
         yield
     finally:
         root.removeHandler(handler)
-
-
-@contextmanager
-def live(progress: Progress) -> Iterator[None]:
-    """Keep the table on the terminal while the search goes on."""
-    if not progress.is_live:
-        yield
-        return
-    console = Console(stderr=True)
-    with Live(get_renderable=progress.table, console=console, refresh_per_second=1, redirect_stderr=True):
-        yield
-
-
-def is_terminal() -> bool:
-    """Whether there is one to show a table on."""
-    return sys.stderr.isatty()

@@ -1,137 +1,157 @@
-"""``search.html``: what a search has found, in one file that needs nothing else."""
+"""``search.html``: the report of a search, in one file that loads nothing else."""
 
 from __future__ import annotations
 
-import html
-import logging
 import statistics
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+from markupsafe import Markup
 from optuna import visualization
 from optuna.trial import FrozenTrial, TrialState
 
 from kiwi import __version__
-from kiwi.lib.search.progress import FINISHED, STATES, shown
-from kiwi.lib.search.space import Space
-from kiwi.lib.search.trials import REASON, Ledger, merit
+from kiwi.lib.search.attributes import REASON
+from kiwi.lib.search.context import SearchContext
+from kiwi.lib.search.progress import STATES, format_value
+from kiwi.lib.search.trials import FINISHED
 from kiwi.utils.io import write_text
+from kiwi.utils.templates import render
 
-logger = logging.getLogger("kiwi.lib.search")
+REPORT_FILE = "search.html"
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
-th, td { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: right; } th { font-weight: 600; }
-tr.best { font-weight: 600; } tr.other { color: #888; } code, pre { background: #f4f4f4; } pre { padding: .7rem; }
-"""
+
+@dataclass(frozen=True)
+class _Figure:
+    title: str
+    html: Markup | None = None
+    reason: str = ""
+    """Why there is no figure."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    kind: str
+    """The class in the style sheet."""
+
+    cells: list[Any]
 
 
 def savings(trials: Sequence[FrozenTrial]) -> tuple[int, float]:
-    """How many trials ended early, and which share of all validations that spared.
+    """Return how many trials ended early, and the share of all validations that was saved.
 
-    A trial that ended early is taken to have had as many to come as the others had on average.
+    A trial that ended early is assumed to save as many validations as it has fewer than completed trials on average.
+
+    Args:
+        trials: the trials of a search.
     """
     done = [each.last_step for each in trials if each.state == TrialState.COMPLETE and each.last_step]
     early = [each.last_step for each in trials if each.state == TrialState.PRUNED and each.last_step]
     if not done or not early:
         return len(early), 0.0
-    whole = statistics.mean(done)
-    spared = sum(max(whole - steps, 0.0) for steps in early)
-    return len(early), spared / (sum(done) + sum(early) + spared)
+    mean = statistics.mean(done)
+    saved = sum(max(mean - steps, 0.0) for steps in early)
+    return len(early), saved / (sum(done) + sum(early) + saved)
 
 
-def write_report(path: Path, space: Space, ledger: Ledger) -> None:
-    """Draw the trials of a search.
+def write_report(context: SearchContext) -> Path:
+    """Write the report of a search.
 
     Args:
-        path: of the file.
-        space: what is searched.
-        ledger: of the search.
+        context: the search.
+
+    Returns:
+        The file.
     """
-    trials = ledger.trials()
-    metric = "+".join(space.main_metric)
-    # Only what is of this search: the study may have more trials that wait.
-    study = optuna.create_study(direction=ledger.study.direction, study_name=ledger.study.study_name)
-    study.add_trials([each for each in trials if each.state in FINISHED])
-    named: Callable[[FrozenTrial], float] = lambda each: float(each.value or 0.0)  # noqa: E731
-    figures = [
-        ("History", lambda: visualization.plot_optimization_history(study, target_name=metric)),
-        ("Validations", lambda: visualization.plot_intermediate_values(study)),
-        ("Parallel coordinates", lambda: visualization.plot_parallel_coordinate(study, target_name=metric)),
-        ("Importances", lambda: visualization.plot_param_importances(study, target_name=metric)),
-        ("Slices", lambda: visualization.plot_slice(study, target=named, target_name=metric)),
-    ]
-    drawn: list[str] = []
-    has_library = False
-    for title, draw in figures:
-        figure, reason = _drawn(draw)
-        if figure is not None:
-            # The library is in the file once.
-            text = figure.to_html(full_html=False, include_plotlyjs=not has_library, config={"displaylogo": False})
-            has_library = True
-        else:
-            text = f"<p>Not to be drawn from these trials: {html.escape(reason)}</p>"
-        drawn.append(f"<section><h2>{title}</h2>{text}</section>")
-    name = html.escape(ledger.study.study_name)
-    body = [f"<h1>{name}</h1>", _summary(space, trials), *drawn, _table(space, trials)]
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{STYLE}</style></head>'
-        f"<body>{''.join(body)}</body></html>\n"
+    trials = context.trials.list_trials()
+    n_early, share_saved = savings(trials)
+    counts = {state: sum(each.state == state for each in trials) for state in STATES}
+    page = render(
+        "search.html.jinja",
+        title=context.name,
+        n_trials=len(trials),
+        counts=[f"{count} {STATES[state]}" for state, count in counts.items() if count],
+        n_early=n_early,
+        share_saved=share_saved,
+        metric=context.space.metric,
+        is_better_high=context.space.is_better_high,
+        kiwi_version=__version__,
+        optuna_version=optuna.__version__,
+        figures=list(_draw_figures(context)),
+        header=_list_columns(context),
+        rows=list(_list_rows(context)),
     )
+    path = context.directory / REPORT_FILE
     write_text(path, page)
+    return path
 
 
-def _drawn(draw: Callable[[], Any]) -> tuple[Any, str]:
+def _draw_figures(context: SearchContext) -> Iterator[_Figure]:
+    metric = context.space.metric
+    # A study of the trials that have ended: that of the search may have more trials, which wait.
+    study = optuna.create_study(direction=context.study.direction, study_name=context.name)
+    study.add_trials(context.trials.list_trials(*FINISHED))
+
+    def target(trial: FrozenTrial) -> float:
+        return float(trial.value or 0.0)
+
+    figures = {
+        "History": lambda: visualization.plot_optimization_history(study, target_name=metric),
+        "Validations": lambda: visualization.plot_intermediate_values(study),
+        "Parallel coordinates": lambda: visualization.plot_parallel_coordinate(study, target_name=metric),
+        "Importances": lambda: visualization.plot_param_importances(study, target_name=metric),
+        "Slices": lambda: visualization.plot_slice(study, target=target, target_name=metric),
+    }
+    has_library = False
+    for title, draw in figures.items():
+        try:
+            figure = _draw_quietly(draw)
+        except (ValueError, RuntimeError) as error:  # too few trials, or all the same
+            yield _Figure(title, reason=str(error).splitlines()[0])
+            continue
+        # Plotly's library is in the file once.
+        text = figure.to_html(full_html=False, include_plotlyjs=not has_library, config={"displaylogo": False})
+        has_library = True
+        yield _Figure(title, Markup(text))
+
+
+def _draw_quietly(draw: Callable[[], Any]) -> Any:
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             figure = draw()
-    except (ValueError, RuntimeError) as error:  # too few trials, or all the same
-        return None, str(error).splitlines()[0]
     finally:
         optuna.logging.set_verbosity(level)
-    return (figure, "") if figure.data else (None, "too few of them came to an end.")
+    if not figure.data:
+        raise ValueError("too few of them were completed.")
+    return figure
 
 
-def _summary(space: Space, trials: Sequence[FrozenTrial]) -> str:
-    counts = {state: sum(each.state == state for each in trials) for state in STATES}
-    listing = ", ".join(f"{count} {STATES[state]}" for state, count in counts.items() if count)
-    n_early, share = savings(trials)
-    spared = f" Ending {n_early} early spared {share:.0%} of all validations." if n_early else ""
-    way = "higher" if space.is_better_high else "lower"
-    return (
-        f"<p>{len(trials)} trials: {listing}.{spared} The metric is {html.escape('+'.join(space.main_metric))}, {way} "
-        f"is better. <code>best.yaml</code> trains the best one again. kiwi {__version__}, optuna "
-        f"{optuna.__version__}.</p>"
-    )
+def _list_columns(context: SearchContext) -> list[str]:
+    return [
+        "trial",
+        "",
+        context.space.metric,
+        "validations",
+        *(each.name for each in context.space.parameters),
+        "reason",
+    ]
 
 
-def _table(space: Space, trials: Sequence[FrozenTrial]) -> str:
-    high = space.is_better_high
-    ranked = sorted(
-        (each for each in trials if each.state in FINISHED),
-        key=lambda each: (
-            each.state != TrialState.COMPLETE,
-            -(value if (value := merit(each, high)) is not None else float("-inf")),
-            each.number,
-        ),
-    )
-    names = [parameter.name for parameter in space.parameters]
-    rows = []
+def _list_rows(context: SearchContext) -> Iterator[_Row]:
+    """Return the trials that have ended, the completed ones first, the best of them at the top."""
+    ranked = sorted(context.rank_trials(*FINISHED), key=lambda each: each.state != TrialState.COMPLETE)
+    names = [parameter.name for parameter in context.space.parameters]
     for position, each in enumerate(ranked):
         is_done = each.state == TrialState.COMPLETE
         kind = "other" if not is_done else "best" if position == 0 else ""
         value = "" if each.value is None else f"{each.value:.4f}"
-        cells = [each.number, STATES[each.state], value, each.last_step or ""]
-        cells += [shown(each.params[name]) if name in each.params else "" for name in names]
-        cells += [each.user_attrs.get(REASON, "")]
-        rows.append(f'<tr class="{kind}">{"".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)}</tr>')
-    header = ["trial", "", "+".join(space.main_metric), "validations", *names, "reason"]
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
-    return f'<section><h2>Trials</h2><div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div></section>'
+        drawn = [format_value(each.params[name]) if name in each.params else "" for name in names]
+        cells = [each.number, STATES[each.state], value, each.last_step or "", *drawn, each.user_attrs.get(REASON, "")]
+        yield _Row(kind, cells)

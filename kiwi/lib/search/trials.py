@@ -1,4 +1,4 @@
-"""Which worker of a search has which trial."""
+"""The trials of a search, and which worker runs which trial."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,49 +18,56 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from kiwi.lib.search.keys import trial_directory
+from kiwi.lib.search.attributes import DEATHS, HEARTBEAT, OWNER, REASON
 
 logger = logging.getLogger("kiwi.lib.search")
 
-SECONDS_BETWEEN_BEATS = 10.0
-"""Of a worker, while it has a trial."""
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
-SECONDS_TO_DEATH = 60.0
-"""Without a beat, until a worker on another machine is taken for dead. One on this machine is known by its lock."""
+HEARTBEAT_INTERVAL = 10.0
+"""Seconds between two heartbeats of a worker while it runs a trial."""
 
-MOST_DEATHS = 3
-"""Of the process of a trial, until it is the trial's fault."""
+HEARTBEAT_TIMEOUT = 60.0
+"""Seconds without a heartbeat after which a worker on another machine counts as dead. Workers on this machine have
+locks."""
 
-OWNER, BEAT, DEATHS, REASON = "worker", "beat", "deaths", "reason"
-"""Attributes of a trial."""
+MAX_DEATHS = 3
+"""How many processes may die while they run a trial before the trial fails."""
 
 
-class Claim:
-    """A trial that this process runs; others see that it lives.
+def trial_directory(directory: Path, number: int) -> Path:
+    """Return the directory of a trial in the directory of its search."""
+    return directory / f"trial_{number}"
+
+
+class ClaimedTrial:
+    """A trial that this process runs; heartbeats tell other workers that the process is alive.
 
     Args:
-        ledger: of the search.
+        queue: the trials of the search.
         frozen: the trial.
-        lock: of its directory, held.
+        lock: the lock of the trial's directory, acquired.
     """
 
-    def __init__(self, ledger: Ledger, frozen: FrozenTrial, lock: FileLock) -> None:
-        self.ledger = ledger
+    def __init__(self, queue: TrialQueue, frozen: FrozenTrial, lock: FileLock) -> None:
+        self.queue = queue
         self.number = frozen.number
         self.trial_id = frozen._trial_id
         self.lock = lock
         self.token = uuid.uuid4().hex
         self.is_lost = False
-        """Whether another worker has the trial, because this one showed no life for so long."""
+        """Whether another worker has the trial, because this one sent no heartbeat for too long."""
         self._end = threading.Event()
         self._count = 0
         owner = {"host": socket.gethostname(), "process": os.getpid(), "lock": lock.lock_file, "token": self.token}
-        ledger.storage.set_trial_user_attr(self.trial_id, OWNER, owner)
-        self.trial = Trial(ledger.study, self.trial_id)
-        self._thread = threading.Thread(target=self._beat, name=f"beats of trial {self.number}", daemon=True)
+        queue.storage.set_trial_user_attr(self.trial_id, OWNER, owner)
+        self.trial = Trial(queue.study, self.trial_id)
+        self._thread = threading.Thread(
+            target=self._send_heartbeats, name=f"heartbeats of trial {self.number}", daemon=True
+        )
         self._thread.start()
 
-    def __enter__(self) -> Claim:
+    def __enter__(self) -> ClaimedTrial:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -69,19 +76,19 @@ class Claim:
         self.lock.release()
 
     def requeue(self) -> None:
-        """Let whoever comes next go on with it."""
+        """Let the trial wait for the next worker, which resumes it."""
         self._end.set()
         self._thread.join()
         if not self.is_lost:
-            self.ledger.storage.set_trial_state_values(self.trial_id, TrialState.WAITING)
+            self.queue.storage.set_trial_state_values(self.trial_id, TrialState.WAITING)
 
-    def _beat(self) -> None:
-        while not self._end.wait(SECONDS_BETWEEN_BEATS):
-            self.look()
+    def _send_heartbeats(self) -> None:
+        while not self._end.wait(HEARTBEAT_INTERVAL):
+            self.send_heartbeat()
 
-    def look(self) -> None:
-        """Show that this worker lives, and see whether the trial is still its own."""
-        storage = self.ledger.storage
+    def send_heartbeat(self) -> None:
+        """Show that this worker is alive, and update whether it still has the trial."""
+        storage = self.queue.storage
         try:
             frozen = storage.get_trial(self.trial_id)
             if frozen.state != TrialState.RUNNING or frozen.user_attrs.get(OWNER, {}).get("token") != self.token:
@@ -89,23 +96,23 @@ class Claim:
                 self._end.set()
                 return
             self._count += 1
-            storage.set_trial_user_attr(self.trial_id, BEAT, f"{self.token} {self._count}")
+            storage.set_trial_user_attr(self.trial_id, HEARTBEAT, f"{self.token} {self._count}")
         except (StorageInternalError, UpdateFinishedTrialError, OSError) as error:
-            logger.warning("Trial %d: its storage did not answer (%s).", self.number, str(error).splitlines()[0])
+            logger.warning("Trial %d: the storage did not respond (%s).", self.number, str(error).splitlines()[0])
 
 
-class Ledger:
-    """The trials of a search, and who runs them.
+class TrialQueue:
+    """The trials of a search, of which each worker claims one at a time.
 
-    A worker holds a lock in the directory of its trial, and changes an attribute of it every few seconds. A trial whose
-    worker is gone waits again, with what was drawn for it and its run; which is one change of its state, so that it is
-    never lost, and never there twice.
+    A worker holds a lock in the directory of its trial and sends heartbeats, which change an attribute of the trial. A
+    trial whose worker is dead waits again and keeps its values and its run. This is one change of its state, so that no
+    trial is ever lost or duplicated.
 
     Args:
-        study: shared by all workers.
-        storage: of the study.
-        directory: of the search, on this machine.
-        num_trials: of the whole search.
+        study: the study that all workers share.
+        storage: the storage of the study.
+        directory: the directory of the search on this machine.
+        num_trials: the number of trials of the whole search.
     """
 
     def __init__(self, study: Study, storage: BaseStorage, directory: Path, num_trials: int) -> None:
@@ -114,77 +121,77 @@ class Ledger:
         self.directory = directory
         self.num_trials = num_trials
         self._study_id = storage.get_study_id_from_name(study.study_name)
-        self._beats: dict[int, tuple[Any, float]] = {}
+        self._heartbeats: dict[int, tuple[Any, float]] = {}
 
     def close(self) -> None:
-        """Give back connections to a database; the study opens new ones when it is asked again."""
+        """Close the connections to a database; the study opens new ones when it needs them."""
         if isinstance(self.storage, RDBStorage):
             self.storage.remove_session()
             self.storage.engine.dispose()
 
-    def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        """Those of the search, or those in some states, by number."""
+    def list_trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Return the trials by number: all, or those in some states."""
         found = self.storage.get_all_trials(self._study_id, deepcopy=False, states=states or None)
         return sorted((each for each in found if each.number < self.num_trials), key=lambda each: each.number)
 
-    def claim_next(self) -> Claim | None:
-        """The first trial that waits, which is now this process's own; None when none waits."""
-        for frozen in self.trials(TrialState.WAITING):
-            lock = self._lock_of(trial_directory(self.directory, frozen.number))
+    def claim_next(self) -> ClaimedTrial | None:
+        """Claim the first trial that waits; return None when there is none."""
+        for frozen in self.list_trials(TrialState.WAITING):
+            lock = self._lock(trial_directory(self.directory, frozen.number))
             if lock is None:
                 continue
             try:
-                is_mine = self.storage.set_trial_state_values(frozen._trial_id, TrialState.RUNNING)
+                is_claimed = self.storage.set_trial_state_values(frozen._trial_id, TrialState.RUNNING)
             except UpdateFinishedTrialError:
-                is_mine = False
-            if is_mine:
-                return Claim(self, frozen, lock)
+                is_claimed = False
+            if is_claimed:
+                return ClaimedTrial(self, frozen, lock)
             lock.release()
         return None
 
-    def release_dead(self) -> None:
-        """Let trials whose process is gone wait again; a trial that kills its process again and again fails."""
-        for frozen in self.trials(TrialState.RUNNING):
+    def requeue_dead(self) -> None:
+        """Let trials whose worker is dead wait again; a trial that keeps killing its workers fails."""
+        for frozen in self.list_trials(TrialState.RUNNING):
             owner = frozen.user_attrs.get(OWNER) or {}
             path = Path(owner.get("lock", ""))
             if owner.get("host") == socket.gethostname() and path.is_file():
-                if (lock := self._lock_of(path.parent)) is None:
+                if (lock := self._lock(path.parent)) is None:
                     continue
                 try:
-                    self._release(frozen, owner)
+                    self._requeue(frozen, owner)
                 finally:
                     lock.release()
-            elif self._is_silent(frozen):
-                self._release(frozen, owner)
+            elif self._has_timed_out(frozen):
+                self._requeue(frozen, owner)
 
-    def _release(self, seen: FrozenTrial, owner: Mapping[str, Any]) -> None:
+    def _requeue(self, seen: FrozenTrial, owner: Mapping[str, Any]) -> None:
         frozen = self.storage.get_trial(seen._trial_id)
         if frozen.state != TrialState.RUNNING or (frozen.user_attrs.get(OWNER) or {}) != owner:
             return
         deaths = int(frozen.user_attrs.get(DEATHS, 0)) + 1
         try:
             self.storage.set_trial_user_attr(frozen._trial_id, DEATHS, deaths)
-            if deaths >= MOST_DEATHS:
-                reason = f"its process died {deaths} times (no memory left?)"
+            if deaths >= MAX_DEATHS:
+                reason = f"its process died {deaths} times (out of memory?)"
                 self.storage.set_trial_user_attr(frozen._trial_id, REASON, reason)
                 self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
             else:
                 self.storage.set_trial_state_values(frozen._trial_id, TrialState.WAITING)
         except UpdateFinishedTrialError:
             return
-        logger.warning(
-            "Trial %d: its process is gone; it %s.", frozen.number, "fails" if deaths >= MOST_DEATHS else "goes on"
-        )
+        outcome = "the trial has failed" if deaths >= MAX_DEATHS else "the trial will be resumed"
+        logger.warning("Trial %d: its process died; %s.", frozen.number, outcome)
 
-    def _is_silent(self, frozen: FrozenTrial) -> bool:
-        now, beat = time.monotonic(), (frozen.user_attrs.get(OWNER), frozen.user_attrs.get(BEAT))
-        former, since = self._beats.get(frozen.number, (None, now))
-        if former != beat:
+    def _has_timed_out(self, frozen: FrozenTrial) -> bool:
+        now, heartbeat = time.monotonic(), (frozen.user_attrs.get(OWNER), frozen.user_attrs.get(HEARTBEAT))
+        former, since = self._heartbeats.get(frozen.number, (None, now))
+        if former != heartbeat:
             since = now
-        self._beats[frozen.number] = (beat, since)
-        return now - since >= SECONDS_TO_DEATH
+        self._heartbeats[frozen.number] = (heartbeat, since)
+        return now - since >= HEARTBEAT_TIMEOUT
 
-    def _lock_of(self, directory: Path) -> FileLock | None:
+    def _lock(self, directory: Path) -> FileLock | None:
+        """Acquire the lock of a trial's directory; return None when another process holds it."""
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / ".claim", thread_local=False)
         try:
@@ -192,14 +199,3 @@ class Ledger:
         except Timeout:
             return None
         return lock
-
-
-def merit(frozen: FrozenTrial, is_better_high: bool) -> float | None:
-    """How good a trial is, higher is better: its value, or the best that an ended one had; None of any other."""
-    values: Sequence[float] = ()
-    if frozen.state == TrialState.COMPLETE and frozen.values:
-        values = frozen.values
-    elif frozen.state == TrialState.PRUNED:
-        values = list(frozen.intermediate_values.values())
-    merits = [value if is_better_high else -value for value in values]
-    return max(merits, default=None)

@@ -1,4 +1,4 @@
-"""Searches from their beginning to their end, stopped and killed in between."""
+"""Searches that run to the end, are stopped or are killed."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError, StoppedEr
 from kiwi.lib.search import (
     Configuration,
     SearchInfo,
-    progress as search_table,
+    progress as search_progress,
     search_from_configuration,
     search_from_file,
     study as search_study,
-    trials as search_ledger,
+    trials as search_trials,
     worker as search_worker,
 )
-from kiwi.lib.search.study import hidden, open_storage
-from kiwi.lib.search.worker import joined
+from kiwi.lib.search.context import open_search
+from kiwi.lib.search.report import write_report
+from kiwi.lib.search.storage import hide_password, open_storage
 from kiwi.lib.train import train_from_configuration
 from kiwi.lib.utils import load_configuration
 from kiwi.runner import load_system
@@ -48,7 +49,7 @@ RANGES = {
 
 @pytest.fixture
 def settings(options: Options, tmp_path: Path) -> Options:
-    """``settings({"dotted.path": value}, **options)``: a small search, with changes of its base configuration."""
+    """Make the options of a small search: ``settings({"dotted.key of base_config": value}, **options)``."""
 
     def make(changes: dict[str, Any] | None = None, **given: Any) -> dict[str, Any]:
         base = options({"trainer.main_metric": "RMSE", **(changes or {})})
@@ -83,7 +84,7 @@ def test_a_search(settings: Options, tmp_path: Path, caplog: pytest.LogCaptureFi
     ranked = sorted(trials, key=lambda trial: trial.value)
     assert (info.best_trial, info.best_value) == (ranked[0].number, ranked[0].value)
     assert info.best_options == ranked[0].params
-    # The best models stay and can be used; of the others, what tells of them.
+    # The best models stay and can be used; of the others, only small files stay.
     for place, trial in enumerate(ranked):
         run = directory / f"trial_{trial.number}"
         there = {path.name for path in run.iterdir()}
@@ -112,7 +113,7 @@ def test_a_search(settings: Options, tmp_path: Path, caplog: pytest.LogCaptureFi
     assert page.count("plotly-graph-div") == 5
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
 
-    # The same again has nothing to do; more trials go on.
+    # The same command again has nothing to do; more trials resume the search.
     former = values(info)
     assert values(search_from_configuration(settings({"trainer.epochs": 2}, num_trials=5))) == former
     more = search_from_configuration(settings({"trainer.epochs": 2}, num_trials=6))
@@ -140,17 +141,18 @@ def test_methods_draw_the_same_again(method: str, settings: Options, tmp_path: P
             settings(search_name=name, num_trials=14, options={"search_method": method, "dropout": [0.1, 0.2]})
         )
         (tmp_path / name).mkdir()
-        space, ledger = joined(config, tmp_path / name, name)
-        while (claim := ledger.claim_next()) is not None:
-            with claim:
-                params = {each.name: claim.trial._suggest(each.name, each.distribution) for each in space.parameters}
-                ledger.study.tell(claim.trial, abs(params["learning_rate"] - 0.01) + params["dropout"])
-        drawn.append([trial.params for trial in ledger.trials()])
+        context = open_search(config, tmp_path / name)
+        parameters, trials = context.space.parameters, context.trials
+        while (claimed := trials.claim_next()) is not None:
+            with claimed:
+                params = {each.name: claimed.trial._suggest(each.name, each.distribution) for each in parameters}
+                context.study.tell(claimed.trial, abs(params["learning_rate"] - 0.01) + params["dropout"])
+        drawn.append([trial.params for trial in trials.list_trials()])
     assert drawn[0] == drawn[1]
     assert len({trial["learning_rate"] for trial in drawn[0]}) == 14
 
 
-def test_a_trial_that_fails_says_why_and_the_search_goes_on(
+def test_a_trial_that_fails_gives_the_reason_and_the_search_continues(
     settings: Options, caplog: pytest.LogCaptureFixture
 ) -> None:
     ranges = {"space": {"trainer.checkpoint.validation_steps": [1.0, 1000]}}
@@ -168,7 +170,7 @@ def test_a_trial_that_fails_says_why_and_the_search_goes_on(
 
 def test_a_search_in_which_all_fail_is_an_error(settings: Options, tmp_path: Path) -> None:
     ranges = {"space": {"trainer.checkpoint.validation_steps": [1000, 2000]}}
-    with pytest.raises(KiwiError, match="None of 2 trials came to its end; the first reason: trainer"):
+    with pytest.raises(KiwiError, match="None of 2 trials was completed; the first reason: trainer"):
         search_from_configuration(settings(num_trials=2, options=ranges))
     assert (tmp_path / "searches" / "tiny" / "search.html").exists()
 
@@ -189,8 +191,8 @@ def test_bad_trials_end_early(pruner: str, settings: Options, tmp_path: Path) ->
         assert status["status"] == "stopped"
         assert f"Ended early, after validation {trial.last_step} (val_RMSE" in status["reason"]
         load_system(run / "best_model")
-    assert f"{len(early)} early spared" in info.report.read_text(encoding="utf-8")
-    # It is a run that was stopped: it can go on, and ends as one that never was.
+    assert f"{len(early)} early saved" in info.report.read_text(encoding="utf-8")
+    # It is a run that was stopped: it can be resumed, and ends as one that was never stopped.
     directory = info.directory / f"trial_{early[0].number}"
     config = load_configuration(directory / "config.yaml", ["trainer.resume=true"])
     resumed = train_from_configuration(config)
@@ -204,10 +206,10 @@ def test_bad_trials_end_early(pruner: str, settings: Options, tmp_path: Path) ->
 # Stops and kills.
 
 
-def in_a_process(run: Callable[[], Any]) -> int:
-    """Exit code of a process that is forked for it; negative: of a signal."""
+def run_in_process(run: Callable[[], Any]) -> int:
+    """Run a function in a forked process and return the exit code, which is negative after a signal."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads, which wait here
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking while other threads exist, which are idle here
         child = os.fork()
     if child == 0:
         try:
@@ -217,8 +219,8 @@ def in_a_process(run: Callable[[], Any]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def deadly(owner: Any, name: str, call: int) -> None:
-    """Let a function kill the process at a call."""
+def kill_at_call(owner: Any, name: str, call: int) -> None:
+    """Replace a function by one that kills the process at its n-th call."""
     function, calls = getattr(owner, name), 0
 
     def kill(*args: Any, **kwargs: Any) -> Any:
@@ -233,7 +235,7 @@ def deadly(owner: Any, name: str, call: int) -> None:
 
 @pytest.fixture(scope="module")
 def whole() -> dict[str, Any]:
-    """What a search that was never killed came to, once it has been run."""
+    """The result of a search that was never killed; empty until a test has run it."""
     return {}
 
 
@@ -241,15 +243,15 @@ def whole() -> dict[str, Any]:
     ("owner", "name", "call"),
     [
         (search_study.Study, "enqueue_trial", 3),
-        (search_ledger.Claim, "__init__", 2),
-        (search_worker, "_trained", 3),
+        (search_trials.ClaimedTrial, "__init__", 2),
+        (search_worker, "_train_trial", 3),
         (module.TrainingModule, "training_step", 13),
         (module.TrainingModule, "training_step", 28),
         (search_study.Study, "tell", 2),
-        (search_worker, "keep_best", 2),
+        (search_worker, "keep_best_models", 2),
     ],
 )
-def test_a_search_that_was_killed_goes_on(
+def test_a_search_that_was_killed_is_resumed(
     owner: Any,
     name: str,
     call: int,
@@ -265,12 +267,13 @@ def test_a_search_that_was_killed_goes_on(
         whole["values"] = values(info)
 
     def dying() -> None:
-        deadly(owner, name, call)
+        kill_at_call(owner, name, call)
         keep_state.SHARE_OF_TIME = 1e9
         search_from_configuration(options)
 
-    assert in_a_process(dying) == -signal.SIGKILL
-    monkeypatch.setattr(search_ledger, "SECONDS_TO_DEATH", 2.0)  # where it died before it could say who it was
+    assert run_in_process(dying) == -signal.SIGKILL
+    # Otherwise a process that died before it had written its name counts as alive for a minute.
+    monkeypatch.setattr(search_trials, "HEARTBEAT_TIMEOUT", 2.0)
     begun = []
     run = search_worker.train.run
 
@@ -279,36 +282,38 @@ def test_a_search_that_was_killed_goes_on(
         return run(config, **kwargs)
 
     monkeypatch.setattr(search_worker.train, "run", counted)
-    gone_on = search_from_configuration(options)
-    assert values(gone_on) == whole["values"]
-    assert states(gone_on) == [TrialState.COMPLETE] * 4
+    resumed = search_from_configuration(options)
+    assert values(resumed) == whole["values"]
+    assert states(resumed) == [TrialState.COMPLETE] * 4
     names = [name for name, _ in begun]
     assert len(set(names)) == len(names)
     if name == "training_step":
         assert (f"trial_{1 if call == 13 else 2}", True) in begun
     if name == "tell":
-        assert names == ["trial_2", "trial_3"]  # the run of trial 1 had come to its end
-    for trial in gone_on.study.trials:
+        assert names == ["trial_2", "trial_3"]  # the run of trial 1 had finished
+    for trial in resumed.study.trials:
         places = (whole["directory"], tmp_path / "searches")
         metrics = [place / "tiny" / f"trial_{trial.number}" / "metrics.csv" for place in places]
         assert metrics[0].read_bytes() == metrics[1].read_bytes()
 
 
-def test_a_trial_that_kills_its_process_again_and_again_fails(settings: Options) -> None:
+def test_a_trial_that_keeps_killing_its_process_fails(settings: Options) -> None:
     options = settings(num_trials=2)
 
     def dying() -> None:
-        deadly(module.TrainingModule, "training_step", 1)
+        kill_at_call(module.TrainingModule, "training_step", 1)
         search_from_configuration(options)
 
     for _ in range(3):
-        assert in_a_process(dying) == -signal.SIGKILL
+        assert run_in_process(dying) == -signal.SIGKILL
     info = search_from_configuration(options)
     assert states(info) == [TrialState.FAIL, TrialState.COMPLETE]
     assert "its process died 3 times" in info.study.trials[0].user_attrs["reason"]
 
 
-def test_a_search_that_is_stopped_goes_on(settings: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_was_stopped_is_resumed(
+    settings: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = search_from_configuration(settings(directory=str(tmp_path / "whole")))
     plain, calls = keep_state.KeepState.on_train_batch_start, 0
 
@@ -321,8 +326,9 @@ def test_a_search_that_is_stopped_goes_on(settings: Options, tmp_path: Path, mon
 
     with monkeypatch.context() as patched:
         patched.setattr(keep_state.KeepState, "on_train_batch_start", stop)
-        with pytest.raises(StoppedError, match="To go on, run the same command with search_name=tiny") as error:
+        with pytest.raises(StoppedError, match="To resume, run the same command with search_name=tiny") as error:
             search_from_configuration(settings())
+    assert "its trial keeps its state" in str(error.value)
     assert error.value.exit_code == 143
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert values(search_from_configuration(settings())) == values(whole)
@@ -346,67 +352,67 @@ def test_workers_that_die_are_noticed(settings: Options, tmp_path: Path) -> None
     config = Configuration.from_dict(options)
     directory = tmp_path / "searches" / "tiny"
     directory.mkdir(parents=True)
-    _, ledger = joined(config, directory, "tiny")
-    claim = ledger.claim_next()
-    assert claim is not None
-    # While it lives, nobody else has it; not on this machine,
-    ledger.release_dead()
-    assert ledger.claim_next() is None
-    assert [trial.state for trial in ledger.trials()] == [TrialState.RUNNING]
-    claim.__exit__()
-    ledger.release_dead()
-    assert [trial.state for trial in ledger.trials()] == [TrialState.WAITING]
+    trials = open_search(config, directory).trials
+    claimed = trials.claim_next()
+    assert claimed is not None
+    # While its process is alive, no other worker on this machine gets the trial.
+    trials.requeue_dead()
+    assert trials.claim_next() is None
+    assert [trial.state for trial in trials.list_trials()] == [TrialState.RUNNING]
+    claimed.__exit__()
+    trials.requeue_dead()
+    assert [trial.state for trial in trials.list_trials()] == [TrialState.WAITING]
 
 
-def test_a_worker_on_another_machine_is_missed_when_it_is_silent(
+def test_a_worker_on_another_machine_counts_as_dead_without_heartbeats(
     settings: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = Configuration.from_dict(settings(num_trials=1))
-    _, there = joined(config, tmp_path, "tiny")
+    there = open_search(config, tmp_path).trials
     (tmp_path / "here").mkdir()
-    claim = there.claim_next()
-    assert claim is not None
-    here = search_ledger.Ledger(there.study, there.storage, tmp_path / "here", 1)
-    monkeypatch.setattr(search_ledger.socket, "gethostname", lambda: "another")
+    claimed = there.claim_next()
+    assert claimed is not None
+    here = search_trials.TrialQueue(there.study, there.storage, tmp_path / "here", 1)
+    monkeypatch.setattr(search_trials.socket, "gethostname", lambda: "another")
     now = 1000.0
-    monkeypatch.setattr(search_ledger.time, "monotonic", lambda: now)
-    here.release_dead()
-    now += search_ledger.SECONDS_TO_DEATH / 2
-    claim.look()
-    here.release_dead()
-    now += search_ledger.SECONDS_TO_DEATH - 1
-    here.release_dead()
+    monkeypatch.setattr(search_trials.time, "monotonic", lambda: now)
+    here.requeue_dead()
+    now += search_trials.HEARTBEAT_TIMEOUT / 2
+    claimed.send_heartbeat()
+    here.requeue_dead()
+    now += search_trials.HEARTBEAT_TIMEOUT - 1
+    here.requeue_dead()
     assert here.claim_next() is None
     now += 1
-    here.release_dead()
+    here.requeue_dead()
     other = here.claim_next()
     assert other is not None
-    assert not claim.is_lost
-    # The first one wakes up, and leaves it to the other.
-    claim.look()
-    assert claim.is_lost
-    claim.requeue()
-    assert [trial.state for trial in here.trials()] == [TrialState.RUNNING]
-    other.look()
+    assert not claimed.is_lost
+    # The first worker wakes up, and leaves the trial to the other.
+    claimed.send_heartbeat()
+    assert claimed.is_lost
+    claimed.requeue()
+    assert [trial.state for trial in here.list_trials()] == [TrialState.RUNNING]
+    other.send_heartbeat()
     assert not other.is_lost
-    for each in (claim, other):
+    for each in (claimed, other):
         each.__exit__()
 
 
-def test_a_journal_with_a_torn_line_is_read(settings: Options, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_journal_with_an_incomplete_line_is_read(settings: Options, caplog: pytest.LogCaptureFixture) -> None:
     info = search_from_configuration(settings(num_trials=1))
     journal = info.directory / "study.journal"
     with journal.open("ab") as file:
         file.write(b'{"op_code": 5, "wor')
     more = search_from_configuration(settings(num_trials=2))
-    assert "its last line was cut off" in caplog.text
+    assert "the last line is incomplete and was removed" in caplog.text
     assert len(more.study.trials) == 2
 
 
 # Studies.
 
 
-def test_a_former_search_goes_on_with_other_ranges(settings: Options) -> None:
+def test_a_former_search_is_resumed_with_other_ranges(settings: Options) -> None:
     info = search_from_configuration(settings(num_trials=2))
     former = values(info)
     interval = {"lower": 1e-2, "upper": 2e-2, "distribution": "loguniform"}
@@ -443,7 +449,7 @@ def test_a_database_holds_a_search(settings: Options, tmp_path: Path) -> None:
     options = settings(num_trials=3, storage=url)
     options |= {"search_name": None, "load_study": "tiny"}
     assert values(search_from_configuration(options))[:2] == former
-    with pytest.raises(ConfigError, match="found no search 'other'; there are: tiny"):
+    with pytest.raises(ConfigError, match="found no search 'other'; the storage has: tiny"):
         search_from_configuration({**options, "load_study": "other"})
 
 
@@ -463,10 +469,10 @@ def test_storages_that_cannot_be_used(url: str, kind: type[KiwiError], expected:
 
 
 def test_passwords_are_in_no_file(settings: Options, tmp_path: Path) -> None:
-    assert hidden("postgresql://me:secret@host/name") == "postgresql://me:***@host/name"
-    assert hidden("postgresql://me@host:5432/name") == "postgresql://me@host:5432/name"
+    assert hide_password("postgresql://me:secret@host/name") == "postgresql://me:***@host/name"
+    assert hide_password("postgresql://me@host:5432/name") == "postgresql://me@host:5432/name"
     url = f"sqlite://me:secret@/{tmp_path / 'search.db'}"
-    assert "secret" not in hidden(url)
+    assert "secret" not in hide_password(url)
 
 
 def test_a_directory_of_another_search_is_not_taken_for_this_one(
@@ -475,7 +481,7 @@ def test_a_directory_of_another_search_is_not_taken_for_this_one(
     info = search_from_configuration(settings(num_trials=1))
     (info.directory / "study.journal").unlink()
     again = search_from_configuration(settings(num_trials=1, seed=7))
-    assert "holds a run of another search, which is replaced" in caplog.text
+    assert "found the run of another search, which is replaced" in caplog.text
     assert values(again) != values(info)
     assert (
         load_configuration(again.directory / "trial_0" / "config.yaml")["system"]["optimizer"]["learning_rate"]
@@ -483,26 +489,38 @@ def test_a_directory_of_another_search_is_not_taken_for_this_one(
     )
 
 
-# To look at.
+# Progress and tracking.
 
 
 def test_the_table(settings: Options, tmp_path: Path) -> None:
     config = Configuration.from_dict(settings({"trainer.epochs": 1}, num_trials=3))
-    space, ledger = joined(config, tmp_path, "tiny")
-    progress = search_table.Progress(space, ledger, is_live=True)
-    search_worker.work(space, ledger, progress.update)
+    context = open_search(config, tmp_path)
+    progress = search_progress.Progress(context, is_live=True)
+    search_worker.work(context, progress.update)
     console = Console(width=120, record=True)
-    console.print(progress.table())
+    console.print(progress.build_table())
     text = console.export_text()
     assert "tiny: 3 of 3 trials" in text
     assert text.count("done") == 3
     assert "learning_rate" in text
 
 
-def test_what_is_shown_of_trials(caplog: pytest.LogCaptureFixture) -> None:
-    of_search = search_table._OfSearch()
+def test_the_report_escapes_text(settings: Options, tmp_path: Path) -> None:
+    context = open_search(Configuration.from_dict(settings(num_trials=1)), tmp_path)
+    claimed = context.trials.claim_next()
+    assert claimed is not None
+    with claimed:
+        claimed.trial.set_user_attr("reason", "<b>no data</b>")
+        context.study.tell(claimed.trial, state=TrialState.FAIL)
+    page = write_report(context).read_text(encoding="utf-8")
+    assert "<td>&lt;b&gt;no data&lt;/b&gt;</td>" in page
+    assert page.count("This figure cannot be drawn from these trials") == 5
+
+
+def test_only_warnings_of_trials_are_shown(caplog: pytest.LogCaptureFixture) -> None:
+    search_filter = search_progress._SearchFilter()
     shown = {
-        (name, level): of_search.filter(logging.LogRecord(name, level, "", 0, "", None, None))
+        (name, level): search_filter.filter(logging.LogRecord(name, level, "", 0, "", None, None))
         for name in ("kiwi.lib.search", "kiwi.training.trainer", "lightning")
         for level in (logging.INFO, logging.WARNING)
     }
@@ -534,7 +552,7 @@ def test_trials_are_nested_runs_of_mlflow(settings: Options, tmp_path: Path) -> 
         assert run.info.status == "FINISHED"
         rate = float(run.data.params["system.optimizer.learning_rate"])
         assert rate == info.study.trials[number].params["learning_rate"]
-    # Going on, the search is one run still.
+    # A search that is resumed is still one run.
     search_from_configuration(settings(changes, num_trials=3))
     runs = client.search_runs([experiment.experiment_id])
     assert len(runs) == 4

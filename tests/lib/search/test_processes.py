@@ -1,4 +1,4 @@
-"""Several processes, one study, in a real PostgreSQL."""
+"""Several processes that share a study in a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from kiwi.lib.search import search_from_configuration
-from kiwi.lib.search.study import open_storage
+from kiwi.lib.search.storage import open_storage
 from kiwi.training import keep_state, module
 from kiwi.training.run_record import read_status
 from tests.postgresql import PostgreSQL
@@ -35,10 +35,10 @@ def server() -> Iterator[PostgreSQL]:
     server.stop()
 
 
-def started(run: Callable[[], Any]) -> int:
-    """A process that is forked for a function; it ends with 0 when that returns."""
+def start_process(run: Callable[[], Any]) -> int:
+    """Fork a process for a function and return its id; the process exits with 0 when the function returns."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads, which wait here
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking while other threads exist, which are idle here
         child = os.fork()
     if child == 0:
         code = 1
@@ -53,7 +53,7 @@ def started(run: Callable[[], Any]) -> int:
     return child
 
 
-def ended(process: int) -> int:
+def wait_for(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
@@ -76,7 +76,7 @@ def test_processes_share_a_study(server: PostgreSQL, options: Options, tmp_path:
     alone = search_from_configuration({**settings, "directory": str(tmp_path / "alone")})
 
     def one_of_them(name: str) -> None:
-        # A directory of its own for each, as on machines that share nothing but the database.
+        # Each has its own directory, as on machines that share only the database.
         search_from_configuration({**settings, "storage": server.url, "directory": str(tmp_path / name)})
 
     def one_that_dies() -> None:
@@ -94,8 +94,11 @@ def test_processes_share_a_study(server: PostgreSQL, options: Options, tmp_path:
         module.TrainingModule.training_step = deadly  # type: ignore[method-assign]
         one_of_them("dead")
 
-    processes = [started(one_that_dies), *(started(lambda name=name: one_of_them(name)) for name in ("one", "other"))]
-    assert [ended(process) for process in processes] == [-signal.SIGKILL, 0, 0]
+    processes = [
+        start_process(one_that_dies),
+        *(start_process(lambda name=name: one_of_them(name)) for name in ("one", "other")),
+    ]
+    assert [wait_for(process) for process in processes] == [-signal.SIGKILL, 0, 0]
 
     storage = open_storage(server.url, tmp_path)
     assert isinstance(storage, RDBStorage)
@@ -104,7 +107,7 @@ def test_processes_share_a_study(server: PostgreSQL, options: Options, tmp_path:
     storage.engine.dispose()
     assert [trial.number for trial in trials] == list(range(N_TRIALS))
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
-    # None was lost, none was run twice, and who runs a trial makes no difference to it.
+    # No trial was lost or run twice, and its result does not depend on the process that runs it.
     assert [(trial.params, trial.value) for trial in trials] == [
         (trial.params, trial.value) for trial in alone.study.trials
     ]

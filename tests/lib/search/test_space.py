@@ -1,4 +1,4 @@
-"""What may be searched, and how it is checked before the first trial."""
+"""The ranges of a search, and their checks before the first trial."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from kiwi.exceptions import ConfigError
 from kiwi.lib.search import ClassWeightsConfig, Configuration, RangeConfig, SearchOptions
 from kiwi.lib.search.config import load_search
-from kiwi.lib.search.space import Space
+from kiwi.lib.search.space import SearchSpace, build_space
 from kiwi.utils.dotted import put
 from kiwi.utils.io import write_yaml
 from tests.pretrained import write_model
@@ -31,12 +31,12 @@ QUIET: dict[str, Any] = {
 """Options that search nothing."""
 
 
-def space_of(base: Mapping[str, Any], options: Mapping[str, Any]) -> Space:
-    return Space(Configuration.from_dict({"base_config": base, "options": QUIET | dict(options)}))
+def space_of(base: Mapping[str, Any], options: Mapping[str, Any]) -> SearchSpace:
+    return build_space(Configuration.from_dict({"base_config": base, "options": QUIET | dict(options)}))
 
 
 def estimator(options: Options) -> dict[str, Any]:
-    """A base configuration of another class."""
+    """Make the base configuration of a predictor-estimator."""
     sizes = {"hidden_size": 8, "rnn_layers": 1, "embeddings": {"source": {"dim": 8}, "target": {"dim": 8}}}
     changes = {
         "system.class_name": "PredictorEstimator",
@@ -108,25 +108,27 @@ DROPOUTS = [
         ({"search_hter": True}, [f"{SCORE}.hter", f"{SCORE}.use_distribution"], CategoricalDistribution([True, False])),
     ],
 )
-def test_ranges_are_of_dotted_keys(given: dict[str, Any], keys: list[str], distribution: Any, options: Options) -> None:
+def test_options_become_ranges_of_dotted_keys(
+    given: dict[str, Any], keys: list[str], distribution: Any, options: Options
+) -> None:
     parameters = space_of(options(), given).parameters
     assert [(sorted(each.keys), each.distribution) for each in parameters] == [(keys, distribution)]
 
 
-def test_what_openkiwi_searches_by_itself(options: Options) -> None:
-    space = Space(Configuration.from_dict({"base_config": options()}))
+def test_the_default_ranges_are_those_of_openkiwi(options: Options) -> None:
+    space = build_space(Configuration.from_dict({"base_config": options()}))
     assert {each.name: each.distribution for each in space.parameters} == {
         "learning_rate": FloatDistribution(5e-7, 5e-5, log=True),
         "class_weights.target_tags": FloatDistribution(1.0, 10.0),
         "class_weights.gap_tags": FloatDistribution(1.0, 10.0),
         "sentence_loss_weight": FloatDistribution(1.0, 10.0),
     }
-    checkpoint = space.base["trainer"]["checkpoint"]
+    checkpoint = space.trial_options.shared["trainer"]["checkpoint"]
     assert checkpoint == {"validation_steps": 0.2, "early_stop_patience": 10, "save_top_k": 1}
-    # What is off is not weighed, and what is named otherwise is not searched twice.
+    # Outputs that are off have no weights, and an option that is in space is not searched twice.
     only_tags = options({f"{WORD}.gaps": None, f"{SCORE}": {}})
     ranges = {"space": {"system.optimizer.learning_rate": [0.1, 0.2]}}
-    space = Space(Configuration.from_dict({"base_config": only_tags, "options": ranges}))
+    space = build_space(Configuration.from_dict({"base_config": only_tags, "options": ranges}))
     assert [each.name for each in space.parameters] == ["class_weights.target_tags", "system.optimizer.learning_rate"]
 
 
@@ -147,27 +149,27 @@ def test_the_defaults_are_those_of_openkiwi() -> None:
     )
 
 
-def test_what_is_drawn_becomes_a_configuration(options: Options) -> None:
+def test_drawn_values_become_a_training_configuration(options: Options) -> None:
     given = {
         "dropout": {"lower": 0.0, "upper": 0.5},
         "space": {"system.model.decoder.target.hidden_sizes": [[4, 4, 4, 4], [8, 8, 8, 8]]},
     }
     space = space_of(options(), given)
     drawn = {"dropout": 0.25, "system.model.decoder.target.hidden_sizes": "json:[8, 8, 8, 8]"}
-    trial = space.options_for(drawn, output_dir="x")
+    trial = space.build_options(drawn, output_dir="x")
     model = trial["system"]["model"]
     assert model["decoder"]["target"] == {"hidden_sizes": [8, 8, 8, 8], "dropout": 0.25}
     assert model["encoder"]["embeddings"]["source"]["dropout"] == model["outputs"]["dropout"] == 0.25
     assert trial["run"]["output_dir"] == "x"
-    assert space.base["system"]["model"]["outputs"]["dropout"] == 0.0
+    assert space.trial_options.shared["system"]["model"]["outputs"]["dropout"] == 0.0
 
 
 def test_outputs_are_switched_off_and_the_metric_is_one_that_all_trials_have(options: Options) -> None:
     space = space_of(options(), {"search_word_level": True})
     assert space.main_metric == ["PEARSON"]
-    level = space.options_for({"search_word_level": False})["system"]["model"]["outputs"]["word_level"]
+    level = space.build_options({"search_word_level": False})["system"]["model"]["outputs"]["word_level"]
     assert (level["target"], level["gaps"], level["source"]) == (False, False, False)
-    level = space.options_for({"search_word_level": True})["system"]["model"]["outputs"]["word_level"]
+    level = space.build_options({"search_word_level": True})["system"]["model"]["outputs"]["word_level"]
     assert (level["target"], level["gaps"], level["source"]) == (True, True, True)
     assert space_of(options(), {"search_hter": True}).main_metric == ["target_tags_MCC"]
 
@@ -200,9 +202,9 @@ def test_sizes_and_layers_of_other_systems(options: Options, tmp_path: Path) -> 
     }
     space = space_of(base, given)
     assert space.parameters[1].distribution == IntDistribution(0, 3)
-    # 40 segments: 5 batches of 8, 10 of 4.
+    # 40 segments make 5 batches of 8 or 10 batches of 4.
     for size, steps in {8: 10, 4: 20}.items():
-        trial = space.options_for({"freeze_epochs": 2, "bottleneck_size": 4, "system.batch_size": size})
+        trial = space.build_options({"freeze_epochs": 2, "bottleneck_size": 4, "system.batch_size": size})
         assert trial["system"]["model"]["encoder"]["freeze_for_number_of_steps"] == steps
 
 
@@ -244,7 +246,7 @@ def test_ranges_that_do_not_fit_are_refused(given: dict[str, Any], expected: str
     assert expected in str(error.value)
 
 
-def test_all_mistakes_are_told_at_once(options: Options) -> None:
+def test_all_mistakes_are_listed_at_once(options: Options) -> None:
     given = {"dropout": [2.0], "space": {"trainer.epochs": [0], "run.seed": [1, 2]}}
     with pytest.raises(ConfigError) as error:
         space_of(options(), given)
@@ -261,7 +263,7 @@ def test_all_mistakes_are_told_at_once(options: Options) -> None:
         ({"trainer.main_metric": "target_tags_MCC"}, {"search_word_level": True}, "is not a metric of the configured"),
     ],
 )
-def test_what_is_off_is_not_searched(
+def test_options_of_outputs_that_are_off_are_refused(
     changes: dict[str, Any], given: dict[str, Any], expected: str, options: Options
 ) -> None:
     with pytest.raises(ConfigError) as error:
@@ -273,7 +275,7 @@ def test_what_is_off_is_not_searched(
     ("given", "expected"),
     [
         ({"options": {"dropout": {"lower": 1, "upper": 0}}}, "options.dropout: found lower 1 above upper 0"),
-        ({"options": {"dropout": {"lower": 0, "upper": 1, "step": 0}}}, "expected one above 0"),
+        ({"options": {"dropout": {"lower": 0, "upper": 1, "step": 0}}}, "expected a step above 0"),
         ({"options": {"dropout": {"lower": 0, "upper": 1, "distribution": "loguniform"}}}, "above 0"),
         ({"options": {"dropout": {"lower": 0, "upper": float("inf")}}}, "finite"),
         (
@@ -284,7 +286,7 @@ def test_what_is_off_is_not_searched(
         ({"options": {"search_word_level": True, "search_hter": True}}, "exclude each other"),
         ({"options": {"pruner": "medium"}}, "options.pruner"),
         ({"load_study": "study.pkl"}, "a pickle, which is not opened"),
-        ({"load_study": "a", "search_name": "b"}, "search_name: load_study says which search goes on"),
+        ({"load_study": "a", "search_name": "b"}, "search_name: load_study says which search to resume"),
         ({"search_name": "a/b"}, "search_name"),
         ({"num_trails": 3}, "did you mean 'num_trials'?"),
     ],
@@ -330,11 +332,11 @@ def test_a_base_configuration_is_composed_in_place_or_from_a_file(options: Optio
 def test_ranges_on_the_command_line(options: Options, tmp_path: Path) -> None:
     write_yaml(tmp_path / "search.yaml", {"base_config": options(), "options": QUIET})
     overrides = ["options.space.system.batch_size=[4,8]", "options.dropout={lower: 0.1, upper: 0.2}"]
-    space = Space(Configuration.from_dict(load_search(tmp_path / "search.yaml", overrides)))
+    space = build_space(Configuration.from_dict(load_search(tmp_path / "search.yaml", overrides)))
     assert {each.name for each in space.parameters} == {"dropout", "system.batch_size"}
 
 
-def test_put_takes_the_place_of_nothing() -> None:
+def test_put_replaces_none() -> None:
     options: dict[str, Any] = {"a": None, "b": [1, {"c": 2}]}
     put(options, "a.x.y", 1)
     put(options, "b.1.c", 3)

@@ -1,0 +1,137 @@
+"""A search as all of its steps see it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from kiwi.exceptions import ConfigError
+from kiwi.lib.search.config import Configuration
+from kiwi.lib.search.space import SearchSpace, build_space
+from kiwi.lib.search.storage import hide_password, open_storage
+from kiwi.lib.search.study import open_study
+from kiwi.lib.search.trials import TrialQueue
+from kiwi.utils.io import write_yaml
+
+CONFIG_FILE = "search.yaml"
+
+STORAGE_VARIABLE = "KIWI_SEARCH_STORAGE"
+"""Environment variable that passes the URL of the storage to workers, because its password is written to no file."""
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """A search that is open."""
+
+    config: Configuration
+    """The configuration of the search, with its name."""
+
+    directory: Path
+    """The directory of the search on this machine."""
+
+    name: str
+    """The name of the search and of its study."""
+
+    space: SearchSpace
+    """What differs between trials."""
+
+    trials: TrialQueue
+    """The trials of the search."""
+
+    @property
+    def study(self) -> Study:
+        """The study that all workers share."""
+        return self.trials.study
+
+    @property
+    def advice(self) -> str:
+        """How to resume the search when it is stopped."""
+        is_named = self.config.load_study is None
+        return f"To resume, run the same command {f'with search_name={self.name}' if is_named else 'again'}."
+
+    def rank_trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Return the trials in some states, the best first and those without a value last."""
+
+        def position(trial: FrozenTrial) -> tuple[float, int]:
+            value = self.score(trial)
+            return float("inf") if value is None else -value, trial.number
+
+        return sorted(self.trials.list_trials(*states), key=position)
+
+    def score(self, trial: FrozenTrial) -> float | None:
+        """Return how good a trial is, higher is better: by its value or, if it ended early, its best validation."""
+        values: Sequence[float] = ()
+        if trial.state == TrialState.COMPLETE and trial.values:
+            values = trial.values
+        elif trial.state == TrialState.PRUNED:
+            values = list(trial.intermediate_values.values())
+        return max((value if self.space.is_better_high else -value for value in values), default=None)
+
+    def best_trial(self) -> FrozenTrial | None:
+        """Return the best trial that was completed; None when there is none."""
+        return next(iter(self.rank_trials(TrialState.COMPLETE)), None)
+
+    def close(self) -> None:
+        """Close the connections to a database."""
+        self.trials.close()
+
+
+def locate_search(config: Configuration) -> tuple[Configuration, Path]:
+    """Return the configuration with the name of the search, which is drawn when unset, and the directory of the search.
+
+    Args:
+        config: the configuration of the search.
+
+    Raises:
+        ConfigError: when the search to load does not exist.
+    """
+    if config.load_study is None:
+        name = config.search_name or f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+        return config.model_copy(update={"search_name": name}), config.directory / name
+    given = Path(config.load_study)
+    directory = given if (given / CONFIG_FILE).is_file() else config.directory / given.name
+    if config.storage is None and not (directory / CONFIG_FILE).is_file():
+        raise ConfigError(
+            f"load_study: found no search at {given} or {directory}; expected the directory of a former search, or its "
+            "name under directory, or in storage."
+        )
+    return config.model_copy(update={"load_study": directory.name}), directory
+
+
+def open_search(config: Configuration, directory: Path) -> SearchContext:
+    """Open a search, and create its study when there is none.
+
+    Args:
+        config: the configuration of the search, with its name.
+        directory: the directory of the search.
+
+    Raises:
+        ConfigError: when the search cannot run as configured, or its name is that of another search.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"directory: {directory}: cannot be written to ({error.strerror}).") from error
+    name = str(config.search_name or config.load_study)
+    space = build_space(config)
+    storage = open_storage(os.environ.get(STORAGE_VARIABLE) or config.storage, directory)
+    trials = TrialQueue(open_study(config, space, storage, name), storage, directory, config.num_trials)
+    return SearchContext(config, directory, name, space, trials)
+
+
+def write_search_file(context: SearchContext) -> None:
+    """Write the configuration of a search for its workers, and for those who resume it."""
+    config = context.config
+    options = config.model_dump(mode="json", exclude_unset=True) | {"directory": str(context.directory.parent)}
+    if config.load_study is None:
+        options["search_name"] = context.name
+    if config.storage is not None:
+        options["storage"] = hide_password(config.storage)
+    write_yaml(context.directory / CONFIG_FILE, options)
