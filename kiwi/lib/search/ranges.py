@@ -11,7 +11,7 @@ from kiwi.lib.search.config import Configuration, Range
 from kiwi.outputs import OUTPUTS
 from kiwi.utils.dotted import flatten
 
-OUTPUT_OPTIONS = "system.model.outputs"
+SWITCHES = "system.model.outputs"
 LEARNING_RATE, WARMUP = "system.optimizer.learning_rate", "system.optimizer.warmup_steps"
 FREEZE = "system.model.encoder.freeze_for_number_of_steps"
 TAGS = {name: OUTPUTS[name].switch.removeprefix("word_level.") for name in const.WORD_LEVEL}
@@ -74,20 +74,20 @@ def _list_option_ranges(config: Configuration, system: Any) -> Iterator[SearchRa
 def _list_class_weights(config: Configuration, system: Any) -> Iterator[SearchRange]:
     weights, outputs = config.options.class_weights, system.model.outputs.word_level
     for tags, output in TAGS.items():
-        key, option = f"{OUTPUT_OPTIONS}.word_level.class_weights.{tags}.BAD", f"options.class_weights.{tags}"
+        key, option = f"{SWITCHES}.word_level.class_weights.{tags}.BAD", f"options.class_weights.{tags}"
         values, is_given, is_on = getattr(weights, tags), tags in weights.model_fields_set, getattr(outputs, output)
-        refusal = None if is_on else f"base_config.{OUTPUT_OPTIONS}.word_level.{output} is off; turn it on, or remove this"
+        refusal = None if is_on else f"base_config.{SWITCHES}.word_level.{output} is off; turn it on, or remove this"
         if values is not None and (is_given or (is_on and key not in config.options.space)):
             yield SearchRange(f"class_weights.{tags}", option, (key,), values, refusal=refusal)
 
 
 def _list_sentence_weight(config: Configuration, system: Any) -> Iterator[SearchRange]:
     options, outputs = config.options, system.model.outputs
-    key, values = f"{OUTPUT_OPTIONS}.sentence_loss_weight", options.sentence_loss_weight
+    key, values = f"{SWITCHES}.sentence_loss_weight", options.sentence_loss_weight
     is_given = "sentence_loss_weight" in options.model_fields_set
     is_on = outputs.sentence_level.hter or outputs.sentence_level.binary
     is_default = is_on and _list_word_outputs(system) and key not in options.space
-    refusal = None if is_on else f"base_config.{OUTPUT_OPTIONS}.sentence_level has no output that is on"
+    refusal = None if is_on else f"base_config.{SWITCHES}.sentence_level has no output that is on"
     if values is not None and (is_given or is_default):
         yield SearchRange("sentence_loss_weight", "options.sentence_loss_weight", (key,), values, refusal=refusal)
 
@@ -97,11 +97,11 @@ def _list_switches(config: Configuration, system: Any) -> Iterator[SearchRange]:
     if options.search_mlp:
         yield _model_range("search_mlp", _find_keys(config, system, "use_mlp"), [True, False], system)
     if options.search_word_level:
-        keys = tuple(f"{OUTPUT_OPTIONS}.word_level.{name}" for name in _list_word_outputs(system))
+        keys = tuple(f"{SWITCHES}.word_level.{name}" for name in _list_word_outputs(system))
         yield _model_range("search_word_level", keys, [True, False], system, "switch")
     if options.search_hter:
         names = ("hter", "use_distribution") if system.model.outputs.sentence_level.hter else ()
-        keys = tuple(f"{OUTPUT_OPTIONS}.sentence_level.{name}" for name in names)
+        keys = tuple(f"{SWITCHES}.sentence_level.{name}" for name in names)
         yield _model_range("search_hter", keys, [True, False], system, "switch")
 
 
