@@ -186,15 +186,11 @@ class TransformerEncoder(Encoder):
         mixed = self.mix(layers) if self.mix is not None else last  # (windows, pieces, hidden)
         if extra is not None:
             last, mixed = (torch.cat([states, extra.to(states.dtype)], dim=-1) for states in (last, mixed))
-        words = {
-            side: pieces.means_of_words(mixed, side, mask)
-            for side, mask in ((TARGET_SIDE, batch.target_mask), (SOURCE_SIDE, batch.source_mask))
-            if side == TARGET_SIDE or self.with_source
-        }
+        words = pieces.means_of_words(mixed, (TARGET_SIDE, SOURCE_SIDE) if self.with_source else (TARGET_SIDE,))
         return Features(
             target=_apply(self.target_mlp, words[TARGET_SIDE], batch.target_mask),
             source=_apply(self.source_mlp, words[SOURCE_SIDE], batch.source_mask) if self.with_source else None,
-            sentence=self.sentence_mlp(self._sentence(mixed, last, pieces, batch.target_mask.shape[0])),
+            sentence=self.sentence_mlp(self._sentence(mixed, last, pieces)),
         )
 
     def _options(self, pieces: Pieces) -> dict[str, Any]:
@@ -272,9 +268,9 @@ class TransformerEncoder(Encoder):
             states.add(chosen, arrays, below.float().cpu().numpy())
         return states
 
-    def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces, n_segments: int) -> Tensor:
+    def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces) -> Tensor:
         """(batch, vectors * hidden)."""
-        mean = partial(pieces.means_of_segments, n_segments=n_segments)
+        mean = pieces.means_of_segments
         pooling = self.config.pooling
         if pooling == "ll_mean":
             return mean(last, pieces.mask)
