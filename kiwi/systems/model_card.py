@@ -189,7 +189,8 @@ def _export(export: ExportInfo) -> Iterator[str]:
     rows = [
         f"| {name} | {each.n} | {each.largest:.2g} | {each.mean:.2g} |" for name, each in export.differences.items()
     ]
-    yield "Held against the values of the checkpoint (of scores beyond 1, differences are shares of the largest):"
+    where = f" on {export.n_compared} segments" if export.n_compared else ""
+    yield f"Held against the values of the checkpoint{where} (of scores beyond 1, differences are shares of the largest):"
     yield "\n".join(["| output | values | largest difference | mean difference |", "|---|---|---|---|", *rows])
 
 

@@ -103,7 +103,7 @@ def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
     differences = found["differences"]
     assert list(differences) == ["target_tags", "source_tags", "sentence_scores", "binary"]
     assert all(0 < each["mean"] < each["largest"] < 0.25 for each in differences.values())
-    assert exported_int8.n_segments == 1 + 60 + 2
+    assert exported_int8.n_segments == found["n_compared"] == 1 + 60 + 2
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=path, check=True)
     inspection = inspect_checkpoint(path)
     assert inspection.licences == {"LICENSE": "Do as you please.\n"}
