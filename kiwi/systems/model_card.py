@@ -190,7 +190,9 @@ def _export(export: ExportInfo) -> Iterator[str]:
         f"| {name} | {each.n} | {each.largest:.2g} | {each.mean:.2g} |" for name, each in export.differences.items()
     ]
     where = f" on {export.n_compared} segments" if export.n_compared else ""
-    yield f"Held against the values of the checkpoint{where} (of scores beyond 1, differences are shares of the largest):"
+    yield (
+        f"Held against the values of the checkpoint{where} (of scores beyond 1, differences are shares of the largest):"
+    )
     yield "\n".join(["| output | values | largest difference | mean difference |", "|---|---|---|---|", *rows])
 
 
