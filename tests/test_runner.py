@@ -18,6 +18,21 @@ INPUTS = ("source", "target", "alignments")
 ROW = {"source": "the house is red .", "target": "das Haus ist rot .", "alignments": "0-0 1-1 2-2 3-3 4-4"}
 
 
+class Noted:
+    """Rows to batches, and a list of the rows."""
+
+    def __init__(self, collate: Any, batches: list[Any]) -> None:
+        self.collate = collate
+        self.batches = batches
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.collate, name)
+
+    def __call__(self, rows: Any) -> Any:
+        self.batches.append(rows)
+        return self.collate(rows)
+
+
 def held_out(corpus: Any, *names: str) -> dict[str, list[str]]:
     return {name: corpus.lines("test", name) for name in names or INPUTS}
 
@@ -52,6 +67,20 @@ def test_names_that_openkiwi_has() -> None:
         *(f"{side}_tags_{kind}" for side in ("target", "source", "gap") for kind in ("BAD_probabilities", "labels")),
     }
     assert expected <= {field.name for field in fields(Predictions)}
+
+
+def test_the_order_of_the_segments_does_not_matter_to_a_bit(runner: Runner, corpus: Any) -> None:
+    data = {name: corpus.lines("train", name) for name in INPUTS}
+    seen: list[list[Any]] = []
+    collate = runner.engine.collate
+    for step in (1, -1):
+        batches: list[Any] = []
+        runner.engine.collate = Noted(collate, batches)  # type: ignore[assignment]
+        found = runner.predict(**{name: column[::step] for name, column in data.items()}, batch_size=3)
+        seen.append([batches, found.sentences_hter[::step], found.gap_tags_BAD_probabilities[::step]])
+    runner.engine.collate = collate
+    assert seen[0] == seen[1]
+    assert len(seen[0][0]) == 14
 
 
 def test_the_order_of_the_segments_is_kept(runner: Runner, corpus: Any) -> None:

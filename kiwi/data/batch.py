@@ -67,6 +67,16 @@ class QEBatch(Generic[Array]):
     piece_segments: Array | None = None
     """Segment of each window, int64 (windows,)."""
 
+    segment_windows: Array | None = None
+    """Windows of each segment, -1 where it has no more, int64 (batch, most windows of a segment)."""
+
+    target_readings: Array | None = None
+    """Where each word stands, in every window that reads it: the place of its first piece there, counted through all
+    windows, padding included; -1 where no more windows read it, int64 (batch, target_words, most readings)."""
+
+    source_readings: Array | None = None
+    """The same of source words, int64 (batch, source_words, most readings)."""
+
     target_tags: Array | None = None
     """int64 (batch, target_words)."""
 

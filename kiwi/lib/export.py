@@ -127,13 +127,14 @@ def export(
         _copy(SealedDirectory.open(path), stage, info)
         outputs = list(info.checkpoint.outputs)
         written = OnnxEngine(open_session(stage / GRAPH_FILE), original.collate, about(info, stage, outputs))
-        info = replace(info, differences=differences(written, batches, expected))
+        n_segments = sum(len(batch) for batch in batches)
+        info = replace(info, differences=differences(written, batches, expected), n_compared=n_segments)
         del written  # whose session maps the weights: what is mapped is not renamed on Windows
         _refuse(info, bound)
         write_json(stage / EXPORT_FILE, info.to_dict())
         seal(stage)
     size = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
-    return Export(directory, info, size, sum(len(batch) for batch in batches))
+    return Export(directory, info, size, n_segments)
 
 
 def _pieces_info(collate: Collate) -> PiecesInfo | None:

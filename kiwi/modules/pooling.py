@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+import torch
 from torch import Tensor
 
 
@@ -17,3 +20,21 @@ def masked_mean(vectors: Tensor, mask: Tensor) -> Tensor:
     """
     weights = mask.unsqueeze(-1).to(vectors.dtype)  # (batch, positions, 1)
     return (vectors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
+
+
+def weighted_sums(weights: Tensor, vectors: Tensor) -> Tensor:
+    """Sums of vectors, in single precision where everything else is mixed too.
+
+    A product of matrices adds each sum up in one thread and one order. What adds into indices (``index_add_``) does not
+    on a GPU, nor in ONNX Runtime, whose threads overwrite each other's sums.
+
+    Args:
+        weights: of the positions in each sum, float32 (batch, sums, positions).
+        vectors: (batch, positions, hidden), none of which may be NaN.
+
+    Returns:
+        float32 (batch, sums, hidden).
+    """
+    exporting = torch.compiler.is_exporting()
+    with nullcontext() if exporting else torch.autocast(vectors.device.type, enabled=False):
+        return weights @ vectors.float()

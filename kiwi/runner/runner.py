@@ -139,7 +139,9 @@ class Runner:
         places: dict[tuple[str | int, ...], list[int]] = {}  # of the segments that are equal
         for index, texts in enumerate(zip(*fields.values(), strict=True)):
             places.setdefault(texts if options.deduplicate else (index,), []).append(index)
-        firsts = [indices[0] for indices in places.values() if columns[const.TARGET][indices[0]].strip(" \t")]
+        # Sorted by text: in whatever order segments are given, the same ones share a batch, and give the same bits.
+        by_text = sorted(places.values(), key=lambda indices: [column[indices[0]] for column in fields.values()])
+        firsts = [indices[0] for indices in by_text if columns[const.TARGET][indices[0]].strip(" \t")]
         unique = {field: [column[index] for index in firsts] for field, column in fields.items()}
         rows = [dict(zip(unique, row, strict=True)) for row in zip(*unique.values(), strict=True)]
         lengths = self.engine.collate.lengths(unique)

@@ -103,7 +103,7 @@ def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
     differences = found["differences"]
     assert list(differences) == ["target_tags", "source_tags", "sentence_scores", "binary"]
     assert all(0 < each["mean"] < each["largest"] < 0.25 for each in differences.values())
-    assert exported_int8.n_segments == 1 + 60 + 2
+    assert exported_int8.n_segments == found["n_compared"] == 1 + 60 + 2
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=path, check=True)
     inspection = inspect_checkpoint(path)
     assert inspection.licences == {"LICENSE": "Do as you please.\n"}
@@ -122,6 +122,25 @@ def test_segments_do_not_depend_on_each_other_in_8_bits(exported_int8: Export, c
     for index in (0, 5, 10):
         alone = runner.predict(source[index : index + 1], target[index : index + 1])
         assert alone.sentences_hter == pytest.approx((together.sentences_hter or [])[index : index + 1], abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["NuQE", "Bert in 8 bits"])
+def test_the_same_bits_in_every_call_on_any_threads_in_any_order(
+    kind: str, exported: Export, exported_int8: Export, corpus: Corpus
+) -> None:
+    path = (exported if kind == "NuQE" else exported_int8).path
+    fields = load_system(path).about.input_fields
+    lines = {field: [*corpus.lines("train", field), *corpus.lines("test", field)] for field in fields}
+    expected = None
+    for threads in (1, 2, 4):
+        runner = load_system(path, threads=threads)
+        for _ in range(2):
+            found = runner.predict(**lines)
+            expected = expected or found
+            assert found == expected
+        backwards = runner.predict(**{field: column[::-1] for field, column in lines.items()})
+        assert (backwards.sentences_hter or [])[::-1] == expected.sentences_hter
+        assert (backwards.target_tags_BAD_probabilities or [])[::-1] == expected.target_tags_BAD_probabilities
 
 
 def test_kiwi_predict_takes_it(

@@ -560,8 +560,10 @@ def test_what_stands_in_padding_does_not_matter() -> None:
         words=torch.tensor([[0, 0, -1]]),
         sides=torch.zeros(1, 3, dtype=torch.int64),
         weights=torch.tensor([[1.0, 1.0, 0.0]]),
-        segments=torch.tensor([0]),
+        segment_windows=torch.tensor([[0]]),
+        target_readings=torch.tensor([[[0]]]),
+        source_readings=torch.zeros(1, 0, 1, dtype=torch.int64),
     )
     states = torch.tensor([[[1.0], [3.0], [float("nan")]]])
-    assert pieces.means_of_words(states, 0, torch.tensor([[True]])).tolist() == [[[2.0]]]
-    assert pieces.means_of_segments(states, pieces.mask, 1).tolist() == [[2.0]]
+    assert pieces.means_of_words(states)[0].tolist() == [[[2.0]]]
+    assert pieces.means_of_segments(states, pieces.mask).tolist() == [[2.0]]

@@ -134,6 +134,12 @@ class PieceTokenizer:
             ids[chosen] = side.ids[read]
             words[chosen] = side.words[read]
         first_type, second_type = template.types
+        one_each = len(segments) == len(targets)  # windows
+        n_words = [max(map(len, side), default=0) for side in (targets, sources)]
+        target_readings, source_readings = (
+            _readings(words, chosen, segments, (len(targets), n), one_each=one_each)
+            for chosen, n in zip((is_target, is_source), n_words, strict=True)
+        )
         return {
             "pieces": ids,
             "piece_mask": mask,
@@ -142,6 +148,9 @@ class PieceTokenizer:
             "piece_sides": np.where(in_second, SOURCE_SIDE, TARGET_SIDE),
             "piece_weights": _weights(mask, segments, (is_target, is_source), places),
             "piece_segments": segments.copy(),
+            "segment_windows": _by_group(segments, np.arange(len(segments)), len(targets), one_each=one_each),
+            "target_readings": target_readings,
+            "source_readings": source_readings,
         }
 
     def _side(self, segments: Sequence[Sequence[str]], side: int) -> Side:
@@ -239,6 +248,53 @@ def _weights(
     for where, read in zip(chosen, places, strict=True):
         weights[where] = 1 / np.bincount(read)[read]
     return weights
+
+
+def _readings(
+    words: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+    segments: NDArray[np.int64],
+    shape: tuple[int, int],
+    *,
+    one_each: bool,
+) -> NDArray[np.int64]:
+    """Where each word of a side stands, in all windows that read it; see :class:`kiwi.data.batch.QEBatch`.
+
+    Args:
+        words: of each piece (windows, pieces).
+        chosen: where there are pieces of the side (windows, pieces).
+        segments: of each window (windows,).
+        shape: segments, and words of the longest of them.
+        one_each: whether each segment has one window.
+    """
+    first = chosen.copy()  # pieces of words
+    first[:, 1:] &= (words[:, 1:] != words[:, :-1]) | ~chosen[:, :-1]
+    windows, columns = np.nonzero(first)
+    groups = segments[windows] * shape[1] + words[windows, columns]
+    places = windows * words.shape[1] + columns
+    return _by_group(groups, places, shape[0] * shape[1], one_each=one_each).reshape(*shape, -1)
+
+
+def _by_group(
+    groups: NDArray[np.int64], values: NDArray[np.int64], n_groups: int, *, one_each: bool
+) -> NDArray[np.int64]:
+    """The values of each group in their order, -1 behind them (groups, most values of a group; at least one).
+
+    Args:
+        groups: of the values.
+        values: to be put there.
+        n_groups: of all.
+        one_each: whether no group has more than one value.
+    """
+    if one_each:
+        found = np.full((n_groups, 1), -1, dtype=np.int64)
+        found[groups, 0] = values
+        return found
+    order = np.argsort(groups, kind="stable")
+    groups, counts = groups[order], np.bincount(groups, minlength=n_groups)
+    found = np.full((n_groups, counts.max(initial=1)), -1, dtype=np.int64)
+    found[groups, np.arange(len(groups)) - (np.cumsum(counts) - counts)[groups]] = values[order]
+    return found
 
 
 def _special_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from kiwi.data.batch import QEBatch
-from kiwi.data.text.pieces import NO_WORD
+from kiwi.data.text.pieces import NO_WORD, SOURCE_SIDE, TARGET_SIDE
+from kiwi.modules.pooling import weighted_sums
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """The pieces of a batch; see :class:`kiwi.data.batch.QEBatch` for their shapes."""
+    """The pieces of a batch, and where words and segments find theirs; see :class:`kiwi.data.batch.QEBatch` for the
+    shapes.
+    """
 
     ids: Tensor
     mask: Tensor
@@ -21,56 +24,74 @@ class Pieces:
     words: Tensor
     sides: Tensor
     weights: Tensor
-    segments: Tensor
+    segment_windows: Tensor
+    target_readings: Tensor
+    source_readings: Tensor
 
     @classmethod
     def of(cls, batch: QEBatch[Tensor]) -> Pieces:
         """Those that collate made."""
         arrays = batch.arrays()
-        rest = {name: arrays[f"piece_{name}"] for name in ("mask", "types", "words", "sides", "weights", "segments")}
-        return cls(arrays["pieces"], **rest)
+        rest = {name: arrays[f"piece_{name}"] for name in ("mask", "types", "words", "sides", "weights")}
+        places = {name: arrays[name] for name in ("segment_windows", "target_readings", "source_readings")}
+        return cls(arrays["pieces"], **rest, **places)
 
     def of_words(self, side: int) -> Tensor:
         """Where there are pieces of words of a side, bool (windows, pieces)."""
         return (self.words != NO_WORD) & (self.sides == side)
 
-    def means_of_words(self, states: Tensor, side: int, mask: Tensor) -> Tensor:
+    def means_of_words(self, states: Tensor, sides: Sequence[int] = (TARGET_SIDE, SOURCE_SIDE)) -> dict[int, Tensor]:
         """Means over the pieces of each word, in all windows that read it.
+
+        In each window first, where a product with a matrix of (pieces, pieces) puts the sum of a word in the place of
+        each of its pieces; then over the windows.
 
         Args:
             states: (windows, pieces, hidden).
-            side: of the words.
-            mask: of the words, bool (batch, words).
+            sides: whose words are asked for.
 
         Returns:
-            (batch, words, hidden); zeros for a word without pieces.
+            By side, (batch, words, hidden); zeros for a word without pieces.
         """
-        chosen = self.of_words(side)
-        groups = self.segments.unsqueeze(-1) * mask.shape[1] + self.words
-        return self._means(states, chosen, groups, mask.numel()).view(*mask.shape, -1)
+        is_word = self.words != NO_WORD
+        numbers = self.words * 2 + self.sides
+        same = numbers.unsqueeze(2) == numbers.unsqueeze(1)
+        weights = same * (self.weights * is_word).unsqueeze(1)  # (windows, pieces, pieces)
+        there = states.masked_fill(~is_word.unsqueeze(-1), 0.0)  # padding can be no number
+        sums, weight = weighted_sums(weights, there).flatten(0, 1), weights.sum(dim=-1).flatten()
+        readings = {TARGET_SIDE: self.target_readings, SOURCE_SIDE: self.source_readings}
+        return {side: _mean(sums, weight, readings[side]).to(states.dtype) for side in sides}
 
-    def means_of_segments(self, states: Tensor, chosen: Tensor, n_segments: int) -> Tensor:
-        """Means over chosen pieces in all windows of each segment.
+    def means_of_segments(self, states: Tensor, chosen: Tensor) -> Tensor:
+        """Means over chosen pieces in all windows of each segment, a piece that several windows read counting once.
 
         Args:
             states: (windows, pieces, hidden).
             chosen: bool (windows, pieces).
-            n_segments: of the batch.
 
         Returns:
             (batch, hidden); zeros for a segment of which nothing is chosen.
         """
-        return self._means(states, chosen, self.segments.unsqueeze(-1).expand_as(chosen), n_segments)
+        weights = self.weights * chosen
+        there = states.masked_fill(~chosen.unsqueeze(-1), 0.0)
+        sums = (there.float() * weights.unsqueeze(-1)).sum(dim=1)  # (windows, hidden)
+        return _mean(sums, weights.sum(dim=1), self.segment_windows).to(states.dtype)
 
-    def _means(self, states: Tensor, chosen: Tensor, groups: Tensor, n_groups: int) -> Tensor:
-        """Means of the chosen pieces in each group, a piece that several windows read counting once.
 
-        The others weigh nothing: to leave them out, the processor would have to wait for the number of those that stay.
-        """
-        weights = (self.weights * chosen).flatten()
-        places = groups.masked_fill(~chosen, 0).flatten()
-        there = states.masked_fill(~chosen.unsqueeze(-1), 0.0)  # padding can be no number
-        vectors = there.flatten(0, 1).float() * weights.unsqueeze(-1)  # (windows * pieces, hidden)
-        total = vectors.new_zeros(n_groups, vectors.shape[-1]).index_add_(0, places, vectors)
-        weight = weights.new_zeros(n_groups).index_add_(0, places, weights).unsqueeze(-1)
-        return (total / torch.where(weight > 0, weight, 1.0)).to(states.dtype)
+def _mean(sums: Tensor, weights: Tensor, places: Tensor) -> Tensor:
+    """Means over several places.
+
+    Args:
+        sums: of weighted vectors, (all places, hidden).
+        weights: in each of these sums, (all places,).
+        places: that belong together, -1 where there are no more (..., places).
+
+    Returns:
+        (..., hidden); zeros where nothing has any weight.
+    """
+    missing, at = places < 0, places.clamp(min=0).flatten()
+    total = (
+        sums.index_select(0, at).view(*places.shape, sums.shape[-1]).masked_fill(missing.unsqueeze(-1), 0.0).sum(dim=-2)
+    )
+    weight = weights.index_select(0, at).view(places.shape).masked_fill(missing, 0.0).sum(dim=-1, keepdim=True)
+    return total / weight.masked_fill(weight == 0, 1.0)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.text.vocabulary import BEGIN_INDEX, END_INDEX, Vocabulary
+from kiwi.modules.pooling import weighted_sums
 from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.encoders.word_embeddings import EmbeddingsConfig, build_embeddings
 from kiwi.systems.features import Features, FeatureSizes
@@ -82,18 +83,14 @@ class QUETCHEncoder(Encoder):
         assert batch.alignments is not None, "checked when the data is read"
         assert batch.source is not None
         assert batch.target is not None
-        segment, source_word, target_word = batch.alignments.unbind(dim=1)  # each (pairs,)
         source = self._windows(batch.source, batch.source_pos, batch.source_mask, const.SOURCE, const.SOURCE_POS)
         target = self._windows(batch.target, batch.target_pos, batch.target_mask, const.TARGET, const.TARGET_POS)
-        aligned = _mean_of_aligned(
-            source, (segment, source_word), (segment, target_word), target.shape[1], self.unaligned_target_word
-        )
+        aligned_to = _aligned(batch.alignments, target, source)  # (batch, target_words, source_words)
+        aligned = _mean_of_aligned(source, aligned_to, self.unaligned_target_word)
         target_features = torch.cat([target, aligned], dim=-1) * batch.target_mask.unsqueeze(-1)
         if self.unaligned_source_word is None:
             return Features(target=target_features)
-        aligned = _mean_of_aligned(
-            target, (segment, target_word), (segment, source_word), source.shape[1], self.unaligned_source_word
-        )
+        aligned = _mean_of_aligned(target, aligned_to.transpose(1, 2), self.unaligned_source_word)
         source_features = torch.cat([source, aligned], dim=-1) * batch.source_mask.unsqueeze(-1)
         return Features(target=target_features, source=source_features)
 
@@ -117,25 +114,30 @@ class QUETCHEncoder(Encoder):
         return windows.transpose(2, 3).flatten(2)  # (batch, words, window_size * dim)
 
 
-def _mean_of_aligned(
-    windows: Tensor, here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor], n_words: int, unaligned: Tensor
-) -> Tensor:
+def _aligned(pairs: Tensor, target: Tensor, source: Tensor) -> Tensor:
+    """1 where a target word is aligned to a source word, float32 (batch, target_words, source_words).
+
+    Args:
+        pairs: segment, source word and target word of each, (pairs, 3); none stands there twice.
+        target: (batch, target_words, dim).
+        source: (batch, source_words, dim).
+    """
+    segments, source_words, target_words = pairs.unbind(dim=1)  # each (pairs,)
+    none = torch.zeros(*target.shape[:2], source.shape[1], device=target.device)
+    return none.index_put((segments, target_words, source_words), torch.ones_like(segments, dtype=none.dtype))
+
+
+def _mean_of_aligned(windows: Tensor, aligned_to: Tensor, unaligned: Tensor) -> Tensor:
     """For each word on the one side, the mean of the windows it is aligned to on the other.
 
     Args:
         windows: of the other side, (batch, other_words, dim).
-        here: segment and word on the other side of each pair, (pairs,) each.
-        there: segment and word on this side of each pair, (pairs,) each.
-        n_words: on this side.
+        aligned_to: 1 for each of those words, (batch, words, other_words).
         unaligned: (dim,), for words without a pair.
 
     Returns:
-        (batch, n_words, dim).
+        (batch, words, dim).
     """
-    rows = windows[here]  # (pairs, dim)
-    place = there[0] * n_words + there[1]
-    n_places = windows.shape[0] * n_words
-    total = rows.new_zeros(n_places, rows.shape[-1]).index_add_(0, place, rows)
-    count = rows.new_zeros(n_places).index_add_(0, place, torch.ones_like(place, dtype=rows.dtype)).unsqueeze(-1)
-    mean = torch.where(count > 0, total / count.clamp(min=1), unaligned)
-    return mean.view(windows.shape[0], n_words, -1)
+    total = weighted_sums(aligned_to, windows)
+    count = aligned_to.sum(dim=-1, keepdim=True)
+    return torch.where(count > 0, total / count.clamp(min=1), unaligned)

@@ -19,6 +19,7 @@ from kiwi.data.text.pieces import SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
 from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
+from kiwi.modules.feedforward import by_rows
 from kiwi.modules.scalar_mix import ScalarMix
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.encoders.base import Encoder
@@ -186,15 +187,11 @@ class TransformerEncoder(Encoder):
         mixed = self.mix(layers) if self.mix is not None else last  # (windows, pieces, hidden)
         if extra is not None:
             last, mixed = (torch.cat([states, extra.to(states.dtype)], dim=-1) for states in (last, mixed))
-        words = {
-            side: pieces.means_of_words(mixed, side, mask)
-            for side, mask in ((TARGET_SIDE, batch.target_mask), (SOURCE_SIDE, batch.source_mask))
-            if side == TARGET_SIDE or self.with_source
-        }
+        words = pieces.means_of_words(mixed, (TARGET_SIDE, SOURCE_SIDE) if self.with_source else (TARGET_SIDE,))
         return Features(
             target=_apply(self.target_mlp, words[TARGET_SIDE], batch.target_mask),
             source=_apply(self.source_mlp, words[SOURCE_SIDE], batch.source_mask) if self.with_source else None,
-            sentence=self.sentence_mlp(self._sentence(mixed, last, pieces, batch.target_mask.shape[0])),
+            sentence=by_rows(self.sentence_mlp, self._sentence(mixed, last, pieces)),
         )
 
     def _options(self, pieces: Pieces) -> dict[str, Any]:
@@ -272,17 +269,16 @@ class TransformerEncoder(Encoder):
             states.add(chosen, arrays, below.float().cpu().numpy())
         return states
 
-    def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces, n_segments: int) -> Tensor:
+    def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces) -> Tensor:
         """(batch, vectors * hidden)."""
-        mean = partial(pieces.means_of_segments, n_segments=n_segments)
+        mean = pieces.means_of_segments
         pooling = self.config.pooling
         if pooling == "ll_mean":
             return mean(last, pieces.mask)
         vectors = []
         if pooling in ("first_token", "mixed", "compare"):
-            first = torch.zeros_like(pieces.mask)
-            first[:, 0] = True
-            vectors.append(mean(mixed, first))
+            column = torch.arange(pieces.mask.shape[1], device=pieces.mask.device)
+            vectors.append(mean(mixed, (column == 0).expand_as(pieces.mask)))
         if pooling in ("mean", "mixed"):
             vectors.append(mean(mixed, pieces.mask))
         if pooling == "compare":

@@ -69,6 +69,9 @@ class ExportInfo:
     differences: dict[str, Difference] = field(default_factory=dict)
     """Found when it was written, by output."""
 
+    n_compared: int = 0
+    """Segments on which they were found; 0 where it was not kept."""
+
     kiwi_version: str = __version__
     sha256: str = ""
     """Stands for the content of all files; set when it is written."""
@@ -91,6 +94,7 @@ class ExportInfo:
             "n_parameters": self.n_parameters,
             "n_tensors": self.n_tensors,
             "differences": {name: asdict(found) for name, found in self.differences.items()},
+            "n_compared": self.n_compared,
             "checkpoint_sha256": self.checkpoint.sha256,
             "checkpoint": self.checkpoint.to_dict(),
         }
@@ -110,6 +114,7 @@ class ExportInfo:
             n_parameters=int(content["n_parameters"]),
             n_tensors=int(content["n_tensors"]),
             differences={str(name): Difference(**found) for name, found in content["differences"].items()},
+            n_compared=int(content.get("n_compared", 0)),
             kiwi_version=str(content["kiwi_version"]),
             sha256=sha256,
         )

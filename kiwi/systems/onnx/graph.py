@@ -13,6 +13,7 @@ import onnx_ir as ir
 import torch
 from onnxscript import optimizer
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -25,15 +26,30 @@ from kiwi.systems.qe_system import QESystem
 OPSET = 23
 """The first that has attention as one operator."""
 
-BATCH, SOURCE_WORDS, TARGET_WORDS, WINDOWS, PIECES, PAIRS = (
+BATCH, SOURCE_WORDS, TARGET_WORDS, WINDOWS, PIECES, PAIRS, MOST_WINDOWS, SOURCE_READINGS, TARGET_READINGS = (
     "batch",
     "source_words",
     "target_words",
     "windows",
     "pieces",
     "pairs",
+    "most_windows",
+    "source_readings",
+    "target_readings",
 )
 """Dimensions of a batch that a graph leaves open."""
+
+DIMENSIONS: dict[str, tuple[str, ...]] = {
+    const.ALIGNMENTS: (PAIRS,),
+    "piece_segments": (WINDOWS,),
+    "segment_windows": (BATCH, MOST_WINDOWS),
+    "source_readings": (BATCH, SOURCE_WORDS, SOURCE_READINGS),
+    "target_readings": (BATCH, TARGET_WORDS, TARGET_READINGS),
+}
+"""Of arrays; a dimension that is left out is of one size."""
+
+ADDED_READINGS = {"segment_windows": 3, "target_readings": 5, "source_readings": 6}
+"""How far these arrays of the example are widened, with nothing."""
 
 EXAMPLE = (
     ("a b c d e f g h i j k", "l m n o p q r s", "0-0 1-1 2-2 4-3"),
@@ -65,8 +81,8 @@ def make_graph(system: QESystem, precision: Precision = "fp32") -> ir.Model:
         ConfigError: when something that it is made of has no form in ONNX.
     """
     arrays = _example(system)
-    dims = {name: torch.export.Dim(name) for name in (BATCH, SOURCE_WORDS, TARGET_WORDS, WINDOWS, PIECES, PAIRS)}
     names = {name: _dimensions(name) for name in arrays}
+    dims = {dim: torch.export.Dim(dim) for places in names.values() for dim in places}
     shapes = {name: dict(enumerate(dims[dim] for dim in places)) for name, places in names.items()}
     try:
         with torch.no_grad(), _quiet():
@@ -109,10 +125,13 @@ def _example(system: QESystem) -> dict[str, Tensor]:
         row |= {const.SOURCE_POS: source, const.TARGET_POS: target, const.ALIGNMENTS: alignments}
         rows.append({field: text for field, text in row.items() if field in system.input_fields})
     arrays = as_tensors(system.collate(rows)).arrays()
-    # The last segment is read in two windows.
-    return {
-        name: torch.cat([array, array[-1:]]) if name.startswith("piece") else array for name, array in arrays.items()
-    }
+    # The last segment is read in two windows, the second of which no word and no segment finds.
+    for name, array in arrays.items():
+        if name.startswith("piece"):
+            arrays[name] = torch.cat([array, array[-1:]])
+        elif name in ADDED_READINGS:
+            arrays[name] = functional.pad(array, (0, ADDED_READINGS[name]), value=-1)
+    return arrays
 
 
 def _batch_of(arrays: Mapping[str, Any]) -> QEBatch[Tensor]:
@@ -120,11 +139,9 @@ def _batch_of(arrays: Mapping[str, Any]) -> QEBatch[Tensor]:
 
 
 def _dimensions(name: str) -> tuple[str, ...]:
-    """Names of an array's dimensions; what is missing is of one size."""
-    if name == const.ALIGNMENTS:
-        return (PAIRS,)
-    if name == "piece_segments":
-        return (WINDOWS,)
+    """Names of an array's dimensions."""
+    if name in DIMENSIONS:
+        return DIMENSIONS[name]
     if name.startswith("piece"):
         return (WINDOWS, PIECES)
     return (BATCH, SOURCE_WORDS if name.startswith("source") else TARGET_WORDS)

@@ -185,6 +185,23 @@ def test_a_batch_is_what_is_read_piece_by_piece(
             assert array.dtype == (np.float32 if name == "weights" else np.int64)
             padded = [row + [fill] * (max(lengths) - len(row)) for row in rows[name]]
             assert array.tolist() == padded, name
+        for side, name, segments in ((0, "target", targets), (1, "source", sources)):
+            readings: list[list[list[int]]] = [[[] for _ in segment] for segment in segments]
+            for window, (words, sides, [segment]) in enumerate(
+                zip(rows["words"], rows["sides"], rows["segment"], strict=True)
+            ):
+                for at in [at for at, word in enumerate(words) if word != NO_WORD and sides[at] == side]:
+                    if at == 0 or (words[at - 1], sides[at - 1]) != (words[at], side):
+                        readings[segment][words[at]].append(window * max(lengths) + at)
+            width = max([1, *(len(places) for row in readings for places in row)])
+            found = arrays[f"{name}_readings"]
+            assert found.shape == (n_segments, max(map(len, segments)), width)
+            for expected, row in zip(readings, found.tolist(), strict=True):
+                padded = [places + [-1] * (width - len(places)) for places in expected]
+                assert row == padded + [[-1] * width] * (len(row) - len(padded))
+        windows = [[n for n, row in enumerate(rows["segment"]) if row == [i]] for i in range(n_segments)]
+        width = max(map(len, windows))
+        assert arrays["segment_windows"].tolist() == [each + [-1] * (width - len(each)) for each in windows]
         of_segments = [
             sum(len(r) for r, s in zip(rows["pieces"], rows["segment"], strict=True) if s == [i])
             for i in range(n_segments)
