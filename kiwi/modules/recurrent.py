@@ -22,7 +22,7 @@ def run_recurrent(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple
         directions side by side, (batch, hidden).
     """
     if torch.compiler.is_exporting():
-        return recurrent_as_onnx(layers, vectors, lengths)
+        return run_recurrent_onnx(layers, vectors, lengths)
     packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
     states, last = layers(packed)
     if isinstance(last, tuple):  # of an LSTM, whose cells are not read
@@ -36,7 +36,7 @@ GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2)}
 """For each gate of ONNX, in its order, where torch has it: i, o, f, c of i, f, g, o; and z, r, h of r, z, n."""
 
 
-def recurrent_as_onnx(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def run_recurrent_onnx(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """As :func:`run_recurrent`, by operators of ONNX, which know the lengths of sequences; for an export alone.
 
     Args:

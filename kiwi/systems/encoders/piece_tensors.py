@@ -25,7 +25,7 @@ class Pieces:
 
     @classmethod
     def of(cls, batch: QEBatch[Tensor]) -> Pieces:
-        """Those that collate made."""
+        """Return the pieces of a batch."""
         arrays = batch.arrays()
         rest = {name: arrays[f"piece_{name}"] for name in ("mask", "types", "words", "sides", "weights", "segments")}
         return cls(arrays["pieces"], **rest)
