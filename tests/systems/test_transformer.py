@@ -411,7 +411,7 @@ def test_damaged_models_are_refused(tmp_path: Path) -> None:
         build(folder)
     folder = write_model("bert", tmp_path / "tokenizer")
     (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ConfigError, match="cannot be had"):
+    with pytest.raises(ConfigError, match="cannot be loaded"):
         build(folder)
 
 

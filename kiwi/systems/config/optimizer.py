@@ -24,7 +24,7 @@ class OptimizerConfig(BaseConfig):
     """
 
     class_name: OptimizerName
-    """The optimization algorithm. ``noam`` is Adam with the schedule of Vaswani et al. 2017 (arXiv 1706.03762), which is
+    """The optimization algorithm. ``noam`` is Adam with the schedule of Vaswani et al. 2017 (arXiv 1706.03762), that is
     linear warmup over ``warmup_steps``, then decay with the inverse square root of the step, scaled so that
     ``learning_rate`` is the highest rate. ``sparse_adam`` is lazy Adam for sparse embeddings and Adam for all other
     weights."""

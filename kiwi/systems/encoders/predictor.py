@@ -99,7 +99,7 @@ class PredictorEncoder(Encoder):
             }
             if self.share_embeddings and self.out_embeddings_dim not in (None, self.embeddings.target.dim):
                 wrong["out_embeddings_dim"] = (
-                    f"share_embeddings makes it embeddings.target.dim, {self.embeddings.target.dim}; remove one of the two"
+                    f"share_embeddings makes it embeddings.target.dim ({self.embeddings.target.dim}); remove either"
                 )
             if self.share_embeddings and self.embeddings.target.sparse_embeddings:
                 wrong["embeddings.target.sparse_embeddings"] = (

@@ -54,7 +54,7 @@ class TransformerEncoderConfig(BaseConfig):
 
     freeze_layers: NonNegativeInt = 0
     """The number of lowest layers to freeze, along with the embeddings and all other weights outside of the layers
-    except for a language-modelling head that is read. Only the output of these layers and the layers above are read."""
+    except for a language-modelling head that is read. The states below the highest frozen layer are not read."""
 
     keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
     """Where to cache the outputs of the frozen layers (``freeze_layers``), so that they are computed only once per

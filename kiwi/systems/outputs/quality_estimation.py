@@ -70,7 +70,7 @@ class SentenceLevelConfig(BaseConfig):
     def check_distribution_has_a_score(self) -> SentenceLevelConfig:
         """Refuse a distribution without a score."""
         if self.use_distribution and not self.hter:
-            raise ValueError("use_distribution requires hter: true, since it changes how the score is predicted")
+            raise ValueError("use_distribution changes how the score is predicted; it needs hter: true")
         return self
 
 
@@ -148,7 +148,7 @@ class QEOutputs(nn.Module):
                             places[const.SENTENCE_SCORES],
                             None,
                             found=f"the score {score}",
-                            expected=f"scores in [0, 1], because {bounded} is on",
+                            expected=f"scores from 0 to 1, because {bounded} is on",
                         )
 
         @model_validator(mode="after")
