@@ -102,7 +102,7 @@ def sampled_cross_entropy(
         n_samples: the number of words to sample, with replacement.
 
     Returns:
-        The mean over tokens; a scalar, in nats. It has gradients for the embeddings of the actual and sampled words only.
+        The mean over tokens; a scalar, in nats. Only the embeddings of actual and sampled words get gradients.
     """
     size = len(weight)
     uniform = torch.rand(n_samples, dtype=torch.float64, device=states.device)

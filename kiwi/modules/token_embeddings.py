@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class TokenEmbeddings(nn.Module):
-    """The embeddings of tokens, optionally followed by scaling with the square root of ``dim``, the addition of position
+    """The embeddings of tokens, optionally followed by scaling with the square root of ``dim``, addition of position
     embeddings, layer normalization and dropout, in this order.
 
     Args:

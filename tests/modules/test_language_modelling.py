@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from kiwi.modules import language_modelling
-from kiwi.modules.language_modelling import most_likely, mismatch_features, sampled_cross_entropy, statistics
+from kiwi.modules.language_modelling import mismatch_features, most_likely, sampled_cross_entropy, statistics
 
 
 @pytest.fixture(params=[2**24, 30])
