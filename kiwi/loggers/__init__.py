@@ -1,4 +1,4 @@
-"""Where runs are tracked beside their own directory. MLflow is loaded when a logger is made, not before."""
+"""Experiment tracking with MLflow, which is not imported before a logger is created."""
 
 from kiwi.loggers.mlflow_tracking import MLFlowTrackingLogger, download_run
 from kiwi.loggers.run_files import tracked

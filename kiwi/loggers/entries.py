@@ -1,4 +1,4 @@
-"""Names and values as MLflow takes them."""
+"""Conversion of names and values to what MLflow accepts."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from kiwi.utils.dotted import flatten
 logger = logging.getLogger(__name__)
 
 LONGEST_NAME, LONGEST_PARAM, LONGEST_TAG = 250, 6000, 5000
-"""Characters that MLflow takes."""
+"""The maximum lengths that MLflow accepts, in characters."""
 
 
-def normalized(name: str) -> str:
-    """A name as MLflow takes it: letters, digits and ``_ - . / : space``, 250 at most.
+def sanitize_name(name: str) -> str:
+    """Replace characters that MLflow does not accept by ``_``, and truncate the name to 250 characters.
 
     Args:
-        name: of a metric, parameter or tag.
+        name: the name of a metric, parameter or tag.
     """
     return re.sub(r"[^\w\-./: ]", "_", name, flags=re.ASCII)[:LONGEST_NAME]
 
 
-def parameters(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return nested options as MLflow's parameters: dotted names, text as it is, and other values as JSON.
+def flatten_params(options: Mapping[str, Any]) -> dict[str, str]:
+    """Flatten nested options to parameters with dotted names, text as it is and other values as JSON.
 
     Args:
         options: the options of a run.
@@ -37,13 +37,13 @@ def parameters(options: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def cut(name: str, value: str, longest: int) -> str:
-    """A value no longer than it may be; says so where it was.
+def truncate(name: str, value: str, longest: int) -> str:
+    """Truncate a value that is too long, and log that.
 
     Args:
-        name: for the message.
-        value: of any length.
-        longest: in characters.
+        name: the name of the value, for the log message.
+        value: the value.
+        longest: the maximum length in characters.
     """
     if len(value) <= longest:
         return value

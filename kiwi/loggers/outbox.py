@@ -1,4 +1,4 @@
-"""What a server is to be told, kept until it was: sent by a thread of its own, so that nobody waits for a network."""
+"""A queue of entries that a background thread sends to a server, so that training never waits for the network."""
 
 from __future__ import annotations
 
@@ -11,72 +11,72 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-MOST_WAITING = 500_000
-"""Entries of a kind that wait at most, about 150 MB of metrics; beyond, the oldest give way."""
+MAX_PENDING = 500_000
+"""The maximum number of pending entries of a kind, about 150 MB of metrics; beyond it the oldest are dropped."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds between tries while the server is away: twice as long after each."""
+"""The first and the longest pause in seconds between retries; the pause doubles after each failure."""
 
-LAST_WAIT = 20.0
-"""Seconds that a run waits at its end for a server that is away."""
+CLOSE_TIMEOUT = 20.0
+"""The time in seconds that a run waits at its end for a server that does not answer."""
 
 
 class RefusedError(Exception):
-    """The server has answered, and does not want this: it is not sent again."""
+    """Raised when the server rejects an entry, which is then not sent again."""
 
 
 class Outbox:
-    """Keeps what is to be sent, and sends it in a thread.
+    """A queue of entries, and the thread that sends them.
 
     Args:
-        name: of the server, for messages.
-        at_once: the kinds of entries in the order of precedence, and how many are sent at a time.
-        send: sends entries of one kind, by key; raises :class:`RefusedError` when it is no use to try again, and
-            anything else when the entries are to be kept.
+        name: the name of the server, for log messages.
+        batch_sizes: the maximum number of entries to send at a time, by kind in the order of precedence.
+        send: the function that sends entries of one kind, by key; it raises :class:`RefusedError` when retrying is
+            useless, and any other exception when the entries should be sent again.
     """
 
-    def __init__(self, name: str, at_once: Mapping[str, int], send: Callable[[str, Mapping[Any, Any]], None]) -> None:
+    def __init__(
+        self, name: str, batch_sizes: Mapping[str, int], send: Callable[[str, Mapping[Any, Any]], None]
+    ) -> None:
         self.name = name
         self.failure = ""
-        """Why the last try failed; empty when it did not."""
-        self._at_once = at_once
+        """The reason why the last attempt failed; empty if it succeeded."""
+        self._batch_sizes = batch_sizes
         self._send = send
         self._numbers = itertools.count()
-        # Each entry has a number, by which one that was put again while the former was sent is known as another.
-        self._waiting: dict[str, dict[Any, tuple[int, Any]]] = {kind: {} for kind in at_once}
-        self._lost: dict[str, list[Any]] = {kind: [] for kind in at_once}
+        # Each entry has a number, to recognize one that was replaced while its former value was being sent.
+        self._pending: dict[str, dict[Any, tuple[int, Any]]] = {kind: {} for kind in batch_sizes}
+        self._lost: dict[str, list[Any]] = {kind: [] for kind in batch_sizes}
         self._changed = threading.Condition()
         self._closing = self._given_up = False
         self._thread = threading.Thread(target=self._work, name="kiwi-outbox", daemon=True)
         self._thread.start()
 
     def put(self, kind: str, entries: Mapping[Any, Any]) -> None:
-        """Take entries to be sent; returns at once.
+        """Queue entries for sending, without waiting.
 
         Args:
-            kind: one of those that the outbox was made for.
-            entries: by key; what waits under the same key is replaced.
+            kind: the kind of the entries, a key of ``batch_sizes``.
+            entries: the entries by key; a pending entry with the same key is replaced.
         """
         with self._changed:
-            waiting = self._waiting[kind]
+            pending = self._pending[kind]
             for key, value in entries.items():
-                waiting[key] = (next(self._numbers), value)
-            while len(waiting) > MOST_WAITING:
-                oldest = next(iter(waiting))
-                waiting.pop(oldest)
+                pending[key] = (next(self._numbers), value)
+            while len(pending) > MAX_PENDING:
+                oldest = next(iter(pending))
+                pending.pop(oldest)
                 self._lost[kind].append(oldest)
             self._changed.notify_all()
 
-    def close(self, patience: float) -> dict[str, list[Any]]:
-        """Send what is left, and stop.
-
-        While the server takes what it is sent, this waits for as long as that needs.
+    def close(self, timeout: float) -> dict[str, list[Any]]:
+        """Send the pending entries and stop, however long it takes while the server accepts them.
 
         Args:
-            patience: seconds to wait while the server does not answer.
+            timeout: the time in seconds to wait while the server does not answer.
 
         Returns:
-            Keys of what was never sent, by kind.
+            The keys of the entries that were never sent, by kind.
         """
         with self._changed:
             self._closing = True
@@ -86,15 +86,15 @@ class Outbox:
                 self._changed.wait(0.1)
                 if not self.failure:
                     since = time.monotonic()
-                elif time.monotonic() - since > patience:
+                elif time.monotonic() - since > timeout:
                     self._given_up = True
             self._changed.notify_all()
-            lost = {kind: [*self._lost[kind], *waiting] for kind, waiting in self._waiting.items()}
+            lost = {kind: [*self._lost[kind], *pending] for kind, pending in self._pending.items()}
         return {kind: keys for kind, keys in lost.items() if keys}
 
-    def _next(self) -> tuple[str, dict[Any, tuple[int, Any]]] | None:
-        for kind, most in self._at_once.items():
-            if entries := dict(itertools.islice(self._waiting[kind].items(), most)):
+    def _next_batch(self) -> tuple[str, dict[Any, tuple[int, Any]]] | None:
+        for kind, size in self._batch_sizes.items():
+            if entries := dict(itertools.islice(self._pending[kind].items(), size)):
                 return kind, entries
         return None
 
@@ -102,11 +102,11 @@ class Outbox:
         pause = FIRST_PAUSE
         while True:
             with self._changed:
-                while (parcel := self._next()) is None and not self._closing:
+                while (batch := self._next_batch()) is None and not self._closing:
                     self._changed.wait()
-            if parcel is None or self._given_up:
+            if batch is None or self._given_up:
                 return
-            kind, entries = parcel
+            kind, entries = batch
             failure = ""
             try:
                 self._send(kind, {key: value for key, (_, value) in entries.items()})
@@ -114,25 +114,25 @@ class Outbox:
                 logger.warning("%s refuses %s: %s", self.name, kind, refusal)
                 with self._changed:
                     self._lost[kind] += entries
-            except Exception as error:  # whatever it is, the entries are kept and the training goes on
+            except Exception as error:  # keep the entries and let training continue, whatever the error
                 failure = _first_line(error)
             with self._changed:
-                self._note(kind, failure)
+                self._log_availability(kind, failure)
                 if failure:
-                    # Let others be the first: what fails may be one file.
+                    # Move the entries to the end, since the failure may concern a single file.
                     for key in entries:
-                        self._waiting[kind][key] = self._waiting[kind].pop(key)
-                    self._rest(pause)
+                        self._pending[kind][key] = self._pending[kind].pop(key)
+                    self._back_off(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
                 else:
                     for key, entry in entries.items():
-                        if self._waiting[kind].get(key) == entry:
-                            self._waiting[kind].pop(key)
+                        if self._pending[kind].get(key) == entry:
+                            self._pending[kind].pop(key)
                     pause = FIRST_PAUSE
                 self._changed.notify_all()
 
-    def _rest(self, pause: float) -> None:
-        """Wait for the next try; not for long when the outbox is being closed."""
+    def _back_off(self, pause: float) -> None:
+        """Wait before the next attempt, only briefly if the outbox is being closed."""
         start = time.monotonic()
         while not self._given_up:
             left = start + (min(pause, FIRST_PAUSE) if self._closing else pause) - time.monotonic()
@@ -140,17 +140,17 @@ class Outbox:
                 return
             self._changed.wait(left)
 
-    def _note(self, kind: str, failure: str) -> None:
-        """Say when the server goes away, and when it is back."""
+    def _log_availability(self, kind: str, failure: str) -> None:
+        """Log when the server stops answering, and when it answers again."""
         if failure and not self.failure:
-            message = "%s could not be sent %s (%s). The run goes on; what could not be sent is kept, and sent later."
+            message = "%s: sending %s failed (%s). The run continues; unsent entries are kept and sent later."
             logger.warning(message, self.name, kind, failure)
         elif self.failure and not failure:
-            logger.info("%s takes %s again.", self.name, kind)
+            logger.info("%s accepts %s again.", self.name, kind)
         self.failure = failure
 
 
 def _first_line(error: Exception) -> str:
-    # Of a connection that fails, only the innermost of many reasons says something.
+    # Only the innermost of the nested reasons of a failed connection is informative.
     lines = str(error).rpartition("(Caused by ")[2].rstrip(")'\"").splitlines()
     return f"{type(error).__name__}: {lines[0]}"[:300] if lines else type(error).__name__

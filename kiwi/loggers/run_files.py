@@ -1,4 +1,4 @@
-"""How a tracked run ends: its files, and its status."""
+"""The files and the final status of a tracked run."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kiwi.exceptions import StoppedError
 from kiwi.loggers.mlflow_tracking import MLFlowTrackingLogger
 
 RUN_FILES = ("config.yaml", "run.json", "metrics.csv", "learning_curve.svg", "output.log")
-"""Files of a run's directory that MLflow gets when it ends, however it ends."""
+"""The files of a run's directory that are sent to MLflow when the run ends for whatever reason."""
 
-TO_GO_ON = ("config.yaml", "run.json", "metrics.csv", "checkpoints", "resume.safetensors")
-"""Files and directories that an unfinished run needs to go on on another machine; the last one needs the others."""
+RESUME_FILES = ("config.yaml", "run.json", "metrics.csv", "checkpoints", "resume.safetensors")
+"""The files and directories that are needed to resume a run on another machine; the last one requires the others."""
 
 BEST_MODEL = "best_model"
 
-SECONDS_BETWEEN = 600.0
-"""Of sending what an unfinished run needs to go on, while it trains."""
+RESUME_FILES_INTERVAL = 600.0
+"""The minimum interval in seconds between sending the files that are needed to resume a running training."""
 
 
 @contextmanager
@@ -29,44 +29,44 @@ def tracked(
     output_dir: Path,
     params: Mapping[str, Any] | None = None,
 ) -> Iterator[Callable[[], None]]:
-    """Tell MLflow how a block ended: finished, failed with the reason in the tag ``kiwi.reason``, or killed.
+    """Report the outcome of a block to MLflow: finished, killed, or failed with the reason in the tag ``kiwi.reason``.
 
     Args:
-        tracker: None tracks nothing.
-        output_dir: of the run, with its files.
+        tracker: the logger of the run; None tracks nothing.
+        output_dir: the directory of the run.
         params: the configuration of the run.
 
     Yields:
-        A function to call when the state of the run has been saved: from time to time it is sent too.
+        A function to call after the state of the run has been saved, which sends it from time to time.
     """
     if tracker is None:
         yield lambda: None
         return
     try:
         tracker.log_params(params or {})
-        yield _Sender(tracker, output_dir)
+        yield _ResumeFilesSender(tracker, output_dir)
     except BaseException as error:
         is_killed = isinstance(error, KeyboardInterrupt | SystemExit | StoppedError)
         tracker.set_tags({"kiwi.reason": f"{type(error).__name__}: {error}"})
-        _log_files(tracker, output_dir, (*RUN_FILES, *TO_GO_ON))
+        _log_files(tracker, output_dir, (*RUN_FILES, *RESUME_FILES))
         tracker.finish("KILLED" if is_killed else "FAILED")
         raise
     _log_files(tracker, output_dir, (*RUN_FILES, BEST_MODEL))
     tracker.finish("FINISHED")
 
 
-class _Sender:
-    """Sends what a run needs to go on, not more often than is worth it."""
+class _ResumeFilesSender:
+    """Sends the files that are needed to resume a run, at most once per interval."""
 
     def __init__(self, tracker: MLFlowTrackingLogger, output_dir: Path) -> None:
         self.tracker = tracker
         self.output_dir = output_dir
-        self._next = time.monotonic() + SECONDS_BETWEEN
+        self._next = time.monotonic() + RESUME_FILES_INTERVAL
 
     def __call__(self) -> None:
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + SECONDS_BETWEEN
-            _log_files(self.tracker, self.output_dir, TO_GO_ON)
+            self._next = time.monotonic() + RESUME_FILES_INTERVAL
+            _log_files(self.tracker, self.output_dir, RESUME_FILES)
 
 
 def _log_files(tracker: MLFlowTrackingLogger, output_dir: Path, names: Iterable[str]) -> None:

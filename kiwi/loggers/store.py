@@ -1,4 +1,4 @@
-"""The MLflow store that a tracking URI names, opened without prompts and chatter."""
+"""The MLflow store of a tracking URI, opened without prompts and log messages."""
 
 from __future__ import annotations
 
@@ -27,49 +27,49 @@ DATABASE = "mlflow.db"
 ARTIFACTS = "artifacts"
 
 RUN_ID_TAG = "kiwi.run_id"
-"""Holds the id that a run was asked for by, where MLflow has drawn another."""
+"""The tag with the configured id of a run, since MLflow assigns ids of its own."""
 
-CHATTERERS = ("mlflow", "alembic", "urllib3.connectionpool")
+NOISY_LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
 
-AT_START = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-"""How patient MLflow is when a run starts; its own defaults are minutes."""
+START_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""MLflow's retries and timeout at the start of a run; its defaults amount to minutes."""
 
-WHILE_SENDING = {
+SEND_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""The outbox does the retrying, and standard output is for the result of a pipeline."""
+"""No retries, which the outbox makes, and nothing on standard output, which is for the results of pipelines."""
 
-WITH_FILES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
-"""A server may take its time to store a large file."""
+FILE_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+"""MLflow's default timeout, since a server may take long to store a large file."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store."""
+    """An open MLflow store."""
 
     client: Any
     """The ``MlflowClient``."""
 
     uri: str
-    """As MLflow takes it: a directory has become its database."""
+    """The URI for MLflow, which for a directory is that of its database."""
 
     artifact_location: str | None
-    """Where experiments of a directory keep their files; None leaves it to the server."""
+    """The location of the files of experiments in a directory; None leaves it to the server."""
 
     is_remote: bool
-    """Whether it is a server, be it on this machine, and no directory or SQLite file."""
+    """Whether the store is a server, possibly on this machine, and not a directory or SQLite file."""
 
     def find_run(self, run_id: str, experiment_name: str) -> Any:
-        """The run of an id, MLflow's own or the one that the run was asked for by; None when there is none.
+        """Return the run with an id, either MLflow's own or a configured one; None if there is none.
 
         Args:
-            run_id: as configured.
-            experiment_name: where a run that was asked for by an id is looked for.
+            run_id: the id of the run.
+            experiment_name: the experiment in which a configured id is searched.
 
         Raises:
-            ConfigError: when the run was deleted, or MLflow does not let it be seen.
+            ConfigError: when the run was deleted, or cannot be accessed.
         """
         from mlflow.entities import ViewType
         from mlflow.exceptions import MlflowException
@@ -92,14 +92,14 @@ class Store:
         return run
 
     def create_run(self, experiment_name: str, run_id: str | None) -> Any:
-        """A new run.
+        """Create a run.
 
         Args:
-            experiment_name: made when it is not there.
-            run_id: that the run is to be found by, beside its own.
+            experiment_name: the name of the experiment, which is created if necessary.
+            run_id: the configured id of the run, in addition to MLflow's own.
 
         Raises:
-            ConfigError: when the experiment was deleted, or cannot be made.
+            ConfigError: when the experiment was deleted, or cannot be created.
         """
         from mlflow.exceptions import MlflowException
 
@@ -107,7 +107,7 @@ class Store:
         if experiment is None:
             try:
                 experiment_id = self.client.create_experiment(experiment_name, self.artifact_location)
-            except MlflowException as error:  # another run may have been faster
+            except MlflowException as error:  # another run may have created it meanwhile
                 experiment = self.client.get_experiment_by_name(experiment_name)
                 if experiment is None:
                     raise ConfigError(f"run.experiment_name: '{experiment_name}': {error}") from error
@@ -127,10 +127,10 @@ class Store:
         return self.client.create_run(experiment_id, tags=tags | ({RUN_ID_TAG: run_id} if run_id else {}))
 
     def last_steps(self, run: Any) -> dict[str, int]:
-        """The last step of each metric that a run has.
+        """Return the last step of each metric of a run.
 
         Args:
-            run: of this store.
+            run: a run of this store.
         """
         return {
             name: max(metric.step for metric in self.client.get_metric_history(run.info.run_id, name))
@@ -138,17 +138,17 @@ class Store:
         }
 
     def download(self, mlflow_run_id: str, destination: Path) -> None:
-        """Fetch all files of a run, whole or not at all.
+        """Download all files of a run atomically.
 
         Args:
-            mlflow_run_id: MLflow's own.
-            destination: directory, which must not be there, or be empty.
+            mlflow_run_id: the id that MLflow has assigned to the run.
+            destination: the directory to write, which must not exist or be empty.
 
         Raises:
-            ConfigError: when there is something at the destination, or the run has no files, or cannot be reached.
+            ConfigError: when the destination is not empty, the run has no files, or the server cannot be reached.
         """
         require_new_directory(destination)
-        with quiet(), settings(WITH_FILES):
+        with quiet(), settings(FILE_SETTINGS):
             try:
                 if not self.client.list_artifacts(mlflow_run_id):
                     raise ConfigError(
@@ -163,29 +163,29 @@ class Store:
 
 
 def mlflow_exceptions() -> Any:
-    """What MLflow raises on purpose."""
+    """Return the base class of MLflow's exceptions."""
     from mlflow.exceptions import MlflowException
 
     return MlflowException
 
 
 def open_store(tracking_uri: str, anchor: Path) -> Store:
-    """Open what a tracking URI names.
+    """Open the store of a tracking URI.
 
     Args:
-        tracking_uri: of a server, or a directory, or ``sqlite:///`` and a file.
-        anchor: directory that a relative one is under.
+        tracking_uri: the URL of a server, a directory, or ``sqlite:///`` and a file.
+        anchor: the directory that relative directories are resolved against.
 
     Raises:
         MissingExtraError: when MLflow is not installed.
-        ConfigError: when nothing can be opened there.
+        ConfigError: when the store cannot be opened.
     """
     with warnings.catch_warnings(), needs_extra("mlflow", "run.use_mlflow"):
-        warnings.simplefilter("ignore")  # what MLflow's own dependencies tell MLflow
+        warnings.simplefilter("ignore")  # MLflow's dependencies warn about MLflow's code
         from mlflow.tracking import MlflowClient
 
     parts = urlparse(tracking_uri)
-    if parts.password is not None:  # it would be in config.yaml, and in the parameters of the run
+    if parts.password is not None:  # it would be written to config.yaml and to the parameters of the run
         raise ConfigError(
             "run.mlflow_tracking_uri: found a password in the URL; expected user and password in the environment "
             "variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
@@ -201,15 +201,15 @@ def open_store(tracking_uri: str, anchor: Path) -> Store:
             import alembic  # noqa: F401
             import sqlalchemy  # noqa: F401
     try:
-        with quiet(), settings(AT_START):
+        with quiet(), settings(START_SETTINGS):
             client = MlflowClient(uri)
             client.search_experiments(max_results=1)
     except Exception as error:
-        advice = "Is the server running? Without run.use_mlflow the run's directory has the whole story."
-        if isinstance(error, ImportError):  # one that MLflow is too old for
-            advice = "Bring MLflow up to date: pip install --upgrade 'kiwi-qe[mlflow]'"
+        advice = "Is the server running? Without run.use_mlflow, everything is in the directory of the run."
+        if isinstance(error, ImportError):  # MLflow is too old for a dependency
+            advice = "Upgrade MLflow with: pip install --upgrade 'kiwi-qe[mlflow]'"
         elif "schema" in str(error):
-            advice = f"Bring it up to date: mlflow db upgrade {uri}"
+            advice = f"Upgrade its schema with: mlflow db upgrade {uri}"
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(
             f"run.mlflow_tracking_uri: {tracking_uri}: found no MLflow store that answers ({reason}). {advice}"
@@ -218,19 +218,19 @@ def open_store(tracking_uri: str, anchor: Path) -> Store:
 
 
 def _prepare_directory(directory: Path) -> str:
-    """URI of the database of a directory."""
+    """Create a directory if necessary, and return the URI of its database."""
     if directory.exists() and not directory.is_dir():
         raise ConfigError(
             f"run.mlflow_tracking_uri: {directory}: found a file; expected a directory or a server's URL."
         )
-    if "?" in str(directory):  # begins the options of a database's URI
+    if "?" in str(directory):  # starts the options in the URI of a database
         raise ConfigError(f"run.mlflow_tracking_uri: {directory}: found a '?'; expected a path without one.")
     directory.mkdir(parents=True, exist_ok=True)
     database = directory / DATABASE
     if not database.exists() and any(directory.glob("*/meta.yaml")):
         logger.info(
-            "%s holds a file store of an earlier MLflow, which today's MLflow does not open: it is left untouched, and "
-            "runs go to %s. To see both: mlflow migrate-filestore --help",
+            "%s holds a file store of an earlier MLflow, which this version does not open. It is left untouched, and "
+            "runs are written to %s. To merge both, see: mlflow migrate-filestore --help",
             directory,
             database,
         )
@@ -239,8 +239,8 @@ def _prepare_directory(directory: Path) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide what MLflow and Alembic tell of tables and migrations; errors still come as exceptions."""
-    levels = {name: logging.getLogger(name).level for name in CHATTERERS}
+    """Hide the log messages of MLflow and Alembic on tables and migrations; errors are still raised."""
+    levels = {name: logging.getLogger(name).level for name in NOISY_LOGGERS}
     try:
         for name in levels:
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -256,9 +256,9 @@ _users: Counter[str] = Counter()
 
 @contextmanager
 def settings(values: dict[str, str]) -> Iterator[None]:
-    """Set MLflow's environment variables for a while, those that the user has set excepted.
+    """Set environment variables of MLflow within a block, except for those that the user has set.
 
-    MLflow reads them at each request, and has no other way to be told. Several loggers may overlap.
+    MLflow reads them at each request, and has no other interface for this. Several blocks may overlap.
     """
     with _lock:
         mine = [name for name in values if name not in os.environ or _users[name]]
@@ -278,5 +278,5 @@ def settings(values: dict[str, str]) -> Iterator[None]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # no such user in a container
+    except (KeyError, OSError):  # a container may have no such user
         return "unknown"

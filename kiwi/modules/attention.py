@@ -1,4 +1,4 @@
-"""One sequence looks at another."""
+"""Attention of one sequence to another."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Means of one sequence, weighted for each position of another by how well the two agree.
+    """Attention with a bilinear score (Luong et al. 2015, D15-1166), scaled by the square root of the key size.
 
-    A bilinear score, scaled by the root of its size (Luong et al. 2015, D15-1166; Vaswani et al. 2017).
+    The scaling is that of Vaswani et al. 2017 (arXiv 1706.03762).
 
     Args:
-        query_dim: of the sequence that looks.
-        key_dim: of the sequence that is looked at.
+        query_dim: the size of queries.
+        key_dim: the size of keys.
     """
 
     def __init__(self, query_dim: int, key_dim: int) -> None:
@@ -23,12 +23,12 @@ class Attention(nn.Module):
         self.scale = 1.0 / math.sqrt(key_dim)
 
     def forward(self, queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
-        """(batch, positions, query_dim) and (batch, others, key_dim) to (batch, positions, key_dim).
+        """Return the weighted mean of the keys for each query, (batch, positions, key_dim).
 
         Args:
-            queries: that look.
-            keys: that are looked at, and averaged.
-            mask: bool (batch, others), True where there is something; each row has at least one.
+            queries: the queries, (batch, positions, query_dim).
+            keys: the keys, which are the values too, (batch, others, key_dim).
+            mask: False for padding, bool (batch, others); each row has at least one True.
         """
         scores = self.queries(queries) @ keys.transpose(1, 2) * self.scale  # (batch, positions, others)
         weights = scores.masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(dim=-1)

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 def feedforward(in_dim: int, out_dim: int, n_layers: int, *, dropout: float = 0.0) -> nn.Sequential:
-    """``n_layers`` linear layers, each but the last followed by tanh and dropout; widths halve on the way.
+    """Build linear layers, each but the last followed by tanh and dropout, whose sizes halve from layer to layer.
 
     Args:
-        in_dim: width of the input, (..., in_dim).
-        out_dim: width of the output, (..., out_dim).
-        n_layers: at least 1.
-        dropout: after each activation.
+        in_dim: the size of the input, (..., in_dim).
+        out_dim: the size of the output, (..., out_dim).
+        n_layers: the number of linear layers, at least 1.
+        dropout: the dropout probability after each activation.
     """
     layers: list[nn.Module] = []
     width = in_dim

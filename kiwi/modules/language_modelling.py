@@ -1,4 +1,4 @@
-"""What a softmax over a large vocabulary says of tokens, without ever holding all of its logits."""
+"""Statistics and losses of a softmax over a large vocabulary, computed without holding all logits in memory."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 from torch.nn import functional
 
 LOGITS_AT_ONCE = 2**24
-"""Logits held at a time: 64 MB in single precision."""
+"""The number of logits held in memory at a time, 64 MB in single precision."""
 
 EXPORTED_PART = 2**13
-"""Of the vocabulary, whose logits of all tokens an exported system holds at a time."""
+"""The number of vocabulary entries whose logits an exported system holds in memory at a time, for all tokens."""
 
 
 @dataclass(frozen=True)
 class TokenStatistics:
-    """What a language model says of some tokens."""
+    """The statistics of some tokens under a language model."""
 
     log_probabilities: Tensor
-    """Of each token, float (tokens,)."""
+    """The log-probability of each token, float (tokens,)."""
 
     correct: Tensor
-    """Whether the token is the likeliest, bool (tokens,)."""
+    """Whether the token is the most likely one, bool (tokens,)."""
 
 
 def _chunks(states: Tensor, vocabulary_size: int) -> Iterator[slice]:
@@ -34,25 +34,25 @@ def _chunks(states: Tensor, vocabulary_size: int) -> Iterator[slice]:
 
 
 @torch.no_grad()
-def likeliest(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The token with the highest logit after each state.
+def most_likely(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return the token with the highest logit for each state.
 
     Args:
-        states: (tokens, dim).
-        weight: (vocabulary, dim).
-        bias: (vocabulary,).
+        states: the states, (tokens, dim).
+        weight: the output embeddings, (vocabulary, dim).
+        bias: the biases, (vocabulary,).
 
     Returns:
-        int64 (tokens,).
+        The tokens, int64 (tokens,).
     """
     if torch.compiler.is_exporting():
-        return _likeliest_in_parts(states, weight, bias)
+        return _most_likely_by_vocabulary(states, weight, bias)
     best = [functional.linear(states[chunk], weight, bias).argmax(dim=-1) for chunk in _chunks(states, len(weight))]
     return torch.cat(best) if best else torch.zeros(0, dtype=torch.int64, device=states.device)
 
 
-def _likeliest_in_parts(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """As :func:`likeliest`, in steps whose number does not depend on the tokens: a part of the vocabulary each."""
+def _most_likely_by_vocabulary(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Compute :func:`most_likely` in chunks of the vocabulary, whose number does not depend on the tokens."""
     best: tuple[Tensor, Tensor] | None = None
     for start in range(0, len(weight), EXPORTED_PART):
         part = slice(start, start + EXPORTED_PART)
@@ -60,7 +60,7 @@ def _likeliest_in_parts(states: Tensor, weight: Tensor, bias: Tensor | None) -> 
         if best is None:
             best = top, place
         else:
-            better = top > best[0]  # of equal ones the first, as argmax has it
+            better = top > best[0]  # the first of equal logits wins, as with argmax
             best = torch.where(better, top, best[0]), torch.where(better, place + start, best[1])
     assert best is not None
     return best[1]
@@ -68,13 +68,13 @@ def _likeliest_in_parts(states: Tensor, weight: Tensor, bias: Tensor | None) -> 
 
 @torch.no_grad()
 def statistics(states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> TokenStatistics:
-    """Exact log-probabilities of tokens, and whether each is the likeliest.
+    """Compute exact log-probabilities of tokens, and whether each is the most likely one.
 
     Args:
-        states: (tokens, dim).
-        tokens: that are there, int64 (tokens,).
-        weight: (vocabulary, dim).
-        bias: (vocabulary,).
+        states: the states, (tokens, dim).
+        tokens: the actual tokens, int64 (tokens,).
+        weight: the output embeddings, (vocabulary, dim).
+        bias: the biases, (vocabulary,).
     """
     log_probabilities = torch.zeros(len(states), dtype=torch.float32, device=states.device)
     correct = torch.zeros(len(states), dtype=torch.bool, device=states.device)
@@ -89,29 +89,27 @@ def statistics(states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | No
 def sampled_cross_entropy(
     states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | None, n_samples: int
 ) -> Tensor:
-    """An estimate of the cross-entropy from some of the vocabulary, the same for all tokens (Jean et al. 2015,
-    P15-1001).
+    """Estimate the cross-entropy from a sample of the vocabulary that all tokens share (Jean et al. 2015, P15-1001).
 
-    The vocabulary stands in the order of frequency, so words are drawn log-uniformly, the frequent ones more often. In
-    the sum over the vocabulary, a drawn word counts as often as the inverse of its probability to be drawn says, which
-    makes the sum right on average.
+    Words are sampled log-uniformly, since the vocabulary is in the order of frequency. Each sampled word is weighted by
+    the inverse of its probability of being sampled, which makes the estimate of the softmax's sum unbiased.
 
     Args:
-        states: (tokens, dim).
-        tokens: that are there, int64 (tokens,).
-        weight: (vocabulary, dim).
-        bias: (vocabulary,).
-        n_samples: words that are drawn, some of them more than once.
+        states: the states, (tokens, dim).
+        tokens: the actual tokens, int64 (tokens,).
+        weight: the output embeddings, (vocabulary, dim).
+        bias: the biases, (vocabulary,).
+        n_samples: the number of words to sample, with replacement.
 
     Returns:
-        The mean over tokens; a scalar, in nats. Its gradients reach the embeddings of the tokens and the drawn words.
+        The mean over tokens; a scalar, in nats. Only the embeddings of actual and sampled words get gradients.
     """
     size = len(weight)
     uniform = torch.rand(n_samples, dtype=torch.float64, device=states.device)
     drawn = torch.unique((torch.exp(uniform * math.log(size + 1)) - 1).long().clamp(max=size - 1))
     ranks = drawn.double()
     share = torch.log((ranks + 2) / (ranks + 1)) / math.log(size + 1)
-    # Of n draws, at least one.
+    # The probability that a word is sampled at least once.
     log_probability = torch.log(-torch.expm1(n_samples * torch.log1p(-share))).to(states.dtype)
     own = (states * weight[tokens]).sum(dim=-1) + (0.0 if bias is None else bias[tokens])
     others = functional.linear(states, weight[drawn], None if bias is None else bias[drawn]) - log_probability
@@ -121,20 +119,20 @@ def sampled_cross_entropy(
 
 
 def mismatch_features(states: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """How far a token is from what the language model expects in its place (Fan et al. 2019, arXiv 1807.09433).
+    """Compare tokens with those that a language model expects in their place (Fan et al. 2019, arXiv 1807.09433).
 
     Args:
-        states: (tokens, dim).
-        tokens: that are there, int64 (tokens,).
-        weight: (vocabulary, dim).
-        bias: (vocabulary,).
+        states: the states, (tokens, dim).
+        tokens: the actual tokens, int64 (tokens,).
+        weight: the output embeddings, (vocabulary, dim).
+        bias: the biases, (vocabulary,).
 
     Returns:
-        (tokens, 4): the logit of the token, the highest logit, their difference, and 1 where the two are of
-        different tokens. Gradients flow through the logits.
+        The logit of the token, the highest logit, their difference, and 1 if the most likely token is another one,
+        (tokens, 4). Gradients flow through the logits.
     """
-    best = likeliest(states, weight, bias)
-    # Only the two logits that are read: all of them, with their gradients, would be a vocabulary a token.
+    best = most_likely(states, weight, bias)
+    # Recompute only the two logits that are read, since all logits with their gradients would take too much memory.
     own, top = (
         (states.float() * weight[chosen].float()).sum(dim=-1) + (0.0 if bias is None else bias[chosen].float())
         for chosen in (tokens, best)

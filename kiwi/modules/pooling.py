@@ -1,4 +1,4 @@
-"""Many vectors to one, counting only those that are there."""
+"""Pooling of vectors, without padding."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 def masked_mean(vectors: Tensor, mask: Tensor) -> Tensor:
-    """Mean over positions.
+    """Return the mean over the positions that a mask selects.
 
     Args:
-        vectors: (batch, positions, hidden).
-        mask: bool (batch, positions), True where a position counts.
+        vectors: the vectors, (batch, positions, hidden).
+        mask: True for the positions to include, bool (batch, positions).
 
     Returns:
-        (batch, hidden); zeros where no position counts.
+        The means, (batch, hidden); zeros if no position is selected.
     """
     weights = mask.unsqueeze(-1).to(vectors.dtype)  # (batch, positions, 1)
     return (vectors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)

@@ -1,4 +1,4 @@
-"""Recurrent layers over sequences of different length."""
+"""Recurrent layers over sequences of different lengths."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 def run_recurrent(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Run on what is there and no padding, so that the batch does not matter to a sequence.
+    """Run recurrent layers on packed sequences, so that results do not depend on padding.
 
     Args:
-        layers: with ``batch_first``.
-        vectors: (batch, positions, dim).
-        lengths: of the sequences, at least 1 each, int64 (batch,).
+        layers: the layers, with ``batch_first``.
+        vectors: the sequences, (batch, positions, dim).
+        lengths: the lengths of the sequences, at least 1 each, int64 (batch,).
 
     Returns:
-        States, (batch, positions, hidden), zeros for padding; and the last states of the uppermost layer, both
-        directions side by side, (batch, hidden).
+        The states, (batch, positions, hidden), zeros for padding; and the last states of the top layer, both
+        directions concatenated, (batch, hidden).
     """
     if torch.compiler.is_exporting():
-        return recurrent_as_onnx(layers, vectors, lengths)
+        return run_recurrent_onnx(layers, vectors, lengths)
     packed = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
     states, last = layers(packed)
-    if isinstance(last, tuple):  # of an LSTM, whose cells are not read
+    if isinstance(last, tuple):  # an LSTM returns cells too, which are not read
         last = last[0]
     padded, _ = pad_packed_sequence(states, batch_first=True, total_length=vectors.shape[1])
     n_directions = 2 if layers.bidirectional else 1
@@ -33,28 +33,28 @@ def run_recurrent(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple
 
 
 GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2)}
-"""For each gate of ONNX, in its order, where torch has it: i, o, f, c of i, f, g, o; and z, r, h of r, z, n."""
+"""The index in torch of each gate in the order of ONNX: i, o, f, c among i, f, g, o, and z, r, h among r, z, n."""
 
 
-def recurrent_as_onnx(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """As :func:`run_recurrent`, by operators of ONNX, which know the lengths of sequences; for an export alone.
+def run_recurrent_onnx(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Express :func:`run_recurrent` by operators of ONNX, which take the lengths of sequences; for export only.
 
     Args:
-        layers: LSTM or GRU; in training nothing of this is computed.
-        vectors: (batch, positions, dim).
-        lengths: of the sequences, int64 (batch,).
+        layers: the LSTM or GRU.
+        vectors: the sequences, (batch, positions, dim).
+        lengths: the lengths of the sequences, int64 (batch,).
     """
     n_directions = 2 if layers.bidirectional else 1
     attributes: dict[str, Any] = {"hidden_size": layers.hidden_size}
     attributes["direction"] = "bidirectional" if layers.bidirectional else "forward"
     if layers.mode == "GRU":
-        attributes["linear_before_reset"] = 1  # as torch has it
+        attributes["linear_before_reset"] = 1  # as in torch
     states, counts = vectors.transpose(0, 1), lengths.int()  # (positions, batch, dim)
     n_positions, n_sequences = states.shape[:2]
     last = states
     for layer in range(layers.num_layers):
-        weights = [_of_layer(layers, f"weight_{kind}_l{layer}") for kind in ("ih", "hh")]
-        biases = [_of_layer(layers, f"bias_{kind}_l{layer}") for kind in ("ih", "hh")]
+        weights = [_stack_gates(layers, f"weight_{kind}_l{layer}") for kind in ("ih", "hh")]
+        biases = [_stack_gates(layers, f"bias_{kind}_l{layer}") for kind in ("ih", "hh")]
         every, last = torch.onnx.ops.symbolic_multi_out(
             layers.mode,
             [states, *weights, torch.cat(biases, dim=-1), counts],
@@ -70,8 +70,8 @@ def recurrent_as_onnx(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> t
     return states.transpose(0, 1), last.transpose(0, 1).flatten(1)
 
 
-def _of_layer(layers: nn.RNNBase, name: str) -> Tensor:
-    """A weight or bias of one layer, (directions, gates * hidden, ...), gates in the order of ONNX."""
+def _stack_gates(layers: nn.RNNBase, name: str) -> Tensor:
+    """Return a weight or bias of one layer with gates in the order of ONNX, (directions, gates * hidden, ...)."""
     suffixes = ("", "_reverse") if layers.bidirectional else ("",)
     sides = [getattr(layers, f"{name}{suffix}").chunk(len(GATES[layers.mode])) for suffix in suffixes]
     return torch.stack([torch.cat([gates[place] for place in GATES[layers.mode]]) for gates in sides])

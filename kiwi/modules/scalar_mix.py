@@ -1,4 +1,4 @@
-"""A learned mixture of layers."""
+"""A learned mixture of the layers of a model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch.nn import functional
 
 
 class ScalarMix(nn.Module):
-    """A weighted mean of layers, times a learned scale (Peters et al. 2018, arXiv 1802.05365).
+    """A weighted mean of layers, multiplied by a learned scale (Peters et al. 2018, arXiv 1802.05365).
 
     Args:
-        n_layers: layers that are mixed.
-        size: of their vectors.
-        dropout: probability with which a layer is left out in training.
-        layer_norm: whether each layer is normalized first.
+        n_layers: the number of layers.
+        size: the size of their vectors.
+        dropout: the probability with which a layer is left out in training.
+        layer_norm: whether to apply layer normalization to each layer first.
     """
 
     def __init__(self, n_layers: int, size: int, *, dropout: float = 0.0, layer_norm: bool = False) -> None:
@@ -27,7 +27,7 @@ class ScalarMix(nn.Module):
         self.scale = nn.Parameter(torch.ones(1))
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
-        """Layers of (batch, positions, size) each to one."""
+        """Mix layers of (batch, positions, size) each into one."""
         weights: Tensor = self.weights
         if self.training and self.dropout:
             dropped = torch.rand_like(weights) < self.dropout

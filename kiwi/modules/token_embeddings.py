@@ -1,4 +1,4 @@
-"""Learned vectors for tokens."""
+"""Learned embeddings of tokens."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from torch import Tensor, nn
 
 
 class TokenEmbeddings(nn.Module):
-    """A vector for each token, with what is usually done to it, in this order: scale by the square root of ``dim``,
-    add a learned vector for the position, layer norm, dropout.
+    """The embeddings of tokens, optionally followed by scaling with the square root of ``dim``, addition of position
+    embeddings, layer normalization and dropout, in this order.
 
     Args:
-        n_tokens: size of the vocabulary.
-        dim: size of a vector.
-        dropout: of the result.
-        freeze: whether the token vectors stay as they are.
-        max_positions: positions that have a vector; None adds none. A token beyond them takes the last.
+        n_tokens: the size of the vocabulary.
+        dim: the size of an embedding.
+        dropout: the dropout probability.
+        freeze: whether the token embeddings are not trained.
+        max_positions: the number of position embeddings, None for none; tokens beyond them share the last one.
         sparse: whether gradients are sparse.
-        scale: whether to scale.
-        layer_norm: whether to normalize.
+        scale: whether to scale embeddings.
+        layer_norm: whether to apply layer normalization.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class TokenEmbeddings(nn.Module):
         self.dim = dim
         self.tokens = nn.Embedding(n_tokens, dim, sparse=sparse)
         self.positions = nn.Embedding(max_positions, dim) if max_positions else None
-        # Vectors of about unit length, not torch's entries of unit size: from those, a network learns the few rare
-        # words of a small corpus by heart.
+        # Vectors of about unit length. With torch's default, entries of unit variance, a network memorizes the few
+        # rare words of a small corpus.
         for table in filter(None, (self.tokens, self.positions)):
             nn.init.normal_(table.weight, std=dim**-0.5)
         self.tokens.weight.requires_grad_(not freeze)
@@ -49,7 +49,7 @@ class TokenEmbeddings(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, indices: Tensor) -> Tensor:
-        """(batch, tokens) int64 to (batch, tokens, dim)."""
+        """Map indices, int64 (batch, tokens), to embeddings, (batch, tokens, dim)."""
         vectors: Tensor = self.tokens(indices)  # (batch, tokens, dim)
         if self.scale != 1.0:
             vectors = vectors * self.scale

@@ -1,4 +1,4 @@
-"""The Gaussian truncated to [0, 1], for scores that live there."""
+"""The Gaussian truncated to [0, 1], for scores in this range."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ def _edges(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def truncated_normal_nll(value: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """Negative log-likelihood of values in [0, 1].
+    """Compute the negative log-likelihood of values in [0, 1].
 
     Args:
-        value: (batch,).
-        mean: of the Gaussian before truncation, in [0, 1], (batch,).
-        deviation: of the Gaussian before truncation, positive, (batch,).
+        value: the values, (batch,).
+        mean: the mean of the Gaussian before truncation, in [0, 1], (batch,).
+        deviation: the standard deviation of the Gaussian before truncation, positive, (batch,).
 
     Returns:
-        (batch,), in nats.
+        The negative log-likelihoods in nats, (batch,).
     """
     *_, mass = _edges(mean, deviation)
     return -_log_density((value - mean) / deviation) + deviation.log() + mass.log()
 
 
 def truncated_normal_moments(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the truncated Gaussian.
+    """Compute mean and standard deviation of the truncated Gaussian.
 
     Args:
-        mean: before truncation, in [0, 1], (batch,).
-        deviation: before truncation, positive, (batch,).
+        mean: the mean before truncation, in [0, 1], (batch,).
+        deviation: the standard deviation before truncation, positive, (batch,).
 
     Returns:
-        Two tensors (batch,).
+        Mean and standard deviation after truncation, (batch,) each.
     """
     low, high, mass = _edges(mean, deviation)
     at_low, at_high = _log_density(low).exp() / mass, _log_density(high).exp() / mass

@@ -1,1 +1,1 @@
-"""What is computed: encoders, decoders, outputs, the systems they make, and how these are saved."""
+"""Systems: their encoders, decoders and outputs, configuration, checkpoints and export."""

@@ -1,9 +1,9 @@
-"""A system on disk: a versioned directory of plain files.
+"""Checkpoints: a trained system as a versioned directory of plain files.
 
-``config.yaml`` (format and kiwi version, system, data, metrics when saved), ``model.safetensors`` (weights),
-``vocab.json`` (vocabularies), ``labels.json`` (labels by output, in the order of their classes), for a pretrained
-encoder ``encoder.json`` (its configuration), ``tokenizer/`` and ``licences/``, and ``SHA256SUMS`` of all of them.
-Nothing in it is code, nothing that loads it unpickles, and nothing is read that is not what was written.
+The files are ``config.yaml`` (versions of format and kiwi, system, data, metrics), ``model.safetensors`` (weights),
+``vocab.json`` (vocabularies), ``labels.json`` (labels of each output, in the order of their classes), for a pretrained
+encoder ``encoder.json`` (its configuration), ``tokenizer/`` and ``licences/``, and ``SHA256SUMS`` over all of them.
+A checkpoint contains no code, loading it unpickles nothing, and every file is verified against its checksum.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ def save_checkpoint(
     pretrained: Pretrained | None = None,
     card: str | None = None,
 ) -> None:
-    """Write a checkpoint directory, whole or not at all.
+    """Write a checkpoint directory atomically.
 
     Args:
-        path: to write.
-        info: what it says of itself.
-        weights: by name.
-        vocabularies: of the text fields.
-        pretrained: the model that the encoder is built on, if it is.
-        card: content of its ``README.md``.
+        path: the directory to write.
+        info: the metadata of the checkpoint.
+        weights: the weights by name.
+        vocabularies: the vocabularies of the text fields.
+        pretrained: the pretrained model that the encoder is built on, if any.
+        card: the content of ``README.md``.
 
     Raises:
-        ConfigError: when there is a directory already that has something in it, and is no checkpoint.
-        WriteError: when it cannot be written.
+        ConfigError: when the directory exists, is not empty, and is not a checkpoint.
+        WriteError: when the directory cannot be written.
     """
     check_replaceable(path)
     names = output_names(info.outputs, kind="tags")
     with staged(path) as stage:
         stage.mkdir()
-        save_file(_once(weights), stage / WEIGHTS_FILE)
+        save_file(_without_tied(weights), stage / WEIGHTS_FILE)
         write_yaml(stage / CONFIG_FILE, info.to_dict())
         save_vocabularies(vocabularies, stage)
         if pretrained is not None:
@@ -77,47 +77,49 @@ def save_checkpoint(
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse to swap out a directory of something else.
+    """Refuse to replace a directory that is not a checkpoint.
 
     Raises:
-        ConfigError: when it has something in it and is no checkpoint, or has a history.
+        ConfigError: when the directory is a git repository, or is not empty and not a checkpoint.
     """
     if (path / ".git").exists():
-        raise ConfigError(f"{path}: is a git repository, whose history would go; write elsewhere, and copy the files.")
+        raise ConfigError(
+            f"{path}: is a git repository, whose history would be lost. Write to another directory and copy the files."
+        )
     if path.is_dir() and not (path / CONFIG_FILE).is_file() and any(path.iterdir()):
         raise ConfigError(
-            f"{path}: is there already, and is no checkpoint; name a directory that is not, or remove it."
+            f"{path}: exists already and is not a checkpoint. Name a directory that does not exist, or remove this one."
         )
 
 
-def _once(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as a file keeps them: of those that are tied, the first."""
-    places: set[tuple[int, ...]] = set()
-    kept: dict[str, Tensor] = {}
+def _without_tied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights to store, keeping only the first of each group of tied weights."""
+    seen: set[tuple[int, ...]] = set()
+    stored: dict[str, Tensor] = {}
     for name, weight in weights.items():
-        place = _place(weight)
-        if place not in places:
-            kept[name] = weight.detach().cpu().contiguous()
-        places.add(place)
-    return kept
+        key = _storage_key(weight)
+        if key not in seen:
+            stored[name] = weight.detach().cpu().contiguous()
+        seen.add(key)
+    return stored
 
 
-def _place(weight: Tensor) -> tuple[int, ...]:
-    """Where a weight lies in memory: the same for weights that are tied, and for no others."""
+def _storage_key(weight: Tensor) -> tuple[int, ...]:
+    """Return a key of the memory of a weight, which is equal for tied weights only."""
     if weight.is_meta or not weight.numel():
-        return (-id(weight),)  # lies nowhere
+        return (-id(weight),)  # has no memory
     return (weight.data_ptr(), *weight.shape, *weight.stride())
 
 
 def read_weights(path: Path, info: CheckpointInfo) -> dict[str, Tensor]:
-    """The tensors of a checkpoint.
+    """Read and verify the weights of a checkpoint.
 
     Args:
-        path: of the checkpoint.
-        info: what it says of itself.
+        path: the directory of the checkpoint.
+        info: the metadata of the checkpoint.
 
     Raises:
-        CheckpointError: when the file is not there, is damaged, or is not the one that was saved with the rest.
+        CheckpointError: when the file is missing, damaged, or does not match its checksum.
     """
     file = path / WEIGHTS_FILE
     read_tensor_header(file)
@@ -126,7 +128,7 @@ def read_weights(path: Path, info: CheckpointInfo) -> dict[str, Tensor]:
     else:
         with file.open("rb") as content:
             if hashlib.file_digest(content, "sha256").hexdigest() != info.weights_sha256:
-                raise CheckpointError(f"{file}: damaged: its SHA-256 is not the one in {CONFIG_FILE}. {RESTORE}")
+                raise CheckpointError(f"{file}: damaged: its SHA-256 differs from the one in {CONFIG_FILE}. {RESTORE}")
     try:
         weights: dict[str, Tensor] = load_file(file)
     except (OSError, SafetensorError) as error:
@@ -134,68 +136,69 @@ def read_weights(path: Path, info: CheckpointInfo) -> dict[str, Tensor]:
     return weights
 
 
-def build_shape(build: Callable[[], Module], place: object, *, as_trained: bool) -> Module:
-    """Build a module without memory, to hold weights against it before it gets any.
+def build_on_meta(build: Callable[[], Module], place: object, *, as_trained: bool) -> Module:
+    """Build a module on the ``meta`` device, to check weights against its shapes before memory is allocated.
 
     Args:
-        build: makes the module.
-        place: the checkpoint, for errors.
-        as_trained: whether all that the module is built from stands in the checkpoint, so that a mistake is there.
+        build: the function that builds the module.
+        place: the checkpoint, for error messages.
+        as_trained: whether all options come from the checkpoint, so that any error is one of the checkpoint.
 
     Raises:
-        CheckpointError: when there cannot be such a module.
-        ConfigError: if not ``as_trained``, when the options for it do not go together.
+        CheckpointError: when the module cannot be built.
+        ConfigError: when the module cannot be built and not ``as_trained``, because options conflict.
     """
     try:
         with torch.device("meta"):
             return build()
     except CheckpointError:
         raise
-    except Exception as error:  # of any library, for sizes and options that it has not expected
+    except Exception as error:  # any library may raise anything for damaged sizes and options
         if isinstance(error, ConfigError) and not as_trained:
             raise
         raise CheckpointError(f"{place}: damaged: its system cannot be built: {error}. {RESTORE}") from error
 
 
 @contextmanager
-def without_drawing() -> Iterator[None]:
-    """Leave large weights as the memory is that they get, for a module whose weights are loaded anyway.
+def skip_init() -> Iterator[None]:
+    """Leave large weights uninitialized within this block, for a module whose weights are loaded afterwards.
 
-    A large vocabulary takes a second to draw.
+    Drawing the embeddings of a large vocabulary takes a second.
     """
-    with _WithoutDrawing():
+    with _SkipInit():
         yield
 
 
-class _WithoutDrawing(TorchFunctionMode):
-    """Small weights are drawn: some are made from what is drawn, and nothing tells what memory holds."""
+class _SkipInit(TorchFunctionMode):
+    """A mode that initializes small weights only, since a module may derive other values from them."""
 
-    large = 2**20
+    largest_drawn = 2**20
+    """Elements."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Skip what draws, be it a tensor's method or a function of ``torch.nn.init``."""
+        """Skip random initialization, by a method of a tensor or by a function of ``torch.nn.init``."""
         kwargs = kwargs or {}
         if getattr(function, "__name__", "") in ("normal_", "uniform_"):
             tensor: Tensor = args[0] if args else kwargs["tensor"]
-            if tensor.numel() > self.large:
+            if tensor.numel() > self.largest_drawn:
                 return tensor
         return function(*args, **kwargs)
 
 
 def check_layers(options: object, weights: Mapping[str, Tensor], place: object) -> None:
-    """Refuse options that ask for more layers than there are weights, before anything begins to build them.
+    """Refuse options that ask for more layers than there are weights, before any layer is built.
 
     Args:
-        options: of a system, or of its pretrained model.
-        weights: by name.
-        place: where they are from, for errors.
+        options: the options of a system, or of its pretrained model.
+        weights: the weights by name.
+        place: the checkpoint, for error messages.
 
     Raises:
-        CheckpointError: naming the option.
+        CheckpointError: when an option asks for too many layers.
     """
-    most = max(len(weights), 100)  # few do no harm, and are told from the shapes
+    most = max(len(weights), 100)  # a few too many are cheap to build, and their shapes are checked later
     for name, value in options.items() if isinstance(options, Mapping) else ():
         if isinstance(value, int | float) and "layers" in str(name) and value > most:
             raise CheckpointError(
@@ -204,37 +207,41 @@ def check_layers(options: object, weights: Mapping[str, Tensor], place: object) 
         check_layers(value, weights, place)
 
 
-def load_weights(module: nn.Module, weights: Mapping[str, Tensor], place: object, fresh: tuple[str, ...] = ()) -> None:
-    """Put tensors into a module, each in its place.
+def load_weights(
+    module: nn.Module, weights: Mapping[str, Tensor], place: object, allowed_missing: tuple[str, ...] = ()
+) -> None:
+    """Load weights into a module.
 
     Args:
-        module: to load.
-        weights: by name.
-        place: where they are from, for errors.
-        fresh: prefixes of weights that may be missing and then keep their initial values.
+        module: the module to load.
+        weights: the weights by name.
+        place: the checkpoint, for error messages.
+        allowed_missing: prefixes of the weights that may be missing; these keep their initial values.
 
     Raises:
-        CheckpointError: listing what is missing, unexpected, or of another shape or type.
+        CheckpointError: when weights are missing, unexpected, or of another shape or type.
     """
-    check_fit(module, weights, place, fresh)
+    check_fit(module, weights, place, allowed_missing)
     own: dict[str, Tensor] = module.state_dict(keep_vars=True)
     with torch.no_grad():
         for name, weight in weights.items():
             if own[name].dtype == weight.dtype and isinstance(own[name], nn.Parameter):
-                # The memory that the file is mapped into: what is copied is there twice. Tied weights stay tied.
+                # Use the memory that the file is mapped into, since a copy would double it. Tied weights stay tied.
                 own[name].data = weight
             else:
                 own[name].copy_(weight)
 
 
-def check_fit(module: nn.Module, weights: Mapping[str, Tensor], place: object, fresh: tuple[str, ...] = ()) -> None:
-    """Hold weights against a module; as :func:`load_weights`, which loads them too."""
+def check_fit(
+    module: nn.Module, weights: Mapping[str, Tensor], place: object, allowed_missing: tuple[str, ...] = ()
+) -> None:
+    """Check that weights fit a module, without loading them; see :func:`load_weights`."""
     own: dict[str, Tensor] = module.state_dict(keep_vars=True)
-    given = {_place(own[name]) for name in weights if name in own}  # a tied weight stands there once
+    given = {_storage_key(own[name]) for name in weights if name in own}  # tied weights are stored once
     problems = [
         f"'{name}' is missing"
         for name, weight in own.items()
-        if name not in weights and not name.startswith(fresh) and _place(weight) not in given
+        if name not in weights and not name.startswith(allowed_missing) and _storage_key(weight) not in given
     ]
     problems += [f"'{name}' is unexpected" for name in weights if name not in own]
     problems += [
@@ -249,4 +256,4 @@ def check_fit(module: nn.Module, weights: Mapping[str, Tensor], place: object, f
     ]
     if problems:
         listing = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-        raise CheckpointError(f"{place}: weights do not fit this system: {listing}.")
+        raise CheckpointError(f"{place}: the weights do not fit this system: {listing}.")

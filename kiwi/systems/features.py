@@ -1,4 +1,4 @@
-"""What passes from an encoder to a decoder, and from a decoder to the outputs."""
+"""The features that an encoder passes to a decoder, and a decoder to the outputs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Features:
-    """Vectors of the words of some segments, and of the segments; zeros where there is no word.
+    """The vectors of the words and the sentences of a batch, with zeros for padding.
 
-    ``source`` is None where no output reads the source side, ``sentence`` where an encoder makes none.
+    ``source`` is None if no output reads the source side, ``sentence`` if the encoder does not compute it.
     """
 
     target: Tensor
@@ -26,7 +26,7 @@ class Features:
 
 @dataclass(frozen=True)
 class FeatureSizes:
-    """Sizes of the last dimension of :class:`Features`; None where a part is not there."""
+    """The sizes of the last dimension of :class:`Features`; None for features that are not computed."""
 
     target: int
     source: int | None = None
@@ -35,19 +35,19 @@ class FeatureSizes:
 
 @dataclass(frozen=True)
 class TokenStates:
-    """The tokens that a language model is asked for, and what it has to predict them from."""
+    """The tokens that a language model has to predict, and the states to predict them from."""
 
     states: Tensor
     """(tokens, dim)."""
 
     tokens: Tensor
-    """That are there, int64 (tokens,)."""
+    """The tokens to predict, int64 (tokens,)."""
 
     weight: Tensor
-    """Output embeddings, (vocabulary, dim)."""
+    """The output embeddings, (vocabulary, dim)."""
 
     bias: Tensor | None
     """(vocabulary,)."""
 
     n_samples: int = 0
-    """Words to draw for a softmax over some of the vocabulary, in training; 0 is over all of it."""
+    """The number of words to sample for the training softmax; 0 uses the full vocabulary."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self, TypeAlias
 
 from torch import Tensor
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -19,7 +20,7 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.outputs import names as output_names
-from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights, without_drawing
+from kiwi.systems.checkpoint import build_on_meta, check_fit, check_layers, load_weights, read_weights, skip_init
 from kiwi.systems.config.architectures import ARCHITECTURES, ModelConfig
 from kiwi.systems.config.qe import (
     QESystemConfig,
@@ -39,20 +40,20 @@ logger = logging.getLogger(__name__)
 
 
 class QESystem(System):
-    """Estimates the quality of translations: what it computes, its losses, its predictions, and how it is saved.
+    """A system that estimates the quality of translations.
 
     Args:
         class_name: a key of :data:`kiwi.systems.config.architectures.ARCHITECTURES`.
-        model: configuration of its parts.
-        vocabularies: of the text fields that its encoder reads.
-        pretrained: the model that its encoder is built on, if it is.
+        model: the configuration of encoder, decoder and outputs.
+        vocabularies: the vocabularies of the text fields that the encoder reads.
+        pretrained: the pretrained model that the encoder is built on, if any.
     """
 
     Config: TypeAlias = QESystemConfig
-    """Form of ``system``."""
+    """The options of ``system``."""
 
     Dataset: TypeAlias = WMTQEDataset
-    """What it is trained on."""
+    """The class of its training data."""
 
     def __init__(
         self,
@@ -63,8 +64,8 @@ class QESystem(System):
     ) -> None:
         super().__init__(class_name, model, vocabularies, pretrained)
         architecture = ARCHITECTURES[class_name]
-        self.fresh: tuple[str, ...] = ()
-        """Prefixes of the weights that a checkpoint did not have."""
+        self.new_weights: tuple[str, ...] = ()
+        """Prefixes of the weights that were not in the checkpoint and have been initialized."""
         self.encoder = architecture.encoder.build(
             model.encoder,
             vocabularies,
@@ -77,59 +78,59 @@ class QESystem(System):
         self.outputs = QEOutputs(model.outputs, self.decoder.sizes)
 
     def forward(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """Logits of each output, segments first."""
+        """Return the logits of each output, segments first."""
         logits: dict[str, Tensor] = self.outputs(self.decoder(self.encoder(batch), batch))
         return logits
 
     def values(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """What it predicts, by output, segments first: probabilities of BAD, padding among them, and scores."""
+        """Return predictions by output, segments first: probabilities of BAD, including padding, and scores."""
         return self.outputs.values(self(batch))
 
+    @override
     def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """As :meth:`System.losses`: those of the outputs, and of the language model where it is trained too."""
         losses = self.outputs.loss(self(batch), batch)
         if batch.post_edit is not None:
-            losses = _with_post_edit(losses, language_model_loss(self.encoder.language_model(batch.post_edit)))
+            losses = _add_post_edit_loss(losses, language_model_loss(self.encoder.language_model(batch.post_edit)))
         return losses
 
+    @override
     def accumulators(self) -> dict[str, Accumulator]:
-        """As :meth:`System.accumulators`."""
         accumulators = self.outputs.accumulators()
         if self.model_config.tlm_outputs.fine_tune:
             accumulators[const.POST_EDIT] = LanguageModelMetrics(POST_EDIT_PREFIX)
         return accumulators
 
+    @override
     def validate(self, accumulators: Mapping[str, Accumulator], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """As :meth:`System.validate`."""
         logits = self(batch)
         self.outputs.update(accumulators, logits, batch)
         losses = self.outputs.loss(logits, batch)
         if batch.post_edit is not None:
             metrics = accumulators[const.POST_EDIT]
             assert isinstance(metrics, LanguageModelMetrics)
-            losses = _with_post_edit(losses, update_metrics(metrics, self.encoder.language_model(batch.post_edit)))
+            losses = _add_post_edit_loss(losses, update_metrics(metrics, self.encoder.language_model(batch.post_edit)))
         return losses
 
     @property
     def input_fields(self) -> list[str]:
-        """Fields of the data that it reads."""
+        """The fields of the data that the system reads."""
         return input_fields(self.class_name, self.model_config)
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """The configuration with what trained systems bring; see :func:`kiwi.systems.config.qe.resolve`."""
+        """Complete a configuration from the trained systems it names; see :func:`kiwi.systems.config.qe.resolve`."""
         return resolve(config)
 
     @classmethod
     def missing_files(cls, config: Config, data: WMTQEDataset.Config) -> dict[str, str]:
-        """Files that the system reads or learns from, and that are not configured.
+        """Find the files that the system needs as input or labels and that are not configured.
 
         Args:
-            config: resolved.
-            data: where the files are.
+            config: the resolved configuration.
+            data: the configuration of the data.
 
         Returns:
-            Dotted path to reason.
+            The reason for each missing option, by dotted path.
         """
         reads, learns = input_fields(config.class_name or "", config.model), label_fields(config.model)
         if config.model.tlm_outputs.fine_tune:
@@ -146,15 +147,15 @@ class QESystem(System):
 
     @classmethod
     def read_datasets(cls, config: Config, data: WMTQEDataset.Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
-        """Training and validation data.
+        """Read and validate the training and validation data.
 
         Args:
-            config: resolved, and held against ``data`` by :meth:`missing_files`.
-            data: where the files are.
-            seed: of a split.
+            config: the resolved configuration, checked against ``data`` by :meth:`missing_files`.
+            data: the configuration of the data.
+            seed: the random seed of a split.
 
         Raises:
-            DataError: when a file cannot be used, or does not have what an output learns from.
+            DataError: when a file is invalid, or lacks the labels that an output needs.
         """
         train, valid = WMTQEDataset.train_and_valid(data, seed)
         for dataset, part in ((train, data.train), (valid, data.valid or data.train)):
@@ -164,15 +165,15 @@ class QESystem(System):
 
     @classmethod
     def build(cls, config: Config, columns: Columns) -> Self:
-        """A system to train.
+        """Build a system to train.
 
         Args:
-            config: resolved.
-            columns: the training data, for its vocabularies.
+            config: the resolved configuration.
+            columns: the training data, from which vocabularies are built.
         """
         if config.load is not None:
             system = cls.load(config.load, config.model)
-            system.outputs.fit(columns, fresh=system.fresh)
+            system.outputs.fit(columns, new_weights=system.new_weights)
             system.encoder.prepare_training()
             system.metrics = {}
             return system
@@ -183,8 +184,8 @@ class QESystem(System):
             options = config.model.encoder
             if "interleave_input" in options.model_fields_set and not options.interleave_input:
                 logger.info(
-                    "system.model.encoder.interleave_input is false: source and target are packed all the same, since "
-                    "padding between them would make results depend on the batch."
+                    "system.model.encoder.interleave_input: false is ignored. Source and target are packed all the "
+                    "same, since padding between them would make results depend on the batch."
                 )
             stored = config.load_encoder
             pretrained = (
@@ -195,10 +196,13 @@ class QESystem(System):
         else:
             text: dict[str, list[str]] = {field: columns[field] for field in fields}
             if config.model.tlm_outputs.fine_tune and fields:
-                text[const.TARGET] = [*text[const.TARGET], *columns[const.POST_EDIT]]  # both are of its language
+                text[const.TARGET] = [
+                    *text[const.TARGET],
+                    *columns[const.POST_EDIT],
+                ]  # post-edits are in the target language
             vocabularies = build_vocabularies(text, fields, config.data_processing)
         for field, vocabulary in vocabularies.items():
-            logger.info("Vocabulary of %s: %d.", field, len(vocabulary))
+            logger.info("Vocabulary of %s: %d entries.", field, len(vocabulary))
         system = cls(config.class_name, config.model, vocabularies, pretrained)
         system.outputs.fit(columns)
         if config.load_encoder is not None:
@@ -209,10 +213,10 @@ class QESystem(System):
         return system
 
     def load_encoder(self, path: Path) -> None:
-        """Take the encoder of a trained system; of what is made of a pretrained model, the parts that fit.
+        """Load the encoder of a trained system; the layers above a pretrained model are loaded only where they fit.
 
         Raises:
-            CheckpointError: when weights are missing, or do not fit.
+            CheckpointError: when weights are missing or do not fit.
         """
         weights = read_weights(path, read_checkpoint_info(path))
         stored = {n.removeprefix("encoder."): w for n, w in weights.items() if n.startswith("encoder.")}
@@ -224,21 +228,22 @@ class QESystem(System):
             if (has_head or not name.startswith("head."))
             and (not name.startswith(optional) or (name in own and own[name].shape == weight.shape))
         }
-        if fresh := sorted(name for name in own.keys() - fitting.keys() if name.startswith(optional)):
-            logger.info("%s has no %s that fit: they start fresh.", path, ", ".join(fresh))
-        load_weights(self.encoder, fitting, path, fresh=optional)
+        if new := sorted(name for name in own.keys() - fitting.keys() if name.startswith(optional)):
+            logger.info("%s has no weights that fit %s; these are newly initialized.", path, ", ".join(new))
+        load_weights(self.encoder, fitting, path, allowed_missing=optional)
 
     @classmethod
+    @override
     def load(cls, path: Path, model: ModelConfig | None = None) -> Self:
-        """A trained system.
+        """Load a trained system.
 
         Args:
-            path: a checkpoint directory.
-            model: its configuration, changed; None takes it as it is. An output that the checkpoint does not have
-                starts with fresh weights.
+            path: the checkpoint directory.
+            model: a changed model configuration; None keeps that of the checkpoint. Outputs that the checkpoint does
+                not have are newly initialized.
 
         Raises:
-            CheckpointError: when it is not there, is damaged, or does not fit.
+            CheckpointError: when the checkpoint is missing or damaged, or does not fit.
         """
         info = read_checkpoint_info(path)
         trained = model_config_of(info, path, ARCHITECTURES)
@@ -251,29 +256,29 @@ class QESystem(System):
         for options in (trained.model_dump(), {} if pretrained is None else pretrained.config):
             check_layers(options, weights, path)
         build = partial(cls, info.class_name, model, vocabularies, pretrained)
-        shape = build_shape(build, path, as_trained=model == trained)
-        changed = shape._weights_of(set(trained.outputs.names) ^ set(model.outputs.names))
+        on_meta = build_on_meta(build, path, as_trained=model == trained)
+        changed = on_meta._output_weights(set(trained.outputs.names) ^ set(model.outputs.names))
         if trained.tlm_outputs.fine_tune and not model.tlm_outputs.fine_tune and uses_pretrained:
-            own = shape.state_dict()  # the head goes where nothing reads it any more
+            own = on_meta.state_dict()  # drop the head where nothing reads it any more
             weights = {n: w for n, w in weights.items() if n in own or not n.startswith("encoder.head.")}
         if changed:
-            logger.info("Outputs differ from those of %s: %s start fresh.", path, ", ".join(changed))
+            logger.info("Outputs differ from those of %s: %s are newly initialized.", path, ", ".join(changed))
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(changed)}
-        check_fit(shape, weights, path, fresh=changed)
-        with nullcontext() if changed else without_drawing():
+        check_fit(on_meta, weights, path, allowed_missing=changed)
+        with nullcontext() if changed else skip_init():
             system = build()
-        load_weights(system, weights, path, fresh=changed)
-        system.fresh = changed
-        system._is_loaded(path, info)
+        load_weights(system, weights, path, allowed_missing=changed)
+        system.new_weights = changed
+        system._record_checkpoint(path, info)
         return system
 
     def restrict_outputs(self, outputs: QEOutputs.Config) -> None:
-        """Predict no more than these outputs, which the system has."""
+        """Restrict predictions to some of the outputs of the system."""
         self.outputs.restrict(outputs.names)
         self.model_config = self.model_config.model_copy(update={"outputs": outputs})
 
-    def _weights_of(self, outputs: set[str]) -> tuple[str, ...]:
-        """Prefixes of the weights that come and go with these outputs."""
+    def _output_weights(self, outputs: set[str]) -> tuple[str, ...]:
+        """Return the prefixes of the weights that exist only with these outputs."""
         names = sorted(outputs)
         if const.SOURCE_TAGS not in outputs:
             return tuple(f"outputs.by_name.{name}." for name in names)
@@ -284,5 +289,5 @@ class QESystem(System):
         return (*(f"outputs.by_name.{name}." for name in names), *encoder, *decoder)
 
 
-def _with_post_edit(losses: dict[str, Tensor], loss: Tensor) -> dict[str, Tensor]:
+def _add_post_edit_loss(losses: dict[str, Tensor], loss: Tensor) -> dict[str, Tensor]:
     return {**losses, f"{POST_EDIT_PREFIX}_loss": loss, "loss": losses["loss"] + loss}

@@ -1,4 +1,4 @@
-"""What every system is: a plain module that can be trained, measured and saved."""
+"""The base class of systems: plain modules that can be trained, evaluated and saved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kiwi.data.text.embeddings import load_embeddings
 from kiwi.data.text.vocabulary import DataProcessingConfig, Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.metrics.accumulators import Accumulator
-from kiwi.systems.batching import whole
+from kiwi.systems.batching import gather_full_tensor
 from kiwi.systems.checkpoint import save_checkpoint
 from kiwi.systems.config.architectures import AnyModelConfig
 from kiwi.systems.encoders.base import Encoder
@@ -31,20 +31,20 @@ logger = logging.getLogger(__name__)
 
 
 class System(nn.Module, ABC):
-    """What training asks of a system: losses, metrics, and how it is saved.
+    """The interface between a system and its training: losses, metrics and checkpoints.
 
     Args:
-        class_name: its name in the configuration.
-        model: configuration of its parts.
-        vocabularies: of the text fields that its encoder reads.
-        pretrained: the model that its encoder is built on, if it is.
+        class_name: the name of the architecture in the configuration.
+        model: the configuration of encoder, decoder and outputs.
+        vocabularies: the vocabularies of the text fields that the encoder reads.
+        pretrained: the pretrained model that the encoder is built on, if any.
     """
 
     encoder: Encoder
-    """Batches to features of words."""
+    """The module that computes features of words from a batch."""
 
     collate: Collate
-    """Rows to a batch."""
+    """The function that makes a batch of rows."""
 
     def __init__(
         self,
@@ -59,38 +59,38 @@ class System(nn.Module, ABC):
         self.vocabularies = dict(vocabularies)
         self.pretrained = pretrained
         self.data_info = DataInfo()
-        """What it was trained on, as far as it is known."""
+        """The training data, as far as it is known."""
         self.metrics: dict[str, float] = {}
-        """Validation metrics that its checkpoint had; none of a system that has been trained since."""
+        """The validation metrics in its checkpoint; empty once the system is trained further."""
         self.loaded_from: Path | None = None
-        """Its checkpoint."""
+        """The checkpoint that it was loaded from."""
 
     @abstractmethod
     def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """Losses to train on, by name, and ``loss``, their weighted sum; scalars."""
+        """Compute the training losses (scalars) by name, and ``loss``, their weighted sum."""
 
     @abstractmethod
     def accumulators(self) -> dict[str, Accumulator]:
-        """Empty accumulators of its metrics."""
+        """Create empty accumulators of its metrics."""
 
     @abstractmethod
     def validate(self, accumulators: Mapping[str, Accumulator], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
         """Add a batch to the accumulators.
 
         Returns:
-            Its losses, named as those of :meth:`losses`.
+            The losses of the batch, named as in :meth:`losses`.
         """
 
     def lengths(self, columns: Mapping[str, Sequence[str]]) -> Any:
-        """How much there is to compute for each segment: words of source plus target, or their pieces."""
+        """Return the length of each segment, source plus target, in words or pieces."""
         return self.collate.lengths(columns)
 
     def load_embeddings(self, config: DataProcessingConfig) -> None:
-        """Put pretrained vectors in the place of the initial ones.
+        """Replace initial embeddings by pretrained vectors.
 
         Raises:
-            ConfigError: when the encoder has no embeddings for a field that has a file.
-            DataError: when a file is not as configured.
+            ConfigError: when a file is given for a field without embeddings.
+            DataError: when a file does not match its configuration.
         """
         assert config.embeddings is not None
         layers: Any = self.encoder.get_submodule("embeddings")
@@ -109,18 +109,18 @@ class System(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def load(cls, path: Path) -> Self:
-        """A trained system; see the classes."""
+        """Load a trained system from a checkpoint directory."""
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, revision: str | None = None) -> Self:
-        """A trained system from a directory, or from the model hub.
+        """Load a trained system from a directory or from the model hub.
 
         Args:
-            name_or_path: a directory, which never asks the network, or ``organization/name``.
-            revision: branch, tag or commit on the hub.
+            name_or_path: a directory, which is read without network access, or ``organization/name``.
+            revision: the branch, tag or commit on the hub.
 
         Raises:
-            CheckpointError: when it is not there, is damaged, or does not fit.
+            CheckpointError: when the checkpoint is missing, damaged, or of another class.
         """
         return cls.load(locate(name_or_path, revision))
 
@@ -135,14 +135,14 @@ class System(nn.Module, ABC):
         """Write a checkpoint with a model card, ready for ``hf upload organization/name DIRECTORY``.
 
         Args:
-            directory: to write, whole or not at all.
-            metrics: validation metrics; those of the checkpoint that the system was loaded from if not given.
-            name: on the hub, for the card.
-            licence: of the system, as the hub writes it, such as ``apache-2.0``.
+            directory: the directory to write, atomically.
+            metrics: the validation metrics; by default those of the checkpoint that the system was loaded from.
+            name: the name on the hub, for the card.
+            licence: the licence of the system as the hub writes it, such as ``apache-2.0``.
 
         Raises:
-            ConfigError: when there is a directory already that has something in it, and is no checkpoint.
-            WriteError: when it cannot be written.
+            ConfigError: when the directory exists, is not empty, and is not a checkpoint.
+            WriteError: when the directory cannot be written.
         """
         directory = Path(directory)
         info = self._info(self.metrics if metrics is None else metrics)
@@ -154,16 +154,16 @@ class System(nn.Module, ABC):
     def save(
         self, path: Path, metrics: Mapping[str, float] | None = None, weights: Mapping[str, Tensor] | None = None
     ) -> None:
-        """Write a checkpoint directory, whole or not at all.
+        """Write a checkpoint directory atomically.
 
         Args:
-            path: of the directory.
-            metrics: of the system, on validation data.
-            weights: its :meth:`weights`, if they have been asked for already.
+            path: the directory to write.
+            metrics: the metrics of the system on the validation data.
+            weights: the result of :meth:`weights`, if it has been computed already.
 
         Raises:
-            ConfigError: when there is a directory already that has something in it, and is no checkpoint.
-            WriteError: when it cannot be written.
+            ConfigError: when the directory exists, is not empty, and is not a checkpoint.
+            WriteError: when the directory cannot be written.
         """
         weights = self.weights() if weights is None else weights
         save_checkpoint(path, self._info(metrics or {}), weights, self.vocabularies, self.pretrained)
@@ -178,11 +178,11 @@ class System(nn.Module, ABC):
         )
 
     def weights(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps; of weights that several processes hold in parts, the whole: all have to ask."""
+        """Return the weights for a checkpoint, gathered if they are sharded; every process has to call this."""
         weights = {name: weight for name, weight in self.state_dict().items() if not name.startswith("encoder.")}
         weights |= {f"encoder.{name}": weight for name, weight in self.encoder.weights().items()}
-        return {name: whole(weight) for name, weight in weights.items()}
+        return {name: gather_full_tensor(weight) for name, weight in weights.items()}
 
-    def _is_loaded(self, path: Path, info: CheckpointInfo) -> None:
-        """Remember where it comes from."""
+    def _record_checkpoint(self, path: Path, info: CheckpointInfo) -> None:
+        """Remember the checkpoint that the system was loaded from."""
         self.data_info, self.metrics, self.loaded_from = info.data, dict(info.metrics), path

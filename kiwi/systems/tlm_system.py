@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from torch import Tensor
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -16,7 +17,7 @@ from kiwi.data.collate import Collate
 from kiwi.data.datasets.parallel_dataset import LengthsInBytes, ParallelDataset
 from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
-from kiwi.systems.checkpoint import build_shape, check_fit, check_layers, load_weights, read_weights
+from kiwi.systems.checkpoint import build_on_meta, check_fit, check_layers, load_weights, read_weights
 from kiwi.systems.config.architectures import LANGUAGE_MODELS, AnyModelConfig
 from kiwi.systems.config.system import model_config_of
 from kiwi.systems.config.tlm import TLMSystemConfig, resolve
@@ -30,19 +31,19 @@ FIELDS = (const.SOURCE, const.TARGET)
 
 
 class TLMSystem(System):
-    """A language model of translations: its losses, its metrics, and how it is saved.
+    """A translation language model.
 
     Args:
         class_name: a key of :data:`kiwi.systems.config.architectures.LANGUAGE_MODELS`.
-        model: configuration of its parts.
-        vocabularies: of source and target.
+        model: the configuration of the encoder.
+        vocabularies: the vocabularies of source and target.
     """
 
     Config: TypeAlias = TLMSystemConfig
-    """Form of ``system``."""
+    """The options of ``system``."""
 
     Dataset: TypeAlias = ParallelDataset
-    """What it is trained on."""
+    """The class of its training data."""
 
     def __init__(self, class_name: str, model: AnyModelConfig, vocabularies: Mapping[str, Vocabulary]) -> None:
         super().__init__(class_name, model, vocabularies)
@@ -50,58 +51,59 @@ class TLMSystem(System):
         self.encoder = encoder.build(model.encoder, vocabularies, with_source=False, with_language_model=True)
         self.collate = Collate(vocabularies)
 
+    @override
     def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """As :meth:`System.losses`."""
         return {"loss": language_model_loss(self.encoder.language_model(batch))}
 
+    @override
     def accumulators(self) -> dict[str, Accumulator]:
-        """As :meth:`System.accumulators`."""
         return {const.TARGET: LanguageModelMetrics(TARGET_PREFIX)}
 
+    @override
     def validate(self, accumulators: Mapping[str, Accumulator], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """As :meth:`System.validate`; exact, over the whole vocabulary."""
         metrics = accumulators[const.TARGET]
         assert isinstance(metrics, LanguageModelMetrics)
         return {"loss": update_metrics(metrics, self.encoder.language_model(batch))}
 
+    @override
     def lengths(self, columns: Mapping[str, Sequence[str]]) -> Any:
-        """In bytes, each looked up when it is asked for: nothing here goes through all of the text."""
+        """Return the lengths in bytes, computed on access so that the text is not read as a whole."""
         sides: Any = [columns[field] for field in FIELDS]
         return LengthsInBytes(sides)
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """The configuration with what a trained language model brings; see :func:`kiwi.systems.config.tlm.resolve`."""
+        """Complete a configuration from the language model it names; see :func:`kiwi.systems.config.tlm.resolve`."""
         return resolve(config)
 
     @classmethod
     def missing_files(cls, config: Config, data: ParallelDataset.Config) -> dict[str, str]:
-        """None: a part of parallel data has both of its files."""
+        """Return an empty dictionary: each part of parallel data has both of its files."""
         return {}
 
     @classmethod
     def read_datasets(
         cls, config: Config, data: ParallelDataset.Config, seed: int
     ) -> tuple[ParallelDataset, ParallelDataset]:
-        """Training and validation data.
+        """Read and validate the training and validation data.
 
         Args:
-            config: resolved.
-            data: where the files are.
-            seed: of a split.
+            config: the resolved configuration.
+            data: the configuration of the data.
+            seed: the random seed of a split.
 
         Raises:
-            DataError: when a file cannot be used.
+            DataError: when a file is invalid.
         """
         return ParallelDataset.train_and_valid(data, seed)
 
     @classmethod
     def build(cls, config: Config, columns: Mapping[str, Sequence[str]]) -> Self:
-        """A language model to train.
+        """Build a language model to train.
 
         Args:
-            config: resolved.
-            columns: the training data, for its vocabularies.
+            config: the resolved configuration.
+            columns: the training data, from which vocabularies are built.
         """
         if config.load is not None:
             system = cls.load(config.load, config.model)
@@ -113,22 +115,24 @@ class TLMSystem(System):
         else:
             vocabularies = build_vocabularies(columns, FIELDS, config.data_processing)
         for field, vocabulary in vocabularies.items():
-            logger.info("Vocabulary of %s: %d.", field, len(vocabulary))
+            logger.info("Vocabulary of %s: %d entries.", field, len(vocabulary))
         system = cls(config.class_name, config.model, vocabularies)
         if config.data_processing.embeddings is not None:
             system.load_embeddings(config.data_processing)
         return system
 
     @classmethod
+    @override
     def load(cls, path: Path, model: AnyModelConfig | None = None) -> Self:
-        """A trained language model.
+        """Load a trained language model.
 
         Args:
-            path: a checkpoint directory.
-            model: its configuration, changed in what its weights do not depend on; None takes it as it is.
+            path: the checkpoint directory.
+            model: a model configuration that differs only in options that the weights do not depend on; None keeps
+                that of the checkpoint.
 
         Raises:
-            CheckpointError: when it is not there, is damaged, or does not fit.
+            CheckpointError: when the checkpoint is missing or damaged, or does not fit.
         """
         info = read_checkpoint_info(path)
         trained = model_config_of(info, path, LANGUAGE_MODELS)
@@ -136,8 +140,8 @@ class TLMSystem(System):
         weights = read_weights(path, info)
         check_layers(trained.model_dump(), weights, path)
         build = partial(cls, info.class_name, model or trained, vocabularies)
-        check_fit(build_shape(build, path, as_trained=model is None), weights, path)
+        check_fit(build_on_meta(build, path, as_trained=model is None), weights, path)
         system = build()
         load_weights(system, weights, path)
-        system._is_loaded(path, info)
+        system._record_checkpoint(path, info)
         return system

@@ -15,7 +15,7 @@ from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from kiwi.exceptions import CheckpointError
-from kiwi.systems.batching import whole
+from kiwi.systems.batching import gather_full_tensor
 from kiwi.systems.config.optimizer import OptimizerConfig
 from kiwi.systems.encoders.base import Encoder
 from kiwi.utils.io import staged
@@ -180,7 +180,7 @@ def save_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Pa
     """
     names: dict[Tensor, str] = {parameter: name for name, parameter in system.named_parameters()}
     tensors = {
-        f"{names[parameter]}/{key}": whole(torch.as_tensor(value).detach()).cpu().contiguous()
+        f"{names[parameter]}/{key}": gather_full_tensor(torch.as_tensor(value).detach()).cpu().contiguous()
         for parameter, state in optimizer.state.items()
         for key, value in state.items()
         if value is not None

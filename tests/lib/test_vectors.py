@@ -97,6 +97,6 @@ def test_what_cannot_be_written_is_refused(encoder: Path, corpus: Any, tmp_path:
         write_vectors(encoder, tmp_path / "out", [text], dim=2, layer=4)
     with pytest.raises(DataError, match="cannot be read"):
         write_vectors(encoder, tmp_path / "out", [tmp_path / "nothing"])
-    with pytest.raises(ConfigError, match="cannot be had"):
+    with pytest.raises(ConfigError, match="cannot be loaded"):
         write_vectors(tmp_path, tmp_path / "out", [text])
     assert not (tmp_path / "out").exists()

@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 
 from kiwi.exceptions import ConfigError
 from kiwi.loggers import MLFlowTrackingLogger, download_run, mlflow_tracking, outbox
-from kiwi.loggers.entries import normalized
+from kiwi.loggers.entries import sanitize_name
 from tests.mlflow_server import MLflowServer
 
 
@@ -154,7 +154,7 @@ def test_values_that_mlflow_does_not_take_are_cut(directory: Path, name: str, ca
     ],
 )
 def test_names(given: str, expected: str) -> None:
-    assert normalized(given) == expected
+    assert sanitize_name(given) == expected
 
 
 # Files.
@@ -203,7 +203,7 @@ def test_a_server_gets_files_and_gives_them_back(
     fetched = {file.relative_to(destination).as_posix(): file for file in destination.rglob("*") if file.is_file()}
     assert set(fetched) == names
     assert fetched["model/weights"].read_bytes() == (made / "model" / "weights").read_bytes()
-    with pytest.raises(ConfigError, match="found files; expected no directory"):
+    with pytest.raises(ConfigError, match="already exists; name a new or empty directory"):
         tracker.download(destination)
 
 
@@ -274,7 +274,7 @@ def test_nothing_is_lost_when_the_server_is_killed_and_started_again(
     assert run_of(tracker).data.tags["late"] == "yes"
     assert run_of(tracker).info.status == "FINISHED"
     assert files_of(tracker) == {"config.yaml"}
-    assert "The run goes on" in caplog.text
+    assert "The run continues" in caplog.text
     assert "Never sent" not in caplog.text
 
 
@@ -299,7 +299,7 @@ def test_nobody_waits_for_a_server_that_does_not_answer(mlflow_server: MLflowSer
 def test_what_was_never_sent_is_said_at_the_end(
     mlflow_server: MLflowServer, name: str, made: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    monkeypatch.setattr(mlflow_tracking, "LAST_WAIT", 0.5)
+    monkeypatch.setattr(mlflow_tracking, "CLOSE_TIMEOUT", 0.5)
     tracker = MLFlowTrackingLogger(name, tracking_uri=mlflow_server.url)
     mlflow_server.kill()
     tracker.log_metrics({"a": 1.0, "b": 2.0}, 0)
@@ -311,7 +311,7 @@ def test_what_was_never_sent_is_said_at_the_end(
     assert "3 files (config.yaml, model/inner/vocab, model/weights)" in message
     assert "2 metrics" in message
     assert "the status of the run" in message
-    assert message.endswith("The run's directory has it all.")
+    assert message.endswith("Everything is in the directory of the run.")
 
 
 def test_the_environment_is_left_as_it_was(directory: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,8 +86,10 @@ def test_nothing_is_lost_while_the_server_is_away(server: Server, caplog: pytest
     assert {key for _, entries in server.got for key in entries} == set(range(10))
     messages = [record.message for record in caplog.records]
     # Once, not at each try.
-    assert [message for message in messages if "could not be sent metrics (ConnectionError" in message] == messages[:1]
-    assert messages[1:] == ["server takes metrics again."]
+    assert [
+        message for message in messages if "server: sending metrics failed (ConnectionError" in message
+    ] == messages[:1]
+    assert messages[1:] == ["server accepts metrics again."]
 
 
 def test_what_is_put_again_while_it_waits_is_sent_once(server: Server) -> None:
@@ -157,7 +159,7 @@ def test_a_server_that_is_only_slow_is_not_given_up(server: Server) -> None:
 
 
 def test_memory_is_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "MOST_WAITING", 3)
+    monkeypatch.setattr(outbox, "MAX_PENDING", 3)
     server.down = True
     box = Outbox("server", KINDS, server.send)
     box.put("metrics", {number: number for number in range(5)})

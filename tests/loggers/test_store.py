@@ -85,7 +85,7 @@ def test_a_database_of_another_mlflow(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "b" / "mlflow.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '0a8213491aaa'")
     database.close()
-    with pytest.raises(ConfigError, match="Bring it up to date: mlflow db upgrade sqlite:///"):
+    with pytest.raises(ConfigError, match="Upgrade its schema with: mlflow db upgrade sqlite:///"):
         open_store(str(tmp_path / "b"), Path())
 
 

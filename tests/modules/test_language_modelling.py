@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from kiwi.modules import language_modelling
-from kiwi.modules.language_modelling import likeliest, mismatch_features, sampled_cross_entropy, statistics
+from kiwi.modules.language_modelling import mismatch_features, most_likely, sampled_cross_entropy, statistics
 
 
 @pytest.fixture(params=[2**24, 30])
@@ -22,7 +22,7 @@ def test_statistics_are_those_of_the_whole_softmax(case):
     expected = -functional.cross_entropy(logits, tokens, reduction="none")
     torch.testing.assert_close(found.log_probabilities, expected)
     assert found.correct.tolist() == (logits.argmax(-1) == tokens).tolist()
-    assert likeliest(states, weight, bias).tolist() == logits.argmax(-1).tolist()
+    assert most_likely(states, weight, bias).tolist() == logits.argmax(-1).tolist()
 
 
 def test_mismatch_features_by_hand(case):
@@ -49,7 +49,7 @@ def test_mismatch_features_pass_gradients_to_states_and_embeddings(case):
 
 def test_no_states():
     states, weight = torch.zeros(0, 4), torch.ones(3, 4)
-    assert likeliest(states, weight).shape == (0,)
+    assert most_likely(states, weight).shape == (0,)
     assert mismatch_features(states, torch.zeros(0, dtype=torch.int64), weight).shape == (0, 4)
 
 

@@ -17,7 +17,7 @@ import kiwi
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
-from kiwi.systems.checkpoint import read_checkpoint_info, without_drawing
+from kiwi.systems.checkpoint import read_checkpoint_info, skip_init
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
 
@@ -83,7 +83,7 @@ def test_saving_again_swaps_the_whole_directory(pos_system: QESystem, tmp_path: 
 
 def test_a_directory_of_something_else_is_not_swapped_out(pos_system: QESystem, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(ConfigError, match="is there already, and is no checkpoint"):
+    with pytest.raises(ConfigError, match="exists already and is not a checkpoint"):
         pos_system.save(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -324,11 +324,11 @@ def test_the_directory_of_a_run_is_told_from_its_best_model(trained: Any) -> Non
 def test_large_weights_are_not_drawn_when_they_are_loaded() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    with without_drawing():
+    with skip_init():
         large = torch.nn.Embedding(2**15, 2**6)
     assert torch.equal(torch.get_rng_state(), before)
     assert large.weight.shape == (2**15, 2**6)
-    with without_drawing():
+    with skip_init():
         small = torch.nn.Embedding(100, 100)
     assert not torch.equal(torch.get_rng_state(), before)
     assert 0.9 < small.weight.std() < 1.1

@@ -351,7 +351,7 @@ def test_a_checkpoint_of_format_1_is_read(whole: dict[str, Path], tmp_path: Path
     assert predictions(checkpoint) == before
     assert read_checkpoint_info(checkpoint).format_version == 1
     flip(WEIGHTS, -3)(checkpoint)
-    assert "its SHA-256 is not the one in config.yaml" in refusal(checkpoint)
+    assert "its SHA-256 differs from the one in config.yaml" in refusal(checkpoint)
 
 
 def test_parts_are_refused_alone(whole: dict[str, Path], tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def with_head(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_features_are_those_of_the_whole_head(family: str, with_head: dict[str, Path]) -> None:
-    """Held against all logits, which Transformers computes."""
+    """Compared with the logits over the whole vocabulary, which Transformers computes."""
     plain = {"use_mlp": False, "scalar_mix": False}
     class_name = CLASSES.get(family, "Transformer")
     system = build(with_head[family], class_name, **BOTH, **plain)
@@ -39,7 +39,7 @@ def test_features_are_those_of_the_whole_head(family: str, with_head: dict[str, 
     pieces = Pieces.of(batch)
     with torch.no_grad():
         found = system.encoder(batch).target[0]
-        result = model(**system.encoder._options(pieces), output_hidden_states=True)
+        result = model(**system.encoder._model_inputs(pieces), output_hidden_states=True)
         weight = model.get_output_embeddings().weight
     logits, ids = result.logits[0], pieces.ids[0]
     own, top = logits[torch.arange(len(ids)), ids], logits.max(-1).values

@@ -84,12 +84,12 @@ def test_adapters_with_kept_states_and_checkpointing(lora_options: Options) -> N
 
 
 def test_a_layer_that_is_not_there(lora_options: Options) -> None:
-    with pytest.raises(ConfigError, match=r"lora\.modules: 'querry' is no linear layer .* did you mean 'query'"):
+    with pytest.raises(ConfigError, match=r"lora\.modules: 'querry' is not a linear layer .* did you mean 'query'"):
         train_from_configuration(lora_options(lora={"modules": ["querry"]}))
 
 
 def test_frozen_models_get_no_adapters(lora_options: Options) -> None:
-    with pytest.raises(ConfigError, match=r"system\.model\.encoder\.lora: freeze trains nothing at all"):
+    with pytest.raises(ConfigError, match=r"system\.model\.encoder\.lora: freeze freezes the whole model"):
         train_from_configuration(lora_options(freeze=True))
 
 

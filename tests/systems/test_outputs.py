@@ -325,7 +325,7 @@ def test_defaults() -> None:
         ({"sentence_level": {"use_distribution": True}}, ["sentence_level", "it needs hter: true"]),
         (
             {"sentence_level": {"hter": True, "use_distribution": True}, "last_activation": True},
-            ["last_activation is for regression"],
+            ["last_activation cannot be combined with use_distribution"],
         ),
         (
             {"word_level": {"target": True, "class_weights": {"target_tags": {"BAD": -1}}}},
@@ -347,7 +347,11 @@ def test_configuration_errors(options: dict[str, Any], messages: list[str]) -> N
 @pytest.mark.parametrize(
     ("options", "columns", "messages"),
     [
-        ({"word_level": {"gaps": True}}, {"target_tags": ["OK"]}, ["FILE", "one tag a word", "interleaved with gaps"]),
+        (
+            {"word_level": {"gaps": True}},
+            {"target_tags": ["OK"]},
+            ["FILE", "one tag per word", "interleaved with gaps"],
+        ),
         (
             {"sentence_level": {"hter": True, "use_distribution": True}},
             {"sentence_scores": ["0", "1", "1.5"]},

@@ -1,4 +1,4 @@
-"""The systems that there are, and what each is made of."""
+"""The table of architectures, and the options of each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import model_validator
+from typing_extensions import override
 
 from kiwi.metrics.accumulators import LanguageModelMetrics
 from kiwi.systems.decoders.base import Decoder
@@ -28,128 +29,128 @@ from kiwi.utils.io import BaseConfig, mistakes
 
 
 class AnyModelConfig(BaseConfig):
-    """Form of ``system.model``; each system has its own."""
+    """The options of ``system.model``; each architecture has its own."""
 
     encoder: BaseConfig
-    """Words to features."""
+    """The encoder, which computes features of words."""
 
     @property
     def metric_names(self) -> list[str]:
-        """Metrics of all outputs, the main one first, without the prefix ``val_``."""
-        raise TypeError(f"{type(self).__name__} is the form of no system")
+        """The metrics of all outputs, the main one first, without the prefix ``val_``."""
+        raise TypeError(f"{type(self).__name__} belongs to no architecture")
 
 
 class ModelConfig(AnyModelConfig):
-    """Form of ``system.model`` of a system that estimates quality."""
+    """The options of ``system.model`` of a quality estimation system."""
 
     decoder: BaseConfig
-    """Features to features."""
+    """The decoder, which turns the features of the encoder into those of the outputs."""
 
     outputs: QEOutputs.Config
-    """What is predicted."""
+    """The predictions, and their weights in the loss."""
 
     tlm_outputs: TLMOutputsConfig = TLMOutputsConfig()
-    """A language model that is trained beside."""
+    """The language model that is trained along with quality estimation."""
 
     @property
+    @override
     def metric_names(self) -> list[str]:
-        """As :attr:`AnyModelConfig.metric_names`."""
-        of_language_model = LanguageModelMetrics(POST_EDIT_PREFIX).names if self.tlm_outputs.fine_tune else ()
-        return [*self.outputs.metric_names, *of_language_model]
+        language_model = LanguageModelMetrics(POST_EDIT_PREFIX).names if self.tlm_outputs.fine_tune else ()
+        return [*self.outputs.metric_names, *language_model]
 
 
 class NoLanguageModelConfig(TLMOutputsConfig):
-    """Form of ``system.model.tlm_outputs`` for systems without a language model."""
+    """The options of ``system.model.tlm_outputs`` for systems without a language model."""
 
     fine_tune: Literal[False] = False
-    """This system has no language model to keep training."""
+    """Accepted only as false, since this system has no language model to train."""
 
 
 class NuQEConfig(ModelConfig):
-    """Form of ``system.model`` for NuQE."""
+    """The options of ``system.model`` for NuQE."""
 
     encoder: QUETCHEncoder.Config
-    """Windows of aligned words."""
+    """The QUETCH encoder, which concatenates windows of aligned words."""
 
     decoder: NuQEDecoder.Config = NuQEDecoder.Config()
-    """Feed-forward and recurrent layers."""
+    """The NuQE decoder, alternating feed-forward and recurrent layers."""
 
     tlm_outputs: NoLanguageModelConfig = NoLanguageModelConfig()
-    """Accepted as far as it asks for nothing."""
+    """Accepted only with ``fine_tune: false``."""
 
 
 class TransformerConfig(ModelConfig):
-    """Form of ``system.model`` for Transformer: any encoder that ``AutoModel`` knows."""
+    """The options of ``system.model`` for Transformer, which takes any encoder that ``AutoModel`` knows."""
 
     encoder: TransformerEncoderConfig
-    """The pretrained model, and what is made of its layers."""
+    """The pretrained model, and how its layers are read and trained."""
 
     decoder: LinearDecoder.Config = LinearDecoder.Config()
-    """Feed-forward layers."""
+    """The linear decoder, a small feed-forward network."""
 
     tlm_outputs: TLMOutputsConfig = TLMOutputsConfig()
-    """Masked language modelling on source and post-edit, beside."""
+    """Masked language modelling on source and post-edit, trained along with quality estimation."""
 
     @model_validator(mode="after")
     def check_something_to_fine_tune(self) -> TransformerConfig:
-        """A frozen language model does not learn."""
+        """Refuse to fine-tune a frozen language model."""
         if self.tlm_outputs.fine_tune and self.encoder.freeze:
             raise mistakes(
                 "TransformerConfig",
-                {"tlm_outputs.fine_tune": "encoder.freeze trains nothing of it; remove one of them"},
+                {"tlm_outputs.fine_tune": "encoder.freeze freezes the language model; remove one of the two"},
             )
         return self
 
 
 class BertModelConfig(TransformerConfig):
-    """Form of ``system.model`` for Bert."""
+    """The options of ``system.model`` for Bert."""
 
     encoder: BertConfig = BertConfig()
-    """The pretrained model, and what is made of its layers."""
+    """The pretrained model, and how its layers are read and trained."""
 
 
 class XLMModelConfig(TransformerConfig):
-    """Form of ``system.model`` for XLM."""
+    """The options of ``system.model`` for XLM."""
 
     encoder: XLMConfig = XLMConfig()
-    """The pretrained model, and what is made of its layers."""
+    """The pretrained model, and how its layers are read and trained."""
 
 
 class XLMRobertaModelConfig(TransformerConfig):
-    """Form of ``system.model`` for XLMRoberta."""
+    """The options of ``system.model`` for XLMRoberta."""
 
     encoder: XLMRobertaConfig = XLMRobertaConfig()
-    """The pretrained model, and what is made of its layers."""
+    """The pretrained model, and how its layers are read and trained."""
 
 
 class PredictorEstimatorConfig(ModelConfig):
-    """Form of ``system.model`` for PredictorEstimator."""
+    """The options of ``system.model`` for PredictorEstimator."""
 
     encoder: PredictorEncoder.Config = PredictorEncoder.Config()
-    """The language model whose predictions are read; ``system.load_encoder`` brings a pretrained one."""
+    """The predictor, a language model; ``system.load_encoder`` loads a pretrained one."""
 
     decoder: EstimatorDecoder.Config = EstimatorDecoder.Config()
-    """Recurrent layers."""
+    """The estimator, recurrent layers over the features of the predictor."""
 
 
 class PredictorModelConfig(AnyModelConfig):
-    """Form of ``system.model`` for Predictor."""
+    """The options of ``system.model`` for Predictor."""
 
     encoder: PredictorEncoder.Config = PredictorEncoder.Config()
-    """The language model."""
+    """The predictor, a language model."""
 
     tlm_outputs: NoLanguageModelConfig = NoLanguageModelConfig()
-    """Accepted as far as it asks for nothing: pretraining trains the language model and nothing else."""
+    """Accepted only with ``fine_tune: false``, since pretraining trains nothing but the language model."""
 
     @property
+    @override
     def metric_names(self) -> list[str]:
-        """As :attr:`AnyModelConfig.metric_names`."""
         return list(LanguageModelMetrics(TARGET_PREFIX).names)
 
 
 @dataclass(frozen=True)
 class LanguageModelArchitecture:
-    """What a language model is made of."""
+    """The classes of a language model."""
 
     config: type[AnyModelConfig]
     encoder: type[Encoder]
@@ -157,7 +158,7 @@ class LanguageModelArchitecture:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a system that estimates quality is made of."""
+    """The classes of a quality estimation system."""
 
     config: type[ModelConfig]
     encoder: type[Encoder]
@@ -172,12 +173,12 @@ ARCHITECTURES: dict[str, Architecture] = {
     "XLM": Architecture(XLMModelConfig, TransformerEncoder, LinearDecoder),
     "XLMRoberta": Architecture(XLMRobertaModelConfig, TransformerEncoder, LinearDecoder),
 }
-"""``system.class_name`` of ``kiwi train`` to architecture."""
+"""The architectures of ``kiwi train``, by ``system.class_name``."""
 
 LANGUAGE_MODELS: dict[str, LanguageModelArchitecture] = {
     "Predictor": LanguageModelArchitecture(PredictorModelConfig, PredictorEncoder),
 }
-"""``system.class_name`` of ``kiwi pretrain`` to architecture."""
+"""The architectures of ``kiwi pretrain``, by ``system.class_name``."""
 
 ALL: dict[str, Architecture | LanguageModelArchitecture] = {**ARCHITECTURES, **LANGUAGE_MODELS}
-"""What a checkpoint may hold."""
+"""All architectures that a checkpoint may have."""

@@ -17,50 +17,53 @@ SPARSE_OPTIMIZERS = ("sgd", "adagrad", "sparse_adam")
 
 
 class OptimizerConfig(BaseConfig):
-    """How weights are updated.
+    """The options of ``system.optimizer``.
 
-    The learning rate is constant unless one of three schedules is configured: ``warmup_steps`` or
-    ``training_steps`` (linear rise, then linear fall to 0), ``learning_rate_decay`` (plateau), or ``noam``.
+    The learning rate is constant unless one of three schedules is configured, which are ``warmup_steps`` or
+    ``training_steps`` (linear warmup, then linear decay to 0), ``learning_rate_decay`` (plateau), and ``noam``.
     """
 
     class_name: OptimizerName
-    """Algorithm; ``noam`` is Adam with the schedule of Vaswani et al. 2017 (arXiv 1706.03762): linear rise over
-    ``warmup_steps``, then fall with the inverse square root of the step, scaled so that ``learning_rate`` is the
-    highest rate. ``sparse_adam`` is lazy Adam for sparse embeddings and Adam for everything else."""
+    """The optimization algorithm. ``noam`` is Adam with the schedule of Vaswani et al. 2017 (arXiv 1706.03762), that is
+    linear warmup over ``warmup_steps``, then decay with the inverse square root of the step, scaled so that
+    ``learning_rate`` is the highest rate. ``sparse_adam`` is lazy Adam for sparse embeddings and Adam for all other
+    weights."""
 
     learning_rate: PositiveFloat
-    """Of all weights, or of those outside the encoder when ``encoder_learning_rate`` is given."""
+    """The learning rate of all weights, or of those outside the encoder if ``encoder_learning_rate`` is given."""
 
     encoder_learning_rate: PositiveFloat | None = None
-    """Of the encoder's weights."""
+    """The learning rate of the encoder's weights; by default ``learning_rate``."""
 
     layerwise_lr_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-    """Multiply the rate of each layer of a pretrained encoder by this, once for every layer above it; the embeddings
-    count as the lowest layer."""
+    """The factor, in (0, 1], by which the learning rate decreases from each layer of a pretrained encoder to the layer
+    below it (Howard and Ruder 2018, arXiv 1801.06146). The embeddings count as the lowest layer."""
 
     warmup_steps: Annotated[float, Field(ge=0.0, le=1.0)] | NonNegativeInt | None = None
-    """Steps of the linear rise; a float in [0, 1] is a share of the training steps."""
+    """The length of the linear warmup, as a number of steps or, if a float in [0, 1], as a fraction of the training
+    steps."""
 
     training_steps: PositiveInt | None = None
-    """Steps after which the linear fall reaches 0; unset, the true number of optimizer steps of the run."""
+    """The number of steps after which linear decay reaches 0; by default the number of optimizer steps of the run."""
 
     learning_rate_decay: NonNegativeFloat = 1.0
-    """Multiply the learning rate by this when the main metric has stopped improving; used if between 0 and 1."""
+    """The factor by which the learning rate is multiplied when the main metric stops improving. Only values strictly
+    between 0 and 1 have an effect."""
 
     learning_rate_decay_start: NonNegativeInt = 2
-    """Epochs without improvement before ``learning_rate_decay`` applies."""
+    """The number of epochs without improvement before ``learning_rate_decay`` applies."""
 
     load: Path | None = None
-    """``optimizer.safetensors`` of a former run, whose optimizer state (moments, step counts) to start from."""
+    """The ``optimizer.safetensors`` of an earlier run, to start from its optimizer state (moments, step counts)."""
 
     @property
     def has_plateau(self) -> bool:
-        """Whether ``learning_rate_decay`` is used."""
+        """Whether ``learning_rate_decay`` has an effect."""
         return 0.0 < self.learning_rate_decay < 1.0
 
     @model_validator(mode="after")
     def check_one_schedule(self) -> OptimizerConfig:
-        """Schedules exclude each other."""
+        """Refuse more than one schedule."""
         wrong: dict[str, str] = {}
         linear = self.warmup_steps is not None or self.training_steps is not None
         if self.has_plateau and (linear or self.class_name == "noam"):
@@ -71,20 +74,20 @@ class OptimizerConfig(BaseConfig):
         if self.class_name == "noam" and not self.warmup_steps:
             wrong["warmup_steps"] = "noam needs warmup_steps"
         if self.class_name == "noam" and self.training_steps is not None:
-            wrong["training_steps"] = "noam's schedule has no end; remove training_steps"
+            wrong["training_steps"] = "the noam schedule has no end; remove training_steps"
         if wrong:
             raise mistakes("OptimizerConfig", wrong)
         return self
 
 
 class BatchSizes(BaseConfig):
-    """Segments in a batch, by use."""
+    """The number of segments in a batch, by use."""
 
     train: PositiveInt = 1
-    """In training."""
+    """The number of segments in a training batch."""
 
     valid: PositiveInt = 1
-    """In validation."""
+    """The number of segments in a validation batch."""
 
     test: PositiveInt = 1
-    """In prediction."""
+    """The number of segments in a prediction batch."""

@@ -1,10 +1,12 @@
-"""Options of a QE system, and what trained systems bring to them."""
+"""The options of a QE system, and their completion from trained systems."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 from typing import Any, ClassVar
+
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.text.vocabulary import DataProcessingConfig
@@ -15,9 +17,9 @@ from kiwi.systems.config.system import (
     TRAINING_OPTIONS,
     Architectures,
     SystemConfig,
-    check_form_of_loaded,
+    check_matches_trained,
     model_config_of,
-    sparse_mistake,
+    sparse_gradient_mistake,
 )
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.systems.pretrained.model import HEAD_READERS
@@ -27,17 +29,17 @@ logger = logging.getLogger(__name__)
 
 
 class QESystemConfig(SystemConfig):
-    """Form of ``system``."""
+    """The options of ``system``."""
 
     architectures: ClassVar[Architectures] = ARCHITECTURES
 
     load_encoder: Path | None = None
-    """A trained system, of which the encoder (weights, vocabularies and configuration) is taken: a pretrained
-    ``Predictor``, or another system of this kind; a directory, or a name on the hub."""
+    """A trained system whose encoder (weights, vocabularies and configuration) to start from, such as a pretrained
+    ``Predictor`` or another QE system with the same encoder. Either a directory or a name on the model hub."""
 
-    def contradictions(self) -> dict[str, str]:
-        """As :meth:`SystemConfig.contradictions`."""
-        wrong = super().contradictions()
+    @override
+    def find_conflicts(self) -> dict[str, str]:
+        wrong = super().find_conflicts()
         if self.load is not None and self.load_encoder is not None:
             wrong["load_encoder"] = "load brings its own encoder; remove load_encoder"
         if self.class_name is not None and ARCHITECTURES[self.class_name].encoder.uses_pretrained:
@@ -46,40 +48,42 @@ class QESystemConfig(SystemConfig):
                 ("data_processing.embeddings", self.data_processing.embeddings),
             ):
                 if value is not None:
-                    wrong[name] = f"{self.class_name} reads pieces by the tokenizer of its encoder; remove {name}"
+                    wrong[name] = f"{self.class_name} uses the tokenizer of its pretrained encoder; remove {name}"
         return wrong
 
     @property
-    def brings_encoder(self) -> str | None:
-        """As :attr:`SystemConfig.brings_encoder`."""
-        return super().brings_encoder or ("load_encoder" if self.load_encoder is not None else None)
+    @override
+    def encoder_option(self) -> str | None:
+        return super().encoder_option or ("load_encoder" if self.load_encoder is not None else None)
 
 
 def resolve(config: QESystemConfig) -> QESystemConfig:
-    """The configuration with what trained systems bring: class and model of ``load``, encoder of ``load_encoder``.
+    """Complete a configuration with the class and model of ``load``, or with the encoder of ``load_encoder``.
 
     Raises:
-        CheckpointError: when there is no trained system.
-        ConfigError: when the configuration and the trained system do not agree.
+        CheckpointError: when a trained system is missing or damaged.
+        ConfigError: when the configuration conflicts with the trained system.
     """
-    config = config.located()
+    config = config.with_local_paths()
     stored = config.load or config.load_encoder or config.load_vocabs
     without_files = config.data_processing.model_copy(update={"embeddings": None})
     if config.class_name in ARCHITECTURES and ARCHITECTURES[config.class_name].encoder.uses_pretrained:
         if without_files != DataProcessingConfig():
-            logger.warning("system.data_processing.vocab is not used: %s has a tokenizer.", config.class_name)
+            logger.warning("system.data_processing.vocab is not used, since %s has a tokenizer.", config.class_name)
     elif stored is not None and without_files != DataProcessingConfig():
-        logger.warning("system.data_processing.vocab is not used: the vocabularies of %s are.", stored)
+        logger.warning("system.data_processing.vocab is not used, since vocabularies are loaded from %s.", stored)
     model: ModelConfig = config.model
     class_name = config.class_name
     if config.load is not None:
         info = read_checkpoint_info(config.load)
         if class_name not in (None, info.class_name):
-            raise ConfigError(f"system.class_name is '{class_name}', but {config.load} is '{info.class_name}'.")
+            raise ConfigError(
+                f"system.class_name: found '{class_name}', but {config.load} is a '{info.class_name}'. Remove it."
+            )
         class_name = info.class_name
         model = model_config_of(info, config.load, ARCHITECTURES, config.model or {})
         trained = model_config_of(info, config.load, ARCHITECTURES)
-        check_form_of_loaded(model, trained, config.load)
+        check_matches_trained(model, trained, config.load)
         if ARCHITECTURES[class_name].encoder.uses_pretrained:
             _check_head(model, trained, config.load)
     elif config.load_encoder is not None:
@@ -91,13 +95,13 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
             )
         if ALL[info.class_name].encoder.uses_pretrained:
             _check_head(model, trained, config.load_encoder)
-            # The model is the stored one; what is frozen or pooled of it is for the new system to say.
+            # The pretrained model is the stored one; how it is frozen and pooled is up to the new system.
             encoder = model.encoder.model_copy(update={"model_name": dict(trained.encoder)["model_name"]})
         else:
-            encoder, ignored = _taken_over(model.encoder, trained.encoder)
+            encoder, ignored = _merge_encoder_options(model.encoder, trained.encoder)
             if ignored:
                 logger.warning(
-                    "The encoder of %s is as it was trained; not used: %s.",
+                    "The encoder of %s keeps the options that it was trained with; not used: %s.",
                     config.load_encoder,
                     ", ".join(f"system.model.encoder.{path}" for path in ignored),
                 )
@@ -105,57 +109,57 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
     decay = config.optimizer.layerwise_lr_decay if config.optimizer is not None else 1.0
     if decay != 1.0 and not ARCHITECTURES[class_name or ""].encoder.uses_pretrained:
         raise ConfigError(f"system.optimizer.layerwise_lr_decay: {class_name} has no pretrained layers; remove it.")
-    if mistake := sparse_mistake(model, config.optimizer):
+    if mistake := sparse_gradient_mistake(model, config.optimizer):
         raise ConfigError(f"system: {mistake}.")
     return config.model_copy(update={"class_name": class_name, "model": model})
 
 
-def _taken_over(given: BaseConfig, trained: BaseConfig) -> tuple[BaseConfig, list[str]]:
-    """The options of a trained encoder, with those of the configuration that its weights do not depend on.
+def _merge_encoder_options(given: BaseConfig, trained: BaseConfig) -> tuple[BaseConfig, list[str]]:
+    """Merge the options of a trained encoder with configured options that its weights do not depend on.
 
     Returns:
-        The options, and the paths of those that were given, differ, and are not used.
+        The merged options, and the paths of the configured options that differ from them and are ignored.
     """
-    taken = trained.model_dump()
+    merged = trained.model_dump()
     ignored: list[str] = []
 
-    def go_through(options: dict[str, Any], own: dict[str, Any], place: str) -> None:
+    def merge(options: dict[str, Any], own: dict[str, Any], prefix: str) -> None:
         for key, value in options.items():
             if isinstance(value, dict) and isinstance(own[key], dict):
-                go_through(value, own[key], f"{place}{key}.")
+                merge(value, own[key], f"{prefix}{key}.")
             elif key in TRAINING_OPTIONS or key == "use_mismatch_features":
                 own[key] = value
             elif own[key] != value:
-                ignored.append(f"{place}{key}")
+                ignored.append(f"{prefix}{key}")
 
-    go_through(given.model_dump(exclude_unset=True), taken, "")
-    return type(trained).model_validate(taken), ignored
+    merge(given.model_dump(exclude_unset=True), merged, "")
+    return type(trained).model_validate(merged), ignored
 
 
 def _check_head(model: ModelConfig, trained: ModelConfig, place: Path) -> None:
-    """Refuse to read the language-modelling head of a trained system that has not kept it."""
-    asked, there = (
+    """Refuse options that need the language-modelling head of a trained system which was saved without it."""
+    needed, available = (
         getattr(part.encoder, "reads_head", False) or part.tlm_outputs.fine_tune for part in (model, trained)
     )
-    if asked and not there:
+    if needed and not available:
         raise ConfigError(
-            f"system.model: {place} was trained without the language-modelling head of its model, which is needed for "
-            f"{HEAD_READERS}. Switch these off, or start from the model itself (model_name)."
+            f"system.model: {place} was trained without the language-modelling head of its model, which is required by "
+            f"{HEAD_READERS}. Switch these off, or start from the pretrained model itself (model_name)."
         )
 
 
 def input_fields(class_name: str, model: ModelConfig) -> list[str]:
-    """Fields of the data that a system of this class reads."""
+    """Return the fields of the data that a system of this class reads."""
     return ARCHITECTURES[class_name].encoder.input_fields(model.encoder)
 
 
 def vocabulary_fields(class_name: str, model: ModelConfig) -> list[str]:
-    """Fields for which a system of this class has vocabularies; a pretrained encoder has a tokenizer instead."""
+    """Return the fields for which a system of this class has vocabularies; pretrained encoders have none."""
     if ARCHITECTURES[class_name].encoder.uses_pretrained:
         return []
     return [field for field in input_fields(class_name, model) if field in const.TEXT_FIELDS]
 
 
 def label_fields(model: ModelConfig) -> list[str]:
-    """Files of labels that the outputs learn from; gap tags stand among the target tags."""
+    """Return the label files that the outputs need; gap tags are part of the file of target tags."""
     return list(dict.fromkeys(OUTPUTS[name].label_field for name in model.outputs.names))

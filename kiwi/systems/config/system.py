@@ -1,4 +1,4 @@
-"""Options that every system has, and what a trained system brings to them."""
+"""The options that all systems share, and their completion from a trained system."""
 
 from __future__ import annotations
 
@@ -27,52 +27,52 @@ Architectures = Mapping[str, Architecture | LanguageModelArchitecture]
 
 
 class SystemConfig(BaseConfig):
-    """Form of ``system``, as far as all systems share it."""
+    """The options of ``system`` that all systems share."""
 
     architectures: ClassVar[Architectures]
-    """What ``class_name`` may name."""
+    """The architectures that ``class_name`` may name."""
 
     class_name: str | None = None
-    """Architecture, such as ``NuQE``; required unless ``load`` is given."""
+    """The name of the architecture, such as ``NuQE``; required unless ``load`` is given."""
 
     load: Path | None = None
-    """A trained system, whose weights, vocabularies and configuration are taken: a directory, which never asks the
-    network, or ``organization/name`` on the model hub, perhaps with ``@revision``."""
+    """A trained system whose weights, vocabularies and configuration to start from. Either a directory, which is read
+    without network access, or ``organization/name`` on the model hub, optionally followed by ``@revision``."""
 
     load_vocabs: Path | None = None
-    """A trained system or its ``vocab.json``, of which the vocabularies are taken."""
+    """A trained system, or its ``vocab.json``, whose vocabularies to use."""
 
     model: Any = None
-    """Parts of the system; its form depends on ``class_name``. With ``load``, the options that are to differ
-    from those of the trained system."""
+    """The options of encoder, decoder and outputs, which depend on ``class_name``. With ``load``, only the options that
+    differ from those of the trained system."""
 
     data_processing: DataProcessingConfig = DataProcessingConfig()
-    """How text becomes numbers."""
+    """The vocabularies and pretrained embeddings."""
 
     optimizer: OptimizerConfig | None = None
-    """How weights are updated; required for training."""
+    """The optimizer and its learning rate; required for training."""
 
     batch_size: PositiveInt | BatchSizes = 1
-    """Segments in a batch; one value, or one for each of ``train``, ``valid`` and ``test``."""
+    """The number of segments in a batch, as one value or as one for each of ``train``, ``valid`` and ``test``."""
 
     num_data_workers: NonNegativeInt = 4
-    """Processes that prepare batches, at most one a core; 0 prepares them in the main process."""
+    """The number of processes that prepare batches, at most one per core; 0 prepares them in the main process."""
 
     @field_validator("class_name")
     @classmethod
     def check_known(cls, value: str | None) -> str | None:
-        """Only what the table of architectures has."""
+        """Refuse names that are not in the table of architectures."""
         if value is not None and value not in cls.architectures:
             if value in ALL:
                 other = "kiwi train" if value in ARCHITECTURES else "kiwi pretrain"
-                raise ValueError(f"'{value}' is for {other}; here are: {', '.join(cls.architectures)}")
+                raise ValueError(f"'{value}' is for {other}; expected one of {', '.join(cls.architectures)}")
             raise ValueError(f"'{value}' is not a system; {did_you_mean(value, cls.architectures)}")
         return value
 
     @field_validator("model")
     @classmethod
     def check_form(cls, value: Any, info: ValidationInfo) -> Any:
-        """As the class says; with ``load``, the class is known only when the system is loaded."""
+        """Validate the options of the class, except with ``load``, where the class is known only after loading."""
         class_name = info.data.get("class_name")
         if value is not None and not isinstance(value, Mapping | AnyModelConfig):
             raise ValueError(f"found {value!r}; expected options by name")
@@ -82,46 +82,46 @@ class SystemConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_what_to_build(self) -> SystemConfig:
-        """Something to build, or something to load; and nothing that would be overridden."""
-        if wrong := self.contradictions():
+        """Require something to build or to load, and refuse options that would be overridden."""
+        if wrong := self.find_conflicts():
             raise mistakes(type(self).__name__, wrong)
         return self
 
-    def contradictions(self) -> dict[str, str]:
-        """What is missing, and what excludes each other: dotted path to reason."""
+    def find_conflicts(self) -> dict[str, str]:
+        """Return the reason for each missing or conflicting option, by dotted path."""
         wrong: dict[str, str] = {}
         if self.load is None and self.class_name is None:
             known = ", ".join(self.architectures)
             wrong["class_name"] = f"one of class_name and load is required (class_name: {known})"
         if self.load is None and self.model is None:
             wrong["model"] = "model is required unless load is given"
-        if (owner := self.brings_encoder) is not None:
+        if (owner := self.encoder_option) is not None:
             if self.load_vocabs is not None:
                 wrong["load_vocabs"] = f"{owner} brings its own vocabularies; remove load_vocabs"
             if self.data_processing.embeddings is not None:
                 reason = f"{owner} brings its own embeddings; remove data_processing.embeddings"
                 wrong["data_processing.embeddings"] = reason
-        is_new = self.brings_encoder is None and isinstance(self.model, AnyModelConfig)
-        if is_new and (mistake := sparse_mistake(self.model, self.optimizer)):
+        is_new = self.encoder_option is None and isinstance(self.model, AnyModelConfig)
+        if is_new and (mistake := sparse_gradient_mistake(self.model, self.optimizer)):
             wrong["model"] = mistake
         return wrong
 
     @property
-    def brings_encoder(self) -> str | None:
-        """The option that names a trained system whose encoder is taken, if one does."""
+    def encoder_option(self) -> str | None:
+        """The name of the option that loads the encoder of a trained system, if one is set."""
         return "load" if self.load is not None else None
 
-    def located(self) -> Self:
-        """With the directories of the trained systems that are named, fetched from the hub where they are not here.
+    def with_local_paths(self) -> Self:
+        """Replace names of trained systems by local directories, downloading from the hub what is not on this machine.
 
         Raises:
-            CheckpointError: when one is not to be had.
+            CheckpointError: when a trained system is not found.
         """
         names = [name for name in ("load", "load_encoder", "load_vocabs") if getattr(self, name, None) is not None]
         return self.model_copy(update={name: locate(getattr(self, name)) for name in names})
 
     def batch_size_for(self, use: str) -> int:
-        """Segments in a batch for ``train``, ``valid`` or ``test``."""
+        """Return the number of segments in a batch for ``train``, ``valid`` or ``test``."""
         size: int = getattr(self.batch_size, use) if isinstance(self.batch_size, BatchSizes) else self.batch_size
         return size
 
@@ -143,51 +143,51 @@ TRAINING_OPTIONS = frozenset(
         "target_max_length",
     }
 )
-"""Options of encoders and decoders that a trained system may be trained on with; all others decide the form of its
-weights, or what they mean."""
+"""The options of encoders and decoders that may change when a trained system is trained further. All others determine
+the shapes of its weights, or their meaning."""
 
 
-def check_form_of_loaded(model: AnyModelConfig, trained: AnyModelConfig, place: Path) -> None:
-    """Refuse what would not fit the weights of a trained system."""
+def check_matches_trained(model: AnyModelConfig, trained: AnyModelConfig, place: Path) -> None:
+    """Refuse options that do not fit the weights of a trained system."""
     wrong: dict[str, str] = {}
     for part in ("encoder", "decoder"):
-        given, former = (getattr(config, part, BaseConfig()).model_dump() for config in (model, trained))
-        for path, (value, own) in _differences(given, former, part).items():
+        given, stored = (getattr(config, part, BaseConfig()).model_dump() for config in (model, trained))
+        for path, (value, own) in _differences(given, stored, part).items():
             mixes_layers = path == "encoder.freeze_layers" and given["scalar_mix"]
             if not TRAINING_OPTIONS.intersection(path.split(".")) or mixes_layers:
-                wrong[path] = f"found {value!r}, but {place} was trained with {own!r}, which its weights depend on"
+                wrong[path] = f"found {value!r}, but {place} was trained with {own!r}, which determines its weights"
     if wrong:
         listing = "\n".join(f"  system.model.{path}: {reason}" for path, reason in wrong.items())
         raise ConfigError(
-            f"Options that do not fit the trained system:\n{listing}\nRemove them, or start from the pretrained model "
-            "alone with system.load_encoder."
+            f"Options that do not fit the trained system:\n{listing}\nRemove them, or load only its encoder with "
+            "system.load_encoder."
         )
 
 
-def _differences(given: Any, former: Any, place: str) -> dict[str, tuple[Any, Any]]:
-    """Values that differ, by dotted path."""
-    if not isinstance(given, Mapping) or not isinstance(former, Mapping):
-        return {place: (given, former)} if given != former else {}
+def _differences(given: Any, stored: Any, path: str) -> dict[str, tuple[Any, Any]]:
+    """Return the pairs of values that differ, by dotted path."""
+    if not isinstance(given, Mapping) or not isinstance(stored, Mapping):
+        return {path: (given, stored)} if given != stored else {}
     found: dict[str, tuple[Any, Any]] = {}
     for key in given:
-        found |= _differences(given[key], former.get(key), f"{place}.{key}")
+        found |= _differences(given[key], stored.get(key), f"{path}.{key}")
     return found
 
 
 def model_config_of(
     info: CheckpointInfo, place: Path, architectures: Architectures, changes: Mapping[str, Any] | None = None
 ) -> Any:
-    """The configuration of a trained system's parts, perhaps with changes.
+    """Return the model configuration of a trained system, with changes applied.
 
     Args:
-        info: of the trained system.
-        place: where it is, for errors.
-        architectures: what it may be.
-        changes: options of ``model`` that are to differ.
+        info: the metadata of the trained system.
+        place: its path, for error messages.
+        architectures: the architectures that are accepted.
+        changes: the options of ``model`` to change.
 
     Raises:
-        CheckpointError: when the checkpoint's own is not valid.
-        ConfigError: when the changes are not.
+        CheckpointError: when the configuration in the checkpoint is invalid.
+        ConfigError: when the changes are invalid.
     """
     if info.class_name not in ALL:
         raise CheckpointError(f"{place}: '{info.class_name}' is not a system; {did_you_mean(info.class_name, ALL)}")
@@ -195,13 +195,15 @@ def model_config_of(
         advice = "give it to system.load_encoder" if info.class_name not in ARCHITECTURES else "use it with kiwi train"
         raise CheckpointError(
             f"{place}: found '{info.class_name}'; expected one of {', '.join(architectures)}. It is another kind of "
-            f"system: {advice}."
+            f"system; {advice}."
         )
     form = architectures[info.class_name].config
     try:
         trained = form.from_dict(info.model)
     except ConfigError as error:
-        raise CheckpointError(f"{place}: damaged checkpoint, or of another version of kiwi. {error}") from error
+        raise CheckpointError(
+            f"{place}: the checkpoint is damaged, or was written by another version of kiwi. {error}"
+        ) from error
     return form.from_dict(_merged(info.model, changes), place="system.model") if changes else trained
 
 
@@ -214,7 +216,7 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def sparse_fields(model: AnyModelConfig) -> list[str]:
-    """Fields whose embeddings have sparse gradients."""
+    """Return the fields whose embeddings have sparse gradients."""
     embeddings: Any = getattr(model.encoder, "embeddings", None) or ()
     return [
         field
@@ -223,12 +225,12 @@ def sparse_fields(model: AnyModelConfig) -> list[str]:
     ]
 
 
-def sparse_mistake(model: AnyModelConfig, optimizer: OptimizerConfig | None) -> str | None:
-    """What is wrong with an optimizer that does not take the sparse gradients of a system."""
+def sparse_gradient_mistake(model: AnyModelConfig, optimizer: OptimizerConfig | None) -> str | None:
+    """Return an error message if the system has sparse gradients and the optimizer does not support them."""
     sparse = sparse_fields(model)
     if not sparse or optimizer is None or optimizer.class_name in SPARSE_OPTIMIZERS:
         return None
     return (
-        f"model.encoder.embeddings.{sparse[0]}.sparse_embeddings needs an optimizer that takes sparse gradients "
+        f"model.encoder.embeddings.{sparse[0]}.sparse_embeddings needs an optimizer that supports sparse gradients "
         f"({', '.join(SPARSE_OPTIMIZERS)}); found '{optimizer.class_name}'"
     )

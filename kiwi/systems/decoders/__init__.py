@@ -1,1 +1,1 @@
-"""Features to features that the outputs read."""
+"""Decoders, which turn the features of an encoder into those that the outputs read."""

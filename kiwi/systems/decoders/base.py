@@ -1,4 +1,4 @@
-"""What every decoder offers."""
+"""The base class of decoders."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from kiwi.utils.io import BaseConfig
 
 
 class Decoder(nn.Module, ABC):
-    """Features to features. Its class attribute ``Config`` is the form of ``system.model.decoder``."""
+    """A module between encoder and outputs. Its attribute ``Config`` is the class of ``system.model.decoder``."""
 
     Config: ClassVar[type[BaseConfig]]
     sizes: FeatureSizes
     source_parts: ClassVar[tuple[str, ...]] = ()
-    """Prefixes of the weights that are there only when an output reads the source side."""
+    """Prefixes of the weights that exist only if an output reads the source side."""
 
     sentence_reads_source: ClassVar[bool] = False
-    """Whether the size of the sentence's features depends on the source side being read."""
+    """Whether the size of the sentence's features depends on whether an output reads the source side."""
 
     @classmethod
     @abstractmethod
     def build(cls, config: BaseConfig, sizes: FeatureSizes) -> Self:
-        """A decoder with fresh weights for features of these sizes."""
+        """Build a decoder with newly initialized weights for features of the given sizes."""
 
     @abstractmethod
     def forward(self, features: Features, batch: QEBatch[Tensor]) -> Features:
-        """Features for the outputs; ``sentence`` is always there."""
+        """Return features for the outputs, always including ``sentence``."""

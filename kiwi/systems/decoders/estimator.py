@@ -1,4 +1,4 @@
-"""The estimator: recurrent layers over what the predictor says of each word.
+"""The estimator: recurrent layers over the features that the predictor computes for each word.
 
 Kim, Lee and Na 2017, W17-4763.
 """
@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
+from typing_extensions import override
 
 from kiwi.data.batch import QEBatch
 from kiwi.modules.recurrent import run_recurrent
@@ -18,29 +19,29 @@ from kiwi.utils.io import BaseConfig
 
 
 class EstimatorDecoder(Decoder):
-    """A bidirectional LSTM over the target words and, where an output reads it, one over the source words.
+    """A bidirectional LSTM over the target words and, if an output reads them, one over the source words.
 
     Args:
-        config: their sizes.
-        sizes: of the encoder's features.
+        config: the options of the layers.
+        sizes: the sizes of the encoder's features.
     """
 
     source_parts = ("source.",)
 
     class Config(BaseConfig):
-        """Form of ``system.model.decoder`` for PredictorEstimator."""
+        """The options of ``system.model.decoder`` for PredictorEstimator."""
 
         hidden_size: PositiveInt = 100
-        """Size of the recurrent states, in each direction, and of the layer before them."""
+        """The size of the recurrent states in each direction, and of the linear layer before them."""
 
         rnn_layers: PositiveInt = 1
-        """Recurrent layers."""
+        """The number of recurrent layers."""
 
         use_mlp: bool = True
-        """A linear layer and tanh before the recurrent ones."""
+        """Whether to add a linear layer and tanh before the recurrent layers."""
 
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-        """Dropout of the features and between recurrent layers."""
+        """The dropout probability, in [0, 1), of the features and between recurrent layers."""
 
     def __init__(self, config: Config, sizes: FeatureSizes) -> None:
         super().__init__()
@@ -50,13 +51,14 @@ class EstimatorDecoder(Decoder):
         self.sizes = FeatureSizes(target=size, source=size if self.source else None, sentence=size)
 
     @classmethod
+    @override
     def build(cls, config: BaseConfig, sizes: FeatureSizes) -> Self:
-        """As :meth:`Decoder.build`."""
         assert isinstance(config, cls.Config)
         return cls(config, sizes)
 
+    @override
     def forward(self, features: Features, batch: QEBatch[Tensor]) -> Features:
-        """States of the words; the sentence's are the last of both directions over the target."""
+        """Return the states of the words; those of the sentence are the last states in both directions."""
         target, sentence = self.target(features.target, batch.target_mask)
         source = None if self.source is None else self.source(features.source, batch.source_mask)[0]
         return Features(target=target, source=source, sentence=sentence)
@@ -78,6 +80,6 @@ class _SideLayers(nn.Module):
         )
 
     def forward(self, words: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, words, in_dim) to states (batch, words, 2 * hidden) and the last ones (batch, 2 * hidden)."""
+        """Map (batch, words, in_dim) to states (batch, words, 2 * hidden) and last states (batch, 2 * hidden)."""
         states: tuple[Tensor, Tensor] = run_recurrent(self.rnn, self.mlp(self.dropout(words)), mask.sum(dim=1))
         return states

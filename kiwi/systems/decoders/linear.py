@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
+from typing_extensions import override
 
 from kiwi.data.batch import QEBatch
 from kiwi.modules.feedforward import by_rows
@@ -16,26 +17,26 @@ from kiwi.utils.io import BaseConfig
 
 
 class LinearDecoder(Decoder):
-    """A hidden layer and a bottleneck, for target words, source words and the sentence each.
+    """A hidden layer and a bottleneck, separately for target words, source words and the sentence.
 
     Args:
-        config: their sizes.
-        sizes: of the encoder's features.
+        config: the options of the layers.
+        sizes: the sizes of the encoder's features.
     """
 
     source_parts = ("source.",)
 
     class Config(BaseConfig):
-        """Form of ``system.model.decoder`` for systems with a pretrained encoder."""
+        """The options of ``system.model.decoder`` for systems with a pretrained encoder."""
 
         hidden_size: PositiveInt = 250
-        """Size of the hidden layer."""
+        """The size of the hidden layer."""
 
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-        """Dropout of the features and between the two layers."""
+        """The dropout probability, in [0, 1), of the features and between the two layers."""
 
         bottleneck_size: PositiveInt = 100
-        """Size of what the outputs read."""
+        """The size of the features that the outputs read."""
 
     def __init__(self, config: Config, sizes: FeatureSizes) -> None:
         super().__init__()
@@ -57,13 +58,14 @@ class LinearDecoder(Decoder):
         )
 
     @classmethod
+    @override
     def build(cls, config: BaseConfig, sizes: FeatureSizes) -> Self:
-        """As :meth:`Decoder.build`."""
         assert isinstance(config, cls.Config)
         return cls(config, sizes)
 
+    @override
     def forward(self, features: Features, batch: QEBatch[Tensor]) -> Features:
-        """The same features, narrower; the sentence's are the mean of the target's where an encoder makes none."""
+        """Reduce the size of features; without sentence features, the mean over target words is used."""
         sentence = features.sentence
         if sentence is None:
             sentence = masked_mean(features.target, batch.target_mask)

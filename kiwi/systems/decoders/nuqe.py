@@ -1,4 +1,4 @@
-"""NuQE: feed-forward and recurrent layers by turns.
+"""NuQE: alternating feed-forward and recurrent layers.
 
 Martins et al. 2017: Pushing the Limits of Translation Quality Estimation, Q17-1015 (section 4.2).
 """
@@ -11,44 +11,45 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from typing_extensions import override
 
 from kiwi.data.batch import QEBatch
 from kiwi.modules.pooling import masked_mean
-from kiwi.modules.recurrent import recurrent_as_onnx
+from kiwi.modules.recurrent import run_recurrent_onnx
 from kiwi.systems.decoders.base import Decoder
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.utils.io import BaseConfig
 
 
 class SideConfig(BaseConfig):
-    """Layers of one side."""
+    """The options of the layers over one side."""
 
     hidden_sizes: list[PositiveInt] = Field(default=[400, 200, 100, 50], min_length=4, max_length=4)
-    """Widths of the four stages, exactly four."""
+    """The sizes of the four stages; exactly four values."""
 
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.4
-    """Dropout before every feed-forward block."""
+    """The dropout probability, in [0, 1), before every feed-forward block."""
 
 
 class NuQEDecoder(Decoder):
-    """The layers of NuQE for the target side and, where an output reads it, the source side.
+    """The layers of NuQE over the target side and, if an output reads it, over the source side.
 
     Args:
-        config: widths and dropout of each side.
-        sizes: of the encoder's features.
+        config: the options of the layers.
+        sizes: the sizes of the encoder's features.
     """
 
     source_parts = ("source.",)
     sentence_reads_source = True
 
     class Config(BaseConfig):
-        """Form of ``system.model.decoder`` for NuQE."""
+        """The options of ``system.model.decoder`` for NuQE."""
 
         target: SideConfig = SideConfig()
-        """Layers over the target words."""
+        """The layers over the target words."""
 
         source: SideConfig = SideConfig()
-        """Layers over the source words; there when ``outputs.word_level.source`` is on."""
+        """The layers over the source words, which exist only if ``outputs.word_level.source`` is on."""
 
     def __init__(self, config: Config, sizes: FeatureSizes) -> None:
         super().__init__()
@@ -61,13 +62,14 @@ class NuQEDecoder(Decoder):
         self.sizes = FeatureSizes(target=size, source=source_size, sentence=size + (source_size or 0))
 
     @classmethod
+    @override
     def build(cls, config: BaseConfig, sizes: FeatureSizes) -> Self:
-        """As :meth:`Decoder.build`."""
         assert isinstance(config, cls.Config)
         return cls(config, sizes)
 
+    @override
     def forward(self, features: Features, batch: QEBatch[Tensor]) -> Features:
-        """Word features of each side; the sentence's are their means."""
+        """Return the features of the words of each side; those of the sentence are their means."""
         target = self.target(features.target, batch.target_mask)
         sentence = masked_mean(target, batch.target_mask)
         if self.source is None:
@@ -80,13 +82,13 @@ class NuQEDecoder(Decoder):
 class SideLayers(nn.Module):
     """Two linear layers, a BiGRU, two linear layers, a BiGRU, two linear layers.
 
-    Everything runs on packed words, so padding costs nothing and changes nothing.
+    All layers run on packed words, so padding neither costs time nor changes results.
 
     Args:
-        in_dim: of the features.
-        hidden_sizes: of the first linear layers, the first GRU with the linear layers after it, the second GRU with
-            the linear layer after it, and the last layer.
-        dropout: before each block.
+        in_dim: the size of the features.
+        hidden_sizes: the sizes of the first linear layers, of the first GRU with the linear layers after it, of the
+            second GRU with the linear layer after it, and of the last layer.
+        dropout: the dropout probability before each block.
     """
 
     def __init__(self, in_dim: int, hidden_sizes: list[int], dropout: float) -> None:
@@ -102,24 +104,24 @@ class SideLayers(nn.Module):
                 _initialize(module)
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
-        """(batch, words, in_dim) to (batch, words, hidden_sizes[-1])."""
+        """Map (batch, words, in_dim) to (batch, words, hidden_sizes[-1])."""
         if torch.compiler.is_exporting():
-            return self._on_padded(words, mask)
+            return self._forward_padded(words, mask)
         lengths = mask.sum(dim=1).cpu()
         packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
-        packed = _with(packed, self.block_1(packed.data))
+        packed = _replace_data(packed, self.block_1(packed.data))
         packed, _ = self.gru_1(packed)
-        packed = _with(packed, self.block_2(packed.data))
+        packed = _replace_data(packed, self.block_2(packed.data))
         packed, _ = self.gru_2(packed)
-        packed = _with(packed, self.block_3(packed.data))
+        packed = _replace_data(packed, self.block_3(packed.data))
         padded, _ = pad_packed_sequence(packed, batch_first=True, total_length=words.shape[1])
         return padded
 
-    def _on_padded(self, words: Tensor, mask: Tensor) -> Tensor:
-        """As :meth:`forward`, without packing, which other engines do not have."""
+    def _forward_padded(self, words: Tensor, mask: Tensor) -> Tensor:
+        """Compute :meth:`forward` without packed sequences, which ONNX does not have."""
         lengths = mask.sum(dim=1)
-        states, _ = recurrent_as_onnx(self.gru_1, self.block_1(words), lengths)
-        states, _ = recurrent_as_onnx(self.gru_2, self.block_2(states), lengths)
+        states, _ = run_recurrent_onnx(self.gru_1, self.block_1(words), lengths)
+        states, _ = run_recurrent_onnx(self.gru_2, self.block_2(states), lengths)
         padded: Tensor = self.block_3(states) * mask.unsqueeze(-1)
         return padded
 
@@ -135,7 +137,7 @@ def _block(in_dim: int, hidden: int, out_dim: int, dropout: float) -> nn.Sequent
 
 
 def _initialize(module: nn.Linear | nn.GRU) -> None:
-    """Keep the size of signals through ten layers; torch's defaults shrink it, and learning then starts epochs late."""
+    """Initialize weights to preserve the scale of signals; with torch's defaults, learning starts epochs later."""
     for name, weight in module.named_parameters():
         # A GRU stacks the matrices of its three gates.
         gates = weight.detach().chunk(3) if isinstance(module, nn.GRU) else [weight.detach()]
@@ -148,5 +150,5 @@ def _initialize(module: nn.Linear | nn.GRU) -> None:
                 nn.init.xavier_uniform_(matrix)
 
 
-def _with(packed: PackedSequence, data: Tensor) -> PackedSequence:
+def _replace_data(packed: PackedSequence, data: Tensor) -> PackedSequence:
     return PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)

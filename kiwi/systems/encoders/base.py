@@ -1,4 +1,4 @@
-"""What every encoder offers."""
+"""The base class of encoders."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ from kiwi.utils.io import BaseConfig
 
 
 class Encoder(nn.Module, ABC):
-    """A batch to features of words. Its class attribute ``Config`` is the form of ``system.model.encoder``."""
+    """A module that computes features of words. Its attribute ``Config`` is the class of ``system.model.encoder``."""
 
     Config: ClassVar[type[BaseConfig]]
     sizes: FeatureSizes
     uses_pretrained: ClassVar[bool] = False
-    """Whether it is built on a pretrained model, and so reads pieces instead of vocabularies."""
+    """Whether it is built on a pretrained model, and so has a tokenizer instead of vocabularies."""
+
     pieces: PieceTokenizer | None = None
-    """What turns words into its pieces."""
+    """The tokenizer that splits words into pieces, if any."""
+
     source_parts: ClassVar[tuple[str, ...]] = ()
-    """Prefixes of the weights that are there only when an output reads the source side."""
+    """Prefixes of the weights that exist only if an output reads the source side."""
 
     optional_parts: ClassVar[tuple[str, ...]] = ()
-    """Prefixes of the weights that start fresh where another system's encoder is taken and does not have them."""
+    """Prefixes of the weights that are newly initialized if the encoder of another system lacks them."""
 
     @classmethod
     @abstractmethod
     def input_fields(cls, config: BaseConfig) -> list[str]:
-        """The fields of the data that it reads, with this configuration."""
+        """Return the fields of the data that the encoder reads."""
 
     @classmethod
     @abstractmethod
@@ -47,34 +49,34 @@ class Encoder(nn.Module, ABC):
         with_source: bool,
         with_language_model: bool = False,
     ) -> Self:
-        """An encoder with fresh weights, or with those of a pretrained model.
+        """Build an encoder with newly initialized weights, or with those of a pretrained model.
 
         Args:
-            config: of the class's ``Config``.
-            vocabularies: of the text fields it reads.
-            pretrained: the model that it is built on, for those that are.
+            config: the options, an instance of ``Config``.
+            vocabularies: the vocabularies of the text fields that the encoder reads.
+            pretrained: the pretrained model that the encoder is built on, if any.
             with_source: whether an output reads the source side.
             with_language_model: whether :meth:`language_model` will be called.
         """
 
     def prepare_training(self) -> None:
-        """Told when all weights are in place and training is next."""
+        """Prepare for training, after all weights have been loaded."""
 
     def weights(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps of it."""
+        """Return the weights to store in a checkpoint."""
         return self.state_dict()
 
     def language_model(self, batch: QEBatch[Tensor]) -> TokenStates:
-        """Tokens of a batch that its language model is asked for; for encoders that have one."""
+        """Return the tokens of a batch that the language model has to predict, for encoders that have one."""
         raise TypeError(f"{type(self).__name__} has no language model")
 
     def at_step(self, step: int) -> None:
-        """Told before each batch of training how many optimizer steps were made."""
+        """Update the encoder before a training batch, given the number of optimizer steps so far."""
 
     def depths(self) -> dict[str, int]:
-        """For each weight of a pretrained model, by name, how many of its layers lie above."""
+        """Return the number of layers above each weight of a pretrained model, by name."""
         return {}
 
     @abstractmethod
     def forward(self, batch: QEBatch[Tensor]) -> Features:
-        """Features of every word of the batch."""
+        """Compute the features of a batch."""

@@ -1,4 +1,4 @@
-"""What has to be known of a model of Transformers, whatever its family."""
+"""Properties of models of Transformers, independent of the model family."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from kiwi.exceptions import ConfigError
 from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
 
 
-def layers_of(body: Any) -> list[nn.Module]:
-    """The layers of a model, lowest first.
+def find_layers(body: Any) -> list[nn.Module]:
+    """Return the layers of a model, lowest first.
 
     Raises:
-        ConfigError: when they cannot be told apart.
+        ConfigError: when the layers cannot be found.
     """
     count = getattr(body.config, "num_hidden_layers", None)
     lists = [module for module in body.modules() if isinstance(module, nn.ModuleList) and len(module) == count]
     if not lists:
-        raise ConfigError(f"system.model.encoder: the layers of a {body.config.model_type} cannot be told apart.")
-    if body.config.model_type == "xlm":  # the parts of its layers lie in parallel lists
+        raise ConfigError(f"system.model.encoder: the layers of a {body.config.model_type} model cannot be found.")
+    if body.config.model_type == "xlm":  # the modules of its layers are in parallel lists
         return [nn.ModuleList(parts) for parts in zip(*lists, strict=True)]
     return list(lists[0])
 
 
-def below(body: Any, layers: Sequence[nn.Module], n: int) -> list[nn.Module]:
-    """What ``freeze_layers`` freezes for good: all of a model but the layers above the first n; nothing for 0."""
+def frozen_modules(body: Any, layers: Sequence[nn.Module], n: int) -> list[nn.Module]:
+    """Return the modules that ``freeze_layers: n`` freezes: none for 0, else all but the layers above the first n."""
     if n == 0:
         return []
     in_layers = {id(parameter) for layer in layers for parameter in layer.parameters()}
@@ -39,10 +39,10 @@ def below(body: Any, layers: Sequence[nn.Module], n: int) -> list[nn.Module]:
     return [*layers[:n], *outside]
 
 
-def max_pieces_of(body: Any) -> int:
-    """The longest sequence that a model takes."""
+def max_sequence_length(body: Any) -> int:
+    """Return the length of the longest sequence that a model takes, in pieces."""
     positions = int(getattr(body.config, "max_position_embeddings", 512))
-    # Models of the RoBERTa family count positions from behind the index of padding.
+    # Models of the RoBERTa family count positions from the padding index + 1.
     offsets = [
         module.padding_idx + 1
         for name, module in body.named_modules()
@@ -51,11 +51,11 @@ def max_pieces_of(body: Any) -> int:
     return positions - max(offsets, default=0)
 
 
-def languages_of(config: TransformerEncoderConfig, body: Any) -> tuple[int, int] | None:
-    """Language indices of target and source, for models with language embeddings.
+def language_indices(config: TransformerEncoderConfig, body: Any) -> tuple[int, int] | None:
+    """Return the language indices of target and source, for models with language embeddings.
 
     Raises:
-        ConfigError: for a language that the model does not know.
+        ConfigError: when the model does not know a language.
     """
     if body.config.model_type != "xlm" or not getattr(body.config, "use_lang_emb", False):
         return None
@@ -65,6 +65,6 @@ def languages_of(config: TransformerEncoderConfig, body: Any) -> tuple[int, int]
         if language not in known:
             raise ConfigError(
                 f"system.model.encoder.{name}: found '{language}'; this model knows {', '.join(sorted(known))}. "
-                "Languages can be given with class_name: XLM."
+                "To set languages, use class_name: XLM."
             )
     return known[names["target_language"]], known[names["source_language"]]

@@ -1,4 +1,4 @@
-"""Adapters of low rank in a pretrained encoder, by the library ``peft`` (Hu et al. 2021, arXiv 2106.09685)."""
+"""Low-rank adapters in a pretrained encoder, by the library ``peft`` (Hu et al. 2021, arXiv 2106.09685)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from kiwi.utils.io import did_you_mean
 
 
 def add_adapters(body: nn.Module, layers: Sequence[nn.Module], config: LoraConfig) -> None:
-    """Put adapters beside linear layers; what else the model has is not trained any more.
+    """Add adapters to linear layers, and freeze all other weights of the model.
 
     Args:
         body: the model.
-        layers: of it, those that are trained.
-        config: of the adapters.
+        layers: the layers of the model that are trained.
+        config: the options of the adapters.
 
     Raises:
-        MissingExtraError: without ``peft``.
-        ConfigError: when no linear layer is named as configured.
+        MissingExtraError: when ``peft`` is not installed.
+        ConfigError: when a configured module is not a linear layer of the model.
     """
     with needs_extra("lora", "system.model.encoder.lora"):
         import peft
@@ -34,7 +34,7 @@ def add_adapters(body: nn.Module, layers: Sequence[nn.Module], config: LoraConfi
     for ending in config.modules or ():
         if ending not in endings:
             raise ConfigError(
-                f"system.model.encoder.lora.modules: '{ending}' is no linear layer of this model; "
+                f"system.model.encoder.lora.modules: '{ending}' is not a linear layer of this model; "
                 f"{did_you_mean(ending, sorted(endings))}"
             )
     chosen = [name for name in linear if config.modules is None or name.rpartition(".")[2] in config.modules]
@@ -43,7 +43,7 @@ def add_adapters(body: nn.Module, layers: Sequence[nn.Module], config: LoraConfi
 
 
 def merged_weights(module: nn.Module) -> dict[str, Tensor]:
-    """The weights of a module by the names that they have without adapters, what adapters add being added."""
+    """Return the weights of a module with its adapters merged, by their names without adapters."""
     weights = {
         name.replace(".base_layer.", "."): weight
         for name, weight in module.state_dict().items()

@@ -30,7 +30,7 @@ class Pieces:
 
     @classmethod
     def of(cls, batch: QEBatch[Tensor]) -> Pieces:
-        """Those that collate made."""
+        """Return the pieces of a batch."""
         arrays = batch.arrays()
         rest = {name: arrays[f"piece_{name}"] for name in ("mask", "types", "words", "sides", "weights")}
         places = {name: arrays[name] for name in ("segment_windows", "target_readings", "source_readings")}

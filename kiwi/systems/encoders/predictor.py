@@ -1,4 +1,4 @@
-"""The predictor: a language model that says each target word from the source and from all other target words.
+"""The predictor: a language model that predicts each target word from the source and all other target words.
 
 Kim, Lee and Na 2017: Predictor-Estimator using Multilevel Task Learning with Stack Propagation for Neural Quality
 Estimation, W17-4763. Wang et al. 2018: Alibaba Submission for WMT18 Quality Estimation Task, W18-6465, for the mismatch
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -33,63 +34,64 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Prediction:
-    """What the predictor makes of a batch."""
+    """The states of the predictor for a batch."""
 
     source: Tensor
-    """States of the source words, (batch, source_words, 2 * hidden)."""
+    """The states of the source words, (batch, source_words, 2 * hidden)."""
 
     around: Tensor
-    """States of what stands before and behind each target word, (batch, target_words, 2 * hidden)."""
+    """The states of the words before and after each target word, (batch, target_words, 2 * hidden)."""
 
     readout: Tensor
-    """What the word is predicted from, (batch, target_words, out_embeddings_dim)."""
+    """The vectors that words are predicted from, (batch, target_words, out_embeddings_dim)."""
 
 
 class PredictorEncoder(Encoder):
-    """A conditional language model in both directions, and what it says of each word as the word's features.
+    """A bidirectional conditional language model, whose states and predictions are the features of the words.
 
     Args:
-        config: sizes and embeddings.
-        vocabularies: of source and target.
-        with_source: whether to make features of the source words too.
+        config: the options of layers and embeddings.
+        vocabularies: the vocabularies of source and target.
+        with_source: whether to compute features of the source words too.
     """
 
     class Config(BaseConfig):
-        """Form of ``system.model.encoder`` for Predictor and PredictorEstimator."""
+        """The options of ``system.model.encoder`` for Predictor and PredictorEstimator."""
 
         hidden_size: PositiveInt = 400
-        """Size of the recurrent states, in each direction."""
+        """The size of the recurrent states in each direction."""
 
         rnn_layers: PositiveInt = 3
-        """Recurrent layers, on each side."""
+        """The number of recurrent layers on each side."""
 
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-        """Dropout between recurrent layers, and of what words are predicted from."""
+        """The dropout probability, in [0, 1), between recurrent layers and of the input of the prediction."""
 
         share_embeddings: bool = False
-        """Use the embeddings of target words for the prediction too."""
+        """Whether to use the embeddings of target words as output embeddings too."""
 
         out_embeddings_dim: PositiveInt | None = None
-        """Size of the embeddings that words are predicted with; unset, that of target words."""
+        """The size of the output embeddings; by default that of the embeddings of target words."""
 
         use_mismatch_features: bool = False
-        """Add how far the word is from the one that was expected: its logit, the highest logit, their difference, and
-        whether they are of different words (Fan et al. 2019, arXiv 1807.09433)."""
+        """Whether to add mismatch features (Fan et al. 2019, arXiv 1807.09433), which are the logit of the word, the
+        highest logit, their difference, and whether the most likely word is another one."""
 
         sampled_words: NonNegativeInt = 4096
-        """In training, compute the softmax over this many words, drawn anew for each batch, where the vocabulary is
-        more than twice as large; 0 always computes it over all words. Metrics are always exact."""
+        """The number of words that are sampled for the training softmax, anew for each batch (Jean et al. 2015,
+        arXiv 1412.2007). It has an effect if the vocabulary is more than twice as large; 0 always uses the full
+        vocabulary. Metrics are always exact."""
 
         embeddings: EmbeddingsConfig = EmbeddingsConfig()
-        """Vectors of source and target words."""
+        """The embeddings of source and target words."""
 
         encode_source: bool | None = None
-        """Taken from configurations of OpenKiwi, and not used: whether source words have features follows from the
-        outputs."""
+        """Accepted for compatibility with OpenKiwi and ignored. The outputs determine whether source words have
+        features."""
 
         @model_validator(mode="after")
         def check_embeddings(self) -> PredictorEncoder.Config:
-            """Words only; and one table has one size."""
+            """Refuse part-of-speech tags, and options that conflict with ``share_embeddings``."""
             wrong = {
                 f"embeddings.{field}": "the predictor reads words only; remove it"
                 for field in (const.SOURCE_POS, const.TARGET_POS)
@@ -97,11 +99,11 @@ class PredictorEncoder(Encoder):
             }
             if self.share_embeddings and self.out_embeddings_dim not in (None, self.embeddings.target.dim):
                 wrong["out_embeddings_dim"] = (
-                    f"share_embeddings makes it embeddings.target.dim, {self.embeddings.target.dim}; remove one of them"
+                    f"share_embeddings makes it embeddings.target.dim ({self.embeddings.target.dim}); remove either"
                 )
             if self.share_embeddings and self.embeddings.target.sparse_embeddings:
                 wrong["embeddings.target.sparse_embeddings"] = (
-                    "share_embeddings predicts every word with them, so gradients are dense; remove one of them"
+                    "share_embeddings makes gradients dense; remove one of the two"
                 )
             if wrong:
                 raise mistakes("PredictorEncoder.Config", wrong)
@@ -110,7 +112,7 @@ class PredictorEncoder(Encoder):
     def __init__(self, config: Config, vocabularies: Mapping[str, Vocabulary], *, with_source: bool) -> None:
         super().__init__()
         if config.encode_source is not None:
-            logger.info("system.model.encoder.encode_source is not used: the outputs say what is encoded.")
+            logger.info("system.model.encoder.encode_source is not used, since the outputs determine it.")
         self.config = config
         self.with_source = with_source
         self.embeddings = build_embeddings(config.embeddings, vocabularies)
@@ -118,7 +120,7 @@ class PredictorEncoder(Encoder):
         between = config.dropout if config.rnn_layers > 1 else 0.0
         options: dict[str, Any] = {"num_layers": config.rnn_layers, "batch_first": True, "dropout": between}
         self.source_rnn = nn.LSTM(config.embeddings.source.dim, hidden, bidirectional=True, **options)
-        # Two stacks, not one of both directions: its second layer would have seen the word that is to be predicted.
+        # Two stacks instead of one bidirectional stack, whose second layer would see the word to predict.
         self.forward_rnn = nn.LSTM(target_dim, hidden, **options)
         self.backward_rnn = nn.LSTM(target_dim, hidden, **options)
         self.attention = Attention(2 * hidden, 2 * hidden)
@@ -133,11 +135,12 @@ class PredictorEncoder(Encoder):
         )
 
     @classmethod
+    @override
     def input_fields(cls, config: BaseConfig) -> list[str]:
-        """Source and target."""
         return [const.SOURCE, const.TARGET]
 
     @classmethod
+    @override
     def build(
         cls,
         config: BaseConfig,
@@ -147,33 +150,33 @@ class PredictorEncoder(Encoder):
         with_source: bool,
         with_language_model: bool = False,
     ) -> Self:
-        """As :meth:`Encoder.build`; the language model is always there."""
         assert isinstance(config, cls.Config)
         return cls(config, vocabularies, with_source=with_source)
 
     @property
     def output_embeddings(self) -> Tensor:
-        """What words are predicted with, (vocabulary, out_embeddings_dim)."""
+        """The output embeddings, (vocabulary, out_embeddings_dim)."""
         if self.output is not None:
             return self.output
         table: Any = self.embeddings[const.TARGET]
         weight: Tensor = table.tokens.weight
         return weight
 
+    @override
     def forward(self, batch: QEBatch[Tensor]) -> Features:
-        """Features before and after the prediction of each word, and mismatch features if they are asked for."""
         assert batch.target is not None
-        found, weight, bias = self._predict(batch), self.output_embeddings, self.output_bias
-        # How much each part of the readout speaks for the word that is there, then the states around it.
-        parts = [found.readout * weight[batch.target], found.around]
+        prediction, weight, bias = self._predict(batch), self.output_embeddings, self.output_bias
+        # The contribution of each part of the readout to the logit of the word, then the states around the word.
+        parts = [prediction.readout * weight[batch.target], prediction.around]
         if self.config.use_mismatch_features:
-            flat = mismatch_features(found.readout.flatten(0, 1), batch.target.flatten(), weight, bias)
+            flat = mismatch_features(prediction.readout.flatten(0, 1), batch.target.flatten(), weight, bias)
             parts.append(flat.view(*batch.target.shape, -1))
         target = torch.cat(parts, dim=-1) * batch.target_mask.unsqueeze(-1)
-        return Features(target=target, source=found.source if self.with_source else None)
+        return Features(target=target, source=prediction.source if self.with_source else None)
 
+    @override
     def language_model(self, batch: QEBatch[Tensor]) -> TokenStates:
-        """As :meth:`Encoder.language_model`: every target word is asked for."""
+        """Return every target word of a batch, to be predicted by the language model."""
         assert batch.target is not None
         mask, n_words = batch.target_mask, len(self.output_bias)
         n_samples = self.config.sampled_words if self.training and n_words > 2 * self.config.sampled_words else 0
@@ -186,15 +189,16 @@ class PredictorEncoder(Encoder):
         source, _ = run_recurrent(
             self.source_rnn, self.embeddings[const.SOURCE](batch.source), batch.source_mask.sum(dim=1)
         )
-        # <bos>, the words, <eos>; what follows is <eos> too, and read by nobody.
+        # <bos>, the words, <eos>; the rest is padded with <eos>, which nothing reads.
         words = batch.target.masked_fill(~batch.target_mask, END_INDEX)
         begin, end = (words.new_full((words.shape[0], 1), index) for index in (BEGIN_INDEX, END_INDEX))
         vectors = self.embeddings[const.TARGET](torch.cat([begin, words, end], dim=1))  # (batch, words + 2, dim)
         n_words, width = batch.target_mask.sum(dim=1), words.shape[1]
         before, _ = run_recurrent(self.forward_rnn, vectors[:, :-1], n_words + 1)
-        behind, _ = run_recurrent(self.backward_rnn, _reversed(vectors[:, 1:], n_words), n_words + 1)
-        # Before a word stands all up to its left neighbour, behind it all from <eos> back to its right neighbour.
-        around = torch.cat([before[:, :width], _reversed(behind, n_words - 1)[:, :width]], dim=-1)
+        after, _ = run_recurrent(self.backward_rnn, _reversed(vectors[:, 1:], n_words), n_words + 1)
+        # The state before a word covers everything up to its left neighbour, the one after it everything from <eos>
+        # back to its right neighbour.
+        around = torch.cat([before[:, :width], _reversed(after, n_words - 1)[:, :width]], dim=-1)
         neighbours = torch.cat([vectors[:, :width], vectors[:, 2:]], dim=-1)
         context = self.attention(around, source, batch.source_mask)
         halves = self.readout(self.dropout(torch.cat([around, neighbours, context], dim=-1)))
@@ -203,11 +207,11 @@ class PredictorEncoder(Encoder):
 
 
 def _reversed(vectors: Tensor, last: Tensor) -> Tensor:
-    """Each sequence from its last position back to its first; what comes then is its first, again and again.
+    """Reverse each sequence, starting at its last position and padding it with its first position.
 
     Args:
-        vectors: (batch, positions, dim).
-        last: position that each sequence begins with, int64 (batch,).
+        vectors: the sequences, (batch, positions, dim).
+        last: the last position of each sequence, int64 (batch,).
     """
     places = (last.unsqueeze(-1) - torch.arange(vectors.shape[1], device=last.device)).clamp(min=0)
     return vectors.gather(1, places.unsqueeze(-1).expand_as(vectors))

@@ -1,4 +1,4 @@
-"""QUETCH: words in windows, side by side with the windows of the words they are aligned to.
+"""QUETCH: windows of words, concatenated with the windows of the words that they are aligned to.
 
 Kreutzer, Schamoni and Riezler 2015: QUality Estimation from scraTCH (QUETCH), W15-3037.
 """
@@ -11,6 +11,7 @@ from typing import Self
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -24,33 +25,33 @@ from kiwi.utils.io import BaseConfig
 
 
 class QUETCHEncoder(Encoder):
-    """Each word's vector is its window of embeddings, then the mean of the windows of the words on the other side
-    that it is aligned to, or a learned vector where there is none.
+    """The window of embeddings around each word, concatenated with the mean of the windows of the words that it is
+    aligned to, or with a learned vector if it is not aligned.
 
     Args:
-        config: window and embeddings.
-        vocabularies: of the configured fields.
-        with_source: whether to make features of the source words too.
+        config: the options of window and embeddings.
+        vocabularies: the vocabularies of the configured fields.
+        with_source: whether to compute features of the source words too.
     """
 
     source_parts = ("unaligned_source_word",)
     optional_parts = source_parts
 
     class Config(BaseConfig):
-        """Form of ``system.model.encoder`` for NuQE."""
+        """The options of ``system.model.encoder`` for NuQE."""
 
         window_size: PositiveInt = 3
-        """Words in a window, the word itself in the middle (with one more to its right for an even size)."""
+        """The number of words in a window. The word itself is in the middle; an even size has one more to its right."""
 
         embeddings: EmbeddingsConfig
-        """Vectors of words and part-of-speech tags."""
+        """The embeddings of words and part-of-speech tags."""
 
     def __init__(self, config: Config, vocabularies: Mapping[str, Vocabulary], *, with_source: bool) -> None:
         super().__init__()
         self.window_size = config.window_size
         self.with_source = with_source
         self.embeddings = build_embeddings(config.embeddings, vocabularies)
-        dims = {field: options.dim for field, options in config.embeddings.of_fields().items()}
+        dims = {field: options.dim for field, options in config.embeddings.by_field().items()}
         source_dim = self.window_size * (dims[const.SOURCE] + dims.get(const.SOURCE_POS, 0))
         target_dim = self.window_size * (dims[const.TARGET] + dims.get(const.TARGET_POS, 0))
         self.unaligned_target_word = nn.Parameter(torch.randn(source_dim) * 0.1)
@@ -59,12 +60,13 @@ class QUETCHEncoder(Encoder):
         self.sizes = FeatureSizes(target=size, source=size if with_source else None)
 
     @classmethod
+    @override
     def input_fields(cls, config: BaseConfig) -> list[str]:
-        """Source, target, their alignments, and part-of-speech tags that have embeddings."""
         assert isinstance(config, cls.Config)
-        return [*config.embeddings.of_fields(), const.ALIGNMENTS]
+        return [*config.embeddings.by_field(), const.ALIGNMENTS]
 
     @classmethod
+    @override
     def build(
         cls,
         config: BaseConfig,
@@ -74,12 +76,11 @@ class QUETCHEncoder(Encoder):
         with_source: bool,
         with_language_model: bool = False,
     ) -> Self:
-        """As :meth:`Encoder.build`."""
         assert isinstance(config, cls.Config)
         return cls(config, vocabularies, with_source=with_source)
 
+    @override
     def forward(self, batch: QEBatch[Tensor]) -> Features:
-        """Windows of both sides, side by side."""
         assert batch.alignments is not None, "checked when the data is read"
         assert batch.source is not None
         assert batch.target is not None
@@ -95,11 +96,11 @@ class QUETCHEncoder(Encoder):
         return Features(target=target_features, source=source_features)
 
     def _windows(self, words: Tensor, pos: Tensor | None, mask: Tensor, field: str, pos_field: str) -> Tensor:
-        """(batch, words) indices to (batch, words, window_size * dim); segments stand between <bos> and <eos>."""
+        """Map indices (batch, words) to (batch, words, window_size * dim), padding segments with <bos> and <eos>."""
         before, after = (self.window_size - 1) // 2, self.window_size // 2
 
         def embed(indices: Tensor, name: str) -> Tensor:
-            # What follows the last word is <eos> in any batch, never padding.
+            # The last word is followed by <eos>, never by padding, so that results do not depend on the batch.
             ended = indices.masked_fill(~mask, END_INDEX)
             begin = ended.new_full((ended.shape[0], before), BEGIN_INDEX)
             end = ended.new_full((ended.shape[0], after), END_INDEX)

@@ -1,4 +1,4 @@
-"""Pretrained encoders of Hugging Face: one class for all of them."""
+"""The encoder of all systems that are built on a pretrained model of Transformers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -23,8 +24,8 @@ from kiwi.modules.feedforward import by_rows
 from kiwi.modules.scalar_mix import ScalarMix
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.encoders.base import Encoder
-from kiwi.systems.encoders.body import below, languages_of, layers_of, max_pieces_of
-from kiwi.systems.encoders.frozen_layers import FrozenStates, run_below, starting_from
+from kiwi.systems.encoders.body import find_layers, frozen_modules, language_indices, max_sequence_length
+from kiwi.systems.encoders.frozen_layers import FrozenStates, run_frozen_layers, skip_frozen_layers
 from kiwi.systems.encoders.language_model_head import LanguageModelHead
 from kiwi.systems.encoders.lora import add_adapters, merged_weights
 from kiwi.systems.encoders.piece_tensors import Pieces
@@ -35,13 +36,13 @@ from kiwi.utils.io import BaseConfig
 
 
 class TransformerEncoder(Encoder):
-    """Target and source in one sequence, read by a pretrained model; pieces are averaged to words.
+    """A pretrained model that reads target and source as one sequence; the features of words are means over pieces.
 
     Args:
-        config: what is made of the model's layers, and which of them are trained.
-        pretrained: the model.
-        with_source: whether to make features of the source words too.
-        with_language_model: whether its language-modelling head will be asked for masked pieces.
+        config: the options of the encoder.
+        pretrained: the pretrained model.
+        with_source: whether to compute features of the source words too.
+        with_language_model: whether :meth:`language_model` will be called.
     """
 
     uses_pretrained = True
@@ -67,9 +68,11 @@ class TransformerEncoder(Encoder):
         self.body = model.base_model
         body_config = self.body.config
         if body_config.is_encoder_decoder or getattr(body_config, "is_decoder", False):
-            raise ConfigError(f"system.model.encoder.model_name: {pretrained.model_name} is not an encoder.")
+            raise ConfigError(
+                f"system.model.encoder.model_name: {pretrained.model_name} is not an encoder. Name an encoder."
+            )
         size = int(body_config.hidden_size)
-        self.layers = layers_of(self.body)
+        self.layers = find_layers(self.body)
         self.n_layer_results = 0
         if config.freeze_layers > len(self.layers):
             raise ConfigError(
@@ -79,14 +82,14 @@ class TransformerEncoder(Encoder):
         try:
             self.pieces = PieceTokenizer(
                 pretrained.tokenizer,
-                max_pieces_of(self.body),
+                max_sequence_length(self.body),
                 source_max_pieces=config.source_max_length,
                 target_max_pieces=config.target_max_length,
             )
         except ValueError as error:
             raise ConfigError(f"system.model.encoder.model_name: {pretrained.model_name}: {error}.") from error
         self.takes_types = getattr(body_config, "type_vocab_size", 0) > 1 and body_config.model_type != "xlm"
-        self.languages = languages_of(config, self.body)
+        self.languages = language_indices(config, self.body)
         self.head = LanguageModelHead(model, self.pieces.mask_id) if with_head else None
         n_read = len(self.layers) - config.freeze_layers + 1
         self.mix = (
@@ -108,24 +111,25 @@ class TransformerEncoder(Encoder):
         if config.freeze:
             frozen = [part for part in (self.body, self.head) if part is not None]
         else:
-            frozen = below(self.body, self.layers, config.freeze_layers)
+            frozen = frozen_modules(self.body, self.layers, config.freeze_layers)
         for module in frozen:
             module.requires_grad_(False)
         if config.gradient_checkpointing:
             if not self.body.supports_gradient_checkpointing:
                 raise ConfigError(
-                    "system.model.encoder.gradient_checkpointing: Transformers has none for a "
+                    f"system.model.encoder.gradient_checkpointing: Transformers does not support it for a "
                     f"{body_config.model_type}; remove it."
                 )
             self.body.activation_checkpointing_enable()
-        self.train()  # what comes from_pretrained is in evaluation mode, and trainers leave modes as they are
+        self.train()  # from_pretrained sets evaluation mode, and trainers leave modes as they are
 
     @classmethod
+    @override
     def input_fields(cls, config: BaseConfig) -> list[str]:
-        """Source and target."""
         return [const.SOURCE, const.TARGET]
 
     @classmethod
+    @override
     def build(
         cls,
         config: BaseConfig,
@@ -135,23 +139,23 @@ class TransformerEncoder(Encoder):
         with_source: bool,
         with_language_model: bool = False,
     ) -> Self:
-        """As :meth:`Encoder.build`."""
         assert isinstance(config, cls.Config)
         assert pretrained is not None
         return cls(config, pretrained, with_source=with_source, with_language_model=with_language_model)
 
+    @override
     def prepare_training(self) -> None:
-        """As :meth:`Encoder.prepare_training`: put the adapters in, if there are to be any."""
         if self.config.lora is not None:
             add_adapters(self.body, self.layers[self.config.freeze_layers :], self.config.lora)
             self.train(self.training)
 
+    @override
     def weights(self) -> dict[str, Tensor]:
-        """As :meth:`Encoder.weights`, adapters merged."""
         return merged_weights(self)
 
+    @override
     def train(self, mode: bool = True) -> Self:
-        """Frozen parts stay in evaluation mode: dropout there would only add noise."""
+        """Set the mode of all but frozen modules, which stay in evaluation mode since dropout would only add noise."""
         super().train(mode)
         if self.is_frozen or self.config.freeze_layers:
             self.body.eval()
@@ -160,8 +164,9 @@ class TransformerEncoder(Encoder):
                 layer.train(mode)
         return self
 
+    @override
     def depths(self) -> dict[str, int]:
-        """As :meth:`Encoder.depths`; whatever is outside the layers counts as below all of them."""
+        """Return the number of layers above each weight, by name; weights outside of layers count as below all."""
         above = {
             id(weight): len(self.layers) - 1 - index
             for index, layer in enumerate(self.layers)
@@ -169,20 +174,20 @@ class TransformerEncoder(Encoder):
         }
         return {f"body.{name}": above.get(id(w), len(self.layers)) for name, w in self.body.named_parameters()}
 
+    @override
     def at_step(self, step: int) -> None:
-        """Start to train the model after ``freeze_for_number_of_steps``."""
         if self.is_frozen and not self.config.freeze and step >= self.config.freeze_for_number_of_steps:
             self.is_frozen = False
             self.train(self.training)
 
+    @override
     def forward(self, batch: QEBatch[Tensor]) -> Features:
-        """Words: means over their pieces. The sentence: as ``pooling`` says."""
         pieces = Pieces.of(batch)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
-            layers, of_head = self._layers(pieces, batch.frozen_states)
+            layers, head_states = self._layer_states(pieces, batch.frozen_states)
             extra = None
-            if of_head is not None and self.head is not None:
-                extra = self.head.features(of_head, pieces, self.config)
+            if head_states is not None and self.head is not None:
+                extra = self.head.features(head_states, pieces, self.config)
         last = layers[-1]
         mixed = self.mix(layers) if self.mix is not None else last  # (windows, pieces, hidden)
         if extra is not None:
@@ -194,65 +199,67 @@ class TransformerEncoder(Encoder):
             sentence=by_rows(self.sentence_mlp, self._sentence(mixed, last, pieces)),
         )
 
-    def _options(self, pieces: Pieces) -> dict[str, Any]:
-        """What the model is given."""
-        options: dict[str, Any] = {"input_ids": pieces.ids, "attention_mask": pieces.mask.long()}
+    def _model_inputs(self, pieces: Pieces) -> dict[str, Any]:
+        inputs: dict[str, Any] = {"input_ids": pieces.ids, "attention_mask": pieces.mask.long()}
         if self.takes_types:
-            options["token_type_ids"] = pieces.types
+            inputs["token_type_ids"] = pieces.types
         if self.languages is not None:
-            options["langs"] = torch.tensor(self.languages, device=pieces.ids.device)[pieces.sides]
-        return options
+            inputs["langs"] = torch.tensor(self.languages, device=pieces.ids.device)[pieces.sides]
+        return inputs
 
-    def _layers(self, pieces: Pieces, kept: Tensor | None) -> tuple[Sequence[Tensor], Tensor | None]:
-        """Hidden states of the layers that are read, lowest first, and the head's states where a feature reads them."""
+    def _layer_states(self, pieces: Pieces, cached: Tensor | None) -> tuple[Sequence[Tensor], Tensor | None]:
+        """Return the states of the layers that are read, lowest first, and of the head if a feature reads them."""
         n_frozen = self.config.freeze_layers
-        kept = None if kept is None else kept.to(self.body.dtype)
-        with nullcontext() if kept is None else starting_from(self.layers, n_frozen, kept, self.n_layer_results):
-            states, of_head = self._read(pieces, with_head=self.config.reads_head)
+        cached = None if cached is None else cached.to(self.body.dtype)
+        with (
+            nullcontext() if cached is None else skip_frozen_layers(self.layers, n_frozen, cached, self.n_layer_results)
+        ):
+            states, head_states = self._run_model(pieces, with_head=self.config.reads_head)
         states = states[n_frozen:]
-        return (states if kept is None else [kept, *states[1:]]), of_head
+        return (states if cached is None else [cached, *states[1:]]), head_states
 
-    def _read(self, pieces: Pieces, *, with_head: bool) -> tuple[Sequence[Tensor], Tensor | None]:
-        """All hidden states, lowest first, and those of the head."""
-        options = {**self._options(pieces), "output_hidden_states": True, "return_dict": True}
+    def _run_model(self, pieces: Pieces, *, with_head: bool) -> tuple[Sequence[Tensor], Tensor | None]:
+        """Return the states of all layers, lowest first, and those of the head."""
+        inputs = {**self._model_inputs(pieces), "output_hidden_states": True, "return_dict": True}
         if not with_head:
-            return self.body(**options).hidden_states, None
+            return self.body(**inputs).hidden_states, None
         assert self.head is not None
         with self.head.states_as_logits() as model:
-            result = model(**options)
+            result = model(**inputs)
         return result.hidden_states, result.logits
 
+    @override
     def language_model(self, batch: QEBatch[Tensor]) -> TokenStates:
-        """As :meth:`Encoder.language_model`: some pieces of both sides are masked, and asked for."""
+        """Return masked pieces of both sides, to be predicted by the language-modelling head."""
         assert self.head is not None, "built with a language model"
         pieces = Pieces.of(batch)
         ids, hidden = self.head.mask(pieces)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_frozen):
-            _, states = self._read(replace(pieces, ids=ids), with_head=True)
+            _, states = self._run_model(replace(pieces, ids=ids), with_head=True)
         assert states is not None
         weight, bias = self.head.output.weight, self.head.output.bias
-        if self.is_frozen:  # they may be the embeddings themselves
+        if self.is_frozen:  # the weight may be tied to the embeddings
             weight, bias = weight.detach(), None if bias is None else bias.detach()
         return TokenStates(states[hidden], pieces.ids[hidden], weight, bias)
 
     @property
     def keeps_states(self) -> bool:
-        """Whether training keeps the outputs of the frozen layers."""
+        """Whether the outputs of the frozen layers are cached in training."""
         some_frozen = 0 < self.config.freeze_layers < len(self.layers)
-        # The parts of XLM's layers lie in parallel lists, and cannot be skipped as one.
+        # The modules of XLM's layers are in parallel lists, so a layer cannot be skipped as one module.
         return some_frozen and self.config.keep_frozen_states != "no" and self.body.config.model_type != "xlm"
 
     @torch.no_grad()
     def compute_states(
         self, rows: Sequence[Row], batches: Sequence[Sequence[int]], collate: Collate, directory: Path
     ) -> FrozenStates:
-        """Outputs of the frozen layers for all segments.
+        """Compute the outputs of the frozen layers for all segments.
 
         Args:
-            rows: segments.
-            batches: indices of those that are computed at once.
-            collate: rows to a batch.
-            directory: for a memory-mapped file, where one is asked for.
+            rows: the segments.
+            batches: the indices of the rows of each batch.
+            collate: the function that makes a batch of rows.
+            directory: the directory of the memory-mapped file, if ``keep_frozen_states`` is ``disk``.
         """
         assert self.pieces is not None
         sides = ([words(row[field]) for row in rows] for field in (const.TARGET, const.SOURCE))
@@ -262,15 +269,15 @@ class TransformerEncoder(Encoder):
         for indices in batches:
             chosen = [rows[index] for index in indices]
             arrays = collate(chosen)
-            options = self._options(Pieces.of(as_tensors(arrays, self.body.device)))
-            below, self.n_layer_results = run_below(
-                self.layers, self.config.freeze_layers, partial(self.body, **options)
+            inputs = self._model_inputs(Pieces.of(as_tensors(arrays, self.body.device)))
+            outputs, self.n_layer_results = run_frozen_layers(
+                self.layers, self.config.freeze_layers, partial(self.body, **inputs)
             )
-            states.add(chosen, arrays, below.float().cpu().numpy())
+            states.add(chosen, arrays, outputs.float().cpu().numpy())
         return states
 
     def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces) -> Tensor:
-        """(batch, vectors * hidden)."""
+        """Return the pooled features of the sentence, (batch, vectors * hidden)."""
         mean = pieces.means_of_segments
         pooling = self.config.pooling
         if pooling == "ll_mean":
@@ -292,7 +299,7 @@ def _mlp(in_dim: int, out_dim: int | None) -> nn.Module:
 
 
 def _apply(mlp: nn.Module | None, words: Tensor, mask: Tensor) -> Tensor:
-    """Layers over words, zeros where there is none."""
+    """Apply layers to words, with zeros for padding."""
     assert mlp is not None
     features: Tensor = mlp(words)
     return features * mask.unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""Options of pretrained encoders, and the defaults of each name."""
+"""The options of pretrained encoders, and the defaults of each architecture."""
 
 from __future__ import annotations
 
@@ -12,86 +12,88 @@ Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
 
 
 class LoraConfig(BaseConfig):
-    """Adapters of low rank (Hu et al. 2021, arXiv 2106.09685) in the linear layers of the model that are trained."""
+    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) in the linear layers of the model that are trained."""
 
     rank: PositiveInt = 8
-    """Of each adapter."""
+    """The rank of each adapter."""
 
     alpha: PositiveFloat = 16.0
-    """What an adapter adds is scaled by ``alpha / rank``."""
+    """The scale of the adapters, whose output is multiplied by ``alpha / rank``."""
 
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    """Dropout of what an adapter reads."""
+    """The dropout probability of the input of an adapter, in [0, 1)."""
 
     modules: list[str] | None = Field(default=None, min_length=1)
-    """Last parts of the names of the linear layers that get one, such as ``query``; unset, all."""
+    """The last part of the names of the linear layers that get an adapter, such as ``query``; by default all."""
 
 
 class TransformerEncoderConfig(BaseConfig):
-    """Form of ``system.model.encoder`` for systems with a pretrained encoder."""
+    """The options of ``system.model.encoder`` for systems with a pretrained encoder."""
 
     model_name: str
-    """Name on the model hub, or a local folder, which never asks the network."""
+    """The name of the model on the hub, or a local folder, which is read without network access."""
 
     use_mismatch_features: bool = False
-    """Add to each piece what the model's own language-modelling head says of it: the logit of the piece, the highest
-    logit, their difference, and whether they are of different pieces (Fan et al. 2019, arXiv 1807.09433). No piece is
-    masked for it, so that one pass over the segment is enough. Refused for a model without such a head."""
+    """Whether to add mismatch features of the model's language-modelling head to each piece (Fan et al. 2019, arXiv
+    1807.09433), which are the logit of the piece, the highest logit, their difference, and whether the most likely
+    piece is another one. No piece is masked, so one pass is enough. Refused for a model without such a head."""
 
     use_predictor_features: bool = False
-    """Add to each piece the product of the head's state with the output embedding of the piece (Kim et al. 2017,
-    W17-4763), read from the same head in the same pass."""
+    """Whether to add to each piece the elementwise product of the head's state and the output embedding of the piece
+    (Kim et al. 2017, W17-4763), from the same head and the same pass."""
 
     interleave_input: bool = False
-    """Kept for configurations of OpenKiwi: target and source are always joined as the model was pretrained for
-    pairs, without padding inside."""
+    """Accepted for compatibility with OpenKiwi. Target and source are always joined in the form in which the model was
+    pretrained on pairs, without padding between them."""
 
     freeze: bool = False
-    """Train nothing of the pretrained model."""
+    """Whether to freeze the pretrained model."""
 
     freeze_for_number_of_steps: NonNegativeInt = 0
-    """Train nothing of the pretrained model for this many optimizer steps."""
+    """The number of optimizer steps for which the pretrained model is frozen."""
 
     freeze_layers: NonNegativeInt = 0
-    """Train neither the embeddings nor this many layers above them, nor anything outside the layers but a
-    language-modelling head that is read; only the layers from there on are read."""
+    """The number of lowest layers to freeze, along with the embeddings and all other weights outside of the layers
+    except for a language-modelling head that is read. The states below the highest frozen layer are not read."""
 
     keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
-    """Where the outputs of ``freeze_layers`` are kept in training, so that they are computed once and not in every
-    epoch: 4 bytes for each piece and hidden unit, in memory or in a memory-mapped file of the run's directory."""
+    """Where to cache the outputs of the frozen layers (``freeze_layers``), so that they are computed only once per
+    training. They take 4 bytes per piece and hidden unit, in memory or in a memory-mapped file in the directory of the
+    run; ``no`` computes them in every epoch."""
 
     gradient_checkpointing: bool = False
-    """Compute activations again in the backward pass: less memory, more time."""
+    """Whether to recompute activations in the backward pass, which saves memory and takes more time."""
 
     lora: LoraConfig | None = None
-    """Train adapters in the place of the model's own weights, beside a language-modelling head that is read; they are
-    merged into the weights of what is saved. Extra ``lora``."""
+    """Low-rank adapters to train instead of the weights of the model; a language-modelling head that is read is still
+    trained. Adapters are merged into the weights of checkpoints. Requires the extra ``lora``."""
 
     source_max_length: PositiveInt | None = None
-    """Pieces of the source that are read, the rest being cut; unset, all."""
+    """The maximum number of source pieces; longer sources are cut. By default nothing is cut."""
 
     target_max_length: PositiveInt | None = None
-    """Pieces of the target that are read, the rest being cut; unset, all."""
+    """The maximum number of target pieces; longer targets are cut. By default nothing is cut."""
 
     use_mlp: bool = True
-    """A linear layer and tanh after the features."""
+    """Whether to add a linear layer and tanh after the features."""
 
     hidden_size: PositiveInt = 100
-    """Its size."""
+    """The size of the linear layer of ``use_mlp``."""
 
     pooling: Pooling = "mixed"
-    """Features of the sentence: of the first piece, the mean over pieces, the mean over the pieces of the last
-    layer without the mixture (``ll_mean``), both the first and the mean (``mixed``), or first, means of both sides,
-    their distance and product (``compare``)."""
+    """The features of the sentence. Either those of the first piece (``first_token``), the mean over pieces (``mean``),
+    the mean over the pieces of the last layer without the mixture (``ll_mean``), first piece and mean (``mixed``), or
+    first piece, means of both sides, their distance and their product (``compare``)."""
 
     scalar_mix: bool = True
-    """Mix all layers that are read, with learned weights; else the last one is taken."""
+    """Whether to mix all layers that are read with learned weights (Peters et al. 2018, arXiv 1802.05365), instead of
+    taking the last one."""
 
     scalar_mix_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    """Probability with which a layer is left out of the mixture in training."""
+    """The probability, in [0, 1), with which a layer is left out of the mixture in training."""
 
     scalar_mix_layer_norm: bool = True
-    """Normalize each layer before mixing."""
+    """Whether to apply layer normalization to each layer before mixing."""
 
     @property
     def reads_head(self) -> bool:
@@ -101,44 +103,45 @@ class TransformerEncoderConfig(BaseConfig):
     @field_validator("keep_frozen_states", mode="before")
     @classmethod
     def take_no(cls, value: object) -> object:
-        """YAML reads a bare ``no`` as false."""
+        """Accept false, which is how YAML reads a bare ``no``."""
         return "no" if value is False else value
 
     @model_validator(mode="after")
     def check_freezing(self) -> TransformerEncoderConfig:
-        """One way to freeze at a time."""
+        """Refuse ``freeze`` along with options that train a part of the model."""
         names = ("freeze_for_number_of_steps", "freeze_layers", "lora")
         if self.freeze and any(getattr(self, name) for name in names):
-            reason = "freeze trains nothing at all; remove it, or the other"
+            reason = "freeze freezes the whole model; remove one of the two"
             raise mistakes("TransformerEncoderConfig", {name: reason for name in names if getattr(self, name)})
         return self
 
 
 class BertConfig(TransformerEncoderConfig):
-    """Form of ``system.model.encoder`` for Bert."""
+    """The options of ``system.model.encoder`` for Bert."""
 
     model_name: str = "bert-base-multilingual-cased"
-    """Name on the model hub, or a local folder, which never asks the network."""
+    """The name of the model on the hub, or a local folder, which is read without network access."""
 
 
 class XLMConfig(TransformerEncoderConfig):
-    """Form of ``system.model.encoder`` for XLM."""
+    """The options of ``system.model.encoder`` for XLM."""
 
     model_name: str = "xlm-mlm-tlm-xnli15-1024"
-    """Name on the model hub, or a local folder, which never asks the network."""
+    """The name of the model on the hub, or a local folder, which is read without network access."""
 
     source_language: str = "en"
-    """Language of the source, as the model names it."""
+    """The language of the source, by the name that the model uses."""
 
     target_language: str = "de"
-    """Language of the target, as the model names it."""
+    """The language of the target, by the name that the model uses."""
 
     scalar_mix: bool = False
-    """Mix all layers that are read, with learned weights; else the last one is taken."""
+    """Whether to mix all layers that are read with learned weights (Peters et al. 2018, arXiv 1802.05365), instead of
+    taking the last one."""
 
 
 class XLMRobertaConfig(TransformerEncoderConfig):
-    """Form of ``system.model.encoder`` for XLMRoberta."""
+    """The options of ``system.model.encoder`` for XLMRoberta."""
 
     model_name: str = "xlm-roberta-base"
-    """Name on the model hub, or a local folder, which never asks the network."""
+    """The name of the model on the hub, or a local folder, which is read without network access."""

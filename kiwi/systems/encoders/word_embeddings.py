@@ -1,4 +1,4 @@
-"""Learned vectors of words and part-of-speech tags: their options, and how they are built."""
+"""Learned embeddings of words and part-of-speech tags, and their options."""
 
 from __future__ import annotations
 
@@ -16,59 +16,59 @@ Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class TokenEmbeddingsConfig(BaseConfig):
-    """Learned vectors for the tokens of one field."""
+    """The embeddings of one field."""
 
     dim: PositiveInt = 50
-    """Size of a vector."""
+    """The size of an embedding."""
 
     freeze: bool = False
-    """Leave the vectors as they are initialized or loaded."""
+    """Whether to keep the embeddings as they are initialized or loaded."""
 
     dropout: Probability = 0.0
-    """Dropout of the vectors."""
+    """The dropout probability of the embeddings, in [0, 1)."""
 
     use_position_embeddings: bool = False
-    """Add a learned vector for the position of the token."""
+    """Whether to add a learned embedding of the token's position."""
 
     max_position_embeddings: PositiveInt = 4000
-    """Positions that have a vector of their own; later ones share the last."""
+    """The number of positions that have an embedding; later positions share the last one."""
 
     sparse_embeddings: bool = False
-    """Sparse gradients; for the optimizers that take them: ``sgd``, ``adagrad`` and ``sparse_adam``."""
+    """Whether gradients are sparse. Supported by the optimizers ``sgd``, ``adagrad`` and ``sparse_adam``."""
 
     scale_embeddings: bool = False
-    """Multiply the vectors by the square root of ``dim``."""
+    """Whether to multiply the embeddings by the square root of ``dim``."""
 
     input_layer_norm: bool = False
-    """Layer norm of the vectors, before dropout."""
+    """Whether to apply layer normalization to the embeddings, before dropout."""
 
 
 class EmbeddingsConfig(BaseConfig):
-    """Vectors for each field that the encoder reads."""
+    """The embeddings of each field that the encoder reads."""
 
     source: TokenEmbeddingsConfig = TokenEmbeddingsConfig()
-    """Source words."""
+    """The embeddings of source words."""
 
     target: TokenEmbeddingsConfig = TokenEmbeddingsConfig()
-    """Target words."""
+    """The embeddings of target words."""
 
     source_pos: TokenEmbeddingsConfig | None = None
-    """Part-of-speech tags of the source, read when configured."""
+    """The embeddings of the source's part-of-speech tags, which are read only if this is given."""
 
     target_pos: TokenEmbeddingsConfig | None = None
-    """Part-of-speech tags of the target, read when configured."""
+    """The embeddings of the target's part-of-speech tags, which are read only if this is given."""
 
-    def of_fields(self) -> dict[str, TokenEmbeddingsConfig]:
-        """Those that are configured, by field."""
+    def by_field(self) -> dict[str, TokenEmbeddingsConfig]:
+        """Return the options of the configured embeddings, by field."""
         return {field: config for field, config in self if config is not None}
 
 
 def build_embeddings(config: EmbeddingsConfig, vocabularies: Mapping[str, Vocabulary]) -> nn.ModuleDict:
-    """A table of vectors for each configured field.
+    """Build the embeddings of each configured field.
 
     Args:
-        config: of the fields.
-        vocabularies: of these fields.
+        config: the options of the embeddings.
+        vocabularies: the vocabularies of the fields.
     """
     return nn.ModuleDict(
         {
@@ -82,6 +82,6 @@ def build_embeddings(config: EmbeddingsConfig, vocabularies: Mapping[str, Vocabu
                 scale=options.scale_embeddings,
                 layer_norm=options.input_layer_norm,
             )
-            for field, options in config.of_fields().items()
+            for field, options in config.by_field().items()
         }
     )

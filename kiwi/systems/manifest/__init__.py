@@ -1,1 +1,1 @@
-"""Descriptions of trained systems, read and written without torch."""
+"""The metadata of trained systems, read and written without torch."""

@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, read without torch."""
+"""The metadata of a checkpoint, read without torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kiwi.outputs import switched_on
 from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
 
 FORMAT_VERSION = 2
-"""That is written."""
+"""The format version that is written."""
 
 READABLE_VERSIONS = (1, 2)
-"""Version 1 has the sum of its weights in ``config.yaml``, and none of its other files."""
+"""The format versions that can be read. Version 1 has only the checksum of its weights, in ``config.yaml``."""
 
 CONFIG_FILE = "config.yaml"
 WEIGHTS_FILE = "model.safetensors"
@@ -24,87 +24,87 @@ LABELS_FILE = "labels.json"
 ENCODER_FILE = "encoder.json"
 TOKENIZER_FILE = "tokenizer/tokenizer.json"
 EXPORT_FILE = "export.json"
-"""Of exported systems, in the place of a configuration."""
+"""The metadata of an exported system, instead of ``config.yaml``."""
 
 LICENCES = "licences"
-"""Directory of the licence notices of what a system is made from."""
+"""The directory of the licence notices of the pretrained model."""
 
 BEST_MODEL = "best_model"
-"""In the directory of a run, the link to its best checkpoint."""
+"""The link to the best checkpoint, in the directory of a run."""
 
 LONGEST_CONFIG = 256 * 1024
-"""Bytes of ``config.yaml``."""
+"""The maximum size of ``config.yaml`` in bytes."""
 
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What a system was trained on, as far as it is known."""
+    """The training data of a system, as far as it is known."""
 
     source_language: tuple[str, ...] = ()
-    """BCP 47 tags."""
+    """The BCP 47 tags of the source."""
 
     target_language: tuple[str, ...] = ()
-    """BCP 47 tags."""
+    """The BCP 47 tags of the target."""
 
     train_segments: int | None = None
-    """To train on."""
+    """The number of training segments."""
 
     valid_segments: int | None = None
-    """To choose the best model on."""
+    """The number of validation segments."""
 
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Of source and target."""
+        """The languages of source and target."""
         return self.source_language, self.target_language
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a pretrained encoder comes from."""
+    """The origin of a pretrained encoder."""
 
     name: str
-    """On the model hub, or of the folder that it was read from."""
+    """The name on the model hub, or of the folder that the model was read from."""
 
     licence: str | None = None
-    """As the hub writes it, such as ``mit``."""
+    """The licence as the hub writes it, such as ``mit``."""
 
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """What a checkpoint says of itself."""
+    """The metadata of a checkpoint."""
 
     class_name: str
     model: dict[str, Any]
     metrics: dict[str, float] = field(default_factory=dict)
     kiwi_version: str = __version__
     data: DataInfo = DataInfo()
-    """What it was trained on."""
+    """The training data."""
 
     origin: Origin | None = None
-    """Of its pretrained encoder."""
+    """The origin of the pretrained encoder, if any."""
 
     format_version: int = FORMAT_VERSION
     sha256: str = ""
-    """Stands for the content of all files; set when the checkpoint is written. Empty in format 1."""
+    """The fingerprint of all files, set when the checkpoint is written; empty in format 1."""
 
     weights_sha256: str | None = None
-    """Of the file of weights, in format 1."""
+    """The SHA-256 of the weights, in format 1 only."""
 
     @property
     def outputs(self) -> list[str]:
-        """What it predicts; nothing for a language model."""
+        """The names of the outputs; empty for a language model."""
         return switched_on(self.model.get("outputs"))
 
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Of source and target: those of its data, or those that its encoder was told."""
+        """The languages of source and target, from the training data or else from the options of the encoder."""
         encoder = self.model.get("encoder") or {}
-        told = [encoder.get(f"{side}_language") for side in ("source", "target")]
-        of_encoder = [(str(name),) if name else () for name in told]
-        return (self.data.source_language or of_encoder[0], self.data.target_language or of_encoder[1])
+        names = [encoder.get(f"{side}_language") for side in ("source", "target")]
+        source, target = [(str(name),) if name else () for name in names]
+        return (self.data.source_language or source, self.data.target_language or target)
 
     def to_dict(self) -> dict[str, Any]:
-        """Content of ``config.yaml``."""
+        """Return the content of ``config.yaml``."""
         return {
             "format_version": self.format_version,
             "kiwi_version": self.kiwi_version,
@@ -116,11 +116,11 @@ class CheckpointInfo:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], sha256: str = "") -> CheckpointInfo:
-        """The inverse of :meth:`to_dict`, which raises what comes of values of another form.
+        """Invert :meth:`to_dict`; raises various errors for invalid content.
 
         Args:
-            content: of ``config.yaml``.
-            sha256: of the checkpoint.
+            content: the content of ``config.yaml``.
+            sha256: the fingerprint of the checkpoint.
         """
         system, version = content["system"], content["format_version"]
         data = dict(content["data"]) if version > 1 else {}
@@ -147,26 +147,26 @@ class CheckpointInfo:
 
 
 def read_checkpoint_info(path: Path) -> CheckpointInfo:
-    """What the checkpoint at ``path`` says of itself.
+    """Read the metadata of the checkpoint at ``path``.
 
     Raises:
-        CheckpointError: when there is none, it is damaged, or of a format this version does not read.
+        CheckpointError: when there is no checkpoint, or it is damaged or of an unsupported format version.
     """
     file = path / CONFIG_FILE
     try:
         if (path / BEST_MODEL / CONFIG_FILE).is_file():
-            raise CheckpointError(f"{path} is the directory of a run; its best model is {path / BEST_MODEL}.")
+            raise CheckpointError(f"{path} is the directory of a run. Name its best model, {path / BEST_MODEL}.")
         if (path / EXPORT_FILE).is_file():
-            raise CheckpointError(f"{path} is an exported system; name the checkpoint that it was made from.")
+            raise CheckpointError(f"{path} is an exported system. Name the checkpoint that it was exported from.")
         if not file.is_file():
             what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
             raise CheckpointError(f"{path}: not a trained system: found {what}; expected a checkpoint directory.")
     except OSError as error:
         reason = error.strerror
-        raise CheckpointError(f"{path}: cannot be read: {reason}. Name a directory that you may read.") from error
+        raise CheckpointError(f"{path}: cannot be read: {reason}. Name a directory that you can read.") from error
     content = parse_plain_yaml(read_limited(file, LONGEST_CONFIG), file)
     if not isinstance(content, dict) or "format_version" not in content:
-        raise CheckpointError(f"{file}: not a checkpoint's: found no format_version; expected a checkpoint directory.")
+        raise CheckpointError(f"{file}: not of a checkpoint: found no format_version; expected a checkpoint directory.")
     version, written_by = content["format_version"], content.get("kiwi_version", "(unknown)")
     if type(version) is not int or version not in READABLE_VERSIONS:
         advice = (
@@ -191,10 +191,10 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
 
 
 def check_label_names(sealed: SealedDirectory) -> None:
-    """Refuse labels that mean something else.
+    """Refuse other labels than those of kiwi.
 
     Raises:
-        CheckpointError: naming them.
+        CheckpointError: when the labels differ.
     """
     labels = sealed.read_json(LABELS_FILE)
     if not isinstance(labels, dict) or any(names != list(const.LABELS) for names in labels.values()):
@@ -212,10 +212,10 @@ def _text(value: Any) -> str | None:
 
 
 def read_licences(path: Path) -> dict[str, str]:
-    """Text by name of the licence notices that a checkpoint carries.
+    """Read the licence notices of a checkpoint, by name.
 
     Raises:
-        CheckpointError: when one is damaged.
+        CheckpointError: when a notice is damaged.
     """
     sealed = SealedDirectory.open(path)
     names = [name for name in sealed.sums or () if name.startswith(f"{LICENCES}/")]

@@ -1,4 +1,4 @@
-"""What an exported system says of itself, read with neither torch nor ONNX."""
+"""The metadata of an exported system, read with neither torch nor ONNX."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ EXPORT_VERSION = 1
 
 GRAPH_FILE = "model.onnx"
 TENSORS_FILE = "model.onnx.data"
-"""The weights beside the graph, which the engine maps into memory."""
+"""The file of the weights, which the engine maps into memory."""
 
 LARGEST_GRAPH = 512 * 2**20
-"""Bytes of the graph without its weights."""
+"""The maximum size in bytes of the graph without its weights."""
 
 Precision = Literal["fp32", "int8"]
 
 
 @dataclass(frozen=True)
 class PiecesInfo:
-    """How text becomes pieces of a pretrained encoder; see :class:`kiwi.data.text.pieces.PieceTokenizer`."""
+    """The options of the tokenizer of a pretrained encoder; see :class:`kiwi.data.text.pieces.PieceTokenizer`."""
 
     max_pieces: int
     source_max_pieces: int | None = None
@@ -35,55 +35,55 @@ class PiecesInfo:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far an exported system is from the one that it was made from, in one output."""
+    """The difference between an exported system and its checkpoint, in one output."""
 
     n: int
-    """Values that were compared."""
+    """The number of values that were compared."""
 
     largest: float
-    """Of all absolute differences."""
+    """The largest absolute difference."""
 
     mean: float
-    """Of absolute differences."""
+    """The mean absolute difference."""
 
 
 @dataclass(frozen=True)
 class ExportInfo:
-    """What an exported system says of itself."""
+    """The metadata of an exported system."""
 
     checkpoint: CheckpointInfo
-    """What it was made from."""
+    """The metadata of the checkpoint that was exported."""
 
     precision: Precision
     input_fields: tuple[str, ...]
-    """Fields of the data that it reads."""
+    """The fields of the data that the system reads."""
 
     vocabularies: tuple[str, ...]
-    """Fields that have a vocabulary."""
+    """The fields that have a vocabulary."""
 
     pieces: PiecesInfo | None
-    """None for a system that reads words."""
+    """The options of the tokenizer; None for a system that reads words."""
 
     n_parameters: int
     n_tensors: int
     differences: dict[str, Difference] = field(default_factory=dict)
-    """Found when it was written, by output."""
+    """The differences from the checkpoint that were measured during export, by output."""
 
     n_compared: int = 0
     """Segments on which they were found; 0 where it was not kept."""
 
     kiwi_version: str = __version__
     sha256: str = ""
-    """Stands for the content of all files; set when it is written."""
+    """The fingerprint of all files, set when the export is written."""
 
     @property
     def use_distribution(self) -> bool:
-        """Whether each score comes with its standard deviation."""
+        """Whether each score has a standard deviation."""
         sentence = (self.checkpoint.model.get("outputs") or {}).get("sentence_level") or {}
         return bool(sentence.get("use_distribution"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Content of ``export.json``."""
+        """Return the content of ``export.json``."""
         return {
             "format_version": EXPORT_VERSION,
             "kiwi_version": self.kiwi_version,
@@ -101,10 +101,10 @@ class ExportInfo:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], sha256: str = "") -> ExportInfo:
-        """The inverse of :meth:`to_dict`, which raises what comes of values of another form."""
+        """Invert :meth:`to_dict`; raises various errors for invalid content."""
         pieces, precision = content["pieces"], content["precision"]
         if precision not in ("fp32", "int8"):
-            raise ValueError(f"precision: found {precision}")
+            raise ValueError(f"precision: found {precision}; expected fp32 or int8")
         return cls(
             checkpoint=CheckpointInfo.from_dict(content["checkpoint"], str(content["checkpoint_sha256"])),
             precision=precision,
@@ -121,18 +121,18 @@ class ExportInfo:
 
 
 def is_export(path: Path) -> bool:
-    """Whether there is an exported system at a path."""
+    """Return whether there is an exported system at a path."""
     try:
         return (path / EXPORT_FILE).is_file()
     except OSError:
-        return False  # what is wrong with it is said by what reads it
+        return False  # reading it will report the error
 
 
 def read_export_info(path: Path) -> tuple[ExportInfo, SealedDirectory]:
-    """What the exported system at ``path`` says of itself, and its files.
+    """Read the metadata of the exported system at ``path``, and open its files.
 
     Raises:
-        CheckpointError: when it is damaged, or of a format that this version does not read.
+        CheckpointError: when it is damaged, or of a format version that is not supported.
     """
     file = path / EXPORT_FILE
     sealed = SealedDirectory.open(path)

@@ -1,1 +1,1 @@
-"""Export to ONNX."""
+"""Export of systems to ONNX."""

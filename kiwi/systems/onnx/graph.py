@@ -1,4 +1,4 @@
-"""A system as one graph of ONNX: the arrays of a batch in, probabilities and scores out."""
+"""Conversion of a system to one ONNX graph, from the arrays of a batch to probabilities and scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kiwi.systems.onnx.quantize import quantize
 from kiwi.systems.qe_system import QESystem
 
 OPSET = 23
-"""The first that has attention as one operator."""
+"""The first opset that has attention as one operator."""
 
 BATCH, SOURCE_WORDS, TARGET_WORDS, WINDOWS, PIECES, PAIRS, MOST_WINDOWS, SOURCE_READINGS, TARGET_READINGS = (
     "batch",
@@ -37,7 +37,7 @@ BATCH, SOURCE_WORDS, TARGET_WORDS, WINDOWS, PIECES, PAIRS, MOST_WINDOWS, SOURCE_
     "source_readings",
     "target_readings",
 )
-"""Dimensions of a batch that a graph leaves open."""
+"""The dynamic dimensions of a graph."""
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     const.ALIGNMENTS: (PAIRS,),
@@ -55,30 +55,30 @@ EXAMPLE = (
     ("a b c d e f g h i j k", "l m n o p q r s", "0-0 1-1 2-2 4-3"),
     ("a b c", "d e", "1-1"),
 )
-"""Source, target and alignments of the segments that a system is followed on; no two dimensions are of one size."""
+"""Source, target and alignments of the segments that a system is traced on; all dimensions differ in size."""
 
 
 class _Graph(nn.Module):
-    """What is exported."""
+    """The module that is exported."""
 
     def __init__(self, system: QESystem) -> None:
         super().__init__()
         self.system = system
 
     def forward(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Predictions for the arrays of a batch."""
+        """Return the predictions for the arrays of a batch."""
         return self.system.values(_batch_of(arrays))
 
 
 def make_graph(system: QESystem, precision: Precision = "fp32") -> ir.Model:
-    """Follow a system through a batch.
+    """Convert a system to an ONNX graph by tracing it on a batch.
 
     Args:
-        system: trained, in evaluation mode.
-        precision: of its weights.
+        system: the trained system, in evaluation mode.
+        precision: the precision of the weights.
 
     Raises:
-        ConfigError: when something that it is made of has no form in ONNX.
+        ConfigError: when a part of the system cannot be converted to ONNX.
     """
     arrays = _example(system)
     names = {name: _dimensions(name) for name in arrays}
@@ -100,11 +100,11 @@ def make_graph(system: QESystem, precision: Precision = "fp32") -> ir.Model:
             )
             assert program is not None
             model: ir.Model = program.model
-            # Without the fusions that torch would add: theirs of rotary embeddings holds for one segment only.
+            # Not torch's own fusions, since that of rotary embeddings is valid for a single segment only.
             optimizer.optimize_ir(model)
-    except Exception as error:  # of three libraries
+    except Exception as error:  # three libraries raise various errors
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConfigError(f"{_what(system)} cannot be exported: {reason}") from error
+        raise ConfigError(f"{_describe(system)} cannot be exported: {reason}") from error
     check_open(model, names, system)
     _tidy(model)
     if precision == "int8":
@@ -113,12 +113,12 @@ def make_graph(system: QESystem, precision: Precision = "fp32") -> ir.Model:
 
 
 def save_graph(model: ir.Model, directory: Path) -> None:
-    """Write a graph, and its weights beside it."""
+    """Write a graph and, in a separate file, its weights."""
     ir.save(model, directory / GRAPH_FILE, external_data=TENSORS_FILE)
 
 
 def _example(system: QESystem) -> dict[str, Tensor]:
-    """Arrays of a small batch."""
+    """Return the arrays of a small batch."""
     rows = []
     for source, target, alignments in EXAMPLE:
         row = {const.SOURCE: source, const.TARGET: target}
@@ -139,7 +139,7 @@ def _batch_of(arrays: Mapping[str, Any]) -> QEBatch[Tensor]:
 
 
 def _dimensions(name: str) -> tuple[str, ...]:
-    """Names of an array's dimensions."""
+    """Return the names of the dynamic leading dimensions of an array."""
     if name in DIMENSIONS:
         return DIMENSIONS[name]
     if name.startswith("piece"):
@@ -148,25 +148,27 @@ def _dimensions(name: str) -> tuple[str, ...]:
 
 
 def check_open(model: ir.Model, names: Mapping[str, tuple[str, ...]], system: QESystem) -> None:
-    """Refuse a graph that holds for one size only.
+    """Refuse a graph that is valid for a fixed size only.
 
     Args:
-        model: that was made.
-        names: of the dimensions of each input.
-        system: that it was made of.
+        model: the model with the graph.
+        names: the names of the dimensions of each input.
+        system: the system that was converted, for error messages.
 
     Raises:
-        ConfigError: naming the size.
+        ConfigError: when a dimension is fixed.
     """
     for value in model.graph.inputs:
         assert value.shape is not None
         for dim, name in zip(value.shape, names[value.name or ""], strict=False):
             if not isinstance(dim, ir.SymbolicDim):
-                raise ConfigError(f"{_what(system)} cannot be exported: its graph holds for {dim} {name} only.")
+                raise ConfigError(
+                    f"{_describe(system)} cannot be exported: its graph is valid for {name} = {dim} only."
+                )
 
 
 def _tidy(model: ir.Model) -> None:
-    """Leave out inputs that nothing reads, and where in the code each operator comes from."""
+    """Remove unused inputs, and the metadata about the code that each operator comes from."""
     graph = model.graph
     outputs = set(graph.outputs)
     unused = [value for value in graph.inputs if not value.uses() and value not in outputs]
@@ -183,8 +185,8 @@ def _tidy(model: ir.Model) -> None:
         place.metadata_props.clear()
 
 
-def _what(system: QESystem) -> str:
-    """A system, for errors."""
+def _describe(system: QESystem) -> str:
+    """Describe a system, for error messages."""
     body = getattr(system.encoder, "body", None)
     return f"This {system.class_name}" + (f" on a {body.config.model_type}" if body is not None else "")
 
@@ -194,7 +196,7 @@ LOGGERS = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the libraries tell their makers."""
+    """Hide the diagnostics of the libraries."""
     loggers: list[Any] = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     try:

@@ -1,8 +1,8 @@
-"""Weights of an exported system in 8 bits.
+"""Quantization of the weights of an exported system to 8 bits.
 
-A weight of a matrix product has a scale for each of its columns, an embedding one for each token. What a product reads
-is quantized when it is computed, each row by itself: a scale for a whole batch would cost accuracy, since a few large
-values would set it for all, and a segment's results would depend on what else is in the batch.
+The weight of a matrix product has a scale per column, an embedding table a scale per token. The input of a product is
+quantized dynamically with a scale per row. A scale per batch would cost accuracy, since a few large values would
+determine it, and the results of a segment would depend on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from numpy.typing import NDArray
 from onnx_ir import tape
 
 MICROSOFT = "com.microsoft"
-"""Domain of the operators that ONNX Runtime has beyond the standard."""
+"""The domain of the operators that ONNX Runtime adds to the standard."""
 
 WEIGHT_RANGE = 63
-"""Weights are integers of at most this size, 7 bits: processors without VNNI add two products in a sum of 16 bits,
-which factors of 8 bits each would overflow."""
+"""The maximum absolute value of quantized weights (7 bits with sign). Processors without VNNI add two products in 16
+bits, which would overflow with weights of 8 bits."""
 
 ACTIVATION_RANGE = 127
-"""Of what is multiplied with weights."""
+"""The maximum absolute value of quantized inputs of a product."""
 
 ZERO = 128
-"""What stands for zero there: the fast kernels take unsigned numbers."""
+"""The zero point of quantized inputs, since the fast kernels take unsigned numbers."""
 
 EMBEDDING_RANGE = 127
 
 FEWEST_COLUMNS = 8
-"""A product with fewer columns stays as it is, as those that make the logits of a word: they cost no time."""
+"""Products with fewer columns, such as those that compute the logits of tags, are not quantized; they take no time."""
 
 SMALLEST = 1e-30
-"""Least size of a row's largest value, so that one of zeros is not divided by."""
+"""The lower bound of the maximum absolute value of a row, so that a row of zeros does not divide by zero."""
 
 
 def quantize(model: ir.Model) -> None:
-    """Store weights of matrix products and embeddings in 8 bits, in place.
+    """Quantize the weights of matrix products and embeddings to 8 bits, in place.
 
     Args:
-        model: whose weights are initializers.
+        model: the model, whose weights are initializers.
     """
     graph = model.graph
     model.opset_imports.setdefault(MICROSOFT, 1)
@@ -53,12 +53,12 @@ def quantize(model: ir.Model) -> None:
 
 
 def scaled(values: NDArray[np.float32], axis: int, largest: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Integers and the scales that they are multiplied with.
+    """Return quantized values, and the scales by which they are multiplied.
 
     Args:
-        values: of two dimensions.
-        axis: over which a scale is shared.
-        largest: integer.
+        values: the values, of two dimensions.
+        axis: the axis over which a scale is shared.
+        largest: the maximum absolute value of the integers.
     """
     sizes = np.abs(values).max(axis=axis, keepdims=True)
     scales = np.where(sizes > 0, sizes / largest, 1.0).astype(np.float32)
@@ -66,7 +66,7 @@ def scaled(values: NDArray[np.float32], axis: int, largest: int) -> tuple[NDArra
 
 
 class _Rows:
-    """What products read, quantized once for all that read the same."""
+    """The quantized inputs of products, computed once for all products with the same input."""
 
     def __init__(self, graph: ir.Graph) -> None:
         self._graph = graph
@@ -82,11 +82,11 @@ class _Rows:
         self.constants = {name: _initializer(graph, f"quantized_{name}", value) for name, value in constants.items()}
 
     def of(self, value: ir.Value, before: ir.Node) -> tuple[ir.Value, ir.Value]:
-        """Integers, and the scale of each row.
+        """Return the quantized value, and the scale of each row.
 
         Args:
-            value: (..., dim).
-            before: the first that reads it.
+            value: the input of a product, (..., dim).
+            before: the first node that reads the value.
         """
         if value not in self._known:
             constants, steps = self.constants, tape.Tape()
@@ -137,7 +137,7 @@ def _replace_embedding(node: ir.Node) -> None:
 
 
 def _swap(node: ir.Node, steps: tape.Tape, found: ir.Value) -> None:
-    """Put nodes in the place of one, and forget the weights that nothing reads any more."""
+    """Replace a node by other nodes, and remove the weights that nothing reads any more."""
     assert node.graph is not None
     graph, old = node.graph, node.outputs[0]
     found.name, old.name = old.name, None
@@ -152,7 +152,7 @@ def _swap(node: ir.Node, steps: tape.Tape, found: ir.Value) -> None:
 
 
 def _weight(node: ir.Node) -> NDArray[np.float32] | None:
-    """The weight of a product as it is multiplied, (dim, columns); None for what is no such product, or a small one."""
+    """Return the weight of a product as it is multiplied, (dim, columns); None if it is not to be quantized."""
     matrix = node.inputs[1]
     if matrix is None or matrix.const_value is None or len(matrix.const_value.shape) != 2:
         return None
@@ -166,7 +166,7 @@ def _weight(node: ir.Node) -> NDArray[np.float32] | None:
 
 
 def _is_embedding(node: ir.Node) -> bool:
-    """Whether a node picks rows of a table of numbers that nothing else reads."""
+    """Return whether a node selects rows of a table of numbers that no other node reads."""
     table = node.inputs[0]
     if table is None or table.const_value is None or node.attributes.get_int("axis", 0) != 0:
         return False

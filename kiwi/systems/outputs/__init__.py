@@ -1,1 +1,1 @@
-"""Features to predictions: each output owns its logits, its loss, its metrics and its decoding."""
+"""Outputs, each with its logits, loss, metrics and predictions."""

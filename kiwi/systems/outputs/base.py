@@ -1,4 +1,4 @@
-"""What every output offers."""
+"""The base class of outputs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class NoOptions(BaseConfig):
 
 
 class Output(nn.Module, ABC):
-    """Features to one kind of prediction."""
+    """A module that makes one kind of prediction from features."""
 
     Config: ClassVar[type[BaseConfig]] = NoOptions
     """The options below ``system.model.outputs.custom.NAME`` of an output that was added to the table."""
 
     label_field: str
-    """The field of the data that it learns from."""
+    """The field of the data that has its labels."""
 
     @classmethod
     @abstractmethod
@@ -39,11 +39,11 @@ class Output(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Features) -> Tensor:
-        """Logits, segments first."""
+        """Return logits, segments first."""
 
     @abstractmethod
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Loss of the batch: summed over a segment's parts, mean over segments; a scalar."""
+        """Return the loss of a batch, summed over the tags of a segment and averaged over segments; a scalar."""
 
     @abstractmethod
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
@@ -51,4 +51,4 @@ class Output(nn.Module, ABC):
 
     @abstractmethod
     def values(self, logits: Tensor) -> dict[str, Tensor]:
-        """Predictions by name, segments first: probabilities of BAD, or scores."""
+        """Return predictions by name, segments first: probabilities of BAD, or scores."""

@@ -1,4 +1,4 @@
-"""All outputs of a QE system, as its configuration asks for them."""
+"""The outputs of a QE system, and their options."""
 
 from __future__ import annotations
 
@@ -23,85 +23,86 @@ from kiwi.utils.io import BaseConfig, did_you_mean
 
 
 class ClassWeightsConfig(BaseConfig):
-    """Weight of each label in the loss; a label that is not named weighs 1."""
+    """The weight of each label in the loss; labels that are not given weigh 1."""
 
     target_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
-    """Of target words."""
+    """The weights of the tags of target words."""
 
     gap_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
-    """Of gaps."""
+    """The weights of the tags of gaps."""
 
     source_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
-    """Of source words."""
+    """The weights of the tags of source words."""
 
 
 class WordLevelConfig(BaseConfig):
-    """Tags to predict."""
+    """The tags to predict."""
 
     target: bool = False
-    """Of target words."""
+    """Whether to predict tags of target words."""
 
     gaps: bool = False
-    """Of the gaps between target words."""
+    """Whether to predict tags of the gaps between target words."""
 
     source: bool = False
-    """Of source words."""
+    """Whether to predict tags of source words."""
 
     gap_hidden_size: NonNegativeInt = 0
-    """Size of a layer in which the features of a gap's two words meet; 0 reads them side by side."""
+    """The size of a hidden layer over the features of the two words beside a gap; 0 concatenates them instead."""
 
     class_weights: ClassWeightsConfig = ClassWeightsConfig()
-    """Weights of the labels."""
+    """The weights of the labels in the loss."""
 
 
 class SentenceLevelConfig(BaseConfig):
-    """Scores to predict."""
+    """The sentence-level predictions."""
 
     hter: bool = False
-    """The sentence score."""
+    """Whether to predict the sentence score, which may be HTER or any other score."""
 
     use_distribution: bool = False
-    """Predict the score as mean and deviation of a Gaussian truncated to [0, 1], by negative log-likelihood."""
+    """Whether to predict the score as mean and standard deviation of a Gaussian truncated to [0, 1], trained with the
+    negative log-likelihood."""
 
     binary: bool = False
-    """Predict whether the score is exactly 0."""
+    """Whether to predict if the score is exactly 0."""
 
     @model_validator(mode="after")
     def check_distribution_has_a_score(self) -> SentenceLevelConfig:
-        """A distribution is one of the score."""
+        """Refuse a distribution without a score."""
         if self.use_distribution and not self.hter:
-            raise ValueError("use_distribution says how the score is predicted; it needs hter: true")
+            raise ValueError("use_distribution changes how the score is predicted; it needs hter: true")
         return self
 
 
 class QEOutputs(nn.Module):
-    """The configured outputs, by the name of what they predict.
+    """The configured outputs by name.
 
     Args:
-        config: which outputs.
-        sizes: of the decoder's features.
+        config: the options of the outputs.
+        sizes: the sizes of the decoder's features.
     """
 
     class Config(BaseConfig):
-        """Form of ``system.model.outputs``."""
+        """The options of ``system.model.outputs``."""
 
         word_level: WordLevelConfig = WordLevelConfig()
-        """Tags."""
+        """The tags to predict."""
 
         sentence_level: SentenceLevelConfig = SentenceLevelConfig()
-        """Scores."""
+        """The sentence-level predictions."""
 
         sentence_loss_weight: NonNegativeFloat = 1.0
-        """Weight of the losses of sentence-level outputs; word-level ones weigh 1."""
+        """The weight of the sentence-level losses; word-level losses weigh 1."""
 
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-        """Dropout of the features that the outputs read, and between the layers of the sentence level."""
+        """The dropout probability, in [0, 1), of the features and between the layers of sentence-level outputs."""
 
         last_activation: bool = False
-        """Keep regressed scores in [0, 1] by a sigmoid."""
+        """Whether to keep regressed scores in [0, 1] by a sigmoid."""
 
         n_layers_output: PositiveInt = 3
-        """Layers of the feed-forward network of each sentence-level output."""
+        """The number of layers of the feed-forward network of each sentence-level output."""
 
         custom: dict[str, Any] = Field(default={}, exclude_if=lambda options: not options)
         """Outputs that were added to :data:`kiwi.outputs.OUTPUTS`, by name: their options, or ``true`` for an output
@@ -133,27 +134,27 @@ class QEOutputs(nn.Module):
 
         @property
         def metric_names(self) -> list[str]:
-            """Metrics of all outputs, the main one of each first, without the prefix ``val_``."""
+            """The metrics of all outputs, the main one of each first, without the prefix ``val_``."""
             names = [metric for name in self.names for metric in _accumulator(name).names]
             both = self.word_level.target and self.word_level.gaps
             return names + list(TagMetrics(const.WMT19).names if both else ())
 
         def check_labels(self, columns: Columns, places: Mapping[str, object]) -> None:
-            """Check that the data has labels that these outputs can learn from.
+            """Check that the data has the labels that the outputs need.
 
             Args:
-                columns: with every label field.
-                places: the file of each label field, for errors.
+                columns: the data, with every label field.
+                places: the file of each label field, for error messages.
 
             Raises:
-                DataError: for gap tags that are not there, and scores that the chosen distribution does not have.
+                DataError: when gap tags are missing, or scores are outside of the range that the options imply.
             """
             if self.word_level.gaps and const.GAP_TAGS not in columns:
                 raise DataError.at(
                     places[const.TARGET_TAGS],
                     None,
-                    found="one tag a word",
-                    expected="tags interleaved with gaps (2n+1 a line), because outputs.word_level.gaps is on",
+                    found="one tag per word",
+                    expected="tags interleaved with gaps (2n+1 per line), because outputs.word_level.gaps is on",
                 )
             bounded = "use_distribution" if self.sentence_level.use_distribution else "last_activation"
             if self.sentence_level.hter and (self.sentence_level.use_distribution or self.last_activation):
@@ -168,12 +169,12 @@ class QEOutputs(nn.Module):
 
         @model_validator(mode="after")
         def check_any(self) -> QEOutputs.Config:
-            """A system without outputs has nothing to learn."""
+            """Require an output, and refuse ``last_activation`` where it has no effect."""
             if not self.names:
                 switches = ", ".join(spec.switch for spec in OUTPUTS.values())
                 raise ValueError(f"no output is on: set one of {switches}")
             if self.last_activation and self.sentence_level.use_distribution:
-                raise ValueError("last_activation is for regression; with use_distribution scores are in [0, 1] anyway")
+                raise ValueError("last_activation cannot be combined with use_distribution; remove one of the two")
             return self
 
     def __init__(self, config: Config, sizes: FeatureSizes) -> None:
@@ -183,39 +184,39 @@ class QEOutputs(nn.Module):
         self.by_name = nn.ModuleDict(modules)
 
     def items(self) -> list[tuple[str, Output]]:
-        """Names and outputs."""
+        """Return pairs of name and output."""
         return list(self.by_name.items())  # type: ignore[arg-type]
 
     def restrict(self, names: Sequence[str]) -> None:
-        """Leave out all outputs but these."""
+        """Remove all outputs but the given ones."""
         self.by_name = nn.ModuleDict({name: self.by_name[name] for name in names})
 
-    def fit(self, columns: Columns, fresh: Sequence[str] = ("outputs.",)) -> None:
-        """Take from the training data what outputs need to know of it: the scale of the scores.
+    def fit(self, columns: Columns, new_weights: Sequence[str] = ("outputs.",)) -> None:
+        """Set the scale of the scores from the training data.
 
         Args:
             columns: the training data.
-            fresh: prefixes of weights; outputs whose weights are others know it already.
+            new_weights: prefixes of newly initialized weights; all other outputs keep the scale that was loaded.
         """
         for name, output in self.items():
-            if not f"outputs.by_name.{name}.".startswith(tuple(fresh)):
+            if not f"outputs.by_name.{name}.".startswith(tuple(new_weights)):
                 continue
             if isinstance(output, ScoreOutput) and const.SENTENCE_SCORES in columns:
                 output.fit([float(score) for score in columns[const.SENTENCE_SCORES]])
 
     def forward(self, features: Features) -> dict[str, Tensor]:
-        """Logits of each output."""
+        """Return the logits of each output."""
         return {name: output(features) for name, output in self.items()}
 
     def loss(self, logits: Mapping[str, Tensor], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
-        """Loss of each output, unweighted, and ``loss``, their weighted sum; scalars."""
+        """Return the unweighted loss of each output, and ``loss``, their weighted sum; scalars."""
         losses = {name: output.loss(logits[name], batch) for name, output in self.items()}
         weights = dict.fromkeys(output_names(unit="segment"), self.config.sentence_loss_weight)
         total = torch.stack([loss * weights.get(name, 1.0) for name, loss in losses.items()]).sum()
         return {f"{name}_loss": loss for name, loss in losses.items()} | {"loss": total}
 
     def accumulators(self) -> dict[str, Accumulator]:
-        """Empty accumulators, by output, and one for target and gaps together where both are there."""
+        """Create empty accumulators by output, and one for target and gaps together if both are predicted."""
         accumulators = {name: _accumulator(name) for name, _ in self.items()}
         if const.TARGET_TAGS in accumulators and const.GAP_TAGS in accumulators:
             accumulators[const.WMT19] = TagMetrics(const.WMT19)
@@ -231,11 +232,11 @@ class QEOutputs(nn.Module):
                 output.update(accumulators[const.WMT19], logits[name], batch)
 
     def values(self, logits: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Predictions of all outputs, by name, segments first: probabilities of BAD, and scores."""
-        found: dict[str, Tensor] = {}
+        """Return the predictions of all outputs by name, segments first: probabilities of BAD, and scores."""
+        values: dict[str, Tensor] = {}
         for name, output in self.items():
-            found |= output.values(logits[name])
-        return found
+            values |= output.values(logits[name])
+        return values
 
 
 ACCUMULATORS: dict[Kind, Callable[[str], Accumulator]] = {

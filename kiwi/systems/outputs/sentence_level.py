@@ -1,4 +1,4 @@
-"""Scores of whole segments."""
+"""Sentence-level outputs: scores and binary classification."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -19,17 +20,17 @@ from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
 
 MIN_DEVIATION = 0.01
-"""Least deviation of the Gaussian: many scores are exactly 0, and a density there must not grow without bound."""
+"""The minimum deviation of the Gaussian. Many scores are exactly 0, and their density must not grow without bound."""
 
 
 class SentenceOutput(Output):
-    """Layers over the features of the sentence.
+    """A feed-forward network over the features of the sentence.
 
     Args:
-        in_dim: size of these features.
-        out_dim: numbers that come out.
-        n_layers: of the feed-forward network.
-        dropout: of the features and between layers.
+        in_dim: the size of the features.
+        out_dim: the number of logits.
+        n_layers: the number of layers of the feed-forward network.
+        dropout: the dropout probability of the features and between layers.
     """
 
     label_field = const.SENTENCE_SCORES
@@ -38,100 +39,107 @@ class SentenceOutput(Output):
         super().__init__()
         self.layers = nn.Sequential(nn.Dropout(dropout), feedforward(in_dim, out_dim, n_layers, dropout=dropout))
 
+    @override
     def forward(self, features: Features) -> Tensor:
-        """(batch, out_dim)."""
+        """Return logits, (batch, out_dim)."""
         assert features.sentence is not None, "a decoder always makes them"
         return by_rows(self.layers, features.sentence)
 
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
-        """Scores, (batch,)."""
+        """Return the gold labels, (batch,)."""
         assert batch.sentence_scores is not None
         return batch.sentence_scores
 
 
 class ScoreOutput(SentenceOutput):
-    """A score by regression.
+    """A score predicted by regression.
 
     Args:
-        in_dim: size of the sentence's features.
-        n_layers: of the feed-forward network.
-        dropout: of the features and between layers.
+        in_dim: the size of the sentence's features.
+        n_layers: the number of layers of the feed-forward network.
+        dropout: the dropout probability of the features and between layers.
         last_activation: whether a sigmoid keeps scores in [0, 1].
     """
 
     def __init__(self, in_dim: int, n_layers: int, dropout: float, last_activation: bool) -> None:
         super().__init__(in_dim, 1, n_layers, dropout)
         self.last_activation = last_activation
-        # Regressed scores are standardized inside, whatever their scale (HTER, DA, MQM), and returned on their own.
+        # The network predicts standardized scores, whatever their scale (HTER, DA, MQM).
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
 
     @classmethod
+    @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> ScoreOutput:
-        """As :meth:`Output.build`; a distribution where ``use_distribution`` is on."""
         assert sizes.sentence is not None
         if config.sentence_level.use_distribution:
             return ScoreDistributionOutput(sizes.sentence, config.n_layers_output, config.dropout)
         return ScoreOutput(sizes.sentence, config.n_layers_output, config.dropout, config.last_activation)
 
     def fit(self, scores: Sequence[float]) -> None:
-        """Take mean and deviation of the training data."""
+        """Set mean and standard deviation from the scores of the training data."""
         values = torch.tensor(scores, dtype=torch.float64)
         deviation = values.std(correction=0)
         self.get_buffer("mean").copy_(values.mean())
         self.get_buffer("deviation").copy_(deviation if deviation > 0 else torch.ones(()))
 
     def scores(self, logits: Tensor) -> Tensor:
-        """(batch,)."""
+        """Return the predicted scores, (batch,)."""
         values = logits.squeeze(-1).float()
         if self.last_activation:
             return values.sigmoid()
         return self.get_buffer("mean") + self.get_buffer("deviation") * values
 
+    @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Mean squared error."""
+        """Return the mean squared error."""
         return functional.mse_loss(self.scores(logits), self.gold(batch))
 
+    @override
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
-        """Add the scores of a batch."""
         accumulator.update(self.gold(batch).cpu().numpy(), self.scores(logits).cpu().numpy())
 
+    @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
-        """Scores, (batch,)."""
+        """Return scores, (batch,)."""
         return {self.label_field: self.scores(logits)}
 
 
 class ScoreDistributionOutput(ScoreOutput):
-    """A score as the mean of a Gaussian truncated to [0, 1], with its standard deviation.
+    """A score predicted as a Gaussian truncated to [0, 1], with its mean and standard deviation.
 
     Args:
-        in_dim: size of the sentence's features.
-        n_layers: of the feed-forward network.
-        dropout: of the features and between layers.
+        in_dim: the size of the sentence's features.
+        n_layers: the number of layers of the feed-forward network.
+        dropout: the dropout probability of the features and between layers.
     """
 
     def __init__(self, in_dim: int, n_layers: int, dropout: float) -> None:
         SentenceOutput.__init__(self, in_dim, 2, n_layers, dropout)
 
+    @override
     def fit(self, scores: Sequence[float]) -> None:
-        """Nothing to take: these scores are in [0, 1]."""
+        """Do nothing, since the scores are in [0, 1] already."""
 
-    def parameters_of(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation before truncation, (batch,) each."""
+    def distribution(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation before truncation, (batch,) each."""
         mean, deviation = logits.float().sigmoid().unbind(dim=-1)
         return mean, MIN_DEVIATION + deviation
 
+    @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Negative log-likelihood."""
-        return truncated_normal_nll(self.gold(batch), *self.parameters_of(logits)).mean()
+        """Return the mean negative log-likelihood."""
+        return truncated_normal_nll(self.gold(batch), *self.distribution(logits)).mean()
 
+    @override
     def scores(self, logits: Tensor) -> Tensor:
-        """Means after truncation, (batch,)."""
-        return truncated_normal_moments(*self.parameters_of(logits))[0]
+        """Return the means after truncation, (batch,)."""
+        return truncated_normal_moments(*self.distribution(logits))[0]
 
+    @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
-        """Scores, (batch,); and mean and deviation, (batch, 2)."""
-        mean, deviation = truncated_normal_moments(*self.parameters_of(logits))
+        """Return scores, (batch,), and their mean and standard deviation, (batch, 2)."""
+        mean, deviation = truncated_normal_moments(*self.distribution(logits))
         return {self.label_field: mean, const.SENTENCE_SCORES_EXTRAS: torch.stack([mean, deviation], dim=1)}
 
 
@@ -141,9 +149,9 @@ class BinaryOutput(SentenceOutput):
     Its classes are made from scores by the ``is_bad`` of its row in the table.
 
     Args:
-        in_dim: size of the sentence's features.
-        n_layers: of the feed-forward network.
-        dropout: of the features and between layers.
+        in_dim: the size of the sentence's features.
+        n_layers: the number of layers of the feed-forward network.
+        dropout: the dropout probability of the features and between layers.
         name: the name of its row in :data:`kiwi.outputs.OUTPUTS`.
     """
 
@@ -152,26 +160,29 @@ class BinaryOutput(SentenceOutput):
         self.name = name
 
     @classmethod
+    @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
-        """As :meth:`Output.build`."""
         assert sizes.sentence is not None
         return cls(sizes.sentence, config.n_layers_output, config.dropout, name)
 
+    @override
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
-        """Classes, (batch,)."""
+        """Return the gold classes, (batch,)."""
         is_bad = OUTPUTS[self.name].is_bad
         assert is_bad is not None, "the row of a verdict has it"
         classes: Tensor = is_bad(super().gold(batch)).long()
         return classes
 
+    @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Cross entropy."""
+        """Return the mean cross-entropy."""
         return functional.cross_entropy(logits, self.gold(batch))
 
+    @override
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
-        """Add the classes of a batch."""
         accumulator.update(self.gold(batch).cpu().numpy(), logits.argmax(dim=-1).cpu().numpy())
 
+    @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
-        """Probabilities of BAD, (batch,)."""
+        """Return probabilities of BAD, (batch,)."""
         return {self.name: logits.float().softmax(dim=-1)[:, const.LABELS.index(const.BAD)]}

@@ -1,4 +1,4 @@
-"""Predicting the words of a translation, or of a post-edit: losses and metrics of a language model."""
+"""Losses and metrics of a language model that predicts the words of a translation or a post-edit."""
 
 from __future__ import annotations
 
@@ -11,38 +11,37 @@ from kiwi.systems.features import TokenStates
 from kiwi.utils.io import BaseConfig
 
 POST_EDIT_PREFIX = "pe"
-"""Of the metrics of a language model that is trained on post-edits."""
-
+"""The prefix of the metrics of a language model that is trained on post-edits."""
 
 TARGET_PREFIX = "target"
-"""Of the metrics of a language model that is pretrained on translations."""
+"""The prefix of the metrics of a language model that is pretrained on translations."""
 
 
 class TLMOutputsConfig(BaseConfig):
-    """Form of ``system.model.tlm_outputs``."""
+    """The options of ``system.model.tlm_outputs``."""
 
     fine_tune: bool = False
-    """Train the encoder's language model on source and post-edit beside the quality estimation: the words of a
-    predictor, masked pieces of a pretrained encoder. ``data.*.input.post_edit`` is then required in training. Its loss,
-    a mean over tokens, is added to the others."""
+    """Whether to train the encoder's language model on source and post-edit along with quality estimation. It predicts
+    words with a predictor, and masked pieces with a pretrained encoder. Its loss, a mean over tokens, is added to the
+    others. Training then requires ``data.*.input.post_edit``."""
 
 
-def language_model_loss(asked: TokenStates) -> Tensor:
-    """Cross-entropy, mean over tokens, perhaps from a sample of the vocabulary; a scalar, in nats."""
-    if not len(asked.tokens):  # post-edits can be empty
-        return asked.states.sum()
-    if asked.n_samples:
-        return sampled_cross_entropy(asked.states, asked.tokens, asked.weight, asked.bias, asked.n_samples)
-    logits = functional.linear(asked.states, asked.weight, asked.bias)
-    return functional.cross_entropy(logits.float(), asked.tokens)
+def language_model_loss(batch: TokenStates) -> Tensor:
+    """Return the mean cross-entropy over tokens (a scalar, in nats), estimated if a sample size is set."""
+    if not len(batch.tokens):  # post-edits can be empty
+        return batch.states.sum()
+    if batch.n_samples:
+        return sampled_cross_entropy(batch.states, batch.tokens, batch.weight, batch.bias, batch.n_samples)
+    logits = functional.linear(batch.states, batch.weight, batch.bias)
+    return functional.cross_entropy(logits.float(), batch.tokens)
 
 
-def update_metrics(metrics: LanguageModelMetrics, asked: TokenStates) -> Tensor:
+def update_metrics(metrics: LanguageModelMetrics, batch: TokenStates) -> Tensor:
     """Add the tokens of a batch to the metrics.
 
     Returns:
-        Their loss, as :func:`language_model_loss` has it.
+        The exact loss, see :func:`language_model_loss`.
     """
-    found = statistics(asked.states, asked.tokens, asked.weight, asked.bias)
-    metrics.update(found.log_probabilities.cpu().numpy(), found.correct.cpu().numpy())
-    return -found.log_probabilities.mean() if len(asked.tokens) else found.log_probabilities.sum()
+    results = statistics(batch.states, batch.tokens, batch.weight, batch.bias)
+    metrics.update(results.log_probabilities.cpu().numpy(), results.correct.cpu().numpy())
+    return -results.log_probabilities.mean() if len(batch.tokens) else results.log_probabilities.sum()

@@ -1,4 +1,4 @@
-"""OK/BAD tags of target words, gaps and source words."""
+"""Word-level outputs: OK/BAD tags of target words, gaps and source words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
@@ -23,9 +24,9 @@ class WordLevelOutput(Output):
 
     Args:
         label_field: ``target_tags`` or ``source_tags``.
-        in_dim: size of a word's features.
-        class_weights: weight of each label in the loss; 1.0 where not given.
-        dropout: of the features.
+        in_dim: the size of a word's features.
+        class_weights: the weight of each label in the loss; 1.0 if not given.
+        dropout: the dropout probability of the features.
     """
 
     def __init__(
@@ -39,64 +40,67 @@ class WordLevelOutput(Output):
         self.register_buffer("class_weights", weights, persistent=False)
 
     @classmethod
+    @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
-        """As :meth:`Output.build`."""
         size = sizes.source if OUTPUTS[name].unit == "source word" else sizes.target
         assert size is not None
         return cls(name, size, getattr(config.word_level.class_weights, name), config.dropout)
 
     def words(self, features: Features) -> Tensor:
-        """The features that this output reads, (batch, words, in_dim)."""
+        """Return the features that this output reads, (batch, words, in_dim)."""
         words = features.source if self.label_field == const.SOURCE_TAGS else features.target
         assert words is not None
         return words
 
+    @override
     def forward(self, features: Features) -> Tensor:
-        """(batch, words, classes)."""
+        """Return logits, (batch, words, classes)."""
         logits: Tensor = self.linear(self.dropout(self.words(features)))
         return logits
 
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
-        """Classes, (batch, words)."""
+        """Return the gold classes, (batch, words)."""
         return batch.arrays()[self.label_field]
 
+    @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Weighted cross entropy."""
+        """Return the weighted cross-entropy, summed over words and averaged over segments."""
         weights: Tensor = self.get_buffer("class_weights")
         total = functional.cross_entropy(
             logits.flatten(0, 1), self.gold(batch).flatten(), weight=weights, ignore_index=const.IGNORE, reduction="sum"
         )
         return total / len(batch)
 
+    @override
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
-        """Add the classes of a batch."""
         accumulator.update(self.gold(batch).cpu().numpy(), logits.argmax(dim=-1).cpu().numpy())
 
+    @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
-        """Probabilities of BAD, (batch, words)."""
+        """Return probabilities of BAD, (batch, words)."""
         return {self.label_field: logits.float().softmax(dim=-1)[..., const.LABELS.index(const.BAD)]}
 
     @torch.no_grad()
     def move_threshold(self, threshold: float) -> None:
-        """Let a probability of BAD that was this one be 0.5 from now on.
+        """Change the bias so that this probability of BAD becomes 0.5.
 
         Args:
-            threshold: above 0 and below 1.
+            threshold: the probability, in (0, 1).
         """
         self.linear.bias[const.LABELS.index(const.BAD)] -= math.log(threshold / (1 - threshold))
 
 
 class GapOutput(WordLevelOutput):
-    """A tag for each place where a word could be missing: before, between and after the n target words (n+1).
+    """A tag for each of the n+1 gaps before, between and after the n target words, where a word may be missing.
 
-    A gap's features are those of the words on its two sides, zeros beyond the ends; or a layer over both, their
-    distance and their product, since what is missing shows in how the two go together.
+    The features of a gap are those of the words on its two sides, zeros beyond the ends, or a hidden layer over both
+    vectors, their distance and their product.
 
     Args:
-        in_dim: size of a word's features.
-        class_weights: as in :class:`WordLevelOutput`.
-        dropout: of the features.
-        hidden_size: of the layer; 0 has none.
+        in_dim: the size of a word's features.
+        class_weights: the weight of each label in the loss; 1.0 if not given.
+        dropout: the dropout probability of the features.
+        hidden_size: the size of the hidden layer; 0 for none.
     """
 
     def __init__(
@@ -106,13 +110,14 @@ class GapOutput(WordLevelOutput):
         self.hidden = nn.Sequential(nn.Linear(4 * in_dim, hidden_size), nn.Tanh()) if hidden_size else None
 
     @classmethod
+    @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
-        """As :meth:`Output.build`."""
         word_level = config.word_level
         return cls(sizes.target, word_level.class_weights.gap_tags, config.dropout, word_level.gap_hidden_size)
 
+    @override
     def words(self, features: Features) -> Tensor:
-        """(batch, target_words + 1, 2 * in_dim), or hidden_size at the end."""
+        """Return the features of gaps, (batch, target_words + 1, 2 * in_dim or hidden_size)."""
         padded = functional.pad(features.target, (0, 0, 1, 1))  # (batch, target_words + 2, in_dim)
         left, right = padded[:, :-1], padded[:, 1:]
         if self.hidden is None:

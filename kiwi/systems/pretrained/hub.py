@@ -1,4 +1,4 @@
-"""Folders of the Hugging Face hub: trained systems there, and where the models that systems are made from come from."""
+"""The Hugging Face hub: trained systems there, and the origin and licences of pretrained models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 CARD_FILE = "README.md"
 
 NOTICES = ("LICENSE*", "LICENCE*", "NOTICE*", "COPYING*")
-"""Names of files that have licences and notices, in any case."""
+"""Patterns, in any case, of the names of files with licences and notices."""
 
 CHECKPOINT_FILES = [
     CARD_FILE,
@@ -33,31 +33,31 @@ CHECKPOINT_FILES = [
 ]
 
 HUB_NAME = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w.-]+))?")
-"""``organization/name``, perhaps with ``@`` and a branch, tag or commit."""
+"""``organization/name``, optionally followed by ``@`` and a branch, tag or commit."""
 
 
 def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
-    """The directory of a trained system.
+    """Return the local directory of a trained system, downloading it from the hub if necessary.
 
-    What is there on this machine never asks the network. Else a name of the form ``organization/name`` is looked up on
-    the hub, by way of the cache of its own library.
+    A local path is returned without network access. A name of the form ``organization/name`` that is not a local path
+    is looked up on the hub, through the cache of the hub's library.
 
     Args:
         name_or_path: a local directory, or a name on the hub.
-        revision: branch, tag or commit there; ``organization/name@revision`` says the same.
+        revision: the branch, tag or commit on the hub; ``organization/name@revision`` is equivalent.
 
     Returns:
-        The directory; a path that is not there and no name on the hub comes back as it is.
+        The directory, or the path as it is if it neither exists nor has the form of a name on the hub.
 
     Raises:
-        CheckpointError: when the hub does not have it, or cannot be asked, or there is no such revision.
+        CheckpointError: when the system or the revision is not on the hub, or the hub cannot be reached.
     """
     path = Path(name_or_path)
     found = HUB_NAME.fullmatch(path.as_posix())
-    if found is None or _is_here(path):
+    if found is None or _exists(path):
         if revision is not None:
             raise CheckpointError(
-                f"{name_or_path}: found revision '{revision}' of what is no name on the hub; a directory on this "
+                f"{name_or_path}: found revision '{revision}', but this is not a name on the hub; a directory on this "
                 "machine has none. Remove the revision."
             )
         return path
@@ -67,32 +67,33 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
         return Path(
             snapshot_download(found["name"], revision=revision or found["revision"], allow_patterns=CHECKPOINT_FILES)
         )
-    except Exception as error:  # of several libraries, for all that can be wrong with a network
+    except Exception as error:  # several libraries raise various network errors
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CheckpointError(
-            f"{name_or_path}: no trained system to be had. Tried a local directory of this name (none), then the model "
-            f"hub: {reason.rstrip('.')}. Without a network, copy the system's directory to this machine and give its "
-            f"path, or fetch it once where there is one (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to use "
-            "the cache."
+            f"{name_or_path}: no trained system found. Tried a local directory of this name (none), then the model "
+            f"hub: {reason.rstrip('.')}. Without network access, copy the system's directory to this machine and give "
+            f"its path, or download it beforehand (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to use the "
+            "cache."
         ) from error
 
 
-def _is_here(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:
-        return True  # what is wrong with it is said by what reads it
+        return True  # reading it will report the error
 
 
 def origin_and_licences(model_name: str, *, local: bool) -> tuple[Origin, dict[str, str]]:
-    """Where a pretrained model comes from, and the text of the licence notices that come with it.
+    """Return the origin of a pretrained model, and the licence notices that come with it.
 
     Args:
-        model_name: name on the hub, or a folder.
+        model_name: the name on the hub, or a folder.
         local: whether it is a folder.
 
     Returns:
-        The name that the card of a folder gives as ``base_model``, else the folder's own; and text by file name.
+        The origin, which for a folder is the ``base_model`` of its card or else the name of the folder; and the text
+        of each notice by file name.
     """
     folder = Path(model_name) if local else _fetch_notices(model_name)
     own_name = folder.resolve().name if local and folder is not None else model_name
@@ -110,29 +111,29 @@ def origin_and_licences(model_name: str, *, local: bool) -> tuple[Origin, dict[s
         if file.is_file() and file.stat().st_size <= MEBIBYTE:
             texts[file.name] = file.read_text(encoding="utf-8", errors="replace")
         else:
-            logger.warning("%s does not go along with what is trained: it is no file of at most 1 MiB.", file)
+            logger.warning("%s is not copied into checkpoints, since it is not a file of at most 1 MiB.", file)
     return origin, texts
 
 
 def read_card_data(file: Path) -> Mapping[str, Any]:
-    """The fields at the beginning of a model card; none where there is no card, or it has none."""
+    """Return the fields at the beginning of a model card; empty if there is no card or it has no fields."""
     if not file.is_file() or file.stat().st_size > MEBIBYTE:
         return {}
     found = re.match(r"---\r?\n(.*?)\n---", file.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
     try:
         content = parse_yaml(found[1], file, plain=True) if found else {}
     except ConfigError as error:
-        logger.info("The card of the pretrained model says nothing: %s", error)
+        logger.info("The card of the pretrained model cannot be parsed and is ignored: %s", error)
         return {}
     return content if isinstance(content, dict) else {}
 
 
 def _fetch_notices(model_name: str) -> Path | None:
-    """Where the hub's library keeps a model's card and licence notices; None when they are not to be had."""
+    """Download a model's card and licence notices and return their directory; None if they are unavailable."""
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(model_name, allow_patterns=[CARD_FILE, *NOTICES]))
-    except Exception as error:  # the model itself is there already, perhaps from a cache
-        logger.info("No licence notices of %s: %s", model_name, str(error).strip().partition("\n")[0])
+    except Exception as error:  # not fatal, since the model itself has been loaded already, perhaps from a cache
+        logger.info("The licence notices of %s are unavailable: %s", model_name, str(error).strip().partition("\n")[0])
         return None

@@ -1,4 +1,4 @@
-"""Pretrained models of Hugging Face: from the hub, from a folder, or from a trained system."""
+"""Pretrained models of Transformers, from the hub, a folder, or a trained system."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What an encoder is built on."""
+    """A pretrained model that an encoder is built on."""
 
     config: dict[str, Any]
-    """The model's configuration, as Transformers writes it."""
+    """The configuration of the model, as Transformers writes it."""
 
     tokenizer: Tokenizer
-    """Of the model."""
+    """The tokenizer of the model."""
 
     model_name: str | None = None
-    """Hub name or folder that has the weights; None when a checkpoint has them."""
+    """The name on the hub, or the folder, with the weights; None if a checkpoint has them."""
 
     origin: Origin | None = None
-    """Where the model comes from, as far as it is known."""
+    """The origin of the model, if known."""
 
     licences: Mapping[str, str] = field(default_factory=dict)
-    """Licence notices that come with the model: name to text."""
+    """The text of the licence notices that come with the model, by file name."""
 
     @classmethod
     def from_model(cls, model_name: str) -> Pretrained:
-        """Configuration and tokenizer of a model; a local folder asks no network.
+        """Read configuration and tokenizer of a model, from a local folder without network access.
 
         Raises:
-            ConfigError: when it cannot be had.
+            ConfigError: when the model is not found, or cannot be read.
         """
         from transformers import AutoConfig
 
@@ -68,18 +68,18 @@ class Pretrained:
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ConfigError(
-                f"system.model.encoder.model_name: '{model_name}' cannot be had. Tried {tried}: {reason} Without a "
-                "network, give the folder of a model that was saved with save_pretrained, or write one with: "
+                f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason} Without "
+                "network access, give the folder of a model that was saved with save_pretrained, or write one with: "
                 "kiwi encoder multilingual-e5-small DIR"
             ) from error
         return cls(config.to_dict(), tokenizer, model_name, origin, licences)
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> Pretrained:
-        """What a trained system carries.
+        """Read configuration and tokenizer from a trained system.
 
         Raises:
-            CheckpointError: when a file is not there or damaged.
+            CheckpointError: when a file is missing or damaged.
         """
         sealed = SealedDirectory.open(path)
         config = sealed.read_json(ENCODER_FILE)
@@ -92,30 +92,29 @@ class Pretrained:
         return cls(config, tokenizer, None, read_checkpoint_info(path).origin, read_licences(path))
 
     def save(self, directory: Path) -> None:
-        """Write what :meth:`from_checkpoint` reads."""
+        """Write the files that :meth:`from_checkpoint` reads."""
         write_json(directory / ENCODER_FILE, self.config)
         write_text(directory / TOKENIZER_FILE, self.tokenizer.to_str())
         for name, text in self.licences.items():
             write_text(directory / LICENCES / name, text)
 
     def build_model(self, *, with_head: bool = False) -> Any:
-        """The model, with its pretrained weights, or with fresh ones when a checkpoint will bring them.
+        """Build the model, with its pretrained weights unless they are in a checkpoint, to be loaded later.
 
         Args:
             with_head: whether to build its language-modelling head too.
 
         Raises:
-            ConfigError: when the model is not an encoder that Transformers knows, or has no such head.
+            ConfigError: when Transformers does not know the model, or it lacks weights or a head.
         """
         import torch
         import transformers
 
         auto_model: Any = transformers.AutoModelForMaskedLM if with_head else transformers.AutoModel
-        # Where code of the model is, or how it is run, is no part of what a model is.
-        content = {name: value for name, value in self.config.items() if name not in SAYS_HOW}
+        content = {name: value for name, value in self.config.items() if name not in CODE_OPTIONS}
         try:
             config = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
-            # A pooler reads the first token for a task of the pretraining; no feature here does.
+            # No feature reads the pooler, which is for a pretraining task on the first token.
             takes_pooler = config.model_type in WITH_POOLER and not with_head
             options = {"add_pooling_layer": False} if takes_pooler else {}
             with quiet_transformers():
@@ -139,18 +138,18 @@ class Pretrained:
         if with_head and missing and not base.intersection(missing):
             raise ConfigError(
                 f"system.model.encoder.model_name: '{self.model_name}' has no language-modelling head (no "
-                f"'{missing[0]}'), which is needed for {HEAD_READERS}. Switch these off, or name a model with its head."
+                f"'{missing[0]}'), which is required by {HEAD_READERS}. Switch these off, or name a model with a head."
             )
         if missing:
             raise ConfigError(
                 f"system.model.encoder.model_name: '{self.model_name}' lacks {len(missing)} weights of a "
-                f"{config.model_type}, such as '{missing[0]}'; they would be random. Save the model again with "
+                f"{config.model_type}, such as '{missing[0]}', which would be random. Save the model again with "
                 "save_pretrained."
             )
         return model
 
 
-SAYS_HOW = frozenset(
+CODE_OPTIONS = frozenset(
     {
         "_attn_implementation",
         "_experts_implementation",
@@ -162,13 +161,13 @@ SAYS_HOW = frozenset(
         "use_kernels",
     }
 )
-"""Of a configuration of Transformers: what names code to run, here or on the hub."""
+"""Options of a configuration of Transformers that select code to run, local or on the hub; these are ignored."""
 
 HEAD_READERS = "use_mismatch_features, use_predictor_features, tlm_outputs.fine_tune"
-"""Options that read the language-modelling head of a model."""
+"""The options that read the language-modelling head of a model, for error messages."""
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "rembert")
-"""Model types whose classes take ``add_pooling_layer``."""
+"""The model types whose classes take ``add_pooling_layer``."""
 
 
 def _tokenizer(model_name: str, config: Any, *, local: bool) -> Tokenizer:
@@ -183,21 +182,21 @@ def _tokenizer(model_name: str, config: Any, *, local: bool) -> Tokenizer:
     tokenizer = AutoTokenizer.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        raise ValueError(f"its tokenizer, {type(tokenizer).__name__}, is not one of the library 'tokenizers'.")
+        raise ValueError(f"its tokenizer, {type(tokenizer).__name__}, is not of the library 'tokenizers'.")
     return Tokenizer.from_str(backend.to_str())
 
 
 XLM_LOWERCASE_LANGUAGES = 15
-"""XLM models of up to 15 languages were trained on lowercase text without accents, those of 17 and 100 were not."""
+"""The largest number of languages of XLM models for lowercase text without accents; those of 17 and 100 are cased."""
 
 
 def xlm_tokenizer(vocabulary: Path, merges: Path, *, lowercase: bool) -> Tokenizer:
-    """The tokenizer of XLM, which Transformers has in Python only, on the library ``tokenizers``.
+    """Build the tokenizer of XLM with the library ``tokenizers``, since Transformers has it in Python only.
 
     Args:
-        vocabulary: ``vocab.json``.
-        merges: ``merges.txt``.
-        lowercase: whether text is lowercased and stripped of accents.
+        vocabulary: the path of ``vocab.json``.
+        merges: the path of ``merges.txt``.
+        lowercase: whether to lowercase text and strip accents.
     """
     from tokenizers import normalizers, pre_tokenizers, processors
     from tokenizers.models import BPE
@@ -225,7 +224,7 @@ def xlm_tokenizer(vocabulary: Path, merges: Path, *, lowercase: bool) -> Tokeniz
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """No progress bars and notices of Transformers, whose settings are put back afterwards."""
+    """Hide progress bars and notices of Transformers within this block."""
     from transformers.utils import logging
 
     theirs: Any = logging

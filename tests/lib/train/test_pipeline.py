@@ -467,7 +467,7 @@ def test_missing_labels_are_named_together(options: Options) -> None:
 def test_gaps_need_interleaved_tags(options: Options, corpus: Any, tmp_path: Path) -> None:
     words_only = str(corpus.file("train", "word_tags"))
     message = refused(options({"data.train.output.target_tags": words_only}), DataError)
-    assert message.startswith(f"{words_only}: found one tag a word; expected tags interleaved with gaps")
+    assert message.startswith(f"{words_only}: found one tag per word; expected tags interleaved with gaps")
 
 
 def test_tags_of_words_serve_for_words(options: Options, corpus: Any) -> None:

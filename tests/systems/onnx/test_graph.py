@@ -212,5 +212,5 @@ def test_what_has_no_form_in_onnx_is_refused(plain_system: QESystem, monkeypatch
 def test_a_graph_for_one_size_is_refused(plain_system: QESystem) -> None:
     mask = ir.Value(name="target_mask", shape=ir.Shape([2, "target_words"]), type=ir.TensorType(ir.DataType.BOOL))
     graph = ir.Graph([mask], [], nodes=[], opset_imports={"": 23})
-    with pytest.raises(ConfigError, match="This NuQE cannot be exported: its graph holds for 2 batch only"):
+    with pytest.raises(ConfigError, match="This NuQE cannot be exported: its graph is valid for batch = 2 only"):
         check_open(ir.Model(graph, ir_version=10), {"target_mask": ("batch", "target_words")}, plain_system)

@@ -155,7 +155,7 @@ def test_a_language_model_is_published_too(corpus: Any, tmp_path: Path) -> None:
 
 def test_a_place_that_is_taken(pos_system: QESystem, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(ConfigError, match="is there already, and is no checkpoint"):
+    with pytest.raises(ConfigError, match="exists already and is not a checkpoint"):
         pos_system.save_pretrained(tmp_path)
 
 
