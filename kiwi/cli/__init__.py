@@ -71,8 +71,8 @@ def main() -> None:
 def run(application: Callable[..., Any]) -> int:
     """Run an application, print its error, if any, and return the exit code.
 
-    The exit code is 0 for success, 2 for an invalid configuration, 3 for invalid data, 4 for an unusable checkpoint, and
-    1 for other errors.
+    The exit code is 0 for success, 2 for an invalid configuration, 3 for invalid data, 4 for an unusable checkpoint
+    and 1 for other errors.
     """
     from kiwi.exceptions import KiwiError
 

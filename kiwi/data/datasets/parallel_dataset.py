@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import FilePath
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.collate import Row
@@ -50,12 +51,12 @@ class SomeLines(LazyLines):
     def __len__(self) -> int:
         return len(self._indices)
 
+    @override
     def line(self, index: int) -> str:
-        """As :meth:`LazyLines.line`."""
         return self._lines.line(int(self._indices[index]))
 
+    @override
     def sizes(self, indices: Any) -> NDArray[np.int64]:
-        """As :meth:`LazyLines.sizes`."""
         return self._lines.sizes(self._indices[np.asarray(indices)])
 
 

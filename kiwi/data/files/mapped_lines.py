@@ -11,6 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from kiwi.data.files.lines import BOM
 from kiwi.data.text.words import words
@@ -132,13 +133,13 @@ class MappedLines(LazyLines):
     def __len__(self) -> int:
         return len(self._index) - 1
 
+    @override
     def line(self, index: int) -> str:
-        """As :meth:`LazyLines.line`."""
         start, end = int(self._index[index]), int(self._index[index + 1]) - 1
         return self._text[start:end].tobytes().decode("utf-8").removesuffix("\r")
 
+    @override
     def sizes(self, indices: Any) -> NDArray[np.int64]:
-        """As :meth:`LazyLines.sizes`."""
         chosen = np.asarray(indices)
         difference: NDArray[np.int64] = self._index[chosen + 1] - self._index[chosen]
         return difference

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from typing_extensions import override
+
 from kiwi import constants as const
 from kiwi.data.files.table_writers import json_line, without_nan
 from kiwi.data.segments.shards import Chunk
@@ -43,15 +45,16 @@ class JsonlWriter(ShardWriter):
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
 
+    @override
     def write(self, chunk: Chunk, outputs: Mapping[str, Sequence[Any]]) -> None:
-        """As :meth:`ShardWriter.write`."""
         rows = chunk.rows if chunk.batch is None else chunk.batch.to_pylist()
         for number, row in enumerate(rows):
             line = json_line(row | {name: cells[number] for name, cells in outputs.items()})
             self.file.write(line.encode() + b"\n")
 
+    @override
     def close(self) -> None:
-        """As :meth:`ShardWriter.close`."""
+        pass
 
 
 class ParquetWriter(ShardWriter):
@@ -72,8 +75,8 @@ class ParquetWriter(ShardWriter):
         self.schema = pyarrow.schema([*schema, *types.items()], metadata=schema.metadata)
         self.writer = pyarrow.parquet.ParquetWriter(file, self.schema, compression="zstd")
 
+    @override
     def write(self, chunk: Chunk, outputs: Mapping[str, Sequence[Any]]) -> None:
-        """As :meth:`ShardWriter.write`."""
         import pyarrow
 
         batch = chunk.batch
@@ -84,8 +87,8 @@ class ParquetWriter(ShardWriter):
         ]
         self.writer.write_batch(pyarrow.RecordBatch.from_arrays([*batch.columns, *added], schema=self.schema))
 
+    @override
     def close(self) -> None:
-        """As :meth:`ShardWriter.close`."""
         self.writer.close()
 
 
