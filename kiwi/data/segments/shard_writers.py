@@ -1,4 +1,4 @@
-"""Rows of shards with what is added to them, written a chunk at a time."""
+"""Writes the rows of shards with their predictions, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ OutputFormat = Literal["parquet", "jsonl"]
 
 
 class ShardWriter(ABC):
-    """Writes the rows of a shard."""
+    """A writer of the rows of a shard."""
 
     @abstractmethod
     def write(self, chunk: Chunk, outputs: Mapping[str, Sequence[Any]]) -> None:
-        """Write some rows.
+        """Write the rows of a chunk.
 
         Args:
-            chunk: of the shard.
-            outputs: name to what is added to each good row.
+            chunk: a chunk of the shard.
+            outputs: the columns to add to the valid rows, by name.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Write what belongs at the end."""
+        """Write the end of the file."""
 
 
 class JsonlWriter(ShardWriter):
-    """An object a line. A number that is none (NaN) is null; dates and decimals are text, bytes are Base64.
+    """Writes one JSON object per line; NaN becomes null, dates and decimals text, and bytes Base64.
 
     Args:
-        file: to write to.
+        file: the file to write to.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -58,19 +58,19 @@ class JsonlWriter(ShardWriter):
 
 
 class ParquetWriter(ShardWriter):
-    """Parquet, with the types that the columns have.
+    """Writes Parquet and keeps the types of the input columns.
 
     Args:
-        file: to write to.
-        schema: of the input.
-        outputs: names of what is added.
+        file: the file to write to.
+        schema: the schema of the input.
+        outputs: the names of the columns to add.
     """
 
     def __init__(self, file: IO[bytes], schema: pyarrow.Schema, outputs: Sequence[str]) -> None:
         import pyarrow
         import pyarrow.parquet
 
-        self.kept = schema
+        self.input_schema = schema
         types = {name: output_type(name) for name in outputs}
         self.schema = pyarrow.schema([*schema, *types.items()], metadata=schema.metadata)
         self.writer = pyarrow.parquet.ParquetWriter(file, self.schema, compression="zstd")
@@ -81,7 +81,7 @@ class ParquetWriter(ShardWriter):
 
         batch = chunk.batch
         if batch is None:
-            batch = pyarrow.RecordBatch.from_pylist(chunk.rows, schema=self.kept)
+            batch = pyarrow.RecordBatch.from_pylist(chunk.rows, schema=self.input_schema)
         added = [
             pyarrow.array([without_nan(cell) for cell in cells], output_type(name)) for name, cells in outputs.items()
         ]
@@ -93,7 +93,7 @@ class ParquetWriter(ShardWriter):
 
 
 def output_type(name: str) -> pyarrow.DataType:
-    """Arrow's type of an output, by name: of all segments, whatever those of one shard have."""
+    """Return the Arrow type of an output by its name, so that it is the same in all shards."""
     import pyarrow
 
     kind = pyarrow.string() if name.endswith("_labels") else pyarrow.float64()
