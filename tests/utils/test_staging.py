@@ -189,7 +189,7 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with run_python(UNPRIVILEGED, place / "a") as writer:
         out, err = writer.communicate()
-    assert out.startswith(f"{place / 'a'}: cannot be written: Permission denied. Name a directory that you may"), err
+    assert out.startswith(f"{place / 'a'}: cannot be written: Permission denied. Choose a directory that you may"), err
     assert (place / "a").read_text() == "former"
     assert names(place) == ["a", "b"]
     place.chmod(0o755)
@@ -198,9 +198,9 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("file/model", "Name another place, or move what is in the way"),
-        ("x" * 250, "File name too long. Name a shorter path"),
-        ("directory", "a directory is there already. Name another place"),
+        ("file/model", "Choose another path, or move the existing file or directory"),
+        ("x" * 250, "File name too long. Choose a shorter path"),
+        ("directory", "a directory already exists. Choose another path"),
     ],
 )
 def test_a_place_that_is_none(tmp_path: Path, name: str, reason: str) -> None:
@@ -218,7 +218,7 @@ def test_a_place_that_is_none(tmp_path: Path, name: str, reason: str) -> None:
 
 def test_a_directory_does_not_take_the_place_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "model").write_text("former")
-    with pytest.raises(WriteError, match="a file is there already"), staged(tmp_path / "model") as stage:
+    with pytest.raises(WriteError, match="a file already exists"), staged(tmp_path / "model") as stage:
         fill(stage, "new")
     assert (tmp_path / "model").read_text() == "former"
 

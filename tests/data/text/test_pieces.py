@@ -103,7 +103,7 @@ def test_caps_cut_and_are_counted() -> None:
 
 
 def test_an_encoder_without_room_is_refused() -> None:
-    with pytest.raises(ValueError, match="takes 6 pieces"):
+    with pytest.raises(ValueError, match="at most 6 pieces"):
         PieceTokenizer(letters(), 6)
 
 
