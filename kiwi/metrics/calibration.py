@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 N_BINS = 10
 
 NOMINAL = (0.5, 0.8, 0.95)
-"""The nominal coverage of the intervals that are checked: the share of gold scores that should lie within."""
+"""The nominal coverage of the intervals that are checked, as the share of gold scores that should lie within."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from kiwi.metrics.ranking import average_precision, recall_at_k, roc_auc
 
 FIGURES = ("AUC", "AP", "recall_at_K")
-"""The metrics of a segment: area under the ROC curve, average precision, and recall among the K highest scores.
-
-K is the number of BAD words.
-"""
+"""The metrics of a segment, which are the area under the ROC curve, average precision, and recall among the K highest
+scores, where K is the number of BAD words."""
 
 
 def explain_segments(gold: Sequence[ArrayLike], scores: Sequence[ArrayLike]) -> NDArray[np.float64]:

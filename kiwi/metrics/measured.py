@@ -34,7 +34,7 @@ class Measured:
     """The number of tags, segments or characters that are compared."""
 
     unit: str
-    """The unit that ``n`` counts: ``tags``, ``segments`` or ``characters``."""
+    """The unit of ``n``, which is ``tags``, ``segments`` or ``characters``."""
 
     n_segments: int
     """The number of segments to select from."""

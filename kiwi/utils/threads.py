@@ -8,7 +8,7 @@ from pathlib import Path
 from kiwi.exceptions import ConfigError
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""The file with the CPU quota of a container: the quota and its period, in microseconds."""
+"""The file with the CPU quota of a container and its period, in microseconds."""
 
 
 def number_of_threads(asked: int | None = None) -> int:

@@ -173,7 +173,7 @@ def test_empty_sides_are_refused(source, target, allow_empty, parts):
     assert_refused(lambda: check_segments(columns, PLACES, allow_empty=allow_empty), *parts)
 
 
-def test_segments_that_may_stand():
+def test_valid_segments():
     check_segments({"source": ["a", "b c"], "target": ["x", "\u00a0"]}, PLACES)
     check_segments({"source": ["a", "", "c"], "target": ["x", " ", "z"]}, PLACES, allow_empty=True)
 
@@ -260,7 +260,7 @@ def test_tags_of_words_alone():
     assert read_labelled(columns, PLACES) == columns
 
 
-def test_interleaved_tags_are_parted_into_words_and_gaps():
+def test_interleaved_tags_are_split_into_words_and_gaps():
     columns = TEXT | {"target_tags": ["OK BAD BAD OK OK", "BAD OK BAD"]}
     assert read_labelled(columns, PLACES) == TEXT | {
         "target_tags": ["BAD OK", "OK"],

@@ -86,7 +86,7 @@ def test_a_url_that_no_file_system_knows() -> None:
 
 
 @pytest.mark.parametrize("root", ["memory://places", "{tmp_path}/places"])
-def test_written_whole_or_not_at_all(root: str, tmp_path: Path) -> None:
+def test_writes_are_atomic(root: str, tmp_path: Path) -> None:
     directory = Place.of(root.format(tmp_path=tmp_path))
     assert directory.files() == set()
     with (directory / "x/a").writing() as file:

@@ -52,7 +52,7 @@ def run_python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("way", ["one step", "two steps"])
-def test_a_kill_at_any_moment_leaves_a_whole_directory(tmp_path: Path, way: str) -> None:
+def test_a_kill_at_any_moment_leaves_a_complete_directory(tmp_path: Path, way: str) -> None:
     path = tmp_path / "model"
     for kill in range(12):
         with run_python(REWRITE, path, way) as writer:
@@ -203,7 +203,7 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
         ("directory", "a directory already exists. Choose another path"),
     ],
 )
-def test_a_place_that_is_none(tmp_path: Path, name: str, reason: str) -> None:
+def test_an_impossible_path(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "file").write_text("former")
     fill(tmp_path / "directory", "former")
     with pytest.raises(WriteError) as error:
@@ -238,7 +238,7 @@ def test_a_path_whose_name_is_that_of_what_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "former" / "a").read_text() == "two"
 
 
-def test_parts_are_swapped_in_with_the_whole(tmp_path: Path) -> None:
+def test_parts_are_swapped_in_with_their_directory(tmp_path: Path) -> None:
     with staged(tmp_path / "model") as stage:
         stage.mkdir()
         write_text(stage / "part", "x")
@@ -246,7 +246,7 @@ def test_parts_are_swapped_in_with_the_whole(tmp_path: Path) -> None:
     assert names(tmp_path) == ["model"]
 
 
-def test_the_two_steps_where_one_is_not_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_two_steps_without_an_atomic_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging.sys, "platform", "another")
     for text in ("one", "two"):
         with staged(tmp_path / "model") as stage:

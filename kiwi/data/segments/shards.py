@@ -40,7 +40,7 @@ class Reject:
 
     reason: str
     row: Any
-    """The original row: a line, or the cells of a Parquet row by column."""
+    """The original row, as a line or as the cells of a Parquet row by column."""
 
 
 @dataclass

@@ -224,13 +224,13 @@ def _weights(
     chosen: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     places: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> NDArray[np.float32]:
-    """The inverse of how many windows read each piece; of special ones, of how many windows the segment has.
+    """Return the inverse number of windows that read each piece; special pieces are in all windows of a segment.
 
     Args:
-        mask: where there is a piece (windows, pieces).
-        segments: of each window (windows,).
-        chosen: where there are pieces of each side (windows, pieces).
-        places: which pieces of each side these are, row by row.
+        mask: whether there is a piece (windows, pieces).
+        segments: the segment of each window (windows,).
+        chosen: whether there is a piece of each side (windows, pieces).
+        places: the indices of these pieces on their side, row by row.
     """
     n_windows = np.bincount(segments)
     if n_windows.max(initial=1) == 1:

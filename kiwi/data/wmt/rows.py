@@ -22,7 +22,7 @@ FIGURES = ("the bytes of the model on disk", "its number of parameters", "the nu
 """The figures of a header, in order."""
 
 HEADER_LENGTHS = (0, 2, 3)
-"""The possible numbers of header lines: none in WMT20, two in WMT21, three in WMT22 and WMT23."""
+"""The possible numbers of header lines, which are 0 in WMT20, 2 in WMT21, and 3 in WMT22 and WMT23."""
 
 MAX_DIGITS = 18
 """The maximum number of digits of a count."""

@@ -111,7 +111,7 @@ def test_a_file_without_a_line_has_no_rows(tmp_path: Path, kind: Format) -> None
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 0
 
 
-def test_a_line_that_is_too_long_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overlong_line_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "LONGEST_LINE", 40)
     content = "a\tx\n" + "w" * 41 + "\tx\n" + "v" * 38 + "\tx\n" + "z" * 39 + "\tx\r\n" + "u" * 500 + "\nb\ty"
     found = whole(shard(written(tmp_path / "a.txt", content), "text", TWO))
