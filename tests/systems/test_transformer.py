@@ -541,7 +541,7 @@ def test_input_that_is_not_interleaved_is_noted(
 
 def test_a_model_without_room_is_refused(tmp_path: Path) -> None:
     folder = write_model("bert", tmp_path / "short", max_position_embeddings=6)
-    with pytest.raises(ConfigError, match=r"model_name: .*takes 6 pieces has no room"):
+    with pytest.raises(ConfigError, match=r"model_name: .*at most 6 pieces has no room"):
         build(folder)
 
 
