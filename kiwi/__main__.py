@@ -1,4 +1,4 @@
-"""``python -m kiwi``."""
+"""The entry point of ``python -m kiwi``."""
 
 from kiwi.cli import main
 

@@ -1,4 +1,4 @@
-"""Names that files, batches, outputs and metrics share."""
+"""Names and labels that files, batches, outputs and metrics share."""
 
 from typing import Literal
 
@@ -18,10 +18,10 @@ SENTENCE_SCORES_EXTRAS = "sentence_scores_extras"
 BINARY = "binary"
 
 WORD_LEVEL = (TARGET_TAGS, GAP_TAGS, SOURCE_TAGS)
-"""Outputs with a list for each segment."""
+"""The outputs that have a list of values for each segment."""
 
 WMT19 = "WMT19"
-"""Prefix of the metrics over target words and gaps together, as the WMT19 shared task counts."""
+"""The prefix of the metrics over target words and gaps together, as defined by the WMT19 shared task."""
 
 TEXT_FIELDS = (SOURCE, TARGET, POST_EDIT, SOURCE_POS, TARGET_POS)
 
@@ -30,7 +30,7 @@ Label = Literal["OK", "BAD"]
 OK: Label = "OK"
 BAD: Label = "BAD"
 LABELS: tuple[Label, ...] = (OK, BAD)
-"""A label's index is its class in every loss and file: OK is 0, BAD is 1."""
+"""The labels by class index, in every loss and file: OK is 0, BAD is 1."""
 
 IGNORE = -1
-"""Fills the places of a tag array that hold no tag (padding)."""
+"""The padding value of tag arrays, which marks positions without a tag."""

@@ -1,31 +1,31 @@
-"""Everything that kiwi raises on purpose; each class has the exit code of the command line."""
+"""The exceptions that kiwi raises on purpose; each class has an exit code for the command line."""
 
 from __future__ import annotations
 
 
 class KiwiError(Exception):
-    """Base of all errors that a user can mend."""
+    """The base class of all errors that a user can fix."""
 
     exit_code = 1
 
 
 class ConfigError(KiwiError):
-    """A configuration that cannot run; its message lists every mistake with its dotted path."""
+    """An invalid configuration; the message lists every mistake with its dotted path."""
 
     exit_code = 2
 
 
 class DataError(KiwiError):
-    """Data that cannot be used; its message names the place, what was found and what was expected."""
+    """Invalid data; the message names the place, what was found and what was expected."""
 
     exit_code = 3
 
     reason = ""
-    """The message without the place, where it is one of a place."""
+    """The message without the place, for errors that :meth:`at` has made."""
 
     @classmethod
     def at(cls, path: object, line: int | None, *, found: str, expected: str, advice: str = "") -> DataError:
-        """An error at one place of one file; ``line`` counts from 1, None means the whole file."""
+        """Return an error at a line of a file, counted from 1, or in the whole file if ``line`` is None."""
         place = f"{path}" if line is None else f"{path}, line {line}"
         reason = f"found {found}; expected {expected}." + (f" {advice}" if advice else "")
         error = cls(f"{place}: {reason}")
@@ -34,17 +34,17 @@ class DataError(KiwiError):
 
 
 class CheckpointError(KiwiError):
-    """A checkpoint that is not there, is damaged, or does not fit."""
+    """A checkpoint that is missing, damaged or incompatible."""
 
     exit_code = 4
 
 
 class WriteError(KiwiError, OSError):
-    """Something that cannot be written; what was there before is as it was.
+    """A file or directory that cannot be written; any previous version of it is unchanged.
 
     Args:
-        message: naming the path and the next step.
-        code: of the system's error, such as ``errno.ENOSPC``.
+        message: the message, which names the path and the next step.
+        code: the code of the operating system's error, such as ``errno.ENOSPC``.
     """
 
     def __init__(self, message: str, code: int) -> None:
@@ -53,24 +53,24 @@ class WriteError(KiwiError, OSError):
 
 
 class MissingExtraError(KiwiError):
-    """A library of an optional extra is not installed."""
+    """A library of an optional extra that is not installed."""
 
 
 class StoppedError(KiwiError):
-    """A signal has stopped a run; its message says how to go on.
+    """A run that was stopped by a signal; the message says how to resume it.
 
     Args:
-        message: for the user.
-        signal_number: of the signal.
+        message: the message for the user.
+        signal_number: the number of the signal.
     """
 
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signal_number  # as shells have it
+        self.exit_code = 128 + signal_number  # the convention of shells
 
 
 class PrunedError(StoppedError):
-    """Who watches a run has ended it early, because others do better; its message says how to go on all the same."""
+    """A run that was pruned early because other runs do better; the message says how to resume it nevertheless."""
 
     def __init__(self, message: str) -> None:
         KiwiError.__init__(self, message)

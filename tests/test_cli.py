@@ -132,7 +132,7 @@ def test_verbose_shows_the_traceback_too(option: str, tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
-def test_a_command_that_is_none(tmp_path: Path) -> None:
+def test_an_unknown_command(tmp_path: Path) -> None:
     done = run("trian", cwd=tmp_path)
     assert done.returncode == 2
     assert "trian" in done.stderr

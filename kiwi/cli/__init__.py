@@ -1,6 +1,6 @@
-"""The command line: arguments to a dictionary, then to a function of :mod:`kiwi.lib`.
+"""The command line, which turns arguments into a dictionary of options and calls a function of :mod:`kiwi.lib`.
 
-Nothing heavy is imported before a pipeline runs.
+No heavy library is imported before a pipeline runs.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "encoder": systems.encoder,
     "vectors": systems.vectors,
 }
-"""In the order in which help lists them."""
+"""The commands by name, in the order in which the help lists them."""
 
-CONTEXT = {"help_option_names": ["-h", "--help"]}
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 app = typer.Typer(
     name="kiwi",
-    help="Quality estimation of machine translation: how good is a translation, and which words are wrong?",
+    help="Estimate the quality of machine translations: how good is a translation, and which words are wrong?",
     no_args_is_help=True,
     add_completion=False,
     context_settings=CONTEXT,
@@ -53,7 +53,7 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def _kiwi(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     pass
@@ -64,12 +64,16 @@ for name, command in COMMANDS.items():
 
 
 def main() -> None:
-    """Run the command line, and turn errors into messages and exit codes."""
+    """Run the command line and exit with its exit code."""
     sys.exit(run(app))
 
 
 def run(application: Callable[..., Any]) -> int:
-    """Exit code of the command line: 0; 2 for a configuration, 3 for data, 4 for a checkpoint that cannot be used."""
+    """Run an application, print its error, if any, and return the exit code.
+
+    The exit code is 0 for success, 2 for an invalid configuration, 3 for invalid data, 4 for an unusable checkpoint
+    and 1 for other errors.
+    """
     from kiwi.exceptions import KiwiError
 
     try:

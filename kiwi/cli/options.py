@@ -1,4 +1,4 @@
-"""Arguments that several commands have, and what is made of them."""
+"""Arguments and options that several commands share, and how their values are read."""
 
 from __future__ import annotations
 
@@ -12,16 +12,33 @@ ConfigArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[CONFIG] [KEY=VALUE]...",
-        help="Configuration file (YAML or JSON), then overrides such as trainer.epochs=5.",
+        help="Configuration file (YAML or JSON), followed by overrides such as trainer.epochs=5.",
         show_default=False,
     ),
 ]
 ExampleOption = Annotated[bool, typer.Option("--example", help="Use the bundled example configuration as CONFIG.")]
-VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show debug messages, and tracebacks of errors.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but warnings, errors and results.")]
+VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show debug messages and tracebacks of errors.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings, errors and results.")]
+
+CheckpointArgument = Annotated[
+    Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint directory or run directory.", show_default=False)
+]
+NewDirectoryArgument = Annotated[
+    Path, typer.Argument(metavar="DIRECTORY", help="Directory to write; must be new or empty.", show_default=False)
+]
+AlignmentsOption = Annotated[
+    Path | None,
+    typer.Option("-a", "--alignments", help="Word alignments, one line of i-j pairs per segment.", show_default=False),
+]
+SourcePosOption = Annotated[
+    Path | None, typer.Option(help="Part-of-speech tags of the source words.", show_default=False)
+]
+TargetPosOption = Annotated[
+    Path | None, typer.Option(help="Part-of-speech tags of the target words.", show_default=False)
+]
 
 
-def configured(
+def read_options(
     pipeline: str,
     arguments: list[str] | None,
     example: bool,
@@ -29,15 +46,16 @@ def configured(
     quiet: bool,
     load: Callable[[Path, list[str]], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Options of a pipeline: those of its file, the overrides, and what the command line says.
+    """Read the configuration file of a pipeline and apply the overrides and switches of the command line.
 
     Args:
-        pipeline: its name.
-        arguments: a file, then overrides.
-        example: whether the bundled example is the file.
-        verbose: as given.
-        quiet: as given.
-        load: reads the file; unset, as most pipelines do.
+        pipeline: the name of the pipeline.
+        arguments: the configuration file, if any, followed by the overrides.
+        example: whether to use the bundled example configuration.
+        verbose: whether ``--verbose`` was given.
+        quiet: whether ``--quiet`` was given.
+        load: the function that reads the file and applies the overrides; by default,
+            :func:`kiwi.lib.utils.load_configuration`.
     """
     from kiwi.exceptions import ConfigError
     from kiwi.lib.utils import example_configuration, load_configuration
@@ -53,8 +71,8 @@ def configured(
     return options | {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
 
 
-def pairs_of(arguments: list[str]) -> dict[str, str]:
-    """Fields and the names of their columns."""
+def parse_columns(arguments: list[str]) -> dict[str, str]:
+    """Parse the values of ``--columns`` into a mapping of fields to column names."""
     from kiwi.exceptions import ConfigError
 
     pairs = [pair.partition("=") for argument in arguments for pair in argument.split(",")]
@@ -64,17 +82,17 @@ def pairs_of(arguments: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def one_of(option: str, value: str, known: tuple[str, ...]) -> Any:
-    """A value that an option takes; others are refused."""
+def check_choice(option: str, value: str, choices: tuple[str, ...]) -> Any:
+    """Return the value of an option, or refuse it when it is not one of the choices."""
     from kiwi.exceptions import ConfigError
 
-    if value not in known:
-        raise ConfigError(f"{option}: found '{value}'; expected {' or '.join(known)}.")
+    if value not in choices:
+        raise ConfigError(f"{option}: found '{value}'; expected {' or '.join(choices)}.")
     return value
 
 
-def show_log(*, verbose: bool, quiet: bool) -> None:
-    """Show warnings, or with ``verbose`` everything: what these commands say goes to standard output."""
+def set_up_log(*, verbose: bool, quiet: bool) -> None:
+    """Log warnings only, or everything with ``verbose``, because these commands write results to standard output."""
     from kiwi.lib.utils import configure_logging
 
     configure_logging(verbose=verbose, quiet=quiet or not verbose)

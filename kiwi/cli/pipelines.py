@@ -1,4 +1,4 @@
-"""Commands that run a configuration."""
+"""Commands that run a pipeline from a configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kiwi.cli.options import (
     ExampleOption,
     QuietOption,
     VerboseOption,
-    configured,
+    read_options,
 )
 
 
@@ -22,10 +22,10 @@ def train(
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a system."""
+    """Train a quality estimation system."""
     from kiwi.utils.imports import needs_extra
 
-    options = configured("train", config, example, verbose, quiet)
+    options = read_options("train", config, example, verbose, quiet)
     with needs_extra("train", "kiwi train"):
         from kiwi.lib.train import train_from_configuration
 
@@ -44,7 +44,7 @@ def pretrain(
     """Pretrain the language model of a PredictorEstimator."""
     from kiwi.utils.imports import needs_extra
 
-    options = configured("pretrain", config, example, verbose, quiet)
+    options = read_options("pretrain", config, example, verbose, quiet)
     with needs_extra("train", "kiwi pretrain"):
         from kiwi.lib.pretrain import pretrain_from_configuration
 
@@ -59,16 +59,20 @@ def predict(
     example: ExampleOption = False,
     engine: Annotated[
         str | None,
-        typer.Option(help="local, or ray: shards, on many processes and machines.", show_default="local"),
+        typer.Option(
+            metavar="local|ray",
+            help="local predicts in this process; ray distributes shards over processes and machines.",
+            show_default="local",
+        ),
     ] = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Predict with a trained system."""
+    """Predict with a trained system and write the predictions to files."""
     from kiwi.lib.bulk.config import is_bulk
     from kiwi.utils.imports import needs_extra
 
-    options = configured("predict", config, example, verbose, quiet)
+    options = read_options("predict", config, example, verbose, quiet)
     if engine is not None:
         options["engine"] = engine
     if is_bulk(options):
@@ -85,15 +89,15 @@ def predict(
 def evaluate(
     config: ConfigArgument = None,
     example: ExampleOption = False,
-    report: Annotated[Path | None, typer.Option(help="Write a page of HTML.", show_default=False)] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures as JSON.", show_default=False)] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write tables of Markdown.", show_default=False)] = None,
-    latex: Annotated[Path | None, typer.Option(help="Write tables of LaTeX.", show_default=False)] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report as an HTML page.", show_default=False)] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the report as JSON.", show_default=False)] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write Markdown tables.", show_default=False)] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write LaTeX tables.", show_default=False)] = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Compare predictions with gold data."""
-    options = configured("evaluate", config, example, verbose, quiet)
+    """Evaluate predictions against gold labels."""
+    options = read_options("evaluate", config, example, verbose, quiet)
     files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
     options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
     from kiwi.lib.console.tables import print_report
@@ -108,13 +112,13 @@ def search(
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Search for hyperparameters of a system."""
+    """Search for the best hyperparameters of a system."""
     from kiwi.utils.imports import needs_extra
 
     with needs_extra("train", "kiwi search"):
         from kiwi.lib.search.config import load_search
 
-        options = configured("search", config, example, verbose, quiet, load=load_search)
+        options = read_options("search", config, example, verbose, quiet, load=load_search)
         from kiwi.lib.search import search_from_configuration
 
         info = search_from_configuration(options)

@@ -1,4 +1,4 @@
-"""Scores for a few files, or in a pipe."""
+"""The command that scores a few files or a pipe."""
 
 from __future__ import annotations
 
@@ -9,53 +9,82 @@ from typing import Annotated
 import typer
 
 from kiwi.cli.options import (
+    AlignmentsOption,
     QuietOption,
+    SourcePosOption,
+    TargetPosOption,
     VerboseOption,
-    one_of,
-    pairs_of,
-    show_log,
+    check_choice,
+    parse_columns,
+    set_up_log,
 )
 
 
 def score(
     model: Annotated[
-        str, typer.Option("-m", "--model", help="Checkpoint, exported system, or name on the hub.", show_default=False)
+        str,
+        typer.Option(
+            "-m",
+            "--model",
+            help="Checkpoint directory, run directory, exported system, or name on the Hugging Face hub.",
+            show_default=False,
+        ),
     ],
     table: Annotated[
-        Path | None, typer.Argument(help="TSV, JSON Lines or Parquet; standard input if no file is given.")
+        Path | None,
+        typer.Argument(
+            metavar="TABLE",
+            help="TSV, JSON Lines or Parquet file with one segment per row.",
+            show_default="standard input",
+        ),
     ] = None,
-    source: Annotated[Path | None, typer.Option("-s", "--source", help="Source segments, one a line.")] = None,
-    target: Annotated[Path | None, typer.Option("-t", "--target", help="Their translations.")] = None,
-    alignments: Annotated[Path | None, typer.Option("-a", "--alignments", help="Word alignments, i-j pairs.")] = None,
-    source_pos: Annotated[Path | None, typer.Option(help="Part-of-speech tags of the source.")] = None,
-    target_pos: Annotated[Path | None, typer.Option(help="Part-of-speech tags of the target.")] = None,
+    source: Annotated[Path | None, typer.Option("-s", "--source", help="Source segments, one per line.")] = None,
+    target: Annotated[Path | None, typer.Option("-t", "--target", help="Their translations, one per line.")] = None,
+    alignments: AlignmentsOption = None,
+    source_pos: SourcePosOption = None,
+    target_pos: TargetPosOption = None,
     columns: Annotated[
         list[str] | None,
-        typer.Option(help="Columns by field, such as source=src,target=mt.", metavar="FIELD=NAME[,...]"),
+        typer.Option(help="Column names by field, such as source=src,target=mt.", metavar="FIELD=NAME[,...]"),
     ] = None,
     input_format: Annotated[
-        str, typer.Option(help="Of standard input: tsv (source, tab, target) or jsonl.", metavar="tsv|jsonl")
+        str,
+        typer.Option(
+            help="Format of standard input: tsv (source and target, separated by a tab) or jsonl.", metavar="tsv|jsonl"
+        ),
     ] = "tsv",
     output_format: Annotated[
-        str, typer.Option("-f", "--format", help="Of standard output: tsv or jsonl.", metavar="tsv|jsonl")
+        str, typer.Option("-f", "--format", help="Format of standard output.", metavar="tsv|jsonl")
     ] = "tsv",
-    scores_only: Annotated[bool, typer.Option("--scores-only", help="Leave out what is said of words.")] = False,
-    no_header: Annotated[bool, typer.Option("--no-header", help="TSV without a first line of names.")] = False,
-    stream: Annotated[bool, typer.Option("--stream", help="Write each line before the next is read.")] = False,
-    gpu_id: Annotated[int | None, typer.Option(help="GPU to use; none if not given.", show_default=False)] = None,
+    scores_only: Annotated[
+        bool, typer.Option("--scores-only", help="Write sentence scores only, without word-level predictions.")
+    ] = False,
+    no_header: Annotated[bool, typer.Option("--no-header", help="Write TSV without a header line.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Write the result of each line before reading the next line.")
+    ] = False,
+    gpu_id: Annotated[
+        int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")
+    ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Of the CPU.", show_default="OMP_NUM_THREADS, or all cores")
+        int | None, typer.Option(help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores")
     ] = None,
     batch_tokens: Annotated[
-        int | None, typer.Option(help="Tokens computed at once.", show_default="what suits the engine")
+        int | None,
+        typer.Option(
+            help="Maximum number of tokens per batch, padding included.", show_default="depends on the engine"
+        ),
     ] = None,
-    precision: Annotated[str, typer.Option(help="32, bf16, or 16 on a GPU.", metavar="32|bf16|16")] = "32",
+    precision: Annotated[
+        str,
+        typer.Option(help="Floating-point precision: 32, bf16, or (on a GPU only) 16.", metavar="32|bf16|16"),
+    ] = "32",
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Score segments: a line each on standard output.
+    """Score segments and write one line for each to standard output.
 
-    kiwi score -m MODEL -s source.txt -t target.txt
+    Example: kiwi score -m MODEL -s source.txt -t target.txt
     """
     import signal
 
@@ -63,8 +92,10 @@ def score(
     from kiwi.runner.options import PredictOptions
 
     if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end as other tools do when nobody reads on
-    show_log(verbose=verbose, quiet=quiet)
+        signal.signal(
+            signal.SIGPIPE, signal.SIG_DFL
+        )  # end silently, as other tools do, when the reader closes the pipe
+    set_up_log(verbose=verbose, quiet=quiet)
     given = {
         "source": source,
         "target": target,
@@ -77,12 +108,12 @@ def score(
         Input(
             files={name: path for name, path in given.items() if path is not None},
             table=table,
-            columns=pairs_of(columns or []),
+            columns=parse_columns(columns or []),
             pipe=sys.stdin.buffer,
-            pipe_form=one_of("--input-format", input_format, ("tsv", "jsonl")),
+            pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
         ),
         sys.stdout,
-        form=one_of("--format", output_format, ("tsv", "jsonl")),
+        form=check_choice("--format", output_format, ("tsv", "jsonl")),
         scores_only=scores_only,
         header=not no_header,
         stream=stream,
@@ -90,6 +121,6 @@ def score(
             gpu_id=gpu_id,
             threads=threads,
             batch_tokens=batch_tokens,
-            precision=one_of("--precision", precision, ("32", "bf16", "16")),
+            precision=check_choice("--precision", precision, ("32", "bf16", "16")),
         ),
     )

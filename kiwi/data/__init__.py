@@ -1,1 +1,1 @@
-"""From files to batches, in NumPy: readers, tags, vocabulary, batch, collate, sampling, datasets."""
+"""Reading files, validating their content, and turning segments into batches of NumPy arrays."""

@@ -1,4 +1,4 @@
-"""Rows of text to a batch of arrays."""
+"""Turns rows of text into a batch of arrays."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ from kiwi.data.text.words import words
 logger = logging.getLogger(__name__)
 
 Row = dict[str, str]
-"""Field name to text, for one segment."""
+"""The text of each field of one segment, by field name."""
 
 
 def note_long_segments(counts: Iterable[tuple[int, int]]) -> None:
-    """Log how many segments are longer than the encoder takes, and how many are cut.
+    """Log how many segments are too long for the encoder, and how many are truncated.
 
     Args:
-        counts: of some segments each, as :meth:`Collate.count_long` has them.
+        counts: the results of :meth:`Collate.count_long`, which are added up.
     """
     n_long = n_cut = 0
     for long, cut in counts:
         n_long, n_cut = n_long + long, n_cut + cut
     if n_long:
-        logger.info("%d segments are longer than the encoder takes: read in overlapping windows.", n_long)
+        logger.info("%d segments exceed the encoder's maximum length; they are read in overlapping windows.", n_long)
     if n_cut:
-        logger.warning("%d segments are cut (source_max_length, target_max_length of system.model.encoder).", n_cut)
+        logger.warning(
+            "%d segments are truncated to system.model.encoder.source_max_length and target_max_length.", n_cut
+        )
 
 
 class Collate:
-    """Turns rows into a batch: each word of a text field into its index in the vocabulary of the field, or source and
-    target together into pieces.
+    """Turns rows into a batch of vocabulary indices, or of the pieces of a pretrained encoder.
 
     Args:
-        vocabularies: by field; rows may have more fields than that.
-        pieces: of a pretrained encoder, if the system has one.
+        vocabularies: the vocabulary of each field to encode; rows may have more fields.
+        pieces: the tokenizer of a pretrained encoder, if the system has one.
         post_edit: whether to batch the post-edit too, where rows have it.
     """
 
@@ -74,14 +75,14 @@ class Collate:
         return QEBatch(**arrays, post_edit=post_edit)
 
     def lengths(self, columns: Mapping[str, Sequence[str]]) -> list[int]:
-        """How much there is to compute for each segment: words of source plus target, or their pieces."""
+        """Return the length of each segment, in words of source plus target, or in pieces if there are any."""
         sides = [[words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE)]
         if self.pieces is not None:
             return self.pieces.lengths(*sides)
         return [len(target) + len(source) for target, source in zip(*sides, strict=True)]
 
     def count_long(self, columns: Mapping[str, Sequence[str]]) -> tuple[int, int]:
-        """Segments that are longer than the encoder takes, and segments that are cut."""
+        """Count the segments that are too long for the encoder, and those that are truncated."""
         if self.pieces is None:
             return 0, 0
         return self.pieces.count_long(
@@ -89,7 +90,7 @@ class Collate:
         )
 
     def _texts(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Indices, pieces and masks of the text fields."""
+        """Return indices, pieces and masks of the text fields."""
         arrays: dict[str, NDArray[Any]] = {}
         sides = {field: [words(row[field]) for row in rows] for field in (const.SOURCE, const.TARGET)}
         for field, vocabulary in self.vocabularies.items():
@@ -103,15 +104,15 @@ class Collate:
 
 
 def _alignments(lines: Sequence[str]) -> NDArray[np.int64]:
-    """Triples of segment, source word, target word, each once and in order (pairs, 3).
+    """Return sorted, distinct triples of segment, source word and target word (pairs, 3).
 
     Args:
-        lines: ``i-j`` pairs of each segment, which readers have checked: there is nothing else than pairs.
+        lines: the ``i-j`` pairs of each segment, which the readers have validated.
     """
     n_pairs = [line.count("-") for line in lines]
     numbers = [int(number) for line in lines for number in line.replace("-", " ").split()]
     pairs = np.array(numbers, dtype=np.int64).reshape(-1, 2)
-    # One number for each triple, as sets of tuples are slow.
+    # Encode each triple as one number, because sets of tuples are slow.
     size = pairs.max(initial=0) + 1
     segments = np.repeat(np.arange(len(lines)), n_pairs)
     triples = np.unique((segments * size + pairs[:, 0]) * size + pairs[:, 1])

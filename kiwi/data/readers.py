@@ -1,61 +1,53 @@
-"""Files to columns, with every line checked.
+"""Reads files into columns and validates every line.
 
 A column is a list with one string for each segment.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 from kiwi import constants as const
-from kiwi.data.files.lines import Columns, read_lines
+from kiwi.data.files.lines import Columns, count_surplus, different_lengths, read_lines
 from kiwi.data.labels.scores import check_scores, parse_scores
 from kiwi.data.labels.tags import TagForm, check_tags, split_tags
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 
-logger = logging.getLogger(__name__)
-
 
 def read_columns(files: Mapping[str, Path]) -> Columns:
-    """Read parallel files, one segment a line, into columns of the same length.
+    """Read parallel files, one segment per line, into columns of the same length.
 
-    Blank lines at the end of some of the files only (a trailing newline too many) are dropped, with a warning.
+    Additional blank lines at the end of some files are dropped, with a warning.
 
     Args:
-        files: field name (:mod:`kiwi.constants`) to file; ``source`` is the file that the others are held against.
+        files: the file of each field (:mod:`kiwi.constants`).
 
     Raises:
-        DataError: files of different length.
+        DataError: when the files have different lengths.
     """
     columns = {field: read_lines(path) for field, path in files.items()}
-    count = min(len(lines) for lines in columns.values())
-    for field, lines in columns.items():
-        if len(lines) > count and not any(words(line) for line in lines[count:]):
-            logger.warning("%s: %d blank line(s) at the end dropped.", files[field], len(lines) - count)
-            del lines[count:]
-    lengths = {field: len(lines) for field, lines in columns.items()}
-    if len(set(lengths.values())) > 1:
-        listing = ", ".join(f"{files[field]} has {length}" for field, length in lengths.items())
-        raise DataError(f"Files of different length: {listing} lines; expected one line a segment in each of them.")
-    return columns
+    count = min(map(len, columns.values()))
+    surplus = {field: count_surplus(lines[count:], files[field]) for field, lines in columns.items()}
+    if any(surplus.values()):
+        raise different_lengths({files[field]: count + more for field, more in surplus.items()})
+    return {field: lines[:count] for field, lines in columns.items()}
 
 
 def check_segments(
     columns: Columns, places: Mapping[str, object], *, allow_empty: bool = False, first: int = 1
 ) -> None:
-    """Check that source and target both have words.
+    """Check that source and target of each segment have at least one word.
 
     Args:
-        columns: with ``source`` and ``target``.
-        places: what to call each column in an error: its file.
-        allow_empty: whether a segment may have both sides empty (a blank line in both).
-        first: number of the first line.
+        columns: columns that include ``source`` and ``target``.
+        places: the file of each column, for errors.
+        allow_empty: whether both sides of a segment may be empty (a blank line in both files).
+        first: the number of the first line.
 
     Raises:
-        DataError: naming the side that is empty.
+        DataError: when a side is empty; it names the line.
     """
     pairs = zip(columns[const.SOURCE], columns[const.TARGET], strict=True)
     for number, (source, target) in enumerate(pairs, start=first):
@@ -73,10 +65,10 @@ def check_segments(
 
 
 def check_word_counts(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> None:
-    """Check that part-of-speech columns have one entry a word; ``first`` is the number of the first line.
+    """Check that part-of-speech columns have one tag per word; ``first`` is the number of the first line.
 
     Raises:
-        DataError: at the first segment where they do not count.
+        DataError: at the first segment with another number of tags.
     """
     for pos_field, text_field in ((const.SOURCE_POS, const.SOURCE), (const.TARGET_POS, const.TARGET)):
         if pos_field not in columns:
@@ -94,15 +86,15 @@ def check_word_counts(columns: Columns, places: Mapping[str, object], *, first: 
 
 
 def check_columns(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> None:
-    """Check what prediction reads; segments with both sides empty may stand.
+    """Check the columns that prediction reads, in which both sides of a segment may be empty.
 
     Args:
-        columns: with ``source`` and ``target``.
-        places: what to call each column in an error.
-        first: number of the first line.
+        columns: columns that include ``source`` and ``target``.
+        places: the file of each column, for errors.
+        first: the number of the first line.
 
     Raises:
-        DataError: naming the line.
+        DataError: at the first invalid line.
     """
     check_segments(columns, places, allow_empty=True, first=first)
     check_word_counts(columns, places, first=first)
@@ -111,10 +103,10 @@ def check_columns(columns: Columns, places: Mapping[str, object], *, first: int 
 
 
 def parse_alignment(line: str) -> list[tuple[int, int]]:
-    """The ``i-j`` pairs of a line, source index first, from zero.
+    """Parse the ``i-j`` pairs of a line, in which indices count from 0 and the source index comes first.
 
     Raises:
-        ValueError: naming the pair that does not parse.
+        ValueError: when a pair does not parse; its text is the pair.
     """
     pairs = []
     for item in words(line):
@@ -126,10 +118,10 @@ def parse_alignment(line: str) -> list[tuple[int, int]]:
 
 
 def check_alignments(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> None:
-    """Check that alignments parse and stay within their segment; ``first`` is the number of the first line.
+    """Check that alignments parse and lie within their segment; ``first`` is the number of the first line.
 
     Raises:
-        DataError: at the first pair that does not.
+        DataError: at the first invalid pair.
     """
     place = places[const.ALIGNMENTS]
     rows = zip(columns[const.ALIGNMENTS], columns[const.SOURCE], columns[const.TARGET], strict=True)
@@ -138,7 +130,7 @@ def check_alignments(columns: Columns, places: Mapping[str, object], *, first: i
             pairs = parse_alignment(line)
         except ValueError as error:
             raise DataError.at(
-                place, number, found=f"'{error}'", expected="pairs like 0-0, source index first, from zero"
+                place, number, found=f"'{error}'", expected="pairs like 0-0, source index first, counted from 0"
             ) from None
         counts = len(words(source)), len(words(target))
         for pair in pairs:
@@ -149,35 +141,35 @@ def check_alignments(columns: Columns, places: Mapping[str, object], *, first: i
                         number,
                         found=f"{side} index {index} in '{pair[0]}-{pair[1]}'",
                         expected=f"less than {size}, the number of {side} words",
-                        advice="Indices count from zero, source index first.",
+                        advice="Indices count from 0, source index first.",
                     )
 
 
 def read_scores(path: Path, *, allow_nan: bool = False) -> list[float]:
-    """One finite number a line.
+    """Read a file with one finite number per line.
 
     Args:
-        path: of the file.
-        allow_nan: whether ``nan`` may stand for an empty segment, as predictions have it.
+        path: the file.
+        allow_nan: whether ``nan`` is allowed, which stands for an empty segment in predictions.
 
     Raises:
-        DataError: at the first line that is none.
+        DataError: at the first line that is not a finite number.
     """
     return parse_scores(read_lines(path), path, allow_nan=allow_nan)
 
 
 def read_labelled(columns: Columns, files: Mapping[str, Path]) -> Columns:
-    """Check the columns that a system learns from, and part interleaved tags into words and gaps.
+    """Validate label columns, and split interleaved tags into word tags and gap tags.
 
     Args:
-        columns: text columns, already checked, plus any of ``target_tags``, ``source_tags``, ``sentence_scores``.
-        files: the file of each column.
+        columns: validated text columns, plus any of ``target_tags``, ``source_tags`` and ``sentence_scores``.
+        files: the file of each column, for errors.
 
     Returns:
-        The columns, with ``target_tags`` for words alone and, for the interleaved form, ``gap_tags`` beside it.
+        The columns, in which ``target_tags`` are word tags only, with ``gap_tags`` if the tags were interleaved.
 
     Raises:
-        DataError: tags that do not count or are neither OK nor BAD, scores that are no numbers.
+        DataError: when the number of tags is wrong, a tag is neither OK nor BAD, or a score is not a finite number.
     """
     labelled = dict(columns)
     if const.SENTENCE_SCORES in columns:

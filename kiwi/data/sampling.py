@@ -1,4 +1,4 @@
-"""Which segments share a batch."""
+"""Assigns segments to batches."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_BLOCKS = 2**20
-"""Segments that are shuffled one by one; of more, blocks of neighbours are, and then the segments of a few blocks."""
+MAX_BLOCKS = 2**20
+"""The largest number of segments that are shuffled one by one. In larger data, blocks of neighbouring segments are
+shuffled first, and then the segments of a few blocks at a time."""
 
 BLOCKS_AT_ONCE = 2**14
+"""The number of blocks whose segments are shuffled together."""
 
 
 class ShuffledBatches:
-    """Batches of indices in an order that depends on seed and epoch alone.
+    """Batches of segment indices in an order that depends only on seed and epoch.
 
-    Segments are shuffled; with ``buffer_size``, each run of that many shuffled segments is then sorted by length
-    and cut into batches, whose order is shuffled again, so that segments of like length share a batch (less
-    padding) while batches stay random. Memory does not grow with the number of segments beyond a million.
+    Segments are shuffled. With ``buffer_size``, each run of that many shuffled segments is then sorted by length and
+    divided into batches, whose order is shuffled again, so that segments of similar length share a batch (less padding)
+    while batches stay random. Memory use is constant beyond a million segments.
 
     Args:
-        lengths: of each segment, in words or pieces of source plus target: a list, or whatever gives an array of
-            lengths for an array of indices.
-        batch_size: segments in a batch; the last one of a buffer may be smaller.
-        buffer_size: segments sorted together, rounded up to whole batches; None shuffles only.
-        seed: of the order.
-        rank: of this process, which gets every ``world_size``-th batch.
-        world_size: number of processes; each gets the same number of batches.
+        lengths: the length of each segment, in words or pieces of source plus target, as a list or as an object that
+            returns an array of lengths for an array of indices.
+        batch_size: the number of segments in a batch; the last batch of a buffer may be smaller.
+        buffer_size: the number of segments to sort together, rounded up to whole batches; None disables sorting.
+        seed: the seed of the order.
+        rank: the rank of this process, which receives every ``world_size``-th batch.
+        world_size: the number of processes, which all receive the same number of batches.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class ShuffledBatches:
     ) -> None:
         self.lengths: Any = np.asarray(lengths) if isinstance(lengths, Sequence) else lengths
         self.batch_size = batch_size
-        # Whole batches, so that a buffer's end cuts none short.
+        # Whole batches, so that no batch is cut short at the end of a buffer.
         self.buffer_size = buffer_size and -(-buffer_size // batch_size) * batch_size
         self.seed = seed
         self.rank = rank
@@ -53,22 +55,22 @@ class ShuffledBatches:
         self._resumed_at = (0, 0)
 
     def resume_at(self, epoch: int, batch: int) -> None:
-        """Begin with an epoch, and with this batch of it (counted from 0); later epochs are whole."""
+        """Start at a batch (counted from 0) of an epoch; later epochs are complete."""
         self.epoch = epoch
         self._resumed_at = (epoch, batch)
 
     @property
     def sampler(self) -> ShuffledBatches:
-        """Itself: where Lightning looks for ``set_epoch``."""
+        """This object, because Lightning looks here for ``set_epoch``."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order; called before each epoch."""
+        """Select the order of an epoch; called before each epoch."""
         self.epoch = epoch
 
     @property
     def _n_batches(self) -> int:
-        """Of all processes together; buffers are whole batches, but for the last."""
+        """The number of batches of all processes together; all buffers but the last have whole batches."""
         return -(-len(self.lengths) // self.batch_size)
 
     def __len__(self) -> int:
@@ -76,10 +78,10 @@ class ShuffledBatches:
 
     def __iter__(self) -> Iterator[list[int]]:
         epoch, first = self._resumed_at
-        return islice(self.whole_epoch(), first if epoch == self.epoch else 0, None)
+        return islice(self.full_epoch(), first if epoch == self.epoch else 0, None)
 
-    def whole_epoch(self) -> Iterator[list[int]]:
-        """All batches of this epoch."""
+    def full_epoch(self) -> Iterator[list[int]]:
+        """Yield all batches of this epoch, from the first one on."""
         random = np.random.default_rng((self.seed, self.epoch))
         for number, batch in enumerate(self._batches(random)):
             if number >= len(self) * self.world_size:
@@ -88,7 +90,7 @@ class ShuffledBatches:
                 yield batch.tolist()
 
     def _batches(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        for buffer in _rechunked(_shuffled(len(self.lengths), random), self.buffer_size or self.batch_size):
+        for buffer in _rechunk(_shuffle(len(self.lengths), random), self.buffer_size or self.batch_size):
             if self.buffer_size:
                 buffer = buffer[np.argsort(self.lengths[buffer], kind="stable")]
             batches = [buffer[start : start + self.batch_size] for start in range(0, len(buffer), self.batch_size)]
@@ -96,9 +98,9 @@ class ShuffledBatches:
                 yield batches[index]
 
 
-def _shuffled(n_segments: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """All indices in a random order, some at a time."""
-    size = max(1, -(-n_segments // MOST_BLOCKS))
+def _shuffle(n_segments: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Yield all indices in a random order, in chunks."""
+    size = max(1, -(-n_segments // MAX_BLOCKS))
     blocks = random.permutation(-(-n_segments // size))
     for start in range(0, len(blocks), BLOCKS_AT_ONCE):
         firsts = blocks[start : start + BLOCKS_AT_ONCE, None] * size
@@ -106,8 +108,8 @@ def _shuffled(n_segments: int, random: np.random.Generator) -> Iterator[NDArray[
         yield indices if size == 1 else random.permutation(indices[indices < n_segments])
 
 
-def _rechunked(arrays: Iterable[NDArray[np.int64]], size: int) -> Iterator[NDArray[np.int64]]:
-    """The same values in arrays of one size, the last one perhaps smaller."""
+def _rechunk(arrays: Iterable[NDArray[np.int64]], size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the same values in arrays of one size; the last one may be smaller."""
     rest = np.zeros(0, dtype=np.int64)
     for array in arrays:
         rest = np.concatenate([rest, array])
@@ -119,22 +121,21 @@ def _rechunked(arrays: Iterable[NDArray[np.int64]], size: int) -> Iterator[NDArr
 
 
 def longest_first(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Batches of like length, longest first, so that what does not fit in memory fails at once.
+    """Return batches of similar length, longest first, so that a batch that does not fit in memory fails at once.
 
-    Equal lengths keep their order.
+    Segments of equal length keep their order.
     """
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     return [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
 
 
 def batches_by_tokens(lengths: Sequence[int], tokens: int, most: int | None = None) -> list[list[int]]:
-    """Batches of like length, longest first, as large as a budget allows.
+    """Return batches of similar length, longest first, as large as a token budget allows.
 
     Args:
-        lengths: of each segment, in words or pieces.
-        tokens: the number of segments in a batch times the longest of them is no more than this; a segment that is
-            longer is alone.
-        most: segments in a batch; None sets no bound.
+        lengths: the length of each segment, in words or pieces.
+        tokens: the maximum number of tokens in a batch, padding included; a longer segment is a batch of its own.
+        most: the maximum number of segments in a batch; None means no limit.
     """
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable").tolist()
     batches: list[list[int]] = []

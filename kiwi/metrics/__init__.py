@@ -1,1 +1,1 @@
-"""Figures of merit, in NumPy: functions, accumulators over a corpus, and the report of ``kiwi evaluate``."""
+"""Metrics in NumPy: functions, accumulators over a corpus, and the report of ``kiwi evaluate``."""

@@ -1,4 +1,4 @@
-"""Gold and predictions side by side."""
+"""Gold labels and predictions side by side."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from kiwi.constants import LABELS
 
 @dataclass(frozen=True)
 class Aligned:
-    """Gold and the predictions of systems, side by side, for one output."""
+    """Gold labels and the predictions of systems for one output."""
 
     output: str
-    """Such as ``sentence_scores`` or ``target_tags``; ``WMT19`` is target words with gaps."""
+    """The output, such as ``sentence_scores`` or ``target_tags``; ``WMT19`` is target words with gaps."""
 
     gold: NDArray[np.float64] | NDArray[np.int64]
-    """Scores (segments,), or classes of all tags (tags,): 0 is OK, 1 is BAD."""
+    """Gold scores (segments,), or the gold classes of all tags (tags,), where 0 is OK and 1 is BAD."""
 
     predicted: dict[str, NDArray[np.float64]]
-    """By system: scores, or probabilities of BAD, in the shape of gold."""
+    """Scores or probabilities of BAD by system, in the shape of ``gold``."""
 
     offsets: NDArray[np.int64] | None
-    """(segments + 1,): where each segment's tags begin; None for scores."""
+    """The index at which each segment's tags begin, (segments + 1,); None for scores."""
 
     numbers: NDArray[np.int64]
-    """(segments,): line numbers of the segments, from 1."""
+    """Line numbers of the segments, counted from 1, (segments,)."""
 
     deviations: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
-    """Means and standard deviations (segments,) of scores, by system, for those that say them."""
+    """Means and standard deviations (segments,) of scores, by system, for systems that predict them."""
 
     threshold: float = 0.5
-    """Probabilities of BAD above it count as BAD."""
+    """The probability of BAD above which a tag counts as BAD."""
 
     @property
     def n_segments(self) -> int:
-        """How many segments are compared."""
+        """The number of segments that are compared."""
         return len(self.numbers)
 
     def counts(self, system: str) -> NDArray[np.int64]:
-        """Confusion of each segment, (segments, gold, predicted)."""
+        """Return the confusion matrix of each segment, (segments, gold, predicted)."""
         assert self.offsets is not None, "scores are not counted"
         cells = self.gold.astype(np.int64) * len(LABELS) + (self.predicted[system] > self.threshold)
         size = len(LABELS) ** 2
-        # Running sums of each cell, read at the ends of segments.
+        # The cumulative sum of each cell, read at the segment boundaries.
         counts = np.empty((self.n_segments, size), dtype=np.int64)
         for cell in range(size):
             sums = np.concatenate([[0], np.cumsum(cells == cell)])

@@ -1,4 +1,4 @@
-"""Whether probabilities and deviations mean what they say."""
+"""The calibration of predicted probabilities and standard deviations."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from numpy.typing import ArrayLike, NDArray
 N_BINS = 10
 
 NOMINAL = (0.5, 0.8, 0.95)
-"""Shares of segments whose gold score is to lie within so wide an interval."""
+"""The nominal coverage of the intervals that are checked, as the share of gold scores that should lie within."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Probabilities of BAD in bins of equal width, against what was BAD."""
+    """Probabilities of BAD in bins of equal width, compared with the observed shares of BAD."""
 
     counts: NDArray[np.int64]
-    """(bins,)."""
+    """The number of tags in each bin, (bins,)."""
 
     predicted: NDArray[np.float64]
-    """(bins,): mean probability; 0 in an empty bin."""
+    """The mean probability of BAD in each bin, (bins,); 0 in an empty bin."""
 
     observed: NDArray[np.float64]
-    """(bins,): share of BAD; 0 in an empty bin."""
+    """The share of BAD in each bin, (bins,); 0 in an empty bin."""
 
     brier: float
-    """Mean squared difference of probability and class (Brier 1950)."""
+    """The mean squared difference of probability and class (Brier 1950, Monthly Weather Review 78(1))."""
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: mean difference of the two, bins weighed by their counts (Naeini et al. 2015)."""
+        """The expected calibration error, bins weighted by count (Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602)."""
         total = self.counts.sum()
         return float((self.counts * np.abs(self.predicted - self.observed)).sum() / total) if total else 0.0
 
 
 def reliability(gold: ArrayLike, probabilities: ArrayLike) -> Reliability:
-    """Bin probabilities of BAD.
+    """Compare probabilities of BAD with gold classes, bin by bin.
 
     Args:
-        gold: classes, 1 is BAD.
-        probabilities: of BAD, in [0, 1].
+        gold: the gold classes, where 1 is BAD.
+        probabilities: the predicted probabilities of BAD, in [0, 1].
     """
     bad, values = np.asarray(gold, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     bins = np.minimum((values * N_BINS).astype(np.int64), N_BINS - 1)
@@ -54,16 +54,16 @@ def reliability(gold: ArrayLike, probabilities: ArrayLike) -> Reliability:
 
 
 def coverage(gold: ArrayLike, means: ArrayLike, deviations: ArrayLike) -> dict[str, float]:
-    """How often the gold score lies within the interval that mean and deviation say, if errors are Gaussian.
+    """Return how often gold scores lie within the predicted intervals, if errors are Gaussian.
 
     Args:
-        gold: scores (segments,).
-        means: predicted (segments,).
-        deviations: predicted (segments,), positive.
+        gold: the gold scores (segments,).
+        means: the predicted means (segments,).
+        deviations: the predicted standard deviations (segments,), positive.
 
     Returns:
-        Shares by name, ``within_80`` for the interval of 80 %; and ``miscalibration``, the mean difference of the
-        shares and what they are to be.
+        The share of gold scores within each interval, such as ``within_80`` for the 80 % interval, and
+        ``miscalibration``, the mean absolute difference between these shares and their nominal values.
     """
     y, mean, deviation = (np.asarray(each, dtype=np.float64) for each in (gold, means, deviations))
     if not len(y):

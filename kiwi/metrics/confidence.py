@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals, tests between systems, and which cannot be told apart. All of it is seeded."""
+"""Confidence intervals, significance tests between systems, and clusters of equal systems. All of it is seeded."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 Statistics = Callable[[NDArray[np.int64]], Mapping[str, float]]
-"""Figures of the segments with these indices; one may come more than once."""
+"""Computes metrics by name from the segments with these indices; an index may occur more than once."""
 
 LEVEL = 0.95
-"""Of intervals."""
+"""The confidence level of intervals."""
 
 SIGNIFICANT = 0.05
+"""The p-value below which a difference is significant."""
 
 
 def bootstrap(
     statistics: Statistics, n_segments: int, *, samples: int = 1000, seed: int = 42
 ) -> dict[str, NDArray[np.float64]]:
-    """Figures of segments that are drawn again and again, with replacement (Efron 1979).
+    """Return the metrics of bootstrap samples of segments (Efron 1979, doi:10.1214/aos/1176344552).
 
     Args:
-        statistics: the figures, by name.
-        n_segments: to draw from.
-        samples: how often.
-        seed: of the draws; the same for several systems makes them pairs.
+        statistics: the function that computes the metrics by name.
+        n_segments: the number of segments to draw from.
+        samples: the number of samples.
+        seed: the seed of the samples; systems that share it are sampled in pairs.
 
     Returns:
-        (samples,) by name; nothing without segments or samples.
+        The values of each metric (samples,) by name; empty without segments or samples.
     """
     if not n_segments or not samples:
         return {}
@@ -39,17 +40,17 @@ def bootstrap(
 
 
 def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
-    """Ends of the 95 % percentile interval of a figure's draws."""
+    """Return the ends of the 95 % percentile interval of a metric's bootstrap samples."""
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(draws, [tail, 100 - tail])
     return float(low), float(high)
 
 
 def paired_bootstrap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Two-sided p-value of a difference between two systems, from their draws of the same segments (Koehn 2004).
+    """Return the two-sided p-value of a difference between two systems, from paired samples (Koehn 2004, W04-3250).
 
     Returns:
-        Twice the share of draws in which the worse one is better, ties by half; at most 1.
+        Twice the share of samples in which the worse system is better, with ties counted as half; at most 1.
     """
     differences = one - other
     n = len(differences)
@@ -65,19 +66,19 @@ def approximate_randomization(
     samples: int = 1000,
     seed: int = 42,
 ) -> float:
-    """Two-sided p-value of the difference of a figure of counts (Noreen 1989; Yeh 2000).
+    """Return the two-sided p-value of the difference of a metric of counts (Noreen 1989; Yeh 2000, arXiv:cs/0008005).
 
-    Whose predictions of a segment are whose is drawn at random, again and again.
+    Each sample swaps the two systems' predictions of randomly chosen segments.
 
     Args:
-        one: counts of each segment by a system, (segments, gold, predicted).
-        other: by another.
-        figure: of the sum of counts.
-        samples: how often.
-        seed: of the draws.
+        one: the confusion matrix of each segment for one system, (segments, gold, predicted).
+        other: the same for the other system.
+        figure: the function that computes the metric from the sum of the counts.
+        samples: the number of samples.
+        seed: the seed of the samples.
 
     Returns:
-        The share of draws with a difference as large as the true one.
+        The share of samples whose difference is at least as large as the observed one.
     """
     random = np.random.default_rng(seed)
     sums = one.sum(axis=0), other.sum(axis=0)
@@ -92,18 +93,18 @@ def approximate_randomization(
 
 
 def williams(gold_one: float, gold_other: float, between: float, n_segments: int) -> float:
-    """Two-sided p-value of the difference of two correlations with the same gold scores (Williams 1959).
+    """Return the two-sided p-value of the difference of two correlations with the same gold scores (Williams 1959).
 
-    As Graham and Baldwin (2014) introduced it to machine translation.
+    Graham and Baldwin (2014, doi:10.3115/v1/D14-1020) introduced the test to machine translation.
 
     Args:
-        gold_one: Pearson's correlation of a system with gold.
-        gold_other: of another system with gold.
-        between: of the two systems.
-        n_segments: that they were computed on.
+        gold_one: Pearson's correlation of one system with the gold scores.
+        gold_other: Pearson's correlation of the other system with the gold scores.
+        between: Pearson's correlation of the two systems.
+        n_segments: the number of segments that the correlations were computed on.
 
     Returns:
-        1 where it is not defined: fewer than four segments, or systems that agree wholly.
+        The p-value; 1 where it is undefined, for fewer than four segments or identical systems.
     """
     n, a, b, c = n_segments, gold_one, gold_other, between
     k = 1 - a**2 - b**2 - c**2 + 2 * a * b * c
@@ -117,13 +118,13 @@ def williams(gold_one: float, gold_other: float, between: float, n_segments: int
 
 
 def student_t_tails(t: float, degrees: int) -> float:
-    """Probability that Student's t is as far from 0 as this, on either side."""
+    """Return the probability that Student's t is at least this far from 0, on either side."""
     x = degrees / (degrees + t * t)
     return _incomplete_beta(degrees / 2, 0.5, x)
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularized incomplete beta function, by its continued fraction (DLMF 8.17.22)."""
+    """Return the regularized incomplete beta function, by its continued fraction (DLMF 8.17.22)."""
     if x <= 0.0 or x >= 1.0:
         return float(x >= 1.0)
     if x > (a + 1) / (a + b + 2):  # the fraction converges fast on the other side
@@ -148,7 +149,7 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values of many comparisons, raised so that the chance of any false one stays (Holm 1979)."""
+    """Return p-values that are corrected for multiple comparisons, in the same order (Holm 1979)."""
     order = np.argsort(p_values, kind="stable")
     adjusted = np.empty(len(p_values))
     highest = 0.0
@@ -159,14 +160,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def clusters(ordered: Sequence[str], p_values: Mapping[frozenset[str], float]) -> list[list[str]]:
-    """Systems that cannot be told apart, as the conferences on machine translation rank systems.
+    """Return clusters of systems without significant differences, as the WMT conferences rank systems.
 
     Args:
-        ordered: systems, best first.
-        p_values: of each pair.
+        ordered: the systems, best first.
+        p_values: the p-value of each pair of systems.
 
     Returns:
-        Groups of systems, best first; each system of a group is significantly better than all of the later groups.
+        The clusters, best first; each system of a cluster is significantly better than all systems of later clusters.
     """
     groups: list[list[str]] = [[]]
     for position, system in enumerate(ordered):

@@ -1,4 +1,7 @@
-"""Scores of words as explanations of a segment's score, as in the shared task of Eval4NLP 2021 (Fomicheva et al.)."""
+"""Word scores as explanations of a segment's score, as in the Eval4NLP 2021 shared task (Fomicheva et al. 2021).
+
+DOI: 10.18653/v1/2021.eval4nlp-1.17.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from kiwi.metrics.ranking import average_precision, recall_at_k, roc_auc
 
 FIGURES = ("AUC", "AP", "recall_at_K")
-"""Of each segment: area under the ROC curve, average precision, and recall among as many words as are BAD."""
+"""The metrics of a segment, which are the area under the ROC curve, average precision, and recall among the K highest
+scores, where K is the number of BAD words."""
 
 
 def explain_segments(gold: Sequence[ArrayLike], scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
-    """Figures of the segments that are neither all OK nor all BAD; those of a corpus are their means.
+    """Return the metrics of the segments that have both OK and BAD words; corpus metrics are their means.
 
     Args:
-        gold: classes of each segment's words, 1 is BAD.
-        scores: of the same words, higher for those that are likelier BAD.
+        gold: the classes of each segment's words, where 1 is BAD.
+        scores: the scores of the same words, higher for words that are more likely BAD.
 
     Returns:
-        (segments, figures), of those segments alone.
+        The metrics of these segments only, (segments, metrics).
     """
     rows = []
     for classes, values in zip(gold, scores, strict=True):

@@ -1,4 +1,4 @@
-"""What is measured of a system for one output: figures of any choice of its segments."""
+"""A system's predictions for one output, whose metrics can be computed for any selection of segments."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ SPANS = "spans"
 
 @dataclass(frozen=True)
 class Measured:
-    """One system's predictions for one output, ready to be measured."""
+    """One system's predictions for one output, with the function that computes their metrics."""
 
     output: str
-    """Of the system."""
+    """The output of the system."""
 
     system: str
-    """Its name."""
+    """The name of the system."""
 
     n: int
-    """Tags, segments or characters that are compared."""
+    """The number of tags, segments or characters that are compared."""
 
     unit: str
-    """What ``n`` counts."""
+    """The unit of ``n``, which is ``tags``, ``segments`` or ``characters``."""
 
     n_segments: int
-    """That can be chosen from."""
+    """The number of segments to select from."""
 
     statistic: Statistics
-    """Figures of the segments with these indices, the main one first."""
+    """Computes the metrics of the segments with these indices, the main one first."""
 
     counts: NDArray[np.int64] | None = None
-    """Confusion of each segment, (segments, gold, predicted), for tags."""
+    """The confusion matrix of each segment, (segments, gold, predicted), for tags."""
 
     scores: NDArray[np.float64] | None = None
-    """Of each segment, (segments,), for sentence scores."""
+    """The score of each segment, (segments,), for sentence scores."""
 
     rule: str = ""
-    """What counts as BAD, for tags."""
+    """The rule that decides what counts as BAD, for tags, as it stands in signatures."""
 
     def figures(self) -> Mapping[str, float]:
-        """Of all segments."""
+        """Return the metrics of all segments."""
         return self.statistic(np.arange(self.n_segments))
 
 
 def score_metrics(gold: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
-    """Figures of sentence scores, the main one first."""
+    """Return the metrics of sentence scores by name, the main one first."""
     return {
         "PEARSON": functions.pearson(gold, predicted),
         "SPEARMAN": functions.spearman(gold, predicted),
@@ -70,7 +70,7 @@ def score_metrics(gold: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
 
 
 def count_metrics(counts: NDArray[np.int64]) -> dict[str, float]:
-    """Figures of tags, from their confusion (gold, predicted), the main one first."""
+    """Return the metrics of tags by name, from their confusion matrix (gold, predicted), the main one first."""
     metrics = functions.tag_metrics(counts)
     for label, name in enumerate(const.LABELS):
         metrics[f"precision_{name}"] = functions.precision(counts, label)
@@ -79,7 +79,7 @@ def count_metrics(counts: NDArray[np.int64]) -> dict[str, float]:
 
 
 def measure(aligned: Aligned) -> list[Measured]:
-    """Each system's predictions: scores, tags, or binary decisions on segments."""
+    """Prepare each system's scores, tags, or binary decisions on segments."""
     return [_measured(aligned, system) for system in aligned.predicted]
 
 
@@ -117,7 +117,7 @@ def _measured(aligned: Aligned, system: str) -> Measured:
 
 
 def measure_explanations(aligned: Aligned) -> list[Measured]:
-    """Probabilities of target words as explanations of why a segment is not perfect."""
+    """Prepare each system's probabilities of target words, as explanations of why a segment is not perfect."""
     assert aligned.offsets is not None, "words are needed"
     found = []
     for system, values in aligned.predicted.items():
@@ -135,12 +135,12 @@ def measure_explanations(aligned: Aligned) -> list[Measured]:
 def measure_spans(
     targets: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Mapping[str, Sequence[Sequence[Span]]]
 ) -> list[Measured]:
-    """Spans of errors of each system.
+    """Prepare each system's error spans.
 
     Args:
-        targets: translation of each segment.
-        gold: spans of each segment.
-        predicted: the same by system.
+        targets: the translation of each segment.
+        gold: the gold spans of each segment.
+        predicted: the predicted spans of each segment, by system.
     """
     found = []
     for system, spans in predicted.items():

@@ -1,6 +1,6 @@
-"""Metrics of order: how predicted scores rank segments or words, against gold scores or classes.
+"""Ranking metrics: how predicted scores rank segments or words, compared with gold scores or classes.
 
-None depends on the order in which segments stand: ties count as a random order would on average.
+No metric depends on the order of the segments, because ties count as a random order does on average.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from kiwi.metrics.functions import matthews, ranks
 
 
 def kendall(gold: ArrayLike, predicted: ArrayLike) -> float:
-    """Kendall's tau-b of two arrays (segments,), in n log n (Kendall 1945, Biometrika 33); 0 with a constant."""
+    """Return Kendall's tau-b of two arrays (segments,) (Kendall 1945, doi:10.1093/biomet/33.3.239); 0 with a constant.
+
+    The running time is O(n log n).
+    """
     x, y = (np.unique(np.asarray(values), return_inverse=True)[1].astype(np.int64) for values in (gold, predicted))
     n = len(x)
     pairs = n * (n - 1) // 2
@@ -31,7 +34,7 @@ def _tied_pairs(classes: NDArray[np.int64]) -> int:
 
 
 def _inversions(values: NDArray[np.int64]) -> int:
-    """Pairs in which the larger value stands first: bit by bit, within the values that agree in all higher bits."""
+    """Count the pairs in which the larger value is first, bit by bit, among values that agree in all higher bits."""
     total = 0
     for bit in reversed(range(int(values.max()).bit_length())):
         ones = (values >> bit) & 1
@@ -39,9 +42,9 @@ def _inversions(values: NDArray[np.int64]) -> int:
         starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
         sizes = np.diff(np.r_[starts, len(values)])
         ones_before = np.cumsum(ones) - ones
-        ones_before -= np.repeat(ones_before[starts], sizes)  # in the group
+        ones_before -= np.repeat(ones_before[starts], sizes)  # within the group
         total += int(ones_before[ones == 0].sum())
-        # Zeros of a group before its ones, each in their order.
+        # Stable partition of each group: its zeros before its ones.
         place = np.arange(len(values)) - np.repeat(starts, sizes)
         zeros_of_group = np.repeat(np.add.reduceat(1 - ones, starts), sizes)
         destination = np.repeat(starts, sizes) + np.where(ones == 1, zeros_of_group + ones_before, place - ones_before)
@@ -52,13 +55,14 @@ def _inversions(values: NDArray[np.int64]) -> int:
 
 
 def delta_avg(gold: ArrayLike, predicted: ArrayLike) -> float:
-    """DeltaAvg, the ranking metric of the WMT 2012 to 2014 tasks (Callison-Burch et al. 2012), in n log n.
+    """Return DeltaAvg, the ranking metric of the WMT 2012 to 2014 tasks (Callison-Burch et al. 2012, W12-3102).
 
-    Segments are ranked by predicted score, highest first, and cut into n quantiles, for each n from 2 to half of the
-    segments; averaged is by how much the gold scores of the first 1, 2, ..., n - 1 quantiles exceed those of all.
+    Segments are ranked by predicted score, highest first, and divided into n quantiles, for each n from 2 to half of
+    the segments. DeltaAvg is the average amount by which the mean gold score of the first 1, 2, ..., n - 1 quantiles
+    exceeds that of all segments. The running time is O(n log n).
 
     Returns:
-        In units of the gold scores; 0 for fewer than four segments.
+        DeltaAvg in the unit of the gold scores; 0 for fewer than four segments.
     """
     y, scores = np.asarray(gold, dtype=np.float64), np.asarray(predicted)
     n = len(y)
@@ -66,12 +70,12 @@ def delta_avg(gold: ArrayLike, predicted: ArrayLike) -> float:
         return 0.0
     _, group, counts = np.unique(-scores, return_inverse=True, return_counts=True)
     means = np.bincount(group, weights=y) / counts
-    sums = np.cumsum(np.repeat(means, counts))  # of the first segments, ties at the mean of theirs
+    sums = np.cumsum(np.repeat(means, counts))  # of the first segments, with ties at their mean
     overall = sums[-1] / n
     total, quantiles = 0.0, 2
     while quantiles <= n // 2:
         size = n // quantiles
-        last = min(n // size, n // 2)  # numbers of quantiles that have this size
+        last = min(n // size, n // 2)  # the largest number of quantiles of this size
         firsts = np.cumsum(sums[np.arange(size, size * last, size) - 1] / np.arange(size, size * last, size))
         numbers = np.arange(quantiles, last + 1)
         total += float((firsts[numbers - 2] / (numbers - 1) - overall).sum())
@@ -80,7 +84,10 @@ def delta_avg(gold: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def roc_auc(gold: ArrayLike, scores: ArrayLike) -> float:
-    """Probability that a BAD one (class 1) has a higher score than one that is OK, ties by half; 0.5 with one class."""
+    """Return the probability that a BAD item (class 1) has a higher score than an OK item, with ties counted as half.
+
+    With one class only, it is 0.5.
+    """
     bad = np.asarray(gold, dtype=bool)
     n_bad = int(bad.sum())
     n_ok = len(bad) - n_bad
@@ -90,7 +97,10 @@ def roc_auc(gold: ArrayLike, scores: ArrayLike) -> float:
 
 
 def average_precision(gold: ArrayLike, scores: ArrayLike) -> float:
-    """Mean precision at the scores at which recall rises, equal scores together; 0 when nothing is BAD (class 1)."""
+    """Return the mean precision at each score where recall rises; 0 without BAD items (class 1).
+
+    Equal scores count together.
+    """
     bad, values = np.asarray(gold, dtype=np.float64), np.asarray(scores)
     n_bad = bad.sum()
     if not n_bad:
@@ -102,15 +112,15 @@ def average_precision(gold: ArrayLike, scores: ArrayLike) -> float:
 
 
 def recall_at_k(gold: ArrayLike, scores: ArrayLike) -> float:
-    """Share of the K that are BAD (class 1) among the K highest scores; 0 when nothing is."""
+    """Return the share of the K BAD items (class 1) that are among the K highest scores; 0 without BAD items."""
     found, n_bad = _found_at_k(gold, scores)
     return found / n_bad if n_bad else 0.0
 
 
 def critical_counts(gold: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
-    """Confusion (gold, flagged) when as many of the highest scores are flagged as are BAD, as in WMT 2022.
+    """Return the confusion matrix (gold, flagged) when the K highest scores are flagged, as in WMT 2022.
 
-    Of equal scores at the border each is flagged in part, so counts may be fractions.
+    K is the number of BAD items. Equal scores at the border are flagged in equal part, so counts may be fractions.
     """
     found, n_bad = _found_at_k(gold, scores)
     missed = n_bad - found
@@ -129,17 +139,17 @@ def _found_at_k(gold: ArrayLike, scores: ArrayLike) -> tuple[float, int]:
 
 
 def best_threshold(gold: ArrayLike, probabilities: ArrayLike) -> tuple[float, float]:
-    """The threshold on probabilities of BAD that has the highest MCC, and that MCC.
+    """Return the threshold on probabilities of BAD with the highest MCC, and that MCC.
 
-    What lies above the threshold is BAD. Of thresholds that are as good, the one nearest to 0.5.
+    Probabilities above the threshold count as BAD. Of equally good thresholds, the one nearest to 0.5 is chosen.
     """
     bad, values = np.asarray(gold, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
     distinct, group = np.unique(values, return_inverse=True)
-    total, of_bad = np.bincount(group), np.bincount(group, weights=bad)
-    # Flagged: those above each threshold; first the one below all values, which flags everything.
+    total, bad_counts = np.bincount(group), np.bincount(group, weights=bad)
+    # Items above each threshold are flagged; the first threshold is below all values and flags everything.
     flagged = np.r_[total.sum(), total.sum() - np.cumsum(total)].astype(np.float64)
-    hits = np.r_[of_bad.sum(), of_bad.sum() - np.cumsum(of_bad)]
-    n, n_bad = float(len(bad)), float(of_bad.sum())
+    hits = np.r_[bad_counts.sum(), bad_counts.sum() - np.cumsum(bad_counts)]
+    n, n_bad = float(len(bad)), float(bad_counts.sum())
     scale = np.sqrt(flagged * (n - flagged) * n_bad * (n - n_bad))
     with np.errstate(invalid="ignore", divide="ignore"):
         mcc = np.where(scale > 0, (hits * n - flagged * n_bad) / scale, 0.0)
@@ -151,7 +161,7 @@ def best_threshold(gold: ArrayLike, probabilities: ArrayLike) -> tuple[float, fl
 
 
 def critical_metrics(gold: ArrayLike, scores: ArrayLike) -> dict[str, float]:
-    """Metrics of a binary decision on segments by the scores alone: ROC AUC, average precision, MCC and recall at K."""
+    """Return the metrics of a binary decision on segments, from their scores only, by name."""
     counts = critical_counts(gold, scores)
     return {
         "AUC": roc_auc(gold, scores),

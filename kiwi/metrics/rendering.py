@@ -1,4 +1,4 @@
-"""A report as text: plain, Markdown, LaTeX."""
+"""Renders a report as plain text, Markdown or LaTeX."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kiwi.metrics.report import Report, Row
 
 
 def as_text(report: Report) -> str:
-    """Plain tables, for a log."""
+    """Render plain-text tables, for a log."""
     lines: list[str] = []
     for output in report.outputs:
         rows = report.of(output)
@@ -23,7 +23,7 @@ def as_text(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """A table for each output, intervals in brackets, signatures below."""
+    """Render a Markdown table for each output, with intervals in brackets and signatures below."""
 
     def cell(text: str) -> str:
         return text.replace("|", "\\|")
@@ -44,7 +44,7 @@ LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textascii
 
 
 def as_latex(report: Report) -> str:
-    """A table for each output, for the package booktabs."""
+    """Render a LaTeX table for each output, which needs the package booktabs."""
 
     def cell(text: str) -> str:
         return "".join(LATEX.get(character, character) for character in text)

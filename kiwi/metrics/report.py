@@ -1,4 +1,4 @@
-"""The figures of one or several systems against gold data."""
+"""The report of one or several systems against gold labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from kiwi import __version__
 from kiwi.metrics import functions
@@ -21,80 +21,80 @@ from kiwi.metrics.confidence import (
     paired_bootstrap,
     williams,
 )
-from kiwi.metrics.measured import Measured, count_metrics, score_metrics
+from kiwi.metrics.measured import Measured
 from kiwi.metrics.spans import mean_over_pairs
 
 ENSEMBLE = "*ensemble*"
-"""Name of the average of all systems."""
+"""The name of the average of all systems."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One system's figures for one output."""
+    """One system's metrics for one output."""
 
     output: str
-    """Such as ``target_tags``; ``WMT19`` is target words and gaps together."""
+    """The output, such as ``target_tags``; ``WMT19`` is target words and gaps together."""
 
     system: str
-    """Its directory or file, or :data:`ENSEMBLE`."""
+    """The directory or file of the system's predictions, or :data:`ENSEMBLE`."""
 
     n: int
-    """Tags or segments that were compared."""
+    """The number of tags or segments that were compared."""
 
     metrics: dict[str, float]
-    """By name, the main one first."""
+    """The metrics by name, the main one first."""
 
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """95 % intervals, of the figures that have one."""
+    """The 95 % confidence intervals by metric, for metrics that have one."""
 
     signature: str = ""
-    """What the figures were computed of, and how; the name of a metric goes before it."""
+    """A signature of the data and the settings of the metrics, which goes after the name of a metric."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two systems by one metric."""
+    """The comparison of two systems by one metric."""
 
     output: str
     metric: str
     better: str
-    """System with the better figure."""
+    """The system with the better value."""
 
     worse: str
-    """The other one."""
+    """The system with the worse value."""
 
     difference: float
-    """Of the figures, not negative."""
+    """The difference of the two values, at least 0."""
 
     p: dict[str, float]
-    """Two-sided p-values by test, raised for the number of comparisons (Holm)."""
+    """Two-sided p-values by test, corrected for the number of comparisons (Holm)."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether a system's probabilities, or the deviations of its scores, mean what they say."""
+    """The calibration of a system's probabilities, or of the standard deviations of its scores."""
 
     output: str
     system: str
     figures: dict[str, float]
-    """``ECE`` and ``Brier`` of probabilities; ``within_80`` and the like, ``miscalibration`` of deviations; on request
-    ``best_threshold`` and ``MCC_at_best``."""
+    """``ECE`` and ``Brier`` for probabilities; ``within_80`` (and others) and ``miscalibration`` for deviations; on
+    request, ``best_threshold`` and ``MCC_at_best``."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """All figures of an evaluation; a row for each output and system."""
+    """The results of an evaluation, with a row for each output and system."""
 
     rows: list[Row]
 
     comparisons: list[Comparison] = field(default_factory=list)
-    """Each two systems of each output."""
+    """The comparisons of all pairs of systems, for each output."""
 
     clusters: dict[str, list[list[str]]] = field(default_factory=dict)
-    """By output: systems that cannot be told apart by the main metric, best first."""
+    """Clusters of systems without significant differences in the main metric, best first, by output."""
 
     calibration: list[Calibration] = field(default_factory=list)
-    """Of systems and outputs with probabilities or deviations."""
+    """The calibration of the systems and outputs that have probabilities or deviations."""
 
     @property
     def outputs(self) -> list[str]:
@@ -102,54 +102,44 @@ class Report:
         return list(dict.fromkeys(row.output for row in self.rows))
 
     def of(self, output: str) -> list[Row]:
-        """Rows of an output, the best system by the main metric first."""
+        """Return the rows of an output, the best system by the main metric first."""
         rows = [row for row in self.rows if row.output == output]
         return sorted(rows, key=lambda row: -next(iter(row.metrics.values())))
 
     def metric(self, output: str, name: str, system: str | None = None) -> float:
-        """One figure; of the only system if none is named."""
+        """Return one value; of the only system if none is named."""
         rows = [row for row in self.rows if row.output == output and system in (None, row.system)]
         if len(rows) != 1:
             raise KeyError(f"{output} of {system or 'the only system'}: {len(rows)} rows")
         return rows[0].metrics[name]
 
     def to_json(self) -> str:
-        """As JSON: rows, comparisons, clusters."""
+        """Return the report as JSON."""
         return json.dumps(asdict(self), indent=1)
-
-
-def score_row(output: str, system: str, gold: ArrayLike, predicted: ArrayLike) -> Row:
-    """Figures of sentence scores, without intervals."""
-    return Row(output, system, int(np.size(gold)), score_metrics(gold, predicted))
-
-
-def tag_row(output: str, system: str, gold: ArrayLike, predicted: ArrayLike) -> Row:
-    """Figures of tags, as flat arrays of classes over the whole corpus, without intervals."""
-    counts = functions.confusion(gold, predicted)
-    return Row(output, system, int(counts.sum()), count_metrics(counts))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How sure one wants to be."""
+    """The settings of confidence intervals and significance tests."""
 
     samples: int = 1000
-    """Draws of intervals and tests; 0 makes none."""
+    """The number of samples; 0 leaves out intervals and tests."""
 
     seed: int = 42
-    """Of the draws."""
+    """The seed of the samples."""
 
 
 Draws = Mapping[str, NDArray[np.float64]]
+"""The bootstrap samples of each metric (samples,), by name."""
 
 
 def build_report(measured: Sequence[Measured], settings: Settings, origins: Mapping[str, str]) -> Report:
-    """The figures of all systems, their intervals, and how they compare.
+    """Compute the metrics of all systems, their intervals, and the comparisons between systems.
 
     Args:
-        measured: systems and outputs.
-        settings: of intervals and tests.
-        origins: hash of the checkpoint of a system, where it is known; for the signatures.
+        measured: the predictions of each system and output.
+        settings: the settings of intervals and tests.
+        origins: the hash of the checkpoint of each system, where it is known, for the signatures.
     """
     rows: list[Row] = []
     draws: list[Draws] = []
@@ -176,20 +166,20 @@ def build_report(measured: Sequence[Measured], settings: Settings, origins: Mapp
         main = next(iter(rows[own[0]].metrics))
         for metric in ("PEARSON", "SPEARMAN") if measured[own[0]].scores is not None else (main,):
             order = sorted(own, key=lambda index: -rows[index].metrics[metric])
-            found = _compared(metric, [(rows[i], measured[i], draws[i]) for i in order], settings)
+            found = _compare(metric, [(rows[i], measured[i], draws[i]) for i in order], settings)
             comparisons += found
             if metric == main:
-                # The most cautious of the tests decides.
+                # The most conservative test decides.
                 p_values = {frozenset((each.better, each.worse)): max(each.p.values()) for each in found}
                 groups[output] = clusters([rows[index].system for index in order], p_values)
     return Report(rows, comparisons, groups)
 
 
-def _compared(metric: str, systems: list[tuple[Row, Measured, Draws]], settings: Settings) -> list[Comparison]:
-    """Each two of one output's systems, best first.
+def _compare(metric: str, systems: list[tuple[Row, Measured, Draws]], settings: Settings) -> list[Comparison]:
+    """Compare all pairs of one output's systems, which are given best first.
 
-    Correlations by paired bootstrap and, Pearson's, by Williams' test; tags by approximate randomization; other figures
-    by paired bootstrap.
+    Tags are tested by approximate randomization, everything else by paired bootstrap, and Pearson's correlation by
+    Williams' test too.
     """
     pairs = list(combinations(systems, 2))
     tests: list[dict[str, float]] = []
@@ -220,10 +210,11 @@ def _compared(metric: str, systems: list[tuple[Row, Measured, Draws]], settings:
 
 
 def combine(reports: Mapping[str, Report]) -> Report:
-    """The reports of several language pairs as one, with the unweighted means of what all of them have.
+    """Combine the reports of several language pairs, and add the unweighted means of the outputs that all of them have.
 
     Args:
-        reports: by pair, with systems in the same order; a single one without a name stays as it is.
+        reports: the reports by language pair, with systems in the same order; a single report under the empty name is
+            returned unchanged.
     """
     if "" in reports:
         return reports[""]
@@ -241,7 +232,7 @@ def combine(reports: Mapping[str, Report]) -> Report:
     for output in first.outputs:
         of_pairs = [[row for row in report.rows if row.output == output] for report in (first, *others)]
         if len({len(rows) for rows in of_pairs}) > 1:
-            continue  # not all pairs have it
+            continue  # an output that not all pairs have
         for number, same in enumerate(zip(*of_pairs, strict=True), start=1):
             names = {row.system for row in same}
             system = names.pop() if len(names) == 1 else f"system {number}"

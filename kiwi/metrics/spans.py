@@ -1,38 +1,38 @@
-"""Spans of errors, as in the fine-grained task of WMT 2023 (Blain et al. 2023)."""
+"""Error spans, as in the fine-grained task of WMT 2023 (Blain et al. 2023, doi:10.18653/v1/2023.wmt-1.52)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Span = tuple[int, int, str]
-"""First character, the one behind the last, and severity."""
+"""The position of the first character, the position after the last one, and the severity."""
 
 MINOR, MAJOR = "minor", "major"
 
 
 @dataclass(frozen=True)
 class SpanCounts:
-    """Characters of one or more segments; those of several add up."""
+    """Counts of the marked characters of one or more segments; the counts of several segments add up."""
 
     hits: float = 0.0
-    """Characters that both sides mark: 1 for the same severity, 0.5 for the other one alone."""
+    """The characters that both gold and system mark, with weight 1 for the same severity and 0.5 for different ones."""
 
     gold: int = 0
-    """Characters that gold marks."""
+    """The number of characters that are marked in the gold spans."""
 
     predicted: int = 0
-    """Characters that the system marks."""
+    """The number of characters that the system marks."""
 
     def __add__(self, other: SpanCounts) -> SpanCounts:
         return SpanCounts(self.hits + other.hits, self.gold + other.gold, self.predicted + other.predicted)
 
     @property
     def metrics(self) -> dict[str, float]:
-        """F1, precision and recall; 0 where a side marks nothing."""
+        """F1, precision and recall by name; 0 where gold or system marks nothing."""
         precision = self.hits / self.predicted if self.predicted else 0.0
         recall = self.hits / self.gold if self.gold else 0.0
         both = precision + recall
@@ -40,24 +40,25 @@ class SpanCounts:
 
 
 def count_spans(target: str, gold: Iterable[Span], predicted: Iterable[Span]) -> SpanCounts:
-    """Count the characters of a segment.
+    """Count the marked characters of a segment.
 
     Args:
-        target: its translation; positions count its characters. One more follows the last, for what is missing there.
-        gold: spans; one of no width marks one character, and what lies beyond the end is cut off.
-        predicted: spans.
+        target: the translation, in whose characters positions are counted; an additional position after the last
+            character stands for omissions at the end.
+        gold: the gold spans; an empty span marks one character, and positions beyond the end are cut off.
+        predicted: the predicted spans.
     """
-    mine, theirs = _marked(len(target), gold), _marked(len(target), predicted)
-    of_gold, of_predicted = mine.any(axis=0), theirs.any(axis=0)
-    both = of_gold & of_predicted
-    # Where gold has both severities, any is the same.
-    same = both & ((mine & theirs).any(axis=0))
-    hits = float(same.sum() + 0.5 * (both & ~same).sum())
-    return SpanCounts(hits, int(of_gold.sum()), int(of_predicted.sum()))
+    gold_marks, system_marks = _mark(len(target), gold), _mark(len(target), predicted)
+    in_gold, in_system = gold_marks.any(axis=0), system_marks.any(axis=0)
+    in_both = in_gold & in_system
+    # Where gold has both severities, either one matches.
+    same = in_both & ((gold_marks & system_marks).any(axis=0))
+    hits = float(same.sum() + 0.5 * (in_both & ~same).sum())
+    return SpanCounts(hits, int(in_gold.sum()), int(in_system.sum()))
 
 
-def _marked(length: int, spans: Iterable[Span]) -> NDArray[np.bool_]:
-    """(severities, characters + 1); critical counts as major."""
+def _mark(length: int, spans: Iterable[Span]) -> NDArray[np.bool_]:
+    """Return which characters have which severity, (severities, characters + 1); critical counts as major."""
     marked = np.zeros((2, length + 1), dtype=bool)
     for start, end, severity in spans:
         begin = min(start, length)
@@ -65,15 +66,7 @@ def _marked(length: int, spans: Iterable[Span]) -> NDArray[np.bool_]:
     return marked
 
 
-def span_metrics(
-    targets: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
-) -> dict[str, float]:
-    """F1, precision and recall over the characters of all segments."""
-    segments = zip(targets, gold, predicted, strict=True)
-    return sum((count_spans(*segment) for segment in segments), start=SpanCounts()).metrics
-
-
 def mean_over_pairs(by_pair: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """The unweighted mean of each metric over language pairs, as all multilingual tracks of WMT have it."""
+    """Return the unweighted mean of each metric over language pairs, as all multilingual tracks of WMT report it."""
     names = next(iter(by_pair.values()), {})
     return {name: float(np.mean([metrics[name] for metrics in by_pair.values()])) for name in names}

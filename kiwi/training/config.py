@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
-from kiwi.metrics.functions import higher_is_better
+from kiwi.metrics.functions import find_metric, higher_is_better
 from kiwi.utils.io import BaseConfig
 
 logger = logging.getLogger(__name__)
@@ -150,8 +150,9 @@ class TrainerConfig(GPUConfig):
             return v
         if not names:
             raise ValueError("expected at least one metric")
-        up = [name for name in names if higher_is_better(name)]
-        down = [name for name in names if not higher_is_better(name)]
+        known = [name for name in names if find_metric(name)]  # others are refused where the outputs are known
+        up = [name for name in known if higher_is_better(name)]
+        down = [name for name in known if not higher_is_better(name)]
         if up and down:
             raise ValueError(
                 f"higher is better for {', '.join(up)}, lower for {', '.join(down)}: they cannot be added up"

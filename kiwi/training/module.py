@@ -219,7 +219,7 @@ class TrainingModule(LightningModule):
 
     def _place_of(self, batch_idx: int) -> str:
         """Which segments a batch of this epoch has: the order is known from seed and epoch."""
-        indices = next(islice(self._batches.whole_epoch(), batch_idx, None))
+        indices = next(islice(self._batches.full_epoch(), batch_idx, None))
         numbers = ", ".join(str(index + 1) for index in sorted(indices)[:MOST_NAMED])
         more = f" and {len(indices) - MOST_NAMED} more" if len(indices) > MOST_NAMED else ""
         return f"(segments {numbers}{more} of the training data)"

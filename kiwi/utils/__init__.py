@@ -1,1 +1,1 @@
-"""Files, configurations and optional imports: what every other room may use."""
+"""Utilities for files, configurations and optional imports, which every other package may use."""

@@ -1,4 +1,4 @@
-"""Optional dependencies: one place that says which extra is missing."""
+"""Optional dependencies, and the error that names the missing extra."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ def needs_extra(extra: str, purpose: str) -> Iterator[None]:
     """Turn the failed import of an optional library into an error that names the extra to install.
 
     Args:
-        extra: name of the extra in kiwi's package metadata.
-        purpose: what the library is needed for, as the subject of the message ("kiwi train").
+        extra: the name of the extra in kiwi's package metadata.
+        purpose: the subject of the message, such as "kiwi train".
+
+    Raises:
+        MissingExtraError: when the import fails.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Configurations, and the files that they and other plain values are read from and written to."""
+"""The base class of configurations, and reading and writing of YAML, JSON and text files."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
+from typing_extensions import override
 
 from kiwi.exceptions import ConfigError
 from kiwi.utils.staging import staged as staged
 
 
 def did_you_mean(name: object, candidates: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest candidate, or all of them."""
+    """Return the end of a message about an unknown name, which suggests the nearest candidate or lists all of them."""
     known = list(candidates)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
 
 
 class BaseConfig(BaseModel):
-    """Base of every configuration: frozen, unknown keys refused, a docstring under every option.
+    """The base class of all configurations, which are frozen, refuse unknown keys, and document every option.
 
-    Change one with ``config.model_copy(update={...})``.
+    To change an option, copy the configuration with ``config.model_copy(update={...})``.
     """
 
     model_config = ConfigDict(
@@ -43,11 +44,11 @@ class BaseConfig(BaseModel):
         """Validate a mapping of options.
 
         Args:
-            options: by name.
-            place: dotted path of the mapping in a larger configuration, for errors.
+            options: the options by name.
+            place: the dotted path of the mapping in a larger configuration, for errors.
 
         Raises:
-            ConfigError: with all mistakes, each with its dotted path.
+            ConfigError: when options are invalid; it lists all mistakes with their dotted paths.
         """
         try:
             return cls.model_validate(options)
@@ -69,13 +70,13 @@ class BaseConfig(BaseModel):
 
     @classmethod
     def mistakes_of(cls, options: Mapping[str, Any]) -> dict[str, str]:
-        """Mistakes that no single option has; found even when options are not valid by themselves.
+        """Return the mistakes that concern several options, even when single options are invalid too.
 
         Args:
-            options: as they were given, of any type.
+            options: the options as given, which may be of any type.
 
         Returns:
-            Dotted path to message.
+            A message for each dotted path.
         """
         return {}
 
@@ -85,17 +86,17 @@ class BaseConfig(BaseModel):
         if kind == "extra_forbidden" and len(details["loc"]) == 1:
             kind = "unknown_key"
             message = f"unknown key; {did_you_mean(details['loc'][0], cls.model_fields)}"
-        # As a field of the error's context, the text may hold braces.
+        # The text is passed as context, because it may contain braces.
         error = PydanticCustomError(kind, "{text}", {"text": message})
         return InitErrorDetails(type=error, loc=details["loc"], input=details["input"])
 
 
 def mistakes(title: str, by_path: Mapping[str, str]) -> ValidationError:
-    """An error of several options at once, for a validator to raise.
+    """Return an error about several options at once, for a validator to raise.
 
     Args:
-        title: of the configuration.
-        by_path: dotted path, relative to the validated class, to message.
+        title: the name of the configuration.
+        by_path: a message for each dotted path, relative to the validated class.
     """
     return ValidationError.from_exception_data(title, _details(by_path))
 
@@ -127,7 +128,7 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
     lines = [
         f"  {path or '(top level)'}: {' or '.join(texts)}{found.get(path, '')}"
         for path, texts in mistakes.items()
-        # A value that one branch of a union takes apart is no news from the branches that want another type.
+        # Where one branch of a union reports mistakes inside of a value, those of the other branches are noise.
         if not path or not any(other.startswith(f"{path}.") for other in mistakes)
     ]
     count = f"{len(lines)} mistakes" if len(lines) > 1 else "A mistake"
@@ -135,16 +136,16 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
 
 
 BRANCHES = frozenset({"int", "float", "str", "bool", "path", "none"})
-"""Names that pydantic gives to the branches of a union, besides those that are no identifiers."""
+"""The names of pydantic for branches of a union that look like option names."""
 
 
 def _dotted_path(location: tuple[int | str, ...], options: Any, *, as_given: bool) -> str:
-    """The keys of a location as the user wrote them, without pydantic's names for the branches of a union.
+    """Return the keys of a location as the user wrote them, without pydantic's names for the branches of a union.
 
     Args:
-        location: of an error.
-        options: that the user gave.
-        as_given: whether the location has no such names.
+        location: the location of an error.
+        options: the options of the user.
+        as_given: whether the location is free of such names.
     """
     if as_given:
         return ".".join(map(str, location))
@@ -157,15 +158,15 @@ def _dotted_path(location: tuple[int | str, ...], options: Any, *, as_given: boo
             here = here[part]
             keys.append(str(part))
         elif position == len(location) and str(part).isidentifier() and part not in BRANCHES:
-            keys.append(str(part))  # not given, or not known
+            keys.append(str(part))  # a missing or unknown key
     return ".".join(keys)
 
 
 def read_structured(path: Path) -> Any:
-    """Content of a YAML or JSON file.
+    """Read a YAML or JSON file.
 
     Raises:
-        ConfigError: with file, line and reason when it does not parse.
+        ConfigError: when it cannot be read or parsed; it names file, line and reason.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -184,15 +185,15 @@ def read_structured(path: Path) -> Any:
 
 
 def parse_yaml(text: str, path: Path, *, plain: bool = False) -> Any:
-    """Plain values of YAML: no tag builds an object.
+    """Parse YAML into plain values; tags never create objects.
 
     Args:
-        text: to parse.
-        path: where it is from, for errors.
-        plain: whether anchors are refused, a few of which can stand for more than any memory holds.
+        text: the text to parse.
+        path: the file of the text, for errors.
+        plain: whether to refuse anchors, a few of which can expand to more than fits in memory.
 
     Raises:
-        ConfigError: with file, line and reason when it does not parse.
+        ConfigError: when it does not parse; it names file, line and reason.
     """
     try:
         return yaml.load(text, Loader=_PlainLoader if plain else _StrictLoader)  # both are SafeLoaders
@@ -201,13 +202,14 @@ def parse_yaml(text: str, path: Path, *, plain: bool = False) -> Any:
         raise ConfigError(f"{path}, line {line}: not valid YAML: {error.problem}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {error}.") from error
-    except (RecursionError, ValueError) as error:  # of a number or a date, too
+    except (RecursionError, ValueError) as error:  # ValueError of a number or a date
         raise ConfigError(f"{path}: not valid YAML: {error}.") from error
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key stands once and ``5e-7`` is a number, as YAML 1.2 has it."""
+    """A YAML loader that refuses duplicate keys, and reads ``5e-7`` as a number, as in YAML 1.2."""
 
+    @override
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
@@ -215,9 +217,7 @@ class _StrictLoader(yaml.SafeLoader):
                 continue
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' stands twice", key_node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key '{key}'", key_node.start_mark)
             seen.add(key if isinstance(key, str) else repr(key))
         return super().construct_mapping(node, deep)
 
@@ -230,55 +230,57 @@ _StrictLoader.add_implicit_resolver(
 
 
 class _PlainLoader(_StrictLoader):
-    """YAML without anchors, nested no deeper than configurations are."""
+    """A YAML loader that refuses anchors and deep nesting."""
 
-    deepest = 50
+    max_depth = 50
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = 0
 
+    @override
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "anchor", None) is not None:
-            raise yaml.composer.ComposerError(None, None, "anchors and aliases are refused here", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, "anchors and aliases are not allowed", event.start_mark)
         self._depth += 1
-        if self._depth > self.deepest:
-            raise yaml.composer.ComposerError(None, None, f"more than {self.deepest} levels", event.start_mark)
+        if self._depth > self.max_depth:
+            raise yaml.composer.ComposerError(None, None, f"more than {self.max_depth} levels", event.start_mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """YAML without anchors: what stands twice is written twice."""
+    """A YAML dumper that writes repeated values in full, without anchors."""
 
+    @override
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file, lines ended by line feeds, whole or not at all."""
+    """Write a UTF-8 file atomically, with line feeds as line ends."""
     with staged(path) as stage:
         stage.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write one line for each item, whole or not at all."""
+    """Write a file with one line for each item, atomically."""
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a mapping of plain values as YAML, keys in their order."""
+    """Write a mapping of plain values to a YAML file, with keys in their order."""
     write_text(path, to_yaml(content))
 
 
 def to_yaml(content: Mapping[str, Any]) -> str:
-    """A mapping of plain values as YAML, keys in their order."""
+    """Return a mapping of plain values as YAML, with keys in their order."""
     text: str = yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
     return text
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write plain values as JSON."""
+    """Write plain values to a JSON file."""
     write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""How much memory there is."""
+"""The amount of available memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MEMORY_FILE = Path("/proc/meminfo")
 
 
 def available_memory() -> int | None:
-    """Bytes that can be had without swapping; None where the system does not say."""
+    """Return the available memory in bytes, without swapping; None where the system does not report it."""
     try:
         found = re.search(r"^MemAvailable:\s+(\d+) kB$", MEMORY_FILE.read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:

@@ -1,4 +1,4 @@
-"""Files on this machine or behind any URL that fsspec takes: found, read, and written whole or not at all."""
+"""Finds, reads and atomically writes files on this machine or behind any URL that fsspec supports."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from kiwi.utils.imports import needs_extra
 from kiwi.utils.staging import SUFFIX, staged
 
 COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
-"""Suffixes of files that are decompressed while they are read."""
+"""The suffixes of files that are decompressed on reading."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A file or directory; goes to other processes as the text that names it."""
+    """The location of a file or directory, which is passed to other processes as text."""
 
     url: str
-    """A URL; on this machine an absolute path."""
+    """A URL, or an absolute path on this machine."""
 
     @classmethod
     def of(cls, text: str) -> Place:
-        """From what a user writes.
+        """Return the place that a user specifies.
 
         Args:
-            text: a path, relative or not, or a URL.
+            text: an absolute or relative path, or a URL.
 
         Raises:
-            ConfigError: when no file system knows such a URL.
+            ConfigError: when no file system supports the URL.
         """
         files, path = _located(text)
         if _is_local(files):
@@ -42,7 +42,7 @@ class Place:
 
     @property
     def local(self) -> Path | None:
-        """The path; None when it is not on this machine."""
+        """The path on this machine; None for a URL elsewhere."""
         files, path = _located(self.url)
         return Path(path) if _is_local(files) else None
 
@@ -53,13 +53,13 @@ class Place:
         return Place(f"{self.url.rstrip('/')}/{name}")
 
     def remove(self) -> None:
-        """Remove the file, if it is there."""
+        """Remove the file, if it exists."""
         files, path = _located(self.url)
         with suppress(FileNotFoundError):
             files.rm_file(path)
 
     def files(self) -> set[str]:
-        """Paths of all files below, relative to here; none where there is no such directory."""
+        """Return the relative paths of all files below this directory; none if it does not exist."""
         files, path = _located(self.url)
         try:
             found = files.find(path, refresh=True) if not _is_local(files) else files.find(path)
@@ -70,10 +70,10 @@ class Place:
 
     @contextmanager
     def reading(self) -> Iterator[IO[bytes]]:
-        """Its bytes, decompressed where the suffix says so.
+        """Open the file for reading bytes, decompressed according to its suffix.
 
         Raises:
-            DataError: when it cannot be read, or nothing here decompresses it.
+            DataError: when it cannot be read, or no installed library decompresses it.
         """
         files, path = _located(self.url)
         compression = _compression(self)
@@ -90,11 +90,11 @@ class Place:
 
     @contextmanager
     def writing(self) -> Iterator[IO[bytes]]:
-        """A file to write, which is there under its name when the block ends well, and not before.
+        """Open the file for writing bytes; it appears under its name when the block succeeds.
 
         Raises:
-            WriteError: when there is no room or no permission, on this machine.
-            OSError: of the file system of a URL.
+            WriteError: when there is no space or no permission on this machine.
+            OSError: when the file system of a URL fails.
         """
         if (local := self.local) is not None:
             with staged(local) as stage, stage.open("wb") as file:
@@ -109,13 +109,13 @@ class Place:
                 yield file
             files.mv(part, path)
         except BaseException:
-            with suppress(Exception):  # of the file system; what matters is the first one
+            with suppress(Exception):  # so that the original error is raised
                 files.rm_file(part)
             raise
 
     def clear_leftovers(self) -> None:
-        """Remove what killed processes were writing in a directory behind a URL, when nobody writes there any more."""
-        if self.local is None:  # there the next write does it
+        """Remove unfinished files of killed processes from a directory behind a URL to which no process writes."""
+        if self.local is None:  # on this machine, the next write removes them
             for name in self.files():
                 if name.endswith(SUFFIX):
                     (self / name).remove()
@@ -123,25 +123,25 @@ class Place:
 
 @dataclass(frozen=True)
 class Found:
-    """A file that was looked for."""
+    """A file that :func:`find` has found."""
 
     place: Place
     name: str
-    """Relative to the directory, or to what a glob has before its first wildcard."""
+    """The path relative to the directory, or to the part of a glob before its first wildcard."""
 
 
 def find(text: str, suffixes: set[str]) -> list[Found]:
-    """The files that a path or URL stands for, by name.
+    """Return the files that a path or URL denotes, sorted by name.
 
-    Of a directory these are all files below it with one of the suffixes, perhaps before that of a compression. Names
-    that begin with a point or an underscore are no data, as other tools have it.
+    A directory denotes all files below it with one of the suffixes, which may precede that of a compression. Names that
+    begin with a dot or an underscore are ignored, as in other tools.
 
     Args:
         text: a file, a directory or a glob.
-        suffixes: of data.
+        suffixes: the suffixes of data files.
 
     Raises:
-        DataError: when there is none.
+        DataError: when there are no such files.
     """
     files, path = _located(text)
     path = str(path)
@@ -151,68 +151,65 @@ def find(text: str, suffixes: set[str]) -> list[Found]:
         elif files.isdir(path):
             root, paths = path, [each for each in files.find(path) if plain_suffix(each) in suffixes]
         else:
-            root, pattern = _parted(path)
+            root, pattern = _split_glob(path)
             matches = files.glob(path, detail=True).items() if pattern else ()
             paths = [match for match, details in matches if details["type"] == "file"]
     except OSError as error:
         raise DataError(f"{text}: cannot be read ({_reason(error)}).") from error
     prefix = root.rstrip("/") + "/"
     found = {str(each).removeprefix(prefix): str(each) for each in paths}
-    seen = {name: each for name, each in found.items() if not _is_no_data(name)}
+    seen = {name: each for name, each in found.items() if not _is_hidden(name)}
     if not seen:
-        expected = f"files that end in {', '.join(sorted(suffixes))}"
-        raise DataError.at(text, None, found="none there", expected=f"{expected}: a file, a directory, or a glob")
-    whole = Place.of if _is_local(files) else lambda each: Place(str(files.unstrip_protocol(each)))
-    return [Found(whole(each), name) for name, each in sorted(seen.items())]
+        expected = f"a file, directory or glob of files that end in {', '.join(sorted(suffixes))}"
+        raise DataError.at(text, None, found="no such files", expected=expected)
+    place_of = Place.of if _is_local(files) else lambda each: Place(str(files.unstrip_protocol(each)))
+    return [Found(place_of(each), name) for name, each in sorted(seen.items())]
 
 
 def finding(text: str, suffixes: set[str]) -> Callable[[Place], bool]:
-    """Whether :func:`find` would take files that are perhaps not there yet.
+    """Return a function that tells whether :func:`find` would find a file, which need not exist yet.
 
     Args:
-        text: as of :func:`find`.
-        suffixes: as of :func:`find`.
-
-    Returns:
-        Says it of each file.
+        text: a file, a directory or a glob.
+        suffixes: the suffixes of data files.
     """
     from fsspec.utils import glob_translate
 
     files, path = _located(text)
-    whole = Place.of(text).url.rstrip("/")
+    url = Place.of(text).url.rstrip("/")
     is_directory = files.isdir(path)
-    root, pattern = (whole, "") if is_directory else _parted(whole)
+    root, pattern = (url, "") if is_directory else _split_glob(url)
     matches = re.compile(glob_translate(pattern)).match
     prefix = root.rstrip("/") + "/"
 
-    def takes(place: Place) -> bool:
+    def would_find(place: Place) -> bool:
         name = place.url.removeprefix(prefix)
         if name == place.url:
             return False
-        return not _is_no_data(name) and (plain_suffix(name) in suffixes if is_directory else bool(matches(name)))
+        return not _is_hidden(name) and (plain_suffix(name) in suffixes if is_directory else bool(matches(name)))
 
-    return takes
+    return would_find
 
 
-def _parted(path: str) -> tuple[str, str]:
-    """What a glob has before its first wildcard, and the rest, which is empty where it has none."""
+def _split_glob(path: str) -> tuple[str, str]:
+    """Split a glob before the part with its first wildcard; without wildcards, the second part is empty."""
     parts = path.split("/")
     first = next((n for n, part in enumerate(parts) if set(part) & set("*?[")), len(parts))
     return "/".join(parts[:first]), "/".join(parts[first:])
 
 
-def _is_no_data(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     return any(part.startswith((".", "_")) for part in name.split("/"))
 
 
 def plain_suffix(name: str) -> str:
-    """The suffix of a file's content: ``.jsonl`` of ``a.jsonl.gz``."""
+    """Return the suffix of a file without that of a compression, such as ``.jsonl`` for ``a.jsonl.gz``."""
     path = PurePosixPath(name)
     return PurePosixPath(path.stem).suffix.lower() if path.suffix.lower() in COMPRESSED else path.suffix.lower()
 
 
 def _compression(place: Place) -> Any:
-    """What decompresses a file; None where its suffix says that nothing has to."""
+    """Return the function that decompresses a file; None if the suffix is not that of a compression."""
     from fsspec.compression import compr
     from fsspec.utils import infer_compression
 
@@ -220,18 +217,18 @@ def _compression(place: Place) -> Any:
         return None
     name = infer_compression(place.url.lower())
     if name is None:
-        raise DataError(f"{place}: nothing that is installed decompresses it. Install: pip install zstandard")
+        raise DataError(f"{place}: found no library that decompresses it. Install one: pip install zstandard")
     return compr[name]
 
 
 def _located(text: str) -> tuple[Any, Any]:
-    """The file system of a URL, and the path there."""
+    """Return the file system of a URL, and the path in it."""
     with needs_extra("ray", "Reading shards"):
         from fsspec.core import url_to_fs
     try:
         files, path = url_to_fs(text)
     except (ValueError, ImportError) as error:
-        raise ConfigError(f"{text}: no file system for this URL: {_reason(error)}.") from error
+        raise ConfigError(f"{text}: found no file system for this URL: {_reason(error)}.") from error
     return files, path
 
 

@@ -1,4 +1,4 @@
-"""Files that grow together, line by line, and go on after their process was killed."""
+"""Files that grow together, line by line, and can be resumed after their process was killed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from kiwi.utils.staging import lock, named_errors, unlock
 logger = logging.getLogger(__name__)
 
 DIRECTORY = ".kiwi-unfinished"
-"""In the directory of the files, as long as they are not whole."""
+"""The subdirectory in which unfinished files grow."""
 
 STATE_FILE = "state.json"
 
 
 class GrowingFiles:
-    """Text files of the same number of lines, which appear in a directory when all of them are whole.
+    """Text files with the same number of lines, which appear in a directory when all of them are complete.
 
-    Until then they grow in a directory inside of it. After each addition, how long they are is written in one step, so
-    that whoever goes on finds lines that all files have, whatever the moment of a kill.
+    Until then, they grow in a subdirectory. After each addition, their sizes are saved atomically, so that a resumed
+    process finds the lines that all files have, whenever the previous one was killed.
 
     Args:
-        directory: that the files are to appear in.
-        names: of the files.
-        origin: what they are made of; files of another origin are begun anew.
+        directory: the directory of the finished files.
+        names: the names of the files.
+        origin: a description of what the files are made from; files of another origin are discarded.
     """
 
     def __init__(self, directory: Path, names: Sequence[str], origin: Mapping[str, Any]) -> None:
@@ -40,17 +40,17 @@ class GrowingFiles:
         self.origin = dict(origin)
         self.place = directory / DIRECTORY
         self.n_lines = 0
-        """Of each file, so far."""
+        """The number of lines of each file so far."""
         self.digest = ""
-        """Of what the lines so far are made of, as the last addition said."""
+        """The digest of the input of the lines so far, as given to the last :meth:`add`."""
         self._files: dict[str, IO[bytes]] = {}
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Begin, or go on where a process that was killed has stopped.
+        """Open the files, and resume them where a killed process has stopped.
 
         Raises:
-            KiwiError: when another process is writing them.
+            KiwiError: when another process is writing the files.
         """
         with ExitStack() as stack:
             with named_errors(self.directory):
@@ -59,9 +59,9 @@ class GrowingFiles:
                 stack.callback(unlock, lock(self.place, wait=False, must=True))
             except BlockingIOError as error:
                 raise KiwiError(
-                    f"{self.directory}: another process is writing predictions there. Name another directory."
+                    f"{self.directory}: another process is writing predictions there. Choose another directory."
                 ) from error
-            self._find()
+            self._load_state()
             stack.callback(self._close)
             for name in self.names:
                 self._files[name] = (self.place / name).open("ab")
@@ -69,12 +69,12 @@ class GrowingFiles:
 
     def _close(self) -> None:
         for file in self._files.values():
-            with suppress(OSError):  # of a full disk, which has been said
+            with suppress(OSError):  # of a full disk, which was reported before
                 file.close()
         self._files = {}
 
-    def _find(self) -> None:
-        """What is there of these files, cut to what all of them have."""
+    def _load_state(self) -> None:
+        """Load the state of unfinished files, and truncate them to the lines that all of them have."""
         file = self.place / STATE_FILE
         state = read_structured(file) if file.is_file() else None
         fits = isinstance(state, dict) and state.get("origin") == self.origin
@@ -83,7 +83,7 @@ class GrowingFiles:
             return
         for name in self.names:
             if not (self.place / name).exists() and (self.directory / name).exists():
-                (self.directory / name).replace(self.place / name)  # they were in their places already
+                (self.directory / name).replace(self.place / name)  # the file was finished already
         if not all((self.place / name).exists() for name in self.names):
             self.restart()
             return
@@ -92,11 +92,11 @@ class GrowingFiles:
         self.n_lines, self.digest = state["lines"], state["digest"]
 
     def restart(self) -> None:
-        """Begin anew."""
+        """Discard everything and start from the beginning."""
         self.n_lines, self.digest = 0, ""
         (self.place / STATE_FILE).unlink(missing_ok=True)
         for path in self.place.iterdir():
-            if path.is_dir():  # of a state that was being written
+            if path.is_dir():  # a state that was being written
                 shutil.rmtree(path)
             elif path.name not in self._files:
                 path.unlink()
@@ -107,8 +107,8 @@ class GrowingFiles:
         """Add the same number of lines to each file.
 
         Args:
-            lines: by file.
-            digest: of all that the lines so far are made of.
+            lines: the lines by name of the file.
+            digest: the digest of the input of all lines so far.
         """
         if set(lines) != set(self.names):
             raise ValueError(f"found lines for {sorted(lines)}; expected {sorted(self.names)}")
@@ -128,13 +128,13 @@ class GrowingFiles:
         write_json(self.place / STATE_FILE, state)
 
     def finish(self, stale: Collection[str] = ()) -> list[Path]:
-        """Put the files in their places. Until :meth:`forget` is called, whoever begins finds that they are whole.
+        """Move the files to their directory; until :meth:`forget` is called, a new process finds them complete.
 
         Args:
-            stale: names of files that are removed if they are there and are none of these.
+            stale: the names of old files to remove, unless they are among the finished ones.
 
         Returns:
-            The files.
+            The paths of the files.
         """
         self._close()
         for name in stale:
@@ -145,5 +145,5 @@ class GrowingFiles:
         return [self.directory / name for name in self.names]
 
     def forget(self) -> None:
-        """Remove what a process needs to go on."""
+        """Remove the state that a process needs to resume."""
         shutil.rmtree(self.place)

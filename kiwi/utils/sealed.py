@@ -1,4 +1,4 @@
-"""Directories whose files are sealed by their SHA-256, in the form that ``sha256sum --check SHA256SUMS`` reads."""
+"""Directories whose files are sealed with SHA-256 checksums, in the format of ``sha256sum --check SHA256SUMS``."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ SUMS_FILE = "SHA256SUMS"
 MEBIBYTE = 2**20
 
 LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w+-][\w .+-]*(?:/[\w+-][\w .+-]*)*)")
-"""A line of the file of sums. No name leads out of the directory."""
+"""A line of the file of checksums, in which no name leads out of the directory."""
 
 RESTORE = "Restore it from a copy, or write the checkpoint again."
 
 
 @dataclass(frozen=True)
 class SealedDirectory:
-    """Files that are read only if they are what was written."""
+    """A directory whose files are verified when they are read."""
 
     path: Path
-    """Where they are."""
+    """The directory."""
 
     sums: Mapping[str, str] | None
-    """SHA-256 by name, ``/`` between the parts of a name; None where there is no file of sums."""
+    """The SHA-256 of each file by its relative POSIX path; None if there is no file of checksums."""
 
     sha256: str = ""
-    """Of the file of sums: one figure that stands for the content of all files."""
+    """The SHA-256 of the file of checksums, which identifies the content of all files."""
 
     @classmethod
     def open(cls, path: Path) -> SealedDirectory:
-        """Read the sums of a directory, if it has them.
+        """Read the checksums of a directory, if it has them.
 
         Raises:
-            CheckpointError: when they are damaged.
+            CheckpointError: when the file of checksums is damaged.
         """
         file = path / SUMS_FILE
         if not file.exists():
@@ -53,39 +53,39 @@ class SealedDirectory:
             found = LINE.fullmatch(line)
             if found is None or found["name"] in sums:
                 raise CheckpointError(
-                    f"{file}, line {number}: damaged: found {line[:80]!r}; expected a SHA-256, two spaces and a name "
-                    f"that stands once and leads nowhere else. {RESTORE}"
+                    f"{file}, line {number}: damaged: found {line[:80]!r}; expected a SHA-256, two spaces and a unique "
+                    f"name inside of the directory. {RESTORE}"
                 )
             sums[found["name"]] = found["digest"]
         return cls(path, sums, hashlib.sha256(content).hexdigest())
 
     def read(self, name: str, limit: int = MEBIBYTE) -> bytes:
-        """Content of a file.
+        """Read and verify a file.
 
         Args:
-            name: of the file.
-            limit: bytes that it may have.
+            name: the name of the file.
+            limit: the maximum size in bytes.
 
         Raises:
-            CheckpointError: when it is not there, larger than this, or not what was written.
+            CheckpointError: when the file is missing, too large, or has another checksum.
         """
         content = read_limited(self.path / name, limit)
         self._compare(name, hashlib.sha256(content).hexdigest())
         return content
 
     def read_text(self, name: str, limit: int = MEBIBYTE) -> str:
-        """As :meth:`read`, UTF-8."""
+        """Read and verify a UTF-8 file, as in :meth:`read`."""
         return _decode(self.read(name, limit), self.path / name)
 
     def read_json(self, name: str, limit: int = MEBIBYTE) -> Any:
-        """As :meth:`read`, parsed."""
+        """Read, verify and parse a JSON file, as in :meth:`read`."""
         return parse_json(self.read(name, limit), self.path / name)
 
     def check(self, name: str) -> None:
-        """Go through a file of any size.
+        """Verify a file of any size.
 
         Raises:
-            CheckpointError: when it is not there, or not what was written.
+            CheckpointError: when the file is missing or has another checksum.
         """
         file = self.path / name
         _size(file)
@@ -96,10 +96,10 @@ class SealedDirectory:
             raise CheckpointError(f"{file}: cannot be read: {error.strerror}.") from error
 
     def check_all(self) -> None:
-        """Go through all files that have a sum.
+        """Verify all files that have a checksum.
 
         Raises:
-            CheckpointError: when one is not there, or not what was written.
+            CheckpointError: when a file is missing or has another checksum.
         """
         for name in self.sums or ():
             self.check(name)
@@ -108,16 +108,16 @@ class SealedDirectory:
         if self.sums is None:
             return
         if name not in self.sums:
-            raise CheckpointError(f"{self.path / name}: damaged: no SHA-256 in {SUMS_FILE}. {RESTORE}")
+            raise CheckpointError(f"{self.path / name}: damaged: has no SHA-256 in {SUMS_FILE}. {RESTORE}")
         if found != (expected := self.sums[name]):
             raise CheckpointError(
-                f"{self.path / name}: damaged: found SHA-256 {found[:12]}..., expected {expected[:12]}..., which "
-                f"{SUMS_FILE} says. {RESTORE}"
+                f"{self.path / name}: damaged: found SHA-256 {found[:12]}...; expected {expected[:12]}..., as in "
+                f"{SUMS_FILE}. {RESTORE}"
             )
 
 
 def seal(directory: Path) -> None:
-    """Write the sums of all files of a directory."""
+    """Write the checksums of all files in a directory."""
     files = sorted(file for file in directory.rglob("*") if file.is_file())
     lines = []
     for file in files:
@@ -139,14 +139,14 @@ def _size(file: Path) -> int:
 
 
 def read_limited(file: Path, limit: int) -> bytes:
-    """Content of a file that is not to fill the memory.
+    """Read a file up to a maximum size, so that it cannot fill the memory.
 
     Args:
-        file: to read.
-        limit: bytes that it may have.
+        file: the file.
+        limit: the maximum size in bytes.
 
     Raises:
-        CheckpointError: when it is not there, is no file, or is larger.
+        CheckpointError: when the file is missing, is not a regular file, or is too large.
     """
     if (size := _size(file)) > limit:
         raise CheckpointError(f"{file}: damaged checkpoint: found {size} bytes; expected at most {limit}. {RESTORE}")
@@ -165,11 +165,11 @@ def _decode(content: bytes, file: Path) -> str:
 
 
 def parse_json(content: bytes, file: Path) -> Any:
-    """Plain values of a JSON file.
+    """Parse the content of a JSON file.
 
     Args:
-        content: of the file.
-        file: where it is from, for errors.
+        content: the content of the file.
+        file: the file, for errors.
 
     Raises:
         CheckpointError: when it does not parse.
@@ -181,11 +181,11 @@ def parse_json(content: bytes, file: Path) -> Any:
 
 
 def parse_plain_yaml(content: bytes, file: Path) -> Any:
-    """Plain values of a YAML file without anchors.
+    """Parse the content of a YAML file without anchors.
 
     Args:
-        content: of the file.
-        file: where it is from, for errors.
+        content: the content of the file.
+        file: the file, for errors.
 
     Raises:
         CheckpointError: when it does not parse.

@@ -1,4 +1,4 @@
-"""What a safetensors file says of its tensors, read without loading them and without any library."""
+"""The header of a safetensors file, read without loading the tensors and without any library."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kiwi.exceptions import CheckpointError
 from kiwi.utils.sealed import MEBIBYTE, RESTORE, parse_json
 
 LARGEST_HEADER = 16 * MEBIBYTE
+"""The maximum size of a header, in bytes."""
 
 BYTES = {
     "BOOL": 1,
@@ -28,31 +29,31 @@ BYTES = {
     "I64": 8,
     "F64": 8,
 }
-"""Of one value, by type."""
+"""The size of a value in bytes, by type."""
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of a file."""
+    """The type and shape of a tensor."""
 
     dtype: str
     shape: tuple[int, ...]
 
     @property
     def size(self) -> int:
-        """Values in it."""
+        """The number of values."""
         return math.prod(self.shape)
 
 
 def read_tensor_header(file: Path) -> dict[str, TensorInfo]:
-    """The tensors of a safetensors file, by name.
+    """Read the types and shapes of the tensors in a safetensors file, by name.
 
     Args:
-        file: to read, of which no more than the header is.
+        file: the file, of which only the header is read.
 
     Raises:
-        CheckpointError: when the file is of another kind, ends early, or says what cannot be: a header longer than the
-            file, tensors that overlap, lie outside of it, or are larger than their bytes.
+        CheckpointError: when the file is of another kind, is truncated, or is inconsistent: a header longer than the
+            file, or tensors that overlap, lie outside of the file, or do not match their number of bytes.
     """
     if not file.is_file():
         found = "a directory" if file.is_dir() else "nothing there"
@@ -83,7 +84,7 @@ def read_tensor_header(file: Path) -> dict[str, TensorInfo]:
             raise _damaged(file, f"'{name}' begins at byte {begin}; expected {here}, where the one before it ends")
         here = end
     if here != (there := total - 8 - length):
-        raise _damaged(file, f"found {there} bytes of tensors; expected {here}: it is cut off, or has a strange end")
+        raise _damaged(file, f"found {there} bytes of tensors; expected {here}")
     return tensors
 
 
@@ -92,10 +93,10 @@ def _tensor(file: Path, name: str, entry: Any) -> tuple[TensorInfo, tuple[int, i
         dtype, shape = entry["dtype"], entry["shape"]
         begin, end = entry["data_offsets"]
     except (TypeError, KeyError, ValueError) as error:
-        raise _damaged(file, f"'{name}' has no type, shape and place") from error
-    whole = isinstance(shape, list) and len(shape) <= 8
-    if not whole or not all(type(number) is int and 0 <= number < 2**48 for number in (*shape, begin, end)):
-        raise _damaged(file, f"'{name}' has a shape or a place that is none")
+        raise _damaged(file, f"'{name}' lacks its type, shape or offsets") from error
+    is_shape = isinstance(shape, list) and len(shape) <= 8
+    if not is_shape or not all(type(number) is int and 0 <= number < 2**48 for number in (*shape, begin, end)):
+        raise _damaged(file, f"'{name}' has an invalid shape or invalid offsets")
     if dtype not in BYTES:
         raise _damaged(file, f"'{name}' is of type {dtype!r}; expected one of {', '.join(BYTES)}")
     tensor = TensorInfo(dtype, tuple(shape))
@@ -107,14 +108,14 @@ def _tensor(file: Path, name: str, entry: Any) -> tuple[TensorInfo, tuple[int, i
 
 
 def _kind(start: bytes, total: int, length: int) -> str:
-    """What is wrong with a file whose first bytes are no length of a header."""
+    """Describe a file whose first bytes are not a valid length of a header."""
     if start.startswith(b"PK\x03\x04") or start[:1] == b"\x80":
-        return "found a pickle or an archive of pickles; kiwi unpickles nothing and reads safetensors only"
+        return "found a pickle or an archive of pickles; kiwi never loads pickles and expects safetensors"
     if total < 10:
         return f"found {total} bytes; expected a safetensors file"
     return (
-        f"found a header of {length} bytes in a file of {total}; expected at most {LARGEST_HEADER}, and no more than "
-        "the file has"
+        f"found a header of {length} bytes in a file of {total}; expected at most {LARGEST_HEADER}, and a header that "
+        "fits in the file"
     )
 
 

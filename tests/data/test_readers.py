@@ -84,8 +84,8 @@ def test_read_lines(tmp_path, content, expected):
 @pytest.mark.parametrize(
     ("content", "place", "parts"),
     [
-        (b"", "", ["found no line", "expected one segment a line"]),
-        (b"\xef\xbb\xbf", "", ["found no line", "expected one segment a line"]),
+        (b"", "", ["found no line", "expected one segment per line"]),
+        (b"\xef\xbb\xbf", "", ["found no line", "expected one segment per line"]),
         (b"a\nb\xfc\nc\n", ", line 2", ["found byte 0xfc at position 2", "expected UTF-8"]),
         (b"\xff", ", line 1", ["found byte 0xff at position 1", "expected UTF-8"]),
         (b"\xef\xbb\xbfab\r\nx\r\n\r\nc\xc3\r\n", ", line 4", ["found byte 0xc3 at position 2", "expected UTF-8"]),
@@ -148,7 +148,7 @@ def test_a_blank_line_at_the_end_of_all_files_is_a_segment(tmp_path, caplog):
 def test_files_of_different_length_are_refused(tmp_path, source, target, lengths):
     files = written(tmp_path, source=source, target=target)
     listing = [f"{files[field]} has {n}" for field, n in zip(("source", "target"), lengths, strict=True)]
-    assert_refused(lambda: read_columns(files), *listing, "one line a segment")
+    assert_refused(lambda: read_columns(files), *listing, "one line per segment")
 
 
 def test_the_length_of_a_file_counts_its_blank_lines(tmp_path):
@@ -173,7 +173,7 @@ def test_empty_sides_are_refused(source, target, allow_empty, parts):
     assert_refused(lambda: check_segments(columns, PLACES, allow_empty=allow_empty), *parts)
 
 
-def test_segments_that_may_stand():
+def test_valid_segments():
     check_segments({"source": ["a", "b c"], "target": ["x", "\u00a0"]}, PLACES)
     check_segments({"source": ["a", "", "c"], "target": ["x", " ", "z"]}, PLACES, allow_empty=True)
 
@@ -260,7 +260,7 @@ def test_tags_of_words_alone():
     assert read_labelled(columns, PLACES) == columns
 
 
-def test_interleaved_tags_are_parted_into_words_and_gaps():
+def test_interleaved_tags_are_split_into_words_and_gaps():
     columns = TEXT | {"target_tags": ["OK BAD BAD OK OK", "BAD OK BAD"]}
     assert read_labelled(columns, PLACES) == TEXT | {
         "target_tags": ["BAD OK", "OK"],

@@ -105,7 +105,7 @@ def test_longest_first(lengths, batch_size, expected):
 @pytest.mark.parametrize("buffer_size", [None, 64])
 def test_more_segments_than_blocks(n_segments, buffer_size, monkeypatch):
     """Neighbours are shuffled together, and every segment still comes once."""
-    monkeypatch.setattr(sampling, "MOST_BLOCKS", 30)
+    monkeypatch.setattr(sampling, "MAX_BLOCKS", 30)
     monkeypatch.setattr(sampling, "BLOCKS_AT_ONCE", 4)
     batches = list(ShuffledBatches(range(n_segments), 8, buffer_size=buffer_size))
     assert sorted(flat(batches)) == list(range(n_segments))

@@ -125,7 +125,7 @@ def test_a_cut_file_names_the_tensor(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(WriteError, match=r"e5: cannot be written: .*Name another place"):
+    with pytest.raises(WriteError, match=r"e5: cannot be written: .*Choose another path"):
         write_encoder(NAME, tmp_path / "file" / "e5")
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 

@@ -315,7 +315,7 @@ def test_files_to_compare_on(
     monkeypatch.setattr(sys, "argv", ["kiwi", "export", str(tmp_path / "trained"), str(tmp_path / "out"), *arguments])
     assert run(lambda: app(standalone_mode=False)) == 0
     shown = capsys.readouterr().out
-    assert "Differences to the original on 11 segments" in shown
+    assert "Differences from the original on 11 segments" in shown
     assert f"{tmp_path / 'out'}: fp32, 0." in shown.replace("\n", "")
 
 

@@ -141,7 +141,7 @@ def test_interpolation_of_assets_finds_the_sample(tmp_path):
 @pytest.mark.parametrize(
     ("content", "parts"),
     [
-        ("a: 1\nb:\n  a: 1\n  a: 2\n", ["line 4", "the key 'a' stands twice"]),
+        ("a: 1\nb:\n  a: 1\n  a: 2\n", ["line 4", "duplicate key 'a'"]),
         ("a: 1\nb: [1\nc: 2\n", ["line 3", "not valid YAML"]),
         ("- a\n- b\n", ["found a list", "keys and values"]),
         ("text\n", ["found a str", "keys and values"]),

@@ -112,7 +112,7 @@ def test_a_segment_without_words(trained: Any) -> None:
     [
         (
             [b"a\tb\t0-0\n", b"a\tb\n"],
-            "<stdin>, line 2: found 2 columns; expected 3, with tabs between: source",
+            "<stdin>, line 2: found 2 columns; expected 3, separated by tabs: source",
         ),
         ([b"a\tb\t0-0\n", b"a\t\t\n"], "<stdin>, line 2: found an empty target"),
         ([b"a\tb\t0-0\n", b"a\tb\t0-1\n"], "<stdin>, line 2: found target index 1"),

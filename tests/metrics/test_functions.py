@@ -5,6 +5,11 @@ import sklearn.metrics
 from hypothesis import given, settings, strategies as st
 
 from kiwi.metrics import functions
+from kiwi.metrics.accumulators import Accuracy, LanguageModelMetrics, ScoreMetrics, TagMetrics
+from kiwi.metrics.explanations import FIGURES
+from kiwi.metrics.measured import count_metrics, score_metrics
+from kiwi.metrics.ranking import critical_metrics
+from kiwi.metrics.spans import SpanCounts
 
 TAGS = [
     ([0, 1, 0, 1, 1, 0, 0], [0, 1, 1, 0, 1, 0, 0]),
@@ -152,3 +157,28 @@ def test_ranks_agree_with_scipy(values):
 )
 def test_direction(name, expected):
     assert functions.higher_is_better(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("PEARSONS", "'PEARSON'"),
+        ("val_RMSEs", "'RMSE'"),
+        ("", "known: AP, "),
+        ("mcc", "known: AP, "),
+        ("MCC_", "'MCC'"),
+    ],
+)
+def test_direction_of_an_unknown_metric(name, suggestion):
+    with pytest.raises(ValueError, match=f"unknown metric '{name}'; .*{suggestion}"):
+        functions.higher_is_better(name)
+
+
+def test_every_metric_has_a_direction():
+    counts = np.array([[3, 1], [0, 1]])
+    names = {*count_metrics(counts), *score_metrics([1, 2], [1, 2]), *critical_metrics([0, 1], [0, 1])}
+    names |= {*FIGURES, *SpanCounts().metrics}
+    for accumulator in (TagMetrics("gap_tags"), Accuracy("pe"), ScoreMetrics(""), LanguageModelMetrics("target")):
+        names |= {f"val_{name}" for name in accumulator.names}
+    assert len(names) > 30
+    assert {functions.find_metric(name) for name in names} == set(functions.HIGHER_IS_BETTER)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from kiwi.metrics.explanations import explain_segments
-from kiwi.metrics.spans import Span, SpanCounts, count_spans, mean_over_pairs, span_metrics
+from kiwi.metrics.measured import measure_spans
+from kiwi.metrics.spans import Span, SpanCounts, count_spans, mean_over_pairs
 
 
 @pytest.mark.parametrize(
@@ -32,9 +33,11 @@ def test_characters_of_spans(gold: list[Span], predicted: list[Span], expected: 
 
 
 def test_metrics_are_over_all_characters() -> None:
-    metrics = span_metrics(["abc", "abcdef"], [[(0, 2, "minor")], []], [[(0, 1, "minor")], [(0, 2, "major")]])
-    assert metrics == pytest.approx({"precision": 1 / 3, "recall": 1 / 2, "F1": 0.4})
-    assert span_metrics([], [], []) == {"precision": 0.0, "recall": 0.0, "F1": 0.0}
+    predicted: list[list[Span]] = [[(0, 1, "minor")], [(0, 2, "major")]]
+    (measured,) = measure_spans(["abc", "abcdef"], [[(0, 2, "minor")], []], {"a": predicted})
+    assert measured.figures() == pytest.approx({"precision": 1 / 3, "recall": 1 / 2, "F1": 0.4})
+    (nothing,) = measure_spans([], [], {"a": []})
+    assert nothing.figures() == {"precision": 0.0, "recall": 0.0, "F1": 0.0}
 
 
 def test_means_over_pairs_are_not_weighted() -> None:

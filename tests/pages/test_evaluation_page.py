@@ -120,7 +120,7 @@ def test_whatever_comes_from_files_is_escaped():
     evil = "<script>alert(1)</script>\"'&amp;<img/src=x>"
     data = evaluated(20, systems=(evil,))
     texts = {field: [f"{evil} " + line.split(" ", 1)[1] for line in lines] for field, lines in data.texts.items()}
-    report = Report([*data.report.rows, Row(evil, evil, 1, {evil: 1.0}, signature=evil)])
+    report = Report([*data.report.rows, Row(evil, evil, 1, {f"{evil}_MCC": 1.0}, signature=evil)])
     outputs = [*data.outputs, Aligned(evil, np.array([0, 1]), {evil: np.array([0.1, 0.9])}, None, np.array([1, 2]))]
     page = Page(evaluation_page(report, outputs, texts, title=evil))
     assert "alert(1)&lt;/script&gt;" in page.html

@@ -325,8 +325,8 @@ def test_long_and_cut_segments_are_counted(folders: dict[str, Path], caplog: pyt
         runner_of(build(folders["bert"])).predict(["house", "house"], long)
         runner_of(build(folders["bert"], target_max_length=5)).predict(["house", "house"], long)
     messages = [record.getMessage() for record in caplog.records]
-    assert any(m.startswith("1 segments are longer than the encoder takes") for m in messages)
-    assert any(m.startswith("1 segments are cut") for m in messages)
+    assert any(m.startswith("1 segments exceed the encoder's maximum length") for m in messages)
+    assert any(m.startswith("1 segments are truncated to") for m in messages)
 
 
 def test_vocabularies_and_embeddings_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -541,7 +541,7 @@ def test_input_that_is_not_interleaved_is_noted(
 
 def test_a_model_without_room_is_refused(tmp_path: Path) -> None:
     folder = write_model("bert", tmp_path / "short", max_position_embeddings=6)
-    with pytest.raises(ConfigError, match=r"model_name: .*takes 6 pieces has no room"):
+    with pytest.raises(ConfigError, match=r"model_name: .*at most 6 pieces has no room"):
         build(folder)
 
 

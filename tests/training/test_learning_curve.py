@@ -38,10 +38,20 @@ def test_what_is_drawn(tmp_path: Path) -> None:
     rows: list[tuple[int, dict[str, float]]] = []
     for step in range(9, 100, 10):
         rows.append((step, {"train_loss": 10 / (step + 1)}))
-        rows.append((step, {"val_loss": 1.0, "val_A": step / 100, "val_B": 0.5, "val_A+B": 0.9 - abs(step - 69) / 100}))
-    picture = draw(tmp_path, rows, ["A", "B"])
+        rows.append(
+            (
+                step,
+                {
+                    "val_loss": 1.0,
+                    "val_MCC": step / 100,
+                    "val_PEARSON": 0.5,
+                    "val_MCC+PEARSON": 0.9 - abs(step - 69) / 100,
+                },
+            )
+        )
+    picture = draw(tmp_path, rows, ["MCC", "PEARSON"])
     shown = texts(picture)
-    for text in ("Loss", "training", "validation", "optimizer steps", "A", "B", "sum", "best: 0.9 at step 70"):
+    for text in ("Loss", "training", "validation", "optimizer steps", "MCC", "PEARSON", "sum", "best: 0.9 at step 70"):
         assert text in shown, text
     training, validation, a, b, total = lines(picture)
     assert [len(line) for line in (training, validation, a, b, total)] == [10] * 5
@@ -63,20 +73,20 @@ def test_lower_may_be_better(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [0.0, -1.0, 1e-9, 1e9])
 def test_a_single_point(tmp_path: Path, value: float) -> None:
-    picture = draw(tmp_path, [(0, {"val_A": value, "val_loss": value})], ["A"])
+    picture = draw(tmp_path, [(0, {"val_MCC": value, "val_loss": value})], ["MCC"])
     assert [len(line) for line in lines(picture)] == [1, 1]
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:
-    assert not draw(tmp_path, [(0, {"other": 1.0, "val_A": math.nan})], ["A"]).exists()
+    assert not draw(tmp_path, [(0, {"other": 1.0, "val_MCC": math.nan})], ["MCC"]).exists()
 
 
 def test_many_points_are_averaged(tmp_path: Path) -> None:
     rows = [(step, {"train_loss": float(step % 2)}) for step in range(4 * MOST_POINTS)]
-    (line,) = lines(draw(tmp_path, rows, ["A"]))
+    (line,) = lines(draw(tmp_path, rows, ["MCC"]))
     assert len(line) == MOST_POINTS
     assert len({y for _, y in line}) == 1
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:
-    assert "a<b" in texts(draw(tmp_path, [(0, {"val_a<b": 1.0})], ["a<b"]))
+    assert "a<b_MCC" in texts(draw(tmp_path, [(0, {"val_a<b_MCC": 1.0})], ["a<b_MCC"]))

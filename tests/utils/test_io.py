@@ -156,8 +156,8 @@ def test_read_structured(tmp_path, name, content, expected):
     ("name", "content", "place", "reason"),
     [
         ("a.yaml", b"a: 1\nb: [1\nc: 2\n", ", line 3:", "not valid YAML"),
-        ("a.yaml", b"a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n", ", line 5:", "the key 'c' stands twice"),
-        ("a.yaml", b"a: 1\na: 1\n", ", line 2:", "the key 'a' stands twice"),
+        ("a.yaml", b"a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n", ", line 5:", "duplicate key 'c'"),
+        ("a.yaml", b"a: 1\na: 1\n", ", line 2:", "duplicate key 'a'"),
         ("a.yaml", b"a: !!python/object/apply:os.getcwd []\n", ", line 1:", "not valid YAML"),
         ("a.yaml", b"a: \xfc\n", ":", "not UTF-8"),
         ("a.yaml", b"a: \x01\n", ":", "not valid YAML"),

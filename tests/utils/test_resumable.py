@@ -115,7 +115,7 @@ def test_a_kill_while_the_state_is_written(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
-def test_whole_files_are_found_until_they_are_forgotten(tmp_path: Path) -> None:
+def test_complete_files_are_found_until_they_are_forgotten(tmp_path: Path) -> None:
     begin(tmp_path)
     for _ in range(2):
         files = growing(tmp_path)

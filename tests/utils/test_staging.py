@@ -52,7 +52,7 @@ def run_python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("way", ["one step", "two steps"])
-def test_a_kill_at_any_moment_leaves_a_whole_directory(tmp_path: Path, way: str) -> None:
+def test_a_kill_at_any_moment_leaves_a_complete_directory(tmp_path: Path, way: str) -> None:
     path = tmp_path / "model"
     for kill in range(12):
         with run_python(REWRITE, path, way) as writer:
@@ -189,7 +189,7 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with run_python(UNPRIVILEGED, place / "a") as writer:
         out, err = writer.communicate()
-    assert out.startswith(f"{place / 'a'}: cannot be written: Permission denied. Name a directory that you may"), err
+    assert out.startswith(f"{place / 'a'}: cannot be written: Permission denied. Choose a directory that you may"), err
     assert (place / "a").read_text() == "former"
     assert names(place) == ["a", "b"]
     place.chmod(0o755)
@@ -198,12 +198,12 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("file/model", "Name another place, or move what is in the way"),
-        ("x" * 250, "File name too long. Name a shorter path"),
-        ("directory", "a directory is there already. Name another place"),
+        ("file/model", "Choose another path, or move the existing file or directory"),
+        ("x" * 250, "File name too long. Choose a shorter path"),
+        ("directory", "a directory already exists. Choose another path"),
     ],
 )
-def test_a_place_that_is_none(tmp_path: Path, name: str, reason: str) -> None:
+def test_an_impossible_path(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "file").write_text("former")
     fill(tmp_path / "directory", "former")
     with pytest.raises(WriteError) as error:
@@ -218,7 +218,7 @@ def test_a_place_that_is_none(tmp_path: Path, name: str, reason: str) -> None:
 
 def test_a_directory_does_not_take_the_place_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "model").write_text("former")
-    with pytest.raises(WriteError, match="a file is there already"), staged(tmp_path / "model") as stage:
+    with pytest.raises(WriteError, match="a file already exists"), staged(tmp_path / "model") as stage:
         fill(stage, "new")
     assert (tmp_path / "model").read_text() == "former"
 
@@ -238,7 +238,7 @@ def test_a_path_whose_name_is_that_of_what_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "former" / "a").read_text() == "two"
 
 
-def test_parts_are_swapped_in_with_the_whole(tmp_path: Path) -> None:
+def test_parts_are_swapped_in_with_their_directory(tmp_path: Path) -> None:
     with staged(tmp_path / "model") as stage:
         stage.mkdir()
         write_text(stage / "part", "x")
@@ -246,7 +246,7 @@ def test_parts_are_swapped_in_with_the_whole(tmp_path: Path) -> None:
     assert names(tmp_path) == ["model"]
 
 
-def test_the_two_steps_where_one_is_not_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_two_steps_without_an_atomic_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging.sys, "platform", "another")
     for text in ("one", "two"):
         with staged(tmp_path / "model") as stage:

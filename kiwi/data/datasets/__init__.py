@@ -1,1 +1,1 @@
-"""Corpora: files that belong together, as rows."""
+"""Datasets: the files of a corpus as rows, and their configurations."""

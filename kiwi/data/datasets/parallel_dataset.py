@@ -1,4 +1,4 @@
-"""Parallel text, to pretrain on: as many lines as there are, none of them held in memory."""
+"""Parallel text for pretraining, which is read from disk on access and may be larger than memory."""
 
 from __future__ import annotations
 
@@ -9,38 +9,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import FilePath
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
+from kiwi.data.files.lines import different_lengths
 from kiwi.data.files.mapped_lines import LazyLines, MappedLines
-from kiwi.exceptions import DataError
 from kiwi.utils.io import BaseConfig
 
 
 class InputConfig(BaseConfig):
-    """Files that are translations of each other, one segment a line, words separated by spaces."""
+    """Parallel text files with one segment per line and words separated by spaces."""
 
     source: FilePath
-    """Source segments."""
+    """File of source segments."""
 
     target: FilePath
-    """Their translations, by people or post-edited."""
+    """File of their translations, by human translators or post-edited."""
 
 
 class PartConfig(BaseConfig):
-    """A part of the data."""
+    """One part of the data."""
 
     input: InputConfig
-    """Its files."""
+    """Files of the part."""
 
 
-class SomeLines(LazyLines):
-    """Some lines of a file, in an order of their own.
+class SelectedLines(LazyLines):
+    """A selection of the lines of a file, in any order.
 
     Args:
-        lines: of the whole file.
-        indices: which of them, int64 (lines,).
+        lines: all lines of the file.
+        indices: the indices of the selected lines, int64 (lines,).
     """
 
     def __init__(self, lines: LazyLines, indices: NDArray[np.int64]) -> None:
@@ -50,17 +51,17 @@ class SomeLines(LazyLines):
     def __len__(self) -> int:
         return len(self._indices)
 
+    @override
     def line(self, index: int) -> str:
-        """As :meth:`LazyLines.line`."""
         return self._lines.line(int(self._indices[index]))
 
+    @override
     def sizes(self, indices: Any) -> NDArray[np.int64]:
-        """As :meth:`LazyLines.sizes`."""
         return self._lines.sizes(self._indices[np.asarray(indices)])
 
 
 class LengthsInBytes:
-    """Bytes of source plus target by segment, which say which segments are of like length, looked up when asked for.
+    """The length of each segment in bytes of source plus target, computed on access.
 
     Args:
         columns: the lines of each side.
@@ -78,23 +79,23 @@ class LengthsInBytes:
 
 
 class ParallelDataset:
-    """Rows of source and target: ``dataset[i]`` is read from the files when it is asked for.
+    """Rows of source and target, in which ``dataset[i]`` is read from the files on access.
 
     Args:
-        columns: ``source`` and ``target``, of the same length.
+        columns: the columns ``source`` and ``target``, of the same length.
     """
 
     class Config(SplitConfig):
-        """Where the data is."""
+        """The files of parallel text, and how to split and batch them."""
 
         train: PartConfig | None = None
-        """To train on."""
+        """Training data."""
 
         valid: PartConfig | None = None
-        """To choose the best model on."""
+        """Validation data, on which the best model is chosen."""
 
         test: PartConfig | None = None
-        """Accepted, as configurations of OpenKiwi have it; pretraining reads no test data."""
+        """Test data, which pretraining ignores; accepted for compatibility with OpenKiwi configurations."""
 
     def __init__(self, columns: dict[str, LazyLines]) -> None:
         self.columns = columns
@@ -110,39 +111,38 @@ class ParallelDataset:
 
     @property
     def lengths(self) -> LengthsInBytes:
-        """Of each segment, in bytes."""
+        """The length of each segment in bytes."""
         return LengthsInBytes(list(self.columns.values()))
 
     @classmethod
     def read(cls, part: PartConfig) -> ParallelDataset:
-        """Index the files of a part.
+        """Index and validate the files of a part.
 
         Raises:
-            DataError: naming file and line: not UTF-8, a line without a word; files of different length.
+            DataError: when a line is not UTF-8 or has no word, or the files have different lengths.
         """
         files: dict[str, Path] = dict(part.input)
         columns: dict[str, LazyLines] = {field: MappedLines(path) for field, path in files.items()}
         if len({len(column) for column in columns.values()}) > 1:
-            listing = ", ".join(f"{files[field]} has {len(column)}" for field, column in columns.items())
-            raise DataError(f"Files of different length: {listing} lines; expected one line a segment in each of them.")
+            raise different_lengths({files[field]: len(column) for field, column in columns.items()})
         return cls(columns)
 
     @classmethod
     def train_and_valid(cls, config: Config, seed: int) -> tuple[ParallelDataset, ParallelDataset]:
-        """The two parts that training needs; ``split`` draws them from one.
+        """Read the training and validation data; with ``split``, both are drawn from ``train``.
 
         Raises:
-            DataError: as :meth:`read`, or when the split leaves a part empty.
+            DataError: as in :meth:`read`, or when the split leaves a part empty.
         """
-        assert config.train is not None, "the training configuration asks for it"
+        assert config.train is not None, "the training configuration requires it"
         train = cls.read(config.train)
         if config.valid is not None:
             return train, cls.read(config.valid)
-        assert config.split is not None, "the training configuration asks for one of valid and split"
+        assert config.split is not None, "the training configuration requires one of valid and split"
         parts = draw_split(len(train), config.split, seed, config.train.input.source)
         for_training, for_validation = map(train.select, parts)
         return for_training, for_validation
 
     def select(self, indices: NDArray[np.int64]) -> ParallelDataset:
-        """These segments, in this order."""
-        return ParallelDataset({field: SomeLines(column, indices) for field, column in self.columns.items()})
+        """Return a dataset of these segments, in this order."""
+        return ParallelDataset({field: SelectedLines(column, indices) for field, column in self.columns.items()})

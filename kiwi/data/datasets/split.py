@@ -1,4 +1,4 @@
-"""What all data has: its languages, and parts for training and for validation, perhaps drawn from one."""
+"""The options that all datasets share: languages, length buckets, and the split into training and validation data."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kiwi.utils.io import BaseConfig
 LANGUAGE = re.compile(
     r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-[A-Za-z0-9]{5,8})*(-x(-[A-Za-z0-9]{1,8})+)?"
 )
-"""A tag of BCP 47: language, script, region, variants, and what is private."""
+"""A BCP 47 tag of language, script, region, variants and private use."""
 
 
 def check_language(value: str) -> str:
-    """Refuse what is no tag of a language."""
+    """Return a language tag, or refuse it when it is not a BCP 47 tag."""
     if not LANGUAGE.fullmatch(value):
         advice = f"; did you mean '{tag}'?" if LANGUAGE.fullmatch(tag := value.strip().replace("_", "-")) else ""
         raise ValueError(f"found '{value}'; expected a BCP 47 tag, such as en, pt-BR or zh-Hant{advice}")
@@ -27,7 +27,7 @@ def check_language(value: str) -> str:
 
 
 def same_language(one: str, other: str) -> bool:
-    """Whether two tags are of one language, whatever their scripts and regions."""
+    """Return whether two tags denote the same language, regardless of script and region."""
     return one.partition("-")[0].lower() == other.partition("-")[0].lower()
 
 
@@ -37,25 +37,26 @@ Languages = Language | Annotated[list[Language], Field(min_length=1)]
 
 
 class SplitConfig(BaseConfig):
-    """Options of all data."""
+    """Options that all datasets share."""
 
     source_language: Languages | None = None
-    """Language of the source: a BCP 47 tag such as ``en``, or a list of them where there are several. Trained systems
-    keep it, and prediction warns of others."""
+    """Language of the source as a BCP 47 tag such as ``en``, or a list of tags. It is stored in the trained system, and
+    prediction warns when the data has another language."""
 
     target_language: Languages | None = None
-    """Language of the translations, in the same form."""
+    """Language of the translations, in the same form as ``source_language``."""
 
     buffer_size: PositiveInt | None = None
-    """Sort this many shuffled segments at a time by length, so that batches hold segments of like length;
-    unset, batches are shuffled only."""
+    """Number of shuffled segments that are sorted by length together, so that batches hold segments of similar length.
+    If unset, segments are shuffled but not sorted."""
 
     split: float | None = Field(default=None, gt=0.0, lt=1.0)
-    """Share of ``train`` to train on, the rest being ``valid``; drawn at random by the run's seed."""
+    """Share of ``train`` to train on, in (0, 1), drawn at random with the seed of the run. The rest is used for
+    validation."""
 
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Of source and target; empty where they are not given."""
+        """The languages of source and target; empty where they are not given."""
         source, target = (
             (value,) if isinstance(value, str) else tuple(value or ())
             for value in (self.source_language, self.target_language)
@@ -64,13 +65,13 @@ class SplitConfig(BaseConfig):
 
 
 def draw_split(n_segments: int, share: float, seed: int, place: object) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which segments are for training and which for validation, each in the order of the data.
+    """Return the indices of the segments for training and of those for validation, each in the order of the data.
 
     Args:
-        n_segments: of all data.
-        share: of them, to train on.
-        seed: of the choice.
-        place: the data's file, for errors.
+        n_segments: the number of all segments.
+        share: the share of segments to train on, in (0, 1).
+        seed: the seed of the random choice.
+        place: the file of the data, for errors.
 
     Raises:
         DataError: when a part would be empty.
@@ -81,7 +82,7 @@ def draw_split(n_segments: int, share: float, seed: int, place: object) -> tuple
             place,
             None,
             found=f"{n_segments} segments",
-            expected=f"enough for data.split={share} to leave some on both sides",
+            expected=f"enough segments for data.split={share} to leave some for training and some for validation",
         )
     order = np.random.default_rng(seed).permutation(n_segments)
     return np.sort(order[:size]), np.sort(order[size:])

@@ -1,4 +1,4 @@
-"""Quality estimation data as the WMT shared tasks publish it: parallel files, one segment a line."""
+"""Quality estimation data in the format of the WMT shared tasks: parallel files with one segment per line."""
 
 from __future__ import annotations
 
@@ -16,80 +16,80 @@ from kiwi.utils.io import BaseConfig
 
 
 class InputConfig(BaseConfig):
-    """Files that a system reads, one segment a line, words separated by spaces."""
+    """Files that a system reads, with one segment per line and words separated by spaces."""
 
     source: FilePath
-    """Source segments."""
+    """File of source segments."""
 
     target: FilePath
-    """Their machine translations."""
+    """File of their machine translations."""
 
     alignments: FilePath | None = None
-    """Word alignments: ``i-j`` pairs, source index first, from zero."""
+    """File of word alignments as ``i-j`` pairs, source index first, counted from 0."""
 
     post_edit: FilePath | None = None
-    """Post-edited translations."""
+    """File of post-edited translations."""
 
     source_pos: FilePath | None = None
-    """Part-of-speech tags of the source, one a word."""
+    """File of part-of-speech tags of the source, one per word."""
 
     target_pos: FilePath | None = None
-    """Part-of-speech tags of the target, one a word."""
+    """File of part-of-speech tags of the target, one per word."""
 
 
 class OutputConfig(BaseConfig):
-    """Files that a system learns to predict, one segment a line."""
+    """Files of labels that a system learns to predict, with one segment per line."""
 
     target_tags: FilePath | None = None
-    """OK/BAD tags: one a target word (n), or interleaved with gaps (2n+1)."""
+    """File of OK/BAD tags of the target, either one per word (n tags) or interleaved with gap tags (2n+1 tags)."""
 
     source_tags: FilePath | None = None
-    """OK/BAD tags, one a source word."""
+    """File of OK/BAD tags of the source, one per word."""
 
     sentence_scores: FilePath | None = None
-    """A number a segment, such as HTER."""
+    """File of sentence scores, one number per segment, such as HTER."""
 
 
 class TrainingConfig(BaseConfig):
-    """A part of the data that has labels."""
+    """A labelled part of the data."""
 
     input: InputConfig
-    """What the system reads."""
+    """Files that the system reads."""
 
     output: OutputConfig = OutputConfig()
-    """What it learns."""
+    """Files of labels that the system learns to predict."""
 
 
 class TestConfig(BaseConfig):
     """A part of the data to predict on."""
 
-    __test__ = False  # not for pytest to collect
+    __test__ = False  # keep pytest from collecting it
 
     input: InputConfig
-    """What the system reads."""
+    """Files that the system reads."""
 
     output: OutputConfig = OutputConfig()
-    """What is right, to compare predictions with; prediction does not need it."""
+    """Files of gold labels to compare predictions with; optional for prediction."""
 
 
 class WMTQEDataset:
-    """Rows of checked text: ``dataset[i]`` is the segment's fields by name.
+    """Rows of validated text, in which ``dataset[i]`` has the fields of a segment by name.
 
     Args:
-        columns: field name to one string a segment, as :mod:`kiwi.data.readers` checks them.
+        columns: one string per segment for each field, validated by :mod:`kiwi.data.readers`.
     """
 
     class Config(SplitConfig):
-        """Where the data is."""
+        """The files of a quality estimation corpus, and how to split and batch them."""
 
         train: TrainingConfig | None = None
-        """To train on."""
+        """Training data."""
 
         valid: TrainingConfig | None = None
-        """To choose the best model on."""
+        """Validation data, on which the best model is chosen."""
 
         test: TestConfig | None = None
-        """To predict on."""
+        """Test data to predict on."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
@@ -102,10 +102,10 @@ class WMTQEDataset:
 
     @classmethod
     def read(cls, part: TrainingConfig | TestConfig) -> WMTQEDataset:
-        """Read and check all files of a part. Without labels, segments with both sides empty may stand.
+        """Read and validate all files of a part; without labels, both sides of a segment may be empty.
 
         Raises:
-            DataError: naming file, line, what was found and what was expected.
+            DataError: at the first invalid line.
         """
         files: dict[str, Path] = {field: path for field, path in part.input if path is not None}
         files |= {field: path for field, path in part.output if path is not None}
@@ -118,20 +118,20 @@ class WMTQEDataset:
 
     @classmethod
     def train_and_valid(cls, config: Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
-        """The two parts that training needs; ``split`` draws them from one.
+        """Read the training and validation data; with ``split``, both are drawn from ``train``.
 
         Raises:
-            DataError: as :meth:`read`, or when the split leaves a part empty.
+            DataError: as in :meth:`read`, or when the split leaves a part empty.
         """
-        assert config.train is not None, "the training configuration asks for it"
+        assert config.train is not None, "the training configuration requires it"
         train = cls.read(config.train)
         if config.valid is not None:
             return train, cls.read(config.valid)
-        assert config.split is not None, "the training configuration asks for one of valid and split"
+        assert config.split is not None, "the training configuration requires one of valid and split"
         parts = draw_split(len(train), config.split, seed, config.train.input.source)
         for_training, for_validation = (train.select(indices.tolist()) for indices in parts)
         return for_training, for_validation
 
     def select(self, indices: Sequence[int]) -> WMTQEDataset:
-        """These segments, in this order."""
+        """Return a dataset of these segments, in this order."""
         return WMTQEDataset({field: [column[i] for i in indices] for field, column in self.columns.items()})

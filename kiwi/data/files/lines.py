@@ -1,24 +1,27 @@
 """Text files as lines.
 
-A line ends with a line feed, which a carriage return may precede, and with nothing else: Unicode line and paragraph
-separators (U+2028, U+2029, U+0085) are characters of their segment.
+A line ends with LF or CRLF. Other Unicode line and paragraph separators (U+2028, U+2029, U+0085) are part of a segment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import logging
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 
+from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
+
+logger = logging.getLogger(__name__)
 
 BOM = b"\xef\xbb\xbf"
 
 Columns = dict[str, list[str]]
-"""Field name to one string a segment."""
+"""One string per segment for each field, by field name."""
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 file, a byte order mark and carriage returns removed.
+    """Read the lines of a UTF-8 file, without a byte order mark and carriage returns.
 
     Raises:
         DataError: when the file cannot be read, is empty, or a line is not UTF-8.
@@ -32,16 +35,16 @@ def read_lines(path: Path) -> list[str]:
     try:
         return [line.removesuffix("\r") for line in content.decode("utf-8").removesuffix("\n").split("\n")]
     except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
+        raise not_utf8(path) from error
 
 
 def stream_lines(path: Path) -> Generator[str, None, None]:
-    """The lines of a file, as :func:`read_lines`, one after the other: for files larger than memory.
+    """Yield the lines of a file one by one, as :func:`read_lines` reads them, for files larger than memory.
 
-    Close it if not all of them are read.
+    Close the generator if not all lines are read.
 
     Raises:
-        DataError: as :func:`read_lines`; when the line is come to, and not before.
+        DataError: as in :func:`read_lines`, but only when the line is reached.
     """
     try:
         with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
@@ -50,22 +53,51 @@ def stream_lines(path: Path) -> Generator[str, None, None]:
                 empty = False
                 yield line.removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
+        raise not_utf8(path) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     if empty:
         raise _no_line(path)
 
 
+def count_surplus(lines: Iterable[str], place: object, *, warn: bool = True) -> int:
+    """Count the lines that a file has beyond the end of the others; if all of them are blank, they do not count.
+
+    Args:
+        lines: the lines beyond the end of the other files.
+        place: the file, for the warning.
+        warn: whether to warn of blank lines that are dropped.
+    """
+    n_lines = n_blank = 0
+    for line in lines:
+        n_lines += 1
+        n_blank += not words(line)
+    if n_lines > n_blank:
+        return n_lines
+    if n_lines and warn:
+        logger.warning("%s: %d blank line(s) at the end dropped.", place, n_lines)
+    return 0
+
+
+def different_lengths(lengths: Mapping[Path, int]) -> DataError:
+    """Return the error for parallel files of different lengths.
+
+    Args:
+        lengths: the number of lines of each file.
+    """
+    listing = ", ".join(f"{path} has {length}" for path, length in lengths.items())
+    return DataError(f"Files of different length: {listing} lines; expected one line per segment in each of them.")
+
+
 def _no_line(path: Path) -> DataError:
-    return DataError.at(path, None, found="no line", expected="one segment a line")
+    return DataError.at(path, None, found="no line", expected="one segment per line")
 
 
-def _not_utf8(path: Path) -> DataError:
-    """An error of the first line that is not UTF-8."""
+def not_utf8(path: Path) -> DataError:
+    """Return the error for the first line of a file that is not UTF-8."""
     with Path(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
-            # The byte order mark is no part of the first line.
+            # The byte order mark is not part of the first line.
             text = line.removeprefix(BOM) if number == 1 else line
             try:
                 text.decode("utf-8")
@@ -77,4 +109,4 @@ def _not_utf8(path: Path) -> DataError:
                     expected="UTF-8",
                     advice="Convert the file, for example with: iconv -f LATIN1 -t UTF-8.",
                 )
-    return DataError.at(path, None, found="bytes that are no text", expected="UTF-8")
+    return DataError.at(path, None, found="binary data", expected="UTF-8 text")

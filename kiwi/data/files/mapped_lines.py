@@ -1,4 +1,4 @@
-"""Lines of files that are too large for memory."""
+"""Random access to the lines of files that are larger than memory."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from kiwi.data.files.lines import BOM
+from kiwi.data.files.lines import BOM, not_utf8
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 
 CHUNK = 2**24
-"""Bytes that are looked at together when a file is indexed."""
+"""The number of bytes that are read at once when a file is indexed."""
 
 
 class LazyLines(Sequence[str], ABC):
-    """Lines that are read when they are asked for."""
+    """Lines that are read on access."""
 
     @abstractmethod
     def line(self, index: int) -> str:
-        """One line, counted from 0."""
+        """Read one line, counted from 0."""
 
     @abstractmethod
     def sizes(self, indices: Any) -> NDArray[np.int64]:
-        """Bytes of some lines, their ends included, without reading them."""
+        """Return the sizes of some lines in bytes, including their line ends, without reading them."""
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -46,18 +47,17 @@ class LazyLines(Sequence[str], ABC):
 
 
 class MappedLines(LazyLines):
-    """The lines of a UTF-8 file, each read when it is asked for.
+    """The lines of a memory-mapped UTF-8 file.
 
-    Of a file, memory holds what the operating system has cached of it; of its index, which is 8 bytes a line in a
-    file without a name, likewise. Lines end as :func:`kiwi.data.files.lines.read_lines` says.
+    The index, which has 8 bytes per line, is memory-mapped too, in an unnamed temporary file. Lines end as in
+    :func:`kiwi.data.files.lines.read_lines`.
 
     Args:
-        path: of the file.
-        allow_blank: whether lines may be without a word.
+        path: the file.
+        allow_blank: whether lines without a word are allowed.
 
     Raises:
-        DataError: naming the line, when the file cannot be read, is empty, has bytes that are not UTF-8, or a line
-            without a word.
+        DataError: when the file cannot be read, is empty, is not UTF-8, or has a line without a word.
     """
 
     def __init__(self, path: Path, *, allow_blank: bool = False) -> None:
@@ -65,7 +65,7 @@ class MappedLines(LazyLines):
         try:
             size = self.path.stat().st_size
             if size <= len(BOM) and not self.path.read_bytes().removeprefix(BOM):
-                raise DataError.at(path, None, found="no line", expected="one segment a line")
+                raise DataError.at(path, None, found="no line", expected="one segment per line")
             self._text: NDArray[np.uint8] = np.memmap(self.path, dtype=np.uint8, mode="r")
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
@@ -75,11 +75,11 @@ class MappedLines(LazyLines):
                 starts.tofile(file)
             np.array([size + (self._text[-1] != ord("\n"))], dtype=np.int64).tofile(file)
             file.flush()
-            # The file has no name: it is gone with the process, however that ends.
+            # The file has no name, so that it disappears with the process, however that ends.
             self._index: NDArray[np.int64] = np.memmap(file, dtype=np.int64, mode="r")
 
     def __getstate__(self) -> dict[str, Any]:
-        """For another process, which maps the text for itself."""
+        """Return what another process needs in order to map the text itself."""
         return {"path": self.path, "index": np.array(self._index)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ class MappedLines(LazyLines):
         self._text = np.memmap(self.path, dtype=np.uint8, mode="r")
 
     def _starts(self) -> Iterator[NDArray[np.int64]]:
-        """Where lines start, chunk by chunk; every chunk is checked to be UTF-8."""
+        """Yield the positions at which lines start, chunk by chunk, and check that every chunk is UTF-8."""
         decoder = codecs.getincrementaldecoder("utf-8")()
         size = len(self._text)
         begin = len(BOM) if bytes(self._text[: len(BOM)]) == BOM else 0
@@ -97,24 +97,12 @@ class MappedLines(LazyLines):
             try:
                 decoder.decode(chunk.tobytes(), final=start + CHUNK >= size)
             except UnicodeDecodeError:
-                raise self._not_utf8() from None
+                raise not_utf8(self.path) from None
             starts = np.flatnonzero(chunk == ord("\n")) + start + 1
             yield starts[starts < size]
 
-    def _not_utf8(self) -> DataError:
-        """The error for the first line that is not."""
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    line.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
-                    advice = "Convert the file, for example with: iconv -f LATIN1 -t UTF-8."
-                    return DataError.at(self.path, number, found=found, expected="UTF-8", advice=advice)
-        raise AssertionError("called for a file that has one")
-
     def _check_words(self, starts: NDArray[np.int64], n_before: int, *, allow_blank: bool) -> None:
-        """See that lines have words: only those that begin with a space can have none."""
+        """Check that lines have words; only lines that begin with white space can have none."""
         if allow_blank:
             return
         for index in np.flatnonzero(np.isin(self._text[starts], [ord(c) for c in " \t\r\n"])):
@@ -132,13 +120,13 @@ class MappedLines(LazyLines):
     def __len__(self) -> int:
         return len(self._index) - 1
 
+    @override
     def line(self, index: int) -> str:
-        """As :meth:`LazyLines.line`."""
         start, end = int(self._index[index]), int(self._index[index + 1]) - 1
         return self._text[start:end].tobytes().decode("utf-8").removesuffix("\r")
 
+    @override
     def sizes(self, indices: Any) -> NDArray[np.int64]:
-        """As :meth:`LazyLines.sizes`."""
         chosen = np.asarray(indices)
         difference: NDArray[np.int64] = self._index[chosen + 1] - self._index[chosen]
         return difference

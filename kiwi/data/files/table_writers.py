@@ -1,4 +1,4 @@
-"""Writes tables with named columns, one segment a row: TSV, JSON Lines and Parquet."""
+"""Writes tables with named columns and one segment per row, as TSV, JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
-from kiwi.data.files.tables import check_table_format, of_suffix
+from kiwi.data.files.tables import check_table_format, for_suffix
 from kiwi.exceptions import DataError
 from kiwi.utils.io import staged
 
 Cell = str | int | float | Sequence[str] | Sequence[int] | Sequence[float]
-"""What stands in a row's column."""
+"""The value of one column in one row."""
 
 Parts = Iterable[Mapping[str, Sequence[Cell]]]
-"""Of a table, one after the other."""
+"""Consecutive parts of a table, each with the cells of every column by name."""
 
 Kind = Literal["text", "number", "texts", "numbers"]
-"""What all cells of a column are."""
+"""The type of all cells of a column."""
 
 
 def write_table(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None = None) -> None:
-    """Write a table, whole or not at all, in the format that the suffix names.
+    """Write a table atomically, in the format of the suffix.
 
-    A number that is none (NaN) is null in JSON Lines and Parquet, and ``nan`` in TSV.
+    NaN is written as null in JSON Lines and Parquet, and as ``nan`` in TSV.
 
     Args:
-        path: ending in ``.tsv``, ``.jsonl`` or ``.parquet``.
-        parts: of the table, one after the other: name of each column to one cell a segment, all of one kind.
-        kinds: of all columns; unset, Parquet takes them from the first part.
+        path: the file, with the suffix ``.tsv``, ``.jsonl`` or ``.parquet``.
+        parts: the consecutive parts of the table, each with one cell per segment in every column.
+        kinds: the types of all columns, for Parquet; if None, they are inferred from the first part.
 
     Raises:
-        DataError: columns of different length; for TSV, text with tabs or line ends.
+        DataError: when columns have different lengths, or a text for TSV contains a tab or line end.
         MissingExtraError: when pyarrow is not installed, for Parquet.
     """
-    writer = of_suffix(path, {".tsv": _write_tsv, ".jsonl": _write_jsonl, ".parquet": _write_parquet})
-    writer(path, map(_checked, parts), kinds)
+    writer = for_suffix(path, {".tsv": _write_tsv, ".jsonl": _write_jsonl, ".parquet": _write_parquet})
+    writer(path, map(_check_lengths, parts), kinds)
 
 
-def _checked(columns: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
+def _check_lengths(columns: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
     if len({len(cells) for cells in columns.values()}) > 1:
         lengths = ", ".join(f"{name} has {len(cells)}" for name, cells in columns.items())
-        raise DataError(f"Columns of different length: {lengths} cells; expected the same of each.")
+        raise DataError(f"Columns of different length: {lengths} cells; expected the same number in each.")
     return columns
 
 
@@ -59,16 +59,16 @@ def _write_tsv(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> No
             for row in zip(*columns.values(), strict=True):
                 number += 1
                 for name, cell in zip(columns, row, strict=True):
-                    # Words have none by what a word is; a text may.
+                    # Words never contain these characters, but a text may.
                     if isinstance(cell, str) and any(character in cell for character in "\t\r\n"):
-                        advice = "JSON Lines and Parquet take it."
+                        advice = "Write JSON Lines or Parquet instead, which allow it."
                         found = f"a tab or line end in column '{name}' of segment {number}"
                         raise DataError.at(path, None, found=found, expected="none in TSV", advice=advice)
                 file.write("\t".join(map(tsv_cell, row)) + "\n")
 
 
 def tsv_cell(cell: Cell) -> str:
-    """A cell as TSV has it."""
+    """Return a cell as text for TSV."""
     if isinstance(cell, str):
         return cell
     return repr(cell) if isinstance(cell, int | float) else " ".join(map(tsv_cell, cell))
@@ -82,18 +82,18 @@ def _write_jsonl(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> 
 
 
 def json_line(cells: Mapping[str, Any]) -> str:
-    """A row as JSON Lines has it: a number that is none is null; dates and decimals are text, bytes are Base64."""
+    """Return a row as a line of JSON; NaN and infinity become null, dates and decimals text, and bytes Base64."""
     try:
         return json.dumps(cells, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError):  # the few that have something which JSON has no word for
-        return json.dumps(_plain(cells), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):  # rows with values that JSON cannot represent
+        return json.dumps(_json_value(cells), ensure_ascii=False, allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_json_value(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, bytes):
@@ -123,5 +123,5 @@ def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -
 
 
 def without_nan(cell: Any) -> Any:
-    """A cell, null in the place of a number that is none (NaN)."""
+    """Return a cell, or None in place of NaN."""
     return None if isinstance(cell, float) and math.isnan(cell) else cell

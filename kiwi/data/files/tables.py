@@ -1,7 +1,7 @@
-"""Tables with named columns, one segment a row: TSV, JSON Lines and Parquet.
+"""Reads tables with named columns and one segment per row: TSV, JSON Lines and Parquet.
 
-They give the same strings that files of one segment a line give. A cell may be a text, a number, or a list of words,
-tags or numbers, which stands for them with spaces between.
+The result is the same as for parallel files with one segment per line. A cell may be text, a number, or a list of
+words, tags or numbers, which are joined with spaces.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from kiwi.utils.io import did_you_mean
 T = TypeVar("T")
 
 Rows = Generator[tuple[int, Mapping[str, Any]], None, None]
-"""Number of each row or line, and its cells by column."""
+"""The number of each row or line, and its cells by column."""
 
 NAN = "nan"
-"""The score of an empty segment."""
+"""The text that stands for the score of an empty segment."""
 
 
 def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str] = ()) -> Columns:
-    """Read some columns of a table, in the format that its suffix names.
+    """Read some columns of a table, in the format of its suffix.
 
     Args:
-        path: ending in ``.tsv`` (a first line of names, no quoting), ``.jsonl`` (an object a line) or ``.parquet``.
-        columns: field name to the name of its column.
-        nullable: fields in which null may stand for the score of an empty segment; it reads as ``nan``.
+        path: the table, with the suffix ``.tsv`` (a header line, no quoting), ``.jsonl`` (one object per line) or
+            ``.parquet``.
+        columns: the column name of each field.
+        nullable: the fields in which null stands for the score of an empty segment; it is read as ``nan``.
 
     Returns:
-        Field name to one string a segment.
+        One string per segment for each field.
 
     Raises:
-        DataError: naming file, line (of Parquet: the row) and column.
+        DataError: at the first invalid line or row.
         MissingExtraError: when pyarrow is not installed, for Parquet.
     """
     found: Columns = {field: [] for field in columns}
@@ -47,28 +48,29 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
         for field, cells in part.items():
             found[field] += cells
     if not next(iter(found.values()), [""]):
-        raise DataError.at(path, None, found="no row", expected="one segment a row")
+        raise DataError.at(path, None, found="no row", expected="one segment per row")
     return found
 
 
 ROWS_AT_ONCE = 4096
+"""The number of rows that :func:`read_table` reads at a time."""
 
 
 def stream_table(
     path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = ()
 ) -> Iterator[tuple[int, Columns]]:
-    """As :func:`read_table`, some rows at a time: for tables larger than memory.
+    """Read a table like :func:`read_table`, but a few rows at a time, for tables larger than memory.
 
     Args:
-        path: as in :func:`read_table`.
-        columns: field name to the name of its column.
-        size: rows at a time.
-        nullable: as in :func:`read_table`.
+        path: the table.
+        columns: the column name of each field.
+        size: the number of rows at a time.
+        nullable: the fields in which null stands for the score of an empty segment.
 
     Returns:
-        The number of the first line (of Parquet: row), and field name to one string a segment.
+        For each chunk, the number of its first line (in Parquet, row), and one string per segment for each field.
     """
-    reader = of_suffix(path, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+    reader = for_suffix(path, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
     with closing(reader(path, columns.values())) as rows:
         while part := list(islice(rows, size)):
             texts = {
@@ -79,44 +81,44 @@ def stream_table(
 
 
 def check_table_format(suffix: str) -> None:
-    """Check that what a format needs is installed, before any work is done for it.
+    """Check that the libraries for a table format are installed, before any work is done.
 
     Args:
-        suffix: such as ``.parquet``.
+        suffix: the suffix of the format, such as ``.parquet``.
 
     Raises:
-        MissingExtraError: naming the extra to install.
+        MissingExtraError: when a library is missing; it names the extra to install.
     """
     if suffix == ".parquet":
         with needs_extra("parquet", "Parquet"):
             import pyarrow.parquet  # noqa: F401
 
 
-def of_suffix(path: Path, known: Mapping[str, T]) -> T:
-    """What is known for the suffix of a table.
+def for_suffix(path: Path, known: Mapping[str, T]) -> T:
+    """Look up the suffix of a table.
 
     Raises:
-        DataError: for a suffix that nothing is known for.
+        DataError: when the suffix is unknown.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in known:
         raise DataError.at(
-            path, None, found=f"the suffix '{suffix}'", expected=f"the name of a table: {', '.join(known)}"
+            path, None, found=f"the suffix '{suffix}'", expected=f"the suffix of a table: {', '.join(known)}"
         )
     return known[suffix]
 
 
 def check_names(path: object, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:
-    """Check that a table has each of some columns once.
+    """Check that a table has each of some columns exactly once.
 
     Args:
-        path: of the table, for errors.
-        number: of the line that names the columns, for errors.
-        wanted: names.
-        known: names that the table has.
+        path: the table, for errors.
+        number: the number of the line that names the columns, for errors.
+        wanted: the names of the required columns.
+        known: the names of all columns of the table.
 
     Raises:
-        DataError: at the first name that is not there, or several times.
+        DataError: at the first required column that is missing or duplicated.
     """
     for name in wanted:
         if known.count(name) != 1:
@@ -128,17 +130,17 @@ def check_names(path: object, number: int | None, wanted: Collection[str], known
 
 
 def cell_text(cell: Any, path: object, number: int, name: str, *, nullable: bool = False) -> str:
-    """The string that stands for a cell in a file of one segment a line.
+    """Return a cell as text, as it would stand in a file with one segment per line.
 
     Args:
-        cell: of a row.
-        path: of the table, for errors.
-        number: of the line or row, for errors.
-        name: of the column, for errors.
-        nullable: whether null may stand for the score of an empty segment.
+        cell: the value of the cell.
+        path: the table, for errors.
+        number: the number of the line or row, for errors.
+        name: the name of the column, for errors.
+        nullable: whether null stands for the score of an empty segment.
 
     Raises:
-        DataError: when none does.
+        DataError: when the value is of another type, or has a line end.
     """
     if cell is None and nullable:
         return NAN
@@ -147,7 +149,7 @@ def cell_text(cell: Any, path: object, number: int, name: str, *, nullable: bool
         found = "null" if cell is None else f"{cell!s:.60}, of type {type(cell).__name__},"
         expected = "text, a number, or a list of words, tags or numbers"
     elif "\n" in text:
-        found, expected = "a line end in the text", "one segment a row, in one line"
+        found, expected = "a line end in the text", "one segment per row, on one line"
     else:
         return text
     raise DataError.at(path, number, found=f"{found} in column '{name}'", expected=expected)
@@ -171,7 +173,7 @@ def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
         for number, line in enumerate(lines, start=2):
             cells = line.split("\t")
             if len(cells) != len(names):
-                expected = f"{len(names)}, as the first line names them"
+                expected = f"{len(names)}, as in the header line"
                 raise DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
             yield number, dict(zip(names, cells, strict=True))
 
@@ -183,16 +185,16 @@ def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
 
 
 def json_row(line: str, path: object, number: int, wanted: Collection[str]) -> Mapping[str, Any]:
-    """The cells of a line of JSON Lines, by column.
+    """Parse a line of JSON Lines into its cells by column.
 
     Args:
-        line: of the file.
-        path: of the file, for errors.
-        number: of the line.
-        wanted: columns that have to be there.
+        line: the text of the line.
+        path: the file, for errors.
+        number: the number of the line, for errors.
+        wanted: the required columns.
 
     Raises:
-        DataError: naming the line.
+        DataError: when the line is not a JSON object, or lacks a required column.
     """
     row = json_object(line, path, number)
     check_names(path, number, wanted, list(row))
@@ -200,16 +202,16 @@ def json_row(line: str, path: object, number: int, wanted: Collection[str]) -> M
 
 
 def json_object(line: str, path: object, number: int | None) -> dict[str, Any]:
-    """As :func:`json_row`, whatever columns there are."""
+    """Parse a line of JSON Lines like :func:`json_row`, without required columns."""
     try:
         row = json.loads(line)
         if "\\u" in line:
-            json.dumps(row, ensure_ascii=False).encode()  # half a character (a lone surrogate) can be escaped
+            json.dumps(row, ensure_ascii=False).encode()  # refuse an escaped lone surrogate
     except (ValueError, RecursionError) as error:
-        found = f"no valid JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error})"
-        raise DataError.at(path, number, found=found, expected="an object a line") from error
+        found = f"invalid JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error})"
+        raise DataError.at(path, number, found=found, expected="one object per line") from error
     if not isinstance(row, dict):
-        expected = "a JSON object, with the columns by name"
+        expected = "a JSON object with the columns by name"
         raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
     return row
 

@@ -1,1 +1,1 @@
-"""Tags and scores."""
+"""Labels of segments: OK/BAD tags and scores."""

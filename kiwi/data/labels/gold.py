@@ -1,4 +1,4 @@
-"""Gold tags and predicted probabilities, side by side."""
+"""Alignment of gold tags with predicted probabilities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check_line_count(path: Path, found: int, gold_path: Path, expected: int) -> 
     """Check that predictions and gold have the same number of segments.
 
     Raises:
-        DataError: when they do not.
+        DataError: when the numbers differ.
     """
     if found != expected:
         raise DataError.at(path, None, found=f"{found} lines", expected=f"{expected}, as {gold_path} has")
@@ -25,27 +25,27 @@ def check_line_count(path: Path, found: int, gold_path: Path, expected: int) -> 
 
 @dataclass(frozen=True)
 class Matched:
-    """Tags of the segments that can be compared."""
+    """Gold and predicted tags of the segments that can be compared."""
 
     classes: NDArray[np.int64]
-    """(tags,): gold, 1 is BAD."""
+    """Gold classes, where 1 is BAD, (tags,)."""
 
     probabilities: NDArray[np.float64]
-    """(tags,): predicted, of BAD."""
+    """Predicted probabilities of BAD, (tags,)."""
 
     offsets: NDArray[np.int64]
-    """(segments + 1,): where each segment's tags begin."""
+    """The index at which each segment's tags begin, (segments + 1,)."""
 
     numbers: NDArray[np.int64]
-    """(segments,): their lines, from 1."""
+    """Line numbers of the segments, counted from 1, (segments,)."""
 
 
 class GoldTags:
-    """Gold tags, whose form shows when they are held against predictions.
+    """Gold tags, whose form (with or without gaps) is inferred by comparison with predictions.
 
     Args:
-        path: of a file of tags, or of what ``rows`` are from.
-        rows: tags, 1 is BAD; read from the file if not given.
+        path: the file of the tags.
+        rows: the tags, where 1 is BAD; if not given, they are read from the file.
     """
 
     def __init__(self, path: Path, rows: Ragged | None = None) -> None:
@@ -53,19 +53,24 @@ class GoldTags:
         self.rows = read_tags(path) if rows is None else rows
 
     def align(self, output: str, predicted: Ragged, place: Path) -> Matched:
-        """Gold and predicted tags to compare.
+        """Align the gold tags with predicted ones.
 
-        A segment without words has a gold gap, but no predictions: it is left out.
+        A segment without words has one gold gap and no predictions, so it is skipped.
+
+        Args:
+            output: the output that is compared.
+            predicted: the predicted probabilities of BAD.
+            place: the file of the predictions, for errors.
 
         Raises:
-            DataError: at the first line of ``place`` that does not have as many tags as these.
+            DataError: at the first line of the predictions whose number of tags differs from the gold tags.
         """
         check_line_count(place, len(predicted), self.path, len(self.rows))
         has_gaps, lengths = self.has_gaps(predicted, output), self.rows.lengths
         expected = lengths
         if has_gaps:
-            of_part = {const.TARGET_TAGS: lengths // 2, const.GAP_TAGS: (lengths + 1) // 2}
-            expected = of_part.get(output, lengths)
+            counts = {const.TARGET_TAGS: lengths // 2, const.GAP_TAGS: (lengths + 1) // 2}
+            expected = counts.get(output, lengths)
         no_words = has_gaps & (lengths == 1)
         wrong = (predicted.lengths != expected) & ~(no_words & (predicted.lengths == 0))
         if wrong.any():
@@ -85,10 +90,11 @@ class GoldTags:
         )
 
     def for_eos(self, predicted: Ragged) -> GoldTags:
-        """These in the form of predictions whose last word is ``<EOS>``: gaps count with the word that they precede.
+        """Convert these tags to the form of WMT22, where ``<EOS>`` is the last word and gaps count with the next word.
 
         Args:
-            predicted: n+1 tags for n words; if these are not interleaved with gaps (2n+1), they stay as they are.
+            predicted: predictions of n+1 tags for n words. Gold tags that are not interleaved with gaps (2n+1) are
+                returned unchanged.
         """
         lengths = self.rows.lengths
         if len(lengths) != len(predicted) or (lengths != 2 * predicted.lengths - 1).any():
@@ -99,15 +105,17 @@ class GoldTags:
         return GoldTags(self.path, Ragged(values, predicted.offsets))
 
     def has_gaps(self, predicted: Ragged, output: str) -> bool:
-        """Whether these are interleaved, judged by the first line that both sides have tags in."""
+        """Return whether the gold tags are interleaved with gaps, judging by the first line with tags on both sides."""
         if output == const.SOURCE_TAGS:
             return False
         n_rows = min(len(self.rows), len(predicted))
-        mine, theirs = self.rows.lengths, predicted.lengths
-        both = np.flatnonzero((mine[:n_rows] > 0) & (theirs[:n_rows] > 0))
+        gold_lengths, lengths = self.rows.lengths, predicted.lengths
+        both = np.flatnonzero((gold_lengths[:n_rows] > 0) & (lengths[:n_rows] > 0))
         if len(both):
-            tags, row = int(mine[both[0]]), int(theirs[both[0]])
-            n_words = {const.GAP_TAGS: row - 1, const.TARGETGAPS_TAGS: (row - 1) // 2}.get(output, row)
-            if tags in (n_words, 2 * n_words + 1):
-                return tags != n_words
-        return bool((mine % 2 == 1).all())
+            n_gold, n_predicted = int(gold_lengths[both[0]]), int(lengths[both[0]])
+            n_words = {const.GAP_TAGS: n_predicted - 1, const.TARGETGAPS_TAGS: (n_predicted - 1) // 2}.get(
+                output, n_predicted
+            )
+            if n_gold in (n_words, 2 * n_words + 1):
+                return n_gold != n_words
+        return bool((gold_lengths % 2 == 1).all())

@@ -1,4 +1,4 @@
-"""Rows of numbers of different lengths, read fast: a million lines of tags are two arrays, not a million lists."""
+"""Rows of numbers of different lengths as two arrays, which are fast to read: no list for each of a million lines."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SPACE, TAB, NEWLINE, RETURN = (ord(character) for character in " \t\n\r")
 
 @dataclass(frozen=True)
 class Ragged:
-    """Rows of numbers."""
+    """Rows of numbers of different lengths."""
 
     values: NDArray[np.float64]
-    """(all,): those of the first row, then those of the second, ..."""
+    """The numbers of all rows, row by row, (values,)."""
 
     offsets: NDArray[np.int64]
-    """(rows + 1,): where each row begins."""
+    """The index at which each row begins, (rows + 1,)."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -35,12 +35,12 @@ class Ragged:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Of each row."""
+        """The length of each row, (rows,)."""
         return np.diff(self.offsets)
 
 
 def ragged_tags(rows: Sequence[Sequence[str]]) -> Ragged:
-    """OK/BAD tags that are read already, as those of a submission; BAD is 1."""
+    """Convert rows of OK/BAD tags, such as those of a submission; BAD is 1."""
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
     values = np.fromiter((tag == const.BAD for row in rows for tag in row), dtype=np.float64, count=int(offsets[-1]))
@@ -48,10 +48,10 @@ def ragged_tags(rows: Sequence[Sequence[str]]) -> Ragged:
 
 
 def read_tags(path: Path) -> Ragged:
-    """OK/BAD tags, one row a line; BAD is 1.
+    """Read OK/BAD tags, one row per line; BAD is 1.
 
     Raises:
-        DataError: at the first line that has something else.
+        DataError: at the first line with a value that is neither OK nor BAD.
     """
     content = _content(path)
     found = _tokens(content)
@@ -78,14 +78,14 @@ def read_tags(path: Path) -> Ragged:
 
 
 def read_probabilities(path: Path) -> Ragged:
-    """Probabilities of BAD, one row a line; OK counts as 0 and BAD as 1.
+    """Read probabilities of BAD, one row per line; OK is read as 0 and BAD as 1.
 
     Raises:
-        DataError: at the first line that has something else.
+        DataError: at the first line with a value that is neither a probability nor OK or BAD.
     """
     content = _content(path)
     found = _tokens(content)
-    # Digits, points, signs and exponents alone: what numpy parses without asking.
+    # The fast path takes digits, points, signs and exponents only, which NumPy parses without a check.
     numeric = np.isin(np.arange(256), np.frombuffer(b"0123456789.+-eE \t\n", dtype=np.uint8))
     if found is not None and numeric[content].all():
         _, lengths, offsets = found
@@ -96,16 +96,16 @@ def read_probabilities(path: Path) -> Ragged:
 
 
 def parse_probabilities(lines: Sequence[str], path: Path) -> Ragged:
-    """As :func:`read_probabilities`, of lines of text.
+    """Parse lines of probabilities of BAD, as in :func:`read_probabilities`.
 
     Args:
-        lines: a row each.
-        path: where they are from, for errors.
+        lines: the lines, with one row each.
+        path: the file of the lines, for errors.
     """
-    rows, of_label = [], {const.OK: 0.0, const.BAD: 1.0}
+    rows, label_values = [], {const.OK: 0.0, const.BAD: 1.0}
     for number, line in enumerate(lines, start=1):
         try:
-            row = [of_label[item] if item in of_label else float(item) for item in words(line)]
+            row = [label_values[item] if item in label_values else float(item) for item in words(line)]
         except ValueError as error:
             raise DataError.at(path, number, found=str(error), expected="probabilities of BAD, or OK and BAD") from None
         if row and not (min(row) >= 0.0 and max(row) <= 1.0):
@@ -115,7 +115,7 @@ def parse_probabilities(lines: Sequence[str], path: Path) -> Ragged:
 
 
 def ragged(rows: list[list[float]]) -> Ragged:
-    """Rows as two arrays."""
+    """Convert rows of numbers to two arrays."""
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
     return Ragged(np.array([value for row in rows for value in row], dtype=np.float64), offsets)
 
@@ -128,7 +128,10 @@ def _content(path: Path) -> NDArray[np.uint8]:
 
 
 def _tokens(content: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
-    """Where tokens begin, their lengths, and the tokens before each line; None for what is read by lines."""
+    """Return where tokens begin, their lengths, and the number of tokens before each line.
+
+    The result is None when the content is not ASCII or has carriage returns; it must be read line by line.
+    """
     if not len(content) or content.max() > 127 or bool((content == RETURN).any()):
         return None
     is_newline = content == NEWLINE

@@ -1,4 +1,4 @@
-"""Scores of segments as text."""
+"""Parsing and validation of sentence scores."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from kiwi.exceptions import DataError
 
 LARGEST_SCORE = 3.4e38
-"""Scores are computed in single precision."""
+"""The largest absolute score, because scores are stored in single precision."""
 
 
 def parse_score(text: str) -> float:
-    """A finite number.
+    """Parse a finite number.
 
     Raises:
-        ValueError: when the text is none.
+        ValueError: when the text is not a finite number.
     """
-    # Python's own reading of numbers also takes 1_0, and digits of any script.
+    # Python's float() also accepts 1_0 and digits of any script.
     if "_" in text or not text.isascii():
         raise ValueError(text)
     score = float(text)
@@ -30,7 +30,7 @@ def check_scores(scores: Sequence[str], place: object) -> None:
     """Check that every line is a finite number.
 
     Raises:
-        DataError: at the first line that is not.
+        DataError: at the first line that is not a finite number.
     """
     for number, text in enumerate(scores, start=1):
         try:
@@ -40,12 +40,15 @@ def check_scores(scores: Sequence[str], place: object) -> None:
 
 
 def parse_scores(lines: Sequence[str], path: Path, *, allow_nan: bool = True) -> list[float]:
-    """A finite number for each line.
+    """Parse a finite number from each line.
 
     Args:
-        lines: a number each.
-        path: where they are from, for errors.
-        allow_nan: whether ``nan`` may stand for an empty segment.
+        lines: the lines, with one number each.
+        path: the file of the lines, for errors.
+        allow_nan: whether ``nan`` is allowed, which stands for an empty segment.
+
+    Raises:
+        DataError: at the first line that is not a finite number.
     """
     check_scores(["0" if allow_nan and line == "nan" else line for line in lines], path)
     return [float(line) for line in lines]

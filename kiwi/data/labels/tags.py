@@ -1,7 +1,7 @@
-"""OK/BAD tags in their two forms, and the classes that stand for them.
+"""OK/BAD tags in their two forms, and their classes.
 
-Target tags come as ``words`` (n tags a segment, one a word) or ``interleaved`` (2n+1: gap, word, gap, ..., gap).
-The form is a property of a whole file, decided once and then held against every line.
+Target tags are in the form ``words`` (n tags, one per word) or ``interleaved`` (2n+1 tags: gap, word, gap, ..., gap).
+The form is a property of a whole file; it is inferred from the first line, and every line is checked against it.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from kiwi.exceptions import DataError
 
 
 class TagForm(Enum):
-    """How many tags a segment of n target words has."""
+    """The form of target tags, which determines the number of tags of a segment."""
 
     WORDS = "words"
     INTERLEAVED = "interleaved"
 
     def count(self, n_words: int) -> int:
-        """Number of tags for a segment of ``n_words`` words."""
+        """Return the number of tags for a segment of ``n_words`` words."""
         return n_words if self is TagForm.WORDS else 2 * n_words + 1
 
     @classmethod
     def of(cls, line: str, n_words: int, place: object) -> TagForm:
-        """The form of a file, from its first line.
+        """Infer the form of a file from its first line.
 
         Raises:
-            DataError: when the line is of neither form.
+            DataError: when the line is in neither form.
         """
         found = len(words(line))
         for form in cls:
@@ -42,7 +42,7 @@ class TagForm(Enum):
             place,
             1,
             found=f"{found} tags",
-            expected=f"{n_words} (one a target word) or {2 * n_words + 1} (interleaved with gaps)",
+            expected=f"{n_words} (one per target word) or {2 * n_words + 1} (interleaved with gaps)",
         )
 
 
@@ -50,14 +50,14 @@ def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place
     """Check every line of a tag file.
 
     Args:
-        lines: tags, one segment a line.
-        counts: words of each segment.
-        form: of the whole file.
+        lines: the tags, with one segment per line.
+        counts: the number of words of each segment.
+        form: the form of the file.
         place: the file, for errors.
-        side: whose words the tags are for.
+        side: the side of the tagged words, ``target`` or ``source``.
 
     Raises:
-        DataError: at the first line whose tags do not count or are neither OK nor BAD.
+        DataError: at the first line with a wrong number of tags, or a tag that is neither OK nor BAD.
     """
     for number, (line, n_words) in enumerate(zip(lines, counts, strict=True), start=1):
         tags = words(line)
@@ -65,7 +65,7 @@ def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place
         if len(tags) != expected:
             reason = f"one for each of {n_words} {side} words"
             if form is TagForm.INTERLEAVED:
-                reason = f"2·{n_words}+1, interleaved as line 1 is"
+                reason = f"2·{n_words}+1, interleaved as in line 1"
             raise DataError.at(place, number, found=f"{len(tags)} tags", expected=f"{expected} ({reason})")
         for position, tag in enumerate(tags, start=1):
             if tag not in LABELS:
@@ -73,13 +73,13 @@ def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place
 
 
 def split_tags(line: str) -> tuple[str, str]:
-    """Part an interleaved line into its gap tags (n+1) and its word tags (n)."""
+    """Split an interleaved line into its gap tags (n+1) and its word tags (n)."""
     tags = words(line)
     return " ".join(tags[0::2]), " ".join(tags[1::2])
 
 
 def interleave(gaps: Sequence[object], target: Sequence[object]) -> list[object]:
-    """Gap, word, gap, ..., gap: the inverse of :func:`split_tags`, for tags or probabilities."""
+    """Interleave gaps and words, which is the inverse of :func:`split_tags`, for tags or probabilities."""
     merged: list[object] = [None] * (len(gaps) + len(target))
     merged[0::2] = gaps
     merged[1::2] = target
@@ -87,10 +87,10 @@ def interleave(gaps: Sequence[object], target: Sequence[object]) -> list[object]
 
 
 def to_classes(line: str) -> NDArray[np.int64]:
-    """Classes (OK 0, BAD 1) of a line of tags."""
+    """Convert a line of tags to classes (OK is 0, BAD is 1)."""
     return np.array([tag == BAD for tag in words(line)], dtype=np.int64)
 
 
 def to_labels(probabilities: Sequence[float]) -> list[str]:
-    """The more probable tag for each probability of BAD."""
+    """Return the more probable tag for each probability of BAD."""
     return [BAD if probability > 0.5 else OK for probability in probabilities]

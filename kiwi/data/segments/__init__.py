@@ -1,1 +1,1 @@
-"""Segments read and written a chunk at a time."""
+"""Streams of segments, which are read and written in chunks."""

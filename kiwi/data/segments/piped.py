@@ -1,4 +1,4 @@
-"""Segments from a pipe, a line each."""
+"""Segments from a pipe, one per line."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from kiwi.data.files.tables import cell_text, json_row
 from kiwi.exceptions import DataError
 
 STDIN = Path("<stdin>")
-"""What errors call it."""
+"""The name of the pipe in errors."""
 
 
 def read_pipe(
     pipe: BinaryIO, form: Literal["tsv", "jsonl"], columns: Mapping[str, str], size: int
 ) -> Iterator[tuple[int, Columns]]:
-    """Segments of a pipe, some at a time, each time as soon as these are there.
+    """Read segments from a pipe in chunks, each as soon as its lines are available.
 
     Args:
-        pipe: to read.
-        form: ``tsv`` is a line of the fields, with tabs between and no first line of names; ``jsonl`` an object a line.
-        columns: field name to the name of its column; of TSV, the fields in their order.
-        size: segments at a time.
+        pipe: the pipe.
+        form: ``tsv`` for tab-separated fields without a header line, or ``jsonl`` for one object per line.
+        columns: the column name of each field; for TSV, the fields in the order of their columns.
+        size: the number of segments in a chunk.
 
     Returns:
-        The number of the first line, and field name to one string a segment.
+        For each chunk, the number of its first line, and one string per segment for each field.
 
     Raises:
-        DataError: naming the line.
+        DataError: at the first invalid line.
     """
     lines = _lines(pipe)
     while part := list(islice(lines, size)):
@@ -54,6 +54,6 @@ def _row(line: str, number: int, form: str, columns: Mapping[str, str]) -> Seque
         return [cell_text(row[name], STDIN, number, name) for name in columns.values()]
     cells = line.split("\t")
     if len(cells) != len(columns):
-        expected = f"{len(columns)}, with tabs between: {', '.join(columns)}"
+        expected = f"{len(columns)}, separated by tabs: {', '.join(columns)}"
         raise DataError.at(STDIN, number, found=f"{len(cells)} columns", expected=expected)
     return cells

@@ -1,10 +1,12 @@
-"""Rows of shards with what is added to them, written a chunk at a time."""
+"""Writes the rows of shards with their predictions, chunk by chunk."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Literal
+
+from typing_extensions import override
 
 from kiwi.data.files.table_writers import json_line, without_nan
 from kiwi.data.segments.shards import Chunk
@@ -17,75 +19,76 @@ OutputFormat = Literal["parquet", "jsonl"]
 
 
 class ShardWriter(ABC):
-    """Writes the rows of a shard."""
+    """A writer of the rows of a shard."""
 
     @abstractmethod
     def write(self, chunk: Chunk, outputs: Mapping[str, Sequence[Any]]) -> None:
-        """Write some rows.
+        """Write the rows of a chunk.
 
         Args:
-            chunk: of the shard.
-            outputs: name to what is added to each good row.
+            chunk: a chunk of the shard.
+            outputs: the columns to add to the valid rows, by name.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Write what belongs at the end."""
+        """Write the end of the file."""
 
 
 class JsonlWriter(ShardWriter):
-    """An object a line. A number that is none (NaN) is null; dates and decimals are text, bytes are Base64.
+    """Writes one JSON object per line; NaN becomes null, dates and decimals text, and bytes Base64.
 
     Args:
-        file: to write to.
+        file: the file to write to.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
 
+    @override
     def write(self, chunk: Chunk, outputs: Mapping[str, Sequence[Any]]) -> None:
-        """As :meth:`ShardWriter.write`."""
         rows = chunk.rows if chunk.batch is None else chunk.batch.to_pylist()
         for number, row in enumerate(rows):
             line = json_line(row | {name: cells[number] for name, cells in outputs.items()})
             self.file.write(line.encode() + b"\n")
 
+    @override
     def close(self) -> None:
-        """As :meth:`ShardWriter.close`."""
+        pass
 
 
 class ParquetWriter(ShardWriter):
-    """Parquet, with the types that the columns have.
+    """Writes Parquet and keeps the types of the input columns.
 
     Args:
-        file: to write to.
-        schema: of the input.
-        outputs: names of what is added.
+        file: the file to write to.
+        schema: the schema of the input.
+        outputs: the names of the columns to add.
     """
 
     def __init__(self, file: IO[bytes], schema: pyarrow.Schema, outputs: Sequence[str]) -> None:
         import pyarrow
         import pyarrow.parquet
 
-        self.kept = schema
+        self.input_schema = schema
         types = {name: output_type(name) for name in outputs}
         self.schema = pyarrow.schema([*schema, *types.items()], metadata=schema.metadata)
         self.writer = pyarrow.parquet.ParquetWriter(file, self.schema, compression="zstd")
 
+    @override
     def write(self, chunk: Chunk, outputs: Mapping[str, Sequence[Any]]) -> None:
-        """As :meth:`ShardWriter.write`."""
         import pyarrow
 
         batch = chunk.batch
         if batch is None:
-            batch = pyarrow.RecordBatch.from_pylist(chunk.rows, schema=self.kept)
+            batch = pyarrow.RecordBatch.from_pylist(chunk.rows, schema=self.input_schema)
         added = [
             pyarrow.array([without_nan(cell) for cell in cells], output_type(name)) for name, cells in outputs.items()
         ]
         self.writer.write_batch(pyarrow.RecordBatch.from_arrays([*batch.columns, *added], schema=self.schema))
 
+    @override
     def close(self) -> None:
-        """As :meth:`ShardWriter.close`."""
         self.writer.close()
 
 

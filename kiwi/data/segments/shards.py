@@ -1,7 +1,4 @@
-"""Shards: files of segments that are read a chunk at a time, whose bad rows are set aside with the reason.
-
-Their memory does not grow with them.
-"""
+"""Shards: files of segments that are read in chunks with constant memory; invalid rows are rejected with a reason."""
 
 from __future__ import annotations
 
@@ -28,38 +25,39 @@ Format = Literal["parquet", "jsonl", "tsv", "text"]
 SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".jsonl": "jsonl", ".tsv": "tsv", ".txt": "text"}
 
 LONGEST_LINE = 16 * 1024 * 1024
-"""Bytes; a longer one is a bad row, and not held in memory."""
+"""The maximum length of a line, in bytes; a longer line is an invalid row, and not held in memory."""
 
 SHOWN = 1000
-"""Characters of a line that is too long, in its reject."""
+"""The number of bytes of an overlong line that its reject keeps."""
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A bad row."""
+    """An invalid row."""
 
     line: int
-    """Its number; of Parquet that of the row. From 1."""
+    """The number of the line, or of the row in Parquet, counted from 1."""
 
     reason: str
     row: Any
-    """As it was: a line, or the cells of a row of Parquet by column."""
+    """The original row, as a line or as the cells of a Parquet row by column."""
 
 
 @dataclass
 class Chunk:
-    """Some rows of a shard that follow each other."""
+    """Consecutive rows of a shard."""
 
     columns: Columns
-    """Field to the texts of the good rows, checked."""
+    """The validated texts of the valid rows, by field."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    """The good rows, all their cells by column."""
+    """All cells of each valid row by column; empty for Parquet."""
 
     batch: pyarrow.RecordBatch | None = None
-    """The same of Parquet, in the place of ``rows``."""
+    """The valid rows of Parquet."""
 
     rejects: list[Reject] = field(default_factory=list)
+    """The invalid rows."""
 
     def __len__(self) -> int:
         return len(self.columns[const.TARGET])
@@ -70,19 +68,22 @@ class Shard:
     """A file of segments.
 
     Raises:
-        DataError: from all that reads it, when nothing can be done with the whole file.
+        DataError: from all methods that read, when the whole file is unusable.
     """
 
     place: Place
     format: Format
     names: Mapping[str, str]
-    """Field to the name of its column, of all fields that are read."""
+    """The column name of each field to read."""
 
-    taken: frozenset[str] = frozenset()
-    """Names of what is added to the rows."""
+    reserved: frozenset[str] = frozenset()
+    """Names of the columns that prediction adds, which the file must not have."""
 
     def columns(self) -> list[str] | None:
-        """Names of its columns; of JSON Lines those of its first row. None when that has none, or there is no line."""
+        """Return the names of the columns, which in JSON Lines are those of the first row.
+
+        The result is None when the file has no line, or the first row of JSON Lines is invalid.
+        """
         if self.format == "text":
             return [self.names[const.SOURCE], self.names[const.TARGET]]
         if self.format == "parquet":
@@ -100,19 +101,19 @@ class Shard:
             raise DataError(f"{self.place}, line 1: {error.reason}") from error
 
     def check(self) -> None:
-        """Check its columns.
+        """Check the columns.
 
         Raises:
-            DataError: when one is missing, stands twice, or has the name of what is added.
+            DataError: when a column is missing, duplicated, or has a reserved name.
         """
         names, number = self.columns(), None if self.format == "parquet" else 1
         if names is not None:
             check_names(self.place, number, list(self.names.values()), names)
             check_names(self.place, number, names, names)
-            self._check_taken(names, number)
+            self._check_reserved(names, number)
 
     def schema(self, rows_at_once: int) -> pyarrow.Schema:
-        """Types of its columns; of JSON Lines those that its good rows have, for which it is read once more."""
+        """Return the types of the columns; JSON Lines are read once more to infer the types of the valid rows."""
         import pyarrow
 
         if self.format == "parquet":
@@ -122,46 +123,48 @@ class Shard:
         found = pyarrow.schema([])
         try:
             for chunk in self.chunks(rows_at_once):
-                seen = pyarrow.RecordBatch.from_pylist(chunk.rows, _loose(chunk.rows)).schema
+                seen = pyarrow.RecordBatch.from_pylist(chunk.rows, _infer_schema(chunk.rows)).schema
                 found = pyarrow.unify_schemas([found, seen], promote_options="permissive")
         except (pyarrow.ArrowException, OverflowError) as error:
-            advice = "Write JSON Lines, which takes anything: bulk.output_format=jsonl."
+            advice = "Set bulk.output_format=jsonl, which allows any types."
             reason = " ".join(str(error).split())[:200]
             raise DataError(
-                f"{self.place}: its rows have no types in common for Parquet ({reason}). {advice}"
+                f"{self.place}: found rows without common types for Parquet ({reason}). {advice}"
             ) from error
         return found
 
     def chunks(self, rows_at_once: int) -> Generator[Chunk, None, None]:
-        """Its rows.
+        """Yield the rows in chunks.
 
         Args:
-            rows_at_once: rows of a chunk, bad ones among them.
+            rows_at_once: the number of rows in a chunk, including invalid ones.
         """
-        if self.format != "jsonl":  # whose rows have columns of their own each
+        if self.format != "jsonl":  # in JSON Lines, the columns of each row are checked
             self.check()
         count = 0
         try:
-            for chunk in self._batches(rows_at_once) if self.format == "parquet" else self._pieces(rows_at_once):
+            for chunk in (
+                self._parquet_chunks(rows_at_once) if self.format == "parquet" else self._line_chunks(rows_at_once)
+            ):
                 yield chunk
                 count += len(chunk) + len(chunk.rejects)
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self.place}: cannot be read, after row {count} ({reason}).") from error
 
-    def _pieces(self, rows_at_once: int) -> Iterator[Chunk]:
-        """Of files of lines."""
+    def _line_chunks(self, rows_at_once: int) -> Iterator[Chunk]:
+        """Yield the chunks of a text file."""
         with self.place.reading() as file:
             lines = self._lines(file)
             names = None if self.format == "jsonl" else self.columns()
             if self.format == "tsv":
                 next(lines, None)
-            while piece := list(islice(lines, rows_at_once)):
+            while part := list(islice(lines, rows_at_once)):
                 chunk = Chunk({name: [] for name in self.names})
-                for number, line in piece:
+                for number, line in part:
                     try:
                         row = self._row(_decoded(line), names)
-                        self._take(chunk, row, number)
+                        self._add(chunk, row, number)
                     except DataError as error:
                         shown = line[:SHOWN] if len(line) > LONGEST_LINE else line
                         text = shown.decode("utf-8", "backslashreplace")
@@ -170,19 +173,19 @@ class Shard:
                         chunk.rows.append(row)
                 yield chunk
 
-    def _batches(self, rows_at_once: int) -> Iterator[Chunk]:
-        """Of Parquet."""
+    def _parquet_chunks(self, rows_at_once: int) -> Iterator[Chunk]:
+        """Yield the chunks of a Parquet file."""
         import pyarrow.parquet
 
         first = 1
-        # With a buffer, a group of rows is not read as a whole.
+        # With a buffer, row groups are not read into memory as a whole.
         with self.place.reading() as source, pyarrow.parquet.ParquetFile(source, buffer_size=1 << 20) as file:
             for batch in file.iter_batches(batch_size=rows_at_once):
                 chunk, good = Chunk({name: [] for name in self.names}), []
                 cells = {name: batch.column(name).to_pylist() for name in self.names.values()}
                 for index in range(batch.num_rows):
                     try:
-                        self._take(chunk, {name: column[index] for name, column in cells.items()}, first + index)
+                        self._add(chunk, {name: column[index] for name, column in cells.items()}, first + index)
                     except DataError as error:
                         (row,) = batch.slice(index, 1).to_pylist()
                         chunk.rejects.append(Reject(first + index, error.reason, row))
@@ -193,7 +196,7 @@ class Shard:
                 first += batch.num_rows
 
     def _lines(self, file: IO[bytes]) -> Generator[tuple[int, bytes], None, None]:
-        """Number and bytes of each line; of one that is too long, more than the longest may have and not all."""
+        """Yield number and bytes of each line; an overlong line is cut, but still longer than the maximum."""
         number, mark = 0, BOM
         while line := file.readline(LONGEST_LINE + 2):
             number += 1
@@ -204,30 +207,31 @@ class Shard:
             mark = b""
 
     def _row(self, line: str, names: list[str] | None) -> dict[str, Any]:
-        """The cells of a line by column."""
+        """Return the cells of a line by column."""
         if names is None:
             row = json_object(line, "", None)
             check_names(self.place, None, list(self.names.values()), list(row))
-            self._check_taken(row, None)
+            self._check_reserved(row, None)
             return row
         cells = line.split("\t")
         if len(cells) != len(names):
-            expected = f"{len(names)}: {', '.join(names)}, with tabs between"
+            expected = f"{len(names)}, separated by tabs: {', '.join(names)}"
             raise DataError.at(self.place, None, found=f"{len(cells)} columns", expected=expected)
         return dict(zip(names, cells, strict=True))
 
-    def _take(self, chunk: Chunk, row: Mapping[str, Any], number: int) -> None:
-        """Add the texts of a row to a chunk, if all of them are good."""
+    def _add(self, chunk: Chunk, row: Mapping[str, Any], number: int) -> None:
+        """Add the texts of a row to a chunk, if all of them are valid."""
         texts = {name: [cell_text(row[column], "", number, column)] for name, column in self.names.items()}
         check_columns(texts, dict.fromkeys(texts, self.place))
         for name, (text,) in texts.items():
             chunk.columns[name].append(text)
 
-    def _check_taken(self, names: Collection[str], number: int | None) -> None:
-        if both := sorted(self.taken.intersection(names)):
-            advice = "Rename it, or switch that output off (system.model.outputs)."
+    def _check_reserved(self, names: Collection[str], number: int | None) -> None:
+        if both := sorted(self.reserved.intersection(names)):
+            advice = "Rename the column, or switch that output off (system.model.outputs)."
             found = f"a column '{both[0]}'"
-            raise DataError.at(self.place, number, found=found, expected="none, it is an output's", advice=advice)
+            expected = "no column with the name of an output"
+            raise DataError.at(self.place, number, found=found, expected=expected, advice=advice)
 
     def _arrow_schema(self) -> pyarrow.Schema:
         check_table_format(".parquet")
@@ -251,8 +255,8 @@ def _decoded(line: bytes) -> str:
         raise DataError.at("", None, found=found, expected="UTF-8") from error
 
 
-def _loose(rows: list[dict[str, Any]]) -> pyarrow.Schema:
-    """Types of all columns that some rows have; of the first row's alone is what pyarrow takes by itself."""
+def _infer_schema(rows: list[dict[str, Any]]) -> pyarrow.Schema:
+    """Infer the types of the columns of all rows, whereas pyarrow infers those of the first row only."""
     import pyarrow
 
     names = dict.fromkeys(name for row in rows for name in row)

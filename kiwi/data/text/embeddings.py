@@ -1,4 +1,4 @@
-"""Pretrained word embeddings, read as a stream from the formats in use."""
+"""Pretrained word embeddings, read as a stream from the common file formats."""
 
 from __future__ import annotations
 
@@ -16,52 +16,53 @@ from kiwi.utils.io import BaseConfig, mistakes
 EmbeddingsFormat = Literal["polyglot", "word2vec", "fasttext", "glove", "text"]
 
 POLYGLOT_ADVICE = (
-    "polyglot files are pickles, which can run any code when loaded, so kiwi does not read them. Convert one that you "
-    "trust in an environment of its own: words, vectors = pickle.load(open(FILE, 'rb'), encoding='bytes'); then write "
-    "a line 'word value value ...' for each, and set format: text"
+    "polyglot files are pickles, which can run arbitrary code when loaded, so kiwi does not read them. Convert a file "
+    "that you trust in a separate environment: words, vectors = pickle.load(open(FILE, 'rb'), encoding='bytes'); then "
+    "write a line 'word value value ...' for each word, and set format: text"
 )
 
 
 class PretrainedEmbeddingsConfig(BaseConfig):
-    """Files of pretrained word embeddings, by field."""
+    """Files of pretrained embeddings, by field."""
 
     source: FilePath | None = None
-    """For source words."""
+    """File of embeddings for source words."""
 
     target: FilePath | None = None
-    """For target words."""
+    """File of embeddings for target words."""
 
     post_edit: FilePath | None = None
-    """For words of the post-edit."""
+    """File of embeddings for words of the post-edit."""
 
     source_pos: FilePath | None = None
-    """For part-of-speech tags of the source."""
+    """File of embeddings for part-of-speech tags of the source."""
 
     target_pos: FilePath | None = None
-    """For part-of-speech tags of the target."""
+    """File of embeddings for part-of-speech tags of the target."""
 
     format: EmbeddingsFormat = "polyglot"
-    """``word2vec`` (text or binary) and ``fasttext`` (``.vec``) start with a line of two counts, ``glove`` and
-    ``text`` do not. ``polyglot``, the default of OpenKiwi 2.1, is refused with the way to convert it."""
+    """Format of the files. ``word2vec`` (text or binary) and ``fasttext`` (``.vec``) start with a line of two counts;
+    ``glove`` and ``text`` do not. ``polyglot``, the default of OpenKiwi 2.1, is refused with instructions for
+    conversion."""
 
     @model_validator(mode="after")
     def refuse_pickles(self) -> PretrainedEmbeddingsConfig:
-        """No pickle is ever loaded."""
+        """Refuse formats that are pickles, which are never loaded."""
         if self.format == "polyglot" and any(path is not None for name, path in self if name != "format"):
             raise mistakes("PretrainedEmbeddingsConfig", {"format": POLYGLOT_ADVICE})
         return self
 
     def file(self, field: str) -> Path | None:
-        """The file of a field."""
+        """Return the file of a field, if there is one."""
         path: Path | None = getattr(self, field)
         return path
 
 
 def embedding_words(config: PretrainedEmbeddingsConfig, field: str) -> set[str]:
-    """The words that have a vector in the file of a field; empty without such a file.
+    """Return the words that have a vector in the file of a field; none without such a file.
 
     Raises:
-        DataError: when the file is not of the configured format.
+        DataError: when the file is not in the configured format.
     """
     path = config.file(field)
     return {word for word, _ in read_embeddings(path, config.format)} if path else set()
@@ -70,22 +71,22 @@ def embedding_words(config: PretrainedEmbeddingsConfig, field: str) -> set[str]:
 def load_embeddings(
     config: PretrainedEmbeddingsConfig, field: str, indices: Mapping[str, int], dim: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The vectors that a file has for the entries of a vocabulary.
+    """Read the vectors of the words in a vocabulary.
 
     Args:
-        config: with the file of ``field``.
-        field: whose embeddings.
-        indices: word to index.
-        dim: expected dimension.
+        config: the files of embeddings.
+        field: the field whose embeddings are read.
+        indices: the index of each word in the vocabulary.
+        dim: the expected number of dimensions.
 
     Returns:
-        Indices (found,) and vectors (found, dim).
+        The indices (found,) and vectors (found, dim) of the words that have one.
 
     Raises:
-        DataError: when the file is not of the configured format or dimension.
+        DataError: when the file is not in the configured format, or has another number of dimensions.
     """
     path = config.file(field)
-    # One array for all: one for each vector would leave the memory in pieces.
+    # One array for all vectors, because one for each would fragment the memory.
     vectors = np.zeros((len(indices), dim) if path else (0, dim), dtype=np.float32)
     rows: dict[int, None] = {}
     if path:
@@ -105,10 +106,10 @@ def load_embeddings(
 
 
 def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Words and vectors of a file, one at a time.
+    """Yield the words and vectors of a file.
 
     Raises:
-        DataError: naming the line, when the file is not of this format.
+        DataError: when the file is not in this format; it names the line.
     """
     with path.open("rb") as file:
         header = file.readline().split()
@@ -124,9 +125,9 @@ def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str,
         if not has_counts:
             advice = "For a file without this line, set format: text."
             if path.suffix == ".bin":
-                advice = "fastText's .bin models are not word vectors: give the .vec file beside it."
+                advice = "A .bin model of fastText is not a file of word vectors; give its .vec file instead."
             raise DataError.at(
-                path, 1, found="something else", expected="two counts, words and dimensions", advice=advice
+                path, 1, found="no counts", expected="two counts, of words and of dimensions", advice=advice
             )
         count, dim = int(header[0]), int(header[1])
         start = file.tell()
@@ -137,7 +138,7 @@ def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str,
             found += 1
             yield row
         if found != count:
-            raise DataError.at(path, None, found=f"{found} words", expected=f"{count}, as its first line says")
+            raise DataError.at(path, None, found=f"{found} words", expected=f"{count}, according to its first line")
 
 
 def _is_binary(file: BinaryIO, dim: int) -> bool:
@@ -154,7 +155,7 @@ def _text_rows(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     for number, raw in enumerate(file, start=first_line):
         try:
-            # From the right: the word itself may hold spaces (glove has some).
+            # Split from the right, because a word may contain spaces (some in GloVe do).
             parts = raw.decode("utf-8").rstrip("\r\n ").split(" ")
             dim = dim or len(parts) - 1
             word, values = " ".join(parts[:-dim]), parts[-dim:]
@@ -176,5 +177,5 @@ def _binary_rows(file: BinaryIO, path: Path, count: int, dim: int) -> Iterator[t
             raise DataError(f"{path}: found the end of the file in word {number}; expected {count} words.")
         vector = np.frombuffer(values, dtype="<f4")
         if not np.isfinite(vector).all():
-            raise DataError(f"{path}: word {number}: found a value that is no number; expected finite values.")
+            raise DataError(f"{path}: word {number}: found NaN or infinity; expected finite values.")
         yield bytes(word).strip(b"\n").decode("utf-8", errors="replace"), vector

@@ -1,4 +1,4 @@
-"""Words to the pieces of a pretrained encoder, with an explicit index from each piece to its word."""
+"""Splits words into the pieces of a pretrained encoder, with an explicit index from each piece to its word."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from kiwi.data.text.word_pieces import WordPieces, spaces_matter
 
 NO_WORD = -1
-"""Word of a piece that belongs to none: the special pieces, and padding."""
+"""The word index of a piece without a word, such as special pieces and padding."""
 
 TARGET_SIDE, SOURCE_SIDE = 0, 1
 
@@ -24,51 +24,51 @@ Encoded = list[list[int]]
 
 @dataclass(frozen=True)
 class Template:
-    """How the encoder joins two texts: special pieces before, between and after them, and the type of each text."""
+    """The template with which an encoder joins two texts: the special pieces around them, and the type of each text."""
 
     before: list[int]
     between: list[int]
     after: list[int]
     types: tuple[int, int]
-    """Of the first and the second text with the special pieces that follow it."""
+    """The type IDs of the first and the second text, which include the special pieces that follow them."""
 
     @property
     def length(self) -> int:
-        """Special pieces of a pair."""
+        """The number of special pieces of a pair."""
         return len(self.before) + len(self.between) + len(self.after)
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of all segments of a batch, the pieces of one segment after those of another."""
+    """One side of all segments of a batch, whose pieces are concatenated."""
 
     ids: NDArray[np.int64]
-    """(pieces,)."""
+    """The IDs of the pieces (pieces,)."""
 
     words: NDArray[np.int64]
-    """Word of each piece, counted in its segment (pieces,)."""
+    """The index of each piece's word in its segment (pieces,)."""
 
     lengths: NDArray[np.int64]
-    """Pieces of each segment (segments,)."""
+    """The number of pieces of each segment (segments,)."""
 
     @property
     def starts(self) -> NDArray[np.int64]:
-        """Where each segment begins (segments,)."""
+        """The index at which each segment begins (segments,)."""
         return np.cumsum(self.lengths) - self.lengths
 
 
 Span = tuple[int, int]
-"""The first piece of a side that a window reads, counted in its segment, and how many it reads."""
+"""The first piece of a side that a window reads, counted in its segment, and the number of pieces that it reads."""
 
 
 class PieceTokenizer:
-    """Segments to sequences of pieces.
+    """Turns segments into sequences of pieces.
 
     Args:
-        tokenizer: of the encoder, whose post-processor joins pairs.
-        max_pieces: the longest sequence that the encoder takes.
-        source_max_pieces: pieces of the source that are read, the rest being cut; None reads all.
-        target_max_pieces: pieces of the target that are read, the rest being cut; None reads all.
+        tokenizer: the tokenizer of the encoder, whose post-processor joins pairs.
+        max_pieces: the maximum length of a sequence of the encoder.
+        source_max_pieces: the maximum number of pieces of the source; the rest is truncated. None means no limit.
+        target_max_pieces: the maximum number of pieces of the target; the rest is truncated. None means no limit.
     """
 
     def __init__(
@@ -88,17 +88,17 @@ class PieceTokenizer:
         self.mask_id = _special_id(tokenizer, ("<mask>", "[MASK]", "<special1>"))  # the last is XLM's
         self.room = max_pieces - self.template.length
         if self.room < 4:
-            raise ValueError(f"an encoder that takes {max_pieces} pieces has no room for two words on each side")
+            raise ValueError(f"an encoder with at most {max_pieces} pieces has no room for two words on each side")
         self.caps = (target_max_pieces, source_max_pieces)
         self._first = WordPieces(tokenizer, "", self.unknown_id)
         self._others = WordPieces(tokenizer, " ", self.unknown_id) if spaces_matter(tokenizer) else self._first
 
     def encode(self, segment: Sequence[str]) -> Encoded:
-        """The pieces of each word; a word that the tokenizer drops is one unknown piece."""
+        """Return the pieces of each word; a word that the tokenizer drops becomes one unknown piece."""
         return [*map(self._first.__getitem__, segment[:1]), *map(self._others.__getitem__, segment[1:])]
 
     def __call__(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> dict[str, NDArray[Any]]:
-        """Arrays of a batch, as :class:`kiwi.data.batch.QEBatch` has them; a long segment takes several rows."""
+        """Return the piece arrays of a :class:`kiwi.data.batch.QEBatch`; a long segment has several rows."""
         target, source = self._side(targets, TARGET_SIDE), self._side(sources, SOURCE_SIDE)
         windows = [
             (segment, *target_span, *source_span)
@@ -110,7 +110,7 @@ class PieceTokenizer:
             _ranges(target.starts[segments] + first_target, n_target),
             _ranges(source.starts[segments] + first_source, n_source),
         )
-        # Columns where the parts of each row end, (windows, 1): what is before, target, what is between, source, all.
+        # The columns at which the parts of each row begin and end, (windows, 1).
         template = self.template
         n_before = len(template.before)
         target_end = n_before + n_target[:, None]
@@ -119,7 +119,7 @@ class PieceTokenizer:
         end = source_end + len(template.after)
 
         column = np.arange(end.max(initial=0))
-        mask = column < end  # (windows, pieces), as all of these
+        mask = column < end  # (windows, pieces), as are the next three
         is_target = (column >= n_before) & (column < target_end)
         is_source = (column >= source_start) & (column < source_end)
         in_second = (column >= source_start) & mask
@@ -154,7 +154,7 @@ class PieceTokenizer:
         }
 
     def _side(self, segments: Sequence[Sequence[str]], side: int) -> Side:
-        """The pieces of one side. Words beyond the cap have none: their features are zeros, and they are tagged."""
+        """Return the pieces of one side; words beyond the cap have none, so that their features are zeros."""
         encoded = [self.encode(segment) for segment in segments]
         n_words = np.array([len(segment) for segment in encoded], dtype=np.int64)
         by_word = list(chain.from_iterable(encoded))
@@ -169,7 +169,7 @@ class PieceTokenizer:
         return Side(ids[kept], words[kept], np.minimum(lengths, cap))
 
     def lengths(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> list[int]:
-        """Pieces of each segment in all of its windows, special ones included."""
+        """Return the number of pieces of each segment in all of its windows, including special pieces."""
         lengths = []
         for target, source in zip(targets, sources, strict=True):
             spans = self.spans(self._n_read(target, TARGET_SIDE), self._n_read(source, SOURCE_SIDE))
@@ -177,7 +177,7 @@ class PieceTokenizer:
         return lengths
 
     def count_long(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> tuple[int, int]:
-        """Segments that need several windows, and segments that are cut."""
+        """Count the segments that need several windows, and those that are truncated."""
         long = cut = 0
         for segments in zip(targets, sources, strict=True):
             read = [self._n_read(segment, side) for side, segment in enumerate(segments)]
@@ -186,27 +186,27 @@ class PieceTokenizer:
         return long, cut
 
     def _n_read(self, segment: Sequence[str], side: int) -> int:
-        """Pieces of a segment, at most the cap of its side."""
+        """Return the number of pieces of a segment that are read, at most the cap of its side."""
         n_pieces, cap = _n_pieces(self.encode(segment)), self.caps[side]
         return n_pieces if cap is None else min(n_pieces, cap)
 
     def spans(self, n_target: int, n_source: int) -> list[tuple[Span, Span]]:
-        """What each window reads of the two sides.
+        """Return the spans of target and source that each window reads.
 
-        A segment that fits is one window. Of a longer one, windows go through both sides at the same pace, each
-        overlapping the one before by half, so that every piece is read, most of them with context on both sides.
+        A segment that fits has one window. A longer segment has windows that move through both sides at the same pace
+        and overlap by half, so that every piece is read, in most cases with context on both sides.
 
         Args:
-            n_target: pieces of the target.
-            n_source: pieces of the source.
+            n_target: the number of pieces of the target.
+            n_source: the number of pieces of the source.
         """
         total = n_target + n_source
         if total <= self.room:
             return [((0, n_target), (0, n_source))]
-        # Each side gets room in proportion to its length, so that a window sees what belongs together.
+        # Each side gets room in proportion to its length, so that a window has matching parts of both sides.
         target_room = min(max(1, round(self.room * n_target / total)), self.room - 1)
         sides = [(n_target, target_room), (n_source, self.room - target_room)]
-        last = [max(0, length - room) for length, room in sides]  # where the last window starts
+        last = [max(0, length - room) for length, room in sides]  # the start of the last window
         steps = max(-(-2 * start // room) for start, (_, room) in zip(last, sides, strict=True))
         windows = []
         for step in range(steps + 1):
@@ -221,7 +221,7 @@ def _n_pieces(encoded: Encoded) -> int:
 
 
 def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ranges of numbers, one after the other: those from 5, three long, and from 0, two long, are 5 6 7 0 1."""
+    """Return concatenated ranges of numbers; for example, starts 5, 0 and lengths 3, 2 give 5, 6, 7, 0, 1."""
     before = np.cumsum(lengths) - lengths
     numbers: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
     return numbers
@@ -233,13 +233,13 @@ def _weights(
     chosen: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     places: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> NDArray[np.float32]:
-    """The inverse of how many windows read each piece; of special ones, of how many windows the segment has.
+    """Return the inverse number of windows that read each piece; special pieces are in all windows of a segment.
 
     Args:
-        mask: where there is a piece (windows, pieces).
-        segments: of each window (windows,).
-        chosen: where there are pieces of each side (windows, pieces).
-        places: which pieces of each side these are, row by row.
+        mask: whether there is a piece (windows, pieces).
+        segments: the segment of each window (windows,).
+        chosen: whether there is a piece of each side (windows, pieces).
+        places: the indices of these pieces on their side, row by row.
     """
     n_windows = np.bincount(segments)
     if n_windows.max(initial=1) == 1:
@@ -302,7 +302,7 @@ def _special_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
 
 
 def _template(tokenizer: Tokenizer) -> Template:
-    """What the post-processor puts around a pair."""
+    """Return the template of a tokenizer, as its post-processor applies it to a pair."""
     probe = _probe(tokenizer)
     encoding = tokenizer.encode([probe], [probe], is_pretokenized=True)
     sides = encoding.sequence_ids
@@ -317,8 +317,8 @@ def _template(tokenizer: Tokenizer) -> Template:
 
 
 def _probe(tokenizer: Tokenizer) -> str:
-    """A text that is at least one piece."""
-    for texts in (lambda: ["a"], tokenizer.get_vocab):  # the whole vocabulary takes long to get
+    """Return a text that has at least one piece."""
+    for texts in (lambda: ["a"], tokenizer.get_vocab):  # the vocabulary is slow to get
         for text in texts():
             if tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids:
                 return text

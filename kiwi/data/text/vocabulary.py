@@ -1,4 +1,4 @@
-"""Words to indices: vocabularies on Hugging Face ``tokenizers``, and how they are built from a corpus."""
+"""Vocabularies, which map words to indices with Hugging Face ``tokenizers`` and are built from a corpus."""
 
 from __future__ import annotations
 
@@ -26,71 +26,75 @@ PAD_INDEX, UNKNOWN_INDEX, BEGIN_INDEX, END_INDEX = range(len(SPECIALS))
 VOCABULARY_FILE = "vocab.json"
 
 LARGEST_TOKENIZER = 512 * MEBIBYTE
-"""Bytes of a file that has vocabularies or a tokenizer."""
+"""The maximum size of a file of vocabularies or of a tokenizer, in bytes."""
 
 
 class SideSizes(BaseConfig):
     """A number for each side."""
 
     source: PositiveInt | None = None
-    """For the source."""
+    """Value for the source."""
 
     target: PositiveInt | None = None
-    """For the target and what is in its language, the post-edit."""
+    """Value for the target and the post-edit."""
 
 
 class VocabularyConfig(BaseConfig):
-    """Which words of the training data become entries of a vocabulary."""
+    """Options that select the words of a vocabulary."""
 
     min_frequency: PositiveInt | SideSizes = 1
-    """Only words seen at least this often; one value, or one for each side."""
+    """Minimum number of occurrences of a word in the training data, as one value or one for each side."""
 
     max_size: PositiveInt | SideSizes | None = None
-    """At most this many words, the most frequent ones; one value, or one for each side."""
+    """Maximum number of words, of which the most frequent are kept, as one value or one for each side. If unset, there
+    is no limit."""
 
     keep_rare_words_with_embeddings: bool = False
-    """Keep words of the training data that have a pretrained embedding, however rare."""
+    """Whether to keep words of the training data that have a pretrained embedding, however rare they are."""
 
     add_embeddings_vocab: bool = False
-    """Add every word of the pretrained embeddings, whether or not the training data has it."""
+    """Whether to add all words of the pretrained embeddings, including those that are not in the training data."""
 
 
 class DataProcessingConfig(BaseConfig):
-    """How text becomes numbers."""
+    """Options for turning text into numbers."""
 
     share_input_fields_encoders: bool = False
-    """One vocabulary for source, target and post-edit together."""
+    """Whether source, target and post-edit share one vocabulary."""
 
     vocab: VocabularyConfig = VocabularyConfig()
-    """What the vocabularies hold."""
+    """Selection of the words of the vocabularies."""
 
     embeddings: PretrainedEmbeddingsConfig | None = None
     """Files of pretrained word embeddings."""
 
     @model_validator(mode="after")
     def check_shared_sizes(self) -> DataProcessingConfig:
-        """One vocabulary has one size."""
+        """Refuse different sizes for the sides of a shared vocabulary."""
         for option in ("min_frequency", "max_size"):
             if self.share_input_fields_encoders and isinstance(getattr(self.vocab, option), SideSizes):
-                raise ValueError(f"vocab.{option} has a value for each side, but share_input_fields_encoders is on")
+                raise ValueError(
+                    f"vocab.{option}: found a value for each side; expected one value, because "
+                    "share_input_fields_encoders is on"
+                )
         return self
 
     @model_validator(mode="after")
-    def check_embeddings_are_there(self) -> DataProcessingConfig:
-        """The options that need pretrained embeddings are refused without."""
+    def check_embeddings(self) -> DataProcessingConfig:
+        """Refuse options that need pretrained embeddings when there are none."""
         for option in ("keep_rare_words_with_embeddings", "add_embeddings_vocab"):
             if getattr(self.vocab, option) and self.embeddings is None:
-                raise ValueError(f"vocab.{option} needs embeddings, and none are configured")
+                raise ValueError(f"vocab.{option} requires pretrained embeddings; set embeddings, or switch it off")
         return self
 
 
 class Vocabulary:
-    """Words and their indices; an unknown word has the index of ``<unk>``.
+    """A mapping of words to indices, in which unknown words have the index of ``<unk>``.
 
     The first four entries are ``<pad>``, ``<unk>``, ``<bos>`` and ``<eos>``.
 
     Args:
-        tokenizer: a word-level tokenizer whose vocabulary starts with these.
+        tokenizer: a word-level tokenizer whose vocabulary starts with these entries.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -99,7 +103,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, entries: Iterable[str]) -> Vocabulary:
-        """A vocabulary of these words, in this order, after the special entries."""
+        """Return a vocabulary of these words, in this order, after the special entries."""
         indices = {word: index for index, word in enumerate(dict.fromkeys((*SPECIALS, *entries)))}
         return cls(Tokenizer(WordLevel(indices, unk_token=UNKNOWN)))
 
@@ -113,14 +117,14 @@ class Vocabulary:
         keep: Iterable[str] = (),
         add: Iterable[str] = (),
     ) -> Vocabulary:
-        """The words of a corpus, most frequent first, ties in code point order.
+        """Return a vocabulary of the words of a corpus, most frequent first, with ties in code point order.
 
         Args:
-            lines: segments, which can be gone through twice.
-            min_frequency: only words seen at least this often.
-            max_size: at most this many of them.
-            keep: words that stay if the corpus has them, however rare.
-            add: words that are added in any case.
+            lines: the segments, which are iterated over twice.
+            min_frequency: the minimum number of occurrences of a word.
+            max_size: the maximum number of words; None means no limit.
+            keep: words to keep if the corpus has them, however rare they are.
+            add: words to add even if the corpus does not have them.
         """
         trainer = WordLevelTrainer(
             min_frequency=min_frequency,
@@ -148,30 +152,31 @@ class Vocabulary:
     __hash__ = None  # type: ignore[assignment]
 
     def encode(self, segment: Sequence[str]) -> list[int]:
-        """The index of each word."""
+        """Return the index of each word."""
         get = self._indices.get
         return [get(word, UNKNOWN_INDEX) for word in segment]
 
     @property
     def entries(self) -> list[str]:
-        """All entries, by index."""
+        """All entries, in the order of their indices."""
         return sorted(self._indices, key=self._indices.__getitem__)
 
     def to_dict(self) -> dict[str, Any]:
-        """The tokenizer, in Hugging Face's format."""
+        """Return the tokenizer in Hugging Face's format."""
         content: dict[str, Any] = json.loads(self.tokenizer.to_str())
         return content
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Vocabulary:
-        """The inverse of :meth:`to_dict`.
+        """Create a vocabulary from the result of :meth:`to_dict`.
 
         Raises:
             ValueError: when the content is not a word-level tokenizer with the special entries first.
         """
         vocabulary = cls(parse_tokenizer(json.dumps(content)))
         if not isinstance(vocabulary.tokenizer.model, WordLevel):
-            raise ValueError(f"a tokenizer of type {type(vocabulary.tokenizer.model).__name__}, not WordLevel")
+            found = type(vocabulary.tokenizer.model).__name__
+            raise ValueError(f"found a tokenizer of type {found}; expected WordLevel")
         if tuple(vocabulary.entries[: len(SPECIALS)]) != SPECIALS:
             raise ValueError(f"its first entries are not {', '.join(SPECIALS)}")
         if set(vocabulary._indices.values()) != set(range(len(vocabulary))):
@@ -180,32 +185,32 @@ class Vocabulary:
 
 
 def parse_tokenizer(text: str) -> Tokenizer:
-    """A tokenizer from its JSON.
+    """Parse the JSON of a tokenizer.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: when it is not a tokenizer.
     """
     try:
         return Tokenizer.from_str(text)
-    except BaseException as error:  # tokenizers raises bare Exception, and a panic of its Rust is none even of these
+    except BaseException as error:  # tokenizers raises a bare Exception, or a Rust panic, which is a BaseException
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         raise ValueError(f"not a tokenizer: {error}") from error
 
 
 Vocabularies = dict[str, Vocabulary]
-"""Field name to vocabulary."""
+"""The vocabulary of each field."""
 
 
 def build_vocabularies(
     columns: Mapping[str, Sequence[str]], fields: Sequence[str], config: DataProcessingConfig
 ) -> Vocabularies:
-    """Vocabularies for the fields that a system reads.
+    """Build the vocabularies of the fields that a system reads.
 
     Args:
         columns: the training data.
-        fields: text fields, among them perhaps ``post_edit``, ``source_pos``, ``target_pos``.
-        config: what they hold.
+        fields: the text fields, which may include ``post_edit``, ``source_pos`` and ``target_pos``.
+        config: the options of the vocabularies.
 
     Raises:
         DataError: when a file of embeddings cannot be read.
@@ -220,9 +225,9 @@ def build_vocabularies(
             for field in group:
                 pretrained |= embedding_words(config.embeddings, field)
         vocabulary = Vocabulary.build(
-            _OneAfterTheOther([columns[field] for field in group]),
-            min_frequency=_of_side(vocab.min_frequency, group[0]) or 1,
-            max_size=_of_side(vocab.max_size, group[0]),
+            _ConcatenatedColumns([columns[field] for field in group]),
+            min_frequency=_size_for(vocab.min_frequency, group[0]) or 1,
+            max_size=_size_for(vocab.max_size, group[0]),
             keep=pretrained if vocab.keep_rare_words_with_embeddings else (),
             add=pretrained if vocab.add_embeddings_vocab else (),
         )
@@ -230,8 +235,8 @@ def build_vocabularies(
     return vocabularies
 
 
-class _OneAfterTheOther:
-    """The lines of several columns, as often as they are asked for, and not copied: they may be larger than memory."""
+class _ConcatenatedColumns:
+    """The lines of several columns, which can be iterated over repeatedly and are not copied into memory."""
 
     def __init__(self, columns: Sequence[Sequence[str]]) -> None:
         self._columns = columns
@@ -240,14 +245,14 @@ class _OneAfterTheOther:
         return (line for column in self._columns for line in column)
 
 
-def _of_side(value: int | SideSizes | None, field: str) -> int | None:
+def _size_for(value: int | SideSizes | None, field: str) -> int | None:
     if isinstance(value, SideSizes):
         return value.source if field in (const.SOURCE, const.SOURCE_POS) else value.target
     return value
 
 
 def save_vocabularies(vocabularies: Mapping[str, Vocabulary], directory: Path) -> None:
-    """Write ``vocab.json``: field name to tokenizer."""
+    """Write ``vocab.json``, which has the tokenizer of each field."""
     fields = {field: vocabulary.to_dict() for field, vocabulary in vocabularies.items()}
     write_json(directory / VOCABULARY_FILE, {"version": 1, "fields": fields})
 
@@ -256,23 +261,23 @@ def load_vocabularies(path: Path, fields: Sequence[str]) -> Vocabularies:
     """Read the vocabularies of a checkpoint.
 
     Args:
-        path: a ``vocab.json`` or the directory that has one.
-        fields: which are needed.
+        path: a ``vocab.json`` file, or its directory.
+        fields: the required fields.
 
     Raises:
-        CheckpointError: when the file is not there, is damaged, or lacks a field.
+        CheckpointError: when the file is missing, is damaged, or lacks a field.
     """
     file = path / VOCABULARY_FILE if path.is_dir() else path
     sealed = SealedDirectory.open(file.parent)
     if path == file and file.name not in (sealed.sums or ()):
-        sealed = SealedDirectory(file.parent, None)  # a copy, and no part of what lies beside it
+        sealed = SealedDirectory(file.parent, None)  # a copy, which is not part of the files beside it
     content = sealed.read_json(file.name, LARGEST_TOKENIZER)
     try:
         version, stored = content["version"], dict(content["fields"])
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file}: not a file of vocabularies ({error!r}).") from error
     if version != 1:
-        raise CheckpointError(f"{file}: found version {version} of the vocabulary format; this kiwi reads version 1.")
+        raise CheckpointError(f"{file}: found version {version} of the vocabulary format; expected version 1.")
     vocabularies = {}
     for field in fields:
         if field not in stored:

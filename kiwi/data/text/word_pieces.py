@@ -1,19 +1,19 @@
-"""The pieces of single words."""
+"""A cache of the pieces of single words."""
 
 from __future__ import annotations
 
 from tokenizers import Tokenizer
 
 CACHED_WORDS = 200_000
-"""Words whose pieces are remembered; when there are more, remembering starts again."""
+"""The maximum number of words in the cache, which is cleared when it is full."""
 
 
 class WordPieces(dict[str, list[int]]):
-    """The pieces of words, found when they are first asked for.
+    """A cache of the pieces of words, which are computed on first access.
 
     Args:
-        tokenizer: of the encoder.
-        before: what stands before a word.
+        tokenizer: the tokenizer of the encoder.
+        before: the text before each word, such as a space.
         unknown_id: the piece of a word that the tokenizer drops.
     """
 
@@ -33,7 +33,7 @@ class WordPieces(dict[str, list[int]]):
 
 
 def spaces_matter(tokenizer: Tokenizer) -> bool:
-    """Whether a word within a text has other pieces than alone (byte-level tokenizers count the space before it)."""
+    """Return whether the pieces of a word depend on the space before it, as with byte-level tokenizers."""
     state = tokenizer.pre_tokenizer.__getstate__() if tokenizer.pre_tokenizer is not None else b""
     content = state.decode() if isinstance(state, bytes) else str(state)
     return "ByteLevel" in content

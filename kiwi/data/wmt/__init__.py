@@ -1,1 +1,1 @@
-"""Submissions to the shared tasks of WMT."""
+"""Submissions to the WMT shared tasks on quality estimation."""

@@ -1,4 +1,4 @@
-"""What all submissions to the quality estimation tasks of WMT have: a header, and rows of one system."""
+"""The common format of submissions to the WMT quality estimation tasks: a header, and rows of one system."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FIGURES = ("the bytes of the model on disk", "its number of parameters", "the number of ensembled models")
-"""Of a header, in order."""
+"""The figures of a header, in order."""
 
 HEADER_LENGTHS = (0, 2, 3)
-"""Lines of a header: none in WMT20, two in WMT21, three in WMT22 and WMT23."""
+"""The possible numbers of header lines, which are 0 in WMT20, 2 in WMT21, and 3 in WMT22 and WMT23."""
 
-MOST_DIGITS = 18
-"""Of any number that counts something."""
+MAX_DIGITS = 18
+"""The maximum number of digits of a count."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a submission says of its model before the first row; nothing in WMT20.
+    """The figures of the model before the first row of a submission; none in WMT20.
 
     Raises:
-        DataError: for figures that no year has together.
+        DataError: for a combination of figures that no year's format has.
     """
 
     disk_bytes: int | None = None
-    """Of the model's files, without compression; from WMT21 on."""
+    """The size of the model's files in bytes, without compression; from WMT21 on."""
 
     parameters: int | None = None
-    """Of the model; from WMT21 on."""
+    """The number of parameters of the model; from WMT21 on."""
 
     ensembled: int | None = None
-    """Number of models whose average this is; from WMT22 on."""
+    """The number of ensembled models; from WMT22 on."""
 
     def __post_init__(self) -> None:
         given = [figure is not None for figure in (self.disk_bytes, self.parameters, self.ensembled)]
@@ -52,20 +52,20 @@ class Header:
 
     @property
     def figures(self) -> list[int]:
-        """Those that are there, in order."""
+        """The figures that are given, in order."""
         return [figure for figure in (self.disk_bytes, self.parameters, self.ensembled) if figure is not None]
 
 
 class Rows:
-    """The rows of a submission, read one after the other.
+    """The rows of a submission, read one by one.
 
     Args:
-        path: of the file.
-        columns: names of the columns; ``LP`` and ``METHOD`` first, and ``SEG`` among them.
-        language_pair: that it must be of, such as ``en-de``, in any case; any one if None.
+        path: the file.
+        columns: the names of the columns, which start with ``LP`` and ``METHOD`` and include ``SEG``.
+        language_pair: the expected language pair, such as ``en-de``, compared without regard to case; None allows any.
 
     Raises:
-        DataError: for a header of another form; in iteration, for blank lines between rows.
+        DataError: for an invalid header and, during iteration, for blank lines between rows.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], language_pair: str | None) -> None:
@@ -89,7 +89,7 @@ class Rows:
         self.header = self._parse_header(header)
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        """Number and text of each line with a row."""
+        """Yield the number and text of each line with a row."""
         blank = 0
         for number, line in self._lines:
             if not line.strip():
@@ -106,15 +106,15 @@ class Rows:
         return f"{' '.join(self.columns)}, separated by tabs, after a header of no, two or three lines"
 
     def fail(self, line: int | None, found: str, expected: str, advice: str = "") -> NoReturn:
-        """Raise an error at a line of this file, which is read no further."""
+        """Raise an error at a line, and close the file."""
         self._stream.close()
         raise DataError.at(self.path, line, found=found, expected=expected, advice=advice)
 
     def split(self, number: int, line: str) -> dict[str, str]:
-        """The fields of a line by column.
+        """Split a line into its fields by column.
 
         Raises:
-            DataError: when they do not count, or language pair or method are others than before.
+            DataError: when the number of fields is wrong, or language pair or method differ from previous rows.
         """
         fields = line.split("\t")
         if len(fields) != len(self.columns):
@@ -124,22 +124,22 @@ class Rows:
         if not self.language_pair:
             for name in ("LP", "METHOD"):
                 if not row[name].strip():
-                    self.fail(number, f"an empty {name}", "one, the same on all lines")
+                    self.fail(number, f"an empty {name}", "a value, the same on all lines")
             if self._asked is not None and language_pair.lower() != self._asked.lower():
                 self.fail(number, f"the language pair '{language_pair}'", f"'{self._asked}'")
             self.language_pair, self.method = language_pair, method
         if language_pair != self.language_pair:
-            advice = "Part a submission of several language pairs into one file for each."
+            advice = "Split a submission of several language pairs into one file for each."
             self.fail(number, f"the language pair '{language_pair}'", f"'{self.language_pair}', as before", advice)
         if method != self.method:
             self.fail(number, f"the method '{method}'", f"'{self.method}', as before")
         return row
 
     def count(self, number: int, row: Mapping[str, str], column: str) -> int:
-        """A number of a row that counts from zero.
+        """Parse a column that holds a whole number, counted from 0.
 
         Raises:
-            DataError: when it is none.
+            DataError: when it is not a whole number.
         """
         value = parse_count(row[column])
         if value is None:
@@ -147,7 +147,7 @@ class Rows:
         return value
 
     def line_of(self, where: Mapping[str, object]) -> int | None:
-        """The first line with these values, looked for in the file again; what is read keeps no line numbers."""
+        """Return the number of the first line with these values, which is searched for by reading the file again."""
         wanted = {column: str(value) for column, value in where.items()}
         again = Rows(self.path, self.columns, self._asked)
         with closing(again._stream):
@@ -158,15 +158,15 @@ class Rows:
         return None
 
     def in_order(self, by_segment: Mapping[int, T], expected: int | None, kind: str | None = None) -> list[T]:
-        """Values by their segment's number, which must be there from 0 on without a gap.
+        """Return values in the order of their segments, whose numbers must run from 0 without a gap.
 
         Args:
-            by_segment: number of a segment to its value.
-            expected: number of segments; None is as many as there are.
-            kind: their TYPE, if rows have one.
+            by_segment: the value of each segment, by its number.
+            expected: the expected number of segments; None allows any.
+            kind: the TYPE of the rows, if rows have one.
 
         Raises:
-            DataError: at the first segment that is missing or too many.
+            DataError: at the first missing or surplus segment.
         """
         size = len(by_segment) if expected is None else expected
         where, name = ({}, "") if kind is None else ({"TYPE": kind}, f" ({kind})")
@@ -198,27 +198,27 @@ class Rows:
 
 
 def parse_count(text: str) -> int | None:
-    """A whole number in ASCII digits; None when the text is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
+    """Parse a whole number in ASCII digits; return None when the text is not one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
 def check_field(name: str, value: str) -> None:
-    """Check that a text can stand in a column.
+    """Check that a text is valid in a column.
 
     Raises:
-        DataError: when it is empty, or has a tab or the end of a line in it.
+        DataError: when it is empty, or contains a tab or line end.
     """
     if not value.strip() or any(character in value for character in "\t\n\r"):
-        raise DataError(f"{name}: found {value!r}; expected a text without tabs and line ends.")
+        raise DataError(f"{name}: found {value!r}; expected text without tabs and line ends.")
 
 
 def write_rows(path: Path, header: Header, rows: Iterable[str]) -> None:
-    """Write a header and rows, whole or not at all.
+    """Write a header and rows atomically.
 
     Args:
-        path: of the file.
-        header: to begin with.
-        rows: columns joined by tabs.
+        path: the file.
+        header: the header.
+        rows: the rows, with columns joined by tabs.
     """
     with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{figure}\n" for figure in header.figures)

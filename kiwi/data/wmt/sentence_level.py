@@ -1,6 +1,6 @@
-"""Submissions to the quality estimation tasks of WMT: scores of sentences, and spans of errors.
+"""Submissions to the WMT quality estimation tasks with sentence scores or error spans.
 
-Those of words are in :mod:`kiwi.data.wmt.word_level`.
+Word-level submissions are in :mod:`kiwi.data.wmt.word_level`.
 """
 
 from __future__ import annotations
@@ -33,39 +33,40 @@ SENTENCE_COLUMNS = ("LP", "METHOD", "SEG", "SCORE")
 SPAN_COLUMNS = ("LP", "METHOD", "SEG", "TARGET", "STARTS", "ENDS", "TYPES")
 
 SEVERITIES = ("minor", "major", "critical")
-"""Of an error, the least first."""
+"""The severities of errors, the least severe first."""
 
 NO_ERROR = "no-error"
-"""Stands for the severities of a segment without a span; its positions are -1."""
+"""The TYPES value of a segment without errors, whose positions are :data:`NOWHERE`."""
 
 NOWHERE = "-1"
+"""The STARTS and ENDS value of a segment without errors."""
 
 
 @dataclass(frozen=True)
 class SentenceSubmission:
-    """A score for each segment."""
+    """A submission with a score for each segment."""
 
     header: Header
-    """What it says of its model."""
+    """The figures of the model."""
 
     language_pair: str
-    """Such as ``en-de``."""
+    """The language pair, such as ``en-de``."""
 
     method: str
-    """Name of the system."""
+    """The name of the system."""
 
     scores: list[float]
-    """In the order of the segments."""
+    """The scores, in the order of the segments."""
 
 
 class Span(NamedTuple):
-    """An error in a translation. A span without a character is an omission at its place."""
+    """An error in a translation; an empty span is an omission at its position."""
 
     start: int
-    """Position of its first character, from 0."""
+    """Position of the first character, counted from 0."""
 
     end: int
-    """Position after its last character."""
+    """Position after the last character."""
 
     severity: str
     """One of :data:`SEVERITIES`."""
@@ -73,22 +74,22 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class SpanSubmission:
-    """The errors of each segment."""
+    """A submission with the error spans of each segment."""
 
     header: Header
-    """What it says of its model."""
+    """The figures of the model."""
 
     language_pair: str
-    """Such as ``en-de``."""
+    """The language pair, such as ``en-de``."""
 
     method: str
-    """Name of the system."""
+    """The name of the system."""
 
     targets: list[str]
-    """The translations that positions count in."""
+    """The translations, in whose characters positions are counted."""
 
     spans: list[list[Span]]
-    """Of each segment, in the order of the file."""
+    """The spans of each segment, in the order of the file."""
 
 
 def read_sentence_submission(
@@ -97,12 +98,12 @@ def read_sentence_submission(
     """Read rows of ``LP METHOD SEG SCORE``, in any order of segments.
 
     Args:
-        path: of the file, with a header of no, two or three lines.
-        language_pair: that it must be of.
-        n_segments: that it must have.
+        path: the file, with a header of no, two or three lines.
+        language_pair: the expected language pair; None allows any.
+        n_segments: the expected number of segments; None allows any.
 
     Raises:
-        DataError: naming file and line.
+        DataError: at the first invalid line.
     """
     rows = Rows(path, SENTENCE_COLUMNS, language_pair)
     scores: dict[int, float] = {}
@@ -118,16 +119,16 @@ def read_sentence_submission(
 
 
 def write_sentence_submission(path: Path, submission: SentenceSubmission) -> None:
-    """Write what :func:`read_sentence_submission` reads back as it is.
+    """Write a submission that :func:`read_sentence_submission` reads back unchanged.
 
     Raises:
-        DataError: for a score that is no finite number.
+        DataError: for a score that is not a finite number.
     """
     check_field("language_pair", submission.language_pair)
     check_field("method", submission.method)
     for segment, score in enumerate(submission.scores):
         if not math.isfinite(score):
-            advice = "Submissions have no place for empty segments." if math.isnan(score) else ""
+            advice = "Submissions cannot have empty segments." if math.isnan(score) else ""
             raise DataError(
                 f"Segment {segment} (from 0): found the score {score}; expected a finite number. {advice}".strip()
             )
@@ -145,12 +146,12 @@ def read_span_submission(
     """Read rows of ``LP METHOD SEG TARGET STARTS ENDS TYPES``, in any order of segments.
 
     Args:
-        path: of the file, with a header of no, two or three lines.
-        language_pair: that it must be of.
-        targets: the translations that it must be of; white space at their ends aside.
+        path: the file, with a header of no, two or three lines.
+        language_pair: the expected language pair; None allows any.
+        targets: the expected translations, compared without trailing white space; None allows any.
 
     Raises:
-        DataError: naming file and line.
+        DataError: at the first invalid line.
     """
     rows = Rows(path, SPAN_COLUMNS, language_pair)
     segments: dict[int, tuple[str, list[Span]]] = {}
@@ -162,7 +163,7 @@ def read_span_submission(
                 number,
                 f"the TARGET '{target:.60}' of SEG {segment}",
                 f"'{targets[segment]:.60}'",
-                "The submission is of other translations.",
+                "The submission is for other translations.",
             )
         segments[segment] = (target, _parse_spans(rows, number, row))
     ordered = rows.in_order(segments, None if targets is None else len(targets))
@@ -176,10 +177,10 @@ def read_span_submission(
 
 
 def write_span_submission(path: Path, submission: SpanSubmission) -> None:
-    """Write what :func:`read_span_submission` reads back as it is.
+    """Write a submission that :func:`read_span_submission` reads back unchanged.
 
     Raises:
-        DataError: for a span that is not within its translation, or of another severity.
+        DataError: for a span outside of its translation, or with an unknown severity.
     """
     check_field("language_pair", submission.language_pair)
     check_field("method", submission.method)
@@ -192,8 +193,8 @@ def write_span_submission(path: Path, submission: SpanSubmission) -> None:
         if any(character in target for character in "\t\n\r"):
             raise DataError(f"Segment {segment} (from 0): found a tab or line end in {target!r}; expected none.")
         for span in spans:
-            if problem := _problem(span, target):
-                raise DataError(f"Segment {segment} (from 0): found {span}; expected {problem}.")
+            if expected := _expected_span(span, target):
+                raise DataError(f"Segment {segment} (from 0): found {span}; expected {expected}.")
         starts = " ".join(str(span.start) for span in spans) or NOWHERE
         ends = " ".join(str(span.end) for span in spans) or NOWHERE
         types = " ".join(span.severity for span in spans) or NO_ERROR
@@ -214,7 +215,7 @@ def _parse_spans(rows: Rows, number: int, row: dict[str, str]) -> list[Span]:
         rows.fail(
             number,
             f"{len(starts)} STARTS, {len(ends)} ENDS, {len(types)} TYPES",
-            "as many of each, separated by spaces",
+            "the same number of each, separated by spaces",
         )
     nothing = ([NOWHERE], [NOWHERE], [NO_ERROR])
     if (starts, ends, types) == nothing:
@@ -231,14 +232,14 @@ def _parse_spans(rows: Rows, number: int, row: dict[str, str]) -> list[Span]:
         if first is None or after is None:
             rows.fail(number, f"the span '{start}' to '{end}'", "whole numbers, counted from 0")
         span = Span(first, after, severity)
-        if problem := _problem(span, row["TARGET"]):
-            rows.fail(number, f"the span {start} to {end}, {severity}", problem)
+        if expected := _expected_span(span, row["TARGET"]):
+            rows.fail(number, f"the span {start} to {end}, {severity}", expected)
         spans.append(span)
     return spans
 
 
-def _problem(span: Span, target: str) -> str:
-    """What a span should be; empty for one that is well."""
+def _expected_span(span: Span, target: str) -> str:
+    """Return what is expected of an invalid span; empty for a valid one."""
     if not 0 <= span.start <= span.end <= len(target):
         return f"0 ≤ start ≤ end ≤ {len(target)}, the characters of the translation"
     return "" if span.severity in SEVERITIES else f"a severity of {', '.join(SEVERITIES)}"

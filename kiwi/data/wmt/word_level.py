@@ -1,7 +1,7 @@
-"""Submissions to the word-level tasks of WMT: a row for each word or gap.
+"""Submissions to the WMT word-level tasks, with a row for each word or gap.
 
-A million segments have tens of millions of rows, so they are read one after the other; what is kept are tags, and
-words, each of them once.
+Because a million segments have tens of millions of rows, rows are read one by one, and only the tags and the distinct
+words are kept in memory.
 """
 
 from __future__ import annotations
@@ -19,59 +19,59 @@ __all__ = ["EOS", "WordSubmission", "read_word_submission", "target_with_eos", "
 COLUMNS = ("LP", "METHOD", "TYPE", "SEG", "INDEX", "WORD", "TAG")
 
 TARGET, GAP, SOURCE = "mt", "gap", "source"
-"""The TYPEs of rows."""
+"""The TYPE values of rows."""
 
 TYPES = (TARGET, GAP, SOURCE)
 
 EOS = "<EOS>"
-"""Last word of each translation in WMT22 and WMT23; its tag says whether something was omitted at the end."""
+"""The last word of each translation in WMT22 and WMT23, whose tag marks an omission at the end."""
 
-OF_LABEL = {str(label): str(label) for label in LABELS}
-"""One object for each label, however often it is read."""
+INTERNED_LABELS = {str(label): str(label) for label in LABELS}
+"""One shared string for each label, to save memory."""
 
 
 @dataclass(frozen=True)
 class WordSubmission:
-    """Tags of each segment, OK or BAD; None where there are none of this type."""
+    """A submission with OK/BAD tags for each segment; types of tags that it does not have are None."""
 
     header: Header
-    """What it says of its model."""
+    """The figures of the model."""
 
     language_pair: str
-    """Such as ``en-de``."""
+    """The language pair, such as ``en-de``."""
 
     method: str
-    """Name of the system."""
+    """The name of the system."""
 
     target_tags: list[list[str]] | None = None
-    """One a target word; with :attr:`has_eos`, one more."""
+    """Tags of the target words; with :attr:`has_eos`, one more for ``<EOS>``."""
 
     gap_tags: list[list[str]] | None = None
-    """One a gap, n+1 for n target words."""
+    """Tags of the gaps, n+1 for n target words."""
 
     source_tags: list[list[str]] | None = None
-    """One a source word."""
+    """Tags of the source words."""
 
     target_words: list[list[str]] | None = None
-    """The words of ``target_tags``, ``<EOS>`` among them."""
+    """The words of ``target_tags``, including ``<EOS>``."""
 
     source_words: list[list[str]] | None = None
     """The words of ``source_tags``."""
 
     @property
     def has_eos(self) -> bool:
-        """Whether translations end with ``<EOS>``, as in WMT22 and WMT23."""
+        """Whether all translations end with ``<EOS>``, as in WMT22 and WMT23."""
         return bool(self.target_words) and all(words[-1:] == [EOS] for words in self.target_words or [])
 
 
 @dataclass(slots=True)
 class _Segment:
-    """What is read of one type of one segment."""
+    """The words and tags of one type of one segment, while the file is read."""
 
     words: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     early: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Word and tag by index, of rows that come before their turn."""
+    """Words and tags of rows that are out of order, by index."""
 
 
 def read_word_submission(
@@ -80,27 +80,27 @@ def read_word_submission(
     target_words: Sequence[Sequence[str]] | None = None,
     source_words: Sequence[Sequence[str]] | None = None,
 ) -> WordSubmission:
-    """Read rows of ``LP METHOD TYPE SEG INDEX WORD TAG``, in any order; of all TYPEs, or of some.
+    """Read rows of ``LP METHOD TYPE SEG INDEX WORD TAG``, in any order, with all or some TYPE values.
 
-    Words are compared without regard to case, as the scoring of the tasks does.
+    Words are compared without regard to case, as in the official scoring.
 
     Args:
-        path: of the file, with a header of no, two or three lines.
-        language_pair: that it must be of.
-        target_words: of each translation, with or without ``<EOS>``; that it must be of.
-        source_words: of each source segment; that it must be of.
+        path: the file, with a header of no, two or three lines.
+        language_pair: the expected language pair; None allows any.
+        target_words: the expected words of each translation, with or without ``<EOS>``; None allows any.
+        source_words: the expected words of each source segment; None allows any.
 
     Raises:
-        DataError: naming file and line.
+        DataError: at the first invalid line.
     """
     rows = Rows(path, COLUMNS, language_pair)
     found = _read(rows)
     has_eos = _check_eos(rows, found)
-    words_of_target = None if target_words is None else [_expected(words, has_eos) for words in target_words]
+    expected_words = None if target_words is None else [_with_eos(words, has_eos) for words in target_words]
     columns: dict[str, tuple[list[list[str]], list[list[str]]]] = {}
-    for kind, expected in ((TARGET, words_of_target), (SOURCE, source_words)):
+    for kind, expected in ((TARGET, expected_words), (SOURCE, source_words)):
         if segments := found[kind]:
-            # A translation without a word has no row but its gap's.
+            # A translation without words has no row except that of its gap.
             blank = [index for index in (found[GAP] if kind == TARGET else ()) if index not in segments]
             blank += [index for index, words in enumerate(expected or ()) if not words and index not in segments]
             segments |= {index: _Segment() for index in blank}
@@ -114,13 +114,13 @@ def read_word_submission(
 
 
 def _read(rows: Rows) -> dict[str, dict[int, _Segment]]:
-    """Words and tags by type and number of the segment, those of each segment in order."""
+    """Read words and tags by type and segment number, in order within each segment."""
     found: dict[str, dict[int, _Segment]] = {kind: {} for kind in TYPES}
-    one_of: dict[str, str] = {}
+    interned: dict[str, str] = {}
     before = None
     segment = _Segment()
     for number, line in rows:
-        # The first four columns seldom change from one row to the next, and are looked at when they do.
+        # The first four columns rarely change from one row to the next, and are only parsed when they do.
         start, *cells = line.rsplit("\t", 3)
         if start != before or len(cells) != 3:
             row = rows.split(number, line)
@@ -130,11 +130,11 @@ def _read(rows: Rows) -> dict[str, dict[int, _Segment]]:
             segment = found[row["TYPE"]].setdefault(index, _Segment())
             before = start
         position, word, label = cells
-        tag = OF_LABEL.get(label)
+        tag = INTERNED_LABELS.get(label)
         if tag is None:
             rows.fail(number, f"the TAG '{label}'", f"{OK} or {BAD}")
         if position == str(len(segment.tags)):
-            segment.words.append(one_of.setdefault(word, word))
+            segment.words.append(interned.setdefault(word, word))
             segment.tags.append(tag)
             continue
         row = rows.split(number, line)
@@ -145,11 +145,11 @@ def _read(rows: Rows) -> dict[str, dict[int, _Segment]]:
     for kind, segments in found.items():
         for index, segment in segments.items():
             if segment.early:
-                _bring_in_order(rows, kind, index, segment)
+                _append_early(rows, kind, index, segment)
     return found
 
 
-def _bring_in_order(rows: Rows, kind: str, index: int, segment: _Segment) -> None:
+def _append_early(rows: Rows, kind: str, index: int, segment: _Segment) -> None:
     for place, (word, tag) in sorted(segment.early.items()):
         size = len(segment.tags)
         if place != size:
@@ -164,7 +164,7 @@ def _bring_in_order(rows: Rows, kind: str, index: int, segment: _Segment) -> Non
 
 
 def _check_eos(rows: Rows, found: dict[str, dict[int, _Segment]]) -> bool:
-    """Whether translations end with ``<EOS>``: all or none of them, and all of them after a header of three lines."""
+    """Return whether translations end with ``<EOS>``: all or none of them, and all after a header of three lines."""
     targets = found[TARGET]
     wanted = rows.header.ensembled is not None
     has_eos = wanted or bool(targets and next(iter(targets.values())).words[-1:] == [EOS])
@@ -173,30 +173,30 @@ def _check_eos(rows: Rows, found: dict[str, dict[int, _Segment]]) -> bool:
     for kind in (GAP, SOURCE):
         for index in found[kind]:
             line = rows.line_of({"TYPE": kind, "SEG": index})
-            rows.fail(line, f"the TYPE '{kind}'", f"'{TARGET}' alone, as translations end with {EOS} (WMT22, WMT23)")
+            rows.fail(line, f"the TYPE '{kind}'", f"'{TARGET}' only, as translations end with {EOS} (WMT22, WMT23)")
     for index, segment in targets.items():
         if segment.words[-1] != EOS:
             last = len(segment.words) - 1
             line = rows.line_of({"TYPE": TARGET, "SEG": index, "INDEX": last})
-            reason = "as the header of three lines has it" if wanted else "as others have"
+            reason = "as the header has three lines" if wanted else "as in other segments"
             rows.fail(line, f"'{segment.words[-1]}' as the last word of SEG {index}", f"{EOS}, {reason}")
     return True
 
 
-def _expected(words: Sequence[str], has_eos: bool) -> Sequence[str]:
+def _with_eos(words: Sequence[str], has_eos: bool) -> Sequence[str]:
     return [*words, EOS] if has_eos and list(words[-1:]) != [EOS] else words
 
 
 def _columns(
     rows: Rows, segments: dict[int, _Segment], kind: str, expected: Sequence[Sequence[str]] | None
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Words and tags of a type in the order of segments, held against the words that there should be.
+    """Return words and tags of a type in the order of segments, checked against the expected words.
 
     Args:
-        rows: of the file, for errors.
-        segments: by number.
-        kind: TYPE of the rows; gaps are one more than ``expected`` words.
-        expected: words of each segment; None takes them as they are.
+        rows: the rows of the file, for errors.
+        segments: the segments by number.
+        kind: the TYPE of the rows; there is one more gap than ``expected`` words.
+        expected: the expected words of each segment; None allows any.
     """
     ordered = rows.in_order(segments, None if expected is None else len(expected), kind)
     if expected is not None:
@@ -208,9 +208,9 @@ def _columns(
                 if kind != GAP and word.lower() != other.lower():
                     line = rows.line_of({"TYPE": kind, "SEG": index, "INDEX": place})
                     where = f"the word '{word}' at INDEX {place} of SEG {index} ({kind})"
-                    rows.fail(line, where, f"'{other}'", "The submission is of other segments.")
+                    rows.fail(line, where, f"'{other}'", "The submission is for other segments.")
             if len(segment.tags) != size:
-                # The first row too many, or the last one that is there.
+                # The first surplus row, or the last existing one.
                 place = min(size, len(segment.tags) - 1)
                 line = rows.line_of({"TYPE": kind, "SEG": index, "INDEX": place}) if segment.tags else None
                 reason = "one more than it has words" if kind == GAP else "the words of the segment"
@@ -221,14 +221,14 @@ def _columns(
 def target_with_eos(
     words: Sequence[str], tags: Sequence[str], gap_tags: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
-    """Words and tags of a translation as WMT22 and WMT23 have them.
+    """Convert words and tags of a translation to the form of WMT22 and WMT23.
 
-    A word is BAD if it is, or if something before it was omitted; ``<EOS>`` is BAD if something at the end was.
+    A word is BAD if its own tag or that of the gap before it is BAD; ``<EOS>`` is BAD if the last gap is BAD.
 
     Args:
-        words: of the translation. If ``<EOS>`` is its last word already, none is added.
-        tags: one a word.
-        gap_tags: one a gap; None counts nothing as omitted.
+        words: the words of the translation; ``<EOS>`` is appended unless it is the last word.
+        tags: the tags of the words.
+        gap_tags: the tags of the gaps; None means no omissions.
     """
     words, folded = list(words), list(tags)
     if words[-1:] != [EOS]:
@@ -236,30 +236,32 @@ def target_with_eos(
         folded.append(OK)
     for index, gap in enumerate(gap_tags or ()):
         if gap == BAD:
-            # Nothing comes after <EOS>: what is omitted there is omitted at the end.
+            # There is no word after <EOS>, so that omissions there count with <EOS>.
             folded[min(index, len(folded) - 1)] = BAD
     return words, folded
 
 
 def write_word_submission(path: Path, submission: WordSubmission) -> None:
-    """Write what :func:`read_word_submission` reads back as it is: ``mt``, then ``gap``, then ``source``.
+    """Write a submission that :func:`read_word_submission` reads back unchanged, in the order mt, gap, source.
 
     Raises:
-        DataError: when tags do not count, words cannot stand in a column, or the header does not fit.
+        DataError: when the number of tags is wrong, a word has a tab, or the header does not fit the tags.
     """
     check_field("language_pair", submission.language_pair)
     check_field("method", submission.method)
     if submission.header.ensembled is not None and not submission.has_eos:
-        raise DataError(f"A header of three lines: expected translations that end with {EOS}, of WMT22 and WMT23.")
+        raise DataError(
+            f"Found a header with ensembled (WMT22, WMT23); expected translations that end with {EOS}, or no ensembled."
+        )
     if submission.has_eos and (submission.gap_tags is not None or submission.source_tags is not None):
-        raise DataError(f"Translations end with {EOS}: expected neither gap_tags nor source_tags.")
+        raise DataError(f"Found translations that end with {EOS}; expected neither gap_tags nor source_tags.")
     parts = {
         TARGET: (submission.target_tags, submission.target_words, 0),
         GAP: (submission.gap_tags, submission.target_words, 1),
         SOURCE: (submission.source_tags, submission.source_words, 0),
     }
     if all(tags is None for tags, _, _ in parts.values()):
-        raise DataError("A submission without tags: expected target_tags, gap_tags or source_tags.")
+        raise DataError("Found a submission without tags; expected target_tags, gap_tags or source_tags.")
     for kind, (tags, words, more) in parts.items():
         if tags is not None:
             _check_rows(kind, tags, words, more)
@@ -277,14 +279,14 @@ def write_word_submission(path: Path, submission: WordSubmission) -> None:
 
 def _check_rows(kind: str, tags: Sequence[Sequence[str]], words: Sequence[Sequence[str]] | None, more: int) -> None:
     if words is None and kind != GAP:
-        raise DataError(f"Tags of type {kind} without words: expected the words that they are of.")
+        raise DataError(f"Found tags of type {kind} without words; expected one word for each tag.")
     if words is not None and len(tags) != len(words):
         raise DataError(
-            f"Found {kind} tags of {len(tags)} segments and words of {len(words)}; expected the same number."
+            f"Found {kind} tags for {len(tags)} segments and words for {len(words)}; expected the same number."
         )
     for segment, row in enumerate(tags):
         place = f"Segment {segment} (from 0)"
-        if others := set(row) - set(OF_LABEL):
+        if others := set(row) - set(INTERNED_LABELS):
             raise DataError(f"{place}: found the tag '{others.pop()}'; expected {OK} or {BAD}.")
         names = words[segment] if words is not None else row[more:]
         if len(row) != len(names) + more:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import numpy as np
 
 from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import OutputConfig
-from kiwi.data.files.lines import Columns, read_lines
+from kiwi.data.files.lines import Columns, count_surplus, read_lines
 from kiwi.data.labels.tags import interleave, to_classes
 from kiwi.data.readers import read_labelled
-from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.measured import measure
@@ -21,8 +19,6 @@ from kiwi.metrics.report import Row, Settings, build_report
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Predictions
 from kiwi.runner.predictions import DIGITS
-
-logger = logging.getLogger(__name__)
 
 
 def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns, place: Path) -> Columns:
@@ -45,11 +41,10 @@ def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns,
     labels = {field: read_lines(path) for field, path in there.items()}
     size = len(columns[const.SOURCE])
     for field, lines in labels.items():
-        if len(lines) > size and not any(words(line) for line in lines[size:]):
-            logger.warning("%s: %d blank line(s) at the end dropped.", there[field], len(lines) - size)
-            del lines[size:]
-        if len(lines) != size:
-            raise DataError.at(there[field], None, found=f"{len(lines)} lines", expected=f"{size}, as {place} has")
+        n_lines = min(len(lines), size) + count_surplus(lines[size:], there[field])
+        if n_lines != size:
+            raise DataError.at(there[field], None, found=f"{n_lines} lines", expected=f"{size}, as {place} has")
+        del lines[size:]
     texts = {field: columns[field] for field in (const.SOURCE, const.TARGET)}
     labelled = read_labelled(texts | labels, there)
     return {field: column for field, column in labelled.items() if field not in texts}

@@ -29,7 +29,7 @@ def test_lengths_are_looked_up(part):
     assert longest_first(sizes, 4)[0][0] == sizes.index(max(sizes))
 
 
-def test_a_split_is_seeded_and_whole(part):
+def test_a_split_is_seeded_and_complete(part):
     config = ParallelDataset.Config.from_dict({"train": part, "split": 0.8})
     train, valid = ParallelDataset.train_and_valid(config, 1)
     again, _ = ParallelDataset.train_and_valid(config, 1)

@@ -62,7 +62,7 @@ def test_a_part_without_labels_may_have_empty_segments(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "file", "place", "found", "expected"),
     [
-        ({"target": "x\ny z\n"}, "target", "", "has 2", "one line a segment"),
+        ({"target": "x\ny z\n"}, "target", "", "has 2", "one line per segment"),
         ({"source": "a b\n\nd e f\n"}, "source", ", line 2", "an empty source", "at least one word"),
         ({"source": "a b\nc\nd\n\n", "target": "x\ny\nz\n\n"}, "source", ", line 4", "an empty", "at least one word"),
         ({"alignments": "0-0\n0-2\n0-0\n"}, "alignments", ", line 2", "target index 2", "less than 2"),
@@ -73,7 +73,7 @@ def test_a_part_without_labels_may_have_empty_segments(tmp_path):
         ({"target_tags": "OK\nOK OK OK OK OK\nOK\n"}, "target_tags", ", line 2", "5 tags", "expected 2"),
         ({"source_tags": "OK ?\nOK\nOK OK OK\n"}, "source_tags", ", line 1", "'?'", "OK or BAD"),
         ({"sentence_scores": "0\n1\ninf\n"}, "sentence_scores", ", line 3", "'inf'", "a finite number"),
-        ({"sentence_scores": ""}, "sentence_scores", "", "no line", "one segment a line"),
+        ({"sentence_scores": ""}, "sentence_scores", "", "no line", "one segment per line"),
     ],
 )
 def test_wrong_files_are_refused(tmp_path, changes, file, place, found, expected):

@@ -67,7 +67,7 @@ def test_what_is_not_text_is_refused(content, message, tmp_path):
         MappedLines(tmp_path / "text")
 
 
-def test_blank_lines_may_stand_if_they_are_allowed(tmp_path):
+def test_blank_lines_are_accepted_if_allowed(tmp_path):
     (tmp_path / "text").write_bytes(b"a\n\nb\n")
     assert list(MappedLines(tmp_path / "text", allow_blank=True)) == ["a", "", "b"]
 

@@ -54,10 +54,10 @@ def test_json_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("", "found no valid JSON (Expecting value); expected an object a line."),
-        ('{"src": ', "found no valid JSON (Expecting value)"),
+        ("", "found invalid JSON (Expecting value); expected one object per line."),
+        ('{"src": ', "found invalid JSON (Expecting value)"),
         ("[1]", "found [1]; expected a JSON object"),
-        ('{"src": "\\ud800", "mt": "x", "alignments": ""}', "found no valid JSON ("),
+        ('{"src": "\\ud800", "mt": "x", "alignments": ""}', "found invalid JSON ("),
         ('{"src": "a", "mtt": "x", "alignments": ""}', "found no column 'mt'; expected one. Did you mean 'mtt'?"),
         ('{"src": null, "mt": "x", "alignments": ""}', "found null in column 'src'"),
         ('{"src": {"a": 1}, "mt": "x", "alignments": ""}', "found {'a': 1}, of type dict, in column 'src'"),
@@ -67,7 +67,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ('{"src": "a", "mt": "x", "alignments": "0-1"}', "found target index 1 in '0-1'; expected less than 1"),
         ('{"src": "a", "mt": "x", "alignments": "0"}', "found '0'; expected pairs like 0-0"),
         ('{"src": "a", "mt": "x", "alignments": "", "sentence_scores": 1}', "found a column 'sentence_scores'"),
-        ("[" * 100_000, "found no valid JSON ("),
+        ("[" * 100_000, "found invalid JSON ("),
     ],
 )
 def test_bad_lines_of_json(tmp_path: Path, line: str, reason: str) -> None:
@@ -87,7 +87,7 @@ def test_tsv(tmp_path: Path) -> None:
         {"mt": "x", "src": "a", "id": "1", "alignments": ""},
     ]
     assert [(reject.line, reject.row) for reject in found.rejects] == [(3, "x\ta\t1"), (4, "")]
-    assert "found 3 columns; expected 4: mt, src, id, alignments" in found.rejects[0].reason
+    assert "found 3 columns; expected 4, separated by tabs: mt, src, id, alignments" in found.rejects[0].reason
 
 
 TWO = {"source": "source", "target": "target"}
@@ -111,7 +111,7 @@ def test_a_file_without_a_line_has_no_rows(tmp_path: Path, kind: Format) -> None
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 0
 
 
-def test_a_line_that_is_too_long_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overlong_line_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "LONGEST_LINE", 40)
     content = "a\tx\n" + "w" * 41 + "\tx\n" + "v" * 38 + "\tx\n" + "z" * 39 + "\tx\r\n" + "u" * 500 + "\nb\ty"
     found = whole(shard(written(tmp_path / "a.txt", content), "text", TWO))
@@ -206,7 +206,7 @@ def test_types_are_those_of_all_rows_of_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", [(1, "x"), (1, 2**70), ([1], 2)])
 def test_types_that_nothing_has_in_common(tmp_path: Path, values: tuple[Any, Any]) -> None:
-    with pytest.raises(DataError, match=r"no types in common for Parquet .* bulk\.output_format=jsonl"):
+    with pytest.raises(DataError, match=r"found rows without common types for Parquet .* bulk\.output_format=jsonl"):
         jsonl_to_parquet(tmp_path, [GOOD | {"n": value} for value in values])
 
 

@@ -29,7 +29,7 @@ def test_the_parts_are_the_whole(tmp_path: Path, size: int, end: str) -> None:
     assert {field: [line for part in parts for line in part[field]] for field in there} == read_columns(there)
 
 
-def test_blank_lines_too_many_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_surplus_blank_lines_are_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stream = SegmentStream(files(tmp_path, source="a\nb\n", target="A\nB\n\n \n"), 2)
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         assert stream.check() == 2

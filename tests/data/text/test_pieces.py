@@ -58,7 +58,7 @@ def test_a_dropped_word_is_one_unknown_piece() -> None:
     assert PieceTokenizer(letters(), 20).encode(["a", "__", "b"]) == [[4], [1], [5]]
 
 
-def test_padding_stands_at_the_end_and_is_masked() -> None:
+def test_padding_is_at_the_end_and_masked() -> None:
     arrays = PieceTokenizer(letters(), 20)([["abc"], ["a"]], [["d"], ["d"]])
     assert arrays["piece_mask"].tolist() == [[True] * 7, [True] * 5 + [False] * 2]
     assert arrays["pieces"][1].tolist() == [2, 4, 3, 7, 3, 0, 0]
@@ -103,7 +103,7 @@ def test_caps_cut_and_are_counted() -> None:
 
 
 def test_an_encoder_without_room_is_refused() -> None:
-    with pytest.raises(ValueError, match="takes 6 pieces"):
+    with pytest.raises(ValueError, match="at most 6 pieces"):
         PieceTokenizer(letters(), 6)
 
 

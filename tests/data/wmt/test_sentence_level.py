@@ -173,7 +173,7 @@ def test_spans_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ("0|Ein Haus|0 4|3|minor", "found 2 STARTS, 1 ENDS, 1 TYPES; expected as many of each"),
+        ("0|Ein Haus|0 4|3|minor", "found 2 STARTS, 1 ENDS, 1 TYPES; expected the same number of each"),
         ("0|Ein Haus|||", "found '', '', ''; expected positions and severities, or -1, -1, no-error"),
         ("0|Ein Haus|0|3|no-error", "found '0', '3', 'no-error'; expected positions and severities"),
         ("0|Ein Haus|-1|-1|minor", "found '-1', '-1', 'minor'"),

@@ -184,8 +184,8 @@ def test_gaps_fold_into_the_words_after_them(words: str, tags: str, gaps: str | 
             11,
             "found SEG 1, but no SEG 0 (source); expected each of 2 segments",
         ),
-        ("1000\n20\n", "1000\n20\n1\n", 7, "found the TYPE 'gap'; expected 'mt' alone, as translations end with <EOS>"),
-        ("mt 0 1 Haus BAD", "mt 0 1 <EOS> BAD", 6, "found the TYPE 'gap'; expected 'mt' alone"),
+        ("1000\n20\n", "1000\n20\n1\n", 7, "found the TYPE 'gap'; expected 'mt' only, as translations end with <EOS>"),
+        ("mt 0 1 Haus BAD", "mt 0 1 <EOS> BAD", 6, "found the TYPE 'gap'; expected 'mt' only"),
     ],
 )
 def test_words_that_are_refused(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
@@ -207,7 +207,7 @@ def test_words_that_are_refused(tmp_path: Path, old: str, new: str, line: int, m
         (
             ["en-de kiwi mt 0 0 <EOS> OK", "en-de kiwi mt 1 0 zwei OK"],
             2,
-            "found 'zwei' as the last word of SEG 1; expected <EOS>, as others have",
+            "found 'zwei' as the last word of SEG 1; expected <EOS>, as in other segments",
         ),
         (
             ["en-de kiwi mt 0 1 b OK", "en-de kiwi mt 0 0 a OK", "en-de kiwi mt 0 1 b OK"],
@@ -242,9 +242,9 @@ def test_another_language_pair(tmp_path: Path) -> None:
     [
         (replace(WMT21, header=Header(1, 2, 3)), "expected translations that end with <EOS>"),
         (replace(WMT23, gap_tags=[["OK"]]), "expected neither gap_tags nor source_tags"),
-        (WordSubmission(Header(), "en-de", "kiwi"), "A submission without tags"),
-        (replace(WMT21, target_words=None), "Tags of type mt without words"),
-        (replace(WMT21, target_tags=[["OK", "BAD"]]), "Found mt tags of 1 segments and words of 2"),
+        (WordSubmission(Header(), "en-de", "kiwi"), "Found a submission without tags"),
+        (replace(WMT21, target_words=None), "Found tags of type mt without words"),
+        (replace(WMT21, target_tags=[["OK", "BAD"]]), "Found mt tags for 1 segments and words for 2"),
         (replace(WMT21, gap_tags=[["OK"] * 3, ["OK"]]), "Segment 1 (from 0): found 1 gap tags; expected 2"),
         (replace(WMT21, source_tags=[["bad"], ["OK", "OK"]]), "Segment 0 (from 0): found the tag 'bad'"),
         (replace(WMT21, target_words=[["ein", "Ha\tus"], ["zwei"]]), "Segment 0 (from 0), a word: found 'Ha\\tus'"),

@@ -305,9 +305,15 @@ def test_rejects_of_a_former_attempt_go(
 @pytest.mark.parametrize(
     ("files", "changes", "kind", "message"),
     [
-        ({}, {}, DataError, "in: found none there; expected files that end in .jsonl, .parquet, .tsv, .txt"),
+        ({}, {}, DataError, "in: found no such files; expected a file, directory or glob of files that end in .jsonl"),
+        ({}, {}, DataError, " of files that end in .jsonl, .parquet, .tsv, .txt"),
         ({"a.jsonl": {}, "a.tsv": {}}, {}, ConfigError, "would both be written as 'a'"),
-        ({"a.jsonl": {"binary": 1}}, {}, DataError, "a.jsonl, line 1: found a column 'binary'; expected none"),
+        (
+            {"a.jsonl": {"binary": 1}},
+            {},
+            DataError,
+            "a.jsonl, line 1: found a column 'binary'; expected no column with the name",
+        ),
         ({"a.tsv": {"binary": 1}}, {}, DataError, "a.tsv, line 1: found a column 'binary'"),
         ({"a.parquet": {"binary": 1}}, {}, DataError, "a.parquet: found a column 'binary'"),
         ({"a.tsv": {}}, {"bulk.columns.source": "src"}, DataError, "line 1: found no column 'src'"),

@@ -211,7 +211,7 @@ def test_gaps_asked_for_by_name_are_refused_when_the_gold_has_words_alone(tmp_pa
         ("target_tags", WORDS, "0.9 1.2\n0\n", ", line 1", "found 0.9 1.2", "expected probabilities between 0 and 1"),
         ("target_tags", WORDS, "0.9 -0.2\n0\n", ", line 1", "found 0.9 -0.2", "between 0 and 1"),
         ("target_tags", WORDS, "0.9 0.2\nnan\n", ", line 2", "found nan", "between 0 and 1"),
-        ("target_tags", WORDS, "", "", "found no line", "expected one segment a line"),
+        ("target_tags", WORDS, "", "", "found no line", "expected one segment per line"),
     ],
 )
 def test_predictions_that_do_not_fit_are_refused(tmp_path, output, gold_content, content, place, found, expected):
@@ -231,7 +231,7 @@ def test_predictions_that_do_not_fit_are_refused(tmp_path, output, gold_content,
         ("target_tags", "BAD OK\nok\n", ", line 2", "found tag 1 'ok'", "expected OK or BAD"),
         ("source_tags", "OK 0.5\nOK\n", ", line 1", "found tag 2 '0.5'", "expected OK or BAD"),
         ("sentence_scores", "0\ninf\n", ", line 2", "found 'inf'", "expected a finite number"),
-        ("target_tags", "", "", "found no line", "expected one segment a line"),
+        ("target_tags", "", "", "found no line", "expected one segment per line"),
     ],
 )
 def test_wrong_gold_is_refused(tmp_path, output, content, place, found, expected):
