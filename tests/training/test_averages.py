@@ -53,5 +53,5 @@ def test_what_is_saved_is_the_average_and_training_goes_on_without_it(
 
 
 def test_weights_in_parts_have_no_average(options: Options) -> None:
-    with pytest.raises(ConfigError, match="average_weights: strategy: fsdp parts the weights"):
+    with pytest.raises(ConfigError, match="average_weights is not supported with strategy: fsdp"):
         train_from_configuration(options({"trainer.average_weights": 0.9, "trainer.strategy": "fsdp"}))

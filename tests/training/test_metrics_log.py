@@ -89,7 +89,7 @@ def test_a_resumed_run_goes_on_where_its_state_was_saved(path: Path) -> None:
     with path.open("a") as file:
         file.write("0,")  # killed in the middle of a line
     second = MetricsFile(path, 3)
-    second.go_on(n_rows)
+    second.resume_after(n_rows)
     assert len(rows_of(path)) == n_rows == 7
     log_steps(second, range(6, 12))
     assert path.read_bytes() == whole.path.read_bytes()
@@ -97,12 +97,12 @@ def test_a_resumed_run_goes_on_where_its_state_was_saved(path: Path) -> None:
 
 def test_a_file_that_is_too_short(path: Path) -> None:
     with pytest.raises(CheckpointError, match="found 0 rows; expected at least 2"):
-        MetricsFile(path, 1).go_on(2)
-    MetricsFile(path, 1).go_on(0)
+        MetricsFile(path, 1).resume_after(2)
+    MetricsFile(path, 1).resume_after(0)
     log = MetricsFile(path, 1)
     log.log_metrics({"a": 1}, 0)
     with pytest.raises(CheckpointError, match="found 1 rows; expected at least 2"):
-        MetricsFile(path, 1).go_on(2)
+        MetricsFile(path, 1).resume_after(2)
 
 
 def test_a_tracker_gets_everything(tmp_path: Path) -> None:

@@ -242,11 +242,11 @@ def test_a_sharded_run_goes_on(sharded: Callable[..., dict[str, Any]], tmp_path:
 def test_what_is_not_sharded_is_refused(
     options: Options, sharded: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match="fsdp parts weights between processes, and this run has one"):
+    with pytest.raises(ConfigError, match="fsdp shards the weights across processes, and this run has one"):
         train_from_configuration(options({"trainer.strategy": "fsdp"}))
     expected = {
         "NuQE has none; use ddp": options({"trainer.strategy": "fsdp"}),
-        "does not go together with lora": sharded(
+        "does not support lora": sharded(
             "frozen", **{"trainer.strategy": "fsdp"}, encoder={"freeze_for_number_of_steps": 2}
         ),
     }

@@ -312,7 +312,7 @@ def test_a_run_is_found_by_its_id(options: Options, tmp_path: Path, monkeypatch:
 
 
 def test_two_processes_do_not_train_in_one_directory(stopped: dict[str, Any]) -> None:
-    with run_record.begun(Path(stopped["run"]["output_dir"]), {"run": {}}, resume=False):
+    with run_record.run_session(Path(stopped["run"]["output_dir"]), {"run": {}}, resume=False):
         message = refused(stopped, ConfigError)
     assert f"process {os.getpid()} is training in" in message
 

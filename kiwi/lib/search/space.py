@@ -18,7 +18,7 @@ from kiwi.lib.search.config import Configuration, Range, RangeConfig
 from kiwi.lib.search.keys import plain
 from kiwi.metrics.functions import higher_is_better
 from kiwi.systems.qe_system import QESystem
-from kiwi.training.devices import processes
+from kiwi.training.devices import count_processes
 from kiwi.utils.dotted import flatten, put
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Space:
         resolved = _resolved(config.base_config)
         self.class_name: str = resolved.class_name
         self.model: dict[str, Any] = resolved.model.model_dump(mode="json")
-        if processes(config.base_config.trainer) > 1:
+        if count_processes(config.base_config.trainer) > 1:
             raise ConfigError(
                 "base_config.trainer: asks for several processes; expected one GPU or the CPU, because each trial "
                 "trains in one process. Set num_workers for several trials at a time."

@@ -480,7 +480,7 @@ def test_tags_of_words_serve_for_words(options: Options, corpus: Any) -> None:
     ("changes", "messages"),
     [
         ({"trainer.resume": True, "run.output_dir": None}, ["run.run_id: required with trainer.resume"]),
-        ({"trainer.resume": True, "debug": True}, ["debug: a run of one batch is not resumed"]),
+        ({"trainer.resume": True, "debug": True}, ["debug: not supported with trainer.resume"]),
         ({"data": None}, ["data: required, but not given"]),
         ({"system": None}, ["system: required, but not given"]),
         ({"data.train": None}, ["data.train: required for training"]),
