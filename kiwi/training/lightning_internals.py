@@ -1,7 +1,7 @@
-"""The parts of Lightning that training relies on though they are private or undocumented.
+"""The private or undocumented parts of Lightning that training relies on; nothing else in kiwi uses such parts.
 
-Nothing else in kiwi uses such parts. They were tested with the minor versions of Lightning in :data:`TESTED_WITH`; a
-newer one may have changed them, and the tests of this module say which.
+They were tested with Lightning 2.6 (2.6.6), see :data:`TESTED_WITH`. When another version changes them, the tests of
+this module fail.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 import lightning
 from lightning.pytorch import Trainer
 
+from kiwi.training.devices import is_first_process
+
 logger = logging.getLogger(__name__)
 
 TESTED_WITH = ("2.6",)
@@ -22,11 +24,11 @@ TESTED_WITH = ("2.6",)
 
 @cache
 def warn_if_untested() -> None:
-    """Log a warning, once per process, when the installed Lightning is newer than the newest tested version."""
-    if _minor_version(lightning.__version__) > _minor_version(TESTED_WITH[-1]):
+    """Log a warning, once, when the installed minor version of Lightning is newer than the newest tested one."""
+    if is_first_process() and _minor_version(lightning.__version__) > _minor_version(TESTED_WITH[-1]):
         logger.warning(
-            "found Lightning %s; kiwi was tested with Lightning %s. Training and trainer.resume may not work as "
-            "expected; if they do not, install lightning==%s.*.",
+            "Found Lightning %s; training was tested with Lightning %s. If training or trainer.resume fails, install "
+            "lightning==%s.*.",
             lightning.__version__,
             ", ".join(TESTED_WITH),
             TESTED_WITH[-1],

@@ -1,4 +1,4 @@
-"""The picture of a run, read back as XML."""
+"""The learning curve of a run, parsed as XML."""
 
 from __future__ import annotations
 

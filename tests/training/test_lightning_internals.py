@@ -18,6 +18,7 @@ from kiwi.lib.utils import hidden_warnings
 from kiwi.training import lightning_internals
 from kiwi.training.keep_state import StateIO
 from kiwi.training.metrics_log import PlainLogger
+from kiwi.training.state import read_state
 
 N_BATCHES = 5
 
@@ -67,8 +68,7 @@ class Watch(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self.resumed is not None:
-            metric = torch.tensor(1.0)
-            trainer.callback_metrics["metric"] = metric
+            trainer.callback_metrics["metric"] = torch.tensor(1.0)
             lightning_internals.restore_counters(trainer, self.resumed["batches_that_stepped"])
             self.resumed = None
         if (trainer.current_epoch, batch_idx) == self.stop_before:
@@ -144,6 +144,8 @@ def test_a_run_resumes_with_the_batch_that_it_stopped_before(tmp_path: Path, bat
     first, log = Watch(tmp_path / "state.safetensors", stop_before=batch), Log()
     with pytest.raises(InterruptedError):
         fit(tmp_path, first, log)
+    progress = read_state(tmp_path / "state.safetensors")["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    assert not progress["is_last_batch"]
     second = Watch()
     found = state_of(fit(tmp_path, second, log, start=batch[1], state_file=first.state_file))
     assert first.batches + second.batches == whole.batches
@@ -168,4 +170,4 @@ def test_a_newer_version_is_warned_of_once(
         lightning_internals.warn_if_untested()
         lightning_internals.warn_if_untested()
     lightning_internals.warn_if_untested.cache_clear()
-    assert [f"found Lightning {version}" in record.getMessage() for record in caplog.records] == [True] * warns
+    assert [f"Found Lightning {version}" in record.getMessage() for record in caplog.records] == [True] * warns

@@ -1,4 +1,4 @@
-"""``metrics.csv`` and what else takes metrics."""
+"""``metrics.csv`` and the other loggers of metrics."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_when_rows_are_written(path: Path) -> None:
     for step in range(1, 24, 2):
         log.log_metrics({"train_loss": 1.0}, step)
         seen.append(len(rows_of(path)))
-    # The first at once; then steps 9 and 19, the tenth and the twentieth.
+    # The first immediately; then steps 9 and 19, the tenth and the twentieth.
     assert seen == [1, 1, 1, 1, 5, 5, 5, 5, 5, 10, 10, 10]
     log.log_metrics({"val_loss": 1.0}, 24)
     assert len(rows_of(path)) == 13
@@ -73,7 +73,7 @@ def test_nothing_logged_nothing_written(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_resumed_run_goes_on_where_its_state_was_saved(path: Path) -> None:
+def test_a_resumed_run_continues_the_file_where_its_state_was_saved(path: Path) -> None:
     def log_steps(log: MetricsFile, steps: range) -> int:
         for step in steps:
             log.log_metrics({"train_loss": step / 3, "epoch": 0}, step)

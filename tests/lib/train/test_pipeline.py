@@ -63,10 +63,10 @@ def refused(options: dict[str, Any], kind: type[KiwiError] = ConfigError) -> str
     return str(error.value)
 
 
-# What comes out.
+# Results.
 
 
-def test_what_comes_out(trained: Any) -> None:
+def test_the_result_of_a_run(trained: Any) -> None:
     info = trained.info
     assert isinstance(info, TrainRunInfo)
     assert isinstance(info.model, QESystem)
@@ -125,7 +125,7 @@ def test_a_file_and_its_mapping_train_alike(options: Options, tmp_path: Path) ->
     assert equal(train_from_file(path), train_from_configuration(options()))
 
 
-# Where it lies.
+# Directories.
 
 
 def test_a_run_lies_under_its_id(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -535,7 +535,7 @@ def test_data_errors(
 # From trained systems.
 
 
-def test_training_goes_on_from_a_trained_system(options: Options, trained: Any) -> None:
+def test_training_starts_from_a_trained_system(options: Options, trained: Any) -> None:
     changes = {
         "system.class_name": None,
         "system.model": None,
@@ -550,7 +550,7 @@ def test_training_goes_on_from_a_trained_system(options: Options, trained: Any) 
     assert info.model.vocabularies == trained.info.model.vocabularies
 
 
-def test_the_state_of_the_optimizer_goes_on(options: Options, trained: Any, tmp_path: Path) -> None:
+def test_the_state_of_the_optimizer_is_loaded(options: Options, trained: Any, tmp_path: Path) -> None:
     changes = {"system.class_name": None, "system.model": None, "system.load": str(trained.path)}
     state = trained.output_dir / "optimizer.safetensors"
     train_from_configuration(options({**changes, "system.optimizer.load": str(state)}))
@@ -634,7 +634,7 @@ def test_training_that_diverges_says_so(options: Options, outputs: dict[str, Any
 def test_a_loss_that_is_not_a_number_names_the_segments(
     options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Those that the batch has, in the second epoch of a shuffled order."""
+    """The message lists the segments of a batch of the second epoch, whose order is shuffled."""
     seen: list[set[float]] = []
     original = QESystem.losses
 
