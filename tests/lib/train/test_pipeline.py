@@ -29,6 +29,7 @@ from kiwi.lib.train import (
     train_from_configuration,
     train_from_file,
 )
+from kiwi.lib.utils import hidden_warnings
 from kiwi.runner import load_system
 from kiwi.systems.qe_system import QESystem
 
@@ -235,7 +236,7 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
     from kiwi.training.metrics_log import MetricsFile
     from kiwi.training.module import TrainingModule
     from kiwi.training.run_record import RunRecord
-    from kiwi.training.trainer import build_trainer
+    from kiwi.training.trainer import TrainingRun, build_trainer
 
     class Seen(Callback):
         epochs: list[list[list[int]]]
@@ -255,9 +256,9 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
     system = QESystem.build(config, data.columns)
     module = TrainingModule(system, config, data, valid, main_metric=["target_tags_MCC"], buffer_size=None, seed=1)
     output_dir = Path(settings["run"]["output_dir"])
-    with train.hidden_warnings("lightning"):
+    with hidden_warnings("lightning"):
         record, loggers = RunRecord(output_dir, settings), [MetricsFile(output_dir / "metrics.csv", 100)]
-        trainer, _ = build_trainer(TrainerConfig(epochs=2), module, record, loggers, quiet=True)
+        trainer, _ = build_trainer(TrainingRun(TrainerConfig(epochs=2), module, record, loggers, quiet=True))
         seen = Seen()
         trainer.callbacks.append(seen)  # type: ignore[attr-defined]
         trainer.fit(module)
