@@ -1,14 +1,14 @@
-"""A training that is killed at random moments, and goes on each time, against one that never stopped.
+"""A training run that is killed at random moments and resumed, compared with one that never stopped.
 
     python benchmarks/resume.py [--kills 30] [--epochs 6] [--seed 1] [--corpus /path/to/mlqe-pe/en-de]
 
-Trains NuQE on the bundled sample (or, as config/nuqe.yaml says, on a corpus) once without a stop; then, for each kill,
-trains anew, sends SIGKILL at a random moment of its time, resumes, and compares everything that the two runs left:
-weights, optimizer, checkpoints, metrics, byte by byte. Prints what each kill hit and how many runs ended differently,
-which is the exit code; then, with --cost N, the share of the time of epochs that the state, checkpoints, metrics.csv
-and tracking (in a directory) take: medians of N runs.
+Trains NuQE on the bundled sample (or on a corpus, with config/nuqe.yaml) once without a stop. Then, for each kill, it
+starts a new run, sends SIGKILL at a random moment, resumes the run, and compares the files of the two runs byte by
+byte: weights, optimizer, checkpoints, metrics. It prints what each kill interrupted and how many runs ended
+differently, which is the exit code. With --cost N, it also prints the share of the time of epochs that the state,
+checkpoints, metrics.csv and tracking (in a directory) take, as medians of N runs.
 
-Processes are forked after the imports, so that a run costs what it trains, on Unix.
+Processes are forked after the imports, so that only training is timed; this requires Unix.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from kiwi.training.module import TrainingModule
 ROOT = Path(__file__).resolve().parent.parent
 
 VOLATILE = {"output.log", "run.json", ".lock"}
-"""Files that hold times, paths and process numbers."""
+"""Files with times, paths and process ids."""
 
 
 def options_of(arguments: argparse.Namespace, output_dir: Path, **trainer_options: Any) -> dict[str, Any]:
-    """The configuration of a run."""
+    """Return the configuration of a run."""
     changes = [f"run.output_dir={output_dir}", f"trainer.epochs={arguments.epochs}", "trainer.log_interval=5"]
     changes += [f"trainer.{key}={value}" for key, value in trainer_options.items()]
     if arguments.corpus is None:
@@ -48,7 +48,7 @@ def options_of(arguments: argparse.Namespace, output_dir: Path, **trainer_option
 
 
 def in_a_process(function: Callable[[], Any]) -> int:
-    """Fork; the child's process number."""
+    """Call a function in a forked process, and return its process id."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -61,7 +61,7 @@ def in_a_process(function: Callable[[], Any]) -> int:
 
 
 def trained(options: Mapping[str, Any]) -> float:
-    """Seconds of a run in a process of its own."""
+    """Train in a process of its own, and return the time in seconds."""
     start = time.perf_counter()
     status = os.waitpid(in_a_process(lambda: train_from_configuration(options)), 0)[1]
     if status:
@@ -69,8 +69,8 @@ def trained(options: Mapping[str, Any]) -> float:
     return time.perf_counter() - start
 
 
-def left_by(output_dir: Path) -> dict[str, bytes]:
-    """Content of the files of a run, those that name its directory left out."""
+def files_of(output_dir: Path) -> dict[str, bytes]:
+    """Return the content of the files of a run, without those that name its directory."""
     there = [path for path in sorted(output_dir.rglob("*")) if path.is_file() and path.name not in VOLATILE]
     return {
         str(path.relative_to(output_dir)): path.read_bytes()
@@ -79,8 +79,8 @@ def left_by(output_dir: Path) -> dict[str, bytes]:
     }
 
 
-def hit(output_dir: Path) -> str:
-    """What a kill has come upon."""
+def describe_kill(output_dir: Path) -> str:
+    """Describe what a kill has interrupted."""
     if any(output_dir.rglob(".resume*kiwi-part")):
         return "while its state was written"
     if any(output_dir.rglob("*kiwi-part")):
@@ -93,18 +93,18 @@ def hit(output_dir: Path) -> str:
 
 
 def kill(arguments: argparse.Namespace, moment: float, place: Path, whole: Mapping[str, bytes]) -> bool:
-    """Kill a run after so many seconds, resume it; whether it ends as the whole one."""
+    """Kill a run after so many seconds and resume it; return whether it ends like the one that never stopped."""
     options = options_of(arguments, place)
     child = in_a_process(lambda: train_from_configuration(options))
     time.sleep(moment)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    what = hit(place)
+    what = describe_kill(place)
     if what == "before its first state":
         trained(options)
     elif what != "when it had finished":
         trained(options_of(arguments, place, resume=True))
-    other = left_by(place)
+    other = files_of(place)
     differing = [name for name in {**whole, **other} if whole.get(name) != other.get(name)]
     print(f"killed after {moment:6.2f} s, {what}: {', '.join(differing) or 'the same bytes'}", flush=True)
     return not differing
@@ -119,7 +119,7 @@ COSTLY = [
 
 
 def cost(arguments: argparse.Namespace, place: Path) -> None:
-    """Print which share of the time of an epoch each part takes, in runs that are tracked in a directory."""
+    """Print the share of the time of an epoch that each part takes, in runs that are tracked in a directory."""
     shares: dict[str, list[float]] = {name: [] for name, _, _ in COSTLY}
     for number in range(arguments.cost):
         spent, total = seconds_spent(arguments, place / f"cost-{number}")
@@ -133,7 +133,7 @@ def cost(arguments: argparse.Namespace, place: Path) -> None:
 
 
 def seconds_spent(arguments: argparse.Namespace, output_dir: Path) -> tuple[dict[str, float], float]:
-    """Seconds in each part, and of all epochs, of a run in a process of its own."""
+    """Train in a process of its own; return the seconds in each part, and those of all epochs."""
     reading, writing = os.pipe()
 
     def measured() -> None:
@@ -152,7 +152,7 @@ def seconds_spent(arguments: argparse.Namespace, output_dir: Path) -> tuple[dict
 
 
 def timed(owner: Any, method: str, until: str = "") -> list[float]:
-    """Collect the seconds of each call, or from a call to one of another method."""
+    """Time each call of a method, or the time from a call to one of another method; return the list of seconds."""
     times: list[float] = []
     begin = getattr(owner, method)
     starts = [0.0]
@@ -191,7 +191,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         seconds = trained(options_of(arguments, place / "whole"))
-        whole = left_by(place / "whole")
+        whole = files_of(place / "whole")
         print(f"whole: {seconds:.2f} s, {len(whole)} files", flush=True)
         moments = [random.uniform(0.0, seconds) for _ in range(arguments.kills)]
         same = [kill(arguments, moment, place / str(number), whole) for number, moment in enumerate(moments)]

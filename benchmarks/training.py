@@ -1,15 +1,15 @@
-"""Where the time of a training epoch goes.
+"""The time that each part of a training epoch takes.
 
     python benchmarks/training.py --corpus /path/to/mlqe-pe/en-de [--encoder DIR] [--segments 2000] [--against TREE]
 
-Trains NuQE as config/nuqe.yaml says or, with --encoder, a pretrained encoder as config/transformer-tags.yaml says, and
-prints the parts of the wall time of the last epoch (from its fifth batch on, validation and all it brings apart):
-forward pass and loss, backward pass, optimizer (with the norm of the gradients), and everything else. Then what collate
-takes for a segment of the dev data, of new words and of known ones, and peak memory of the process. Each run is a
+Trains NuQE with config/nuqe.yaml or, with --encoder, a pretrained encoder with config/transformer-tags.yaml, and prints
+the parts of the wall time of the last epoch, from its fifth batch on: forward pass and loss, backward pass, optimizer
+(with gradient clipping), and everything else; validation is counted separately. It also prints the time that collate
+takes per segment of the dev data, for new and for known words, and the peak memory of the process. Each run is a
 process of its own with one thread; figures are medians of the repeats. With --against, each run is paired with one of
-the kiwi in another directory, such as a checkout of a former commit; where other work shares the machine, --cpu-time
-counts what the process itself computes and not what it waits for. --profile prints the functions that the time of
-the last epoch goes to; cProfile slows Python down, so that shares are not to be read from it.
+the kiwi in another directory, such as a checkout of an earlier commit. On a machine that does other work too,
+--cpu-time measures processor time instead of wall time. --profile prints the functions that take most of the last
+epoch; cProfile slows Python down, so do not read shares from it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from memory import peak_mb
 ROOT = Path(__file__).resolve().parent.parent
 
 FIRST_BATCH = 4
-"""Batches of the epoch that are not counted."""
+"""The number of batches at the start of the epoch that are not timed."""
 
 COMPUTING = ("forward", "backward", "optimizer")
 
@@ -46,9 +46,9 @@ APART = "validation"
 
 
 class Clock:
-    """Time by part: at every moment exactly one part's time runs, that of the innermost call.
+    """Measures time by part; time always counts for the innermost part that is being called.
 
-    All that is called during validation is validation.
+    Every call during validation counts as validation.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -59,12 +59,12 @@ class Clock:
         self._since = 0.0
 
     def enter(self, part: str) -> None:
-        """From now on, this part's time runs."""
+        """Count time for this part from now on."""
         self._count()
         self._parts.append(APART if self._parts[-1] == APART else part)
 
     def leave(self) -> None:
-        """From now on, the time of the part around it runs again."""
+        """Count time for the enclosing part again."""
         self._count()
         self._parts.pop()
 
@@ -75,7 +75,7 @@ class Clock:
         self._since = now
 
     def wrap(self, owner: Any, method: str, part: str) -> None:
-        """Count the time of the calls of a method for a part."""
+        """Count the time in a method for a part."""
         plain = getattr(owner, method)
 
         @functools.wraps(plain)
@@ -90,7 +90,7 @@ class Clock:
 
 
 def watch(clock: Clock) -> None:
-    """Put the clock around what training calls."""
+    """Wrap the functions that training calls."""
     import torch
     from lightning.pytorch.core.module import LightningModule
     from lightning.pytorch.loops import evaluation_loop
@@ -134,7 +134,7 @@ def watch(clock: Clock) -> None:
 def child(
     configuration: str, output: str, corpus: str, encoder: str, epochs: str, profile: str, clock_name: str
 ) -> dict[str, Any]:
-    """Train in this process."""
+    """Train in this process, and return the measurements."""
     import torch
 
     torch.set_num_threads(1)
@@ -183,7 +183,7 @@ def child(
 
 
 def collate_microseconds(system: Any, corpus: Path, now: Callable[[], float]) -> dict[str, float]:
-    """What collate takes for a segment of the dev data, in batches of 32."""
+    """Return the time that collate takes per segment of the dev data, in batches of 32."""
     from kiwi.data.datasets.wmt_qe_dataset import InputConfig, TestConfig, WMTQEDataset
 
     texts = {"source": "src", "target": "mt", "alignments": "src-mt.alignments"}
@@ -205,7 +205,7 @@ def collate_microseconds(system: Any, corpus: Path, now: Callable[[], float]) ->
 
 
 def in_a_process(tree: Path, *arguments: str) -> dict[str, Any]:
-    """:func:`child` in a process of its own, with the kiwi of a directory."""
+    """Call :func:`child` in a process of its own, with the kiwi of a directory."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(tree)}
     command = [sys.executable, __file__, "child", *arguments]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
@@ -214,7 +214,7 @@ def in_a_process(tree: Path, *arguments: str) -> dict[str, Any]:
 
 
 def first_lines(corpus: Path, n_segments: int, folder: Path) -> Path:
-    """The corpus with so many segments in each part."""
+    """Write a corpus with at most so many segments in each part, and return its directory."""
     folder.mkdir()
     for file in corpus.iterdir():
         lines = file.read_bytes().split(b"\n")[:n_segments]
@@ -223,7 +223,7 @@ def first_lines(corpus: Path, n_segments: int, folder: Path) -> Path:
 
 
 def report(name: str, runs: list[dict[str, Any]]) -> None:
-    """Print the parts."""
+    """Print the time of each part."""
 
     def median(value: Callable[[dict[str, Any]], float]) -> float:
         return statistics.median(value(run) for run in runs)
@@ -247,16 +247,16 @@ def report(name: str, runs: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Run everything, and print."""
+    """Run the benchmark, and print its results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True, help="directory of a language pair")
-    parser.add_argument("--encoder", type=Path, help="what kiwi encoder wrote; without, NuQE is trained")
-    parser.add_argument("--segments", type=int, default=7000, help="segments of each part, at most")
-    parser.add_argument("--epochs", type=int, default=2, help="of which the last is measured")
-    parser.add_argument("--repeats", type=int, default=3, help="runs behind each figure")
-    parser.add_argument("--against", type=Path, help="directory that has another kiwi")
-    parser.add_argument("--cpu-time", action="store_true", help="not wall time: for a machine that does other work too")
-    parser.add_argument("--profile", type=int, help="print so many functions of the first run, and no shares")
+    parser.add_argument("--corpus", type=Path, required=True, help="the directory of a language pair")
+    parser.add_argument("--encoder", type=Path, help="a directory that kiwi encoder wrote; unset, NuQE is trained")
+    parser.add_argument("--segments", type=int, default=7000, help="the maximum number of segments of each part")
+    parser.add_argument("--epochs", type=int, default=2, help="the number of epochs, of which the last is measured")
+    parser.add_argument("--repeats", type=int, default=3, help="the number of runs")
+    parser.add_argument("--against", type=Path, help="the directory of another kiwi")
+    parser.add_argument("--cpu-time", action="store_true", help="measure processor time instead of wall time")
+    parser.add_argument("--profile", type=int, help="the number of functions of a profile to print")
     arguments = parser.parse_args()
     configuration = ROOT / "config" / ("transformer-tags.yaml" if arguments.encoder else "nuqe.yaml")
     encoder = str(arguments.encoder.resolve()) if arguments.encoder else ""

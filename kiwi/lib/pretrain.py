@@ -20,40 +20,40 @@ class Configuration(AnyConfiguration):
     system_type = TLMSystem
 
     data: ParallelDataset.Config
-    """Files to train and validate on."""
+    """The training and validation data."""
 
     system: TLMSystem.Config
-    """What to train."""
+    """Options of the language model to train."""
 
 
 def pretrain_from_file(filename: str | Path) -> TrainRunInfo:
-    """Pretrain a language model as a configuration file says.
+    """Pretrain a language model as a configuration file describes.
 
     Args:
-        filename: YAML or JSON.
+        filename: the path of the configuration, YAML or JSON.
 
     Returns:
-        The trained model, its best metrics, and where the best model is: give it to ``system.load_encoder``.
+        The trained model, its best metrics, and the path of the best model, for ``system.load_encoder``.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
-        DataError: naming file and line.
+        ConfigError: when the configuration is wrong; the message lists all mistakes.
+        DataError: when the data are wrong; the message names file and line.
     """
     return pretrain_from_configuration(load_configuration(filename))
 
 
 def pretrain_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunInfo:
-    """Pretrain a language model as a mapping of options says.
+    """Pretrain a language model as a mapping of options describes.
 
     Args:
-        configuration_dict: options of :class:`Configuration`.
+        configuration_dict: the options of :class:`Configuration`.
 
     Returns:
-        The trained model, its best metrics, and where the best model is: give it to ``system.load_encoder``.
+        The trained model, its best metrics, and the path of the best model, for ``system.load_encoder``.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
-        DataError: naming file and line.
+        ConfigError: when the configuration is wrong; the message lists all mistakes.
+        DataError: when the data are wrong; the message names file and line.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
     return run(Configuration.from_dict(configuration_dict), TLMSystem)

@@ -1,4 +1,4 @@
-"""Options of the run and the trainer; free of Lightning, so that a configuration is checked without loading it."""
+"""The options of the run and the trainer. Lightning is not imported here, so that checking them is fast."""
 
 from __future__ import annotations
 
@@ -15,40 +15,41 @@ logger = logging.getLogger(__name__)
 
 
 class CheckpointsConfig(BaseConfig):
-    """When to validate, what to keep, when to stop."""
+    """Options of validation, of the models to keep, and of early stopping."""
 
     validation_steps: Annotated[float, Field(gt=0.0, le=1.0)] | PositiveInt = 1.0
-    """How often to validate: a float is a share of an epoch (0.5: twice an epoch), an integer a number of training
-    batches."""
+    """The interval between validations, as a share of an epoch (a float in (0, 1], such as 0.5 for twice an epoch) or
+    as a number of training batches (an integer)."""
 
     save_top_k: Annotated[int, Field(ge=-1)] = 1
-    """Keep the ``k`` best models by the main metric; -1 keeps all, 0 saves none."""
+    """The number of best models by the main metric to keep; -1 keeps all, 0 saves none."""
 
     early_stop_patience: NonNegativeInt = 0
-    """Stop after this many validations without improvement of the main metric; 0 never does."""
+    """The number of validations without improvement of the main metric after which training stops; 0 disables early
+    stopping."""
 
 
 class GPUConfig(BaseConfig):
-    """Devices and precision."""
+    """Options of devices and precision."""
 
     gpus: int | list[int] = 0
-    """Number of GPUs (0: the CPU, -1: all GPUs), or a list of their numbers, such as ``[0, 2]``. Without any GPU in
-    the machine, training falls back to the CPU with a warning."""
+    """The number of GPUs (0 for the CPU, -1 for all GPUs), or a list of GPU ids, such as ``[0, 2]``. On a machine
+    without a GPU, training falls back to the CPU with a warning."""
 
     precision: Literal[16, 32, "bf16"] = 32
-    """Floating point numbers in training: of 32 bits, of 16 (float16, on GPUs only), or bfloat16 (on GPUs and CPUs;
-    16 bits with the range of 32)."""
+    """The floating-point precision of training in bits, 32 or 16 (float16, on GPUs only), or ``bf16`` (bfloat16, on
+    GPUs and CPUs, which has 16 bits and the range of 32)."""
 
     amp_level: Literal["O0", "O1", "O2", "O3"] = "O0"
-    """Which numbers are of 16 bits; the names are those of NVIDIA Apex, which is not used any more. ``O0``: none,
-    full precision. ``O1`` and ``O2``: mixed precision, weights of 32 bits and most operations of 16. ``O3``: all,
-    true half precision. ``precision: 16`` or ``bf16`` with ``O0`` becomes ``O1``; ``precision: 32`` with any other
-    becomes ``O0``; each with a warning."""
+    """The level of mixed precision, under the names of NVIDIA Apex. ``O0`` is full precision. ``O1`` and ``O2`` are
+    mixed precision, with weights of 32 bits and most operations in 16 bits. ``O3`` is true half precision, with 16 bits
+    throughout. A level that contradicts ``precision`` is changed with a warning, to ``O1`` for 16 and ``bf16`` and to
+    ``O0`` for 32."""
 
     @field_validator("gpus")
     @classmethod
     def setup_gpu_ids(cls, v: int | list[int]) -> int | list[int]:
-        """Fall back to the CPU when there is no GPU; refuse GPUs beyond those that there are."""
+        """Fall back to the CPU when there is no GPU, and refuse GPUs that the machine does not have."""
         import torch
 
         available = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -63,21 +64,21 @@ class GPUConfig(BaseConfig):
             if v < -1 or v > available:
                 raise ValueError(f"expected -1 (all) to {available}, the number of GPUs in this machine")
         elif len(set(v)) < len(v) or not set(v) <= set(range(available)):
-            raise ValueError(f"expected different numbers from 0 to {available - 1}, the GPUs in this machine")
+            raise ValueError(f"expected distinct numbers from 0 to {available - 1}, the GPUs in this machine")
         return v
 
     @field_validator("precision")
     @classmethod
     def refuse_float16_on_cpu(cls, v: int | str, values: ValidationInfo) -> int | str:
-        """No CPU trains in float16."""
+        """Refuse float16 on the CPU."""
         if v == 16 and values.data.get("gpus") == 0:
-            raise ValueError("float16 is for GPUs, and this run is on the CPU; use bf16, its 16 bits, or 32")
+            raise ValueError("float16 is for GPUs, and this run is on the CPU; use bf16 or 32")
         return v
 
     @field_validator("amp_level")
     @classmethod
     def setup_amp_level(cls, v: str, values: ValidationInfo) -> str:
-        """Make the level agree with the precision."""
+        """Change a level that contradicts the precision."""
         precision = values.data.get("precision")
         if precision in (16, "bf16") and v == "O0":
             logger.warning("trainer.precision is %s but trainer.amp_level is O0: using O1, mixed precision.", precision)
@@ -89,62 +90,65 @@ class GPUConfig(BaseConfig):
 
 
 class TrainerConfig(GPUConfig):
-    """How long to train, on what, and what counts as better."""
+    """Options of the duration of training, its devices, and the main metric."""
 
     num_nodes: PositiveInt = 1
-    """Machines that train together; on each of them the same command is started, by torchrun, SLURM, or by hand with
-    ``MASTER_ADDR``, ``MASTER_PORT`` and ``NODE_RANK``. ``gpus`` counts those of one machine."""
+    """The number of machines that train together. Start the same command on each of them, with torchrun, SLURM, or by
+    hand with ``MASTER_ADDR``, ``MASTER_PORT`` and ``NODE_RANK``. ``gpus`` is the number of GPUs per machine."""
 
     strategy: Literal["ddp", "fsdp"] = "ddp"
-    """How several processes share the work: ``ddp``, each has the whole model; ``fsdp``, each has a part of every
-    layer's weights, for models that are too large for one GPU."""
+    """The way in which several processes share the work. With ``ddp`` (distributed data parallel), each has the whole
+    model; with ``fsdp`` (fully sharded data parallel), each has a shard of every layer's weights, for models that are
+    too large for one GPU."""
 
     average_weights: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    """Decay of a moving average of the weights, such as 0.995, which is validated and saved in their place; unset,
-    there is none."""
+    """The decay, in (0, 1), of a moving average of the weights that is validated and saved instead of the weights, such
+    as 0.995. Unset, there is no average."""
 
     @field_validator("average_weights")
     @classmethod
-    def check_weights_are_whole(cls, v: float | None, values: ValidationInfo) -> float | None:
-        """Averages are of whole weights."""
+    def refuse_average_weights_with_fsdp(cls, v: float | None, values: ValidationInfo) -> float | None:
+        """Refuse averages of sharded weights."""
         if v is not None and values.data.get("strategy") == "fsdp":
-            raise ValueError("strategy: fsdp parts the weights, of which no average is kept; remove one of them")
+            raise ValueError("average_weights is not supported with strategy: fsdp; remove one of them")
         return v
 
     resume: bool = False
-    """Go on with a run that was stopped or killed, as if it had never been. ``run.run_id`` (or ``run.output_dir``) says
-    which; its files are looked for under ``runs/``, then on the MLflow server, if there is one."""
+    """Whether to resume a run that was stopped or killed, as if it had not been interrupted. ``run.run_id`` or
+    ``run.output_dir`` names the run, whose files are searched for under ``runs/`` and then, with ``run.use_mlflow``, on
+    the MLflow server."""
 
     epochs: PositiveInt = 50
-    """Passes over the training data."""
+    """The number of passes over the training data."""
 
     gradient_accumulation_steps: PositiveInt = 1
-    """Batches whose gradients are averaged for each optimizer step."""
+    """The number of batches whose gradients are averaged for each optimizer step."""
 
     gradient_max_norm: NonNegativeFloat = 0.0
-    """Clip gradients to this norm; 0.0 does not."""
+    """The maximum norm of the gradients, to which larger ones are clipped; 0.0 disables clipping."""
 
     main_metric: str | list[str] | None = None
-    """The metric that says which model is best, or several, which are added up; without the prefix ``val_``.
-    Unset, the first metric of the configured outputs."""
+    """The metric that says which model is best, or a list of metrics whose sum does. Unset, the first metric of the
+    configured outputs."""
 
     log_interval: PositiveInt = 100
-    """Log every this many batches."""
+    """The number of batches between logged steps."""
 
     log_save_interval: PositiveInt = 100
-    """Write ``metrics.csv`` to disk at the logged steps that are multiples of this, after each validation, and at the
+    """The number of steps between writes of ``metrics.csv``, which is also written after each validation and at the
     end."""
 
     checkpoint: CheckpointsConfig = CheckpointsConfig()
-    """Validation, checkpoints, early stopping."""
+    """Options of validation, of the models to keep, and of early stopping."""
 
     deterministic: bool = True
-    """Use deterministic algorithms only: the same run gives the same weights, perhaps more slowly."""
+    """Whether to use only deterministic algorithms, with which the same run gives the same weights, perhaps more
+    slowly."""
 
     @field_validator("main_metric")
     @classmethod
     def check_directions(cls, v: str | list[str] | None) -> str | list[str] | None:
-        """Metrics that are added up agree on what is better."""
+        """Refuse a sum of metrics of different directions."""
         names = [v] if isinstance(v, str) else v
         if names is None:
             return v
@@ -161,30 +165,33 @@ class TrainerConfig(GPUConfig):
 
 
 class RunConfig(BaseConfig):
-    """Where a run lives and how it is tracked."""
+    """Options of the run, its directory and its tracking."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
-    """Seed of weights, order of the data, and splits."""
+    """The random seed of initial weights, of the order of the data, and of splits."""
 
     experiment_name: str = "default"
-    """The experiment of MLflow that the run belongs to; names the run in messages."""
+    """The name of the MLflow experiment that the run belongs to, also used in messages."""
 
     output_dir: Path | None = None
-    """Directory of the run's files; unset, ``runs/<experiment id>/<run_id>/``, where the experiment id is MLflow's,
-    and ``0`` without MLflow."""
+    """The directory of the run's files. Unset, it is ``runs/<experiment id>/<run_id>/`` with the id of the MLflow
+    experiment, or ``0`` without MLflow."""
 
     run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
-    """32 hexadecimal characters that identify the run; unset, they are drawn at random. A run that MLflow has under
-    this id is continued."""
+    """The id of the run, 32 hexadecimal characters; unset, it is random. If MLflow has a run with this id, logging
+    continues in that run."""
 
     use_mlflow: bool = False
-    """Track the run with MLflow too (extra ``mlflow``). Without it, the output directory alone has the whole story."""
+    """Whether to track the run with MLflow (extra ``mlflow``), in addition to the files in the output directory."""
 
     mlflow_tracking_uri: str = "mlruns/"
-    """Server of MLflow, or a directory, where runs are in a SQLite database; read with ``use_mlflow``."""
+    """The URI of an MLflow server, or a directory, in which runs are stored in a SQLite database. Used with
+    ``use_mlflow``."""
 
     mlflow_always_log_artifacts: bool = False
-    """Send files to MLflow even when it is a directory on this machine; read with ``use_mlflow``."""
+    """Whether to send files to MLflow even when ``mlflow_tracking_uri`` is a directory on this machine. Used with
+    ``use_mlflow``."""
 
     use_tensorboard: bool = False
-    """Write event files for TensorBoard to ``tensorboard/`` of the output directory (extra ``tensorboard``)."""
+    """Whether to write event files for TensorBoard (extra ``tensorboard``) to ``tensorboard/`` in the output
+    directory."""

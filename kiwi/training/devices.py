@@ -1,4 +1,4 @@
-"""Which process of how many this is; asked before Lightning is loaded."""
+"""The processes of a run, and which of them this one is; asked before Lightning is loaded."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 from kiwi.training.config import TrainerConfig
 
 
-def cpu_processes() -> int:
-    """Processes on this machine that train on the CPU: as many as torchrun has started, else one."""
+def count_cpu_processes() -> int:
+    """Return the number of processes on this machine that train on the CPU: as many as torchrun has started, or one."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def processes(config: TrainerConfig) -> int:
-    """Processes of a run, on all machines."""
+def count_processes(config: TrainerConfig) -> int:
+    """Return the number of processes of a run, on all machines."""
     if config.gpus == 0:
-        n_here = cpu_processes()
+        n_here = count_cpu_processes()
     elif isinstance(config.gpus, list):
         n_here = len(config.gpus)
     elif config.gpus == -1:
@@ -28,9 +28,9 @@ def processes(config: TrainerConfig) -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this is the process that writes files.
+    """Return whether this is the process that writes files.
 
-    torchrun and SLURM number the processes of all machines; processes that Lightning starts are numbered on each.
+    torchrun and SLURM number the processes of all machines; Lightning numbers those that it starts on each machine.
     """
     if "RANK" in os.environ:
         return os.environ["RANK"] == "0"
@@ -39,7 +39,7 @@ def is_first_process() -> bool:
     return os.environ.get("NODE_RANK", "0") == "0" and os.environ.get("LOCAL_RANK", "0") == "0"
 
 
-def was_started_by_another() -> bool:
-    """Whether a launcher started this process, so that it cannot agree with the others on what is drawn at random."""
+def was_started_by_launcher() -> bool:
+    """Return whether a launcher started this process, so that it cannot agree with the others on random choices."""
     several = os.environ.get("SLURM_NTASKS", "1") != "1"
     return several or any(name in os.environ for name in ("RANK", "NODE_RANK"))

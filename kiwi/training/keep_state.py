@@ -1,4 +1,4 @@
-"""Keeps the state of a run while it trains, and takes it up again."""
+"""Saves the state of a run during training, and restores it when the run is resumed."""
 
 from __future__ import annotations
 
@@ -17,46 +17,49 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import CheckpointIO
+from typing_extensions import override
 
 from kiwi.exceptions import ConfigError, StoppedError
 from kiwi.training.callbacks import BestCheckpoints
+from kiwi.training.lightning_internals import restore_counters, rewind_to_batch_start
 from kiwi.training.metrics_log import MetricsFile
-from kiwi.training.module import gathered
+from kiwi.training.module import gather_objects
 from kiwi.training.run_record import RunRecord
 from kiwi.training.state import read_state, write_state
 
 logger = logging.getLogger(__name__)
 
 SHARE_OF_TIME = 0.01
-"""Of a run, that keeping its state may cost: a state that takes a second to write is written every 100 seconds."""
+"""The share of its time that a run may spend on saving its state. At 0.01, a state that takes a second to write is
+written every 100 seconds."""
 
 
 class StateIO(CheckpointIO):
-    """Lightning's own state of a run, as a file that is not pickled."""
+    """Writes and reads Lightning's state of a run without pickle."""
 
+    @override
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write it."""
         write_state(Path(path), checkpoint)
 
+    @override
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        """Read it."""
         return read_state(Path(path))
 
+    @override
     def remove_checkpoint(self, path: Any) -> None:
-        """Remove it."""
         Path(path).unlink(missing_ok=True)
 
 
 class KeepState(Callback):
-    """Saves all that a run needs to go on as if it had never stopped, and goes on from it.
+    """Saves everything that a run needs to be resumed as if it had never stopped, and resumes it.
 
-    The state is of the moment before a batch: whatever the batches before it owe (a validation, a checkpoint) is done.
-    It is saved as often as costs at most :data:`SHARE_OF_TIME`, and when SIGTERM or Ctrl-C ask the run to stop.
+    The state is saved before a batch, when everything that follows from the batches before it (a validation, a
+    checkpoint) is done. It is saved as often as :data:`SHARE_OF_TIME` allows, and when SIGTERM or Ctrl-C stops the run.
 
     Args:
-        record: of the run; goes with the state.
-        checkpoints: the best models, whose files go with it too.
-        loggers: of which ``metrics.csv`` goes with it too.
+        record: the record of the run, which is part of the state.
+        checkpoints: the callback whose saved models belong to the state.
+        loggers: the loggers; the length of ``metrics.csv`` is part of the state.
     """
 
     def __init__(self, record: RunRecord, checkpoints: BestCheckpoints, loggers: Sequence[Logger]) -> None:
@@ -68,53 +71,55 @@ class KeepState(Callback):
         self._handlers: dict[int, Any] = {}
         self._next_save = 0.0
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """From now on, signals stop the run between two batches."""
+        """Handle signals from now on; a resumed run restores its metrics and removes files that it does not know."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._handlers[number] = signal.signal(number, self._on_signal)
         if self._resumed is not None:
             epoch, batch = self._resumed["epoch"], self._resumed["batches"]
-            logger.info("Going on before batch %d of epoch %d.", batch + 1, epoch + 1)
+            logger.info("Resuming before batch %d of epoch %d.", batch + 1, epoch + 1)
             # A schedule may look at the metrics of a validation that is over.
             values = {name: torch.tensor(value) for name, value in self._resumed["metrics"].items()}
             trainer.callback_metrics.update(values)
             if trainer.is_global_zero:
-                self.checkpoints.clean()
+                self.checkpoints.remove_unknown_models()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._signal is not None:  # asked again: what was saved last has to do
-            raise self._stopped(number, "at once")
+        if self._signal is not None:  # asked again: the state that was saved last remains
+            raise self._stopped_error(number, "at once")
         self._signal = number
-        logger.warning("%s: stopping after this batch, or validation; again to stop at once.", _name(number))
+        logger.warning(
+            "%s: stopping after this batch or validation. Send it again to stop at once.", _signal_name(number)
+        )
 
-    def _stopped(self, number: int, when: str) -> StoppedError:
-        return StoppedError(f"Stopped by {_name(number)} {when}. {self.record.how_to_go_on}", signal_number=number)
+    def _stopped_error(self, number: int, when: str) -> StoppedError:
+        message = f"Stopped by {_signal_name(number)} {when}. {self.record.resume_advice}"
+        return StoppedError(message, signal_number=number)
 
+    @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Take up the state, or save it where that is due.
+        """Restore the state of a resumed run, or save the state where that is due.
 
         Raises:
-            StoppedError: when a signal has asked for it.
+            StoppedError: when a signal has asked the run to stop.
         """
         if self._resumed is not None:
             _set_random_states(self._resumed["random"][trainer.global_rank])
-            # Lightning counts one more when it goes on: its own states are of the end of a batch.
-            trainer.fit_loop.epoch_loop._batches_that_stepped = self._resumed["batches_that_stepped"]
-            # It would spare a plateau schedule the end of this epoch, because it does not keep metrics; we do.
-            trainer.fit_loop.restarting = False
+            restore_counters(trainer, self._resumed["batches_that_stepped"])
             self._resumed = None
         if batch_idx % trainer.accumulate_grad_batches:
-            return  # gradients are not kept
-        stop = _of_any(trainer, self._signal is not None)
-        if stop or _of_any(trainer, time.perf_counter() >= self._next_save):
+            return  # accumulated gradients are not part of the state
+        stop = _in_any_process(trainer, self._signal is not None)
+        if stop or _in_any_process(trainer, time.perf_counter() >= self._next_save):
             self.save(trainer)
         if stop:
             when = f"before batch {batch_idx + 1} of epoch {trainer.current_epoch + 1}"
-            raise self._stopped(self._signal or signal.SIGTERM, when)
+            raise self._stopped_error(self._signal or signal.SIGTERM, when)
 
     def save(self, trainer: Trainer) -> None:
-        """Write the state of this moment."""
+        """Save the current state."""
         start = time.perf_counter()
         trainer.save_checkpoint(self.record.state_file)
         if trainer.is_global_zero:
@@ -123,58 +128,55 @@ class KeepState(Callback):
         now = time.perf_counter()
         self._next_save = now + (now - start) / SHARE_OF_TIME
 
+    @override
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add what Lightning does not keep."""
+        """Add what Lightning does not save."""
         metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name.startswith("val_")}
-        loops = checkpoint["loops"]["fit_loop"]
-        progress = loops["epoch_loop.batch_progress"]
-        # This batch has not begun: Lightning would count it a second time.
-        progress["is_last_batch"] = False
-        for part in ("total", "current"):
-            progress[part]["ready"] = progress[part]["completed"]
         checkpoint["run"] = {
-            **self.record.kept,
+            **self.record.fingerprint,
             "metrics": metrics,
             "rows": self.metrics_file.flush(),
-            "random": gathered(trainer, _random_states(trainer.strategy.root_device)),
+            "random": gather_objects(trainer, _random_states(trainer.strategy.root_device)),
             "epoch": trainer.current_epoch,
-            "batches": progress["current"]["completed"],
-            "batches_that_stepped": loops["epoch_loop.state_dict"]["_batches_that_stepped"],
+            **rewind_to_batch_start(checkpoint),
         }
 
+    @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Remember it for the first batch.
+        """Keep the state for the first batch.
 
         Raises:
-            ConfigError: when the run had another number of processes, which parts the data in other batches.
+            ConfigError: when the run was started with another number of processes, which have other batches.
         """
         was, now = len(checkpoint["run"]["random"]), trainer.world_size
         if was != now:
             raise ConfigError(
                 f"trainer.resume: found {now} process(es); expected {was}, with which the run was started. Use as many "
-                "GPUs or processes, or train its best model further in a new run: system.load."
+                "GPUs or processes, or train its best model further in a new run with system.load."
             )
         self._resumed = checkpoint["run"]
         if trainer.is_global_zero:
-            self.metrics_file.go_on(checkpoint["run"]["rows"])
+            self.metrics_file.resume_after(checkpoint["run"]["rows"])
 
+    @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the signals back, to whom Lightning takes to be their owner."""
+        """Restore the former signal handlers."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
 
+    @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Give the signals back."""
+        """Restore the former signal handlers."""
         self.on_train_end(trainer, pl_module)
 
 
-def _name(number: int) -> str:
+def _signal_name(number: int) -> str:
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
 
-def _of_any(trainer: Trainer, mine: bool) -> bool:
-    """Whether it holds in any process."""
+def _in_any_process(trainer: Trainer, mine: bool) -> bool:
+    """Return whether a condition holds in any process."""
     return trainer.strategy.reduce_boolean_decision(mine, all=False) if trainer.world_size > 1 else mine
 
 

@@ -1,4 +1,4 @@
-"""Where metrics go while a system is trained: ``metrics.csv``, and on request TensorBoard and MLflow."""
+"""The loggers of training metrics: ``metrics.csv``, and optionally TensorBoard and MLflow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
+from typing_extensions import override
 
 from kiwi.exceptions import CheckpointError
 from kiwi.training.config import RunConfig, TrainerConfig
@@ -19,42 +20,43 @@ from kiwi.utils.io import write_text
 METRICS_FILE = "metrics.csv"
 
 TENSORBOARD = "tensorboard"
-"""Directory of its event files."""
+"""The directory of TensorBoard's event files."""
 
 
 class Tracker(Protocol):
-    """What takes metrics, such as :class:`kiwi.loggers.MLFlowTrackingLogger`."""
+    """The interface of an experiment logger such as :class:`kiwi.loggers.MLFlowTrackingLogger`."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Take the values of one step, by name."""
+        """Log the values of one step, by name."""
 
 
 class PlainLogger(Logger):
-    """What Lightning asks of a logger, without names, versions and hyperparameters."""
+    """A Lightning logger without name, version and hyperparameters."""
 
     @property
+    @override
     def name(self) -> str:
-        """Nothing is named."""
         return ""
 
     @property
+    @override
     def version(self) -> str:
-        """Nothing is versioned."""
         return ""
 
+    @override
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """The configuration is logged as a whole when the run starts."""
+        """Do nothing: the configuration is logged when the run starts."""
 
 
 class MetricsFile(PlainLogger):
-    """Writes ``metrics.csv``: a row for each logged step, a column for each metric, ``step`` among them.
+    """Writes ``metrics.csv``: a row for each logged step, a column for each metric and for the step.
 
-    Rows are added at the logged steps that are multiples of the interval, after each validation, and at the end. When
-    there is a new metric, the file is written anew, whole or not at all, with a column more.
+    Rows are added at the logged steps that are multiples of the interval, after each validation, and at the end. For a
+    new metric, the file is replaced atomically by one with another column.
 
     Args:
-        path: of the file; one that is there is replaced by the first row, unless :meth:`go_on` is called before.
-        save_interval: in steps.
+        path: the path of the file; the first row replaces an existing file unless :meth:`resume_after` was called.
+        save_interval: the number of steps between writes.
     """
 
     def __init__(self, path: Path, save_interval: int) -> None:
@@ -63,60 +65,51 @@ class MetricsFile(PlainLogger):
         self.save_interval = save_interval
         self._columns: list[str] = []
         self._n_written = 0
-        self._waiting: list[dict[str, Any]] = []
+        self._pending: list[dict[str, Any]] = []
 
+    @override
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Take a row.
-
-        Args:
-            metrics: by name.
-            step: of all of them.
-        """
-        step = self._n_written + len(self._waiting) if step is None else step
-        self._waiting.append({**metrics, "step": step})
+        step = self._n_written + len(self._pending) if step is None else step
+        self._pending.append({**metrics, "step": step})
         is_due = (step + 1) % self.save_interval == 0
         if is_due or not self._n_written or any(name.startswith("val_") for name in metrics):
             self.flush()
 
+    @override
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left.
-
-        Args:
-            status: Lightning's.
-        """
         self.flush()
 
     def flush(self) -> int:
-        """Write what is left.
+        """Write all rows that are not in the file yet.
 
         Returns:
-            Number of rows in the file.
+            The number of rows in the file.
         """
-        if not self._waiting:
+        if not self._pending:
             return self._n_written
-        new_columns = {name for row in self._waiting for name in row}.difference(self._columns)
+        new_columns = {name for row in self._pending for name in row}.difference(self._columns)
         if new_columns or not self._n_written:
             former = self._read() if self._n_written else []
             self._columns = sorted({*self._columns, *new_columns})
-            write_text(self.path, self._text([*former, *self._waiting], header=True))
+            write_text(self.path, self._text([*former, *self._pending], header=True))
         else:
             with self.path.open("a", encoding="utf-8", newline="") as file:
-                file.write(self._text(self._waiting))
-        self._n_written += len(self._waiting)
-        self._waiting = []
+                file.write(self._text(self._pending))
+        self._n_written += len(self._pending)
+        self._pending = []
         return self._n_written
 
     @rank_zero_only
-    def go_on(self, n_rows: int) -> None:
-        """Go on with the file of a former run; its later rows will be made again, and are taken away.
+    def resume_after(self, n_rows: int) -> None:
+        """Continue the existing file after its first rows, and remove the others, which will be written again.
 
         Args:
-            n_rows: to keep, as :meth:`flush` has returned it.
+            n_rows: the number of rows to keep, which :meth:`flush` returned.
 
         Raises:
-            CheckpointError: when the file has not as many.
+            CheckpointError: when the file has fewer rows.
         """
         if n_rows == 0:
             return
@@ -124,7 +117,7 @@ class MetricsFile(PlainLogger):
         if len(rows) < n_rows:
             raise CheckpointError(
                 f"{self.path}: found {len(rows)} rows; expected at least {n_rows}, those of the run that is resumed. "
-                "Put the file of that run back."
+                "Restore the file of that run."
             )
         self._columns = list(rows[0])
         write_text(self.path, self._text(rows[:n_rows], header=True))
@@ -144,24 +137,19 @@ class MetricsFile(PlainLogger):
 
 
 class TrackerMetrics(PlainLogger):
-    """Passes metrics on.
+    """Passes metrics to an experiment logger.
 
     Args:
-        tracker: that takes them.
+        tracker: the experiment logger.
     """
 
     def __init__(self, tracker: Tracker) -> None:
         super().__init__()
         self.tracker = tracker
 
+    @override
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Pass them on.
-
-        Args:
-            metrics: by name.
-            step: of all of them.
-        """
         self.tracker.log_metrics(metrics, step or 0)
 
 
@@ -169,7 +157,7 @@ class TensorBoardMetrics(PlainLogger):
     """Writes event files for TensorBoard.
 
     Args:
-        directory: for the files.
+        directory: the directory of the files.
 
     Raises:
         MissingExtraError: when TensorBoard is not installed.
@@ -182,25 +170,16 @@ class TensorBoardMetrics(PlainLogger):
         self._open: Callable[[], Any] = lambda: SummaryWriter(str(directory))
         self._writer: Any = None
 
+    @override
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write the values of a step.
-
-        Args:
-            metrics: by name.
-            step: of all of them.
-        """
         self._writer = self._writer or self._open()
         for name, value in metrics.items():
             self._writer.add_scalar(name, value, step)
 
+    @override
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Close the file.
-
-        Args:
-            status: Lightning's.
-        """
         if self._writer is not None:
             self._writer.close()
 
@@ -208,16 +187,16 @@ class TensorBoardMetrics(PlainLogger):
 def build_loggers(
     output_dir: Path, run: RunConfig, trainer: TrainerConfig, tracker: Tracker | None = None
 ) -> list[Logger]:
-    """The loggers of a run, the file first.
+    """Build the loggers of a run; the first one writes ``metrics.csv``.
 
     Args:
-        output_dir: of the run.
-        run: whether to write event files for TensorBoard, to ``tensorboard/`` of the output directory.
-        trainer: how often to write the file.
-        tracker: that gets metrics too.
+        output_dir: the directory of the run.
+        run: the options of the run, with ``use_tensorboard``.
+        trainer: the options of the trainer, with ``log_save_interval``.
+        tracker: an experiment logger that gets the metrics too.
 
     Raises:
-        MissingExtraError: when TensorBoard is to be written, and is not installed.
+        MissingExtraError: when TensorBoard is asked for but is not installed.
     """
     loggers: list[Logger] = [MetricsFile(output_dir / METRICS_FILE, trainer.log_save_interval)]
     if tracker is not None:

@@ -1,4 +1,4 @@
-"""The LightningModule around a system."""
+"""The LightningModule that trains a system."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor, optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch
@@ -31,6 +32,7 @@ from kiwi.systems.config.system import SystemConfig
 from kiwi.systems.encoders.frozen_layers import FrozenStates
 from kiwi.systems.encoders.transformer import TransformerEncoder
 from kiwi.systems.system import System
+from kiwi.training.lightning_internals import is_logging_step
 from kiwi.training.optimizers import build_optimizer, build_schedule
 from kiwi.training.sharding import shard
 
@@ -38,12 +40,12 @@ logger = logging.getLogger(__name__)
 
 Dataset = WMTQEDataset | ParallelDataset
 
-MOST_NAMED = 16
-"""Segments of a batch that an error lists."""
+MAX_LISTED = 16
+"""The maximum number of segments of a batch that an error lists."""
 
 
-def gathered(trainer: Trainer, mine: Any) -> list[Any]:
-    """The objects of all processes, in the order of their ranks."""
+def gather_objects(trainer: Trainer, mine: Any) -> list[Any]:
+    """Return the objects of all processes, in the order of their ranks."""
     if trainer.world_size == 1:
         return [mine]
     objects: list[Any] = [None] * trainer.world_size
@@ -52,10 +54,10 @@ def gathered(trainer: Trainer, mine: Any) -> list[Any]:
 
 
 class WithFrozenStates:
-    """Collate that adds the outputs of frozen layers, once there are any.
+    """A collate function that adds the outputs of frozen layers once they have been computed.
 
     Args:
-        collate: rows to a batch.
+        collate: the function that makes a batch of rows.
     """
 
     def __init__(self, collate: Collate) -> None:
@@ -63,23 +65,23 @@ class WithFrozenStates:
         self.states: FrozenStates | None = None
 
     def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
-        """A batch, with ``frozen_states`` where they are known."""
+        """Return a batch, with ``frozen_states`` where they are known."""
         batch = self.collate(rows)
         return batch if self.states is None else replace(batch, frozen_states=self.states.of(rows, batch))
 
 
 class TrainingModule(LightningModule):
-    """Trains a system, and measures it on the validation data.
+    """Trains a system and evaluates it on the validation data.
 
     Args:
-        system: to train.
-        config: its configuration, with ``optimizer``, batch sizes and workers.
-        train: training data.
-        valid: validation data.
-        main_metric: names of the metrics that are added up to say what is better, without ``val_``.
-        buffer_size: segments that are sorted by length together.
-        seed: of the order of the training data.
-        first_batch: epoch and batch to begin with, for a run that goes on.
+        system: the system to train.
+        config: the configuration of the system, with ``optimizer``, batch sizes and workers.
+        train: the training data.
+        valid: the validation data.
+        main_metric: the names, without ``val_``, of the metrics whose sum says which model is best.
+        buffer_size: the number of segments that are sorted by length together.
+        seed: the seed of the order of the training data.
+        start_position: the epoch and the batch to start with, counted from 0; not (0, 0) in a resumed run.
     """
 
     def __init__(
@@ -92,10 +94,10 @@ class TrainingModule(LightningModule):
         main_metric: list[str],
         buffer_size: int | None,
         seed: int,
-        first_batch: tuple[int, int] = (0, 0),
+        start_position: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__()
-        self.allow_zero_length_dataloader_with_multiple_devices = True  # validation data may be few
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # a process may have no validation data
         self.system = system
         self.config = config
         self.train_data = train
@@ -103,37 +105,39 @@ class TrainingModule(LightningModule):
         self.main_metric = main_metric
         self.buffer_size = buffer_size
         self.seed = seed
-        self.first_batch = first_batch
+        self.start_position = start_position
         self.accumulators: dict[str, Accumulator] = {}
         self.collate = WithFrozenStates(system.collate)
-        self._at_work = ("train", 0)
+        self._current_batch = ("train", 0)
         self._is_sharded = False
 
     @property
     def monitor(self) -> str:
-        """Name under which the main metric is logged."""
+        """The name under which the main metric is logged."""
         return "val_" + "+".join(self.main_metric)
 
     @property
     def monitor_mode(self) -> str:
-        """Its direction, ``max`` or ``min``."""
+        """The direction of the main metric, ``max`` or ``min``."""
         return "max" if higher_is_better(self.main_metric[0]) else "min"
 
+    @override
     def configure_model(self) -> None:
-        """Leave each process its part of the weights, if the strategy asks for it."""
+        """Shard the weights across processes if the strategy asks for it."""
         if isinstance(self.trainer.strategy, ModelParallelStrategy) and not self._is_sharded:
             assert self.device_mesh is not None
             shard(self.system, self.device_mesh["data_parallel"])
             self._is_sharded = True
 
+    @override
     def on_fit_start(self) -> None:
-        """Compute what the frozen layers of the encoder say of all segments, once for all epochs."""
+        """Compute the outputs of the encoder's frozen layers for all segments, once for all epochs."""
         encoder = self.system.encoder
         epochs = self.trainer.max_epochs or 1
         if epochs == 1 or not isinstance(encoder, TransformerEncoder) or not encoder.config.freeze_layers:
             return
         if not encoder.keeps_states or self._is_sharded:
-            logger.info("The outputs of the frozen layers are computed anew in each epoch.")
+            logger.info("The outputs of the frozen layers are computed in each epoch.")
             return
         was_training = encoder.training
         encoder.eval()
@@ -151,8 +155,9 @@ class TrainingModule(LightningModule):
             self.collate.states = encoder.compute_states(rows, batches, self.system.collate, place)
         encoder.train(was_training)
 
+    @override
     def train_dataloader(self) -> DataLoader[Any]:
-        """Shuffled batches; each process of several gets its own."""
+        """Return the loader of shuffled batches, different ones in each process."""
         self._batches = ShuffledBatches(
             self.system.lengths(self.train_data.columns),
             self.config.batch_size_for("train"),
@@ -161,76 +166,79 @@ class TrainingModule(LightningModule):
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
         )
-        self._batches.resume_at(*self.first_batch)
+        self._batches.resume_at(*self.start_position)
         return build_loader(self.train_data, self._batches, self.collate, self.config.num_data_workers)
 
+    @override
     def val_dataloader(self) -> DataLoader[Any]:
-        """Batches of like length; each process of several gets its own."""
+        """Return the loader of batches of segments of similar length, different ones in each process."""
         batches = longest_first(self.system.lengths(self.valid_data.columns), self.config.batch_size_for("valid"))
         batches = batches[self.trainer.global_rank :: self.trainer.world_size]
         return build_loader(self.valid_data, batches, self.collate, self.config.num_data_workers)
 
+    @override
     def transfer_batch_to_device(self, batch: NumpyBatch, device: Any, dataloader_idx: int) -> QEBatch[Tensor]:
-        """Arrays to tensors."""
+        """Convert the arrays of a batch to tensors on the device."""
         return as_tensors(batch, device)
 
+    @override
     def training_step(self, batch: QEBatch[Tensor], batch_idx: int) -> Tensor:
-        """The loss of a batch.
+        """Return the loss of a batch.
 
         Raises:
-            KiwiError: when it is not a number, with the segments of the batch.
+            KiwiError: when the loss is not finite; the message lists the segments of the batch.
         """
         losses = self.system.losses(batch)
         if not torch.isfinite(losses["loss"]):
-            raise self._diverged("training", f" {self._place_of(batch_idx)}")
-        # Lightning takes a millisecond for each value, and forgets those of most steps.
-        if self.trainer._logger_connector.should_update_logs or self.trainer.progress_bar_callback is not None:
+            raise self._divergence_error("training", f" {self._describe_batch(batch_idx)}")
+        if is_logging_step(self.trainer) or self.trainer.progress_bar_callback is not None:
             for name, value in losses.items():
                 self.log(f"train_{name}", value.detach(), prog_bar=name == "loss", batch_size=len(batch))
         return losses["loss"]
 
-    def _diverged(self, part: str, place: str = "") -> KiwiError:
+    def _divergence_error(self, part: str, segments: str = "") -> KiwiError:
         return KiwiError(
-            f"Training has diverged: the {part} loss at step {self.global_step} is not a number{place}. Try a lower "
+            f"Training has diverged: the {part} loss at step {self.global_step} is not a number{segments}. Try a lower "
             "system.optimizer.learning_rate, or trainer.gradient_max_norm=1.0."
         )
 
     @contextmanager
-    def named_memory_errors(self) -> Iterator[None]:
-        """Say which batch was too large, and what to change.
+    def explain_memory_errors(self) -> Iterator[None]:
+        """Replace torch's out-of-memory errors by ones that name the batch and the options to change.
 
         Raises:
-            KiwiError: in the place of torch's error of exhausted memory.
+            KiwiError: when there is not enough memory for a batch.
         """
         try:
             yield
         except RuntimeError as error:  # torch.OutOfMemoryError of a GPU is one
             if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
                 raise
-            part, batch_idx = self._at_work
-            where = f" {self._place_of(batch_idx)}" if part == "train" else ""
+            part, batch_idx = self._current_batch
+            segments = f" {self._describe_batch(batch_idx)}" if part == "train" else ""
             reason = str(error).splitlines()[0]
             raise KiwiError(
-                f"Out of memory in batch {batch_idx + 1} of the {part} data{where}: {reason} Lower "
+                f"Out of memory in batch {batch_idx + 1} of the {part} data{segments}: {reason} Lower "
                 f"system.batch_size.{part} (with trainer.gradient_accumulation_steps, training stays the same), or "
-                "need less: trainer.precision=bf16; with a pretrained encoder, its gradient_checkpointing=true, "
-                "freeze_layers, source_max_length and target_max_length."
+                "need less: set trainer.precision=bf16 or, for a pretrained encoder, gradient_checkpointing=true, "
+                "freeze_layers, source_max_length or target_max_length."
             ) from error
 
-    def _place_of(self, batch_idx: int) -> str:
-        """Which segments a batch of this epoch has: the order is known from seed and epoch."""
+    def _describe_batch(self, batch_idx: int) -> str:
+        """List the segments of a batch of this epoch; seed and epoch determine their order."""
         indices = next(islice(self._batches.full_epoch(), batch_idx, None))
-        numbers = ", ".join(str(index + 1) for index in sorted(indices)[:MOST_NAMED])
-        more = f" and {len(indices) - MOST_NAMED} more" if len(indices) > MOST_NAMED else ""
+        numbers = ", ".join(str(index + 1) for index in sorted(indices)[:MAX_LISTED])
+        more = f" and {len(indices) - MAX_LISTED} more" if len(indices) > MAX_LISTED else ""
         return f"(segments {numbers}{more} of the training data)"
 
+    @override
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Limit the norm of all gradients together.
+        """Clip the norm of all gradients together.
 
-        Lightning refuses this to a fused optimizer in mixed precision, because such a one may scale gradients back
-        afterwards. Ours are fused on a CPU alone, where none are scaled.
+        Lightning refuses to clip for a fused optimizer in mixed precision, because such an optimizer may unscale the
+        gradients afterwards. Ours are fused on the CPU only, where gradients are not scaled.
         """
         if gradient_clip_val and optimizer.defaults.get("fused"):
             weights = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -238,36 +246,41 @@ class TrainingModule(LightningModule):
         else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
+    @override
     def on_train_batch_start(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
         """Tell the encoder how far training is, in optimizer steps."""
-        self._at_work = ("train", batch_idx)
+        self._current_batch = ("train", batch_idx)
         self.system.encoder.at_step(self.global_step)
 
+    @override
     def on_validation_batch_start(self, batch: QEBatch[Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Remember which one it is."""
-        self._at_work = ("valid", batch_idx)
+        """Remember the batch, for errors."""
+        self._current_batch = ("valid", batch_idx)
 
+    @override
     def on_validation_epoch_start(self) -> None:
-        """Start counting."""
+        """Reset the metrics."""
         self.accumulators = self.system.accumulators()
 
+    @override
     def validation_step(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
-        """Count a batch.
+        """Add a batch to the metrics.
 
         Raises:
             KiwiError: when training has diverged.
         """
         losses = self.system.validate(self.accumulators, batch)
         if not torch.isfinite(losses["loss"]):
-            raise self._diverged("validation")
+            raise self._divergence_error("validation")
         for name, value in losses.items():
             self.log(f"val_{name}", value, batch_size=len(batch), sync_dist=True)
 
+    @override
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics of the whole corpus: each process has counted its own segments."""
-        whole, *others = gathered(self.trainer, self.accumulators)
+        """Log the metrics of the whole corpus, merged from the segments of each process."""
+        first, *others = gather_objects(self.trainer, self.accumulators)
         metrics: dict[str, float] = {}
-        for name, accumulator in whole.items():
+        for name, accumulator in first.items():
             for other in others:
                 accumulator.merge(other[name])
             metrics |= accumulator.compute()
@@ -278,9 +291,10 @@ class TrainingModule(LightningModule):
             listing = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items() if "F1_" not in name)
             logger.info("Epoch %d, step %d: %s", self.current_epoch + 1, self.global_step, listing)
 
+    @override
     def configure_optimizers(self) -> Any:
-        """As the configuration of the system says."""
-        assert self.config.optimizer is not None, "the training configuration asks for it"
+        """Build the optimizer and the schedule that the configuration of the system describes."""
+        assert self.config.optimizer is not None, "training requires it"
         optimizer: optim.Optimizer = build_optimizer(self.system, self.config.optimizer)
         schedule = build_schedule(
             optimizer,

@@ -1,4 +1,4 @@
-"""Optimizers and learning rate schedules by their names in the configuration, and their state on disk."""
+"""Optimizers and learning rate schedules, built from the configuration, and the state of optimizers on disk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from typing_extensions import override
 
 from kiwi.exceptions import CheckpointError
 from kiwi.systems.batching import gather_full_tensor
@@ -21,7 +22,7 @@ from kiwi.systems.encoders.base import Encoder
 from kiwi.utils.io import staged
 
 HALF_EPS = 1e-4
-"""Least epsilon of an optimizer of float16 weights."""
+"""The minimum epsilon of an optimizer of float16 weights."""
 
 OPTIMIZER_FILE = "optimizer.safetensors"
 
@@ -30,8 +31,8 @@ class SparseAndDenseAdam(optim.Optimizer):
     """Lazy Adam (:class:`torch.optim.SparseAdam`) for weights with sparse gradients, Adam for the others.
 
     Args:
-        groups: parameter groups with ``params`` and ``lr``.
-        sparse: weights whose gradients are sparse.
+        groups: the parameter groups, with ``params`` and ``lr``.
+        sparse: the weights whose gradients are sparse.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], sparse: Iterable[Tensor]) -> None:
@@ -47,9 +48,9 @@ class SparseAndDenseAdam(optim.Optimizer):
             {},
         )
 
+    @override
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update all weights."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -68,24 +69,24 @@ class SparseAndDenseAdam(optim.Optimizer):
 
 
 def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimizer:
-    """The optimizer that the configuration names, over all weights that are not frozen.
+    """Build the optimizer that the configuration names, for all weights that are not frozen.
 
     Raises:
-        CheckpointError: when ``load`` names a state that cannot be read or does not fit.
+        CheckpointError: when ``load`` names a state that cannot be read or does not fit the system.
     """
-    groups = _groups(system, config)
+    groups = _parameter_groups(system, config)
     optimizer: optim.Optimizer
     if config.class_name == "sparse_adam":
         sparse = [m.weight for m in system.modules() if isinstance(m, nn.Embedding) and m.sparse]
         optimizer = SparseAndDenseAdam(groups, sparse)
     elif config.class_name == "noam":
-        optimizer = optim.Adam(groups, betas=(0.9, 0.98), eps=1e-9, **_fused(groups))
+        optimizer = optim.Adam(groups, betas=(0.9, 0.98), eps=1e-9, **_fused_option(groups))
     else:
         kinds: dict[str, Any] = {
             "sgd": optim.SGD,
             "averaged_sgd": optim.ASGD,
-            "adam": partial(optim.Adam, **_fused(groups)),
-            "adamw": partial(optim.AdamW, **_fused(groups)),
+            "adam": partial(optim.Adam, **_fused_option(groups)),
+            "adamw": partial(optim.AdamW, **_fused_option(groups)),
             "adagrad": optim.Adagrad,
             "adadelta": optim.Adadelta,
             "adamax": optim.Adamax,
@@ -101,19 +102,19 @@ def build_optimizer(system: nn.Module, config: OptimizerConfig) -> optim.Optimiz
     return optimizer
 
 
-def _fused(groups: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The option of Adam that has a CPU go once through each weight, where torch goes ten times by default.
+def _fused_option(groups: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the option of Adam that makes a CPU pass over each weight once, where torch by default passes ten times.
 
-    A GPU does well by default, and with gradients that are scaled, fused steps and a limit of their norm exclude each
-    other; parts of weights (FSDP) and 16 bits stay with the default too.
+    The default is fast on a GPU, where fused steps also exclude gradient clipping when gradients are scaled. Sharded
+    weights (FSDP) and weights of 16 bits use the default too.
     """
     weights = [weight for group in groups for weight in group["params"]]
     plain = all(w.device.type == "cpu" and w.dtype == torch.float32 and not hasattr(w, "full_tensor") for w in weights)
     return {"fused": True} if plain else {}
 
 
-def _groups(system: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """The weights that are not frozen, by learning rate: the encoder's, perhaps by layer, then the rest."""
+def _parameter_groups(system: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
+    """Group the weights that are not frozen by learning rate: those of the encoder first, by layer if configured."""
     encoder = getattr(system, "encoder", None)
     depths = encoder.depths() if isinstance(encoder, Encoder) else {}
     encoder_rate = config.encoder_learning_rate or config.learning_rate
@@ -131,13 +132,16 @@ def _groups(system: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
 def build_schedule(
     optimizer: optim.Optimizer, config: OptimizerConfig, training_steps: int, *, higher_is_better: bool
 ) -> LambdaLR | ReduceLROnPlateau | None:
-    """The schedule that the configuration asks for: per step, or, for a plateau, per epoch on the main metric.
+    """Build the schedule that the configuration asks for: per step or, for a plateau, per epoch on the main metric.
 
     Args:
-        optimizer: whose learning rates it sets.
-        config: which schedule.
-        training_steps: optimizer steps of the whole run.
-        higher_is_better: direction of the main metric.
+        optimizer: the optimizer whose learning rates the schedule sets.
+        config: the options of the optimizer.
+        training_steps: the number of optimizer steps of the whole run.
+        higher_is_better: whether a higher main metric is better.
+
+    Returns:
+        The schedule; None when the learning rates are constant.
     """
     if config.has_plateau:
         return ReduceLROnPlateau(
@@ -158,25 +162,28 @@ def build_schedule(
 
 
 def linear_factor(step: int, warmup: int, total: int) -> float:
-    """Linear rise to 1 over ``warmup`` steps, then linear fall to 0 at ``total``; ``step`` counts from 0."""
+    """Rise linearly to 1 over ``warmup`` steps, then fall linearly to 0 at ``total``; ``step`` counts from 0."""
     if step < warmup:
         return (step + 1) / warmup
     return max(0.0, (total - step) / max(1, total - warmup))
 
 
 def noam_factor(step: int, warmup: int) -> float:
-    """Linear rise to 1 at ``warmup``, then the inverse square root; ``step`` counts from 1."""
+    """Rise linearly to 1 at ``warmup``, then fall with the inverse square root; ``step`` counts from 1.
+
+    Vaswani et al. 2017, arXiv 1706.03762.
+    """
     return min(step / warmup, math.sqrt(warmup / step))
 
 
 def save_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Path, *, write: bool = True) -> None:
-    """Write the state of every weight (moments, step counts), by its name, whole or not at all.
+    """Write the optimizer's state of each weight (moments, step counts) atomically, by the name of the weight.
 
     Args:
-        optimizer: of the system.
-        system: that was trained.
-        path: of the file.
-        write: whether this process writes it; of several, all have to take part.
+        optimizer: the optimizer of the system.
+        system: the system that was trained.
+        path: the path of the file.
+        write: whether this process writes the file; all processes have to call the function.
     """
     names: dict[Tensor, str] = {parameter: name for name, parameter in system.named_parameters()}
     tensors = {
@@ -192,10 +199,10 @@ def save_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Pa
 
 
 def load_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Path) -> None:
-    """Read what :func:`save_optimizer_state` wrote.
+    """Read a state that :func:`save_optimizer_state` wrote.
 
     Raises:
-        CheckpointError: when it cannot be read, or is of another optimizer or another system.
+        CheckpointError: when the file cannot be read, or belongs to another optimizer or another system.
     """
     parameters = dict(system.named_parameters())
     try:
@@ -205,7 +212,7 @@ def load_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Pa
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: the state of an optimizer cannot be read: {error}.") from error
     if kind != type(optimizer).__name__:
-        raise CheckpointError(f"{path}: found the state of {kind}; expected {type(optimizer).__name__}.")
+        raise CheckpointError(f"{path}: found the state of {kind}; expected one of {type(optimizer).__name__}.")
     for name, tensor in tensors.items():
         parameter_name, _, key = name.rpartition("/")
         parameter = parameters.get(parameter_name)

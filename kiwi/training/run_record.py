@@ -1,4 +1,4 @@
-"""What the directory of a run says of it: whether it runs, how it ended, and what it may go on with."""
+"""The record of a run in its directory: its status, its configuration, and the state that it can be resumed from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kiwi.utils.io import write_json, write_yaml
 logger = logging.getLogger(__name__)
 
 RUNS = "runs"
-"""Where runs are that name no directory."""
+"""The directory of runs without ``run.output_dir``."""
 
 RUN_FILE = "run.json"
 
@@ -43,23 +43,23 @@ FREE_TO_CHANGE = (
     "verbose",
     "quiet",
 )
-"""Options that no weight and no metric depends on."""
+"""The options that affect no weight and no metric, and may change when a run is resumed."""
 
-NOTHING = "(nothing)"
+ABSENT = "(nothing)"
 
 
 def find_run(run_id: str, root: Path) -> Path | None:
-    """Directory of a run under ``root``: ``<experiment id>/<run id>``; None where there is none."""
+    """Return the directory of a run under ``root``, ``<experiment id>/<run id>``, or None if there is none."""
     return next((path for path in sorted(root.glob(f"*/{run_id.lower()}")) if path.is_dir()), None)
 
 
 class RunRecord:
-    """What the directory of a run says of it.
+    """The configuration and the data of a run, and the state that it resumes from.
 
     Args:
-        output_dir: of the run.
-        configuration: of the run, as plain values.
-        on_saved: called when its state has been saved.
+        output_dir: the directory of the run.
+        configuration: the configuration of the run, as plain values.
+        on_saved: a function to call when a state of the run has been saved.
     """
 
     def __init__(
@@ -69,38 +69,38 @@ class RunRecord:
         self.on_saved = on_saved
         self.configuration = dict(configuration)
         self.data: dict[str, Any] = {}
-        """What tells its data from others."""
-        self.former: dict[str, Any] | None = None
-        """What a run that goes on has kept."""
+        """A description of the data, by part and field, that other data do not have."""
+        self.resumed_from: dict[str, Any] | None = None
+        """The state that the run resumes from; None in a new run."""
 
     @property
-    def first_batch(self) -> tuple[int, int]:
-        """Epoch and batch to begin with."""
-        return (self.former["epoch"], self.former["batches"]) if self.former else (0, 0)
+    def start_position(self) -> tuple[int, int]:
+        """The epoch and the batch to start with, counted from 0."""
+        return (self.resumed_from["epoch"], self.resumed_from["batches"]) if self.resumed_from else (0, 0)
 
     @property
     def state_file(self) -> Path:
-        """Where its state is kept."""
+        """The file of the state of the run."""
         return self.output_dir / STATE_FILE
 
     @property
-    def kept(self) -> dict[str, Any]:
-        """What its state is known by."""
+    def fingerprint(self) -> dict[str, Any]:
+        """The configuration and the description of the data, which a run must share to be resumed."""
         return {"configuration": self.configuration, "data": self.data}
 
     @property
-    def how_to_go_on(self) -> str:
-        """The advice of a run that was stopped."""
+    def resume_advice(self) -> str:
+        """A sentence that says how to resume the run."""
         own = self.configuration["run"]
         which = "" if own["output_dir"] else f" run.run_id={self.output_dir.name}"
-        return f"Its state is saved: to go on, add to the same command: trainer.resume=true{which}"
+        return f"Its state is saved. To resume it, add to the same command: trainer.resume=true{which}"
 
-    def take_up(self) -> None:
-        """Read the state that the run goes on from.
+    def load_state(self) -> None:
+        """Read the state that the run resumes from.
 
         Raises:
-            ConfigError: when the run has finished, or has another configuration; what differs is listed.
-            CheckpointError: when there is no state, it is damaged, or of another version of kiwi.
+            ConfigError: when the run has finished or has another configuration; the message lists the differences.
+            CheckpointError: when there is no state, or it is damaged or was written by another version of kiwi.
         """
         status = read_status(self.output_dir)
         if status.get("status") == "finished":
@@ -112,61 +112,62 @@ class RunRecord:
             there = "a run that was stopped before its first batch" if status else "no run"
             raise CheckpointError(
                 f"{self.state_file}: nothing to resume: found {there}; expected the state of a run that was stopped. "
-                "Check run.run_id and run.output_dir, or start anew without trainer.resume."
+                "Check run.run_id and run.output_dir, or start again without trainer.resume."
             )
-        former = read_state(self.state_file)["run"]
-        if listing := _listed(differences(former["configuration"], self.configuration)):
+        state = read_state(self.state_file)["run"]
+        if listing := _format_differences(differences(state["configuration"], self.configuration)):
             raise ConfigError(
-                f"trainer.resume: the configuration is not that of the run in {self.output_dir}:\n{listing}\n"
-                f"Its own is {self.output_dir / 'config.yaml'}."
+                f"trainer.resume: the configuration differs from that of the run in {self.output_dir}:\n{listing}\n"
+                f"Use the options in {self.output_dir / 'config.yaml'}."
             )
-        self.former = former
+        self.resumed_from = state
 
-    def see_data(self, **parts: Mapping[str, Any]) -> None:
-        """Take note of the data, and see that a run goes on with what it was started with.
+    def check_data(self, **parts: Mapping[str, Any]) -> None:
+        """Record a description of the data, and check that a resumed run has the data that it was started with.
 
         Args:
-            parts: columns of ``train`` and ``valid``.
+            parts: the columns of ``train`` and ``valid``.
 
         Raises:
-            ConfigError: when they differ.
+            ConfigError: when the data differ.
         """
         self.data = {name: describe_data(columns) for name, columns in parts.items()}
-        if self.former and (listing := _listed(differences(self.former["data"], self.data))):
+        if self.resumed_from and (listing := _format_differences(differences(self.resumed_from["data"], self.data))):
             raise ConfigError(
-                f"trainer.resume: the data have changed since the run in {self.output_dir} began:\n{listing}"
+                f"trainer.resume: the data have changed since the run in {self.output_dir} started:\n{listing}\n"
+                "Restore the files, or start a new run without trainer.resume."
             )
 
 
 @contextmanager
-def begun(
+def run_session(
     output_dir: Path,
     configuration: Mapping[str, Any],
     *,
     resume: bool,
     on_saved: Callable[[], None] = lambda: None,
 ) -> Iterator[RunRecord]:
-    """Hold the directory of a run while it trains, and keep ``run.json`` true.
+    """Lock the directory of a run while it trains, and keep its ``run.json`` up to date.
 
     Args:
-        output_dir: of the run.
-        configuration: of the run, as plain values; written to ``config.yaml``.
-        resume: whether to go on with what is there.
-        on_saved: called when the state of the run has been saved.
+        output_dir: the directory of the run.
+        configuration: the configuration of the run, as plain values; it is written to ``config.yaml``.
+        resume: whether to resume the run in the directory.
+        on_saved: a function to call when a state of the run has been saved.
 
     Raises:
-        ConfigError: when another process trains there; and as :meth:`RunRecord.take_up`.
-        CheckpointError: as :meth:`RunRecord.take_up`.
+        ConfigError: when another process trains in the directory, or :meth:`RunRecord.load_state` raises it.
+        CheckpointError: when :meth:`RunRecord.load_state` raises it.
     """
     record = RunRecord(output_dir, configuration, on_saved)
     if not is_first_process():
         if resume:
-            record.take_up()
+            record.load_state()
         yield record
         return
-    with _claimed(output_dir):
+    with _locked(output_dir):
         if resume:
-            record.take_up()
+            record.load_state()
         elif record.state_file.exists():
             logger.warning("%s: this run replaces one that had not finished.", output_dir)
             record.state_file.unlink()
@@ -176,7 +177,7 @@ def begun(
             yield record
         except BaseException as error:
             is_stopped = isinstance(error, StoppedError | KeyboardInterrupt | SystemExit)
-            with suppress(OSError):  # a disk that is full is not to hide why the run has ended
+            with suppress(OSError):  # a full disk must not hide why the run ended
                 reason = str(error) or type(error).__name__
                 _write_status(output_dir, "stopped" if is_stopped else "failed", reason=reason)
             raise
@@ -184,12 +185,12 @@ def begun(
         record.state_file.unlink(missing_ok=True)
 
 
-def _listed(differing: Mapping[str, tuple[str, str]]) -> str:
+def _format_differences(differing: Mapping[str, tuple[str, str]]) -> str:
     return "\n".join(f"  {key}: {now}; the run was started with {was}" for key, (was, now) in differing.items())
 
 
 def describe_data(columns: Mapping[str, Any]) -> dict[str, str]:
-    """What tells other data from these, by field: the number of lines, and a checksum of those that are in memory."""
+    """Describe data by field: the number of lines, and a checksum where the lines are in memory."""
     described = {}
     for field, lines in columns.items():
         checksum = f", CRC-32 {_checksum(lines):08x}" if isinstance(lines, list) else ""
@@ -205,17 +206,17 @@ def _checksum(lines: list[Any]) -> int:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Where two configurations differ: dotted path to the former and the present value."""
+    """Return where two configurations differ: the former and the present value by dotted path."""
     one, other = ({key: json.dumps(value) for key, value in flatten(options).items()} for options in (before, now))
     return {
-        key: (one.get(key, NOTHING), other.get(key, NOTHING))
+        key: (one.get(key, ABSENT), other.get(key, ABSENT))
         for key in [*one, *(key for key in other if key not in one)]
-        if key not in FREE_TO_CHANGE and one.get(key, NOTHING) != other.get(key, NOTHING)
+        if key not in FREE_TO_CHANGE and one.get(key, ABSENT) != other.get(key, ABSENT)
     }
 
 
 def read_status(output_dir: Path) -> dict[str, Any]:
-    """What ``run.json`` says; empty where it is not there or not readable."""
+    """Return the content of ``run.json``; empty when the file is missing or not readable."""
     with suppress(OSError, ValueError):
         content = json.loads((output_dir / RUN_FILE).read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else {}
@@ -223,7 +224,7 @@ def read_status(output_dir: Path) -> dict[str, Any]:
 
 
 def _write_status(output_dir: Path, status: str, *, resumed: bool = False, reason: str | None = None) -> None:
-    """Say in ``run.json`` how it goes: ``running``, ``finished``, ``failed`` or ``stopped``."""
+    """Write the status to ``run.json``: ``running``, ``finished``, ``failed`` or ``stopped``."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     former = read_status(output_dir)
     started = former.get("started", now) if resumed or status != "running" else now
@@ -234,8 +235,8 @@ def _write_status(output_dir: Path, status: str, *, resumed: bool = False, reaso
 
 
 @contextmanager
-def _claimed(output_dir: Path) -> Iterator[None]:
-    """Keep other processes from training in the same directory; a killed process leaves no claim behind."""
+def _locked(output_dir: Path) -> Iterator[None]:
+    """Prevent other processes from training in the same directory; the system releases the lock of a killed process."""
     lock = FileLock(output_dir / LOCK_FILE)
     try:
         lock.acquire(timeout=0)

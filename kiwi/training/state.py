@@ -1,6 +1,6 @@
-"""The state of a run as a file: one safetensors file, so that a new one replaces the former in one step.
+"""The state of a run, in one safetensors file, so that a new state replaces the former one atomically.
 
-Tensors lie in it as tensors, everything else as JSON in its header. Nothing that reads it unpickles.
+The file holds tensors as tensors, and everything else as JSON in its header. Reading it unpickles nothing.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ STATE_FILE = "resume.safetensors"
 
 STATE_FORMAT = "1"
 
-# Names that stand for what JSON does not have.
+# Keys that mark values which JSON cannot represent: tensors, and mappings whose keys are not strings.
 TENSOR, PAIRS = "__tensor__", "__pairs__"
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
-    """Write nested dictionaries and lists of plain values and tensors, whole or not at all.
+    """Write nested dictionaries and lists of plain values and tensors atomically.
 
     Args:
-        path: of the file.
-        state: keys may be integers; tuples come back as lists.
+        path: the path of the file.
+        state: the state. Keys may be integers; tuples are read back as lists.
     """
     tensors: dict[str, Tensor] = {}
-    content = json.dumps(_encoded(state, _Keeper(tensors)))
+    content = json.dumps(_encode(state, _TensorStore(tensors)))
     header = {"format": STATE_FORMAT, "kiwi_version": __version__, "content": content}
     with staged(path) as stage:
         save_file(tensors, stage, metadata={**header, "sha256": _digest(content, tensors)})
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Read what :func:`write_state` wrote.
+    """Read a state that :func:`write_state` wrote.
 
     Raises:
-        CheckpointError: when it cannot be read, is damaged, or was written by another version of kiwi.
+        CheckpointError: when the file cannot be read, is damaged, or was written by another version of kiwi.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -59,17 +59,17 @@ def read_state(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: found a safetensors file of another kind; expected the state of a run.")
     if header["kiwi_version"] != __version__ or header.get("format") != STATE_FORMAT:
         raise CheckpointError(
-            f"{path}: found the state of a run of kiwi {header['kiwi_version']}; this is kiwi {__version__}, which may "
-            "compute otherwise. Go on with that version, or train further from the run's best model: system.load."
+            f"{path}: found the state of a run of kiwi {header['kiwi_version']}; this is kiwi {__version__}, whose "
+            "results may differ. Resume with that version, or train the run's best model further with system.load."
         )
     if header.get("sha256") != _digest(header["content"], tensors):
-        raise CheckpointError(f"{path}: damaged: its SHA-256 is not the one that it was written with.")
-    state: dict[str, Any] = _decoded(json.loads(header["content"]), tensors)
+        raise CheckpointError(f"{path}: the file is damaged: its SHA-256 differs from the one in its header.")
+    state: dict[str, Any] = _decode(json.loads(header["content"]), tensors)
     return state
 
 
-class _Keeper:
-    """Names tensors; one that is met twice, such as a tied weight, is kept once."""
+class _TensorStore:
+    """Collects tensors under names; a tensor that occurs twice, such as a tied weight, is stored once."""
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         self.tensors = tensors
@@ -84,27 +84,27 @@ class _Keeper:
         return name
 
 
-def _encoded(value: Any, keep: Callable[[Tensor], str]) -> Any:
+def _encode(value: Any, store: Callable[[Tensor], str]) -> Any:
     if isinstance(value, Tensor):
-        return {TENSOR: keep(value)}
+        return {TENSOR: store(value)}
     if isinstance(value, dict):
         if all(isinstance(key, str) for key in value):
-            return {key: _encoded(item, keep) for key, item in value.items()}
-        return {PAIRS: [[key, _encoded(item, keep)] for key, item in value.items()]}
+            return {key: _encode(item, store) for key, item in value.items()}
+        return {PAIRS: [[key, _encode(item, store)] for key, item in value.items()]}
     if isinstance(value, list | tuple):
-        return [_encoded(item, keep) for item in value]
+        return [_encode(item, store) for item in value]
     return value
 
 
-def _decoded(value: Any, tensors: dict[str, Tensor]) -> Any:
+def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, dict):
         if TENSOR in value:
             return tensors[value[TENSOR]]
         if PAIRS in value:
-            return {key: _decoded(item, tensors) for key, item in value[PAIRS]}
-        return {key: _decoded(item, tensors) for key, item in value.items()}
+            return {key: _decode(item, tensors) for key, item in value[PAIRS]}
+        return {key: _decode(item, tensors) for key, item in value.items()}
     if isinstance(value, list):
-        return [_decoded(item, tensors) for item in value]
+        return [_decode(item, tensors) for item in value]
     return value
 
 

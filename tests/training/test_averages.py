@@ -15,7 +15,7 @@ from kiwi.training.averages import AveragedWeights
 Options = Callable[..., dict[str, Any]]
 
 
-def test_what_is_saved_is_the_average_and_training_goes_on_without_it(
+def test_the_average_is_saved_and_training_continues_without_it(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[dict[str, torch.Tensor]] = []  # the first is the beginning
@@ -52,6 +52,6 @@ def test_what_is_saved_is_the_average_and_training_goes_on_without_it(
         assert not torch.allclose(saved[name], steps[-1][name], rtol=0, atol=1e-4)
 
 
-def test_weights_in_parts_have_no_average(options: Options) -> None:
-    with pytest.raises(ConfigError, match="average_weights: strategy: fsdp parts the weights"):
+def test_sharded_weights_have_no_average(options: Options) -> None:
+    with pytest.raises(ConfigError, match="average_weights is not supported with strategy: fsdp"):
         train_from_configuration(options({"trainer.average_weights": 0.9, "trainer.strategy": "fsdp"}))

@@ -1,4 +1,4 @@
-"""Which models are kept, on real runs of several validations."""
+"""The models that are kept, on real runs of several validations."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ RUN = {
 
 
 def validations(output_dir: Path, metric: str) -> list[float]:
-    """The metric at each validation, as logged."""
+    """Return the metric at each validation, as logged."""
     with (output_dir / "metrics.csv").open(encoding="utf-8") as file:
         return [float(row[metric]) for row in csv.DictReader(file) if row[metric]]
 
 
 def kept(output_dir: Path) -> dict[str, float]:
-    """Names of the checkpoints and their main metric."""
+    """Return the names of the checkpoints and their main metric."""
     return {
         path.name: yaml.safe_load((path / "config.yaml").read_text())["metrics"]["val_RMSE"]
         for path in (output_dir / "checkpoints").glob("*")

@@ -64,7 +64,7 @@ if __name__ == "__main__":
 """
 
 
-def test_two_processes_share_weights_and_part_the_data(
+def test_two_processes_share_weights_and_split_the_data(
     options: Callable[..., dict[str, Any]], corpus: Any, tmp_path: Path
 ) -> None:
     script, settings = tmp_path / "train.py", tmp_path / "options.json"

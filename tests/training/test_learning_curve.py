@@ -1,4 +1,4 @@
-"""The picture of a run, read back as XML."""
+"""The learning curve of a run, parsed as XML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kiwi.training.learning_curve import MOST_POINTS, draw_learning_curve
+from kiwi.training.learning_curve import MAX_POINTS, draw_learning_curve
 from kiwi.training.metrics_log import MetricsFile
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -82,9 +82,9 @@ def test_nothing_to_draw(tmp_path: Path) -> None:
 
 
 def test_many_points_are_averaged(tmp_path: Path) -> None:
-    rows = [(step, {"train_loss": float(step % 2)}) for step in range(4 * MOST_POINTS)]
+    rows = [(step, {"train_loss": float(step % 2)}) for step in range(4 * MAX_POINTS)]
     (line,) = lines(draw(tmp_path, rows, ["MCC"]))
-    assert len(line) == MOST_POINTS
+    assert len(line) == MAX_POINTS
     assert len({y for _, y in line}) == 1
 
 

@@ -1,4 +1,4 @@
-"""``metrics.csv`` and what else takes metrics."""
+"""``metrics.csv`` and the other loggers of metrics."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_when_rows_are_written(path: Path) -> None:
     for step in range(1, 24, 2):
         log.log_metrics({"train_loss": 1.0}, step)
         seen.append(len(rows_of(path)))
-    # The first at once; then steps 9 and 19, the tenth and the twentieth.
+    # The first immediately; then steps 9 and 19, the tenth and the twentieth.
     assert seen == [1, 1, 1, 1, 5, 5, 5, 5, 5, 10, 10, 10]
     log.log_metrics({"val_loss": 1.0}, 24)
     assert len(rows_of(path)) == 13
@@ -73,7 +73,7 @@ def test_nothing_logged_nothing_written(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_resumed_run_goes_on_where_its_state_was_saved(path: Path) -> None:
+def test_a_resumed_run_continues_the_file_where_its_state_was_saved(path: Path) -> None:
     def log_steps(log: MetricsFile, steps: range) -> int:
         for step in steps:
             log.log_metrics({"train_loss": step / 3, "epoch": 0}, step)
@@ -89,7 +89,7 @@ def test_a_resumed_run_goes_on_where_its_state_was_saved(path: Path) -> None:
     with path.open("a") as file:
         file.write("0,")  # killed in the middle of a line
     second = MetricsFile(path, 3)
-    second.go_on(n_rows)
+    second.resume_after(n_rows)
     assert len(rows_of(path)) == n_rows == 7
     log_steps(second, range(6, 12))
     assert path.read_bytes() == whole.path.read_bytes()
@@ -97,12 +97,12 @@ def test_a_resumed_run_goes_on_where_its_state_was_saved(path: Path) -> None:
 
 def test_a_file_that_is_too_short(path: Path) -> None:
     with pytest.raises(CheckpointError, match="found 0 rows; expected at least 2"):
-        MetricsFile(path, 1).go_on(2)
-    MetricsFile(path, 1).go_on(0)
+        MetricsFile(path, 1).resume_after(2)
+    MetricsFile(path, 1).resume_after(0)
     log = MetricsFile(path, 1)
     log.log_metrics({"a": 1}, 0)
     with pytest.raises(CheckpointError, match="found 1 rows; expected at least 2"):
-        MetricsFile(path, 1).go_on(2)
+        MetricsFile(path, 1).resume_after(2)
 
 
 def test_a_tracker_gets_everything(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_those_that_take_sparse_gradients(name: str) -> None:
 def test_names_are_torchs_algorithms(name: str, kind: Any) -> None:
     ours, theirs = Tiny(), Tiny()
     options: dict[str, Any] = {"betas": (0.9, 0.98), "eps": 1e-9} if name == "noam" else {}
-    if name in ("adam", "adamw", "noam"):  # below, these are held against the default ones
+    if name in ("adam", "adamw", "noam"):  # below, these are compared with the default ones
         options["fused"] = True
     rate = config(name).learning_rate
     train(ours, build_optimizer(ours, config(name)), 5)
@@ -145,7 +145,7 @@ def test_frozen_weights_stay(name: str) -> None:
 
 
 def rates(options: OptimizerConfig, training_steps: int, count: int) -> list[float]:
-    """Rate of each optimizer step, as a share of the configured one."""
+    """Return the learning rate of each optimizer step, as a share of the configured one."""
     system = Tiny()
     optimizer = build_optimizer(system, options)
     schedule = build_schedule(optimizer, options, training_steps, higher_is_better=True)
@@ -371,7 +371,7 @@ def test_weights_of_16_bits_stay_finite_where_no_gradient_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "noam"])
-def test_adam_goes_once_through_each_weight_on_a_cpu_and_computes_the_same(name: str) -> None:
+def test_adam_is_fused_on_the_cpu_and_computes_the_same(name: str) -> None:
     fused, plain = Tiny(), Tiny()
     optimizer = build_optimizer(fused, config(name))
     assert optimizer.defaults["fused"]

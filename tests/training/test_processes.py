@@ -1,4 +1,4 @@
-"""Two processes on the CPU stand in for two GPUs: as torchrun starts them, and as two machines."""
+"""Two processes on the CPU in place of two GPUs, started as by torchrun and as on two machines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.pretrained import write_model
 Options = Callable[..., dict[str, Any]]
 
 PATIENCE = 20.0
-"""Seconds that a process is waited for when the other one has failed."""
+"""The number of seconds to wait for a process when the other one has failed."""
 
 
 def free_port() -> int:
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def two_processes(options: Mapping[str, Any], by: str, stop_at: int | None = None) -> list[int]:
-    """Train in two processes; their exit codes. With ``stop_at``, the second one is told to stop at that batch."""
+    """Train in two processes and return their exit codes; ``stop_at`` is the batch at which the second is stopped."""
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = [
         {
@@ -82,7 +82,7 @@ def two_processes(options: Mapping[str, Any], by: str, stop_at: int | None = Non
 
 
 def exit_codes(children: list[int]) -> list[int]:
-    """Of processes, in their order; when one has failed, others that wait for it are killed after a while."""
+    """Return the exit codes of processes; when one has failed, others that wait for it are killed after a while."""
     codes: dict[int, int] = {}
     since = time.monotonic()
     while len(codes) < len(children):
@@ -100,12 +100,12 @@ def exit_codes(children: list[int]) -> list[int]:
 
 def stopping_at(batch: int) -> Callable[..., None]:
     plain = keep_state.KeepState.on_train_batch_start
-    begun = 0
+    calls = 0
 
     def counted(self: keep_state.KeepState, *args: Any) -> None:
-        nonlocal begun
-        begun += 1
-        if begun == batch:
+        nonlocal calls
+        calls += 1
+        if calls == batch:
             os.kill(os.getpid(), signal.SIGTERM)
         plain(self, *args)
 
@@ -147,7 +147,7 @@ def test_two_processes(by: str, changes: dict[str, Any], options: Options, tmp_p
     assert float(best["val_loss"]) == pytest.approx(np.mean(losses), rel=1e-6)
 
 
-def test_two_processes_stop_and_go_on_together(options: Options, tmp_path: Path) -> None:
+def test_two_processes_stop_and_resume_together(options: Options, tmp_path: Path) -> None:
     weights = []
     for name, stop_at in (("whole", None), ("stopped", 3)):
         settings = options({"trainer.epochs": 3})
@@ -171,7 +171,7 @@ def test_another_number_of_processes_is_not_resumed(options: Options, tmp_path: 
     settings["trainer"]["resume"] = True
     with pytest.raises(ConfigError, match=r"found 1 process\(es\); expected 2"):
         train_from_configuration(settings)
-    assert two_processes(settings, "torchrun") == [0, 0]  # the refusal has left the run as it was
+    assert two_processes(settings, "torchrun") == [0, 0]  # the refusal has not changed the run
 
 
 def test_the_first_process_alone_tracks(options: Options, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_launcher_needs_a_run_id(options: Options, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def sharded(options: Options, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Options of a system that can be sharded, with gradients that are exact enough to compare."""
+    """The options of a system that can be sharded, with gradients that are exact enough to compare."""
     folder = write_model("bert", tmp_path / "bert")
 
     def make(name: str, **changes: Any) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def test_sharded_weights_are_those_of_whole_ones(sharded: Callable[..., dict[str
         assert torch.allclose(weight, parts[name], atol=1e-5), name
 
 
-def test_a_sharded_run_goes_on(sharded: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_a_sharded_run_resumes(sharded: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     adam = {"system.optimizer": {"class_name": "adamw", "learning_rate": 0.001, "warmup_steps": 2}}
     settings = sharded("whole", **{"trainer.strategy": "fsdp", **adam})
     assert two_processes(settings, "torchrun") == [0, 0], [path.read_text() for path in tmp_path.glob("error*")]
@@ -242,11 +242,11 @@ def test_a_sharded_run_goes_on(sharded: Callable[..., dict[str, Any]], tmp_path:
 def test_what_is_not_sharded_is_refused(
     options: Options, sharded: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match="fsdp parts weights between processes, and this run has one"):
+    with pytest.raises(ConfigError, match="fsdp shards the weights across processes, and this run has one"):
         train_from_configuration(options({"trainer.strategy": "fsdp"}))
     expected = {
         "NuQE has none; use ddp": options({"trainer.strategy": "fsdp"}),
-        "does not go together with lora": sharded(
+        "does not support lora": sharded(
             "frozen", **{"trainer.strategy": "fsdp"}, encoder={"freeze_for_number_of_steps": 2}
         ),
     }

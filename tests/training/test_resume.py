@@ -1,4 +1,4 @@
-"""A run that is stopped anywhere, and goes on, ends as one that never stopped."""
+"""A run that is stopped anywhere and resumed ends like one that never stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Options = Callable[..., dict[str, Any]]
 
 
 def files(directory: Path) -> dict[str, bytes]:
-    """Everything a run leaves but its log, times, and the paths of its own directory."""
+    """Return the files of a run, except its log, times, and the paths of its own directory."""
     leave = {"output.log", "run.json", "config.yaml", ".lock"}
     there = [path for path in sorted(directory.rglob("*")) if path.is_file() and path.name not in leave]
     content = {str(path.relative_to(directory)): path.read_bytes() for path in there}
@@ -37,14 +37,14 @@ def files(directory: Path) -> dict[str, bytes]:
 def stopped_everywhere(
     options: dict[str, Any], output_dir: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> TrainRunInfo:
-    """Train, stopping again and again after so many batches."""
+    """Train, and stop and resume after every so many batches."""
     plain = keep_state.KeepState.on_train_batch_start
-    begun = 0
+    calls = 0
 
     def counted(self: keep_state.KeepState, *args: Any) -> None:
-        nonlocal begun
-        begun += 1
-        if begun % every == 0:
+        nonlocal calls
+        calls += 1
+        if calls % every == 0:
             os.kill(os.getpid(), signal.SIGTERM)
         plain(self, *args)
 
@@ -93,7 +93,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", list(VARIANTS))
 @pytest.mark.parametrize("every", [2, 3])
-def test_a_run_that_goes_on_ends_as_one_that_never_stopped(
+def test_a_resumed_run_ends_like_one_that_never_stopped(
     name: str, every: int, options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = options({"trainer.epochs": 3, "trainer.log_interval": 1, **VARIANTS[name]})
@@ -115,7 +115,7 @@ def test_a_run_that_goes_on_ends_as_one_that_never_stopped(
 
 
 def killed(options: dict[str, Any], place: tuple[Any, str], call: int, after: bool, every_batch: bool) -> bool:
-    """Train in a process that kills itself at a call of a function; whether it did."""
+    """Train in a process that kills itself at a call of a function; return whether it did."""
     owner, name = place
     function, calls = getattr(owner, name), 0
 
@@ -161,10 +161,11 @@ EVERY_BATCH = [
     ((optimizers, "save_optimizer_state"), 1, True),
     ((run_record, "_write_status"), 2, False),
 ]
-"""Where a process is killed: a function, its call, and whether at its end; its state is saved before each batch."""
+"""The places where a process is killed: a function, the number of the call, and whether after the call. The state is
+saved before each batch."""
 
 ONCE = [case for case in EVERY_BATCH if case[0][0] in (module.TrainingModule, callbacks.BestCheckpoints, optimizers)]
-"""The same with a state of the first batch only, so that there is more to do again."""
+"""The same places, with a state of the first batch only, so that more has to be repeated."""
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ ONCE = [case for case in EVERY_BATCH if case[0][0] in (module.TrainingModule, ca
     [(*case, True) for case in EVERY_BATCH] + [(*case, False) for case in ONCE if "superseded" not in case[0][1]],
     ids=lambda value: value[1] if isinstance(value, tuple) else None,
 )
-def test_a_run_that_was_killed_ends_as_one_that_never_was(
+def test_a_run_that_was_killed_ends_like_one_that_was_not(
     place: tuple[Any, str], call: int, after: bool, every_batch: bool, options: Options, tmp_path: Path
 ) -> None:
     changes = {"trainer.epochs": 3, "trainer.checkpoint": {"validation_steps": 0.5, "save_top_k": 2}}
@@ -182,8 +183,8 @@ def test_a_run_that_was_killed_ends_as_one_that_never_was(
     settings["run"]["output_dir"] = str(tmp_path / "killed")
     assert killed(settings, place, call, after, every_batch)
     settings["trainer"]["resume"] = True
-    gone_on = train_from_configuration(settings)
-    assert whole.best_metrics == gone_on.best_metrics
+    resumed = train_from_configuration(settings)
+    assert whole.best_metrics == resumed.best_metrics
     one, other = files(tmp_path / "whole"), files(tmp_path / "killed")
     assert list(one) == list(other)
     assert [file for file in one if one[file] != other[file]] == []
@@ -195,7 +196,7 @@ def test_a_run_that_was_killed_ends_as_one_that_never_was(
 
 @pytest.fixture
 def stopped(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Options of a run that was stopped before its second epoch, to go on with."""
+    """The options that resume a run that was stopped before its second epoch."""
     plain = keep_state.KeepState.on_train_batch_start
 
     def stop(self: keep_state.KeepState, trainer: Any, *args: Any) -> None:
@@ -284,7 +285,7 @@ def test_damaged_states_are_refused(stopped: dict[str, Any], damage: Callable[[b
     assert expected in message
 
 
-def test_what_is_not_there_is_not_resumed(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_run_is_not_resumed(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for place in ("nowhere", "empty"):
         settings = options({"trainer.resume": True, "run.output_dir": str(tmp_path / place)})
@@ -312,12 +313,12 @@ def test_a_run_is_found_by_its_id(options: Options, tmp_path: Path, monkeypatch:
 
 
 def test_two_processes_do_not_train_in_one_directory(stopped: dict[str, Any]) -> None:
-    with run_record.begun(Path(stopped["run"]["output_dir"]), {"run": {}}, resume=False):
+    with run_record.run_session(Path(stopped["run"]["output_dir"]), {"run": {}}, resume=False):
         message = refused(stopped, ConfigError)
     assert f"process {os.getpid()} is training in" in message
 
 
-def test_a_fresh_run_in_the_same_place_says_what_it_replaces(
+def test_a_new_run_in_the_same_directory_warns_of_what_it_replaces(
     stopped: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     stopped["trainer"]["resume"] = False
@@ -345,7 +346,7 @@ def test_the_second_signal_stops_at_once(options: Options, tmp_path: Path, monke
 # Other systems.
 
 
-def test_a_pretrained_encoder_goes_on(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pretrained_encoder_resumes(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = {
         "encoder": {"model_name": str(write_model("bert", tmp_path / "bert")), "hidden_size": 12, "freeze_layers": 1},
         "decoder": {"hidden_size": 10, "bottleneck_size": 6},
@@ -362,7 +363,7 @@ def test_a_pretrained_encoder_goes_on(options: Options, tmp_path: Path, monkeypa
     assert files(tmp_path / "whole") == files(tmp_path / "parts")
 
 
-def test_pretraining_goes_on(corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pretraining_resumes(corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sides = {
         part: {"input": {k: v for k, v in corpus.inputs(part).items() if k != "alignments"}}
         for part in ("train", "valid")

@@ -13,7 +13,7 @@ from kiwi.lib.search.config import Configuration
 from kiwi.lib.search.ranges import TAGS, list_ranges
 from kiwi.lib.search.trial_values import TrialOptions, list_shared_options, resolve_system
 from kiwi.metrics.functions import higher_is_better
-from kiwi.training.devices import processes
+from kiwi.training.devices import count_processes
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def build_space(config: Configuration) -> SearchSpace:
         ConfigError: listing every range that the base configuration refuses.
     """
     system = resolve_system(config.base_config)
-    if processes(config.base_config.trainer) > 1:
+    if count_processes(config.base_config.trainer) > 1:
         raise ConfigError(
             "base_config.trainer: found several processes; expected one GPU or the CPU, because each trial trains in "
             "one process. Set num_workers to run several trials at a time."

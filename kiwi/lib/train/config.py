@@ -1,4 +1,4 @@
-"""The options of ``kiwi train``, and what they need of each other."""
+"""The options of ``kiwi train``, and the checks across several options."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
+from typing_extensions import override
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
+from kiwi.systems.config.system import sparse_fields
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.tlm_system import TLMSystem
 from kiwi.training.config import RunConfig, TrainerConfig
@@ -22,49 +24,51 @@ class AnyConfiguration(BaseConfig):
     system_type: ClassVar[type[QESystem] | type[TLMSystem]]
 
     run: RunConfig = RunConfig()
-    """The run: where it lives, its seed."""
+    """Options of the run, its directory and its tracking."""
 
     trainer: TrainerConfig = TrainerConfig()
-    """How long to train, on what device, and what counts as better."""
+    """Options of the duration of training, its devices, and the main metric."""
 
     data: Any
-    """Files to train and validate on."""
+    """The training and validation data."""
 
     system: Any
-    """What to train."""
+    """Options of the system to train."""
 
     debug: bool = False
-    """Run one batch of training and one of validation, to see whether everything fits."""
+    """Whether to run only one batch of training and one of validation, to check the configuration and the data."""
 
     verbose: bool = False
-    """Show debug messages."""
+    """Whether to show debug messages."""
 
     quiet: bool = False
-    """Show warnings and errors only; has precedence over ``verbose``."""
+    """Whether to show only warnings and errors; has precedence over ``verbose``."""
 
     @classmethod
+    @override
     def mistakes_of(cls, options: Mapping[str, Any]) -> dict[str, str]:
-        """What training needs though it is optional elsewhere, and what data, outputs and metric need of each other."""
-        data, system = (part if isinstance(part := options.get(name), Mapping) else {} for name in ("data", "system"))
+        run, trainer, data, system = (
+            part if isinstance(part := options.get(name), Mapping) else {}
+            for name in ("run", "trainer", "data", "system")
+        )
         wrong: dict[str, str] = {}
-        run, trainer = (part if isinstance(part := options.get(name), Mapping) else {} for name in ("run", "trainer"))
         if trainer.get("resume") is True and run.get("run_id") is None and run.get("output_dir") is None:
-            wrong["run.run_id"] = "required with trainer.resume (or run.output_dir), to say which run goes on"
+            wrong["run.run_id"] = "required with trainer.resume, unless run.output_dir names the run to resume"
         if trainer.get("resume") is True and options.get("debug") is True:
-            wrong["debug"] = "a run of one batch is not resumed"
+            wrong["debug"] = "not supported with trainer.resume, because a run of one batch saves no state"
         if "data" in options and data.get("train") is None:
             wrong["data.train"] = "required for training"
         if "data" in options and (data.get("valid") is None) == (data.get("split") is None):
             wrong["data.valid"] = "exactly one of data.valid and data.split is required"
         if "system" in options and system.get("optimizer") is None:
             wrong["system.optimizer"] = "required for training"
-        if system.get("load") is None:  # what is loaded is known only when the run starts
+        if system.get("load") is None:  # a system that is loaded is not known before the run starts
             system_type: Any = cls.system_type
             with suppress(ValidationError):
                 valid_system = system_type.Config.model_validate({**system, "optimizer": None})
                 with suppress(ValidationError):
                     wrong |= system_type.missing_files(valid_system, system_type.Dataset.Config.model_validate(data))
-                if mistake := main_metric_mistake(trainer.get("main_metric"), valid_system.model.metric_names):
+                if mistake := find_main_metric_mistake(trainer.get("main_metric"), valid_system.model.metric_names):
                     wrong["trainer.main_metric"] = mistake
         return wrong
 
@@ -75,14 +79,14 @@ class Configuration(AnyConfiguration):
     system_type = QESystem
 
     data: WMTQEDataset.Config
-    """Files to train and validate on."""
+    """The training and validation data."""
 
     system: QESystem.Config
-    """What to train."""
+    """Options of the system to train."""
 
 
-def main_metric_mistake(configured: Any, known: Sequence[str]) -> str | None:
-    """What is wrong with a choice of metrics: names that the configured outputs do not have."""
+def find_main_metric_mistake(configured: Any, known: Sequence[str]) -> str | None:
+    """Return a message about the first metric that the configured outputs do not have, or None."""
     names = [configured] if isinstance(configured, str) else configured if isinstance(configured, list) else []
     for name in names:
         if str(name).removeprefix("val_") not in known:
@@ -91,16 +95,35 @@ def main_metric_mistake(configured: Any, known: Sequence[str]) -> str | None:
 
 
 def choose_main_metric(configured: str | list[str] | None, known: Sequence[str]) -> list[str]:
-    """The metrics that are added up to say what is better.
+    """Return the metrics whose sum says which model is best, without the prefix ``val_``.
 
     Args:
-        configured: in ``trainer.main_metric``.
-        known: those of the configured outputs, the main one first.
+        configured: the value of ``trainer.main_metric``.
+        known: the metrics of the configured outputs, the main one first.
 
     Raises:
         ConfigError: when the configured outputs do not have such a metric.
     """
-    if mistake := main_metric_mistake(configured, known):
+    if mistake := find_main_metric_mistake(configured, known):
         raise ConfigError(f"trainer.main_metric: {mistake}")
     names = [configured] if isinstance(configured, str) else configured or known[:1]
     return [name.removeprefix("val_") for name in names]
+
+
+def check_run(system_type: type[QESystem] | type[TLMSystem], system_config: Any, config: AnyConfiguration) -> None:
+    """Check what depends on a system that is loaded, whose options are not known when the configuration is read.
+
+    Args:
+        system_type: the class of the system.
+        system_config: the options of the system, completed by those of the loaded one.
+        config: the options of the run.
+
+    Raises:
+        ConfigError: when files for the outputs are missing, or gradients are clipped that cannot be.
+    """
+    if missing := system_type.missing_files(system_config, config.data):
+        raise ConfigError("Files are missing:\n" + "\n".join(f"  {path}: {why}" for path, why in missing.items()))
+    if config.trainer.gradient_max_norm and sparse_fields(system_config.model):
+        raise ConfigError(
+            "trainer.gradient_max_norm: gradient clipping is not supported with sparse gradients; set it to 0.0."
+        )

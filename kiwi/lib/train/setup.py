@@ -1,24 +1,28 @@
-"""How a training run begins: its directory, its log, its seeds, and what it is tracked with."""
+"""The start of a training run: its directory, its log, its random seeds, and its tracking."""
 
 from __future__ import annotations
 
 import logging
 import os
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.lib.train.config import AnyConfiguration
 from kiwi.lib.utils import configure_logging, configure_seed
-from kiwi.loggers import MLFlowTrackingLogger, download_run
+from kiwi.loggers import MLFlowTrackingLogger, download_run, tracked
+from kiwi.systems.system import System
 from kiwi.training.config import RunConfig
-from kiwi.training.devices import is_first_process, was_started_by_another
-from kiwi.training.run_record import RUN_FILE, RUNS, find_run
+from kiwi.training.devices import is_first_process, was_started_by_launcher
+from kiwi.training.run_record import RUN_FILE, RUNS, RunRecord, find_run, run_session
 from kiwi.utils.imports import needs_extra
 
 logger = logging.getLogger(__name__)
 
 RUN_ID_VARIABLE = "KIWI_RUN_ID"
-"""Tells the processes of a run on several GPUs which run they belong to."""
+"""The environment variable with the id of the run, for the other processes of a run on several GPUs."""
 
 
 def setup_run(
@@ -27,24 +31,24 @@ def setup_run(
     """Prepare a run: its tracking, its output directory, its log, and the random seeds.
 
     Args:
-        config: of the run.
+        config: the options of the run.
         debug: whether to log debug messages too.
-        quiet: whether to log warnings only; has precedence.
-        anchor_dir: directory that a relative output directory, or one of MLflow, is under; the current one if not
-            given.
+        quiet: whether to log only warnings; has precedence.
+        anchor_dir: the directory that relative output and MLflow directories are relative to; by default the current
+            one.
 
     Returns:
-        The resolved output directory, and the experiment logger (None: the run is not tracked, or another process of it
-        does that).
+        The resolved output directory, and the experiment logger; None when the run is not tracked, or another process
+        of the run tracks it.
 
     Raises:
         ConfigError: when MLflow cannot be reached.
-        MissingExtraError: when what the configuration asks for is not installed.
+        MissingExtraError: when a library that the configuration asks for is not installed.
     """
     root, first = Path(anchor_dir or ""), is_first_process()
     tracker = _open_tracker(config, root)
     experiment_id = tracker.experiment_id if tracker else "0"
-    run_id = tracker.run_id if tracker else config.run_id or _draw_run_id(config)
+    run_id = tracker.run_id if tracker else config.run_id or _new_run_id(config)
     # Of several processes, the first has made the directory, and knows the experiment.
     former = find_run(run_id, root / RUNS)
     output_dir = (root / (config.output_dir or former or Path(RUNS, experiment_id, run_id))).resolve()
@@ -64,7 +68,7 @@ def setup_run(
 
 
 def _open_tracker(config: RunConfig, root: Path) -> MLFlowTrackingLogger | None:
-    """What the run is tracked with; see that what else the configuration asks for is there."""
+    """Return the experiment logger, if the configuration asks for one, and check that TensorBoard is installed."""
     if config.use_tensorboard:
         with needs_extra("tensorboard", "run.use_tensorboard"):
             import tensorboard  # noqa: F401
@@ -79,24 +83,67 @@ def _open_tracker(config: RunConfig, root: Path) -> MLFlowTrackingLogger | None:
     )
 
 
-def _draw_run_id(config: RunConfig) -> str:
+def _new_run_id(config: RunConfig) -> str:
     if os.environ.get("LOCAL_RANK", "0") != "0" and RUN_ID_VARIABLE in os.environ:
         return os.environ[RUN_ID_VARIABLE]  # started by the first process of a run on several GPUs
-    if was_started_by_another() and config.output_dir is None:
-        raise ConfigError("run.run_id: required where a launcher starts several processes: all have to have the same.")
+    if was_started_by_launcher() and config.output_dir is None:
+        raise ConfigError("run.run_id: required where a launcher starts several processes, which have to share it.")
     return uuid.uuid4().hex
 
 
-def find_or_fetch(config: RunConfig) -> None:
-    """See that there is a run to resume, before anything is made for it; one that is not here may be in MLflow."""
+def fetch_run_to_resume(config: RunConfig) -> None:
+    """Check that there is a run to resume, before files are made for it; download it from MLflow if it is not here.
+
+    Raises:
+        CheckpointError: when there is no such run.
+    """
     here = config.output_dir or find_run(str(config.run_id), Path(RUNS))
     if here is not None and (here / RUN_FILE).exists():
         return
     if not config.use_mlflow or config.run_id is None:
         looked_in = config.output_dir or f"{Path(RUNS).resolve()}, for {config.run_id}"
         raise CheckpointError(
-            f"trainer.resume: no run to resume: looked in {looked_in}. Check run.run_id and run.output_dir, or ask "
-            "MLflow, if it has the run: run.use_mlflow, with run.run_id."
+            f"trainer.resume: no run to resume: looked in {looked_in}. Check run.run_id and run.output_dir. If MLflow "
+            "has the run, set run.use_mlflow and run.run_id."
         )
     options = (config.experiment_name, config.mlflow_tracking_uri, None, config.output_dir)
     logger.info("Run %s from MLflow is in %s", config.run_id, download_run(config.run_id, Path(RUNS), *options))
+
+
+@contextmanager
+def open_run(
+    config: AnyConfiguration, tags: Mapping[str, str] | None = None
+) -> Iterator[tuple[RunRecord, MLFlowTrackingLogger | None]]:
+    """Set up a new run, or the one to resume, and record in its directory and in MLflow how the block ends.
+
+    Args:
+        config: the options of the run.
+        tags: the tags of the run in MLflow.
+
+    Yields:
+        The record of the run, and its experiment logger, see :func:`setup_run`.
+    """
+    if config.trainer.resume:
+        fetch_run_to_resume(config.run)
+    output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
+    if tracker is not None:
+        tracker.set_tags(tags or {})
+    options = config.model_dump(mode="json")
+    with (
+        tracked(tracker, output_dir, options) as send_state,
+        run_session(output_dir, options, resume=config.trainer.resume, on_saved=send_state) as record,
+    ):
+        yield record, tracker
+
+
+def log_system(system: System, n_segments: int, tracker: MLFlowTrackingLogger | None) -> None:
+    """Log the name and the size of a system, and make them the description of the run in MLflow."""
+    n_weights = sum(weight.numel() for weight in system.parameters())
+    logger.info("%s with %d weights.", system.class_name, n_weights)
+    if tracker is not None:
+        tracker.describe(f"{system.class_name}, {n_weights:,} weights, trained on {n_segments:,} segments")
+
+
+def share_run_id(record: RunRecord) -> None:
+    """Pass the id of the run on to the processes that Lightning starts for it."""
+    os.environ[RUN_ID_VARIABLE] = record.output_dir.name

@@ -29,6 +29,7 @@ from kiwi.lib.train import (
     train_from_configuration,
     train_from_file,
 )
+from kiwi.lib.utils import hidden_warnings
 from kiwi.runner import load_system
 from kiwi.systems.qe_system import QESystem
 
@@ -63,10 +64,10 @@ def refused(options: dict[str, Any], kind: type[KiwiError] = ConfigError) -> str
     return str(error.value)
 
 
-# What comes out.
+# Results.
 
 
-def test_what_comes_out(trained: Any) -> None:
+def test_the_result_of_a_run(trained: Any) -> None:
     info = trained.info
     assert isinstance(info, TrainRunInfo)
     assert isinstance(info.model, QESystem)
@@ -125,7 +126,7 @@ def test_a_file_and_its_mapping_train_alike(options: Options, tmp_path: Path) ->
     assert equal(train_from_file(path), train_from_configuration(options()))
 
 
-# Where it lies.
+# Directories.
 
 
 def test_a_run_lies_under_its_id(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +236,7 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
     from kiwi.training.metrics_log import MetricsFile
     from kiwi.training.module import TrainingModule
     from kiwi.training.run_record import RunRecord
-    from kiwi.training.trainer import build_trainer
+    from kiwi.training.trainer import TrainingRun, build_trainer
 
     class Seen(Callback):
         epochs: list[list[list[int]]]
@@ -255,9 +256,9 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
     system = QESystem.build(config, data.columns)
     module = TrainingModule(system, config, data, valid, main_metric=["target_tags_MCC"], buffer_size=None, seed=1)
     output_dir = Path(settings["run"]["output_dir"])
-    with train.hidden_warnings("lightning"):
+    with hidden_warnings("lightning"):
         record, loggers = RunRecord(output_dir, settings), [MetricsFile(output_dir / "metrics.csv", 100)]
-        trainer, _ = build_trainer(TrainerConfig(epochs=2), module, record, loggers, quiet=True)
+        trainer, _ = build_trainer(TrainingRun(TrainerConfig(epochs=2), module, record, loggers, quiet=True))
         seen = Seen()
         trainer.callbacks.append(seen)  # type: ignore[attr-defined]
         trainer.fit(module)
@@ -480,7 +481,7 @@ def test_tags_of_words_serve_for_words(options: Options, corpus: Any) -> None:
     ("changes", "messages"),
     [
         ({"trainer.resume": True, "run.output_dir": None}, ["run.run_id: required with trainer.resume"]),
-        ({"trainer.resume": True, "debug": True}, ["debug: a run of one batch is not resumed"]),
+        ({"trainer.resume": True, "debug": True}, ["debug: not supported with trainer.resume"]),
         ({"data": None}, ["data: required, but not given"]),
         ({"system": None}, ["system: required, but not given"]),
         ({"data.train": None}, ["data.train: required for training"]),
@@ -535,7 +536,7 @@ def test_data_errors(
 # From trained systems.
 
 
-def test_training_goes_on_from_a_trained_system(options: Options, trained: Any) -> None:
+def test_training_starts_from_a_trained_system(options: Options, trained: Any) -> None:
     changes = {
         "system.class_name": None,
         "system.model": None,
@@ -550,7 +551,7 @@ def test_training_goes_on_from_a_trained_system(options: Options, trained: Any) 
     assert info.model.vocabularies == trained.info.model.vocabularies
 
 
-def test_the_state_of_the_optimizer_goes_on(options: Options, trained: Any, tmp_path: Path) -> None:
+def test_the_state_of_the_optimizer_is_loaded(options: Options, trained: Any, tmp_path: Path) -> None:
     changes = {"system.class_name": None, "system.model": None, "system.load": str(trained.path)}
     state = trained.output_dir / "optimizer.safetensors"
     train_from_configuration(options({**changes, "system.optimizer.load": str(state)}))
@@ -634,7 +635,7 @@ def test_training_that_diverges_says_so(options: Options, outputs: dict[str, Any
 def test_a_loss_that_is_not_a_number_names_the_segments(
     options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Those that the batch has, in the second epoch of a shuffled order."""
+    """The message lists the segments of a batch of the second epoch, whose order is shuffled."""
     seen: list[set[float]] = []
     original = QESystem.losses
 

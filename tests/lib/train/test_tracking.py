@@ -59,7 +59,7 @@ def column(output_dir: Path, name: str) -> dict[int, float]:
 
 @pytest.fixture(scope="module")
 def mlruns(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that is a store, for tests that need none of their own."""
+    """A directory that is a store, shared by tests that do not need their own."""
     return tmp_path_factory.mktemp("mlruns")
 
 
@@ -202,7 +202,7 @@ def test_other_processes_of_a_run_track_nothing(mlruns: Path, tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("own_place", [True, False])
-def test_a_run_goes_on_from_the_server(
+def test_a_run_resumes_from_the_server(
     options: Options, tmp_path: Path, mlflow_server: MLflowServer, monkeypatch: pytest.MonkeyPatch, own_place: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
