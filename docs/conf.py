@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
+from pathlib import Path
 from typing import Any
 
 import typer.main
@@ -16,18 +17,19 @@ from kiwi.cli import app as command_line
 from kiwi.utils.io import BaseConfig
 
 project = "kiwi"
-author = "The kiwi developers"
+author = project_copyright = "The kiwi developers"
 release = kiwi.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+highlight_language = "none"
+smartquotes_action = "qe"
 html_theme = "furo"
 html_title = f"kiwi {release}"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-autodoc_default_options = {"member-order": "bysource", "show-inheritance": True}
+autodoc_default_options = {"member-order": "bysource"}
 autodoc_typehints = "description"
 autodoc_class_signature = "separated"
 napoleon_numpy_docstring = False
-nitpicky = False
 
 COLON = "\ue000"
 """A character that stands for a colon while napoleon reads a docstring."""
@@ -39,8 +41,8 @@ INTERNAL = {"architectures", "logger", "mistakes_of", "model_config", "system_ty
 def hide_colons(app: Any, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
     """Keep napoleon from splitting sentences at their first colon.
 
-    It reads ``text: more`` as ``type: description`` in the docstrings of attributes and properties and in sections named
-    "Returns". kiwi's types are annotations, so a colon is never more than punctuation there.
+    It reads ``text: more`` as ``type: description`` in the docstrings of attributes and properties and in "Returns"
+    sections. kiwi's types are annotations, so a colon is never more than punctuation there.
     """
     prose = attribute = what in ("attribute", "data", "property")
     for i, line in enumerate(lines):
@@ -55,6 +57,13 @@ def show_colons(app: Any, what: str, name: str, obj: object, options: Any, lines
     lines[:] = [line.replace(COLON, ":") for line in lines]
 
 
+def add_inherited(app: Any, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
+    """Name the configuration whose options another one has too."""
+    if isinstance(obj, type) and issubclass(obj, BaseConfig):
+        bases = [f":class:`.{base.__name__}`" for base in obj.__bases__ if base is not BaseConfig]
+        lines += ["", f"It has the options of {', '.join(bases)} too."] if bases else []
+
+
 def add_default(app: Any, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
     """Add an option's default below its description; autodoc does not know pydantic's fields."""
     place, _, field = name.rpartition(".")
@@ -64,7 +73,8 @@ def add_default(app: Any, what: str, name: str, obj: object, options: Any, lines
         if info.is_required():
             lines += ["", "Required."]
         elif not isinstance(info.default, BaseModel):
-            lines += ["", f"Default: ``{info.default!r}``."]
+            default = str(info.default) if isinstance(info.default, Path) else info.default
+            lines += ["", f"Default: ``{default!r}``."]
 
 
 def skip_internal(app: Any, what: str, name: str, obj: object, skip: bool, options: Any) -> bool | None:
@@ -79,11 +89,6 @@ def validators(config: type[BaseModel]) -> set[str]:
     return names.union(*(validators(derived) for derived in config.__subclasses__()))
 
 
-def hide_base(app: Any, name: str, obj: object, options: Any, bases: list[Any]) -> None:
-    """Name a base class where it has options of its own; :class:`BaseConfig` has none."""
-    bases[:] = [base for base in bases if base not in (BaseConfig, object)]
-
-
 class Help(Directive):
     """The help text of a command, as the command line prints it: ``.. help:: train``, or of kiwi itself."""
 
@@ -94,7 +99,8 @@ class Help(Directive):
         group: Any = typer.main.get_command(command_line)
         name = " ".join(["kiwi", *self.arguments])
         command = group.commands[self.arguments[0]] if self.arguments else group
-        with command.make_context(name, [], resilient_parsing=True, terminal_width=100, max_content_width=100) as context:
+        width = {"terminal_width": 84, "max_content_width": 84}
+        with command.make_context(name, [], resilient_parsing=True, **width) as context:
             text = command.get_help(context)
         return [nodes.literal_block(text, text, language="text")]
 
@@ -104,6 +110,6 @@ def setup(app: Any) -> None:
     app.add_directive("help", Help)
     app.connect("autodoc-process-docstring", hide_colons, priority=400)
     app.connect("autodoc-process-docstring", show_colons, priority=600)
+    app.connect("autodoc-process-docstring", add_inherited, priority=700)
     app.connect("autodoc-process-docstring", add_default, priority=700)
     app.connect("autodoc-skip-member", skip_internal)
-    app.connect("autodoc-process-bases", hide_base)
