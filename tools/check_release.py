@@ -2,8 +2,8 @@
 
     python tools/check_release.py dist
 
-The directory holds exactly one source distribution and one wheel, both of the version in kiwi/__init__.py, with a README,
-a licence and every file of the package that is under version control. CITATION.cff has the same version.
+The directory holds exactly one source distribution and one wheel, both of the version in kiwi/__init__.py, with a
+README, a licence and every file of the package that is under version control. CITATION.cff has the same version.
 """
 
 from __future__ import annotations
