@@ -39,18 +39,19 @@ def main(directory: Path) -> None:
     predictions = runner.predict(source, target, alignments=lines("test.alignments"))
 
     # Every output that the system does not have is None.
-    assert predictions.sentences_hter is not None
-    assert predictions.target_tags_BAD_probabilities is not None
-    worst = sorted(range(len(predictions)), key=lambda i: predictions.sentences_hter[i], reverse=True)
+    scores, probabilities = predictions.sentences_hter, predictions.target_tags_BAD_probabilities
+    assert scores is not None
+    assert probabilities is not None
+    worst = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
     for i in worst[:3]:
-        words = zip(target[i].split(), predictions.target_tags_BAD_probabilities[i], strict=True)
+        words = zip(target[i].split(), probabilities[i], strict=True)
         marked = " ".join(f"[{word} {p:.2f}]" if p > 0.5 else word for word, p in words)
-        print(f"{predictions.sentences_hter[i]:.3f}  {source[i]}\n       {marked}")
+        print(f"{scores[i]:.3f}  {source[i]}\n       {marked}")
 
     # A segment's result is the same alone and in any batch.
     alone = runner.predict(source[:1], target[:1], alignments=lines("test.alignments")[:1])
     assert alone.sentences_hter is not None
-    print("same alone:", abs(alone.sentences_hter[0] - predictions.sentences_hter[0]) < 1e-5)
+    print("same alone:", abs(alone.sentences_hter[0] - scores[0]) < 1e-5)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python examples/train.py [DIRECTORY]
 
 `kiwi train` does all of this and more: schedules, several devices, early stopping, resuming, tracking. Write a loop
-of your own where that is not what you need; data, systems, metrics and checkpoints work without it. The comments that
-begin with `docs:` mark what docs/tutorials/training-loop.md shows.
+of your own where that is not what you need; data, systems, metrics and checkpoints work without it.
+docs/tutorials/training-loop.md explains the functions below, and the part of `main` between its `docs:` comments.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch.optim import Adam, Optimizer
 
 import kiwi
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
@@ -24,7 +25,6 @@ EPOCHS = 6
 BATCH_SIZE = 16
 
 
-# docs: start-data
 def read_data() -> tuple[WMTQEDataset, WMTQEDataset]:
     """Read and check the training and the validation part of the bundled sample."""
 
@@ -35,46 +35,40 @@ def read_data() -> tuple[WMTQEDataset, WMTQEDataset]:
                 "target": SAMPLE / f"{name}.mt",
                 "alignments": SAMPLE / f"{name}.alignments",
             },
-            "output": {"target_tags": SAMPLE / f"{name}.tags", "sentence_scores": SAMPLE / f"{name}.hter"},
+            "output": {
+                "target_tags": SAMPLE / f"{name}.tags",
+                "sentence_scores": SAMPLE / f"{name}.hter",
+            },
         }
 
     config = WMTQEDataset.Config.from_dict({"train": part("train"), "valid": part("valid")})
     return WMTQEDataset.train_and_valid(config, seed=42)
 
 
-# docs: end-data
-
-
-# docs: start-system
 def build_system(train: WMTQEDataset) -> QESystem:
-    """Build a small NuQE for target tags, gap tags and a score; its vocabularies are those of the training data."""
+    """Build a small NuQE; its vocabularies are those of the training data."""
+    embeddings = {"source": {"dim": 50}, "target": {"dim": 50}}
+    word_level = {
+        "target": True,
+        "gaps": True,
+        "class_weights": {"target_tags": {"BAD": 4.0}, "gap_tags": {"BAD": 15.0}},
+    }
     config = QESystem.Config.from_dict(
         {
             "class_name": "NuQE",
             "data_processing": {"vocab": {"min_frequency": 2}},
             "model": {
-                "encoder": {"window_size": 3, "embeddings": {"source": {"dim": 50}, "target": {"dim": 50}}},
+                "encoder": {"window_size": 3, "embeddings": embeddings},
                 "decoder": {"target": {"hidden_sizes": [100, 50, 50, 25], "dropout": 0.1}},
-                "outputs": {
-                    "word_level": {
-                        "target": True,
-                        "gaps": True,
-                        "class_weights": {"target_tags": {"BAD": 4.0}, "gap_tags": {"BAD": 15.0}},
-                    },
-                    "sentence_level": {"hter": True},
-                },
+                "outputs": {"word_level": word_level, "sentence_level": {"hter": True}},
             },
         }
     )
     return QESystem.build(config, train.columns)
 
 
-# docs: end-system
-
-
-# docs: start-loop
-def train_epoch(system: QESystem, data: WMTQEDataset, optimizer: torch.optim.Optimizer) -> float:
-    """Train on each segment once, in random order, and return the mean loss of the batches."""
+def train_epoch(system: QESystem, data: WMTQEDataset, optimizer: Optimizer) -> float:
+    """Train on each segment once, in random order, and return the mean loss."""
     system.train()
     losses = []
     for indices in torch.randperm(len(data)).split(BATCH_SIZE):
@@ -90,16 +84,14 @@ def train_epoch(system: QESystem, data: WMTQEDataset, optimizer: torch.optim.Opt
 
 @torch.no_grad()
 def validate(system: QESystem, data: WMTQEDataset) -> dict[str, float]:
-    """Compute the metrics of the whole corpus: accumulators collect the statistics of the batches."""
+    """Compute the metrics of the whole corpus, whose statistics accumulators collect."""
     system.eval()
     accumulators = system.accumulators()
     for start in range(0, len(data), BATCH_SIZE):
         rows = [data[i] for i in range(start, min(start + BATCH_SIZE, len(data)))]
         system.validate(accumulators, as_tensors(system.collate(rows)))
-    return {name: value for metrics in accumulators.values() for name, value in metrics.compute().items()}
-
-
-# docs: end-loop
+    figures = [metrics.compute() for metrics in accumulators.values()]
+    return {name: value for part in figures for name, value in part.items()}
 
 
 def main(directory: Path) -> None:
@@ -108,19 +100,22 @@ def main(directory: Path) -> None:
     train, valid = read_data()
     system = build_system(train)
     # docs: start-main
-    optimizer = torch.optim.Adam(system.parameters(), lr=0.003)
+    optimizer = Adam(system.parameters(), lr=0.003)
     best = float("-inf")
     for epoch in range(1, EPOCHS + 1):
         loss = train_epoch(system, train, optimizer)
         metrics = validate(system, valid)
-        print(f"epoch {epoch}: loss {loss:.2f}, MCC {metrics['target_tags_MCC']:.3f}, Pearson {metrics['PEARSON']:.3f}")
-        if metrics["PEARSON"] > best:
-            best = metrics["PEARSON"]
+        mcc, pearson = metrics["target_tags_MCC"], metrics["PEARSON"]
+        print(f"epoch {epoch}: loss {loss:.2f}, MCC {mcc:.3f}, Pearson {pearson:.3f}")
+        if pearson > best:
+            best = pearson
             system.save(directory / "checkpoint", metrics)
 
     runner = kiwi.load_system(directory / "checkpoint")
     predictions = runner.predict(
-        source=["Close the bank ."], target=["Schließen Sie die Bank ."], alignments=["0-0 1-2 2-3 3-4"]
+        source=["Close the bank ."],
+        target=["Schließen Sie die Bank ."],
+        alignments=["0-0 1-2 2-3 3-4"],
     )
     # docs: end-main
     assert predictions.sentences_hter is not None
