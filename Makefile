@@ -6,14 +6,15 @@ TORCH  ?= torch==2.13.0
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo lint test check format docs clean
+.PHONY: help demo lint test check format docs release-check clean
 
 help:
 	@echo "make demo    install, then train, predict and evaluate on the bundled sample"
 	@echo "make test    install, then run the tests"
 	@echo "make check   ruff, mypy and the tests"
 	@echo "make format  let ruff rewrite the code"
-	@echo "make docs    build the documentation site into site/"
+	@echo "make docs    build the documentation site into site/, and check its reference"
+	@echo "make release-check  build the distributions into dist/, check and try them (RELEASING.md)"
 	@echo "make clean   remove the environment and what was built"
 
 # torch first, so that nothing else chooses a build of it.
@@ -51,6 +52,17 @@ format: $(READY)
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	$(BIN)/sphinx-build --fail-on-warning --quiet docs site
+	$(BIN)/python docs/check_reference.py site
+
+release-check: $(READY)
+	$(BIN)/python -m pip install --quiet build twine
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python tools/check_release.py dist
+	$(PYTHON) -m venv build/trial
+	build/trial/bin/python -m pip install --quiet dist/*.whl
+	cd build && trial/bin/kiwi --version && trial/bin/kiwi --help
 
 clean:
 	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache *.egg-info

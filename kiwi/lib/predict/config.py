@@ -63,7 +63,7 @@ class Configuration(BaseConfig):
     """Options of ``kiwi predict``."""
 
     engine: Literal["local"] = "local"
-    """Who computes: this machine; ``ray`` has :doc:`options of its own </bulk>`."""
+    """Who computes: this machine; ``ray`` has :doc:`options of its own </reference/bulk>`."""
 
     run: RunConfig
     """What to predict on, and where predictions go."""
