@@ -207,7 +207,7 @@ def test_gpus(exported: Export, exported_int8: Export, monkeypatch: pytest.Monke
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ConfigError, match="pip install onnxruntime-gpu"):
         load_system(exported.path, gpu_id=0)
-    with pytest.raises(ConfigError, match=r"in 8 bits, which is for the CPU. Export without --int8"):
+    with pytest.raises(ConfigError, match=r"in 8 bits, which runs on the CPU only. Export it without --int8"):
         load_system(exported_int8.path, gpu_id=0)
     with pytest.raises(ConfigError, match="threads: found 0"):
         load_system(exported.path, threads=0)

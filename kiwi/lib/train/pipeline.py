@@ -13,7 +13,7 @@ from kiwi.data.collate import note_long_segments
 from kiwi.exceptions import ConfigError
 from kiwi.lib.train.config import AnyConfiguration, Configuration, choose_main_metric
 from kiwi.lib.train.setup import RUN_ID_VARIABLE, find_or_fetch, setup_run
-from kiwi.lib.utils import configure_logging, hidden_warnings, load_configuration
+from kiwi.lib.utils import configure_logging, ignore_warnings_of, load_configuration
 from kiwi.loggers import tracked
 from kiwi.systems.config.system import sparse_fields
 from kiwi.systems.manifest.checkpoint import DataInfo
@@ -126,7 +126,7 @@ def run(
             tracker.describe(f"{system.class_name}, {n_weights:,} weights, trained on {len(train):,} segments")
 
         # Lightning is slow to import: mistakes in configuration and data are found before.
-        with hidden_warnings("lightning", "torch.distributed", shown=config.verbose):
+        with ignore_warnings_of("lightning", "torch.distributed", shown=config.verbose):
             from kiwi.training.metrics_log import build_loggers
             from kiwi.training.module import TrainingModule
             from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state
