@@ -27,7 +27,7 @@ class GoldFiles(BaseConfig):
     """The files of gold labels and scores, one segment per line."""
 
     target_tags: FilePath | None = None
-    """The OK/BAD tags of target words, n per segment, or interleaved with gaps, 2n+1 per segment."""
+    """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words)."""
 
     source_tags: FilePath | None = None
     """The OK/BAD tags of source words."""
@@ -49,7 +49,7 @@ class PredictedFiles(BaseConfig):
     """The files of a system's predictions, one segment per line; tags are probabilities of BAD, or OK/BAD."""
 
     target_tags: FilePath | None = None
-    """The tags of target words, n per segment."""
+    """The tags of target words."""
 
     source_tags: FilePath | None = None
     """The tags of source words."""
@@ -58,7 +58,7 @@ class PredictedFiles(BaseConfig):
     """The tags of gaps, n+1 for n target words."""
 
     targetgaps_tags: FilePath | None = None
-    """The tags of gap, word, gap, ..., gap, 2n+1 for n target words."""
+    """The tags of gaps and target words interleaved, 2n+1 for n target words."""
 
     sentence_scores: FilePath | None = None
     """The scores, one number per segment."""
@@ -129,7 +129,7 @@ class Files(BaseConfig):
     """The gold labels and scores."""
 
     predicted_dir: list[DirectoryPath] | None = None
-    """The directories written by ``kiwi predict``, one per system; one of these and ``predicted_files`` is required."""
+    """The directories that ``kiwi predict`` wrote, one per system; either these or ``predicted_files`` are required."""
 
     predicted_files: list[PredictedFiles] | None = None
     """The files of each system."""

@@ -86,7 +86,7 @@ def predict_from_configuration(configuration_dict: Mapping[str, Any]) -> Predict
 def predict_to_files(configuration_dict: Mapping[str, Any]) -> PredictRunInfo:
     """Predict with a mapping of options, in memory that does not grow with the number of segments.
 
-    Only a comparison with labels and submissions hold all segments in memory.
+    Only comparisons with labels and submissions hold all segments in memory.
 
     Args:
         configuration_dict: the options of :class:`Configuration`.
