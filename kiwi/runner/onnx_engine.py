@@ -193,8 +193,8 @@ def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[st
         goes_with_scores = key == DISTRIBUTION and const.SENTENCE_SCORES in off
         if value != former and not is_off and not goes_with_scores:
             raise ConfigError(
-                f"system.model.outputs.{key}: prediction can only switch outputs off; everything else must be as "
-                f"{path} was trained. Remove the other options."
+                f"system.model.outputs.{key}: only outputs can be switched off for prediction; everything else must be "
+                f"as {path} was trained. Remove the other options."
             )
     outputs = [name for name in info.checkpoint.outputs if name not in off]
     if not outputs:

@@ -104,7 +104,7 @@ def _restrict_outputs(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
     restricted = trained.model_copy(update={"word_level": word, "sentence_level": level, "custom": custom})
     if restricted != outputs:
         raise ConfigError(
-            f"system.model.outputs: prediction can only switch outputs off; everything else must be as {path} was "
-            "trained. Remove the other options."
+            f"system.model.outputs: only outputs can be switched off for prediction; everything else must be as {path} "
+            "was trained. Remove the other options."
         )
     return outputs

@@ -178,7 +178,7 @@ def test_outputs_are_switched_off(outputs: Any, left: list[str] | None, exported
                     "sentence_level": {"hter": False, "binary": False},
                 }
             },
-            "nothing is left",
+            "all outputs of .* are switched off",
         ),
         ({"outputs": "none"}, "expected options of outputs"),
     ],
