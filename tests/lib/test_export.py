@@ -283,7 +283,7 @@ def test_files_to_compare_on(
 ) -> None:
     pos_system.save(tmp_path / "trained")
     with pytest.raises(
-        ConfigError, match=r"reads source_pos, target_pos too, .*: --source-pos FILE; --target-pos FILE"
+        ConfigError, match=r"also reads source_pos, target_pos, .*: --source-pos FILE; --target-pos FILE"
     ):
         export(tmp_path / "trained", tmp_path / "out")
     empty = tmp_path / "empty"
