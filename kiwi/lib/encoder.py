@@ -1,4 +1,4 @@
-"""Write a pretrained encoder that comes with Python packages: ``kiwi encoder``. No model hub is asked."""
+"""Write a pretrained encoder from the files of Python packages: ``kiwi encoder``. No model hub is used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PackageFile:
-    """A file that an installed package brings."""
+    """A file of an installed package."""
 
     package: str
     version: str
@@ -29,11 +29,11 @@ class PackageFile:
     sha256: str
 
     def locate(self) -> Path:
-        """Where it is installed.
+        """Return the path of the installed file, whose hash is checked.
 
         Raises:
             MissingExtraError: when the package is not installed.
-            DataError: when it is of another version, or the file is not as it was published.
+            DataError: when the package has another version, or the file is missing or damaged.
         """
         try:
             package = metadata.distribution(self.package)
@@ -50,24 +50,25 @@ class PackageFile:
                 f"Install it with: {advice}"
             )
         if not path.is_file():
-            raise DataError(f"{path}: not there, though {self.package} {self.version} is installed. Mend it: {advice}")
+            raise DataError(f"{path}: missing from {self.package} {self.version}. Repair it with: {advice}")
         with path.open("rb") as content:
             found = hashlib.file_digest(content, "sha256").hexdigest()
         if found != self.sha256:
-            raise DataError(f"{path}: found SHA-256 {found}; expected {self.sha256}. Mend it with: {advice}")
+            raise DataError(f"{path}: found SHA-256 {found}; expected {self.sha256}. Repair it with: {advice}")
         return path
 
 
 @dataclass(frozen=True)
 class PackagedEncoder:
-    """An encoder whose parts come with packages."""
+    """A pretrained encoder that is made of files of packages."""
 
     weights: PackageFile
     tokenizer: PackageFile
     notice: PackageFile
-    """Of its licence."""
+    """The notice of its licence."""
 
     card: str
+    """The model card."""
 
 
 E5_CARD = """---
@@ -108,7 +109,7 @@ ENCODERS: Mapping[str, PackagedEncoder] = {
         card=E5_CARD,
     )
 }
-"""Name to the files it is made of."""
+"""The encoders that kiwi can write, by name."""
 
 SPECIAL_TOKENS = {
     "bos_token": "<s>",
@@ -122,19 +123,19 @@ SPECIAL_TOKENS = {
 
 
 def write_encoder(name: str, directory: str | Path) -> Path:
-    """Write an encoder as a folder that Transformers and ``model_name`` read.
+    """Write an encoder as a folder for Transformers and ``model_name``.
 
     Args:
-        name: a key of :data:`ENCODERS`.
-        directory: to write, whole or not at all; must not be there yet, or be empty.
+        name: the name of the encoder, a key of :data:`ENCODERS`.
+        directory: the directory to write atomically; it must not exist, or be empty.
 
     Returns:
         The directory.
 
     Raises:
-        ConfigError: for an encoder that is not known, and a directory that has something in it.
+        ConfigError: when the encoder is unknown, or the directory is not empty.
         MissingExtraError: when a package is not installed.
-        DataError: when a package's file is damaged or of another version.
+        DataError: when a package has another version, or a file of it is damaged.
         WriteError: when the directory cannot be written.
     """
     directory = Path(directory)
@@ -161,7 +162,7 @@ def write_encoder(name: str, directory: str | Path) -> Path:
 
 
 def bert_config(file: Any, tokenizer: Path) -> dict[str, Any]:
-    """Content of ``config.json``."""
+    """Return the content of ``config.json``."""
     sizes = file.sizes
     ids = {token["content"]: token["id"] for token in json.loads(tokenizer.read_text(encoding="utf-8"))["added_tokens"]}
     return {
@@ -187,5 +188,5 @@ def bert_config(file: Any, tokenizer: Path) -> dict[str, Any]:
 
 
 def tokenizer_config(positions: int) -> dict[str, Any]:
-    """Content of ``tokenizer_config.json``."""
+    """Return the content of ``tokenizer_config.json``."""
     return {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": positions, **SPECIAL_TOKENS}

@@ -1,4 +1,4 @@
-"""Write a trained system for ONNX Runtime, and hold it against the original: ``kiwi export``."""
+"""Export a trained system for ONNX Runtime, and compare it with the original: ``kiwi export``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
-from kiwi.lib.inspect import best_of
+from kiwi.lib.inspect import resolve_run_directory
 from kiwi.outputs import OUTPUTS
 from kiwi.runner.engine import Engine
 from kiwi.systems.manifest.checkpoint import ENCODER_FILE, EXPORT_FILE, LABELS_FILE, LICENCES, TOKENIZER_FILE
@@ -35,35 +35,35 @@ from kiwi.utils.staging import require_new_directory
 logger = logging.getLogger(__name__)
 
 BOUNDS: dict[Precision, float] = {"fp32": 1e-4, "int8": 0.25}
-"""Largest differences to the original that an exported system may have."""
+"""The largest difference from the original that an exported system may have, by precision."""
 
 MEAN_BOUND = 0.1
-"""In 8 bits the mean of the differences is bounded too, by this share of the bound of the largest."""
+"""The bound on the mean difference in 8 bits, as a fraction of the bound on the largest one."""
 
 SEGMENTS = 200
-"""Of files that a user gives, those that are compared; of the bundled sample all."""
+"""The maximum number of segments to compare on."""
 
 SAMPLE = ("test", {const.SOURCE: "src", const.TARGET: "mt", const.ALIGNMENTS: "alignments"})
 
 
 @dataclass(frozen=True)
 class Export:
-    """What was written."""
+    """An exported system."""
 
     path: Path
-    """Its directory."""
+    """The directory that was written."""
 
     info: ExportInfo
-    """What it says of itself."""
+    """The description of the exported system."""
 
     size: int
-    """Bytes of its files."""
+    """The size of its files in bytes."""
 
     n_segments: int
-    """That were compared."""
+    """The number of segments that were compared."""
 
     def rows(self) -> list[list[str]]:
-        """Of each output, how many values were compared, and the largest and the mean difference, for people."""
+        """Return a row per output: its name, the number of values compared, the largest and the mean difference."""
         return [
             [name, str(found.n), f"{found.largest:.2g}", f"{found.mean:.2g}"]
             for name, found in self.info.differences.items()
@@ -78,23 +78,23 @@ def export(
     files: Mapping[str, Path] | None = None,
     bound: float | None = None,
 ) -> Export:
-    """Write a trained system as a directory that needs no torch, and hold it against the original on real sentences.
+    """Export a trained system to a directory that needs no torch, and compare it with the original on real segments.
 
     Args:
-        checkpoint: a directory, or that of a run, whose best model is taken.
-        directory: to write, whole or not at all; must not be there yet, or be empty.
-        int8: whether weights are stored, and multiplied, in 8 bits.
-        files: by field (``source``, ``target``, and what else the system reads), sentences to compare on; None takes
-            the bundled sample.
-        bound: largest difference to the original that is accepted, of probabilities and scores (of scores beyond 1 as
-            a share of the largest); None takes 0.0001, for 8 bits 0.25.
+        checkpoint: the directory of a checkpoint, or of a run, whose best model is exported.
+        directory: the directory to write atomically; it must not exist, or be empty.
+        int8: whether to store and multiply weights in 8 bits.
+        files: the files of the segments to compare on, by field (``source``, ``target``, and others that the system
+            reads); None takes the bundled sample.
+        bound: the largest accepted difference from the original, of probabilities and scores (relative to the largest
+            score, if that is above 1); None takes 0.0001, or 0.25 in 8 bits.
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged.
-        ConfigError: when the directory has something in it, the system has no form in ONNX, or differs by more than
-            the bound; nothing is written then.
+        ConfigError: when the directory is not empty, the system cannot be exported, or it differs by more than the
+            bound; nothing is written then.
         DataError: when the files cannot be used.
-        MissingExtraError: naming the extra to install.
+        MissingExtraError: when an extra must be installed; the message names it.
     """
     with needs_extra("export", "kiwi export"):
         import onnx_ir  # noqa: F401
@@ -103,7 +103,7 @@ def export(
         from kiwi.runner.torch_engine import load_checkpoint
         from kiwi.systems.checkpoint import read_checkpoint_info
         from kiwi.systems.onnx.graph import make_graph, save_graph
-    directory, path = Path(directory), best_of(Path(checkpoint))
+    directory, path = Path(directory), resolve_run_directory(Path(checkpoint))
     require_new_directory(directory)
     precision: Precision = "int8" if int8 else "fp32"
     bound = BOUNDS[precision] if bound is None else bound
@@ -129,7 +129,7 @@ def export(
         written = OnnxEngine(open_session(stage / GRAPH_FILE), original.collate, about(info, stage, outputs))
         n_segments = sum(len(batch) for batch in batches)
         info = replace(info, differences=differences(written, batches, expected), n_compared=n_segments)
-        del written  # whose session maps the weights: what is mapped is not renamed on Windows
+        del written  # its session maps the weights, and Windows does not rename mapped files
         _refuse(info, bound)
         write_json(stage / EXPORT_FILE, info.to_dict())
         seal(stage)
@@ -147,12 +147,12 @@ def _pieces_info(collate: Collate) -> PiecesInfo | None:
 def differences(
     engine: Engine, batches: list[NumpyBatch], expected: list[dict[str, NDArray[Any]]]
 ) -> dict[str, Difference]:
-    """How far an engine is from the values of another, in each output, padding aside.
+    """Measure the differences between two engines in each output, without padding.
 
     Args:
-        engine: that is compared.
-        batches: to compute.
-        expected: what the other says of each.
+        engine: the engine to compare.
+        batches: the batches to compute.
+        expected: the values of the other engine for each batch.
     """
     found: dict[str, list[NDArray[Any]]] = {}
     largest: dict[str, float] = {}
@@ -176,7 +176,7 @@ def differences(
 
 
 def _refuse(info: ExportInfo, bound: float) -> None:
-    """Raise for what is too far from the original; NaN is."""
+    """Raise if the difference from the original exceeds the bound or is NaN."""
     mean_bound = bound * (MEAN_BOUND if info.precision == "int8" else 1.0)
     bad = [
         f"{name}: {found.largest:.2g} at most, {found.mean:.2g} on average"
@@ -194,7 +194,7 @@ def _refuse(info: ExportInfo, bound: float) -> None:
 
 
 def _columns(engine: Engine, files: Mapping[str, Path] | None) -> Columns:
-    """Sentences to compare on."""
+    """Read the segments to compare on."""
     fields = engine.about.input_fields
     if files is None:
         part, suffixes = SAMPLE
@@ -203,8 +203,8 @@ def _columns(engine: Engine, files: Mapping[str, Path] | None) -> Columns:
     if missing := [field for field in fields if field not in files]:
         given = "; ".join(f"--{field.replace('_', '-')} FILE" for field in missing)
         raise ConfigError(
-            f"{engine.about.place} ({engine.about.class_name}) reads {', '.join(missing)} too, which the sentences to "
-            f"compare on do not have. Give files of all that it reads: {given}"
+            f"{engine.about.place} ({engine.about.class_name}) also reads {', '.join(missing)}, which the segments to "
+            f"compare on do not have. Add files of all fields that it reads: {given}"
         )
     dataset = WMTQEDataset.read(TestConfig(input=InputConfig(**{field: files[field] for field in fields})))
     columns = {field: [*dataset.columns[field]] for field in fields}
@@ -213,10 +213,10 @@ def _columns(engine: Engine, files: Mapping[str, Path] | None) -> Columns:
 
 
 def _batches(columns: Columns, collate: Collate) -> list[NumpyBatch]:
-    """Batches of several shapes: of one segment, of many, and of one that is longer than a pretrained encoder takes."""
+    """Return batches of several shapes: one segment, many, and one longer than a pretrained encoder's maximum."""
     rows = [dict(zip(columns, texts, strict=True)) for texts in zip(*columns.values(), strict=True)]
     if not rows:
-        raise ConfigError("Found no sentences to compare on; give files that have some.")
+        raise ConfigError("Found no segments to compare on. Add files that have some.")
     batches = [collate(rows[:1])]
     batches += [
         collate([rows[index] for index in indices]) for indices in batches_by_tokens(collate.lengths(columns), 1024)
@@ -229,7 +229,7 @@ def _batches(columns: Columns, collate: Collate) -> list[NumpyBatch]:
 
 
 def _copy(sealed: SealedDirectory, stage: Path, info: ExportInfo) -> None:
-    """The files of a checkpoint that an exported system has too."""
+    """Copy the files of a checkpoint that an exported system needs."""
     wanted = [LABELS_FILE, *([VOCABULARY_FILE] if info.vocabularies else [])]
     if info.pieces is not None:
         wanted += [TOKENIZER_FILE, ENCODER_FILE]

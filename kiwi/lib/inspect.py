@@ -1,4 +1,4 @@
-"""Say what a checkpoint is: ``kiwi inspect``. Neither torch nor Transformers is loaded."""
+"""Describe a checkpoint: ``kiwi inspect``. Neither torch nor Transformers is loaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES = {
     "layers": ("num_hidden_layers", "n_layers", "encoder_layers"),
     "hidden_size": ("hidden_size", "emb_dim", "d_model", "dim"),
 }
-"""What configurations of Transformers call these."""
+"""The names of the sizes in configurations of Transformers."""
 
 
 @dataclass(frozen=True)
@@ -33,47 +33,51 @@ class Encoder:
     """The encoder of a system."""
 
     type: str
-    """Of a pretrained model as Transformers names it; else what its options say of it."""
+    """The type of a pretrained model in Transformers, or a description of another encoder."""
 
     layers: int | None
+    """The number of layers, if known."""
+
     hidden_size: int | None
+    """The hidden size, if known."""
+
     name: str | None
-    """Of the pretrained model that it came from."""
+    """The name of the pretrained model that it was initialized from."""
 
     licence: str | None
-    """Of this model."""
+    """The licence of this pretrained model."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a checkpoint is."""
+    """The description of a checkpoint."""
 
     path: Path
-    """Its directory."""
+    """The directory of the checkpoint."""
 
     info: CheckpointInfo
-    """What it says of itself."""
+    """The content of its configuration."""
 
     encoder: Encoder
-    """Of the system."""
+    """The encoder of the system."""
 
     weights: int
-    """Values in all tensors."""
+    """The number of values in all tensors."""
 
     tensors: int
-    """How many there are."""
+    """The number of tensors."""
 
     size: int
-    """Bytes of its files."""
+    """The size of its files in bytes."""
 
     licences: dict[str, str]
-    """Name to text of the notices that it carries."""
+    """The texts of its licence notices, by name."""
 
     export: ExportInfo | None = None
-    """Of a system that was exported; ``info`` is then that of the checkpoint that it was made from."""
+    """The description of an exported system; ``info`` is then that of the checkpoint that was exported."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         source, target = self.info.languages
         export = self.export
         of_export: dict[str, Any] = {}
@@ -102,7 +106,7 @@ class Inspection:
         }
 
     def rows(self) -> list[tuple[str, str]]:
-        """Names and values, for people."""
+        """Return names and values, for a table."""
         info, encoder = self.info, self.encoder
         source, target = (", ".join(side) for side in info.languages)
         parts = [
@@ -131,7 +135,7 @@ class Inspection:
             worst = max((found.largest for found in self.export.differences.values()), default=math.nan)
             rows += [
                 ("exported", f"for ONNX Runtime, {self.export.precision}, by kiwi {self.export.kiwi_version}"),
-                ("differs", f"by at most {worst:.2g} from the checkpoint that it was made from, whose hash is above"),
+                ("differs", f"by at most {worst:.2g} from its checkpoint, whose hash is above"),
                 ("export's hash", self.export.sha256),
             ]
         metrics = [(name, f"{value:.4f}") for name, value in published_metrics(info.metrics).items()]
@@ -143,24 +147,24 @@ class Inspection:
         return "; ".join(filter(None, (of_encoder, f"notices: {names}" if names else ""))) or "none are known"
 
 
-def best_of(path: Path) -> Path:
-    """The checkpoint at a path: of a run's directory, its best model."""
+def resolve_run_directory(path: Path) -> Path:
+    """Return the best model of a run, if the path is the directory of a run, else the path itself."""
     try:
         return path / BEST_MODEL if (path / BEST_MODEL / CONFIG_FILE).is_file() else path
     except OSError:
-        return path  # what is wrong with it is said by what reads it
+        return path  # the error is reported when the checkpoint is read
 
 
 def inspect_checkpoint(path: str | Path) -> Inspection:
-    """Read what a checkpoint is, and hold its files against what was saved.
+    """Read the description of a checkpoint, and check its files against their hashes.
 
     Args:
-        path: its directory, that of a run, whose best model is taken, or that of an exported system.
+        path: the directory of a checkpoint, of a run, whose best model is used, or of an exported system.
 
     Raises:
-        CheckpointError: when there is none, or a file of it is damaged.
+        CheckpointError: when there is no checkpoint, or a file of it is damaged.
     """
-    path = best_of(Path(path))
+    path = resolve_run_directory(Path(path))
     if is_export(path):
         return _inspect_export(path)
     info = read_checkpoint_info(path)

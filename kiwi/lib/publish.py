@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from kiwi.exceptions import CheckpointError
-from kiwi.lib.inspect import best_of, inspect_checkpoint
+from kiwi.lib.inspect import inspect_checkpoint, resolve_run_directory
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained.hub import CARD_FILE
 from kiwi.utils.io import staged, write_text
@@ -20,29 +20,29 @@ logger = logging.getLogger(__name__)
 def publish(
     checkpoint: str | Path, directory: str | Path, *, name: str | None = None, licence: str | None = None
 ) -> Path:
-    """Copy a checkpoint or an exported system, whose files are checked, with a model card; nothing is sent anywhere.
+    """Check a checkpoint or an exported system, and copy it together with a model card; nothing is uploaded.
 
     Args:
-        checkpoint: a directory, or that of a run, whose best model is taken, or that of an exported system.
-        directory: to write, whole or not at all; must not be there yet, or be empty.
-        name: of the system on the hub, ``organization/name``; the name of the directory if not given.
-        licence: of the system, as the hub writes it, such as ``apache-2.0``.
+        checkpoint: the directory of a checkpoint, of a run, whose best model is used, or of an exported system.
+        directory: the directory to write atomically; it must not exist, or be empty.
+        name: the name of the system on the hub, ``organization/name``; by default, the name of the directory.
+        licence: the licence of the system in the hub's notation, such as ``apache-2.0``.
 
     Returns:
         The directory.
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged, or of format 1.
-        ConfigError: for a directory that has something in it.
-        WriteError: when it cannot be written.
+        ConfigError: when the directory is not empty.
+        WriteError: when the directory cannot be written.
     """
     directory = Path(directory)
     require_new_directory(directory)
-    path = best_of(Path(checkpoint))
+    path = resolve_run_directory(Path(checkpoint))
     found = inspect_checkpoint(path)
     sealed = SealedDirectory.open(path)
     if sealed.sums is None:
-        raise CheckpointError(f"{path}: is of format 1, which has no {SUMS_FILE}; load and save it first.")
+        raise CheckpointError(f"{path}: found format 1, which has no {SUMS_FILE}. Load it and save it first.")
     card = model_card(
         found.info,
         name or directory.resolve().name,

@@ -22,76 +22,76 @@ from kiwi.runner.options import PredictOptions
 from kiwi.utils.io import did_you_mean
 
 FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
-"""That systems read."""
+"""The fields that systems may read."""
 
 Form = Literal["tsv", "jsonl"]
 
 CHUNK_SIZE = 4096
-"""Segments at a time."""
+"""The number of segments that are read and scored together."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """Where segments are from: files of one segment a line, a table, or a pipe."""
+    """The input of segments: files of one segment per line, a table, or a pipe."""
 
     files: Mapping[str, Path] = field(default_factory=dict)
-    """Field to file."""
+    """The file of each field."""
 
     table: Path | None = None
     """A TSV, JSON Lines or Parquet file."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Field to the name of its column, in a table or a pipe of JSON Lines; the field's own name where not given."""
+    """The column of each field, in a table or a pipe of JSON Lines; by default, the name of the field."""
 
     pipe: BinaryIO | None = None
-    """Read where there is neither."""
+    """The pipe that is read if there are no files and no table."""
 
     pipe_form: Form = "tsv"
-    """Of the pipe: ``tsv`` is the fields with tabs between, ``jsonl`` an object a line."""
+    """The format of the pipe: ``tsv`` is the fields separated by tabs, ``jsonl`` one object per line."""
 
     def check(self) -> None:
-        """One kind of input, and fields that there are.
+        """Check that there is one kind of input, and that all fields are known.
 
         Raises:
-            ConfigError: saying what to give.
+            ConfigError: when options are missing, unknown or do not go together.
         """
         for name in self.columns:
             if name not in FIELDS:
-                raise ConfigError(f"--columns: '{name}' is no field. {did_you_mean(name, FIELDS)}")
+                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
         if self.files and (self.table is not None or self.columns):
-            raise ConfigError("--source and --target are files of one segment a line: remove --columns and the table.")
+            raise ConfigError("--source and --target are files of one segment a line. Remove --columns and the table.")
         if len(set(self.columns.values())) < len(self.columns):
-            raise ConfigError("--columns: found the same column for several fields; name one for each.")
+            raise ConfigError("--columns: found the same column for several fields. Name one for each.")
         if self.pipe_form != "tsv" and (self.files or self.table is not None):
-            raise ConfigError("--input-format is that of standard input, which is not read beside files; remove it.")
+            raise ConfigError("--input-format is for standard input, which is not read if there are files. Remove it.")
         if self.table is None and not self.files and self.columns and self.pipe_form == "tsv":
             raise ConfigError("--columns names columns of a table, or of a pipe of JSON Lines (--input-format jsonl).")
 
     def read(self, fields: Sequence[str], size: int) -> Iterator[Columns]:
-        """Checked segments, some at a time.
+        """Read and check segments chunk by chunk.
 
         Args:
-            fields: that the system reads.
-            size: segments at a time.
+            fields: the fields that the system reads.
+            size: the number of segments in a chunk.
 
         Raises:
             ConfigError: when there is no file for a field.
-            DataError: naming file and line.
+            DataError: when a segment cannot be used; the message names file and line.
         """
         if self.files:
             if missing := [name for name in fields if name not in self.files]:
                 options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
-                raise ConfigError(f"This system reads {', '.join(fields)}: give {options}.")
+                raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}.")
             return SegmentStream({name: self.files[name] for name in fields}, size).checked()
         columns = {name: self.columns.get(name, name) for name in fields}
         if self.table is not None:
-            return _checked(stream_table(self.table, columns, size), self.table)
-        assert self.pipe is not None, "read where there is nothing else"
-        return _checked(read_pipe(self.pipe, self.pipe_form, columns, size), STDIN)
+            return _check(stream_table(self.table, columns, size), self.table)
+        assert self.pipe is not None, "the pipe is read if there is nothing else"
+        return _check(read_pipe(self.pipe, self.pipe_form, columns, size), STDIN)
 
 
-def _checked(parts: Iterator[tuple[int, Columns]], place: Path) -> Iterator[Columns]:
-    for first, columns in parts:
+def _check(chunks: Iterator[tuple[int, Columns]], place: Path) -> Iterator[Columns]:
+    for first, columns in chunks:
         check_columns(columns, dict.fromkeys(columns, place), first=first)
         yield columns
 
@@ -107,36 +107,38 @@ def score(
     stream: bool = False,
     options: PredictOptions | None = None,
 ) -> int:
-    """Write what a system says of each segment, a line each, in the order of the segments.
+    """Write the predictions for each segment, one line per segment, in the order of the segments.
 
     Args:
         model: a checkpoint, an exported system, or a name on the hub.
-        segments: where they are from.
-        output: to write to.
-        form: ``tsv`` or ``jsonl``; the columns are those of the tables that ``kiwi predict`` writes, without the texts.
-        scores_only: leave the outputs for words out.
-        header: of TSV, a first line of names.
-        stream: write each segment's line before the next segment is read.
+        segments: the input of segments.
+        output: the stream to write to.
+        form: the format, ``tsv`` or ``jsonl``, with the columns of the tables of ``kiwi predict``, without the texts.
+        scores_only: whether to omit the outputs for words.
+        header: whether TSV starts with a line of column names.
+        stream: whether to write the line of each segment before the next segment is read.
         options: how to load the system, and how it predicts.
 
     Returns:
         The number of segments.
 
     Raises:
-        ConfigError: for options that do not go together.
-        DataError: naming file and line; segments that were read together with it, up to 4096, are not written.
+        ConfigError: when options do not go together.
+        DataError: when a segment cannot be used; the message names file and line. The segments that were read together
+            with it, up to 4096, are not written.
         CheckpointError: when the system cannot be loaded.
     """
     segments.check()
     if form == "jsonl" and not header:
-        raise ConfigError("--no-header is for TSV: JSON Lines have no first line of names; remove it.")
+        raise ConfigError("--no-header is for TSV, as JSON Lines have no header. Remove it.")
     runner = open_runner(model, options or PredictOptions())
     if scores_only and not output_names(runner.about.outputs, unit="segment"):
-        raise ConfigError(f"--scores-only: this system predicts {', '.join(runner.about.outputs)}, and no score.")
+        outputs = ", ".join(runner.about.outputs)
+        raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     n_segments = 0
     for columns in segments.read(fields, 1 if stream else CHUNK_SIZE):
-        found = _found(runner, columns, scores_only)
+        found = _predict(runner, columns, scores_only)
         if form == "tsv" and header and not n_segments:
             output.write("\t".join(found) + "\n")
         for row in zip(*found.values(), strict=True):
@@ -149,7 +151,7 @@ def score(
     return n_segments
 
 
-def _found(runner: Runner, columns: Columns, scores_only: bool) -> dict[str, list[Any]]:
+def _predict(runner: Runner, columns: Columns, scores_only: bool) -> dict[str, list[Any]]:
     found = runner.predict_columns(columns).columns()
     if not scores_only:
         return found

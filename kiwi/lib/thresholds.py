@@ -1,4 +1,4 @@
-"""Choose where a word counts as BAD, on data that a system was not trained on: ``kiwi thresholds``."""
+"""Choose the thresholds above which words count as BAD, on held-out data: ``kiwi thresholds``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
 from kiwi.data.labels.tags import to_classes
 from kiwi.exceptions import ConfigError
-from kiwi.lib.inspect import best_of
+from kiwi.lib.inspect import resolve_run_directory
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
 from kiwi.runner.torch_engine import runner_of
@@ -25,50 +25,52 @@ from kiwi.utils.staging import require_new_directory
 logger = logging.getLogger(__name__)
 
 LEAST, MOST = 0.001, 0.999
-"""Thresholds have finite odds."""
+"""The range of thresholds, in which their odds are finite."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What was chosen for one output."""
+    """The threshold that was chosen for an output."""
 
     output: str
+    """The name of the output."""
+
     threshold: float
-    """On the probability of BAD as the checkpoint had it."""
+    """The threshold on the probability of BAD of the original checkpoint."""
 
     before: float
-    """MCC with the threshold of 0.5."""
+    """The MCC with a threshold of 0.5."""
 
     after: float
-    """MCC with the one that was chosen."""
+    """The MCC with the chosen threshold."""
 
 
 def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: TrainingConfig) -> list[Chosen]:
     """Write a checkpoint whose tags have the highest MCC on some data.
 
-    What is trained with weights for its labels has no reason to be right at a probability of 0.5. For each output of
-    tags that the data has labels for, the threshold with the highest MCC is found, and moved to 0.5 by the output's
-    bias, so that everything that reads probabilities or labels stays as it is. Scores do not change.
+    A system that was trained with class weights is not calibrated, so 0.5 is rarely its best threshold. For each output
+    of tags that the data has labels for, the threshold with the highest MCC is found and moved to 0.5 by changing the
+    output's bias, so that everything that reads probabilities or labels works unchanged. Scores do not change.
 
     Args:
-        checkpoint: a directory, that of a run, whose best model is taken, or a name on the hub.
-        directory: to write, whole or not at all.
-        data: validation data: never that of training, nor what is to be reported.
+        checkpoint: the directory of a checkpoint, or of a run, whose best model is used, or a name on the hub.
+        directory: the directory to write atomically; it must not exist, or be empty.
+        data: the validation data, which must be neither training data nor data to report results on.
 
     Returns:
-        What was chosen.
+        The threshold of each output.
 
     Raises:
         CheckpointError: when there is no such system.
-        ConfigError: when the system has no tags that the data has labels for, or there is something at ``directory``.
-        DataError: naming file and line.
+        ConfigError: when the data has no labels for the system's tags, or ``directory`` is not empty.
+        DataError: when the data cannot be used; the message names file and line.
     """
     directory = Path(directory)
     require_new_directory(directory)
-    system = QESystem.load(best_of(locate(checkpoint)))
+    system = QESystem.load(resolve_run_directory(locate(checkpoint)))
     if missing := [field for field in system.input_fields if getattr(data.input, field) is None]:
         given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)
-        raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given: add {given}.")
+        raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given. Add {given}.")
     columns = WMTQEDataset.read(data).columns
     outputs = {
         name: output
@@ -76,7 +78,8 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         if isinstance(output, WordLevelOutput) and name in columns
     }
     if not outputs:
-        raise ConfigError(f"{checkpoint} predicts {', '.join(system.outputs.config.names)}: no tags of that data.")
+        names = ", ".join(system.outputs.config.names)
+        raise ConfigError(f"{checkpoint} predicts {names}; the data has labels for none of its tags.")
     found = runner_of(system).predict_columns(columns)
     chosen = []
     counts: dict[str, NDArray[np.int64]] = {}
@@ -92,11 +95,11 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         logger.info("%s: BAD above %.3f, MCC %.4f (at 0.5: %.4f).", name, threshold, after, before)
     if const.TARGET_TAGS in counts and const.GAP_TAGS in counts:
         counts[const.WMT19] = counts[const.TARGET_TAGS] + counts[const.GAP_TAGS]
-    of_tags = {
+    new_metrics = {
         f"val_{name}_{metric}": value for name, each in counts.items() for metric, value in tag_metrics(each).items()
     }
-    # Losses of tags are others now, and so is what they are part of.
+    # The losses of tags have changed, and so have the sums that include them.
     changed = ("val_loss", *(f"val_{name}_loss" for name in counts))
-    others = {name: value for name, value in system.metrics.items() if "+" not in name and name not in changed}
-    system.save_pretrained(directory, metrics=others | of_tags)
+    unchanged = {name: value for name, value in system.metrics.items() if "+" not in name and name not in changed}
+    system.save_pretrained(directory, metrics=unchanged | new_metrics)
     return chosen

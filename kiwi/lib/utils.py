@@ -1,4 +1,4 @@
-"""What the pipelines share: configuration files with composition and overrides, logging, seeds."""
+"""Functions that all pipelines share: configuration files with composition and overrides, logging, seeds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGE_ASSETS = Path(str(resources.files("kiwi"))) / "assets"
 
 
 def example_configuration(pipeline: str) -> Path:
-    """The bundled example of a pipeline."""
+    """Return the path of the bundled example of a pipeline."""
     return PACKAGE_ASSETS / "config" / f"{pipeline}.yaml"
 
 
@@ -35,20 +35,20 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     """Read a configuration file, compose its ``defaults``, and apply overrides.
 
     ``defaults: [- data: wmt20.qe.en_de]`` merges ``data/wmt20.qe.en_de.yaml``, found beside the file, into the top
-    level; what the file itself says has precedence. Overrides have the form ``key.inner=value``, with the value in
-    YAML; ``data=wmt19.qe.en_de`` chooses another file for a group of ``defaults``. ``${...}`` interpolates, and
-    ``${_kiwi_assets}`` is the directory of what kiwi ships. Top-level keys that start with an underscore are variables
-    for interpolation (``_corpus: /data``, then ``${_corpus}/train.src``) and no options.
+    level; the file's own options take precedence. Overrides have the form ``key.inner=value``, with the value in YAML;
+    ``data=wmt19.qe.en_de`` chooses another file for a group of ``defaults``. ``${...}`` interpolates, and
+    ``${_kiwi_assets}`` is the directory of kiwi's bundled files. Top-level keys that start with an underscore are
+    variables for interpolation (``_corpus: /data``, then ``${_corpus}/train.src``), not options.
 
     Args:
-        filename: YAML or JSON.
-        overrides: in order; the last one wins.
+        filename: a YAML or JSON file.
+        overrides: the overrides in order; the last one wins.
 
     Returns:
         Plain dictionaries, lists and values.
 
     Raises:
-        ConfigError: naming the file, or the override, that cannot be used.
+        ConfigError: when the file or an override cannot be used; the message names it.
     """
     path = Path(filename)
     composed = compose(read_mapping(path), path, overrides)
@@ -58,19 +58,19 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
 def compose(
     options: Mapping[str, Any], path: Path, overrides: Sequence[str] = (), variables: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Options with their ``defaults`` composed and overrides applied, as :func:`load_configuration` says.
+    """Compose the ``defaults`` of options and apply overrides; see :func:`load_configuration`.
 
     Args:
-        options: as the file has them.
-        path: of the file, beside which groups are found.
-        overrides: in order; the last one wins.
-        variables: for interpolation, which the options may replace.
+        options: the content of a configuration file.
+        path: the path of the file, beside which groups are found.
+        overrides: the overrides in order; the last one wins.
+        variables: variables for interpolation, which the options may replace.
 
     Returns:
-        Plain dictionaries, lists and values, variables among them.
+        Plain dictionaries, lists and values, including the variables.
 
     Raises:
-        ConfigError: naming the file, or the override, that cannot be used.
+        ConfigError: when the file or an override cannot be used; the message names it.
     """
     own = dict(options)
     groups = _groups(own.pop("defaults", None) or [], path)
@@ -91,7 +91,7 @@ def compose(
     try:
         merged = OmegaConf.merge(*map(OmegaConf.create, [first, *layers, own]))
         for key, value in assignments:
-            # A mapping is merged into what is there; anything else replaces it.
+            # A mapping is merged into the present one; any other value replaces it.
             OmegaConf.update(merged, key, value, merge=True, force_add=True)
         plain = OmegaConf.to_container(merged, resolve=True)
     except OmegaConfBaseException as error:
@@ -101,23 +101,23 @@ def compose(
 
 
 def _parse_override(override: str) -> tuple[str, Any]:
-    """The key, and the value with its interpolations as they stand."""
+    """Return the key and the value, without resolving interpolations."""
     key = override.partition("=")[0]
     try:
         value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([override]), resolve=False)
         for part in key.split("."):
             value = value[part]
-    except Exception as error:  # YAML's and OmegaConf's, for a value or key that does not parse
+    except Exception as error:  # YAML and OmegaConf raise many kinds of errors
         reason = str(error).splitlines()[0]
         raise ConfigError(f"Override '{override}': {reason}; expected key=value with the value in YAML.") from error
     return key, value
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Keys and values of a configuration file, as they stand there.
+    """Read the keys and values of a configuration file, without composing or interpolating them.
 
     Raises:
-        ConfigError: when there is no such file, or it holds something else.
+        ConfigError: when there is no such file, or it does not hold a mapping.
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such configuration file.")
@@ -145,20 +145,20 @@ def _group_file(path: Path, group: str, name: str) -> Path:
     for candidate in (directory / f"{name}.yaml", directory / f"{name}.json", directory / name):
         if candidate.is_file():
             return candidate
-    there = [file.stem for file in directory.glob("*.*")]
-    hint = f" {did_you_mean(name, there)}" if there else ""
+    known = [file.stem for file in directory.glob("*.*")]
+    hint = f" {did_you_mean(name, known)}" if known else ""
     raise ConfigError(f"{path}: defaults: {group}: no file {directory / name}.yaml.{hint}")
 
 
 def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: Path | None = None) -> None:
-    """Show kiwi's own log on standard error; no other logger is touched.
+    """Show kiwi's log on standard error; other loggers are not changed.
 
-    A program that has set up logging itself (a handler at the root) keeps its own way of showing messages.
+    If the program has set up logging itself (the root logger has a handler), its handlers show the messages.
 
     Args:
-        verbose: debug messages too.
-        quiet: only warnings; has precedence.
-        log_file: gets the same messages.
+        verbose: whether to show debug messages.
+        quiet: whether to show only warnings and errors; takes precedence.
+        log_file: a file that the same messages are written to.
     """
     for handler in [handler for handler in logger.handlers if handler.get_name() == HANDLER_NAME]:
         logger.removeHandler(handler)
@@ -176,12 +176,12 @@ def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: P
 
 
 @contextmanager
-def hidden_warnings(*modules: str, shown: bool = False) -> Iterator[None]:
-    """Hide Python warnings that libraries give their own users, such as advice on deprecated names.
+def ignore_warnings_of(*modules: str, shown: bool = False) -> Iterator[None]:
+    """Ignore the Python warnings of libraries that are meant for developers, such as those about deprecated names.
 
     Args:
-        modules: libraries whose warnings are hidden.
-        shown: show them all the same.
+        modules: the libraries whose warnings are ignored.
+        shown: whether to show the warnings after all.
     """
     with warnings.catch_warnings():
         for module in () if shown else modules:

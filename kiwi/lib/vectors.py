@@ -24,21 +24,21 @@ def write_vectors(
 ) -> Path:
     """Write a vector for each word of some texts, in the format ``text`` of ``system.data_processing.embeddings``.
 
-    The encoder reads each word alone. Of its vectors, the ``dim`` directions stay in which the words of the texts
-    differ most, and the lengths are 1 on average.
+    The encoder reads each word alone. Its vectors are projected to the ``dim`` directions in which the words of the
+    texts differ most, and scaled to length 1 on average.
 
     Args:
-        encoder: name on the model hub, or a local folder, such as ``kiwi encoder`` writes.
-        output: file to write, whole or not at all.
-        texts: files, one segment a line, words separated by spaces.
-        dim: of the vectors.
-        layer: of the encoder; None takes the one at two thirds of the way up.
+        encoder: the name of the encoder on the model hub, or a local folder, such as ``kiwi encoder`` writes.
+        output: the file to write atomically.
+        texts: the files of the texts, one segment per line, words separated by spaces.
+        dim: the dimension of the vectors.
+        layer: the layer of the encoder to use; None takes the one at two thirds of the depth.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
-        ConfigError: when the encoder cannot be had, or has no such layer or dimensions.
+        ConfigError: when the encoder cannot be loaded, or has no such layer or dimension.
         DataError: when a text cannot be read.
     """
     counts = Counter(word for path in texts for line in read_lines(Path(path)) for word in words_of(line))
@@ -46,7 +46,7 @@ def write_vectors(
     vectors = word_vectors(str(encoder), words, layer)
     largest = min(vectors.shape)
     if not 0 < dim <= largest:
-        raise ConfigError(f"dim: found {dim}; expected 1 to {largest}, the hidden size of the encoder or the words.")
+        raise ConfigError(f"dim: found {dim}; expected 1 to {largest} (the hidden size, or the number of words).")
     frequencies = np.array([counts[word] for word in words], dtype=np.float64)
     reduced = reduce_dimensions(vectors, frequencies, dim)
     rows = zip(words, reduced, strict=True)
@@ -56,15 +56,15 @@ def write_vectors(
 
 
 def reduce_dimensions(vectors: NDArray[np.float32], frequencies: NDArray[np.float64], dim: int) -> NDArray[np.float64]:
-    """Vectors in the directions in which they differ most, of length 1 on average.
+    """Project vectors to the directions in which they differ most, and scale them to length 1 on average.
 
     Args:
-        vectors: (words, size).
-        frequencies: of each word; it counts as often as the root of it says.
-        dim: to keep.
+        vectors: the vectors of the words, (words, size).
+        frequencies: the frequency of each word, which is weighted by its square root.
+        dim: the number of directions to keep.
 
     Returns:
-        (words, dim), directions partly evened out: each is divided by the root of its standard deviation.
+        The projected vectors, (words, dim); each direction is divided by the square root of its standard deviation.
     """
     shares = np.sqrt(frequencies) / np.sqrt(frequencies).sum()
     centred = vectors - shares @ vectors

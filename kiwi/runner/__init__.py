@@ -1,7 +1,7 @@
-"""A trained system and texts to predictions, and predictions to files.
+"""Prediction with trained systems: from texts to predictions, and from predictions to files.
 
-What computes is an engine: torch, or an inference engine for exported systems, which needs no torch. Neither is
-imported before a system is loaded.
+An engine does the computation: torch, or ONNX Runtime for exported systems, which needs no torch. Neither is imported
+before a system is loaded.
 """
 
 from __future__ import annotations

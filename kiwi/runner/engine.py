@@ -1,4 +1,4 @@
-"""What every engine offers."""
+"""The interface of engines, and what they know of a system."""
 
 from __future__ import annotations
 
@@ -16,70 +16,71 @@ from kiwi.systems.manifest.checkpoint import DataInfo
 
 @dataclass(frozen=True)
 class AboutSystem:
-    """What has to be known of a trained system to predict with it."""
+    """The description of a trained system that prediction needs."""
 
     class_name: str
-    """Its name in the configuration."""
+    """The name of its class in configurations, such as ``NuQE``."""
 
     input_fields: tuple[str, ...]
-    """Fields of the data that it reads."""
+    """The fields of the data that it reads."""
 
     outputs: tuple[str, ...]
-    """Names of what it predicts, as their files have them."""
+    """The names of the outputs that it predicts."""
 
     use_distribution: bool = False
-    """Whether each score comes with its standard deviation."""
+    """Whether scores come with standard deviations."""
 
     data: DataInfo = field(default_factory=DataInfo)
-    """What it was trained on."""
+    """The data that it was trained on."""
 
     n_parameters: int = 0
-    """Weights."""
+    """The number of weights."""
 
     sha256: str = ""
-    """Of the checkpoint that it comes from."""
+    """The hash of its checkpoint; for an exported system, of the checkpoint that was exported."""
 
     precision: str = "32"
-    """That it computes in: ``32``, ``bf16``, ``16``, or ``int8`` of an exported system in 8 bits."""
+    """The precision of the computation: ``32``, ``bf16``, ``16``, or ``int8`` for an exported system in 8 bits."""
 
     export_sha256: str = ""
-    """Of an exported system itself; empty for a checkpoint."""
+    """The hash of an exported system; empty for a checkpoint."""
 
     place: Path | None = None
-    """Where it was loaded from."""
+    """The directory that it was loaded from."""
 
 
 class Engine(ABC):
     """Computes batches with a trained system."""
 
     about: AboutSystem
-    """The system."""
+    """The description of the system."""
 
     collate: Collate
-    """Rows to a batch."""
+    """The function that turns rows into a batch."""
 
     batch_tokens: int
-    """Words, or pieces, of source plus target that are best computed at once, padding included."""
+    """The default maximum number of words (or pieces) of source plus target in a batch, padding included."""
 
     @abstractmethod
     def __call__(self, batch: NumpyBatch) -> dict[str, NDArray[Any]]:
-        """What the system says of a batch, float32.
+        """Compute the outputs of the system for a batch.
 
         Returns:
-            By output: ``target_tags`` (batch, target_words), ``gap_tags`` (batch, target_words + 1) and ``source_tags``
-            (batch, source_words) are probabilities of BAD, with anything in the place of padding; ``binary`` (batch,)
-            too; ``sentence_scores`` (batch,) are scores, and ``sentence_scores_extras`` (batch, 2) mean and deviation.
+            float32 arrays by output: ``target_tags`` (batch, target_words), ``gap_tags`` (batch, target_words + 1),
+            ``source_tags`` (batch, source_words) and ``binary`` (batch,) are probabilities of BAD, with arbitrary
+            values at padding; ``sentence_scores`` (batch,) are scores; ``sentence_scores_extras`` (batch, 2) are means
+            and standard deviations.
         """
 
 
 def best_batch_tokens(collate: Collate, *, on_cpu: bool) -> int:
-    """The ``batch_tokens`` of an engine.
+    """Return the :attr:`Engine.batch_tokens` of an engine.
 
     Args:
-        collate: of its system.
-        on_cpu: whether it computes there.
+        collate: the collate function of its system.
+        on_cpu: whether it computes on the CPU.
     """
     if not on_cpu:
         return 16384
-    # What stays in the caches of a CPU; recurrent layers, a step of all segments at a time, take more.
+    # As much as fits the caches of a CPU; recurrent layers take one step of all segments at a time, so more fits.
     return 1024 if collate.pieces is not None else 8192

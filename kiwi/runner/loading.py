@@ -1,4 +1,4 @@
-"""Trained systems, ready to predict."""
+"""The loading of trained systems for prediction."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def load_system(
 
     Raises:
         CheckpointError: when there is no trained system, or it is damaged.
-        ConfigError: when ``model`` asks for what the system was not trained for, or there is no such GPU.
-        MissingExtraError: naming the extra to install.
+        ConfigError: when ``model`` asks for an output that the system was not trained for, or there is no such GPU.
+        MissingExtraError: when an extra must be installed; the message names it.
     """
     return open_runner(path, PredictOptions(gpu_id, model, threads, precision), revision)
 
@@ -53,7 +53,8 @@ def open_runner(path: str | Path, options: PredictOptions, revision: str | None 
     if is_export(path):
         if options.precision != "32":
             raise ConfigError(
-                f"precision: found {options.precision}, but {path} is an exported system, of fixed precision; set 32."
+                f"precision: found {options.precision}, but {path} is an exported system, whose precision is fixed. "
+                "Set precision: 32."
             )
         with needs_extra("onnx", "Loading an exported system"):
             from kiwi.runner.onnx_engine import load_export

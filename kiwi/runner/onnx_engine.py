@@ -1,4 +1,4 @@
-"""ONNX Runtime as the engine, for exported systems: neither torch nor Transformers is loaded."""
+"""The engine for exported systems, ONNX Runtime; neither torch nor Transformers is loaded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import onnxruntime
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
@@ -35,16 +36,16 @@ CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
 ERRORS_ONLY = 3
-"""Severity of the engine's own log."""
+"""The severity of the log of ONNX Runtime."""
 
 
 class OnnxEngine(Engine):
     """Computes with ONNX Runtime.
 
     Args:
-        session: of the graph.
-        collate: rows to a batch.
-        about: the system; of its outputs, those that are asked for.
+        session: the inference session of the graph.
+        collate: the function that turns rows into a batch.
+        about: the description of the system, with the outputs to compute.
     """
 
     def __init__(self, session: Any, collate: Collate, about: AboutSystem) -> None:
@@ -57,8 +58,8 @@ class OnnxEngine(Engine):
         wanted = {*about.outputs, *extras}
         self._outputs = [value.name for value in session.get_outputs() if value.name in wanted]
 
+    @override
     def __call__(self, batch: NumpyBatch) -> dict[str, NDArray[Any]]:
-        """As :meth:`Engine.__call__`."""
         arrays = batch.arrays()
         found = self.session.run(self._outputs, {name: arrays[name] for name in self._inputs})
         return dict(zip(self._outputs, found, strict=True))
@@ -73,9 +74,9 @@ def load_export(path: Path, options: PredictOptions) -> OnnxEngine:
         outputs = _switched(info, path, options.model)
     if gpu_id is not None and info.precision == "int8":
         raise ConfigError(
-            f"gpu_id: found {gpu_id}, but {path} is in 8 bits, which is for the CPU. Export without --int8."
+            f"gpu_id: found {gpu_id}, but {path} is in 8 bits, which runs on the CPU only. Export it without --int8."
         )
-    with ThreadPoolExecutor(1, "kiwi-sums") as pool:  # the largest file is gone through beside everything else
+    with ThreadPoolExecutor(1, "kiwi-sums") as pool:  # the largest file is checked in parallel
         names = [name for name in (TENSORS_FILE,) if name in (sealed.sums or ())]
         checked = [pool.submit(sealed.check, name) for name in names]
         sealed.read(GRAPH_FILE, LARGEST_GRAPH)
@@ -87,12 +88,12 @@ def load_export(path: Path, options: PredictOptions) -> OnnxEngine:
 
 
 def about(info: ExportInfo, place: Path, outputs: list[str]) -> AboutSystem:
-    """What has to be known of an exported system.
+    """Return the description of an exported system.
 
     Args:
-        info: what it says of itself.
+        info: the content of its description file.
         place: its directory.
-        outputs: that are asked for.
+        outputs: the names of the outputs to compute.
     """
     return AboutSystem(
         class_name=info.checkpoint.class_name,
@@ -109,10 +110,10 @@ def about(info: ExportInfo, place: Path, outputs: list[str]) -> AboutSystem:
 
 
 def read_collate(info: ExportInfo, sealed: SealedDirectory) -> Collate:
-    """What turns rows into the batches of an exported system.
+    """Return the function that turns rows into batches for an exported system.
 
     Raises:
-        CheckpointError: when a file is not there, or damaged.
+        CheckpointError: when a file is missing or damaged.
     """
     vocabularies = load_vocabularies(sealed.path, info.vocabularies) if info.vocabularies else {}
     if info.pieces is None:
@@ -131,11 +132,11 @@ def read_collate(info: ExportInfo, sealed: SealedDirectory) -> Collate:
 
 
 def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = None) -> Any:
-    """A graph, ready to compute.
+    """Open an inference session of a graph.
 
     Raises:
-        CheckpointError: when the engine does not take it.
-        ConfigError: when there is no such GPU, or no engine for it.
+        CheckpointError: when ONNX Runtime cannot load the graph.
+        ConfigError: when there is no such GPU, or this ONNX Runtime does not support GPUs.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = number_of_threads(threads)
@@ -158,20 +159,20 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
         ) from error
     if gpu_id is not None and CUDA not in session.get_providers():
         raise ConfigError(
-            f"gpu_id: found {gpu_id}, which ONNX Runtime could not use; see what it says above of its libraries."
+            f"gpu_id: found {gpu_id}, which ONNX Runtime could not use; see its messages about its libraries above."
         )
     return session
 
 
 DISTRIBUTION = "sentence_level.use_distribution"
-"""The option that belongs to the scores, and goes with them."""
+"""The option of the scores that is switched off together with them."""
 
 UNKNOWN = object()
-"""Value of options that there are not; null would be one."""
+"""A stand-in for the value of a missing option, since null is a value."""
 
 
 def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[str]:
-    """The outputs that stay when some are switched off; whatever else is given must be as the system was trained."""
+    """Return the outputs that stay when some are switched off; refuse any other change of options."""
     if set(model) != {"outputs"}:
         raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
     trained = info.checkpoint.model.get("outputs") or {}
@@ -192,10 +193,10 @@ def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[st
         goes_with_scores = key == DISTRIBUTION and const.SENTENCE_SCORES in off
         if value != former and not is_off and not goes_with_scores:
             raise ConfigError(
-                f"system.model.outputs.{key}: only outputs can be switched off for prediction; everything else is as "
-                f"{path} was trained. Remove the other options."
+                f"system.model.outputs.{key}: only outputs can be switched off for prediction; everything else must be "
+                f"as {path} was trained. Remove the other options."
             )
     outputs = [name for name in info.checkpoint.outputs if name not in off]
     if not outputs:
-        raise ConfigError(f"system.model.outputs: nothing is left of what {path} predicts; switch less off.")
+        raise ConfigError(f"system.model.outputs: all outputs of {path} are switched off. Leave at least one on.")
     return outputs

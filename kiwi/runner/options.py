@@ -1,4 +1,4 @@
-"""How a trained system is loaded, and how it predicts."""
+"""The options of loading a trained system and predicting with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Precision = Literal["32", "bf16", "16"]
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """How a trained system is loaded, and how it predicts; predictions depend on ``model`` and ``precision`` alone.
+    """The options of loading a trained system and predicting; only ``model`` and ``precision`` affect the results.
 
     Raises:
         ConfigError: when a size is out of range.
@@ -23,7 +23,7 @@ class PredictOptions:
     """The number of the GPU to compute on; None is the CPU."""
 
     model: Mapping[str, Any] | None = None
-    """``{"outputs": {...}}`` switches outputs off."""
+    """A mapping whose ``outputs`` may switch outputs off, as ``system.model`` in ``kiwi predict``."""
 
     threads: int | None = None
     """The number of CPU threads; None takes ``OMP_NUM_THREADS``, or all cores that this process may use."""
@@ -32,14 +32,14 @@ class PredictOptions:
     """The precision of the computation: ``bf16``, or ``16`` on a GPU, is faster and less exact."""
 
     batch_size: int | None = None
-    """The maximum number of segments in a batch; None sets no bound but that of ``batch_tokens``."""
+    """The maximum number of segments in a batch; None sets no bound besides ``batch_tokens``."""
 
     batch_tokens: int | None = None
     """The maximum number of words (pieces, with a pretrained encoder) of source plus target in a batch, padding
-    included; None takes what suits the engine. A longer segment is computed alone."""
+    included; None takes a number that suits the engine. A longer segment is computed alone."""
 
     num_data_workers: int = 0
-    """The number of batches that a thread prepares ahead; 0 prepares each batch when it is due."""
+    """The number of batches that a thread prepares ahead; 0 prepares each batch when it is needed."""
 
     deduplicate: bool = True
     """Whether to compute equal segments once."""

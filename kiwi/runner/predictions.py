@@ -1,4 +1,4 @@
-"""What a system says of each segment."""
+"""The predictions of a system for each segment."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.utils.io import write_lines
 
 DIGITS = 6
-"""After the point, as all files of predictions have."""
+"""The number of digits after the decimal point in files of predictions."""
 
 ORIGIN_FILE = "predictions.json"
-"""Name of the file, in a directory of predictions, that records which system made them."""
+"""The file, in a directory of predictions, that records the system that made them."""
 
 
 def prediction_files() -> list[str]:
@@ -30,41 +30,41 @@ def prediction_files() -> list[str]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a system says of each segment; None where it has no such output.
+    """The predictions of a system for each segment; None where it has no such output.
 
     Probabilities are of BAD; a label is BAD where the probability is above 0.5. A segment whose source and target
     are both empty has the score NaN and no tags.
     """
 
     sentences_hter: list[float] | None = None
-    """Scores, on the scale of the training data."""
+    """The score of each segment, on the scale of the training data."""
 
     sentences_hter_deviation: list[float] | None = None
-    """Standard deviation of each score; there with ``use_distribution``."""
+    """The standard deviation of each score; only with ``use_distribution``."""
 
     sentences_binary_BAD_probabilities: list[float] | None = None
-    """Probability that a segment needs any edit."""
+    """The probability that each segment needs any edit."""
 
     sentences_binary_labels: list[str] | None = None
-    """OK where no edit is expected; empty for a segment whose source and target are."""
+    """OK where no edit is expected, BAD elsewhere; empty for a segment whose source and target are both empty."""
 
     target_tags_BAD_probabilities: list[list[float]] | None = None
-    """One a target word."""
+    """A probability for each target word."""
 
     target_tags_labels: list[list[str]] | None = None
-    """One a target word."""
+    """A label for each target word."""
 
     gap_tags_BAD_probabilities: list[list[float]] | None = None
-    """One a gap, n+1 for n target words."""
+    """A probability for each gap, n+1 for n target words."""
 
     gap_tags_labels: list[list[str]] | None = None
-    """One a gap, n+1 for n target words."""
+    """A label for each gap, n+1 for n target words."""
 
     source_tags_BAD_probabilities: list[list[float]] | None = None
-    """One a source word."""
+    """A probability for each source word."""
 
     source_tags_labels: list[list[str]] | None = None
-    """One a source word."""
+    """A label for each source word."""
 
     added: Mapping[str, list[Any]] = field(default_factory=dict)
     """The values of outputs that were added to :data:`kiwi.outputs.OUTPUTS`, by attribute."""
@@ -84,14 +84,14 @@ class Predictions:
 
     @classmethod
     def from_attributes(cls, values: Mapping[str, list[Any]]) -> Predictions:
-        """Make predictions from values by attribute, those of added outputs among them."""
+        """Make predictions from values by attribute, including those of added outputs."""
         own = {each.name for each in fields(cls)}
         added = {name: value for name, value in values.items() if name not in own}
         return cls(**{name: value for name, value in values.items() if name in own}, added=added)
 
     @property
     def targetgaps_tags_BAD_probabilities(self) -> list[list[Any]] | None:
-        """Gap, word, gap, ..., gap: 2n+1 a segment, where both are there."""
+        """The probabilities of gap, word, gap, ..., gap: 2n+1 for n target words; None unless both are predicted."""
         gaps, target = self.gap_tags_BAD_probabilities, self.target_tags_BAD_probabilities
         if gaps is None or target is None:
             return None
@@ -157,12 +157,12 @@ class Predictions:
 
     @classmethod
     def read(cls, directory: Path) -> Predictions:
-        """Read what :meth:`save` has written, with the digits that it writes."""
+        """Read the files that :meth:`save` has written, with the precision of these files."""
         files = {name: directory / name for name in prediction_files()}
-        return cls.of_lines({name: read_lines(path) for name, path in files.items() if path.is_file()})
+        return cls.from_lines({name: read_lines(path) for name, path in files.items() if path.is_file()})
 
     @classmethod
-    def of_lines(cls, content: Mapping[str, Sequence[str]]) -> Predictions:
+    def from_lines(cls, content: Mapping[str, Sequence[str]]) -> Predictions:
         """Parse the lines of the files that :meth:`lines` makes."""
         found: dict[str, list[Any]] = {}
         for spec in (spec for spec in OUTPUTS.values() if spec.name in content):
@@ -179,7 +179,7 @@ class Predictions:
         return cls.from_attributes(found)
 
     @classmethod
-    def of_values(
+    def from_values(
         cls, values: Mapping[str, Sequence[Any]], n_segments: int, outputs: Collection[str], *, use_distribution: bool
     ) -> Predictions:
         """Make predictions from the values of an engine, which are None for each segment without a word.

@@ -1,4 +1,4 @@
-"""Several processes that predict, each with a system of its own."""
+"""Prediction in several processes, each of which loads the system."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from kiwi.exceptions import KiwiError
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
-from kiwi.runner.runner import Part, Runner
+from kiwi.runner.runner import ChunkPredictions, Runner
 
 Result = TypeVar("Result")
 
 
 class RunnerPool:
-    """Predicts as a :class:`Runner` does, in several processes. Close it, or use it as a context.
+    """Predicts in several processes; otherwise like :class:`Runner`. It must be closed.
 
     Args:
-        path: the trained system.
+        path: the path of the trained system, or its name on the hub.
         gpu_ids: the GPU of each process; None is the CPU.
         options: how each process loads the system, and how it predicts.
     """
 
     def __init__(self, path: str, gpu_ids: list[int | None], options: PredictOptions) -> None:
         self.n_processes = len(gpu_ids)
-        # A process that was forked cannot use a GPU, nor the threads that its parent had.
+        # A forked process can use neither a GPU nor the threads of its parent.
         context = multiprocessing.get_context("spawn")
-        places = context.SimpleQueue()
+        gpu_queue = context.SimpleQueue()
         for gpu_id in gpu_ids:
-            places.put(gpu_id)
+            gpu_queue.put(gpu_id)
         self._pool = ProcessPoolExecutor(
-            self.n_processes, mp_context=context, initializer=_load, initargs=(path, places, options)
+            self.n_processes, mp_context=context, initializer=_load, initargs=(path, gpu_queue, options)
         )
         try:
-            with self._named_errors():
+            with self._explain_errors():
                 self.about: AboutSystem = self._pool.submit(_about).result()
         except BaseException:
             self.close()
             raise
 
-    def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[Part]:
-        """Predict each part of the data, in order."""
+    def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
+        """Predict the chunks of the data, in order."""
         return self._in_order(_predict, chunks)
 
     def _in_order(self, function: Callable[[Columns], Result], chunks: Iterable[Columns]) -> Iterator[Result]:
-        """Results in order; each process has one part in work and one that waits for it."""
+        """Yield results in order; each process has one chunk in work and one waiting."""
         ahead: deque[Future[Result]] = deque()
-        with self._named_errors():
+        with self._explain_errors():
             for chunk in chunks:
                 ahead.append(self._pool.submit(function, chunk))
                 if len(ahead) > 2 * self.n_processes:
@@ -66,14 +66,14 @@ class RunnerPool:
                 yield ahead.popleft().result()
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         try:
             yield
         except BrokenProcessPool as error:
             raise KiwiError(
-                "A process that predicts has ended, perhaps for lack of memory. Start again to go on where it stopped, "
-                "with fewer processes or a smaller run.batch_tokens. (A script that starts processes needs "
-                "`if __name__ == '__main__':` around what it does.)"
+                "A worker process has died, perhaps for lack of memory. To resume, run the same command with fewer "
+                "processes or a smaller run.batch_tokens. (A script that starts processes needs "
+                "`if __name__ == '__main__':` around its main code.)"
             ) from error
 
     def close(self) -> None:
@@ -82,20 +82,20 @@ class RunnerPool:
 
 
 _runner: Runner | Exception
-"""Of a process of the pool; or why there is none, for the process that asks."""
+"""The runner of a worker process, or the error that loading it has raised."""
 
 
-def _load(path: str, places: Any, options: PredictOptions) -> None:
+def _load(path: str, gpu_queue: Any, options: PredictOptions) -> None:
     global _runner
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _runner = open_runner(path, replace(options, gpu_id=places.get()))
-    except Exception as error:  # an initializer that fails breaks the pool, and nobody hears why
+        _runner = open_runner(path, replace(options, gpu_id=gpu_queue.get()))
+    except Exception as error:  # a failing initializer breaks the pool without a reason; raised in _loaded
         _runner = error
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot end its processes."""
+    """End this process when its parent ends, because a parent that is killed cannot end its workers."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     multiprocessing.connection.wait([parent.sentinel])
@@ -112,5 +112,5 @@ def _about() -> AboutSystem:
     return _loaded().about
 
 
-def _predict(columns: Columns) -> Part:
-    return _loaded().predict_part(columns)
+def _predict(columns: Columns) -> ChunkPredictions:
+    return _loaded().predict_chunk(columns)

@@ -1,4 +1,4 @@
-"""Texts to predictions."""
+"""The runner, which predicts texts with an engine."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
 
-PLACES = {
+ARGUMENTS = {
     const.SOURCE: "source",
     const.TARGET: "target",
     const.ALIGNMENTS: "alignments",
     const.SOURCE_POS: "source_pos",
     const.TARGET_POS: "target_pos",
 }
-"""What errors call the arguments of :meth:`Runner.predict`."""
+"""The arguments of :meth:`Runner.predict`, as errors name them, by field."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Predictions of a part of the data."""
+class ChunkPredictions:
+    """The predictions of a chunk of the data."""
 
     predictions: Predictions
+    """The predictions of its segments."""
+
     n_long: int
-    """Segments that are longer than the encoder takes."""
+    """The number of segments that are longer than the encoder's maximum."""
 
     n_cut: int
-    """Segments that are cut."""
+    """The number of segments that are truncated."""
 
 
 class Runner:
@@ -50,7 +52,7 @@ class Runner:
 
     Args:
         engine: the engine that computes.
-        options: how it predicts, where a call does not say otherwise.
+        options: how it predicts, unless a call has options of its own.
     """
 
     def __init__(self, engine: Engine, options: PredictOptions | None = None) -> None:
@@ -59,7 +61,7 @@ class Runner:
 
     @property
     def about(self) -> AboutSystem:
-        """The system."""
+        """The description of the system."""
         return self.engine.about
 
     def predict(
@@ -76,24 +78,24 @@ class Runner:
     ) -> Predictions:
         """Estimate the quality of translations. A segment's result does not depend on the others.
 
-        Segments are computed longest first, those of like length together.
+        Segments are computed longest first, those of similar length together.
 
         Args:
-            source: segments, words separated by spaces.
-            target: their translations.
-            alignments: ``i-j`` pairs for each segment, source index first, from zero; for systems that read them.
+            source: the source segments, words separated by spaces.
+            target: the translations, words separated by spaces.
+            alignments: the ``i-j`` pairs of each segment, source index first, from zero; for systems that read them.
             batch_size: see :attr:`PredictOptions.batch_size`.
             num_data_workers: see :attr:`PredictOptions.num_data_workers`.
-            source_pos: part-of-speech tags, one a source word; for systems that read them.
-            target_pos: part-of-speech tags, one a target word; for systems that read them.
+            source_pos: the part-of-speech tags of the source words; for systems that read them.
+            target_pos: the part-of-speech tags of the target words; for systems that read them.
             batch_tokens: see :attr:`PredictOptions.batch_tokens`.
             deduplicate: see :attr:`PredictOptions.deduplicate`.
 
         Returns:
-            Predictions in the order of the segments.
+            The predictions in the order of the segments.
 
         Raises:
-            DataError: naming the segment; for one that has only one side empty, too.
+            DataError: when a segment cannot be used, such as one with only one side empty; the message names it.
         """
         options = replace(
             self.options,
@@ -112,12 +114,12 @@ class Runner:
         for field, column in given.items():
             if isinstance(column, str):
                 raise DataError(f"{field}: found one string; expected a list with a string for each segment.")
-        there = {field: column for field, column in given.items() if column is not None}
-        columns = {field: [segment.rstrip("\r\n") for segment in column] for field, column in there.items()}
+        present = {field: column for field, column in given.items() if column is not None}
+        columns = {field: [segment.rstrip("\r\n") for segment in column] for field, column in present.items()}
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
-            raise DataError(f"Lists of different length: {lengths} segments; expected the same of each.")
-        check_columns(columns, PLACES)
+            raise DataError(f"Lists of different length: {lengths} segments; expected the same number in each.")
+        check_columns(columns, ARGUMENTS)
         self._check_fields(columns)
         note_long_segments([self.engine.collate.count_long(columns)])
         return self.predict_columns(columns, options)
@@ -127,7 +129,7 @@ class Runner:
 
         Args:
             columns: the fields that the system reads, by name.
-            options: how to predict; by default, as the runner was told.
+            options: how to predict; by default, the options of the runner.
 
         Raises:
             DataError: when a field that the system reads is missing.
@@ -136,47 +138,47 @@ class Runner:
         self._check_fields(columns)
         n_segments = len(columns[const.TARGET])
         fields = {field: columns[field] for field in self.about.input_fields}
-        places: dict[tuple[str | int, ...], list[int]] = {}  # of the segments that are equal
+        duplicates: dict[tuple[str | int, ...], list[int]] = {}  # the indices of equal segments
         for index, texts in enumerate(zip(*fields.values(), strict=True)):
-            places.setdefault(texts if options.deduplicate else (index,), []).append(index)
+            duplicates.setdefault(texts if options.deduplicate else (index,), []).append(index)
         # Sorted by text: in whatever order segments are given, the same ones share a batch, and give the same bits.
-        by_text = sorted(places.values(), key=lambda indices: [column[indices[0]] for column in fields.values()])
+        by_text = sorted(duplicates.values(), key=lambda indices: [column[indices[0]] for column in fields.values()])
         firsts = [indices[0] for indices in by_text if columns[const.TARGET][indices[0]].strip(" \t")]
         unique = {field: [column[index] for index in firsts] for field, column in fields.items()}
         rows = [dict(zip(unique, row, strict=True)) for row in zip(*unique.values(), strict=True)]
         lengths = self.engine.collate.lengths(unique)
         batches = batches_by_tokens(lengths, options.batch_tokens or self.engine.batch_tokens, options.batch_size)
         values: dict[str, list[Any]] = {}
-        for chosen, batch in zip(batches, self._prepared(rows, batches, options.num_data_workers), strict=True):
-            for name, found in _by_segment(self.engine(batch), batch).items():
+        for chosen, batch in zip(batches, self._prepare(rows, batches, options.num_data_workers), strict=True):
+            for name, found in _split_by_segment(self.engine(batch), batch).items():
                 results = values.setdefault(name, [None] * n_segments)
                 for index, value in zip(chosen, found, strict=True):
                     results[firsts[index]] = value
-        for first, *others in places.values():
+        for first, *others in duplicates.values():
             for results in values.values():
                 for index in others:
                     results[index] = results[first]
-        return Predictions.of_values(
+        return Predictions.from_values(
             values, n_segments, self.about.outputs, use_distribution=self.about.use_distribution
         )
 
-    def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[Part]:
-        """Predict each part of the data, in order; see :meth:`predict_columns`."""
-        return map(self.predict_part, chunks)
+    def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
+        """Predict the chunks of the data, in order; see :meth:`predict_columns`."""
+        return map(self.predict_chunk, chunks)
 
-    def predict_part(self, columns: Columns) -> Part:
-        """Predict a part of the data, and count its long segments; see :meth:`predict_columns`."""
-        return Part(self.predict_columns(columns), *self.engine.collate.count_long(columns))
+    def predict_chunk(self, columns: Columns) -> ChunkPredictions:
+        """Predict a chunk of the data, and count its long segments; see :meth:`predict_columns`."""
+        return ChunkPredictions(self.predict_columns(columns), *self.engine.collate.count_long(columns))
 
     def close(self) -> None:
-        """Nothing to end; a pool of processes has."""
+        """Do nothing; :class:`kiwi.runner.processes.RunnerPool` ends its processes here."""
 
     def _check_fields(self, columns: Columns) -> None:
         if missing := [field for field in self.about.input_fields if field not in columns]:
             raise DataError(f"This system ({self.about.class_name}) reads {', '.join(missing)}, which is not given.")
 
-    def _prepared(self, rows: Sequence[Row], batches: Sequence[Sequence[int]], ahead: int) -> Iterator[NumpyBatch]:
-        """Arrays of each batch; some of them ahead of the one that is computed."""
+    def _prepare(self, rows: Sequence[Row], batches: Sequence[Sequence[int]], ahead: int) -> Iterator[NumpyBatch]:
+        """Yield the arrays of each batch, prepared in a thread up to ``ahead`` batches before they are needed."""
 
         def collate(indices: Sequence[int]) -> NumpyBatch:
             return self.engine.collate([rows[index] for index in indices])
@@ -194,8 +196,8 @@ class Runner:
                 yield prepared.popleft().result()
 
 
-def _by_segment(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
-    """What an engine says, without padding: numbers, or lists of them."""
+def _split_by_segment(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
+    """Return the values of an engine by segment, without padding: a number or a list of numbers for each."""
     n_target, n_source = (np.count_nonzero(mask, axis=1) for mask in (batch.target_mask, batch.source_mask))
     lengths: dict[Unit, NDArray[np.int64]] = {"target word": n_target, "gap": n_target + 1, "source word": n_source}
     counts = {spec.name: lengths[spec.unit] for spec in OUTPUTS.values() if spec.is_word_level}

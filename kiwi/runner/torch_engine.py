@@ -1,4 +1,4 @@
-"""Torch as the engine."""
+"""The engine for checkpoints, torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from kiwi.data.batch import NumpyBatch
 from kiwi.exceptions import ConfigError
@@ -27,9 +28,9 @@ class TorchEngine(Engine):
     """Computes with torch.
 
     Args:
-        system: trained.
-        device: where it runs.
-        precision: ``32``, ``bf16``, or ``16`` on a GPU.
+        system: the trained system.
+        device: the device to compute on.
+        precision: the precision of the computation, ``32``, ``bf16``, or ``16`` on a GPU.
     """
 
     def __init__(self, system: QESystem, device: torch.device | str = "cpu", precision: str = "32") -> None:
@@ -53,16 +54,16 @@ class TorchEngine(Engine):
             place=place,
         )
 
+    @override
     @torch.inference_mode()
     def __call__(self, batch: NumpyBatch) -> dict[str, NDArray[Any]]:
-        """As :meth:`Engine.__call__`."""
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             values = self.system.values(as_tensors(batch, self.device))
         return {name: tensor.float().cpu().numpy() for name, tensor in values.items()}
 
 
 def runner_of(system: QESystem, device: torch.device | str = "cpu") -> Runner:
-    """Predicts with a system that is in memory already."""
+    """Return a runner for a system that is already in memory."""
     return Runner(TorchEngine(system, device))
 
 
@@ -70,7 +71,7 @@ def load_checkpoint(path: Path, options: PredictOptions | None = None) -> TorchE
     """Load the engine of a checkpoint; see :func:`kiwi.runner.load_system`."""
     options = options or PredictOptions()
     gpu_id = options.gpu_id
-    outputs = _switched(path, options.model) if options.model else None
+    outputs = _restrict_outputs(path, options.model) if options.model else None
     if gpu_id is not None and not 0 <= gpu_id < torch.cuda.device_count():
         raise ConfigError(f"gpu_id: found {gpu_id}; this machine has {torch.cuda.device_count()} GPUs.")
     torch.set_num_threads(number_of_threads(options.threads))
@@ -80,8 +81,8 @@ def load_checkpoint(path: Path, options: PredictOptions | None = None) -> TorchE
     return TorchEngine(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}", options.precision)
 
 
-def _switched(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
-    """The outputs of a trained system, some of them switched off; whatever else is given must be as it was trained."""
+def _restrict_outputs(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
+    """Return the outputs of a trained system with some switched off; refuse any other change of options."""
     if set(model) != {"outputs"}:
         raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
     info = read_checkpoint_info(path)
@@ -100,10 +101,10 @@ def _switched(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
     distribution = trained.sentence_level.use_distribution and outputs.sentence_level.hter
     level = outputs.sentence_level.model_copy(update={"use_distribution": distribution})
     custom = {name: options if outputs.custom.get(name) else False for name, options in trained.custom.items()}
-    switched = trained.model_copy(update={"word_level": word, "sentence_level": level, "custom": custom})
-    if switched != outputs:
+    restricted = trained.model_copy(update={"word_level": word, "sentence_level": level, "custom": custom})
+    if restricted != outputs:
         raise ConfigError(
-            f"system.model.outputs: only outputs can be switched off for prediction; everything else is as {path} was "
-            "trained. Remove the other options."
+            f"system.model.outputs: only outputs can be switched off for prediction; everything else must be as {path} "
+            "was trained. Remove the other options."
         )
     return outputs

@@ -197,7 +197,7 @@ def test_outputs_are_switched_off(outputs: Any, left: list[str] | None, exported
                     "sentence_level": {"hter": False, "binary": False},
                 }
             },
-            "nothing is left",
+            "all outputs of .* are switched off",
         ),
         ({"outputs": "none"}, "expected options of outputs"),
     ],
@@ -226,7 +226,7 @@ def test_gpus(exported: Export, exported_int8: Export, monkeypatch: pytest.Monke
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ConfigError, match="pip install onnxruntime-gpu"):
         load_system(exported.path, gpu_id=0)
-    with pytest.raises(ConfigError, match=r"in 8 bits, which is for the CPU. Export without --int8"):
+    with pytest.raises(ConfigError, match=r"in 8 bits, which runs on the CPU only. Export it without --int8"):
         load_system(exported_int8.path, gpu_id=0)
     with pytest.raises(ConfigError, match="threads: found 0"):
         load_system(exported.path, threads=0)
@@ -303,7 +303,7 @@ def test_files_to_compare_on(
 ) -> None:
     pos_system.save(tmp_path / "trained")
     with pytest.raises(
-        ConfigError, match=r"reads source_pos, target_pos too, .*: --source-pos FILE; --target-pos FILE"
+        ConfigError, match=r"also reads source_pos, target_pos, .*: --source-pos FILE; --target-pos FILE"
     ):
         export(tmp_path / "trained", tmp_path / "out")
     empty = tmp_path / "empty"

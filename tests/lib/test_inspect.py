@@ -71,7 +71,7 @@ def test_languages_are_kept_and_others_are_warned_of(options: Any, tmp_path: Pat
     caplog.clear()
     predict_from_configuration({"run": run_options, "data": data, "system": system})
     assert [r.message for r in caplog.records if r.levelname == "WARNING"] == [
-        f"data.source_language is ro, but {path} was trained on en: its estimates may mean little."
+        f"data.source_language is ro, but {path} was trained on en: its predictions may be unreliable."
     ]
 
 

@@ -130,12 +130,12 @@ def test_what_is_before_a_bad_line_is_written(trained: Any, lines: list[bytes], 
 @pytest.mark.parametrize(
     ("segments", "message"),
     [
-        (Input(files={"source": Path("a"), "target": Path("b")}), "give --alignments"),
-        (Input(files={"source": Path("a")}, table=Path("t.tsv")), "remove --columns and the table"),
+        (Input(files={"source": Path("a"), "target": Path("b")}), "Add --alignments"),
+        (Input(files={"source": Path("a")}, table=Path("t.tsv")), "Remove --columns and the table"),
         (Input(table=Path("t.tsv"), columns={"sorce": "a"}), "did you mean 'source'"),
         (Input(pipe=io.BytesIO(), columns={"source": "a"}), "--input-format jsonl"),
         (Input(table=Path("t.tsv"), columns={"source": "a", "target": "a"}), "same column for several fields"),
-        (Input(table=Path("t.tsv"), pipe_form="jsonl"), "not read beside files"),
+        (Input(table=Path("t.tsv"), pipe_form="jsonl"), "not read if there are files"),
     ],
 )
 def test_inputs_that_cannot_be(trained: Any, segments: Input, message: str) -> None:

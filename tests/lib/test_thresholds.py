@@ -56,7 +56,7 @@ def test_outputs_without_labels_stay(trained: Any, corpus: Any, tmp_path: Path) 
 
 
 def test_refusals(trained: Any, corpus: Any, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no tags of that data"):
+    with pytest.raises(ConfigError, match="the data has labels for none of its tags"):
         choose_thresholds(trained.path, tmp_path / "new", data(corpus, "sentence_scores"))
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("")

@@ -14,7 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from kiwi.lib.utils import hidden_warnings
+from kiwi.lib.utils import ignore_warnings_of
 from kiwi.training import lightning_internals
 from kiwi.training.keep_state import StateIO
 from kiwi.training.metrics_log import PlainLogger
@@ -120,7 +120,7 @@ def fit(directory: Path, watch: Watch, log: Log, start: int = 0, state_file: Pat
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    with hidden_warnings("lightning"):
+    with ignore_warnings_of("lightning"):
         trainer.fit(model, Batches(start), [torch.ones(1, 1)], ckpt_path=state_file)
     return model
 

@@ -1,4 +1,4 @@
-"""Options of ``kiwi predict`` with an engine, for more segments than one machine or one evening has."""
+"""Options of ``kiwi predict --engine ray``, for more segments than one machine can predict."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ class BulkSystemConfig(BaseConfig):
     """The trained system."""
 
     load: Name
-    """Checkpoint or exported system, which every machine of the cluster has at this path; or a name on the hub."""
+    """The checkpoint or exported system, at the same path on every machine of the cluster; or a name on the hub."""
 
     model: dict[str, Any] | None = None
-    """``outputs`` may switch outputs off, as in ``kiwi predict``."""
+    """A mapping whose ``outputs`` may switch outputs off, as in ``kiwi predict``."""
 
 
 class ColumnsConfig(BaseConfig):
-    """Names of the columns with the fields of the data."""
+    """The names of the columns that hold the fields of the data."""
 
     source: Name = const.SOURCE
-    """Segments."""
+    """The column of source segments."""
 
     target: Name = const.TARGET
-    """Their translations."""
+    """The column of translations."""
 
     alignments: Name = const.ALIGNMENTS
-    """``i-j`` pairs; for systems that read them."""
+    """The column of alignments, as ``i-j`` pairs; for systems that read them."""
 
     source_pos: Name = const.SOURCE_POS
-    """Part-of-speech tags; for systems that read them."""
+    """The column of part-of-speech tags of source words; for systems that read them."""
 
     target_pos: Name = const.TARGET_POS
-    """Part-of-speech tags; for systems that read them."""
+    """The column of part-of-speech tags of target words; for systems that read them."""
 
     @model_validator(mode="after")
     def check_one_field_a_column(self) -> ColumnsConfig:
-        """Two fields do not share a column."""
+        """Check that each field has a column of its own."""
         names = list(self.model_dump().values())
         wrong = {field: f"found '{name}', as another field" for field, name in self if names.count(name) > 1}
         if wrong:
@@ -57,50 +57,50 @@ class ColumnsConfig(BaseConfig):
 
 
 class BulkConfig(BaseConfig):
-    """What to read and write, and who computes."""
+    """The files to read and write, and the workers."""
 
     input: Name | Annotated[list[Name], Field(min_length=1)]
-    """Shards: a directory, a glob or a file, on a file system that every worker sees, or any URL that fsspec takes;
-    or a list of these. ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` of text are decompressed."""
+    """The shards, as a directory, a glob or a file, on a file system that all workers share, or any URL that fsspec
+    supports; or a list of these. Text that ends in ``.gz``, ``.bz2``, ``.xz`` or ``.zst`` is decompressed."""
 
     format: Format | None = None
-    """``parquet``, ``jsonl`` (an object a line), ``tsv`` (a first line of names, no quoting) or ``text`` (source, tab,
-    target); unset, what the suffix of each shard says (``.txt`` for text)."""
+    """The format of the shards, ``parquet``, ``jsonl`` (one object per line), ``tsv`` (a header line, no quoting) or
+    ``text`` (source, tab, target). If unset, the suffix of each shard decides (``.txt`` for text)."""
 
     columns: ColumnsConfig = ColumnsConfig()
-    """Names of the columns with the fields of the data; of text shards those in the output."""
+    """The names of the columns that hold the fields of the data; with text shards, those of the output."""
 
     output: Name
-    """Directory, or its URL, for a file a shard and ``_rejects/``."""
+    """The directory, or its URL, that results are written to, one file per shard, and bad rows below ``_rejects/``."""
 
     output_format: OutputFormat | None = None
-    """``parquet`` or ``jsonl``; unset, Parquet where all shards are, else JSON Lines."""
+    """The format of the results, ``parquet`` or ``jsonl``. If unset, Parquet for shards of Parquet, else JSON Lines."""
 
     workers: PositiveInt | None = None
-    """Processes, each with the system loaded; unset, as many as the cluster has room for."""
+    """The number of processes, each of which loads the system. If unset, as many as the cluster has room for."""
 
     cpus_per_worker: PositiveFloat = 1
-    """Of the cluster's CPUs; the whole number of them is that of the threads which compute."""
+    """The number of CPUs that each worker reserves; it computes with as many threads, rounded down, at least 1."""
 
     gpus_per_worker: NonNegativeFloat = 0
-    """Of the cluster's GPUs; a worker computes on one, or on its part of one. 0 computes on the CPU."""
+    """The number of GPUs that each worker reserves, at most 1; 0.5 puts two workers on a GPU, 0 computes on the CPU."""
 
     batch_tokens: PositiveInt | None = None
-    """Words (of a system with a pretrained encoder: pieces) of source plus target that are computed at once, padding
-    included; unset, what suits CPU or GPU."""
+    """The maximum number of words (pieces, with a pretrained encoder) of source plus target in a batch, padding
+    included. If unset, a number that suits the CPU or GPU."""
 
     rows_at_once: PositiveInt = 8192
-    """Rows of a shard that a worker has in memory."""
+    """The number of rows of a shard that a worker holds in memory."""
 
     attempts: PositiveInt = 3
-    """How many workers may die over one shard before it is given up."""
+    """The number of workers that may die while they predict the same shard before it is given up."""
 
     address: Name | None = None
-    """Of the cluster that this machine is of: ``auto``, or ``host:6379``; unset, this machine alone."""
+    """The address of the cluster that this machine belongs to, ``auto`` or ``host:6379``; unset, this machine alone."""
 
     @model_validator(mode="after")
-    def check_what_there_is(self) -> BulkConfig:
-        """A system computes on one device; Ray Data is not for clients."""
+    def check_device_and_address(self) -> BulkConfig:
+        """Check that a worker uses at most one GPU, and that the address is not one for Ray's client."""
         wrong: dict[str, str] = {}
         if self.gpus_per_worker > 1:
             wrong["gpus_per_worker"] = "at most 1: a worker computes on one GPU; raise bulk.workers to use more"
@@ -112,7 +112,7 @@ class BulkConfig(BaseConfig):
 
     @property
     def inputs(self) -> list[str]:
-        """All of ``input``."""
+        """Return ``input`` as a list."""
         return [self.input] if isinstance(self.input, str) else self.input
 
 
@@ -120,41 +120,41 @@ class BulkConfiguration(BaseConfig):
     """Options of ``kiwi predict --engine ray``."""
 
     engine: Literal["ray"]
-    """What distributes the work."""
+    """The engine that distributes the work."""
 
     system: BulkSystemConfig
     """The trained system."""
 
     bulk: BulkConfig
-    """What to read and write, and who computes."""
+    """The files to read and write, and the workers."""
 
     verbose: bool = False
-    """Show debug messages, and what Ray says."""
+    """Whether to show debug messages, and the messages of Ray."""
 
     quiet: bool = False
-    """Show warnings and errors only; has precedence over ``verbose``."""
+    """Whether to show warnings and errors only; takes precedence over ``verbose``."""
 
 
 def is_bulk(options: Mapping[str, Any]) -> bool:
-    """Whether options of ``kiwi predict`` are for an engine that distributes the work.
+    """Return whether options of ``kiwi predict`` are for an engine that distributes the work.
 
     Args:
-        options: as they were given.
+        options: the options as given.
 
     Raises:
-        ConfigError: when there is no such engine, or the options are those of the other one.
+        ConfigError: when the engine is unknown, or options belong to another engine.
     """
     engine = options.get("engine", "local")
     if engine not in ENGINES:
         raise ConfigError(f"engine: found {engine!r}; expected one of {', '.join(ENGINES)}.")
     if engine == "local" and "bulk" in options:
         raise ConfigError(
-            "bulk: given, but the engine is 'local', which has no such option; remove it, or add --engine ray."
+            "bulk: given, but the engine is 'local', which has no such option. Remove it, or add --engine ray."
         )
     others = [key for key in ("run", "data", "submission", "use_gpu", "gpu_id") if key in options]
     if engine == "ray" and others:
         raise ConfigError(
-            f"{', '.join(others)}: given, but the engine is 'ray', which has no such option; it reads bulk.input, "
-            "writes bulk.output, and takes bulk.gpus_per_worker."
+            f"{', '.join(others)}: given, but the engine is 'ray', which has no such option. Use bulk.input, "
+            "bulk.output and bulk.gpus_per_worker instead."
         )
     return bool(engine == "ray")

@@ -1,4 +1,4 @@
-"""A job: which shards it has, which of them are done, and what its output directory says of it."""
+"""The plan of a job: its shards, which of them are done, and the description of the job in its output directory."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from kiwi.utils.places import COMPRESSED, Found, Place, find, finding, plain_suf
 from kiwi.utils.staging import SUFFIX
 
 JOB_FILE = "_job.json"
-"""In the output directory. Other tools take names that begin with an underscore for no data."""
+"""The description of the job in the output directory; other tools skip names that begin with an underscore."""
 
 REJECTS = "_rejects"
-"""Directory of the bad rows, a file a shard."""
+"""The directory of the bad rows, with one file for each shard that has some."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A shard, and where its results go."""
+    """A shard and the places of its results."""
 
     name: str
-    """Of the results, relative to the output directory."""
+    """The path of the results relative to the output directory, without suffix."""
 
     shard: Shard
     output: Place
@@ -39,24 +39,24 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker has to know."""
+    """Everything that a worker needs to know about a job."""
 
     output: Place
     output_format: OutputFormat
     load: str
     model: Mapping[str, Any] | None
     system: Mapping[str, str]
-    """What tells the system from others, as :func:`identity` has it."""
+    """The :func:`identity` of the system."""
 
     outputs: tuple[str, ...]
-    """Names of what is added to each row."""
+    """The names of the columns that are added to each row."""
 
     options: Mapping[str, Any]
-    """What results depend on; a second start has the same."""
+    """The options that results depend on; they must be the same when the job is resumed."""
 
 
 def identity(about: AboutSystem) -> dict[str, str]:
-    """What tells a system from all that give other results, an export of the same checkpoint in 8 bits among them."""
+    """Return what identifies a system by its results; an 8-bit export differs from its checkpoint."""
     return {
         "class_name": about.class_name,
         "sha256": about.sha256,
@@ -65,23 +65,23 @@ def identity(about: AboutSystem) -> dict[str, str]:
     }
 
 
-def planned(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[Task]]:
-    """What there is to do, done or not.
+def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[Task]]:
+    """Return the job and all of its tasks, done or not.
 
     Args:
-        config: of the job.
+        config: the options of the job.
         about: the system.
 
     Raises:
-        ConfigError: when two shards would have one name, or results would be taken for input.
-        DataError: when there are no shards, or the first one does not have the columns.
+        ConfigError: when two shards would have the same name, or results would be read as input.
+        DataError: when there are no shards, or the first one lacks columns.
     """
     bulk = config.bulk
-    found = _found(config)
+    found = _find_shards(config)
     formats = {each.place: _format(each, bulk.format) for each in found}
-    parquet = set(formats.values()) == {"parquet"}
-    output_format: OutputFormat = bulk.output_format or ("parquet" if parquet else "jsonl")
-    nothing = Predictions.of_values({}, 0, about.outputs, use_distribution=about.use_distribution)
+    all_parquet = set(formats.values()) == {"parquet"}
+    output_format: OutputFormat = bulk.output_format or ("parquet" if all_parquet else "jsonl")
+    nothing = Predictions.from_values({}, 0, about.outputs, use_distribution=about.use_distribution)
     outputs = tuple(nothing.columns())
     names = {field: getattr(bulk.columns, field) for field in about.input_fields}
     output = Place.of(bulk.output)
@@ -106,17 +106,17 @@ def planned(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[Ta
             )
         shard = Shard(each.place, formats[each.place], names, frozenset(outputs))
         tasks[name] = Task(name, shard, output / f"{name}.{output_format}", output / REJECTS / f"{name}.jsonl")
-    _check_no_input(config, tasks.values())
-    _check_first(next(iter(tasks.values())).shard, about)
+    _check_output_is_not_input(config, tasks.values())
+    _check_first_shard(next(iter(tasks.values())).shard, about)
     return job, list(tasks.values())
 
 
-def undone(job: Job, tasks: list[Task]) -> list[Task]:
-    """The shards that are left to do; says in the output directory which job this is.
+def pending_tasks(job: Job, tasks: list[Task]) -> list[Task]:
+    """Return the tasks that are not done; write the description of a new job into its output directory.
 
     Args:
-        job: of the shards.
-        tasks: all of its shards.
+        job: the job.
+        tasks: all of its tasks.
 
     Raises:
         ConfigError: when the directory has results of another job.
@@ -126,11 +126,11 @@ def undone(job: Job, tasks: list[Task]) -> list[Task]:
     results = [name for name in names if name != JOB_FILE and SUFFIX not in name]
     done = [task for task in tasks if f"{task.name}.{job.output_format}" in names]
     if JOB_FILE in names and results:
-        _check_the_same(job, place)
+        _check_same_job(job, place)
     elif done:
         raise ConfigError(
-            f"bulk.output: found {done[0].output}, but no {JOB_FILE} that says which job it is of; name another "
-            "directory, or move what is there."
+            f"bulk.output: found {done[0].output}, but no {JOB_FILE} that describes its job. Name another directory, "
+            "or move the files that are there."
         )
     else:
         with place.writing() as file:
@@ -140,22 +140,22 @@ def undone(job: Job, tasks: list[Task]) -> list[Task]:
     return [task for task in tasks if task.name not in finished]
 
 
-def _check_the_same(job: Job, place: Place) -> None:
+def _check_same_job(job: Job, place: Place) -> None:
     try:
         with place.reading() as file:
             former = json.loads(file.read())
-        others = {key: former[key] for key, value in job.options.items() if former[key] != value}
+        changed = {key: former[key] for key, value in job.options.items() if former[key] != value}
     except (DataError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{place}: found no description of a job ({error}); name another bulk.output.") from error
-    if others:
-        lines = [f"  {key}: found {job.options[key]}; it was {value}" for key, value in others.items()]
+        raise ConfigError(f"{place}: found no description of a job ({error}). Name another bulk.output.") from error
+    if changed:
+        lines = [f"  {key}: found {job.options[key]}; it was {value}" for key, value in changed.items()]
         raise ConfigError(
-            f"bulk.output: {job.output} has results of another job. Name another directory, or what this one was "
-            "started with:\n" + "\n".join(lines)
+            f"bulk.output: {job.output} has results of another job. Name another directory, or restore the "
+            "options that this job was started with:\n" + "\n".join(lines)
         )
 
 
-def _found(config: BulkConfiguration) -> list[Found]:
+def _find_shards(config: BulkConfiguration) -> list[Found]:
     suffixes = _suffixes(config)
     found = {each.place: each for text in config.bulk.inputs for each in find(text, suffixes)}
     return list(found.values())
@@ -165,14 +165,14 @@ def _suffixes(config: BulkConfiguration) -> set[str]:
     return {suffix for suffix, kind in SUFFIXES.items() if config.bulk.format in (None, kind)}
 
 
-def _check_no_input(config: BulkConfiguration, tasks: Iterable[Task]) -> None:
-    """Refuse results that a second start, or another job, would take for input."""
+def _check_output_is_not_input(config: BulkConfiguration, tasks: Iterable[Task]) -> None:
+    """Refuse results that a resumed or another job would read as input."""
     for text in config.bulk.inputs:
-        takes = finding(text, _suffixes(config))
-        if taken := next((task.output for task in tasks if takes(task.output)), None):
+        is_input = finding(text, _suffixes(config))
+        if clash := next((task.output for task in tasks if is_input(task.output)), None):
             raise ConfigError(
-                f"bulk.output: {taken} would be taken for input, which is {text}; name a directory that is not in it, "
-                "or whose name begins with an underscore."
+                f"bulk.output: {clash} would be read as input, because bulk.input is {text}. Name a directory outside "
+                "of it, or one whose name begins with an underscore."
             )
 
 
@@ -181,7 +181,7 @@ def _format(found: Found, format_: Format | None) -> Format:
     if format_ is None and suffix not in SUFFIXES:
         expected = f"one of {', '.join(SUFFIXES)}"
         raise DataError.at(
-            found.place, None, found=f"the suffix '{suffix}'", expected=expected, advice="Or say bulk.format."
+            found.place, None, found=f"the suffix '{suffix}'", expected=expected, advice="Or set bulk.format."
         )
     return format_ or SUFFIXES[suffix]
 
@@ -193,12 +193,12 @@ def _without_suffix(name: str) -> str:
     return path.with_suffix("").as_posix()
 
 
-def _check_first(shard: Shard, about: AboutSystem) -> None:
-    """Check, before any work, what all shards are likely to have in common."""
+def _check_first_shard(shard: Shard, about: AboutSystem) -> None:
+    """Check the columns of one shard before any work, as all shards are likely to have the same."""
     columns = sorted(set(about.input_fields) - {"source", "target"})
     if shard.format == "text" and columns:
         raise ConfigError(
-            f"{shard.place}: text has source and target, but this system ({about.class_name}) reads "
-            f"{', '.join(columns)} too; give it TSV, JSON Lines or Parquet."
+            f"{shard.place}: text has only source and target, but this system ({about.class_name}) also reads "
+            f"{', '.join(columns)}. Convert the shards to TSV, JSON Lines or Parquet."
         )
     shard.check()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.lib.bulk.config import BulkConfiguration
-from kiwi.lib.bulk.job import REJECTS, planned, undone
+from kiwi.lib.bulk.job import REJECTS, Job, pending_tasks, plan_job
 from kiwi.lib.bulk.worker import ShardReport
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.runner import load_system
@@ -21,39 +21,44 @@ from kiwi.utils.signals import stop_on_signals
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 10.0
-"""Of progress."""
+"""The time between two lines of progress in the log."""
 
 ADVICE = "Shards that are done stay; the same command resumes the job."
 
 LISTED = 5
-"""Shards that errors name, at most."""
+"""The maximum number of shards that an error lists."""
 
 
 @dataclass
 class BulkInfo:
-    """What came of a job."""
+    """The result of a job."""
 
     output: str
-    """Directory of the results, or its URL."""
+    """The directory of the results, or its URL."""
 
     shards: int
-    """All of the job."""
+    """The number of shards of the job."""
 
     skipped: int
-    """Shards that were done before."""
+    """The number of shards that were done before."""
 
     done: int = 0
-    """Shards that were done now."""
+    """The number of shards that were done by this run."""
 
     segments: int = 0
-    """That were predicted now."""
+    """The number of segments that were predicted by this run."""
 
     rejected: int = 0
-    """Bad rows that were found now."""
+    """The number of bad rows that were found by this run."""
+
+    first_reject: str = ""
+    """The shard, the line and the reason of the first bad row."""
 
     seconds: float = 0.0
+    """The time that this run has taken, without loading the system and starting the engine."""
+
     failed: dict[str, str] = field(default_factory=dict)
-    """Shard to the reason why it has no results."""
+    """The shards without results, by name, with the reasons."""
 
 
 def bulk_from_file(filename: str | Path) -> BulkInfo:
@@ -91,69 +96,70 @@ def run(config: BulkConfiguration) -> BulkInfo:
     Args:
         config: options.
 
-    Returns:
-        What came of it.
-
     Raises:
-        StoppedError: when SIGTERM or Ctrl-C has stopped it.
+        DataError: when there are no shards, all rows are bad, or shards have no results.
+        StoppedError: when SIGTERM or Ctrl-C has stopped the job.
     """
     with needs_extra("ray", "The engine ray"):
-        from kiwi.lib.bulk.ray_pool import reports, started
+        from kiwi.lib.bulk.ray_pool import open_pool, predict_shards
 
-    # Loaded here once: what is wrong with the system is said before any worker starts.
+    # The system is loaded here once, so that its problems are reported before any worker starts.
     about = load_system(config.system.load, model=config.system.model).about
-    job, tasks = planned(config, about)
-    left = undone(job, tasks)
-    info = BulkInfo(str(job.output), len(tasks), len(tasks) - len(left))
+    job, tasks = plan_job(config, about)
+    pending = pending_tasks(job, tasks)
+    info = BulkInfo(str(job.output), len(tasks), len(tasks) - len(pending))
     logger.info("%d shards, %d of them done before; results go to %s", info.shards, info.skipped, info.output)
-    if not left:
+    if not pending:
         return info
-    waiting = {task.name for task in left}
-    first_reject, beginning, shown = "", time.monotonic(), time.monotonic()
-    with stop_on_signals(ADVICE), started(config.bulk, verbose=config.verbose) as pool:
-        logger.info("Workers: %d", min(pool.workers, len(left)))
-        for report in reports(job, left, pool, verbose=config.verbose):
-            waiting.discard(report.name)
-            _take(info, report)
-            first_reject = first_reject or (f"{report.name}, {report.first_reject}" if report.rejected else "")
-            info.seconds = time.monotonic() - beginning
-            if time.monotonic() - shown > SECONDS_BETWEEN_LINES or not waiting:
-                shown = time.monotonic()
-                _show(info)
+    with stop_on_signals(ADVICE), open_pool(config.bulk, verbose=config.verbose) as pool:
+        logger.info("Workers: %d", min(pool.workers, len(pending)))
+        _collect(predict_shards(job, pending, pool, verbose=config.verbose), info, {task.name for task in pending})
     job.output.clear_leftovers()
-    if info.rejected:
-        logger.warning(
-            "%d of %d rows are bad; they are in %s, with the reasons. The first: %s",
-            info.rejected,
-            info.rejected + info.segments,
-            job.output / REJECTS,
-            first_reject,
-        )
-    _check_failures(info)
-    if info.rejected and not info.segments and not info.skipped:  # whose rows were not all bad, for all that is known
-        raise DataError(f"All {info.rejected} rows are bad. The first: {first_reject} See {job.output / REJECTS}.")
+    _warn_of_rejects(info, job)
+    _check_failures(info, job)
     return info
 
 
-def _take(info: BulkInfo, report: ShardReport) -> None:
+def _collect(reports: Iterable[ShardReport], info: BulkInfo, waiting: set[str]) -> None:
+    """Add up the reports of shards as they come, and log the progress.
+
+    Args:
+        reports: the reports.
+        info: the result that they are added to.
+        waiting: the names of the shards without a report.
+    """
+    started = last_logged = time.monotonic()
+    for report in reports:
+        waiting.discard(report.name)
+        _add(info, report)
+        now = time.monotonic()
+        info.seconds = now - started
+        if now - last_logged > SECONDS_BETWEEN_LINES or not waiting:
+            last_logged = now
+            _log_progress(info)
+
+
+def _add(info: BulkInfo, report: ShardReport) -> None:
     if report.fatal:
-        raise KiwiError(f"No worker can begin: {report.error} Shards that are done stay; the same command goes on.")
+        raise KiwiError(f"No worker can start: {report.error} {ADVICE}")
     if report.error:
         info.failed[report.name] = report.error
         logger.error("%s has no results: %s", report.name, report.error)
         return
     if report.deaths:
-        logger.warning("%s: %d worker(s) died over it; it is done now.", report.name, report.deaths)
+        logger.warning("%s: %d worker(s) died while they predicted it; it is done now.", report.name, report.deaths)
     for text in report.warnings:
         logger.warning("%s: %s", report.name, text)
+    if report.rejected and not info.rejected:
+        info.first_reject = f"{report.name}, {report.first_reject}"
     info.done += 1
     info.segments += report.segments
     info.rejected += report.rejected
 
 
-def _show(info: BulkInfo) -> None:
+def _log_progress(info: BulkInfo) -> None:
     logger.info(
-        "%d of %d shards done; %d segments in %.0f s, %.1f a second%s",
+        "%d of %d shards done; %d segments in %.0f s, %.1f segments/s%s",
         info.skipped + info.done,
         info.shards,
         info.segments,
@@ -163,14 +169,27 @@ def _show(info: BulkInfo) -> None:
     )
 
 
-def _check_failures(info: BulkInfo) -> None:
-    if not info.failed:
-        return
-    names = list(info.failed)
-    lines = [f"  {name}: {info.failed[name]}" for name in names[:LISTED]]
-    if len(names) > LISTED:
-        lines.append(f"  and {len(names) - LISTED} more, in the log")
-    raise DataError(
-        f"{len(names)} of {info.shards} shards have no results; the others are whole. Mend these, and start the same "
-        "command again, which does them alone:\n" + "\n".join(lines)
-    )
+def _warn_of_rejects(info: BulkInfo, job: Job) -> None:
+    if info.rejected:
+        logger.warning(
+            "%d of %d rows are bad; they are in %s, with the reasons. The first: %s",
+            info.rejected,
+            info.rejected + info.segments,
+            job.output / REJECTS,
+            info.first_reject,
+        )
+
+
+def _check_failures(info: BulkInfo, job: Job) -> None:
+    """Raise if shards have no results, or all rows are bad."""
+    if info.failed:
+        names = list(info.failed)
+        lines = [f"  {name}: {info.failed[name]}" for name in names[:LISTED]]
+        if len(names) > LISTED:
+            lines.append(f"  and {len(names) - LISTED} more, in the log")
+        raise DataError(
+            f"{len(names)} of {info.shards} shards have no results; the others are complete. Fix these, and run the "
+            "same command again; it predicts only these:\n" + "\n".join(lines)
+        )
+    if info.rejected and not info.segments and not info.skipped:  # the rows of skipped shards may have been good
+        raise DataError(f"All {info.rejected} rows are bad. The first: {info.first_reject} See {job.output / REJECTS}.")

@@ -1,4 +1,4 @@
-"""Shards on Ray: Ray Data gives each to a worker of a pool, replaces workers that die, and gives their shards again."""
+"""Shards on Ray: Ray Data assigns them to a pool of workers, replaces workers that die, and retries their shards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kiwi.runner.options import PredictOptions
 
 @dataclass(frozen=True)
 class Pool:
-    """The workers of a job."""
+    """The workers of a job, and what each of them has; see :class:`BulkConfig`."""
 
     workers: int
     cpus: float
@@ -38,100 +38,104 @@ class Pool:
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
-class Ledger:
-    """Counts beginnings, so that what kills each of its workers comes to an end."""
+class AttemptCounter:
+    """Counts attempts per shard, so that a shard that crashes workers is eventually given up."""
 
     def __init__(self) -> None:
-        self.begun: Counter[str] = Counter()
+        self.attempts: Counter[str] = Counter()
 
-    def begin(self, name: str) -> int:
-        """How often something was begun, this time among them."""
-        self.begun[name] += 1
-        return self.begun[name]
+    def add(self, name: str) -> int:
+        """Count one more attempt, and return the number of attempts so far."""
+        self.attempts[name] += 1
+        return self.attempts[name]
 
-    def forget(self, name: str) -> None:
-        """Something has come to its end."""
-        del self.begun[name]
+    def reset(self, name: str) -> None:
+        """Forget the attempts, because the last one has ended without a crash."""
+        del self.attempts[name]
 
 
 LOADING = "\n"
-"""In the ledger, the loading of the system; no shard has such a name."""
+"""The name under which attempts to load the system are counted; no shard has such a name."""
 
 
 class Worker:
-    """Has a system loaded, and predicts shards.
+    """Loads the system of a job once, and predicts shards with it.
 
     Args:
-        job: of the shards.
-        pool: that it is of.
-        ledger: of the job.
+        job: the job of the shards.
+        pool: the pool that the worker belongs to.
+        attempts: the job's :class:`AttemptCounter`.
     """
 
-    def __init__(self, job: Job, pool: Pool, ledger: Any) -> None:
-        self.job, self.pool, self.ledger = job, pool, ledger
+    def __init__(self, job: Job, pool: Pool, attempts: Any) -> None:
+        self.job, self.pool, self.attempts = job, pool, attempts
         self.problem = ""
-        # Loads at once, in all workers, and those that have died.
-        if ray.get(ledger.begin.remote(LOADING)) > pool.workers * pool.attempts:
-            self.problem = "Workers die while they load the system. Give each more memory, or start fewer."
+        # The count includes the workers that are loading now and those that died while they were loading.
+        if ray.get(attempts.add.remote(LOADING)) > pool.workers * pool.attempts:
+            self.problem = (
+                "Workers die while they load the system. Give each more memory, or lower bulk.workers to start fewer."
+            )
             return
         try:
             options = PredictOptions(
                 gpu_id=0 if pool.gpus > 0 else None, threads=max(1, int(pool.cpus)), batch_tokens=pool.batch_tokens
             )
             self.runner = load(job, options)
-        except Exception as error:  # comes to the user as it is, and not by way of Ray
-            self.problem = _text(error)
-        ray.get(ledger.forget.remote(LOADING))
+        except Exception as error:  # is reported with the shards, because Ray would wrap it
+            self.problem = _describe(error)
+        ray.get(attempts.reset.remote(LOADING))
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Predict one shard.
 
         Args:
-            batch: a row with its task.
+            batch: one row, with a task in the column ``item``.
         """
         (task,) = batch["item"]
-        deaths = ray.get(self.ledger.begin.remote(task.name)) - 1
+        deaths = ray.get(self.attempts.add.remote(task.name)) - 1
         if self.problem:
             report = ShardReport(task.name, error=self.problem, fatal=True)
         elif deaths >= self.pool.attempts:
-            report = ShardReport(task.name, error=f"{deaths} workers have died over it")
+            report = ShardReport(task.name, error=f"{deaths} workers died while they predicted it")
         else:
             try:
                 report = predict_shard(self.runner, self.job, task, self.pool.rows_at_once)
-            except Exception as error:  # the job goes on with the other shards
-                report = ShardReport(task.name, error=_text(error))
+            except Exception as error:  # the job continues with the other shards
+                report = ShardReport(task.name, error=_describe(error))
         report.deaths = deaths
         return {"report": [asdict(report)]}
 
 
-def _text(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return str(error) if isinstance(error, KiwiError) else f"{type(error).__name__}: {error}"
 
 
 @contextmanager
-def started(bulk: BulkConfig, *, verbose: bool) -> Iterator[Pool]:
-    """Ray of this machine or of a cluster, with room for the workers.
+def open_pool(bulk: BulkConfig, *, verbose: bool) -> Iterator[Pool]:
+    """Start Ray on this machine or connect to a cluster, and check that it has room for the workers.
 
-    A Ray that the program has started already is taken, and left running.
+    If the program has already started Ray, that Ray is used and left running.
 
     Args:
-        bulk: options.
-        verbose: show what Ray says.
+        bulk: the options of the job.
+        verbose: whether to show Ray's messages.
 
     Raises:
-        ConfigError: when there is no such cluster, or it has no room for the workers.
+        ConfigError: when the cluster cannot be reached or has no room for the workers.
     """
-    is_ours = not ray.is_initialized()
-    if not is_ours and bulk.address is not None:
-        raise ConfigError("bulk.address: given, but this program has started Ray already, which is taken; remove it.")
-    if is_ours:
+    if ray.is_initialized():
+        if bulk.address is not None:
+            raise ConfigError(
+                "bulk.address: given, but this program has already started Ray, which is used instead; remove it."
+            )
+        yield _check_room(bulk)
+        return
+    # A thread of Ray prints to standard output, whatever the log options say, and ends only with the shutdown.
+    with redirect_stdout(sys.stderr):
         _start(bulk.address, verbose=verbose)
-    try:
-        # Ray prints what it has to say of workers that die, whatever it is told, among what others may read.
-        with redirect_stdout(sys.stderr) if is_ours else nullcontext():
-            yield _pool(bulk)
-    finally:
-        if is_ours:
+        try:
+            yield _check_room(bulk)
+        finally:
             ray.shutdown()
 
 
@@ -148,22 +152,24 @@ def _start(address: str | None, *, verbose: bool) -> None:
             ray.init(address or "local", logging_level=level, log_to_driver=verbose, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        raise ConfigError(f"bulk.address: {address or 'this machine'}: no Ray to be had: {reason}") from error
-    except SystemExit as error:  # what Ray makes of a signal
-        raise StoppedError("Stopped by SIGTERM, while Ray started.", signal_number=signal.SIGTERM) from error
+        raise ConfigError(
+            f"bulk.address: {address or 'this machine'}: Ray cannot be started or reached: {reason}"
+        ) from error
+    except SystemExit as error:  # is what Ray raises on SIGTERM
+        raise StoppedError("Stopped by SIGTERM while Ray was starting.", signal_number=signal.SIGTERM) from error
     finally:
         if is_main:
             signal.signal(signal.SIGTERM, former)
 
 
 def check_listening(address: str) -> None:
-    """Check that somebody listens at an address; Ray itself would wait for minutes.
+    """Check that a server listens at an address; Ray itself would wait for minutes.
 
     Args:
-        address: host and port.
+        address: the host and port of the cluster's head.
 
     Raises:
-        ConfigError: when nobody does.
+        ConfigError: when the address is not valid or no server answers.
     """
     host, _, port = address.rpartition(":")
     try:
@@ -171,34 +177,35 @@ def check_listening(address: str) -> None:
             pass
     except (OSError, ValueError, OverflowError) as error:
         raise ConfigError(
-            f"bulk.address: {address}: no Ray to be had: {error}. Expected host:6379, as `ray start --head` says, "
-            "or auto."
+            f"bulk.address: {address}: Ray cannot be reached: {error}. Expected auto, or host:6379 as printed by "
+            "`ray start --head`."
         ) from error
 
 
 SECONDS_TO_ANSWER = 10.0
-"""For the head of a cluster."""
+"""The time that the head of a cluster has to answer."""
 
 
 @contextmanager
 def _quiet_core() -> Iterator[None]:
-    """Keep what Ray's core thinks of Ray Data, and that it was told to keep it, from standard error."""
+    """Hide the warnings of Ray's core, among them the one about its own log level, from standard error."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    shown = os.dup(2)
+    stderr = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nothing:  # noqa: PTH123  (a device)
-            os.dup2(nothing.fileno(), 2)
+        with open(os.devnull, "wb") as null:  # noqa: PTH123  (a device)
+            os.dup2(null.fileno(), 2)
         yield
     finally:
-        os.dup2(shown, 2)
-        os.close(shown)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 OBJECT_STORE = 128 * 1024 * 1024
-"""Bytes for what goes between workers, which are descriptions of shards alone."""
+"""The size of the object store in bytes; workers exchange only descriptions of shards."""
 
 
-def _pool(bulk: BulkConfig) -> Pool:
+def _check_room(bulk: BulkConfig) -> Pool:
+    """Check that the cluster has room for the workers that are asked for, and return the pool."""
     need = {"CPU": bulk.cpus_per_worker, "GPU": bulk.gpus_per_worker}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     rooms = [min(int(node.get(kind, 0) / count + 1e-9) for kind, count in need.items() if count) for node in nodes]
@@ -221,17 +228,17 @@ def _pool(bulk: BulkConfig) -> Pool:
     )
 
 
-def reports(job: Job, tasks: Sequence[Task], pool: Pool, *, verbose: bool) -> Iterator[ShardReport]:
-    """What comes of each shard, as it comes.
+def predict_shards(job: Job, tasks: Sequence[Task], pool: Pool, *, verbose: bool) -> Iterator[ShardReport]:
+    """Predict shards, and yield the report of each as soon as it is done.
 
     Args:
-        job: of the shards.
-        tasks: the shards.
-        pool: of workers.
-        verbose: show what Ray Data says.
+        job: the job of the shards.
+        tasks: the shards to predict.
+        pool: the pool of workers.
+        verbose: whether to show the messages of Ray Data.
 
     Raises:
-        KiwiError: when Ray gives up.
+        KiwiError: when Ray fails.
     """
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -242,8 +249,8 @@ def reports(job: Job, tasks: Sequence[Task], pool: Pool, *, verbose: bool) -> It
     done = shards.map_batches(
         Worker,
         batch_size=1,
-        fn_constructor_args=(job, pool, Ledger.remote()),  # type: ignore[attr-defined]
-        # One shard at a time: others must not wait behind a long one, nor die with its worker.
+        fn_constructor_args=(job, pool, AttemptCounter.remote()),  # type: ignore[attr-defined]
+        # One shard at a time, so that no shard waits behind a long one, or is lost when another crashes the worker.
         compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
         num_cpus=pool.cpus,
         num_gpus=pool.gpus or None,
@@ -253,6 +260,6 @@ def reports(job: Job, tasks: Sequence[Task], pool: Pool, *, verbose: bool) -> It
             yield ShardReport(**row["report"])
     except ray.exceptions.RayError as error:
         raise KiwiError(
-            f"The cluster does not go on ({type(error).__name__}: {str(error).partition(chr(10))[0]:.300}). Shards "
-            "that are done stay; the same command goes on."
+            f"The cluster has failed ({type(error).__name__}: {str(error).partition(chr(10))[0]:.300}). Shards that "
+            "are done stay; the same command resumes the job."
         ) from error

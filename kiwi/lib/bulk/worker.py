@@ -1,4 +1,4 @@
-"""What a worker does with a shard; knows nothing of what started it."""
+"""The work on one shard; it does not depend on the engine that distributes shards."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO
+
+from typing_extensions import override
 
 from kiwi.data.files.table_writers import json_line
 from kiwi.data.segments.shard_writers import JsonlWriter, ParquetWriter, ShardWriter
@@ -19,28 +21,31 @@ from kiwi.runner.options import PredictOptions
 
 @dataclass
 class ShardReport:
-    """What came of a shard."""
+    """The result of a shard."""
 
     name: str
+    """The name of the shard's task."""
+
     segments: int = 0
-    """Good rows."""
+    """The number of rows that were predicted."""
 
     rejected: int = 0
-    """Bad rows."""
+    """The number of bad rows."""
 
     first_reject: str = ""
-    """Its line and reason."""
+    """The line and the reason of the first bad row."""
 
     error: str = ""
-    """Why nothing was written, if nothing was."""
+    """Why nothing was written; empty if the shard is done."""
 
     fatal: bool = False
-    """Whether no other shard would fare better."""
+    """Whether every other shard would fail for the same reason."""
 
     deaths: int = 0
-    """Workers that died over it before."""
+    """The number of workers that died while they predicted the shard."""
 
     warnings: list[str] = field(default_factory=list)
+    """The first few warnings of kiwi."""
 
 
 def load(job: Job, options: PredictOptions) -> Runner:
@@ -51,37 +56,40 @@ def load(job: Job, options: PredictOptions) -> Runner:
         options: how this worker loads the system, and how it predicts.
 
     Raises:
-        CheckpointError: when it is another one than where the job was started.
+        CheckpointError: when it differs from the system on the machine that started the job.
     """
     runner = open_runner(job.load, replace(options, model=job.model))
     found = identity(runner.about)
-    others = [(key, found[key] or "none", value or "none") for key, value in job.system.items() if found[key] != value]
-    if others:
-        lines = "; ".join(f"{key}: found {one}, expected {other}" for key, one, other in others)
+    differences = [
+        f"{key}: found {found[key] or 'none'}, expected {expected or 'none'}"
+        for key, expected in job.system.items()
+        if found[key] != expected
+    ]
+    if differences:
         raise CheckpointError(
-            f"{job.load}: not the system of the machine that started the job ({lines}). Copy that one to this path on "
-            "all machines."
+            f"{job.load}: differs from the system on the machine that started the job ({'; '.join(differences)}). "
+            "Copy that system to this path on all machines."
         )
     return runner
 
 
 def predict_shard(runner: Runner, job: Job, task: Task, rows_at_once: int) -> ShardReport:
-    """Predict a shard, and write all of its results or none.
+    """Predict a shard, and write its results atomically.
 
     Args:
-        runner: of the job's system.
-        job: of the shard.
+        runner: the runner of the job's system.
+        job: the job of the shard.
         task: the shard.
-        rows_at_once: rows in memory.
+        rows_at_once: the number of rows in memory.
 
     Raises:
-        DataError: when nothing can be done with the file.
-        OSError: when it cannot be written.
+        DataError: when the shard cannot be read.
+        OSError: when the results cannot be written.
     """
     report = ShardReport(task.name)
-    with noted_warnings(report.warnings), ExitStack() as stack:
+    with collect_warnings(report.warnings), ExitStack() as stack:
         chunks = stack.enter_context(closing(task.shard.chunks(rows_at_once)))
-        # What is entered first is put in its place last: the output says that all of a shard is done.
+        # The output is opened first, so that it is renamed last: its existence says that the shard is done.
         file = stack.enter_context(task.output.writing())
         writer = stack.enter_context(closing(_writer(job, task, file, rows_at_once)))
         rejects: IO[bytes] | None = None
@@ -100,7 +108,7 @@ def predict_shard(runner: Runner, job: Job, task: Task, rows_at_once: int) -> Sh
             report.segments += len(chunk)
             report.rejected += len(chunk.rejects)
         if rejects is None:
-            task.rejects.remove()  # of a former attempt
+            task.rejects.remove()  # left by an earlier attempt
     return report
 
 
@@ -110,20 +118,25 @@ def _writer(job: Job, task: Task, file: IO[bytes], rows_at_once: int) -> ShardWr
     return ParquetWriter(file, task.shard.schema(rows_at_once), job.outputs)
 
 
-class _Notes(logging.Handler):
+class _WarningCollector(logging.Handler):
     def __init__(self, messages: list[str]) -> None:
         super().__init__(logging.WARNING)
         self.messages = messages
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
         if len(self.messages) < 3 and (text := record.getMessage()) not in self.messages:
             self.messages.append(text)
 
 
 @contextmanager
-def noted_warnings(messages: list[str]) -> Iterator[None]:
-    """Keep kiwi's first warnings for who reads the report, instead of showing them on some machine of a cluster."""
-    logger, handler = logging.getLogger("kiwi"), _Notes(messages)
+def collect_warnings(messages: list[str]) -> Iterator[None]:
+    """Collect kiwi's first warnings for the report, because the log of a remote machine is not shown.
+
+    Args:
+        messages: the list to which they are added.
+    """
+    logger, handler = logging.getLogger("kiwi"), _WarningCollector(messages)
     logger.addHandler(handler)
     try:
         yield

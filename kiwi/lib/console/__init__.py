@@ -1,1 +1,1 @@
-"""Output of the command line: tables and progress."""
+"""The output of the command line: tables and progress."""

@@ -1,4 +1,4 @@
-"""How far a long job is: a bar where somebody looks, lines in the log where nobody does."""
+"""The progress of a long job: a bar on a terminal, lines in the log elsewhere."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from typing import Any, Self
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 60.0
+"""The time between two lines in the log."""
 
 
 class Progress:
-    """Segments done, segments a second, and the time that is left.
+    """Shows the number of segments that are done, their rate, and the remaining time.
 
     Args:
-        title: of the bar.
-        total: segments; None where it is not known.
-        done: segments that were done before.
+        title: the title of the bar.
+        total: the total number of segments; None if unknown.
+        done: the number of segments that were done before.
     """
 
     def __init__(self, title: str, total: int | None, done: int = 0) -> None:
         self.title, self.total, self.done = title, total, done
-        self._first, self._begun = done, time.monotonic()
-        self._told = self._begun
+        self._done_before, self._started = done, time.monotonic()
+        self._last_logged = self._started
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        shown = logging.getLogger("kiwi").isEnabledFor(logging.INFO)
-        if shown and sys.stderr.isatty():
+        is_shown = logging.getLogger("kiwi").isEnabledFor(logging.INFO)
+        if is_shown and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import (
                 BarColumn,
@@ -62,26 +63,32 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        if error is None and self.done > self._first:
-            seconds = time.monotonic() - self._begun
-            logger.info("%d segments in %s: %.1f segments/s.", self.done - self._first, _time(seconds), self.rate)
+        if error is None and self.done > self._done_before:
+            seconds = time.monotonic() - self._started
+            logger.info(
+                "%d segments in %s: %.1f segments/s.", self.done - self._done_before, _format_time(seconds), self.rate
+            )
 
     @property
     def rate(self) -> float:
-        """Segments a second, so far."""
-        return (self.done - self._first) / max(time.monotonic() - self._begun, 1e-9)
+        """Return the number of segments per second so far."""
+        return (self.done - self._done_before) / max(time.monotonic() - self._started, 1e-9)
 
     def advance(self, n_segments: int) -> None:
-        """So many more are done."""
+        """Add segments that are done."""
         self.done += n_segments
         now = time.monotonic()
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, rate=self.rate)
-        elif now - self._told >= SECONDS_BETWEEN_LINES:
-            self._told = now
-            left = "" if self.total is None else f" of {self.total}, {_time((self.total - self.done) / self.rate)} left"
-            logger.info("%d segments%s: %.1f segments/s.", self.done, left, self.rate)
+        elif now - self._last_logged >= SECONDS_BETWEEN_LINES:
+            self._last_logged = now
+            logger.info("%d segments%s: %.1f segments/s.", self.done, self._remaining(), self.rate)
+
+    def _remaining(self) -> str:
+        if self.total is None:
+            return ""
+        return f" of {self.total}, {_format_time((self.total - self.done) / self.rate)} left"
 
 
-def _time(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))

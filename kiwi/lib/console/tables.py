@@ -1,4 +1,4 @@
-"""What the command line shows of results."""
+"""The results that the command line shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def print_run(info: TrainRunInfo, *, quiet: bool) -> None:
-    """Show the figures of the best model, and where it is; quietly, where it is alone."""
+    """Print the metrics and the path of the best model; if quiet, only the path."""
     from kiwi.training.devices import is_first_process
 
     if not is_first_process():
@@ -26,7 +26,7 @@ def print_run(info: TrainRunInfo, *, quiet: bool) -> None:
 
 
 def print_search(info: SearchInfo, *, quiet: bool) -> None:
-    """Show what was drawn for the best trial, and its configuration; quietly, the configuration alone."""
+    """Print the options and the configuration of the best trial; if quiet, only the path of the configuration."""
     if not quiet:
         rows = [
             [name, f"{value:.4g}" if isinstance(value, float) else str(value)]
@@ -38,7 +38,7 @@ def print_search(info: SearchInfo, *, quiet: bool) -> None:
 
 
 def print_report(report: Report) -> None:
-    """Show a table for each output, and the calibration."""
+    """Print a table for each output, and one of the calibration."""
     for output in report.outputs:
         rows = report.of(output)
         main = next(iter(rows[0].metrics))
@@ -60,13 +60,16 @@ def print_report(report: Report) -> None:
         ]
         print_table("calibration", ["output", "system", *names], lines)
     if report.clusters:
-        print("Systems of the same rank cannot be told apart by the first metric (p < 0.05, Holm).", file=sys.stderr)
+        print(
+            "Systems of the same rank cannot be told apart by the first metric (p < 0.05, Holm).",
+            file=sys.stderr,
+        )
 
 
 def print_table(
     title: str, header: list[str], rows: list[list[str]], align: Literal["left", "right"] = "right"
 ) -> None:
-    """Show a table whose first column is to the left."""
+    """Print a table whose first column is left-aligned."""
     from rich.console import Console
     from rich.table import Table
 
@@ -75,6 +78,6 @@ def print_table(
         table.add_column(name, justify="left" if position == 0 else align, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    # A pipe has no width: wide enough for every column, so that nothing is folded there.
+    # A pipe has no width; this is wide enough for all columns, so that nothing is folded.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)

@@ -1,4 +1,4 @@
-"""Options of ``kiwi evaluate``."""
+"""The options of ``kiwi evaluate``."""
 
 from __future__ import annotations
 
@@ -9,103 +9,103 @@ from typing import Annotated, Any
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, field_validator, model_validator
 
 from kiwi import constants as const
-from kiwi.lib.evaluate.sources import gold_of
+from kiwi.lib.evaluate.sources import gold_by_prediction
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 
 class Table(BaseConfig):
-    """A table of named columns, one segment a row: TSV, JSON Lines or Parquet, by its suffix."""
+    """A table of named columns, one segment per row; the suffix says whether it is TSV, JSON Lines or Parquet."""
 
     path: FilePath
-    """The file."""
+    """The file of the table."""
 
     columns: dict[str, str]
-    """Column of each field that is read, such as ``sentence_scores: hter``."""
+    """The name of the column of each field, such as ``sentence_scores: hter``."""
 
 
 class GoldFiles(BaseConfig):
-    """What is right, one segment a line."""
+    """The files of gold labels and scores, one segment per line."""
 
     target_tags: FilePath | None = None
-    """OK/BAD tags: one a target word (n), or interleaved with gaps (2n+1)."""
+    """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words)."""
 
     source_tags: FilePath | None = None
-    """OK/BAD tags, one a source word."""
+    """The OK/BAD tags of source words."""
 
     sentence_scores: FilePath | None = None
-    """A number a segment."""
+    """The scores, one number per segment."""
 
     binary: FilePath | None = None
-    """OK or BAD a segment, such as whether it has a critical error."""
+    """The verdicts, OK or BAD per segment, such as whether it has a critical error."""
 
     spans: FilePath | None = None
-    """Errors, in the form of a submission of spans (WMT 2023)."""
+    """The error spans, in the format of span submissions (WMT 2023)."""
 
     table: Table | None = None
-    """Columns of a table in the place of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``."""
+    """A table with columns instead of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``."""
 
 
 class PredictedFiles(BaseConfig):
-    """What a system says, one segment a line; tags as probabilities of BAD, or as OK/BAD."""
+    """The files of a system's predictions, one segment per line; tags are probabilities of BAD, or OK/BAD."""
 
     target_tags: FilePath | None = None
-    """One a target word."""
+    """The tags of target words."""
 
     source_tags: FilePath | None = None
-    """One a source word."""
+    """The tags of source words."""
 
     gap_tags: FilePath | None = None
-    """One a gap, n+1 for n target words."""
+    """The tags of gaps, n+1 for n target words."""
 
     targetgaps_tags: FilePath | None = None
-    """Gap, word, gap, ..., gap: 2n+1 for n target words."""
+    """The tags of gaps and target words interleaved, 2n+1 for n target words."""
 
     sentence_scores: FilePath | None = None
-    """A number a segment."""
+    """The scores, one number per segment."""
 
     sentence_scores_extras: FilePath | None = None
-    """Mean and standard deviation of the score, tab-separated, for its calibration."""
+    """The mean and standard deviation of each score, tab-separated, to measure its calibration."""
 
     binary: FilePath | None = None
-    """A probability of BAD a segment."""
+    """The verdicts, one probability of BAD per segment."""
 
     sentence_submission: FilePath | None = None
-    """Scores, as submitted to a shared task: ``LP METHOD SEG SCORE``."""
+    """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``."""
 
     word_submission: FilePath | None = None
-    """Tags, as submitted to a shared task: ``LP METHOD TYPE SEG INDEX WORD TAG``."""
+    """The tags as submitted to a shared task, ``LP METHOD TYPE SEG INDEX WORD TAG``."""
 
     span_submission: FilePath | None = None
-    """Errors, as submitted to a shared task: ``LP METHOD SEG TARGET STARTS ENDS TYPES``."""
+    """The error spans as submitted to a shared task, ``LP METHOD SEG TARGET STARTS ENDS TYPES``."""
 
     table: Table | None = None
-    """Columns in the place of files; a table may hold gold and predictions."""
+    """A table with columns instead of files; it may be the same as that of the gold labels."""
 
 
 class Texts(BaseConfig):
-    """The texts, for a page that shows segments."""
+    """The texts of the segments, for the report."""
 
     source: FilePath
-    """One segment a line."""
+    """The source segments, one per line."""
 
     target: FilePath
-    """Its translation."""
+    """The translations, one per line."""
 
 
 class Output(BaseConfig):
-    """Files that the figures are written to, besides the terminal."""
+    """The files that results are written to, besides the terminal."""
 
     report: Path | None = None
-    """A page of HTML: figures, charts, the worst segments."""
+    """An HTML page with metrics, charts and the worst segments."""
 
     figures: Path | None = None
-    """Everything as JSON, for programs."""
+    """A JSON file with all results."""
 
     markdown: Path | None = None
-    """A table for each output."""
+    """A Markdown file with a table for each output."""
 
     latex: Path | None = None
-    """The same, for the package booktabs."""
+    """A LaTeX file with a table for each output, for the package ``booktabs``."""
 
 
 SUBMISSIONS = {
@@ -113,54 +113,54 @@ SUBMISSIONS = {
     "word_submission": {const.TARGET_TAGS, const.SOURCE_TAGS},
     "span_submission": {"spans"},
 }
-"""What of gold each of them may be compared with."""
+"""The gold fields that each kind of submission is compared with."""
 
 
-def named(files: GoldFiles | PredictedFiles) -> list[str]:
-    """Fields that there is a file or a column for."""
+def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
+    """Return the fields that have a file or a column."""
     given = [name for name, path in files if path is not None and name != "table"]
     return given + (list(files.table.columns) if files.table is not None else [])
 
 
 class Files(BaseConfig):
-    """What is compared, of one language pair."""
+    """The files to compare, of one language pair."""
 
     gold_files: GoldFiles = GoldFiles()
-    """What is right."""
+    """The gold labels and scores."""
 
     predicted_dir: list[DirectoryPath] | None = None
-    """Directories that ``kiwi predict`` wrote, one a system."""
+    """The directories that ``kiwi predict`` wrote, one per system; either these or ``predicted_files`` are required."""
 
     predicted_files: list[PredictedFiles] | None = None
-    """Files of each system."""
+    """The files of each system."""
 
     texts: Texts | None = None
-    """Source and target, for :attr:`Output.report`."""
+    """The source and target texts, for :attr:`Output.report`."""
 
     language_pair: str | None = None
-    """Such as ``en-de``, that submissions must be of."""
+    """The language pair of the submissions, such as ``en-de``; unset, it is not checked."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
-    def take_one_as_a_list(cls, value: Any) -> Any:
-        """One system may stand without the list."""
+    def convert_to_list(cls, value: Any) -> Any:
+        """Convert a single system to a list."""
         return value if value is None or isinstance(value, list | tuple) else [value]
 
     @property
     def mistakes(self) -> dict[str, str]:
-        """Predictions come from one place, and each has its gold."""
-        gold = set(named(self.gold_files))
+        """Return the mistakes by option, such as predictions without gold labels."""
+        gold = set(given_fields(self.gold_files))
         wrong = {} if gold else {"gold_files": "at least one file is required"}
         if (self.predicted_dir is None) == (self.predicted_files is None):
             wrong["predicted_dir"] = "exactly one of predicted_dir and predicted_files is required"
-        gold_fields = gold_of()
+        gold_by_field = gold_by_prediction()
         fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
-            "gold_files": (self.gold_files, sorted({*gold_fields.values()}))
+            "gold_files": (self.gold_files, sorted({*gold_by_field.values()}))
         }
         for index, files in enumerate(self.predicted_files or []):
-            fields[f"predicted_files.{index}"] = (files, list(gold_fields))
-            for name in named(files):
-                needed = {gold_fields[name]} if name in gold_fields else SUBMISSIONS.get(name, gold)
+            fields[f"predicted_files.{index}"] = (files, list(gold_by_field))
+            for name in given_fields(files):
+                needed = {gold_by_field[name]} if name in gold_by_field else SUBMISSIONS.get(name, gold)
                 if not needed & gold:
                     wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{min(needed)} is not"
         for place, (given, known) in fields.items():
@@ -174,41 +174,41 @@ class Configuration(Files):
     """Options of ``kiwi evaluate``."""
 
     language_pairs: dict[str, Files] | None = None
-    """Instead of ``gold_files`` and predictions: those of several language pairs, by names such as ``en-de``. Systems
-    are in the same order in each; figures are those of each pair, and their means, which no pair weighs more in."""
+    """The files of several language pairs, by names such as ``en-de``, instead of ``gold_files`` and predictions.
+    Systems must be in the same order in each. Results are given for each pair, and as unweighted means."""
 
     output: Output = Output()
-    """Files to write."""
+    """The files to write."""
 
     bootstrap: NonNegativeInt = 1000
-    """Samples of the 95 % intervals, and of the tests between systems; 0 makes neither."""
+    """The number of bootstrap samples for 95 % intervals and tests between systems; 0 omits both."""
 
     seed: NonNegativeInt = 42
-    """Of the samples."""
+    """The seed of the bootstrap samples."""
 
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
-    """Probabilities of BAD above this count as BAD."""
+    """The threshold above which a probability counts as BAD, in [0, 1]."""
 
     best_threshold: bool = False
-    """Say which threshold would have the highest MCC; figures stay those of ``threshold``."""
+    """Whether to find the threshold with the highest MCC; the metrics remain those of ``threshold``."""
 
     explanations: bool = False
-    """Measure the probabilities of target words as explanations of the score, too."""
+    """Whether to evaluate the probabilities of target words as explanations of the score too."""
 
     verbose: bool = False
-    """Show debug messages."""
+    """Whether to show debug messages."""
 
     quiet: bool = False
-    """Show warnings and errors only; has precedence over ``verbose``."""
+    """Whether to show warnings and errors only; takes precedence over ``verbose``."""
 
     @property
     def pairs(self) -> Mapping[str, Files]:
-        """What is compared, by language pair; without them, under an empty name."""
+        """Return the files by language pair; without language pairs, under an empty name."""
         return self.language_pairs or {"": self}
 
     @model_validator(mode="after")
-    def check_there_is_something_to_compare(self) -> Configuration:
-        """Each language pair has predictions and gold, and they have as many systems."""
+    def check_files(self) -> Configuration:
+        """Check that each language pair has predictions and gold labels, and that all have equally many systems."""
         wrong: dict[str, str] = {}
         if self.language_pairs is not None:
             own = {name: Files.model_fields[name].default for name in Files.model_fields}
@@ -222,7 +222,7 @@ class Configuration(Files):
             counts = {len(files.predicted_dir or files.predicted_files or ()) for files in self.language_pairs.values()}
             if len(counts) > 1:
                 wrong["language_pairs"] = (
-                    f"found {' and '.join(map(str, sorted(counts)))} systems; expected as many in each"
+                    f"found {' and '.join(map(str, sorted(counts)))} systems; expected the same number in each"
                 )
         for pair, files in self.pairs.items():
             prefix = f"language_pairs.{pair}." if pair else ""

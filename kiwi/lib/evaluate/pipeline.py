@@ -12,7 +12,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate.config import Configuration, Files
-from kiwi.lib.evaluate.sources import gold_of, predictions_of, read_outputs
+from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction, read_outputs
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.calibration import coverage, reliability
@@ -27,40 +27,40 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate_from_file(filename: str | Path) -> Report:
-    """Evaluate as a configuration file says.
+    """Evaluate with the options of a configuration file.
 
     Args:
-        filename: YAML or JSON.
+        filename: a YAML or JSON file.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
-        DataError: naming file and line.
+        ConfigError: when the configuration has mistakes; the message lists all of them.
+        DataError: when a file cannot be used; the message names file and line.
     """
     return evaluate_from_configuration(load_configuration(filename))
 
 
 def evaluate_from_configuration(configuration_dict: Mapping[str, Any]) -> Report:
-    """Evaluate as a mapping of options says.
+    """Evaluate with a mapping of options.
 
     Args:
-        configuration_dict: options of :class:`Configuration`.
+        configuration_dict: the options of :class:`Configuration`.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
-        DataError: naming file and line.
+        ConfigError: when the configuration has mistakes; the message lists all of them.
+        DataError: when a file cannot be used; the message names file and line.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
     return run(Configuration.from_dict(configuration_dict))
 
 
 def run(config: Configuration) -> Report:
-    """Score each system, and with several of them their average.
+    """Evaluate each system and, if there are several, their average.
 
     Args:
         config: options.
 
     Returns:
-        A row of figures for each output and system, and how systems compare.
+        A report with the metrics of each output and system, and the comparison of systems.
     """
     reports: dict[str, Report] = {}
     for pair, files in config.pairs.items():
@@ -81,14 +81,14 @@ def run(config: Configuration) -> Report:
 
 
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
-    asked_for = files.predicted_files is not None
-    outputs, spans, origins = read_outputs(files.gold_files, predictions_of(files), asked_for=asked_for)
+    required = files.predicted_files is not None
+    outputs, spans, origins = read_outputs(files.gold_files, collect_sources(files), required=required)
     outputs = [replace(aligned, threshold=config.threshold) for aligned in outputs]
     if not outputs and not spans:
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
-            f"Nothing to compare: none of {places} has predictions for the "
-            f"gold files; expected files named {', '.join(gold_of())}."
+            f"Nothing to compare: none of {places} has predictions for the gold files; "
+            f"expected files named {', '.join(gold_by_prediction())}."
         )
     measured = [each for aligned in outputs for each in measure(aligned)] + spans
     if config.explanations:
@@ -101,7 +101,7 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
 
 
 def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:
-    """A page for each language pair: ``report.html``, or ``report.en-de.html``."""
+    """Write the page of a language pair, ``report.en-de.html``; without language pairs, ``report.html``."""
     texts = None if files.texts is None else {name: read_lines(text) for name, text in files.texts}
     place = path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
     title = f"Evaluation, {pair}" if pair else "Evaluation"
@@ -109,7 +109,7 @@ def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned],
 
 
 def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibration]:
-    """How far probabilities are what they say, by output and system."""
+    """Measure the calibration of probabilities and deviations, by output and system."""
     found: list[Calibration] = []
     for aligned in outputs:
         for system, values in aligned.predicted.items():

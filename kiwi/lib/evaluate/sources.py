@@ -1,4 +1,4 @@
-"""Predictions of systems on disk, held against gold."""
+"""The files of predictions and gold labels, and their comparison."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from kiwi.runner.predictions import ORIGIN_FILE
 logger = logging.getLogger(__name__)
 
 IN_ORDER = (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY, SPANS)
-"""Gold files, in the order in which they are compared."""
+"""The gold files in the order in which they are compared."""
 
 EXTRAS = const.SENTENCE_SCORES_EXTRAS
 """The file of means and standard deviations."""
 
 
-def gold_of() -> dict[str, str]:
+def gold_by_prediction() -> dict[str, str]:
     """Return, for each file of predictions, the gold file that it is compared with."""
     fields: dict[str, str] = {}
     for spec in OUTPUTS.values():
@@ -51,44 +51,43 @@ def gold_of() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Source:
-    """Where values of an output are from, and how they are read."""
+    """The file of an output's values, and the function that reads them."""
 
     path: Path
-    """Named in errors."""
+    """The file, as errors name it."""
 
     read: Callable[[], Any]
-    """Scores as a list of numbers, tags or probabilities as :class:`Ragged`, spans as a submission."""
+    """Returns scores as a list of numbers, tags or probabilities as :class:`Ragged`, spans as a submission."""
 
     has_eos: bool = False
     """Whether each translation ends with ``<EOS>``."""
 
 
 Sources = Mapping[str, Source]
-"""By output."""
+"""The sources of a system's predictions, by output."""
 
 
-def predictions_of(config: Any) -> dict[str, Sources]:
-    """Name of each system to its predictions.
+def collect_sources(config: Any) -> dict[str, Sources]:
+    """Return the sources of each system's predictions, by the name of the system.
 
     Args:
-        config: with ``predicted_dir`` or ``predicted_files``.
+        config: a configuration with ``predicted_dir`` or ``predicted_files``.
     """
     systems: dict[str, Sources] = {}
     for directory in config.predicted_dir or []:
-        files = {name: directory / name for name in (*gold_of(), EXTRAS, ORIGIN_FILE)}
-        there = {name: _plain(name, path) for name, path in files.items() if path.is_file()}
-        systems[_unique(str(directory), systems)] = there
+        files = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, ORIGIN_FILE)}
+        sources = {name: _file_source(name, path) for name, path in files.items() if path.is_file()}
+        systems[_unique(str(directory), systems)] = sources
     for index, files in enumerate(config.predicted_files or [], start=1):
-        sources = {
-            name: _plain(name, path) for name, path in files if path is not None and name in (*gold_of(), EXTRAS)
-        }
-        sources |= _of_table(files.table)
+        known = (*gold_by_prediction(), EXTRAS)
+        sources = {name: _file_source(name, path) for name, path in files if path is not None and name in known}
+        sources |= _table_sources(files.table)
         if (path := files.sentence_submission) is not None:
-            sources[const.SENTENCE_SCORES] = _scores_of_submission(path, config.language_pair)
+            sources[const.SENTENCE_SCORES] = _submitted_scores(path, config.language_pair)
         if (path := files.word_submission) is not None:
-            sources |= _tags_of_submission(path, config.language_pair)
+            sources |= _submitted_tags(path, config.language_pair)
         if (path := files.span_submission) is not None:
-            sources[SPANS] = _spans_of_submission(path, config.language_pair)
+            sources[SPANS] = _submitted_spans(path, config.language_pair)
         parents = {str(source.path.parent) for source in sources.values()}
         name = parents.pop() if len(parents) == 1 else f"system {index}"
         systems[_unique(name, systems)] = sources
@@ -99,13 +98,13 @@ def _unique(name: str, taken: Mapping[str, object]) -> str:
     return name if name not in taken else f"{name} ({len(taken) + 1})"
 
 
-def _plain(name: str, path: Path) -> Source:
+def _file_source(name: str, path: Path) -> Source:
     if name == const.SENTENCE_SCORES:
         return Source(path, lambda: read_scores(path, allow_nan=True))
     return Source(path, lambda: read_probabilities(path))
 
 
-def _of_table(table: Any) -> dict[str, Source]:
+def _table_sources(table: Any) -> dict[str, Source]:
     if table is None:
         return {}
     nullable = {const.SENTENCE_SCORES}
@@ -119,12 +118,12 @@ def _of_table(table: Any) -> dict[str, Source]:
     return {name: source(name) for name in table.columns}
 
 
-def _scores_of_submission(path: Path, language_pair: str | None) -> Source:
+def _submitted_scores(path: Path, language_pair: str | None) -> Source:
     return Source(path, lambda: read_sentence_submission(path, language_pair).scores)
 
 
-def _tags_of_submission(path: Path, language_pair: str | None) -> dict[str, Source]:
-    submission = read_word_submission(path, language_pair)  # which types it has shows when it is read
+def _submitted_tags(path: Path, language_pair: str | None) -> dict[str, Source]:
+    submission = read_word_submission(path, language_pair)  # read now, to see which types of tags it has
     tags = {
         const.TARGET_TAGS: submission.target_tags,
         const.GAP_TAGS: submission.gap_tags,
@@ -137,52 +136,52 @@ def _tags_of_submission(path: Path, language_pair: str | None) -> dict[str, Sour
     return {name: source(name, rows) for name, rows in tags.items() if rows is not None}
 
 
-def _spans_of_submission(path: Path, language_pair: str | None) -> Source:
+def _submitted_spans(path: Path, language_pair: str | None) -> Source:
     return Source(path, lambda: read_span_submission(path, language_pair))
 
 
 def read_outputs(
-    gold_files: Any, systems: Mapping[str, Sources], *, asked_for: bool
+    gold_files: Any, systems: Mapping[str, Sources], *, required: bool
 ) -> tuple[list[Aligned], list[Measured], dict[str, str]]:
-    """Everything that can be compared, and the hashes of the checkpoints that made it, where they are known.
+    """Read everything that can be compared, and the hashes of the checkpoints that made it, if they are known.
 
     Args:
-        gold_files: paths by name.
-        systems: predictions of each.
-        asked_for: whether each file was named, so that one that cannot be compared is an error, and no warning.
+        gold_files: the gold files by name.
+        systems: the sources of each system's predictions.
+        required: whether predictions that cannot be compared are an error, rather than a warning.
 
     Returns:
-        Scores and tags; spans; hashes by system.
+        The aligned scores and tags, the measured spans, and the hashes by system.
 
     Raises:
-        DataError: at the first place where predictions and gold do not match.
+        DataError: when predictions and gold labels do not match; the message names the first place.
     """
     gold: dict[str, Source] = {
         name: Source(path, partial(_read_gold, name, path)) for name, path in gold_files if isinstance(path, Path)
     }
-    gold |= _of_table(gold_files.table)
+    gold |= _table_sources(gold_files.table)
     outputs: list[Aligned | None] = []
     spans: list[Measured] = []
     for name in (name for name in IN_ORDER if name in gold):
         source = gold[name]
-        those = [output for output, needed in gold_of().items() if needed == name]
+        compared = [output for output, needed in gold_by_prediction().items() if needed == name]
         if name == SPANS:
-            those = [SPANS]
-            spans = _spans(source, systems)
+            compared = [SPANS]
+            spans = _measure_spans(source, systems)
         elif name == const.SENTENCE_SCORES:
-            outputs.append(_scores(source, systems))
-            for output in those:
+            outputs.append(_align_scores(source, systems))
+            for output in compared:
                 if (is_bad := OUTPUTS[output].is_bad) is not None:
                     verdicts = [[const.LABELS[int(bad)]] for bad in is_bad(np.array(source.read()))]
                     gold_tags = GoldTags(source.path, ragged_tags(verdicts))
-                    outputs.append(_tags(output, gold_tags, systems, asked_for=asked_for))
+                    outputs.append(_align_tags(output, gold_tags, systems, required=required))
         else:
             gold_tags = GoldTags(source.path, source.read())
-            outputs += [_tags(output, gold_tags, systems, asked_for=asked_for) for output in those]
-        if not any(output in sources for sources in systems.values() for output in those):
+            outputs += [_align_tags(output, gold_tags, systems, required=required) for output in compared]
+        if not any(output in sources for sources in systems.values() for output in compared):
             logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
-    origins = {name: origin for name, sources in systems.items() if (origin := _origin(sources))}
-    return [aligned for aligned in outputs if aligned is not None], spans, origins
+    hashes = {name: found for name, sources in systems.items() if (found := _read_checkpoint_hash(sources))}
+    return [aligned for aligned in outputs if aligned is not None], spans, hashes
 
 
 def _read_gold(name: str, path: Path) -> Any:
@@ -191,13 +190,13 @@ def _read_gold(name: str, path: Path) -> Any:
     return read_span_submission(path) if name == SPANS else read_tags(path)
 
 
-def _origin(sources: Sources) -> str:
+def _read_checkpoint_hash(sources: Sources) -> str:
     with suppress(KeyError, OSError, ValueError, TypeError):
         return str(json.loads(sources[ORIGIN_FILE].path.read_text(encoding="utf-8"))["checkpoint"])
     return ""
 
 
-def _scores(source: Source, systems: Mapping[str, Sources]) -> Aligned | None:
+def _align_scores(source: Source, systems: Mapping[str, Sources]) -> Aligned | None:
     gold = np.array(source.read())
     predicted: dict[str, NDArray[np.float64]] = {}
     deviations: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
@@ -210,13 +209,13 @@ def _scores(source: Source, systems: Mapping[str, Sources]) -> Aligned | None:
                 deviations[system] = _read_extras(extras.path, source.path, len(gold))
     if not predicted:
         return None
-    there = np.isfinite([gold, *predicted.values()]).all(axis=0)
-    if not there.all():
-        logger.warning("%d empty segment(s), with the score nan, are left out.", np.count_nonzero(~there))
-    chosen = {system: scores[there] for system, scores in predicted.items()}
-    kept = {system: (mean[there], deviation[there]) for system, (mean, deviation) in deviations.items()}
-    numbers = np.flatnonzero(there) + 1
-    return Aligned(const.SENTENCE_SCORES, gold[there], _with_mean(chosen), None, numbers, kept)
+    finite = np.isfinite([gold, *predicted.values()]).all(axis=0)
+    if not finite.all():
+        logger.warning("%d empty segment(s), whose score is nan, are left out.", np.count_nonzero(~finite))
+    chosen = {system: scores[finite] for system, scores in predicted.items()}
+    kept = {system: (mean[finite], deviation[finite]) for system, (mean, deviation) in deviations.items()}
+    numbers = np.flatnonzero(finite) + 1
+    return Aligned(const.SENTENCE_SCORES, gold[finite], _add_ensemble(chosen), None, numbers, kept)
 
 
 def _read_extras(path: Path, gold_path: Path, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -233,30 +232,30 @@ def _read_extras(path: Path, gold_path: Path, n: int) -> tuple[NDArray[np.float6
     return means, widths
 
 
-def _tags(output: str, gold: GoldTags, systems: Mapping[str, Sources], *, asked_for: bool) -> Aligned | None:
+def _align_tags(output: str, gold: GoldTags, systems: Mapping[str, Sources], *, required: bool) -> Aligned | None:
     matched: dict[str, Matched] = {}
     for system, sources in systems.items():
         if source := sources.get(output):
             rows = source.read()
             if output in (const.GAP_TAGS, const.TARGETGAPS_TAGS) and not gold.has_gaps(rows, output):
-                if asked_for:
+                if required:
                     expected = f"tags with gaps, for {source.path}"
-                    raise DataError.at(gold.path, None, found="one tag a word", expected=expected)
-                logger.warning("%s is left out: %s has one tag a word, and none for gaps.", source.path, gold.path)
+                    raise DataError.at(gold.path, None, found="one tag per word", expected=expected)
+                logger.warning("%s is left out: %s has one tag per word, and none for gaps.", source.path, gold.path)
                 continue
             matched[system] = (gold.for_eos(rows) if source.has_eos else gold).align(output, rows, source.path)
             if len(matched[system].classes) != len(next(iter(matched.values())).classes):
-                others = "those of the first system, with <EOS> or without"
-                raise DataError.at(source.path, None, found="tags of another form", expected=others)
+                expected = "the format of the first system, with or without <EOS>"
+                raise DataError.at(source.path, None, found="tags in another format", expected=expected)
     if not matched:
         return None
     first = next(iter(matched.values()))
     name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
-    predicted = _with_mean({system: each.probabilities for system, each in matched.items()})
+    predicted = _add_ensemble({system: each.probabilities for system, each in matched.items()})
     return Aligned(name, first.classes, predicted, first.offsets, first.numbers)
 
 
-def _spans(source: Source, systems: Mapping[str, Sources]) -> list[Measured]:
+def _measure_spans(source: Source, systems: Mapping[str, Sources]) -> list[Measured]:
     gold = source.read()
     predicted = {}
     for system, sources in systems.items():
@@ -275,7 +274,7 @@ def _spans(source: Source, systems: Mapping[str, Sources]) -> list[Measured]:
     return measure_spans(gold.targets, gold.spans, predicted)
 
 
-def _with_mean(predicted: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+def _add_ensemble(predicted: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
     if len(predicted) < 2:
         return predicted
     return {**predicted, ENSEMBLE: np.mean(list(predicted.values()), axis=0)}

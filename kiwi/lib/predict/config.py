@@ -17,45 +17,45 @@ from kiwi.utils.threads import number_of_threads
 
 
 class RunConfig(BaseConfig):
-    """What to predict on, and where predictions go."""
+    """The data to predict on, and the directory of the predictions."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
-    """Seed of all random generators; predictions of today's systems do not depend on it."""
+    """The seed of all random generators; predictions of the built-in systems do not depend on it."""
 
     run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
-    """Write to ``runs/0/<run_id>/``; one of ``run_id`` and ``output_dir`` is required."""
+    """The id of the run, which writes to ``runs/0/<run_id>/``; one of ``run_id`` and ``output_dir`` is required."""
 
     output_dir: Path | None = None
-    """Directory that predictions are written to."""
+    """The directory that predictions are written to; takes precedence over ``run_id``."""
 
     predict_on_data_partition: Literal["train", "valid", "test"] = "test"
-    """Part of ``data`` to predict on. Where it has labels (``output``), predictions are compared with them."""
+    """The split of ``data`` to predict on. If it has labels (``output``), predictions are compared with them."""
 
     output_format: Literal["plain", "tsv", "jsonl", "parquet"] = "plain"
-    """``plain`` is a file for each output. Others write one table beside these, ``predictions.tsv``, ``.jsonl`` or
-    ``.parquet`` (extra ``parquet``), with the texts and all outputs."""
+    """The format of the predictions. ``plain`` writes one file per output; the others also write a table with the
+    texts and all outputs, ``predictions.tsv``, ``.jsonl`` or ``.parquet`` (extra ``parquet``)."""
 
     batch_tokens: PositiveInt | None = None
-    """Words, or pieces of a pretrained encoder, of source plus target that are computed at once, padding included;
-    unset, what suits the engine. ``system.batch_size``, where it is given, bounds the segments of a batch too."""
+    """The maximum number of words (pieces, with a pretrained encoder) of source plus target in a batch, padding
+    included. If unset, a number that suits the engine. ``system.batch_size``, if given, also limits the segments."""
 
     chunk_size: PositiveInt = 4096
-    """Segments that are read, computed longest first, and written together. Memory grows with them, and what has to be
-    computed again when a prediction that was killed goes on."""
+    """The number of segments that are read, predicted (longest first) and written together. Memory grows with it, and
+    so does the work that is lost when a prediction is killed and resumed."""
 
     deduplicate: bool = True
-    """Compute equal segments (of a chunk) once."""
+    """Whether to predict equal segments of a chunk only once."""
 
     @model_validator(mode="after")
-    def check_a_place(self) -> RunConfig:
-        """Predictions go somewhere."""
+    def check_directory(self) -> RunConfig:
+        """Check that there is a directory for the predictions."""
         if self.run_id is None and self.output_dir is None:
             raise ValueError("one of run_id and output_dir is required")
         return self
 
     @property
     def directory(self) -> Path:
-        """Where predictions go."""
+        """Return the directory of the predictions."""
         return self.output_dir or Path("runs", "0", self.run_id or "")
 
 
@@ -63,50 +63,51 @@ class Configuration(BaseConfig):
     """Options of ``kiwi predict``."""
 
     engine: Literal["local"] = "local"
-    """Who computes: this machine; ``ray`` has :doc:`options of its own </reference/bulk>`."""
+    """The engine that distributes the work. ``local`` is this machine; ``ray`` has :doc:`its own options
+    </reference/bulk>`."""
 
     run: RunConfig
-    """What to predict on, and where predictions go."""
+    """The data to predict on, and the directory of the predictions."""
 
     data: WMTQEDataset.Config
-    """Files to predict on."""
+    """The files to predict on."""
 
     system: QESystem.Config
-    """``load`` names the trained system; ``batch_size`` and ``num_data_workers`` apply; ``model.outputs`` may switch
+    """The trained system (``load``). ``batch_size`` and ``num_data_workers`` apply, and ``model.outputs`` may switch
     outputs off."""
 
     submission: SubmissionConfig | None = None
-    """Write ``sentence_submission.tsv`` and ``word_submission.tsv`` too, as a shared task takes them."""
+    """The submissions to a shared task, ``sentence_submission.tsv`` and ``word_submission.tsv``; unset, none."""
 
     use_gpu: bool = False
-    """Predict on a GPU; without one, on the CPU, with a warning."""
+    """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU."""
 
     gpu_id: NonNegativeInt | None = None
-    """Number of the GPU; unset, the first."""
+    """The number of the GPU; unset, the first (0)."""
 
     processes: PositiveInt = 1
-    """Processes that predict, each with a system of its own: with ``use_gpu``, one a GPU, from ``gpu_id`` on."""
+    """The number of processes, each of which loads the system. With ``use_gpu``, each has a GPU, from ``gpu_id`` on."""
 
     threads: PositiveInt | None = None
-    """Of the CPU, in each process; unset, ``OMP_NUM_THREADS``, or the cores that kiwi may use, shared out among the
-    processes."""
+    """The number of CPU threads of each process. If unset, ``OMP_NUM_THREADS``, or the available cores, divided by the
+    number of processes."""
 
     precision: Precision = "32"
-    """Of the computation: ``bf16`` or ``16`` (on a GPU) is faster, and differs by about 0.01 of a probability."""
+    """The precision of the computation. ``bf16``, or ``16`` on a GPU, is faster; probabilities differ by about 0.01."""
 
     verbose: bool = False
-    """Show debug messages."""
+    """Whether to show debug messages."""
 
     quiet: bool = False
-    """Show warnings and errors only; has precedence over ``verbose``."""
+    """Whether to show warnings and errors only; takes precedence over ``verbose``."""
 
     @model_validator(mode="after")
-    def check_what_prediction_needs(self) -> Configuration:
-        """A trained system, data, and a GPU only if one is to be used; all that is wrong is reported together."""
+    def check_requirements(self) -> Configuration:
+        """Check system, data and precision, and report all mistakes together."""
         wrong: dict[str, str] = {}
         if self.system.load is None:
             wrong["system.load"] = "required: the trained system to predict with"
-        if self.part is None:
+        if self.split is None:
             part = self.run.predict_on_data_partition
             wrong[f"data.{part}"] = f"required, because run.predict_on_data_partition is '{part}'"
         if self.precision == "16" and not self.use_gpu:
@@ -117,13 +118,13 @@ class Configuration(BaseConfig):
 
     @field_validator("precision", mode="before")
     @classmethod
-    def take_numbers(cls, value: object) -> object:
-        """YAML reads 16 and 32 as numbers."""
+    def convert_numbers(cls, value: object) -> object:
+        """Convert 16 and 32 to strings, as YAML reads them as numbers."""
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @property
     def options(self) -> PredictOptions:
-        """How each process loads the system, but for its GPU, and how it predicts."""
+        """Return the options with which each process loads the system, except the GPU, and predicts."""
         return PredictOptions(
             model=self.system.model,
             threads=self.threads or max(1, number_of_threads() // self.processes),
@@ -136,14 +137,14 @@ class Configuration(BaseConfig):
 
     @property
     def batch_size(self) -> int | None:
-        """Segments computed at once, at most, where the configuration says so."""
+        """Return the maximum number of segments in a batch, or None if it is not configured."""
         size = self.system.batch_size if "batch_size" in self.system.model_fields_set else None
         if isinstance(size, BatchSizes):
             return size.test if "test" in size.model_fields_set else None
         return size
 
     @property
-    def part(self) -> TestConfig | None:
-        """The files to predict on."""
-        part = getattr(self.data, self.run.predict_on_data_partition)
-        return part and TestConfig(input=part.input, output=part.output)
+    def split(self) -> TestConfig | None:
+        """Return the files to predict on, or None if they are not configured."""
+        split = getattr(self.data, self.run.predict_on_data_partition)
+        return split and TestConfig(input=split.input, output=split.output)

@@ -1,4 +1,4 @@
-"""Labels of the data that ``kiwi predict`` predicts on, and how predictions compare with them."""
+"""The labels of the data that ``kiwi predict`` predicts on, and the comparison of predictions with them."""
 
 from __future__ import annotations
 
@@ -22,65 +22,66 @@ from kiwi.runner.predictions import DIGITS
 
 
 def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns, place: Path) -> Columns:
-    """The labels that there are for some outputs, checked against the texts.
+    """Read the available labels for some outputs, and check them against the texts.
 
     Args:
-        files: of the labels.
-        outputs: of the system; labels for others are not read.
-        columns: source and target.
-        place: the file of the source.
+        files: the files of the labels.
+        outputs: the outputs of the system; labels of other outputs are not read.
+        columns: the source and target columns.
+        place: the file of the source, for errors.
 
     Returns:
-        Labels by field, with ``gap_tags`` beside ``target_tags`` where these are interleaved with gaps.
+        The labels by field; ``target_tags`` that are interleaved with gaps are split into ``target_tags`` and
+        ``gap_tags``.
 
     Raises:
-        DataError: naming file and line.
+        DataError: when labels cannot be used; the message names file and line.
     """
     needed = {OUTPUTS[name].label_field for name in outputs}
-    there = {field: path for field, path in files if path is not None and field in needed}
-    labels = {field: read_lines(path) for field, path in there.items()}
+    given = {field: path for field, path in files if path is not None and field in needed}
+    labels = {field: read_lines(path) for field, path in given.items()}
     size = len(columns[const.SOURCE])
     for field, lines in labels.items():
-        n_lines = min(len(lines), size) + count_surplus(lines[size:], there[field])
+        n_lines = min(len(lines), size) + count_surplus(lines[size:], given[field])
         if n_lines != size:
-            raise DataError.at(there[field], None, found=f"{n_lines} lines", expected=f"{size}, as {place} has")
+            raise DataError.at(given[field], None, found=f"{n_lines} lines", expected=f"{size}, as {place} has")
         del lines[size:]
     texts = {field: columns[field] for field in (const.SOURCE, const.TARGET)}
-    labelled = read_labelled(texts | labels, there)
+    labelled = read_labelled(texts | labels, given)
     return {field: column for field, column in labelled.items() if field not in texts}
 
 
 def compare(predictions: Predictions, labels: Columns, system: str) -> list[Row]:
-    """Figures of predictions against labels, as ``kiwi evaluate`` has them; segments without words are left out.
+    """Compute the metrics of ``kiwi evaluate`` for predictions; segments without words are left out.
 
     Args:
-        predictions: of every segment.
-        labels: by field, as :func:`read_labels` gives them.
-        system: its name.
+        predictions: the predictions of all segments.
+        labels: the labels by field, as returned by :func:`read_labels`.
+        system: the name of the system.
     """
-    aligned = [*_of_segments(predictions, labels, system), *_of_words(predictions, labels, system)]
+    aligned = [*_align_segments(predictions, labels, system), *_align_words(predictions, labels, system)]
     measured = [each for one in aligned for each in measure(one)]
     return build_report(measured, Settings(samples=0), {}).rows
 
 
-def _of_segments(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:
-    """Align the outputs that have a value for each segment."""
+def _align_segments(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:
+    """Align the labels with the outputs that have one value per segment."""
     for spec in OUTPUTS.values():
         values = predictions.get(spec.attributes[0])
         if spec.is_word_level or values is None or spec.label_field not in labels:
             continue
         gold = np.array(labels[spec.label_field], dtype=np.float64)
-        found = np.round(values, DIGITS)  # as they are written, so that the figures are those of the files
-        there = np.flatnonzero(~np.isnan(found))
-        if not len(there):
+        found = np.round(values, DIGITS)  # as in the files, so that the metrics are theirs
+        scored = np.flatnonzero(~np.isnan(found))
+        if not len(scored):
             continue
         offsets = None
         if spec.is_bad is not None:
-            gold, offsets = spec.is_bad(gold).astype(np.int64), np.arange(len(there) + 1)
-        yield Aligned(spec.name, gold[there], {system: found[there]}, offsets, there + 1)
+            gold, offsets = spec.is_bad(gold).astype(np.int64), np.arange(len(scored) + 1)
+        yield Aligned(spec.name, gold[scored], {system: found[scored]}, offsets, scored + 1)
 
 
-def _of_words(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:
+def _align_words(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:
     """Align the tags of target words, gaps, both together, and source words."""
     specs = [OUTPUTS[name] for name in output_names(kind="tags")]
     fields = {spec.name: const.GAP_TAGS if spec.unit == "gap" else spec.label_field for spec in specs}
@@ -96,10 +97,10 @@ def _of_words(predictions: Predictions, labels: Columns, system: str) -> Iterato
         rows = found.pop(name, None)
         if rows is None or name not in gold:
             continue
-        there = [index for index, row in enumerate(rows) if row]  # a segment without words has a gold gap all the same
-        if there:
-            classes = np.concatenate([np.array(gold[name][index], dtype=np.int64) for index in there])
-            probabilities = np.concatenate([np.round(rows[index], DIGITS) for index in there])
-            offsets = np.cumsum([0, *(len(rows[index]) for index in there)])
+        tagged = [index for index, row in enumerate(rows) if row]  # gold has a gap even where there are no words
+        if tagged:
+            classes = np.concatenate([np.array(gold[name][index], dtype=np.int64) for index in tagged])
+            probabilities = np.concatenate([np.round(rows[index], DIGITS) for index in tagged])
+            offsets = np.cumsum([0, *(len(rows[index]) for index in tagged)])
             output = const.WMT19 if name == const.TARGETGAPS_TAGS else name
-            yield Aligned(output, classes, {system: probabilities}, offsets, np.array(there) + 1)
+            yield Aligned(output, classes, {system: probabilities}, offsets, np.array(tagged) + 1)

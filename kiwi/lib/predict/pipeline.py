@@ -25,7 +25,9 @@ from kiwi.lib.predict.config import Configuration
 from kiwi.lib.predict.labels import compare, read_labels
 from kiwi.lib.predict.submissions import ON_DEMAND, write_predictions_table, write_submissions
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
+from kiwi.outputs import SubmissionLevel
 from kiwi.runner import Predictions, Runner
+from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
 from kiwi.runner.predictions import ORIGIN_FILE, prediction_files
 from kiwi.runner.processes import RunnerPool
@@ -38,68 +40,69 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PredictRunInfo:
-    """What a prediction has written."""
+    """The files that a prediction has written."""
 
     directory: Path
-    """Of its files."""
+    """The directory of the predictions."""
 
     files: list[Path]
-    """Those that were asked for."""
+    """The files that were asked for."""
 
     n_segments: int
-    """That there are predictions of."""
+    """The number of segments that were predicted."""
 
 
 def predict_from_file(filename: str | Path) -> Predictions:
-    """Predict as a configuration file says.
+    """Predict with the options of a configuration file.
 
     Args:
-        filename: YAML or JSON.
+        filename: a YAML or JSON file.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
-        DataError: naming file and line.
+        ConfigError: when the configuration has mistakes; the message lists all of them.
+        DataError: when the data cannot be used; the message names file and line.
         CheckpointError: when the system cannot be loaded.
     """
     return predict_from_configuration(load_configuration(filename))
 
 
 def predict_from_configuration(configuration_dict: Mapping[str, Any]) -> Predictions:
-    """Predict as a mapping of options says.
+    """Predict with a mapping of options.
 
     Args:
-        configuration_dict: options of :class:`Configuration`.
+        configuration_dict: the options of :class:`Configuration`.
 
     Returns:
-        What the files have, all of it at once; :func:`predict_to_files` leaves it on the disk.
+        The predictions of all segments; :func:`predict_to_files` leaves them on disk.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
-        DataError: naming file and line.
+        ConfigError: when the configuration has mistakes; the message lists all of them.
+        DataError: when the data cannot be used; the message names file and line.
         CheckpointError: when the system cannot be loaded.
     """
     return Predictions.read(predict_to_files(configuration_dict).directory)
 
 
 def predict_to_files(configuration_dict: Mapping[str, Any]) -> PredictRunInfo:
-    """As :func:`predict_from_configuration`, in memory that does not grow with the number of segments.
+    """Predict with a mapping of options, in memory that does not grow with the number of segments.
 
-    Comparing with labels, and submissions, need all of them at once.
+    Only comparisons with labels and submissions hold all segments in memory.
+
+    Args:
+        configuration_dict: the options of :class:`Configuration`.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
     return run(Configuration.from_dict(configuration_dict))
 
 
 def run(config: Configuration) -> PredictRunInfo:
-    """Load the system, predict and write by turns, and compare the predictions with the labels that there are.
+    """Predict chunk by chunk, write the predictions, and compare them with the labels if there are any.
 
-    A prediction that was killed goes on where it stopped, if the system, its outputs and the segments so far are the
-    same.
+    A prediction that was killed is resumed, if the system, its outputs and the segments so far are the same.
 
     Args:
         config: options.
     """
-    assert config.part is not None, "checked by the configuration"
     configure_seed(config.run.seed)
     check_table_format(f".{config.run.output_format}")
     with closing(_load(config)) as runner:
@@ -107,52 +110,82 @@ def run(config: Configuration) -> PredictRunInfo:
 
 
 def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
-    part, name, about = config.part, config.run.predict_on_data_partition, runner.about
-    assert part is not None
-    if missing := [field for field in about.input_fields if getattr(part.input, field) is None]:
-        raise ConfigError(
-            f"{config.system.load} ({about.class_name}) reads files that the configuration does not give:\n"
-            + "\n".join(f"  data.{name}.input.{field}: required" for field in missing)
-        )
-    _warn_of_other_languages(config, runner)
-    levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
-    files = {field: path for field, path in part.input if path is not None}
-    stream = SegmentStream(files, config.run.chunk_size)
-    n_segments = _checked(stream, config.run.output_format)
-    texts, labels = {}, {}
-    if config.submission is not None or any(path is not None for _, path in part.output):
-        texts = read_columns(files)
-        if config.submission is not None:
-            check_segments(texts, files)  # submissions have no place for empty ones
-        labels = read_labels(part.output, about.outputs, texts, part.input.source)
-    logger.info("Predicting %d segments with %s.", n_segments, config.system.load)
-    directory = config.run.directory
-    growing = GrowingFiles(directory, Predictions.file_names(about.outputs, about.use_distribution), _origin(runner))
+    about, directory = runner.about, config.run.directory
+    split = _read_split(config, runner)
+    logger.info("Predicting %d segments with %s.", split.n_segments, config.system.load)
+    growing = GrowingFiles(directory, Predictions.file_names(about.outputs, about.use_distribution), _origin(about))
     with growing.opened():
-        _predict(runner, stream, growing, n_segments)
+        _predict(runner, split, growing)
         written = growing.finish(stale=(*prediction_files(), *ON_DEMAND, ORIGIN_FILE))
-        write_json(directory / ORIGIN_FILE, _origin(runner))
-        if config.run.output_format != "plain":
-            written.append(write_predictions_table(directory, config.run.output_format, stream))
-        if config.submission is not None or labels:
-            predictions = Predictions.read(directory)
-            if config.submission is not None:
-                header = config.submission.header(locate(str(config.system.load)), about.n_parameters)
-                written += write_submissions(directory, config.submission, levels, header, predictions, texts)
-            for row in compare(predictions, labels, str(config.system.load)):
-                figures = ", ".join(f"{figure} {value:.4f}" for figure, value in row.metrics.items())
-                logger.info("%s of %d against data.%s.output: %s", row.output, row.n, name, figures)
-        growing.forget()  # now that nothing can fail any more which would need it
+        write_json(directory / ORIGIN_FILE, _origin(about))
+        written += _write_on_demand(config, about, split)
+        growing.forget()  # nothing that would need it to resume can fail any more
     for path in written:
         logger.info("Wrote %s", path)
-    return PredictRunInfo(directory, written, n_segments)
+    return PredictRunInfo(directory, written, split.n_segments)
 
 
-def _checked(stream: SegmentStream, output_format: str) -> int:
-    """Read everything once: the number of segments.
+@dataclass(frozen=True)
+class _Split:
+    """The split to predict on, validated."""
+
+    stream: SegmentStream
+    n_segments: int
+    texts: Columns
+    """The texts, if they are needed for labels or submissions."""
+
+    labels: Columns
+    levels: list[SubmissionLevel]
+    """The levels of the submissions to write."""
+
+
+def _read_split(config: Configuration, runner: Runner | RunnerPool) -> _Split:
+    """Read and validate the requested split."""
+    split, name, about = config.split, config.run.predict_on_data_partition, runner.about
+    assert split is not None, "checked by the configuration"
+    if missing := [field for field in about.input_fields if getattr(split.input, field) is None]:
+        raise ConfigError(
+            f"{config.system.load} ({about.class_name}) reads files that the configuration does not name:\n"
+            + "\n".join(f"  data.{name}.input.{field}: required" for field in missing)
+        )
+    _warn_of_other_languages(config, about)
+    levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
+    files = {field: path for field, path in split.input if path is not None}
+    stream = SegmentStream(files, config.run.chunk_size)
+    n_segments = _check_segments(stream, config.run.output_format)
+    texts, labels = {}, {}
+    if config.submission is not None or any(path is not None for _, path in split.output):
+        texts = read_columns(files)
+        if config.submission is not None:
+            check_segments(texts, files)  # submissions have no place for empty segments
+        labels = read_labels(split.output, about.outputs, texts, split.input.source)
+    return _Split(stream, n_segments, texts, labels, levels)
+
+
+def _write_on_demand(config: Configuration, about: AboutSystem, split: _Split) -> list[Path]:
+    """Write the table and the submissions if they are asked for, and log the metrics if there are labels."""
+    directory, system = config.run.directory, str(config.system.load)
+    written: list[Path] = []
+    if config.run.output_format != "plain":
+        written.append(write_predictions_table(directory, config.run.output_format, split.stream))
+    if config.submission is None and not split.labels:
+        return written
+    predictions = Predictions.read(directory)
+    if config.submission is not None:
+        header = config.submission.header(locate(system), about.n_parameters)
+        written += write_submissions(directory, config.submission, split.levels, header, predictions, split.texts)
+    for row in compare(predictions, split.labels, system):
+        metrics = ", ".join(f"{metric} {value:.4f}" for metric, value in row.metrics.items())
+        name = config.run.predict_on_data_partition
+        logger.info("%s of %d against data.%s.output: %s", row.output, row.n, name, metrics)
+    return written
+
+
+def _check_segments(stream: SegmentStream, output_format: str) -> int:
+    """Read and check all segments once, and return their number.
 
     Raises:
-        DataError: naming file and line.
+        DataError: when a segment cannot be used; the message names file and line.
     """
     n_segments = 0
     for columns in stream.checked():
@@ -163,68 +196,70 @@ def _checked(stream: SegmentStream, output_format: str) -> int:
                         stream.files[field],
                         number,
                         found="a tab",
-                        expected="none in a table of TSV",
+                        expected="no tabs in a TSV table",
                         advice="Set run.output_format to jsonl or parquet.",
                     )
         n_segments += len(columns[const.SOURCE])
     return n_segments
 
 
-def _predict(runner: Runner | RunnerPool, stream: SegmentStream, growing: GrowingFiles, n_segments: int) -> None:
-    """Predict what there is no prediction of yet, and write it part by part."""
-    chunks, sums = _unpredicted(stream, growing)
-    digests: deque[str] = deque()  # of all segments up to the end of each part that is being predicted
+def _predict(runner: Runner | RunnerPool, split: _Split, growing: GrowingFiles) -> None:
+    """Predict the segments that have no predictions yet, and write them chunk by chunk."""
+    chunks, digest = _skip_predicted(split.stream, growing)
+    digests: deque[str] = deque()  # the digest up to the end of each chunk that is being predicted
 
-    def watched() -> Iterator[Columns]:
+    def digested() -> Iterator[Columns]:
         for chunk in chunks:
-            _add(sums, chunk)
-            digests.append(sums.hexdigest())
+            _update(digest, chunk)
+            digests.append(digest.hexdigest())
             yield chunk
 
-    with Progress("Predicting", n_segments, growing.n_lines) as progress:
+    with Progress("Predicting", split.n_segments, growing.n_lines) as progress:
         counts: list[tuple[int, int]] = []
-        for part in runner.predict_chunks(watched()):
-            growing.add(part.predictions.lines(), digests.popleft())
-            progress.advance(len(part.predictions))
-            counts.append((part.n_long, part.n_cut))
+        for chunk in runner.predict_chunks(digested()):
+            growing.add(chunk.predictions.lines(), digests.popleft())
+            progress.advance(len(chunk.predictions))
+            counts.append((chunk.n_long, chunk.n_cut))
     note_long_segments(counts)
 
 
-def _unpredicted(stream: SegmentStream, growing: GrowingFiles) -> tuple[Iterator[Columns], hashlib._Hash]:
-    """The segments that there is no prediction of, and the sum of those before them, if these are still the same."""
-    chunks, sums, n_left = iter(stream), hashlib.sha256(), growing.n_lines
+def _skip_predicted(stream: SegmentStream, growing: GrowingFiles) -> tuple[Iterator[Columns], hashlib._Hash]:
+    """Return the segments without predictions, and the digest of those before them.
+
+    If the predicted segments have changed, all predictions are discarded, and all segments are returned.
+    """
+    chunks, digest, n_left = iter(stream), hashlib.sha256(), growing.n_lines
     while n_left and (chunk := next(chunks, None)) is not None:
         head, tail = (
             {field: column[part] for field, column in chunk.items()} for part in (slice(n_left), slice(n_left, None))
         )
-        _add(sums, head)
+        _update(digest, head)
         n_left -= len(head[const.SOURCE])
         chunks = chain([tail], chunks) if tail[const.SOURCE] else chunks
-    if growing.n_lines and (n_left or sums.hexdigest() != growing.digest):
-        logger.info("Of %d predicted segments, some are others now: predicting all of them.", growing.n_lines)
+    if growing.n_lines and (n_left or digest.hexdigest() != growing.digest):
+        logger.info("Some of the %d predicted segments have changed; predicting all segments again.", growing.n_lines)
         growing.restart()
         return iter(stream), hashlib.sha256()
     if growing.n_lines:
-        logger.info("Going on behind the first %d segments, which are predicted already.", growing.n_lines)
-    return chunks, sums
+        logger.info("Resuming after the first %d segments, which are already predicted.", growing.n_lines)
+    return chunks, digest
 
 
-def _add(sums: hashlib._Hash, columns: Columns) -> None:
+def _update(digest: hashlib._Hash, columns: Columns) -> None:
     for row in zip(*columns.values(), strict=True):
-        sums.update("\t".join(row).encode() + b"\n")
+        digest.update("\t".join(row).encode() + b"\n")
 
 
-def _origin(runner: Runner | RunnerPool) -> dict[str, str]:
-    """What predictions are made with, for the signatures of their figures."""
-    about = runner.about
+def _origin(about: AboutSystem) -> dict[str, str]:
+    """Return what made the predictions, for the signatures of their metrics."""
     origin = {"checkpoint": about.sha256, "system": about.class_name, "kiwi_version": __version__}
-    # What computes the same another way, and a little less exactly.
+    # These are recorded only if the values may differ slightly from those of the checkpoint in 32 bits.
     others = {"precision": about.precision, "export": about.export_sha256}
     return origin | {name: value for name, value in others.items() if value not in ("32", "")}
 
 
 def _load(config: Configuration) -> Runner | RunnerPool:
-    first, place = _gpu(config), str(config.system.load)
+    first, place = _first_gpu(config), str(config.system.load)
     runner: Runner | RunnerPool
     if config.processes == 1:
         runner = open_runner(place, replace(config.options, gpu_id=first))
@@ -234,12 +269,12 @@ def _load(config: Configuration) -> Runner | RunnerPool:
     expected = config.system.class_name
     if expected not in (None, runner.about.class_name):
         runner.close()
-        raise ConfigError(f"system.class_name is '{expected}', but {place} is '{runner.about.class_name}'.")
+        raise ConfigError(f"system.class_name: found '{expected}', but {place} is '{runner.about.class_name}'.")
     return runner
 
 
-def _gpu(config: Configuration) -> int | None:
-    """The first GPU to predict on; None is the CPU."""
+def _first_gpu(config: Configuration) -> int | None:
+    """Return the first GPU to predict on, or None for the CPU."""
     if config.gpu_id is not None and not config.use_gpu:
         logger.warning("gpu_id is %d, but use_gpu is false: predicting on the CPU.", config.gpu_id)
     if not config.use_gpu:
@@ -254,13 +289,11 @@ def _gpu(config: Configuration) -> int | None:
     return None
 
 
-def _warn_of_other_languages(config: Configuration, runner: Runner | RunnerPool) -> None:
-    for side, given, known in zip(
-        ("source", "target"), config.data.languages, runner.about.data.languages, strict=True
-    ):
+def _warn_of_other_languages(config: Configuration, about: AboutSystem) -> None:
+    for side, given, known in zip(("source", "target"), config.data.languages, about.data.languages, strict=True):
         if known and (others := [tag for tag in given if not any(same_language(tag, own) for own in known)]):
             logger.warning(
-                "data.%s_language is %s, but %s was trained on %s: its estimates may mean little.",
+                "data.%s_language is %s, but %s was trained on %s: its predictions may be unreliable.",
                 side,
                 ", ".join(others),
                 config.system.load,

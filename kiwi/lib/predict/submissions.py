@@ -1,4 +1,4 @@
-"""What ``kiwi predict`` writes on demand, beside a file for each output: submissions to shared tasks, and one table."""
+"""The files that ``kiwi predict`` writes on demand: submissions to shared tasks, and a table of all outputs."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from kiwi.runner.predictions import DIGITS, prediction_files
 from kiwi.utils.io import BaseConfig, mistakes
 
 SUBMISSION_FILES: dict[SubmissionLevel, str] = {"sentence": "sentence_submission.tsv", "word": "word_submission.tsv"}
-"""Of submissions."""
+"""The file of each level of submissions."""
 
 TABLE_FILE = "predictions"
-"""With the suffix of its format."""
+"""The name of the table, without the suffix of its format."""
 
 ON_DEMAND = (*SUBMISSION_FILES.values(), *(f"{TABLE_FILE}.{suffix}" for suffix in ("tsv", "jsonl", "parquet")))
-"""Names of all files that are written on demand."""
+"""The names of all files that are written on demand."""
 
 WITH_EOS = ("wmt22", "wmt23")
 """The formats in which gaps are folded into target words, and headers say how many models are ensembled."""
@@ -39,42 +39,42 @@ class SubmissionConfig(BaseConfig):
     """A submission to the quality estimation task of WMT, written beside the predictions."""
 
     format: Literal["wmt20", "wmt21", "wmt22", "wmt23"]
-    """Year whose form it has."""
+    """The format, named after the year of the task."""
 
     language_pair: Annotated[str, Field(pattern=r"^\S+$")]
-    """As the task writes it, such as ``en-de``."""
+    """The language pair as the task writes it, such as ``en-de``."""
 
     method: Annotated[str, Field(pattern=r"^[^\t\r\n]*[^\s][^\t\r\n]*$")]
-    """Name of the system, as the ranking shall have it."""
+    """The name of the system in the ranking."""
 
     levels: Annotated[list[SubmissionLevel], Field(min_length=1)] | None = None
-    """Which submissions: ``sentence``, ``word``; unset, all that the system has outputs for."""
+    """The submissions to write, ``sentence`` or ``word`` or both; unset, all that the system has outputs for."""
 
     ensembled: PositiveInt | None = None
-    """Number of models that the system is an ensemble of, for WMT22 and WMT23; unset, 1."""
+    """The number of models in the ensemble, for WMT22 and WMT23; unset, 1."""
 
     @model_validator(mode="after")
-    def check_the_year(self) -> SubmissionConfig:
-        """Only some years ask for the number of models."""
+    def check_ensembled(self) -> SubmissionConfig:
+        """Check that the format has a place for the number of models."""
         if self.ensembled is not None and self.format not in WITH_EOS:
-            text = f"given, but a header of {self.format} does not have it; remove it"
+            text = f"given, but the header of {self.format} does not include it; remove it"
             raise mistakes("SubmissionConfig", {"ensembled": text})
         return self
 
     def levels_for(self, outputs: Sequence[str], place: object) -> list[SubmissionLevel]:
-        """Which submissions to write.
+        """Return the levels of the submissions to write.
 
         Args:
-            outputs: of the system.
-            place: what to call the system in errors.
+            outputs: the outputs of the system.
+            place: the path or name of the system, for errors.
 
         Raises:
-            ConfigError: when the system has no output for one that is asked for, or for any.
+            ConfigError: when the system has no outputs for a requested level, or for any level.
         """
         needed: dict[SubmissionLevel, list[str]] = {
             level: [spec.name for spec in OUTPUTS.values() if spec.submission == level] for level in SUBMISSION_FILES
         }
-        if self.format in WITH_EOS:  # their rows are those of target words
+        if self.format in WITH_EOS:  # gaps are part of the rows of target words
             needed["word"] = [const.TARGET_TAGS]
         possible = [level for level, names in needed.items() if set(names) & set(outputs)]
         lacking = [level for level in self.levels or needed if level not in possible]
@@ -84,11 +84,11 @@ class SubmissionConfig(BaseConfig):
         return [level for level in possible if level in (self.levels or needed)]
 
     def header(self, checkpoint: Path, parameters: int) -> Header:
-        """What the submission says of its model.
+        """Return the header of the submissions, which describes the model.
 
         Args:
-            checkpoint: its directory.
-            parameters: how many it has.
+            checkpoint: the directory of the checkpoint.
+            parameters: the number of parameters.
         """
         if self.format == "wmt20":
             return Header()
@@ -107,20 +107,20 @@ def write_submissions(
     """Write ``sentence_submission.tsv`` and ``word_submission.tsv``.
 
     Args:
-        directory: of the predictions.
-        config: of the submissions.
-        levels: which of them.
-        header: of both.
-        predictions: of every segment, none of them empty.
-        columns: source and target.
+        directory: the directory of the predictions.
+        config: the options of the submissions.
+        levels: the levels to write.
+        header: the header of the submissions.
+        predictions: the predictions of all segments, none of which is empty.
+        columns: the source and target columns.
 
     Returns:
-        The files.
+        The paths of the files.
     """
     files: list[Path] = []
     for level, name in SUBMISSION_FILES.items():
         if level not in levels:
-            (directory / name).unlink(missing_ok=True)  # of a former prediction, with other outputs
+            (directory / name).unlink(missing_ok=True)  # left by an earlier prediction with other outputs
     if "sentence" in levels:
         assert predictions.sentences_hter is not None, "the levels are those of the system"
         scores = [round(score, DIGITS) for score in predictions.sentences_hter]
@@ -160,30 +160,30 @@ def _word_submission(
 
 
 def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Columns]) -> Path:
-    """Write ``predictions.tsv``, ``.jsonl`` or ``.parquet``: the texts, and all outputs by the names of their files.
+    """Write ``predictions.tsv``, ``.jsonl`` or ``.parquet``, a table with the texts and all outputs.
 
     Args:
-        directory: of the predictions, whose files are read again.
-        suffix: without the point.
-        texts: source and target, part by part.
+        directory: the directory of the predictions, whose files are read again.
+        suffix: the suffix of the format, without the dot.
+        texts: the source and target columns, chunk by chunk.
 
     Returns:
-        The file.
+        The path of the table.
     """
     path = directory / f"{TABLE_FILE}.{suffix}"
     names = [name for name in prediction_files() if (directory / name).is_file()]
-    columns = Predictions.of_lines({name: [] for name in names}).columns()
+    columns = Predictions.from_lines({name: [] for name in names}).columns()
     kinds: dict[str, Kind] = {const.SOURCE: "text", const.TARGET: "text"}
     kinds |= {name: kind for name, kind in column_kinds().items() if name in columns}
     with ExitStack() as stack:
         lines = {name: stack.enter_context(closing(stream_lines(directory / name))) for name in names}
 
-        def parts() -> Iterator[Mapping[str, Sequence[Any]]]:
-            for part in texts:
-                there = {field: part[field] for field in (const.SOURCE, const.TARGET)}
-                n_rows = len(there[const.TARGET])
-                found = {name: list(islice(stream, n_rows)) for name, stream in lines.items()}
-                yield there | Predictions.of_lines(found).columns()
+        def chunks() -> Iterator[Mapping[str, Sequence[Any]]]:
+            for chunk in texts:
+                both = {field: chunk[field] for field in (const.SOURCE, const.TARGET)}
+                n_rows = len(both[const.TARGET])
+                outputs = {name: list(islice(stream, n_rows)) for name, stream in lines.items()}
+                yield both | Predictions.from_lines(outputs).columns()
 
-        write_table(path, parts(), kinds)
+        write_table(path, chunks(), kinds)
     return path

@@ -11,7 +11,7 @@ from typing import Any
 from kiwi.data.collate import note_long_segments
 from kiwi.lib.train.config import AnyConfiguration, Configuration, check_run, choose_main_metric
 from kiwi.lib.train.setup import log_system, open_run, share_run_id
-from kiwi.lib.utils import configure_logging, hidden_warnings, load_configuration
+from kiwi.lib.utils import configure_logging, ignore_warnings_of, load_configuration
 from kiwi.systems.manifest.checkpoint import DataInfo
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
@@ -106,7 +106,7 @@ def run(
         log_system(system, len(train), tracker)
 
         # Lightning is slow to import: mistakes in configuration and data are found before.
-        with hidden_warnings("lightning", "torch.distributed", shown=config.verbose):
+        with ignore_warnings_of("lightning", "torch.distributed", shown=config.verbose):
             from kiwi.training.metrics_log import build_loggers
             from kiwi.training.module import TrainingModule
             from kiwi.training.optimizers import OPTIMIZER_FILE, save_optimizer_state

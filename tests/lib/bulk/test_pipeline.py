@@ -1,4 +1,4 @@
-"""Shards, without an engine that distributes them; with one see test_bulk_ray.py."""
+"""Shards, without an engine that distributes them; for the engine see test_ray_pool.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kiwi.data.segments.shards import LONGEST_LINE
 from kiwi.exceptions import CheckpointError, ConfigError, DataError
 from kiwi.lib.bulk import bulk_from_configuration, worker as bulk_worker
 from kiwi.lib.bulk.config import BulkConfiguration, is_bulk
-from kiwi.lib.bulk.job import JOB_FILE, Job, Task, planned, undone
+from kiwi.lib.bulk.job import JOB_FILE, Job, Task, pending_tasks, plan_job
 from kiwi.lib.bulk.worker import load, predict_shard
 from kiwi.lib.export import export
 from kiwi.runner import Predictions, Runner, load_system
@@ -84,9 +84,9 @@ def rejected(path: Path) -> list[dict[str, Any]]:
 
 def work(options: dict[str, Any], runner: Runner) -> dict[str, bulk_worker.ShardReport]:
     """All shards that are left, here and now."""
-    job, tasks = planned(BulkConfiguration.from_dict(options), runner.about)
+    job, tasks = plan_job(BulkConfiguration.from_dict(options), runner.about)
     rows_at_once = options["bulk"]["rows_at_once"]
-    return {task.name: predict_shard(runner, job, task, rows_at_once) for task in undone(job, tasks)}
+    return {task.name: predict_shard(runner, job, task, rows_at_once) for task in pending_tasks(job, tasks)}
 
 
 def expected_outputs(runner: Runner, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def test_text(options: Any, rows: list[dict[str, Any]], corpus: Any, tmp_path: P
 
 def test_text_has_no_alignments(options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path) -> None:
     write_shard(tmp_path / "in" / "a.txt", rows)
-    with pytest.raises(ConfigError, match=r"text has source and target, but this system \(NuQE\) reads alignments too"):
+    with pytest.raises(ConfigError, match=r"only source and target, but this system \(NuQE\) also reads alignments"):
         work(options(), loaded)
 
 
@@ -254,8 +254,8 @@ def test_a_job_that_never_began_is_in_nobodys_way(
     options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     write_shard(tmp_path / "in" / "a.jsonl", rows)
-    job, tasks = planned(BulkConfiguration.from_dict(options()), loaded.about)
-    assert len(undone(job, tasks)) == 1
+    job, tasks = plan_job(BulkConfiguration.from_dict(options()), loaded.about)
+    assert len(pending_tasks(job, tasks)) == 1
     assert list(work(options({"bulk.output_format": "parquet"}), loaded)) == ["a"]
     assert json.loads((tmp_path / "out" / JOB_FILE).read_text())["output_format"] == "parquet"
 
@@ -264,7 +264,7 @@ def test_files_of_nobody_knows_whom(options: Any, loaded: Runner, rows: list[dic
     write_shard(tmp_path / "in" / "a.jsonl", rows)
     work(options(), loaded)
     (tmp_path / "out" / JOB_FILE).unlink()
-    with pytest.raises(ConfigError, match=rf"found .*/out/a\.jsonl, but no {JOB_FILE} that says which job"):
+    with pytest.raises(ConfigError, match=rf"found .*/out/a\.jsonl, but no {JOB_FILE} that describes its job"):
         work(options(), loaded)
     (tmp_path / "out" / JOB_FILE).write_text("{}")
     with pytest.raises(ConfigError, match="found no description of a job"):
@@ -317,13 +317,18 @@ def test_rejects_of_a_former_attempt_go(
         ({"a.tsv": {"binary": 1}}, {}, DataError, "a.tsv, line 1: found a column 'binary'"),
         ({"a.parquet": {"binary": 1}}, {}, DataError, "a.parquet: found a column 'binary'"),
         ({"a.tsv": {}}, {"bulk.columns.source": "src"}, DataError, "line 1: found no column 'src'"),
-        ({"a.jsonl": {}}, {"bulk.output": "{in}/out"}, ConfigError, "in/out/a.jsonl would be taken for input, which"),
-        ({"a.parquet": {}}, {"bulk.output": "{in}", "bulk.output_format": "jsonl"}, ConfigError, "be taken for input"),
+        (
+            {"a.jsonl": {}},
+            {"bulk.output": "{in}/out"},
+            ConfigError,
+            "in/out/a.jsonl would be read as input, because",
+        ),
+        ({"a.parquet": {}}, {"bulk.output": "{in}", "bulk.output_format": "jsonl"}, ConfigError, "be read as input"),
         (
             {"a.jsonl": {}},
             {"bulk.input": "{in}/**/*.jsonl", "bulk.output": "{in}/out"},
             ConfigError,
-            "for input, which",
+            "would be read as input, because",
         ),
         ({"a.md": {}}, {"bulk.input": "{in}/a.md"}, DataError, "a.md: found the suffix '.md'; expected one of"),
     ],
@@ -368,21 +373,21 @@ def test_bad_rows_beside_shards_that_were_done_before(
     work(options(), loaded)
     write_shard(tmp_path / "in" / "b.jsonl", [row | {"target": ""} for row in rows])
 
-    def reports(job: Job, left: list[Task], pool: Any, *, verbose: bool) -> list[bulk_worker.ShardReport]:
+    def predict_shards(job: Job, left: list[Task], pool: Any, *, verbose: bool) -> list[bulk_worker.ShardReport]:
         return [predict_shard(loaded, job, task, 5) for task in left]
 
-    monkeypatch.setattr("kiwi.lib.bulk.ray_pool.reports", reports)
-    monkeypatch.setattr("kiwi.lib.bulk.ray_pool.started", lambda *_, **__: nullcontext(SimpleNamespace(workers=1)))
+    monkeypatch.setattr("kiwi.lib.bulk.ray_pool.predict_shards", predict_shards)
+    monkeypatch.setattr("kiwi.lib.bulk.ray_pool.open_pool", lambda *_, **__: nullcontext(SimpleNamespace(workers=1)))
     info = bulk_from_configuration(options())
     assert (info.skipped, info.done, info.segments, info.rejected) == (1, 1, 0, 12)
 
 
 def test_another_system_at_a_workers_path(options: Any, loaded: Runner, rows: Any, tmp_path: Path) -> None:
     write_shard(tmp_path / "in" / "a.jsonl", rows)
-    job, _ = planned(BulkConfiguration.from_dict(options()), loaded.about)
+    job, _ = plan_job(BulkConfiguration.from_dict(options()), loaded.about)
     assert load(job, PredictOptions(threads=1)).about.sha256 == loaded.about.sha256
     for key, value in (("sha256", "0" * 64), ("precision", "int8"), ("export_sha256", "0" * 64)):
-        message = rf"\({key}: found \w+, expected {value}\)\. Copy that one to this path on all machines"
+        message = rf"\({key}: found \w+, expected {value}\)\. Copy that system to this path on all machines"
         with pytest.raises(CheckpointError, match=message):
             load(replace(job, system={**job.system, key: value}), PredictOptions(threads=1))
 

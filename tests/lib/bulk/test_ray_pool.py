@@ -24,7 +24,8 @@ import yaml
 import kiwi
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.bulk import bulk_from_configuration, bulk_from_file
-from kiwi.lib.bulk.ray_pool import check_listening
+from kiwi.lib.bulk.config import BulkConfig
+from kiwi.lib.bulk.ray_pool import check_listening, open_pool
 from kiwi.runner import load_system
 
 Options = Callable[..., dict[str, Any]]
@@ -120,7 +121,7 @@ def test_shards_and_another_start(
     (tmp_path / "in" / "c.tsv").write_text("source\n")
     with pytest.raises(DataError) as error, caplog.at_level(logging.INFO, logger="kiwi"):
         bulk_from_configuration(options())
-    assert "1 of 3 shards have no results; the others are whole." in str(error.value)
+    assert "1 of 3 shards have no results; the others are complete." in str(error.value)
     assert f"c: {tmp_path}/in/c.tsv, line 1: found no column 'target'" in str(error.value)
     assert "1 of 61 rows are bad; they are in" in caplog.text
     expected = load_system(trained.path, threads=1).predict(*[[row[field] for row in rows] for field in FIELDS])
@@ -159,8 +160,8 @@ def test_workers_that_die(
         bulk_from_configuration(options(changes))
     assert (len(once), len(always)) == (1, 2)
     assert "1 of 4 shards have no results" in str(error.value)
-    assert "2: 2 workers have died over it" in str(error.value)
-    assert "1: 1 worker(s) died over it; it is done now." in caplog.text
+    assert "2: 2 workers died while they predicted it" in str(error.value)
+    assert "1: 1 worker(s) died while they predicted it; it is done now." in caplog.text
     info = bulk_from_configuration(options(changes))
     assert (info.skipped, info.done, info.segments) == (3, 1, 200)
     ids = Counter(number for path in output.glob("*.parquet") for number in pq.read_table(path)["id"].to_pylist())
@@ -176,7 +177,7 @@ def test_workers_that_die(
             "found 2, of 1 CPUs and 1 GPUs each; the cluster has 2 CPUs, 0 GPUs on 1 machine",
         ),
         ({"bulk.workers": 3}, "found 3, of 1 CPUs each; the cluster has 2 CPUs, 0 GPUs on 1 machine(s), room for 2"),
-        ({"bulk.address": "auto"}, "bulk.address: given, but this program has started Ray already"),
+        ({"bulk.address": "auto"}, "bulk.address: given, but this program has already started Ray"),
         ({"bulk.cpus_per_worker": 1.5}, "room for 1. Lower bulk.workers"),
     ],
 )
@@ -212,8 +213,24 @@ def test_at_an_address_and_over_urls(cluster: str, options: Options, corpus: Any
 
 
 def test_nobody_at_an_address() -> None:
-    with pytest.raises(ConfigError, match=r"bulk\.address: 127\.0\.0\.1:1: no Ray to be had: .*refused"):
+    with pytest.raises(ConfigError, match=r"bulk\.address: 127\.0\.0\.1:1: Ray cannot be reached: .*refused"):
         check_listening("127.0.0.1:1")
+
+
+def test_ray_does_not_print_to_standard_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ray prints the failures of workers from a thread that runs from its start to the end of its shutdown."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda *_, **__: print("(raylet) starts"))
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 1}}])
+    monkeypatch.setattr(ray, "shutdown", lambda: print("(raylet) The actor is dead"))
+    config = BulkConfig.from_dict({"input": "in", "output": "out"})
+    with open_pool(config, verbose=False):
+        print("(raylet) A worker died")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == ["(raylet) starts", "(raylet) A worker died", "(raylet) The actor is dead"]
 
 
 def test_stopped_by_the_user(options: Options, corpus: Any, tmp_path: Path) -> None:
@@ -223,14 +240,14 @@ def test_stopped_by_the_user(options: Options, corpus: Any, tmp_path: Path) -> N
     config = tmp_path / "bulk.yaml"
     config.write_text(yaml.safe_dump(options({"bulk.rows_at_once": 1, "bulk.workers": 1})))
     process = kiwi_predict(config)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not at_work_on(tmp_path / "out", "b.jsonl") and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert output == ""
-    assert "Error: Stopped by Ctrl-C. Shards that are done stay; the same command goes on." in errors
+    assert "Error: Stopped by Ctrl-C. Shards that are done stay; the same command resumes the job." in errors
     assert "Traceback" not in errors
     assert {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")} == {
         "_job.json",

@@ -247,7 +247,7 @@ def test_a_submission_of_what_there_is(predicting: Options, tmp_path: Path) -> N
             "the sentence level needs sentence_scores; the word level needs target_tags (wmt22)",
         ),
         ({"format": "wmt19"}, {}, "submission.format"),
-        ({"format": "wmt21", "ensembled": 2}, {}, "submission.ensembled: given, but a header of wmt21"),
+        ({"format": "wmt21", "ensembled": 2}, {}, "submission.ensembled: given, but the header of wmt21"),
         ({"format": "wmt23", "ensembled": 0}, {}, "submission.ensembled"),
         ({"format": "wmt23", "levels": []}, {}, "submission.levels"),
         ({"format": "wmt23", "language_pair": "en de"}, {}, "submission.language_pair"),
@@ -514,7 +514,7 @@ def test_a_killed_prediction_goes_on(predicting: Options, tmp_path: Path, caplog
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".kiwi-unfinished"]
     with caplog.at_level(logging.INFO, logger="kiwi"):
         predict_to_files(predicting({"run.chunk_size": 4}))  # in other parts
-    assert "Going on behind the first 6 segments" in caplog.text
+    assert "Resuming after the first 6 segments, which are already predicted." in caplog.text
     assert "4 segments in" in caplog.text
     predict_to_files(predicting({"run.output_dir": str(tmp_path / "whole")}))
     assert_same_files(tmp_path / "out", tmp_path / "whole")
@@ -530,7 +530,7 @@ def test_segments_that_have_changed_are_predicted_again(
     changes = {"data.test.input.target": str(tmp_path / "target"), "run.chunk_size": 3}
     with caplog.at_level(logging.INFO, logger="kiwi"):
         predict_to_files(predicting(changes))
-    assert "Of 6 predicted segments, some are others now" in caplog.text
+    assert "Some of the 6 predicted segments have changed" in caplog.text
     predict_to_files(predicting({**changes, "run.output_dir": str(tmp_path / "whole")}))
     assert_same_files(tmp_path / "out", tmp_path / "whole")
 
@@ -539,7 +539,7 @@ def test_other_outputs_begin_anew(predicting: Options, tmp_path: Path, caplog: p
     killed(predicting({"run.chunk_size": 3}), 6, tmp_path)
     with caplog.at_level(logging.INFO, logger="kiwi"):
         predict_to_files(predicting({"system.model.outputs.word_level.source": False}))
-    assert "Going on" not in caplog.text
+    assert "Resuming" not in caplog.text
     assert not (tmp_path / "out" / "source_tags").exists()
     assert len((tmp_path / "out" / "target_tags").read_text().splitlines()) == 10
 
@@ -548,7 +548,7 @@ def test_another_precision_begins_anew(predicting: Options, tmp_path: Path, capl
     killed(predicting({"run.chunk_size": 3, "precision": "bf16"}), 6, tmp_path)
     with caplog.at_level(logging.INFO, logger="kiwi"):
         predict_to_files(predicting())
-    assert "Going on" not in caplog.text
+    assert "Resuming" not in caplog.text
     predict_to_files(predicting({"run.output_dir": str(tmp_path / "whole")}))
     assert_same_files(tmp_path / "out", tmp_path / "whole")
 
@@ -578,7 +578,7 @@ def test_a_process_that_dies(predicting: Options, tmp_path: Path, monkeypatch: p
     options = predicting({"processes": 2, "run.chunk_size": 1, "threads": 1})
     with monkeypatch.context() as patch:
         patch.setattr(GrowingFiles, "add", kill)
-        with pytest.raises(KiwiError, match=r"has ended, .* Start again to go on"):
+        with pytest.raises(KiwiError, match=r"has died, .* To resume, run the same command"):
             predict_to_files(options)
     assert (tmp_path / "out" / ".kiwi-unfinished").exists()
     predict_to_files(predicting({"run.chunk_size": 2}))
@@ -680,7 +680,7 @@ def test_a_tab_is_found_before_any_work(predicting: Options, corpus: Any, tmp_pa
     lines[4] = lines[4].replace(" ", "\t", 1)
     (tmp_path / "source").write_text("\n".join(lines) + "\n", encoding="utf-8")
     changes = {"data.test.input.source": str(tmp_path / "source"), "run.output_format": "tsv"}
-    with pytest.raises(DataError, match="source, line 5: found a tab; expected none"):
+    with pytest.raises(DataError, match="source, line 5: found a tab; expected no tabs"):
         predict_to_files(predicting(changes))
     assert not (tmp_path / "out").exists()
     assert predict_to_files(predicting({**changes, "run.output_format": "jsonl"})).n_segments == 10
@@ -693,12 +693,12 @@ def test_what_fails_behind_the_predictions_costs_none_of_them(
         raise OSError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr("kiwi.lib.predict.write_predictions_table", fail)
+        patch.setattr("kiwi.lib.predict.pipeline.write_predictions_table", fail)
         with pytest.raises(OSError, match="no room"):
             predict_to_files(predicting({"run.output_format": "jsonl"}))
     with caplog.at_level(logging.INFO, logger="kiwi"):
         predict_to_files(predicting({"run.output_format": "jsonl"}))
-    assert "Going on behind the first 10 segments" in caplog.text
+    assert "Resuming after the first 10 segments" in caplog.text
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == NAMES | {"predictions.json", "predictions.jsonl"}
     predict_to_files(predicting())
