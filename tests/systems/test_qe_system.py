@@ -128,7 +128,7 @@ def test_logits_of_a_batch_are_those_of_its_segments(pos_system: QESystem, corpu
             ["model.encoder.embeddings.target.sparse_embeddings", "sgd, adagrad, sparse_adam", "found 'adam'"],
         ),
         ({"data_processing.vocab.min_frequency": 0}, ["data_processing.vocab.min_frequency"]),
-        ({"data_processing.vocab.add_embeddings_vocab": True}, ["vocab.add_embeddings_vocab requires pretrained embeddings"]),
+        ({"data_processing.vocab.add_embeddings_vocab": True}, ["vocab.add_embeddings_vocab requires pretrained"]),
     ],
 )
 def test_configuration_errors(options: Options, change: Any, changes: dict[str, Any], messages: list[str]) -> None:
