@@ -36,7 +36,7 @@ class OutputSpec:
     """The form of its values."""
 
     unit: Unit
-    """What there is one value for."""
+    """The unit that each value is about."""
 
     switch: str
     """The option below ``system.model.outputs`` that turns it on, such as ``word_level.target``."""
@@ -57,7 +57,7 @@ class OutputSpec:
     """A heading for tables and figures."""
 
     description: str
-    """What it says about a translation, as the end of a sentence that begins with "It predicts"."""
+    """A description of what it predicts, which ends the sentence "It predicts ..."."""
 
     submission: SubmissionLevel | None = None
     """The level of the submissions to shared tasks that it is part of."""

@@ -67,14 +67,14 @@ class QEBatch(Generic[Array]):
     """The segment of each window, int64 (windows,)."""
 
     segment_windows: Array | None = None
-    """Windows of each segment, -1 where it has no more, int64 (batch, most windows of a segment)."""
+    """The windows of each segment, filled up with -1, int64 (batch, windows of a segment)."""
 
     target_readings: Array | None = None
-    """Where each word stands, in every window that reads it: the place of its first piece there, counted through all
-    windows, padding included; -1 where no more windows read it, int64 (batch, target_words, most readings)."""
+    """The position of each word's first piece in every window that contains the word, filled up with -1; positions count
+    through all windows, padding included. int64 (batch, target_words, windows of a word)."""
 
     source_readings: Array | None = None
-    """The same of source words, int64 (batch, source_words, most readings)."""
+    """The same for source words, int64 (batch, source_words, windows of a word)."""
 
     target_tags: Array | None = None
     """Tags of the target words, int64 (batch, target_words)."""

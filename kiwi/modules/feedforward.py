@@ -25,14 +25,14 @@ def feedforward(in_dim: int, out_dim: int, n_layers: int, *, dropout: float = 0.
 
 
 def by_rows(layers: nn.Module, rows: Tensor) -> Tensor:
-    """Layers over rows, each of which comes out the same, bit by bit, alone as among others in an exported system.
+    """Apply layers to rows, so that in an exported system the bits of a row do not depend on the other rows.
 
-    ONNX Runtime multiplies a single row by a kernel of its own, which adds up in another order, so there is always a
-    second one.
+    ONNX Runtime multiplies a single row by a kernel of its own, which adds in another order. Therefore an export always
+    computes a second row.
 
     Args:
-        layers: that see each row by itself.
-        rows: (rows, dim).
+        layers: layers that compute each row independently.
+        rows: the rows, (rows, dim).
     """
     if not torch.compiler.is_exporting():
         result: Tensor = layers(rows)

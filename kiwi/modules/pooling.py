@@ -23,17 +23,17 @@ def masked_mean(vectors: Tensor, mask: Tensor) -> Tensor:
 
 
 def weighted_sums(weights: Tensor, vectors: Tensor) -> Tensor:
-    """Sums of vectors, in single precision where everything else is mixed too.
+    """Return weighted sums of vectors, in single precision even under mixed precision.
 
-    A product of matrices adds each sum up in one thread and one order. What adds into indices (``index_add_``) does not
-    on a GPU, nor in ONNX Runtime, whose threads overwrite each other's sums.
+    A matrix product adds each sum in one thread and in one order. Operators that add into indices (``index_add_``) do
+    not on a GPU, and in ONNX Runtime their threads overwrite each other's sums.
 
     Args:
-        weights: of the positions in each sum, float32 (batch, sums, positions).
-        vectors: (batch, positions, hidden), none of which may be NaN.
+        weights: the weight of each position in each sum, float32 (batch, sums, positions).
+        vectors: the vectors, without NaN, (batch, positions, hidden).
 
     Returns:
-        float32 (batch, sums, hidden).
+        The sums, float32 (batch, sums, hidden).
     """
     exporting = torch.compiler.is_exporting()
     with nullcontext() if exporting else torch.autocast(vectors.device.type, enabled=False):

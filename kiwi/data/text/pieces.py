@@ -258,16 +258,18 @@ def _readings(
     *,
     one_each: bool,
 ) -> NDArray[np.int64]:
-    """Where each word of a side stands, in all windows that read it; see :class:`kiwi.data.batch.QEBatch`.
+    """Return the position of each word's first piece, in all windows that contain the word.
+
+    See ``target_readings`` of :class:`kiwi.data.batch.QEBatch`.
 
     Args:
-        words: of each piece (windows, pieces).
-        chosen: where there are pieces of the side (windows, pieces).
-        segments: of each window (windows,).
-        shape: segments, and words of the longest of them.
+        words: the word of each piece, (windows, pieces).
+        chosen: the mask of the side's pieces, (windows, pieces).
+        segments: the segment of each window, (windows,).
+        shape: the number of segments, and of the words of the longest one.
         one_each: whether each segment has one window.
     """
-    first = chosen.copy()  # pieces of words
+    first = chosen.copy()  # the first piece of each word
     first[:, 1:] &= (words[:, 1:] != words[:, :-1]) | ~chosen[:, :-1]
     windows, columns = np.nonzero(first)
     groups = segments[windows] * shape[1] + words[windows, columns]
@@ -278,12 +280,12 @@ def _readings(
 def _by_group(
     groups: NDArray[np.int64], values: NDArray[np.int64], n_groups: int, *, one_each: bool
 ) -> NDArray[np.int64]:
-    """The values of each group in their order, -1 behind them (groups, most values of a group; at least one).
+    """Return the values of each group as rows, filled up with -1, (groups, values of a group; at least one).
 
     Args:
-        groups: of the values.
-        values: to be put there.
-        n_groups: of all.
+        groups: the group of each value.
+        values: the values; their order within a group is kept.
+        n_groups: the number of groups.
         one_each: whether no group has more than one value.
     """
     if one_each:

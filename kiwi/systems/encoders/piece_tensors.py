@@ -14,8 +14,9 @@ from kiwi.modules.pooling import weighted_sums
 
 @dataclass(frozen=True)
 class Pieces:
-    """The pieces of a batch, and where words and segments find theirs; see :class:`kiwi.data.batch.QEBatch` for the
-    shapes.
+    """The pieces of a batch, and the positions of words and segments among them.
+
+    :class:`kiwi.data.batch.QEBatch` documents the shapes.
     """
 
     ids: Tensor
@@ -37,40 +38,42 @@ class Pieces:
         return cls(arrays["pieces"], **rest, **places)
 
     def of_words(self, side: int) -> Tensor:
-        """Where there are pieces of words of a side, bool (windows, pieces)."""
+        """Return the mask of the pieces of one side's words, bool (windows, pieces)."""
         return (self.words != NO_WORD) & (self.sides == side)
 
     def means_of_words(self, states: Tensor, sides: Sequence[int] = (TARGET_SIDE, SOURCE_SIDE)) -> dict[int, Tensor]:
-        """Means over the pieces of each word, in all windows that read it.
+        """Return the mean over the pieces of each word, in all windows that contain it.
 
-        In each window first, where a product with a matrix of (pieces, pieces) puts the sum of a word in the place of
-        each of its pieces; then over the windows.
+        The pieces of a word are first summed within each window, by a product with a matrix (pieces, pieces) that puts
+        the sum at each piece of the word; these sums are then added over the windows.
 
         Args:
-            states: (windows, pieces, hidden).
-            sides: whose words are asked for.
+            states: the states of the pieces, (windows, pieces, hidden).
+            sides: the sides whose words are needed.
 
         Returns:
-            By side, (batch, words, hidden); zeros for a word without pieces.
+            The means by side, (batch, words, hidden); zeros for a word without pieces.
         """
         is_word = self.words != NO_WORD
         numbers = self.words * 2 + self.sides
         same = numbers.unsqueeze(2) == numbers.unsqueeze(1)
         weights = same * (self.weights * is_word).unsqueeze(1)  # (windows, pieces, pieces)
-        there = states.masked_fill(~is_word.unsqueeze(-1), 0.0)  # padding can be no number
+        there = states.masked_fill(~is_word.unsqueeze(-1), 0.0)  # padding may be NaN
         sums, weight = weighted_sums(weights, there).flatten(0, 1), weights.sum(dim=-1).flatten()
         readings = {TARGET_SIDE: self.target_readings, SOURCE_SIDE: self.source_readings}
         return {side: _mean(sums, weight, readings[side]).to(states.dtype) for side in sides}
 
     def means_of_segments(self, states: Tensor, chosen: Tensor) -> Tensor:
-        """Means over chosen pieces in all windows of each segment, a piece that several windows read counting once.
+        """Return the mean over chosen pieces in all windows of each segment.
+
+        A piece that several windows contain counts once.
 
         Args:
-            states: (windows, pieces, hidden).
-            chosen: bool (windows, pieces).
+            states: the states of the pieces, (windows, pieces, hidden).
+            chosen: the mask of the chosen pieces, bool (windows, pieces).
 
         Returns:
-            (batch, hidden); zeros for a segment of which nothing is chosen.
+            The means, (batch, hidden); zeros for a segment without a chosen piece.
         """
         weights = self.weights * chosen
         there = states.masked_fill(~chosen.unsqueeze(-1), 0.0)
@@ -79,15 +82,15 @@ class Pieces:
 
 
 def _mean(sums: Tensor, weights: Tensor, places: Tensor) -> Tensor:
-    """Means over several places.
+    """Return weighted means over groups of positions.
 
     Args:
-        sums: of weighted vectors, (all places, hidden).
-        weights: in each of these sums, (all places,).
-        places: that belong together, -1 where there are no more (..., places).
+        sums: the sums of weighted vectors at each position, (positions, hidden).
+        weights: the sum of the weights at each position, (positions,).
+        places: the positions of each group, filled up with -1, (..., positions of a group).
 
     Returns:
-        (..., hidden); zeros where nothing has any weight.
+        The means, (..., hidden); zeros where the weights are zero.
     """
     missing, at = places < 0, places.clamp(min=0).flatten()
     total = (

@@ -116,12 +116,12 @@ class QUETCHEncoder(Encoder):
 
 
 def _aligned(pairs: Tensor, target: Tensor, source: Tensor) -> Tensor:
-    """1 where a target word is aligned to a source word, float32 (batch, target_words, source_words).
+    """Return 1 where a target word is aligned to a source word, else 0, float32 (batch, target_words, source_words).
 
     Args:
-        pairs: segment, source word and target word of each, (pairs, 3); none stands there twice.
-        target: (batch, target_words, dim).
-        source: (batch, source_words, dim).
+        pairs: the segment, source word and target word of each pair, without duplicates, (pairs, 3).
+        target: the features of the target words, (batch, target_words, dim).
+        source: the features of the source words, (batch, source_words, dim).
     """
     segments, source_words, target_words = pairs.unbind(dim=1)  # each (pairs,)
     none = torch.zeros(*target.shape[:2], source.shape[1], device=target.device)
@@ -129,15 +129,15 @@ def _aligned(pairs: Tensor, target: Tensor, source: Tensor) -> Tensor:
 
 
 def _mean_of_aligned(windows: Tensor, aligned_to: Tensor, unaligned: Tensor) -> Tensor:
-    """For each word on the one side, the mean of the windows it is aligned to on the other.
+    """Return, for each word on one side, the mean of the windows that it is aligned to on the other side.
 
     Args:
-        windows: of the other side, (batch, other_words, dim).
-        aligned_to: 1 for each of those words, (batch, words, other_words).
-        unaligned: (dim,), for words without a pair.
+        windows: the windows of the other side, (batch, other_words, dim).
+        aligned_to: 1 where two words are aligned, else 0, (batch, words, other_words).
+        unaligned: the features of words without an alignment, (dim,).
 
     Returns:
-        (batch, words, dim).
+        The means, (batch, words, dim).
     """
     total = weighted_sums(aligned_to, windows)
     count = aligned_to.sum(dim=-1, keepdim=True)

@@ -46,10 +46,10 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "source_readings": (BATCH, SOURCE_WORDS, SOURCE_READINGS),
     "target_readings": (BATCH, TARGET_WORDS, TARGET_READINGS),
 }
-"""Of arrays; a dimension that is left out is of one size."""
+"""The dimensions of arrays whose names do not tell them."""
 
 ADDED_READINGS = {"segment_windows": 3, "target_readings": 5, "source_readings": 6}
-"""How far these arrays of the example are widened, with nothing."""
+"""The number of empty columns that are added to these arrays of the example, so that their sizes differ."""
 
 EXAMPLE = (
     ("a b c d e f g h i j k", "l m n o p q r s", "0-0 1-1 2-2 4-3"),
