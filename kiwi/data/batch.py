@@ -70,8 +70,8 @@ class QEBatch(Generic[Array]):
     """The windows of each segment, filled up with -1, int64 (batch, windows of a segment)."""
 
     target_readings: Array | None = None
-    """The position of each word's first piece in every window that contains the word, filled up with -1; positions count
-    through all windows, padding included. int64 (batch, target_words, windows of a word)."""
+    """The position of each word's first piece in every window that contains the word, filled up with -1, int64 (batch,
+    target_words, windows of a word). Positions count through all windows, padding included."""
 
     source_readings: Array | None = None
     """The same for source words, int64 (batch, source_words, windows of a word)."""
