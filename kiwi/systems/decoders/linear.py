@@ -8,7 +8,6 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from kiwi.data.batch import QEBatch
-from kiwi.modules.feedforward import by_rows
 from kiwi.modules.pooling import masked_mean
 from kiwi.systems.decoders.base import Decoder
 from kiwi.systems.features import Features, FeatureSizes
@@ -72,5 +71,5 @@ class LinearDecoder(Decoder):
             source=None
             if self.source is None or features.source is None
             else self.source(features.source) * batch.source_mask.unsqueeze(-1),
-            sentence=by_rows(self.sentence, sentence),
+            sentence=self.sentence(sentence),
         )

@@ -11,7 +11,7 @@ from torch.nn import functional
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.metrics.accumulators import Accumulator
-from kiwi.modules.feedforward import by_rows, feedforward
+from kiwi.modules.feedforward import feedforward
 from kiwi.modules.truncated_normal import truncated_normal_moments, truncated_normal_nll
 from kiwi.systems.features import Features
 from kiwi.systems.outputs.base import Output
@@ -38,8 +38,8 @@ class SentenceOutput(Output):
 
     def forward(self, features: Features) -> Tensor:
         """(batch, out_dim)."""
-        assert features.sentence is not None, "a decoder always makes them"
-        return by_rows(self.layers, features.sentence)
+        logits: Tensor = self.layers(features.sentence)
+        return logits
 
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
         """Scores, (batch,)."""
