@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 def feedforward(in_dim: int, out_dim: int, n_layers: int, *, dropout: float = 0.0) -> nn.Sequential:
@@ -22,20 +21,3 @@ def feedforward(in_dim: int, out_dim: int, n_layers: int, *, dropout: float = 0.
         layers += [nn.Linear(width, narrower), nn.Tanh(), nn.Dropout(dropout)]
         width = narrower
     return nn.Sequential(*layers, nn.Linear(width, out_dim))
-
-
-def by_rows(layers: nn.Module, rows: Tensor) -> Tensor:
-    """Apply layers to rows, so that in an exported system the bits of a row do not depend on the other rows.
-
-    ONNX Runtime multiplies a single row by a kernel of its own, which adds in another order. Therefore an export always
-    computes a second row.
-
-    Args:
-        layers: layers that compute each row independently.
-        rows: the rows, (rows, dim).
-    """
-    if not torch.compiler.is_exporting():
-        result: Tensor = layers(rows)
-        return result
-    with_another: Tensor = layers(torch.cat([rows, torch.zeros_like(rows[:1])]))
-    return with_another[:-1]

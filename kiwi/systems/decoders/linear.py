@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from kiwi.data.batch import QEBatch
-from kiwi.modules.feedforward import by_rows
 from kiwi.modules.pooling import masked_mean
 from kiwi.systems.decoders.base import Decoder
 from kiwi.systems.features import Features, FeatureSizes
@@ -74,5 +73,5 @@ class LinearDecoder(Decoder):
             source=None
             if self.source is None or features.source is None
             else self.source(features.source) * batch.source_mask.unsqueeze(-1),
-            sentence=by_rows(self.sentence, sentence),
+            sentence=self.sentence(sentence),
         )

@@ -20,7 +20,6 @@ from kiwi.data.text.pieces import SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
 from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
-from kiwi.modules.feedforward import by_rows
 from kiwi.modules.scalar_mix import ScalarMix
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.encoders.base import Encoder
@@ -196,7 +195,7 @@ class TransformerEncoder(Encoder):
         return Features(
             target=_apply(self.target_mlp, words[TARGET_SIDE], batch.target_mask),
             source=_apply(self.source_mlp, words[SOURCE_SIDE], batch.source_mask) if self.with_source else None,
-            sentence=by_rows(self.sentence_mlp, self._sentence(mixed, last, pieces)),
+            sentence=self.sentence_mlp(self._sentence(mixed, last, pieces)),
         )
 
     def _model_inputs(self, pieces: Pieces) -> dict[str, Any]:

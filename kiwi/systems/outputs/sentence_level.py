@@ -13,7 +13,7 @@ from typing_extensions import override
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.metrics.accumulators import Accumulator
-from kiwi.modules.feedforward import by_rows, feedforward
+from kiwi.modules.feedforward import feedforward
 from kiwi.modules.truncated_normal import truncated_normal_moments, truncated_normal_nll
 from kiwi.outputs import OUTPUTS
 from kiwi.systems.features import Features, FeatureSizes
@@ -42,8 +42,8 @@ class SentenceOutput(Output):
     @override
     def forward(self, features: Features) -> Tensor:
         """Return logits, (batch, out_dim)."""
-        assert features.sentence is not None, "a decoder always makes them"
-        return by_rows(self.layers, features.sentence)
+        logits: Tensor = self.layers(features.sentence)
+        return logits
 
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
         """Return the gold labels, (batch,)."""

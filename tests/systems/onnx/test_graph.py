@@ -54,15 +54,12 @@ def racing(model: ir.Model) -> list[str]:
     return [node.op_type for node in scatters if node.attributes.get_string("reduction", "none") != "none"]
 
 
-def check_steady(directory: Path, system: QESystem) -> None:
+def check_steady(directory: Path, batch: Any, calls: int = 2) -> None:
     """The same batch gives the same bits in each call, on any number of threads."""
-    columns = {"source": SOURCE, "target": TARGET, "alignments": ALIGNMENTS, **POS}
-    rows = [{field: columns[field][i % 3] for field in system.input_fields} for i in range(60)]
-    batch = system.collate(rows)
     expected: dict[str, bytes] | None = None
     for threads in (1, 2, 4):
         session = open_session(directory / GRAPH_FILE, threads=threads)
-        for _ in range(2):
+        for _ in range(calls):
             found = {name: values.tobytes() for name, values in computed(session, batch).items()}
             expected = expected or found
             assert found == expected, threads
@@ -94,13 +91,13 @@ def check(system: QESystem, directory: Path) -> None:
     assert max(apart(session_of(graph, directory / "fp32"), system)) < 2e-5
     content = b"".join(file.read_bytes() for file in (directory / "fp32").iterdir())
     assert b".py" not in content  # where it was made is nobody's business
-    check_steady(directory / "fp32", system)
+    check_steady(directory / "fp32", batches(system)[-1])
     assert racing(graph) == []
     quantize(graph)
     assert racing(graph) == []
     assert sum(value.dtype == ir.DataType.INT8 for value in graph.graph.initializers.values()) > 3
     session = session_of(graph, directory / "int8")
-    check_steady(directory / "int8", system)
+    check_steady(directory / "int8", batches(system)[-1])
     differences = apart(session, system)
     assert 1e-5 < max(differences) < 0.5
     assert np.mean(differences) < 0.05
@@ -177,27 +174,23 @@ def test_pretrained(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     check(QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]}), tmp_path)
 
 
-@pytest.mark.parametrize("family", ["bert", "plain"])
-def test_a_segment_alone_is_what_it_is_among_others(family: str, plain_system: QESystem, tmp_path: Path) -> None:
-    """A single row is multiplied by another kernel, which would show in the last bits of its score."""
-    system = plain_system
-    if family == "bert":
-        folder = write_model("bert", tmp_path / "model", num_hidden_layers=2)
-        model = {
-            "encoder": {"model_name": str(folder), "pooling": "compare", "hidden_size": 70},
-            "outputs": {"sentence_level": {"hter": True}},
-        }
-        config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
-        torch.manual_seed(3)
-        system = QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]})
-    session = session_of(make_graph(system.eval()), tmp_path / "graph")
-    columns = {"source": SOURCE, "target": TARGET, "alignments": ALIGNMENTS}
-    rows = [{field: columns[field][i] for field in system.input_fields} for i in range(3)]
-    # As many as are computed alike: of vectors of numbers, processors compute the last few another way.
-    together = computed(session, system.collate([rows[0], rows[1]]))["sentence_scores"]
-    for index in range(2):
-        alone = computed(session, system.collate([rows[index]]))["sentence_scores"]
-        assert alone.tobytes() == together[index : index + 1].tobytes()
+def test_a_batch_with_enough_to_do_for_several_threads(tmp_path: Path) -> None:
+    folder = write_model("bert", tmp_path / "model", num_hidden_layers=1, hidden_size=256, initializer_range=0.05)
+    model = {
+        "encoder": {"model_name": str(folder), "pooling": "compare", "use_mlp": False},
+        "outputs": {"word_level": {"target": True, "source": True}, "sentence_level": {"hter": True}},
+    }
+    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
+    torch.manual_seed(3)
+    system = QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]}).eval()
+    long = {"source": " ".join(SOURCE * 9), "target": " ".join(TARGET * 9)}
+    batch = system.collate([long, long, *({"source": SOURCE[i % 3], "target": TARGET[i % 3]} for i in range(20))])
+    graph = make_graph(system)
+    session_of(graph, tmp_path / "fp32")
+    check_steady(tmp_path / "fp32", batch, calls=4)
+    quantize(graph)
+    session_of(graph, tmp_path / "int8")
+    check_steady(tmp_path / "int8", batch, calls=4)
 
 
 def test_what_has_no_form_in_onnx_is_refused(plain_system: QESystem, monkeypatch: pytest.MonkeyPatch) -> None:
