@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from kiwi.data.text.windows import by_group, piece_weights, ranges, word_readings
 from kiwi.data.text.word_pieces import WordPieces, spaces_matter
 
 NO_WORD = -1
@@ -107,8 +108,8 @@ class PieceTokenizer:
         ]
         segments, first_target, n_target, first_source, n_source = np.array(windows, dtype=np.int64).reshape(-1, 5).T
         places = (
-            _ranges(target.starts[segments] + first_target, n_target),
-            _ranges(source.starts[segments] + first_source, n_source),
+            ranges(target.starts[segments] + first_target, n_target),
+            ranges(source.starts[segments] + first_source, n_source),
         )
         # The columns at which the parts of each row begin and end, (windows, 1).
         template = self.template
@@ -137,7 +138,7 @@ class PieceTokenizer:
         one_each = len(segments) == len(targets)  # windows
         n_words = [max(map(len, side), default=0) for side in (targets, sources)]
         target_readings, source_readings = (
-            _readings(words, chosen, segments, (len(targets), n), one_each=one_each)
+            word_readings(words, chosen, segments, (len(targets), n), one_each=one_each)
             for chosen, n in zip((is_target, is_source), n_words, strict=True)
         )
         return {
@@ -146,9 +147,9 @@ class PieceTokenizer:
             "piece_types": np.where(in_second, second_type, np.where(mask, first_type, 0)),
             "piece_words": words,
             "piece_sides": np.where(in_second, SOURCE_SIDE, TARGET_SIDE),
-            "piece_weights": _weights(mask, segments, (is_target, is_source), places),
+            "piece_weights": piece_weights(mask, segments, (is_target, is_source), places),
             "piece_segments": segments.copy(),
-            "segment_windows": _by_group(segments, np.arange(len(segments)), len(targets), one_each=one_each),
+            "segment_windows": by_group(segments, np.arange(len(segments)), len(targets), one_each=one_each),
             "target_readings": target_readings,
             "source_readings": source_readings,
         }
@@ -160,12 +161,12 @@ class PieceTokenizer:
         by_word = list(chain.from_iterable(encoded))
         n_pieces = np.array([len(pieces) for pieces in by_word], dtype=np.int64)
         ids = np.array(list(chain.from_iterable(by_word)), dtype=np.int64)
-        words = np.repeat(_ranges(np.zeros_like(n_words), n_words), n_pieces)
+        words = np.repeat(ranges(np.zeros_like(n_words), n_words), n_pieces)
         lengths = np.diff(np.concatenate([[0], np.cumsum(n_pieces)])[np.concatenate([[0], np.cumsum(n_words)])])
         cap = self.caps[side]
         if cap is None or lengths.max(initial=0) <= cap:
             return Side(ids, words, lengths)
-        kept = _ranges(np.zeros_like(lengths), lengths) < cap
+        kept = ranges(np.zeros_like(lengths), lengths) < cap
         return Side(ids[kept], words[kept], np.minimum(lengths, cap))
 
     def lengths(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> list[int]:
@@ -218,85 +219,6 @@ class PieceTokenizer:
 
 def _n_pieces(encoded: Encoded) -> int:
     return sum(map(len, encoded))
-
-
-def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return concatenated ranges of numbers; for example, starts 5, 0 and lengths 3, 2 give 5, 6, 7, 0, 1."""
-    before = np.cumsum(lengths) - lengths
-    numbers: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
-    return numbers
-
-
-def _weights(
-    mask: NDArray[np.bool_],
-    segments: NDArray[np.int64],
-    chosen: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    places: tuple[NDArray[np.int64], NDArray[np.int64]],
-) -> NDArray[np.float32]:
-    """Return the inverse number of windows that read each piece; special pieces are in all windows of a segment.
-
-    Args:
-        mask: whether there is a piece (windows, pieces).
-        segments: the segment of each window (windows,).
-        chosen: whether there is a piece of each side (windows, pieces).
-        places: the indices of these pieces on their side, row by row.
-    """
-    n_windows = np.bincount(segments)
-    if n_windows.max(initial=1) == 1:
-        return mask.astype(np.float32)
-    weights = np.where(mask, 1 / n_windows[segments][:, None], 0.0).astype(np.float32)
-    for where, read in zip(chosen, places, strict=True):
-        weights[where] = 1 / np.bincount(read)[read]
-    return weights
-
-
-def _readings(
-    words: NDArray[np.int64],
-    chosen: NDArray[np.bool_],
-    segments: NDArray[np.int64],
-    shape: tuple[int, int],
-    *,
-    one_each: bool,
-) -> NDArray[np.int64]:
-    """Return the position of each word's first piece, in all windows that contain the word.
-
-    See ``target_readings`` of :class:`kiwi.data.batch.QEBatch`.
-
-    Args:
-        words: the word of each piece, (windows, pieces).
-        chosen: the mask of the side's pieces, (windows, pieces).
-        segments: the segment of each window, (windows,).
-        shape: the number of segments, and of the words of the longest one.
-        one_each: whether each segment has one window.
-    """
-    first = chosen.copy()  # the first piece of each word
-    first[:, 1:] &= (words[:, 1:] != words[:, :-1]) | ~chosen[:, :-1]
-    windows, columns = np.nonzero(first)
-    groups = segments[windows] * shape[1] + words[windows, columns]
-    places = windows * words.shape[1] + columns
-    return _by_group(groups, places, shape[0] * shape[1], one_each=one_each).reshape(*shape, -1)
-
-
-def _by_group(
-    groups: NDArray[np.int64], values: NDArray[np.int64], n_groups: int, *, one_each: bool
-) -> NDArray[np.int64]:
-    """Return the values of each group as rows, filled up with -1, (groups, values of a group; at least one).
-
-    Args:
-        groups: the group of each value.
-        values: the values; their order within a group is kept.
-        n_groups: the number of groups.
-        one_each: whether no group has more than one value.
-    """
-    if one_each:
-        found = np.full((n_groups, 1), -1, dtype=np.int64)
-        found[groups, 0] = values
-        return found
-    order = np.argsort(groups, kind="stable")
-    groups, counts = groups[order], np.bincount(groups, minlength=n_groups)
-    found = np.full((n_groups, counts.max(initial=1)), -1, dtype=np.int64)
-    found[groups, np.arange(len(groups)) - (np.cumsum(counts) - counts)[groups]] = values[order]
-    return found
 
 
 def _special_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiwi.exceptions import KiwiError
 from kiwi.lib.search.attributes import CONFIGURATION, REASON
 from kiwi.lib.search.config import Configuration, load_search
+from kiwi.lib.search.result import SearchInfo
 from kiwi.lib.search.trial_values import decode_value
 from kiwi.lib.utils import configure_logging
 from kiwi.utils.imports import needs_extra
@@ -22,32 +22,6 @@ if TYPE_CHECKING:
     from kiwi.lib.search.context import SearchContext
 
 logger = logging.getLogger("kiwi.lib.search")
-
-
-@dataclass(frozen=True)
-class SearchInfo:
-    """The result of a search."""
-
-    directory: Path
-    """The directory of the search, with a directory for each trial."""
-
-    best_trial: int
-    """The number of the best trial."""
-
-    best_value: float
-    """The main metric of the best trial."""
-
-    best_options: dict[str, Any]
-    """The values that were drawn for the best trial, by the name of the option or the dotted key."""
-
-    best_config: Path
-    """``best.yaml``, with which ``kiwi train`` trains the best trial again."""
-
-    report: Path
-    """The report, ``search.html``."""
-
-    study: Any
-    """The study of Optuna."""
 
 
 def search_from_file(filename: str | Path) -> SearchInfo:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kiwi.lib.search.attributes import MLFLOW_PARENT
 from kiwi.lib.search.context import SearchContext
+from kiwi.lib.search.result import SearchInfo
 from kiwi.loggers import MLFlowTrackingLogger, tracked
-
-if TYPE_CHECKING:
-    from kiwi.lib.search.pipeline import SearchInfo
 
 
 @contextmanager
