@@ -29,6 +29,7 @@ from kiwi.lib.train import (
     train_from_configuration,
     train_from_file,
 )
+from kiwi.lib.utils import ignore_warnings_of
 from kiwi.runner import load_system
 from kiwi.systems.qe_system import QESystem
 
@@ -255,7 +256,7 @@ def test_each_epoch_has_its_own_order(options: Options, corpus: Any) -> None:
     system = QESystem.build(config, data.columns)
     module = TrainingModule(system, config, data, valid, main_metric=["target_tags_MCC"], buffer_size=None, seed=1)
     output_dir = Path(settings["run"]["output_dir"])
-    with train.ignore_warnings_of("lightning"):
+    with ignore_warnings_of("lightning"):
         record, loggers = RunRecord(output_dir, settings), [MetricsFile(output_dir / "metrics.csv", 100)]
         trainer, _ = build_trainer(TrainerConfig(epochs=2), module, record, loggers, quiet=True)
         seen = Seen()
