@@ -162,7 +162,7 @@ def test_a_trial_that_fails_gives_the_reason_and_the_search_continues(
     for trial in failed:
         assert trial.params["trainer.checkpoint.validation_steps"] == 1000
         assert trial.value is None
-        assert "because without a validation no model is chosen" in trial.user_attrs["reason"]
+        assert "because without a validation no model is saved" in trial.user_attrs["reason"]
         assert read_status(info.directory / f"trial_{trial.number}")["status"] == "failed"
     assert f"Trial {failed[0].number} failed: trainer.checkpoint.validation_steps: found 1000" in caplog.text
     assert "because without a validation" in info.report.read_text(encoding="utf-8")
