@@ -46,7 +46,7 @@ class HeavyEdit(BinaryOutput):
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> HeavyEdit:
         """Build the output from the options of all outputs."""
         output = super().build(name, config, sizes)
-        output.weights = torch.tensor([1.0, config.custom[name].bad_weight])
+        output.register_buffer("weights", torch.tensor([1.0, config.custom[name].bad_weight]), persistent=False)
         return output
 
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:

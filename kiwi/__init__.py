@@ -94,11 +94,15 @@ def __getattr__(name: str) -> Any:
     from contextlib import nullcontext
     from importlib import import_module
 
+    from kiwi.exceptions import MissingExtraError, MissingNameError
     from kiwi.utils.imports import needs_extra
 
     module = _MODULES[name]
-    with needs_extra("train", f"kiwi.{name}") if module.startswith(_NEED_TRAIN) else nullcontext():
-        value = getattr(import_module(module), _ALIASES.get(name, name))
+    try:
+        with needs_extra("train", f"kiwi.{name}") if module.startswith(_NEED_TRAIN) else nullcontext():
+            value = getattr(import_module(module), _ALIASES.get(name, name))
+    except MissingExtraError as error:
+        raise MissingNameError(str(error)) from error
     globals()[name] = value
     return value
 

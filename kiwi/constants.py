@@ -23,6 +23,9 @@ WORD_LEVEL = (TARGET_TAGS, GAP_TAGS, SOURCE_TAGS)
 WMT19 = "WMT19"
 """The prefix of the metrics over target words and gaps together, as defined by the WMT19 shared task."""
 
+ORIGIN_FILE = "predictions.json"
+"""The file, in a directory of predictions, that records the system that made them."""
+
 TEXT_FIELDS = (SOURCE, TARGET, POST_EDIT, SOURCE_POS, TARGET_POS)
 
 Label = Literal["OK", "BAD"]

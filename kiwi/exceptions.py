@@ -56,6 +56,10 @@ class MissingExtraError(KiwiError):
     """A library of an optional extra that is not installed."""
 
 
+class MissingNameError(MissingExtraError, AttributeError):
+    """A public name of the package whose extra is not installed; ``hasattr`` is false for it."""
+
+
 class StoppedError(KiwiError):
     """A run that was stopped by a signal; the message says how to resume it.
 

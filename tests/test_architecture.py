@@ -82,7 +82,6 @@ LIBRARIES = {
     "ray": ["lib.bulk.ray_pool"],
     "filelock": ["training", "lib.search"],
     "jinja2": ["utils.templates"],
-    "markupsafe": ["lib.search.report"],
     "safetensors": ["systems", "training", "lib.encoder"],
     "sqlalchemy": ["loggers"],
     "tensorboard": ["lib.train.setup"],
@@ -277,7 +276,10 @@ def test_what_loads_only_when_asked() -> None:
         "lib.train.setup": {"tensorboard"},
         "lib.search": {"optuna", "plotly"},
         "lib.search.pipeline": {"optuna", "plotly"},
-        "lib.search.config": {"optuna"},
+        "lib.search.config": {"optuna", "plotly"},
+        "lib.search.ranges": {"optuna", "plotly"},
+        "lib.search.result": {"optuna", "plotly"},
+        "lib.search.trial_values": {"optuna", "plotly"},
         "lib.train.pipeline": {"lightning"},
         "lib.bulk.pipeline": {"ray"},
         "lib.bulk.config": {"ray", "torch"},
@@ -378,6 +380,20 @@ def is_override(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 @pytest.mark.parametrize("name", SOURCES)
 def test_everything_public_has_a_docstring(name: str) -> None:
     assert list(undocumented(f"kiwi.{name}", TREES[name])) == []
+
+
+def test_what_is_overridden_is_documented_in_the_base_class() -> None:
+    overridden = {
+        f"{cls.__module__}.{cls.__qualname__}.{name}": method
+        for found in pkgutil.walk_packages([str(ROOT)], "kiwi.")
+        if found.name != "kiwi.__main__"
+        for cls in vars(importlib.import_module(found.name)).values()
+        if inspect.isclass(cls) and cls.__module__ == found.name
+        for name, method in vars(cls).items()
+        if getattr(method, "__override__", False) and not name.startswith("_")
+    }
+    assert len(overridden) > 100
+    assert [name for name, method in overridden.items() if not inspect.getdoc(method)] == []
 
 
 def configurations() -> list[type[BaseConfig]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from kiwi.lib.train import train_from_configuration
 from kiwi.outputs import OUTPUTS, OutputSpec
 from kiwi.runner import Predictions, load_system
 from kiwi.systems.manifest.checkpoint import CheckpointInfo
-from kiwi.systems.outputs.sentence_level import BinaryOutput
+from kiwi.systems.outputs.sentence_level import BinaryOutput, ScoreOutput
+from kiwi.systems.outputs.word_level import GapOutput
 from kiwi.utils.io import BaseConfig
 from tests.conftest import Corpus, Options
 
@@ -44,7 +46,7 @@ class HeavyEdit(BinaryOutput):
     @classmethod
     def build(cls, name: str, config: Any, sizes: Any) -> HeavyEdit:
         output = super().build(name, config, sizes)
-        output.weights = torch.tensor([1.0, config.custom[name].bad_weight])
+        output.register_buffer("weights", torch.tensor([1.0, config.custom[name].bad_weight]), persistent=False)
         return output
 
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
@@ -134,6 +136,90 @@ def test_adding_an_output(row: OutputSpec, options: Options, corpus: Corpus, tmp
         without = load_system(path, model={"outputs": {"custom": {"heavy_edit": False}}})
         assert "heavy_edit" not in without.about.outputs
         assert without.predict(**texts).get("sentences_heavy_edit_labels") is None
+
+
+class Effort(ScoreOutput):
+    """The module of a second score: the square root of the first one."""
+
+    def gold(self, batch: QEBatch[Tensor]) -> Tensor:
+        return super().gold(batch).sqrt()
+
+
+class Omissions(GapOutput):
+    """The module of a second output for gaps."""
+
+
+SCORE = replace(
+    ROW,
+    name="effort",
+    kind="score",
+    switch="custom.effort",
+    module=f"{__name__}:Effort",
+    attribute="effort",
+    is_bad=None,
+)
+GAPS = replace(
+    ROW,
+    name="omissions",
+    kind="tags",
+    unit="gap",
+    switch="custom.omissions",
+    module=f"{__name__}:Omissions",
+    attribute="omissions",
+    label_field=const.TARGET_TAGS,
+    gold_field=const.TARGET_TAGS,
+    is_bad=None,
+)
+
+
+def test_adding_a_score_and_tags(
+    options: Options, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    caplog.set_level("INFO", "kiwi")
+    for spec in (SCORE, GAPS):
+        monkeypatch.setitem(OUTPUTS, spec.name, spec)
+    custom = {"effort": True, "omissions": True}
+    info = train_from_configuration(options({"system.model.outputs.custom": custom, "trainer.main_metric": "RMSE"}))
+    names = {"val_RMSE", "val_effort_RMSE", "val_effort_PEARSON", "val_omissions_MCC", "val_gap_tags_MCC"}
+    assert names <= info.best_metrics.keys()
+    assert info.best_metrics["val_RMSE"] != info.best_metrics["val_effort_RMSE"]
+
+    test = {"input": corpus.inputs("test"), "output": corpus.labels("test")}
+    predictions = predict_from_configuration(
+        {
+            "run": {"output_dir": str(tmp_path / "out"), "output_format": "tsv"},
+            "data": {"test": test},
+            "system": {"load": str(info.best_model_path)},
+        }
+    )
+    effort, omissions = predictions.get("effort"), predictions.get("omissions_BAD_probabilities")
+    assert effort is not None
+    assert effort != predictions.sentences_hter
+    assert omissions is not None
+    assert [len(row) for row in omissions] == [len(line.split()) + 1 for line in corpus.lines("test", "target")]
+    logged = [record.message.partition(" of ")[0] for record in caplog.records]
+    assert {"effort", "omissions"} <= {*logged}
+
+    gold_files = {name: str(corpus.file("test", name)) for name in ("sentence_scores", "target_tags")}
+    page = tmp_path / "report.html"
+    report = evaluate_from_configuration(
+        {"gold_files": gold_files, "predicted_dir": str(tmp_path / "out"), "output": {"report": str(page)}}
+    )
+    (score_row,), (tag_row,) = report.of("effort"), report.of("omissions")
+    assert score_row.n == 10
+    gold = [float(line) for line in corpus.lines("test", "sentence_scores")]
+    assert score_row.metrics["MAE"] == pytest.approx(np.mean(np.abs(np.round(effort, 6) - gold)))
+    assert tag_row.n == sum(map(len, omissions))
+    assert "effort" in page.read_text(encoding="utf-8")
+    exported = export(info.best_model_path, tmp_path / "exported")
+    texts = {field: corpus.lines("test", field) for field in corpus.inputs("test")}
+    assert load_system(exported.path).predict(**texts).get("effort") == pytest.approx(effort, abs=1e-4)
+
+
+def test_a_module_that_is_not_there(row: OutputSpec, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OUTPUTS, row.name, replace(row, module="tests.test_outputs:HaevyEdit"))
+    with pytest.raises(ConfigError, match=r"HaevyEdit' of the output 'heavy_edit' cannot be imported"):
+        train_from_configuration(options({"system.model.outputs.custom": {"heavy_edit": True}}))
 
 
 def test_an_output_without_a_row(options: Options) -> None:

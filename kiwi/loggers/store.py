@@ -19,7 +19,6 @@ from kiwi import __version__
 from kiwi.exceptions import ConfigError
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged
-from kiwi.utils.staging import require_new_directory
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +146,11 @@ class Store:
         Raises:
             ConfigError: when the destination is not empty, the run has no files, or the server cannot be reached.
         """
-        require_new_directory(destination)
+        if destination.is_file() or (destination.is_dir() and any(destination.iterdir())):
+            raise ConfigError(
+                f"{destination}: found files; expected no directory, or an empty one, to download the run to. Choose "
+                "another run.output_dir."
+            )
         with quiet(), settings(FILE_SETTINGS):
             try:
                 if not self.client.list_artifacts(mlflow_run_id):

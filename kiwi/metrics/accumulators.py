@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
-from kiwi.constants import IGNORE, LABELS
+from kiwi.constants import IGNORE, LABELS, SENTENCE_SCORES
 from kiwi.metrics import functions
 
 
@@ -79,9 +79,16 @@ class Accuracy(TagMetrics):
 
 
 class ScoreMetrics(Accumulator):
-    """Pearson, Spearman and RMSE of sentence scores; their names have no prefix."""
+    """Pearson, Spearman and RMSE of scores.
 
-    names = ("PEARSON", "SPEARMAN", "RMSE")
+    Args:
+        prefix: the name of the output, which the names of its metrics begin with, except for ``sentence_scores``.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        own = "" if prefix == SENTENCE_SCORES else f"{prefix}_"
+        self.names = tuple(f"{own}{name}" for name in ("PEARSON", "SPEARMAN", "RMSE"))
+        super().__init__(prefix)
 
     @override
     def reset(self) -> None:
@@ -101,8 +108,8 @@ class ScoreMetrics(Accumulator):
     @override
     def compute(self) -> dict[str, float]:
         gold, predicted = (np.concatenate([[], *batches]) for batches in (self.gold, self.predicted))
-        metrics = {"PEARSON": functions.pearson, "SPEARMAN": functions.spearman, "RMSE": functions.rmse}
-        return {name: metrics[name](gold, predicted) for name in self.names}
+        metrics = (functions.pearson, functions.spearman, functions.rmse)
+        return {name: metric(gold, predicted) for name, metric in zip(self.names, metrics, strict=True)}
 
 
 class LanguageModelMetrics(Accumulator):

@@ -37,4 +37,4 @@ def weighted_sums(weights: Tensor, vectors: Tensor) -> Tensor:
     """
     exporting = torch.compiler.is_exporting()
     with nullcontext() if exporting else torch.autocast(vectors.device.type, enabled=False):
-        return weights.float() @ vectors.float()
+        return weights @ vectors.float()

@@ -66,7 +66,7 @@ def sections(report: Report, outputs: Sequence[Aligned], system: str, texts: Tex
     for aligned in sorted(outputs, key=lambda each: each.output != const.SENTENCE_SCORES):
         signed = signature(row_of(report, aligned.output, system), aligned.output, len(aligned.gold))
         lengths = _lengths(aligned, outputs, texts)
-        make = _scores if aligned.output == const.SENTENCE_SCORES else _tags
+        make = _scores if aligned.offsets is None else _tags
         found.append(make(aligned, system, lengths, signed))
     return found
 

@@ -183,6 +183,8 @@ def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[st
     switches = {spec.switch: spec.name for spec in OUTPUTS.values()}
     off = {switches[key] for key, value in options.items() if value is False and key in switches}
     for key, value in options.items():
+        if value == {} and any(each.startswith(f"{key}.") for each in known):
+            continue  # a level of options that changes none of them
         former = known.get(key, UNKNOWN)
         if key in switches and value is True and former is not True:
             raise ConfigError(

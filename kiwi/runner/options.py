@@ -44,6 +44,19 @@ class PredictOptions:
     deduplicate: bool = True
     """Whether to compute equal segments once."""
 
+    def loading_changes(self, loaded: PredictOptions) -> list[str]:
+        """Return the names of the options that differ from those that a system was loaded with.
+
+        Args:
+            loaded: the options that the system was loaded with.
+        """
+        default = PredictOptions()
+        return [
+            name
+            for name in ("gpu_id", "model", "threads", "precision")
+            if (value := getattr(self, name)) != getattr(loaded, name) and value != getattr(default, name)
+        ]
+
     def __post_init__(self) -> None:
         sizes = {"batch_size": self.batch_size, "batch_tokens": self.batch_tokens}
         if self.num_data_workers < 0 or any(size is not None and size < 1 for size in sizes.values()):

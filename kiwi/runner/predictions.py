@@ -17,15 +17,22 @@ from kiwi.utils.io import write_lines
 DIGITS = 6
 """The number of digits after the decimal point in files of predictions."""
 
-ORIGIN_FILE = "predictions.json"
-"""The file, in a directory of predictions, that records the system that made them."""
 
+def prediction_files(outputs: Collection[str] | None = None, *, use_distribution: bool = True) -> list[str]:
+    """Return the names of the files of predictions.
 
-def prediction_files() -> list[str]:
-    """Return the names of all files that predictions may have."""
-    names = [file for spec in OUTPUTS.values() if spec.kind != "score" for file in spec.files]
-    names += [const.TARGETGAPS_TAGS, f"{const.TARGETGAPS_TAGS}_labels"]
-    return names + [file for spec in OUTPUTS.values() if spec.kind == "score" for file in spec.files]
+    Args:
+        outputs: the outputs of a system; by default, all outputs.
+        use_distribution: whether scores come with standard deviations.
+    """
+    specs = [OUTPUTS[name] for name in output_names(outputs)]
+    files = [file for spec in specs if spec.kind == "tags" for file in spec.files]
+    if {const.TARGET_TAGS, const.GAP_TAGS} <= {spec.name for spec in specs}:
+        files += [const.TARGETGAPS_TAGS, f"{const.TARGETGAPS_TAGS}_labels"]
+    files += [file for spec in specs if spec.kind == "verdict" for file in spec.files]
+    for spec in (spec for spec in specs if spec.kind == "score"):
+        files += spec.files if use_distribution else [spec.name]
+    return files
 
 
 @dataclass(frozen=True)
@@ -115,18 +122,18 @@ class Predictions:
         content: dict[str, list[str]] = {}
         for spec in OUTPUTS.values():
             values = self.get(spec.attributes[0])
-            if values is not None and spec.kind != "score":
+            if values is None:
+                continue
+            if spec.kind != "score":
                 content |= _lines_of_probabilities(spec.name, values if spec.is_word_level else [[p] for p in values])
+                continue
+            content[spec.name] = [f"{score:.6f}" for score in values]
+            if spec.has_distribution and (deviations := self.get(spec.attributes[1])) is not None:
+                pairs = zip(values, deviations, strict=True)
+                content[spec.extras] = [f"{mean:.6f}\t{deviation:.6f}" for mean, deviation in pairs]
         if self.targetgaps_tags_BAD_probabilities is not None:
             content |= _lines_of_probabilities(const.TARGETGAPS_TAGS, self.targetgaps_tags_BAD_probabilities)
-        for spec in OUTPUTS.values():
-            values = self.get(spec.attributes[0])
-            if values is not None and spec.kind == "score":
-                content[spec.name] = [f"{score:.6f}" for score in values]
-                if spec.has_distribution and (deviations := self.get(spec.attributes[1])) is not None:
-                    pairs = zip(values, deviations, strict=True)
-                    content[spec.extras] = [f"{mean:.6f}\t{deviation:.6f}" for mean, deviation in pairs]
-        return content
+        return {name: content[name] for name in prediction_files() if name in content}
 
     def save(self, directory: Path) -> list[Path]:
         """Write a file for each output, one line for each segment; see the reference for the names of the files.
@@ -143,17 +150,6 @@ class Predictions:
         for name, lines in content.items():
             write_lines(directory / name, lines)
         return [directory / name for name in content]
-
-    @staticmethod
-    def file_names(outputs: Collection[str], use_distribution: bool) -> list[str]:
-        """Return the names of the files that :meth:`lines` has for a system with these outputs."""
-        specs = [OUTPUTS[name] for name in output_names(outputs)]
-        found = [file for spec in specs if spec.kind != "score" for file in spec.files]
-        if {const.TARGET_TAGS, const.GAP_TAGS} <= {*outputs}:
-            found += [const.TARGETGAPS_TAGS, f"{const.TARGETGAPS_TAGS}_labels"]
-        for spec in (spec for spec in specs if spec.kind == "score"):
-            found += spec.files if use_distribution else [spec.name]
-        return found
 
     @classmethod
     def read(cls, directory: Path) -> Predictions:

@@ -17,7 +17,7 @@ from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
 from kiwi.data.readers import check_columns
 from kiwi.data.sampling import batches_by_tokens
-from kiwi.exceptions import DataError
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
@@ -70,11 +70,11 @@ class Runner:
         target: Sequence[str],
         alignments: Sequence[str] | None = None,
         batch_size: int | None = None,
-        num_data_workers: int = 0,
+        num_data_workers: int | None = None,
         source_pos: Sequence[str] | None = None,
         target_pos: Sequence[str] | None = None,
         batch_tokens: int | None = None,
-        deduplicate: bool = True,
+        deduplicate: bool | None = None,
     ) -> Predictions:
         """Estimate the quality of translations. A segment's result does not depend on the others.
 
@@ -97,13 +97,13 @@ class Runner:
         Raises:
             DataError: when a segment cannot be used, such as one with only one side empty; the message names it.
         """
-        options = replace(
-            self.options,
-            batch_size=batch_size,
-            batch_tokens=batch_tokens,
-            num_data_workers=num_data_workers,
-            deduplicate=deduplicate,
-        )
+        changes: dict[str, Any] = {
+            "batch_size": batch_size,
+            "batch_tokens": batch_tokens,
+            "num_data_workers": num_data_workers,
+            "deduplicate": deduplicate,
+        }
+        options = replace(self.options, **{name: value for name, value in changes.items() if value is not None})
         given = {
             const.SOURCE: source,
             const.TARGET: target,
@@ -132,9 +132,12 @@ class Runner:
             options: how to predict; by default, the options of the runner.
 
         Raises:
+            ConfigError: when the options would load the system in another way.
             DataError: when a field that the system reads is missing.
         """
         options = options or self.options
+        if changed := options.loading_changes(self.options):
+            raise ConfigError(f"{', '.join(changed)}: fixed when a system is loaded. Give it to load_system.")
         self._check_fields(columns)
         n_segments = len(columns[const.TARGET])
         fields = {field: columns[field] for field in self.about.input_fields}

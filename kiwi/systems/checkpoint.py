@@ -173,7 +173,7 @@ class _SkipInit(TorchFunctionMode):
     """A mode that initializes small weights only, since a module may derive other values from them."""
 
     largest_drawn = 2**20
-    """Elements."""
+    """The number of elements up to which a weight is initialized."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

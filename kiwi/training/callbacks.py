@@ -184,8 +184,6 @@ class ValidationHook(Callback):
         resume_advice: a sentence that says how to resume a run that was ended.
     """
 
-    state_key = "Watched"  # the name of the class in the states that are already on disk
-
     def __init__(self, on_validation: Callable[[int, float], bool], resume_advice: str) -> None:
         self.on_validation = on_validation
         self.resume_advice = resume_advice

@@ -211,6 +211,7 @@ class _StrictLoader(yaml.SafeLoader):
 
     @override
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping, and refuse duplicate keys."""
         seen: set[Any] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
@@ -256,6 +257,7 @@ class _PlainDumper(yaml.SafeDumper):
 
     @override
     def ignore_aliases(self, data: Any) -> bool:
+        """Write every value out, without anchors and aliases."""
         return True
 
 

@@ -261,5 +261,5 @@ def require_new_directory(path: Path) -> None:
     Raises:
         ConfigError: when there is a file or a non-empty directory.
     """
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(f"{path}: already exists. Choose a new or empty directory, or remove it.")

@@ -18,6 +18,7 @@ import pytest
 
 import kiwi
 from kiwi.cli import app, run
+from kiwi.constants import ORIGIN_FILE
 from kiwi.exceptions import CheckpointError, ConfigError, DataError
 from kiwi.lib.export import Export, export
 from kiwi.lib.inspect import inspect_checkpoint
@@ -25,7 +26,6 @@ from kiwi.lib.predict import predict_from_configuration
 from kiwi.lib.publish import publish
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.onnx_engine import OnnxEngine, open_session
-from kiwi.runner.predictions import ORIGIN_FILE
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
 from tests.conftest import Corpus, Trained

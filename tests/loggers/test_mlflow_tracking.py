@@ -203,7 +203,7 @@ def test_a_server_gets_files_and_gives_them_back(
     fetched = {file.relative_to(destination).as_posix(): file for file in destination.rglob("*") if file.is_file()}
     assert set(fetched) == names
     assert fetched["model/weights"].read_bytes() == (made / "model" / "weights").read_bytes()
-    with pytest.raises(ConfigError, match="already exists. Choose a new or empty directory"):
+    with pytest.raises(ConfigError, match="found files; expected no directory, or an empty one"):
         tracker.download(destination)
 
 

@@ -178,7 +178,13 @@ def test_every_metric_has_a_direction():
     counts = np.array([[3, 1], [0, 1]])
     names = {*count_metrics(counts), *score_metrics([1, 2], [1, 2]), *critical_metrics([0, 1], [0, 1])}
     names |= {*FIGURES, *SpanCounts().metrics}
-    for accumulator in (TagMetrics("gap_tags"), Accuracy("pe"), ScoreMetrics(""), LanguageModelMetrics("target")):
+    for accumulator in (
+        TagMetrics("gap_tags"),
+        Accuracy("pe"),
+        ScoreMetrics("sentence_scores"),
+        ScoreMetrics("mqm"),
+        LanguageModelMetrics("target"),
+    ):
         names |= {f"val_{name}" for name in accumulator.names}
     assert len(names) > 30
     assert {functions.find_metric(name) for name in names} == set(functions.HIGHER_IS_BETTER)

@@ -18,6 +18,7 @@ NAMES = sorted(file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*")
 UNESCAPED = {
     "evaluation.html.jinja": ["style", "script"],
     "evaluation/figure.html.jinja": ["each.svg"],
+    "search.html.jinja": ["figure.html"],
 }
 """The values that kiwi itself writes as markup."""
 

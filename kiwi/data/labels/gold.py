@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.labels.ragged import Ragged, read_tags
 from kiwi.exceptions import DataError
+from kiwi.outputs import OUTPUTS
 
 
 def check_line_count(path: Path, found: int, gold_path: Path, expected: int) -> None:
@@ -69,8 +70,8 @@ class GoldTags:
         has_gaps, lengths = self.has_gaps(predicted, output), self.rows.lengths
         expected = lengths
         if has_gaps:
-            counts = {const.TARGET_TAGS: lengths // 2, const.GAP_TAGS: (lengths + 1) // 2}
-            expected = counts.get(output, lengths)
+            counts = {"target word": lengths // 2, "gap": (lengths + 1) // 2}
+            expected = counts.get(_unit(output), lengths)
         no_words = has_gaps & (lengths == 1)
         wrong = (predicted.lengths != expected) & ~(no_words & (predicted.lengths == 0))
         if wrong.any():
@@ -79,9 +80,9 @@ class GoldTags:
             raise DataError.at(place, row + 1, found=found, expected=f"{expected[row]}, as {self.path} has")
         compared = ~no_words
         chosen = np.repeat(compared, lengths)
-        if has_gaps and output in (const.TARGET_TAGS, const.GAP_TAGS):
+        if has_gaps and _unit(output) in ("target word", "gap"):
             places = np.arange(len(self.rows.values)) - np.repeat(self.rows.offsets[:-1], lengths)
-            chosen &= places % 2 == (output == const.TARGET_TAGS)
+            chosen &= places % 2 == (_unit(output) == "target word")
         return Matched(
             self.rows.values[chosen].astype(np.int64),
             predicted.values[np.repeat(compared, predicted.lengths)],
@@ -106,16 +107,19 @@ class GoldTags:
 
     def has_gaps(self, predicted: Ragged, output: str) -> bool:
         """Return whether the gold tags are interleaved with gaps, judging by the first line with tags on both sides."""
-        if output == const.SOURCE_TAGS:
+        if _unit(output) == "source word":
             return False
         n_rows = min(len(self.rows), len(predicted))
         gold_lengths, lengths = self.rows.lengths, predicted.lengths
         both = np.flatnonzero((gold_lengths[:n_rows] > 0) & (lengths[:n_rows] > 0))
         if len(both):
             n_gold, n_predicted = int(gold_lengths[both[0]]), int(lengths[both[0]])
-            n_words = {const.GAP_TAGS: n_predicted - 1, const.TARGETGAPS_TAGS: (n_predicted - 1) // 2}.get(
-                output, n_predicted
-            )
+            n_words = {"gap": n_predicted - 1, "both": (n_predicted - 1) // 2}.get(_unit(output), n_predicted)
             if n_gold in (n_words, 2 * n_words + 1):
                 return n_gold != n_words
         return bool((gold_lengths % 2 == 1).all())
+
+
+def _unit(output: str) -> str:
+    """Return what an output has one tag for; ``both`` for target words and gaps together."""
+    return "both" if output == const.TARGETGAPS_TAGS else OUTPUTS[output].unit

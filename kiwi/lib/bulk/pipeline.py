@@ -24,6 +24,7 @@ SECONDS_BETWEEN_LINES = 10.0
 """The time between two lines of progress in the log."""
 
 ADVICE = "Shards that are done stay; the same command resumes the job."
+"""The end of the message of a job that was stopped."""
 
 LISTED = 5
 """The maximum number of shards that an error lists."""
@@ -55,7 +56,7 @@ class BulkInfo:
     """The shard, the line and the reason of the first bad row."""
 
     seconds: float = 0.0
-    """The time that this run has taken, without loading the system and starting the engine."""
+    """The time since the engine was started, in seconds; it includes loading the system in the workers."""
 
     failed: dict[str, str] = field(default_factory=dict)
     """The shards without results, by name, with the reasons."""

@@ -28,7 +28,6 @@ from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.measured import SPANS, Measured, measure_spans
 from kiwi.metrics.report import ENSEMBLE
 from kiwi.outputs import OUTPUTS
-from kiwi.runner.predictions import ORIGIN_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ def collect_sources(config: Any) -> dict[str, Sources]:
     """
     systems: dict[str, Sources] = {}
     for directory in config.predicted_dir or []:
-        files = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, ORIGIN_FILE)}
+        files = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, const.ORIGIN_FILE)}
         sources = {name: _file_source(name, path) for name, path in files.items() if path.is_file()}
         systems[_unique(str(directory), systems)] = sources
     for index, files in enumerate(config.predicted_files or [], start=1):
@@ -98,8 +97,12 @@ def _unique(name: str, taken: Mapping[str, object]) -> str:
     return name if name not in taken else f"{name} ({len(taken) + 1})"
 
 
+def _is_score(name: str) -> bool:
+    return name in OUTPUTS and OUTPUTS[name].kind == "score"
+
+
 def _file_source(name: str, path: Path) -> Source:
-    if name == const.SENTENCE_SCORES:
+    if _is_score(name):
         return Source(path, lambda: read_scores(path, allow_nan=True))
     return Source(path, lambda: read_probabilities(path))
 
@@ -107,11 +110,11 @@ def _file_source(name: str, path: Path) -> Source:
 def _table_sources(table: Any) -> dict[str, Source]:
     if table is None:
         return {}
-    nullable = {const.SENTENCE_SCORES}
+    nullable = {name for name in table.columns if _is_score(name)}
     columns = cache(lambda: read_table(table.path, table.columns, nullable))
 
     def source(name: str) -> Source:
-        if name == const.SENTENCE_SCORES:
+        if _is_score(name):
             return Source(table.path, lambda: parse_scores(columns()[name], table.path))
         return Source(table.path, lambda: parse_probabilities(columns()[name], table.path))
 
@@ -169,9 +172,10 @@ def read_outputs(
             compared = [SPANS]
             spans = _measure_spans(source, systems)
         elif name == const.SENTENCE_SCORES:
-            outputs.append(_align_scores(source, systems))
             for output in compared:
-                if (is_bad := OUTPUTS[output].is_bad) is not None:
+                if (is_bad := OUTPUTS[output].is_bad) is None:
+                    outputs.append(_align_scores(output, source, systems))
+                else:
                     verdicts = [[const.LABELS[int(bad)]] for bad in is_bad(np.array(source.read()))]
                     gold_tags = GoldTags(source.path, ragged_tags(verdicts))
                     outputs.append(_align_tags(output, gold_tags, systems, required=required))
@@ -192,20 +196,20 @@ def _read_gold(name: str, path: Path) -> Any:
 
 def _read_checkpoint_hash(sources: Sources) -> str:
     with suppress(KeyError, OSError, ValueError, TypeError):
-        return str(json.loads(sources[ORIGIN_FILE].path.read_text(encoding="utf-8"))["checkpoint"])
+        return str(json.loads(sources[const.ORIGIN_FILE].path.read_text(encoding="utf-8"))["checkpoint"])
     return ""
 
 
-def _align_scores(source: Source, systems: Mapping[str, Sources]) -> Aligned | None:
+def _align_scores(output: str, source: Source, systems: Mapping[str, Sources]) -> Aligned | None:
     gold = np.array(source.read())
     predicted: dict[str, NDArray[np.float64]] = {}
     deviations: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for system, sources in systems.items():
-        if mine := sources.get(const.SENTENCE_SCORES):
+        if mine := sources.get(output):
             scores = mine.read()
             check_line_count(mine.path, len(scores), source.path, len(gold))
             predicted[system] = np.array(scores)
-            if extras := sources.get(EXTRAS):
+            if OUTPUTS[output].has_distribution and (extras := sources.get(EXTRAS)):
                 deviations[system] = _read_extras(extras.path, source.path, len(gold))
     if not predicted:
         return None
@@ -215,7 +219,7 @@ def _align_scores(source: Source, systems: Mapping[str, Sources]) -> Aligned | N
     chosen = {system: scores[finite] for system, scores in predicted.items()}
     kept = {system: (mean[finite], deviation[finite]) for system, (mean, deviation) in deviations.items()}
     numbers = np.flatnonzero(finite) + 1
-    return Aligned(const.SENTENCE_SCORES, gold[finite], _add_ensemble(chosen), None, numbers, kept)
+    return Aligned(output, gold[finite], _add_ensemble(chosen), None, numbers, kept)
 
 
 def _read_extras(path: Path, gold_path: Path, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -237,7 +241,8 @@ def _align_tags(output: str, gold: GoldTags, systems: Mapping[str, Sources], *, 
     for system, sources in systems.items():
         if source := sources.get(output):
             rows = source.read()
-            if output in (const.GAP_TAGS, const.TARGETGAPS_TAGS) and not gold.has_gaps(rows, output):
+            with_gaps = output == const.TARGETGAPS_TAGS or OUTPUTS[output].unit == "gap"
+            if with_gaps and not gold.has_gaps(rows, output):
                 if required:
                     expected = f"tags with gaps, for {source.path}"
                     raise DataError.at(gold.path, None, found="one tag per word", expected=expected)

@@ -29,7 +29,7 @@ from kiwi.outputs import SubmissionLevel
 from kiwi.runner import Predictions, Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
-from kiwi.runner.predictions import ORIGIN_FILE, prediction_files
+from kiwi.runner.predictions import prediction_files
 from kiwi.runner.processes import RunnerPool
 from kiwi.systems.pretrained.hub import locate
 from kiwi.utils.io import write_json
@@ -113,11 +113,12 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     about, directory = runner.about, config.run.directory
     split = _read_split(config, runner)
     logger.info("Predicting %d segments with %s.", split.n_segments, config.system.load)
-    growing = GrowingFiles(directory, Predictions.file_names(about.outputs, about.use_distribution), _origin(about))
+    names = prediction_files(about.outputs, use_distribution=about.use_distribution)
+    growing = GrowingFiles(directory, names, _origin(about))
     with growing.opened():
         _predict(runner, split, growing)
-        written = growing.finish(stale=(*prediction_files(), *ON_DEMAND, ORIGIN_FILE))
-        write_json(directory / ORIGIN_FILE, _origin(about))
+        written = growing.finish(stale=(*prediction_files(), *ON_DEMAND, const.ORIGIN_FILE))
+        write_json(directory / const.ORIGIN_FILE, _origin(about))
         written += _write_on_demand(config, about, split)
         growing.forget()  # nothing that would need it to resume can fail any more
     for path in written:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from markupsafe import Markup
 from optuna import visualization
 from optuna.trial import FrozenTrial, TrialState
 
@@ -28,7 +27,7 @@ REPORT_FILE = "search.html"
 @dataclass(frozen=True)
 class _Figure:
     title: str
-    html: Markup | None = None
+    html: str | None = None
     reason: str = ""
     """Why there is no figure."""
 
@@ -116,7 +115,7 @@ def _draw_figures(context: SearchContext) -> Iterator[_Figure]:
         # Plotly's library is in the file once.
         text = figure.to_html(full_html=False, include_plotlyjs=not has_library, config={"displaylogo": False})
         has_library = True
-        yield _Figure(title, Markup(text))
+        yield _Figure(title, text)
 
 
 def _draw_quietly(draw: Callable[[], Any]) -> Any:

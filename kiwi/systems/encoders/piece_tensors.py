@@ -57,7 +57,7 @@ class Pieces:
         is_word = self.words != NO_WORD
         numbers = self.words * 2 + self.sides
         same = numbers.unsqueeze(2) == numbers.unsqueeze(1)
-        weights = same * (self.weights * is_word).unsqueeze(1)  # (windows, pieces, pieces)
+        weights = same * (self.weights.float() * is_word).unsqueeze(1)  # (windows, pieces, pieces)
         there = states.masked_fill(~is_word.unsqueeze(-1), 0.0)  # padding may be NaN
         sums, weight = weighted_sums(weights, there).flatten(0, 1), weights.sum(dim=-1).flatten()
         readings = {TARGET_SIDE: self.target_readings, SOURCE_SIDE: self.source_readings}

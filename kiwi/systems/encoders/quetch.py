@@ -124,7 +124,7 @@ def _aligned(pairs: Tensor, target: Tensor, source: Tensor) -> Tensor:
         source: the features of the source words, (batch, source_words, dim).
     """
     segments, source_words, target_words = pairs.unbind(dim=1)  # each (pairs,)
-    none = torch.zeros(*target.shape[:2], source.shape[1], device=target.device)
+    none = torch.zeros(*target.shape[:2], source.shape[1], dtype=torch.float32, device=target.device)
     return none.index_put((segments, target_words, source_words), torch.ones_like(segments, dtype=none.dtype))
 
 
@@ -141,4 +141,4 @@ def _mean_of_aligned(windows: Tensor, aligned_to: Tensor, unaligned: Tensor) -> 
     """
     total = weighted_sums(aligned_to, windows)
     count = aligned_to.sum(dim=-1, keepdim=True)
-    return torch.where(count > 0, total / count.clamp(min=1), unaligned)
+    return torch.where(count > 0, (total / count.clamp(min=1)).to(windows.dtype), unaligned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +13,13 @@ from kiwi.exceptions import CheckpointError
 from kiwi.systems.manifest.checkpoint import EXPORT_FILE, CheckpointInfo, check_label_names
 from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory
 
-EXPORT_VERSION = 1
+logger = logging.getLogger(__name__)
+
+EXPORT_VERSION = 2
+"""The format version that is written."""
+
+READABLE_EXPORTS = (1, 2)
+"""Graphs of version 1 add up the pieces of words concurrently, so that results differ between calls."""
 
 GRAPH_FILE = "model.onnx"
 TENSORS_FILE = "model.onnx.data"
@@ -70,7 +77,7 @@ class ExportInfo:
     """The differences from the checkpoint that were measured during export, by output."""
 
     n_compared: int = 0
-    """Segments on which they were found; 0 where it was not kept."""
+    """The number of segments that were compared; 0 if unknown."""
 
     kiwi_version: str = __version__
     sha256: str = ""
@@ -140,10 +147,17 @@ def read_export_info(path: Path) -> tuple[ExportInfo, SealedDirectory]:
         raise CheckpointError(f"{path}: damaged: found no {SUMS_FILE}. {RESTORE}")
     content = sealed.read_json(EXPORT_FILE)
     version = content.get("format_version") if isinstance(content, dict) else None
-    if version != EXPORT_VERSION:
+    if version not in READABLE_EXPORTS:
+        readable = " and ".join(map(str, READABLE_EXPORTS))
         raise CheckpointError(
-            f"{file}: found format version {version}; this kiwi ({__version__}) reads version {EXPORT_VERSION} of "
-            "exported systems. Export the checkpoint again, or upgrade with: pip install --upgrade kiwi-qe"
+            f"{file}: found format version {version}; this kiwi ({__version__}) reads versions {readable} of exported "
+            "systems. Export the checkpoint again, or upgrade with: pip install --upgrade kiwi-qe"
+        )
+    if version == 1:
+        logger.warning(
+            "%s was exported by an earlier version of kiwi: its results may differ from call to call on several "
+            "threads. Export the checkpoint again.",
+            path,
         )
     check_label_names(sealed)
     try:

@@ -149,12 +149,13 @@ class QEOutputs(nn.Module):
             Raises:
                 DataError: when gap tags are missing, or scores are outside of the range that the options imply.
             """
-            if self.word_level.gaps and const.GAP_TAGS not in columns:
+            gaps = [OUTPUTS[name].switch for name in self.names if OUTPUTS[name].unit == "gap"]
+            if gaps and const.GAP_TAGS not in columns:
                 raise DataError.at(
                     places[const.TARGET_TAGS],
                     None,
                     found="one tag per word",
-                    expected="tags interleaved with gaps (2n+1 per line), because outputs.word_level.gaps is on",
+                    expected=f"tags interleaved with gaps (2n+1 per line), because outputs.{gaps[0]} is on",
                 )
             bounded = "use_distribution" if self.sentence_level.use_distribution else "last_activation"
             if self.sentence_level.hter and (self.sentence_level.use_distribution or self.last_activation):
@@ -201,8 +202,8 @@ class QEOutputs(nn.Module):
         for name, output in self.items():
             if not f"outputs.by_name.{name}.".startswith(tuple(new_weights)):
                 continue
-            if isinstance(output, ScoreOutput) and const.SENTENCE_SCORES in columns:
-                output.fit([float(score) for score in columns[const.SENTENCE_SCORES]])
+            if isinstance(output, ScoreOutput) and output.label_field in columns:
+                output.fit([float(score) for score in columns[output.label_field]])
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Return the logits of each output."""
@@ -258,5 +259,11 @@ def module_of(spec: OutputSpec) -> type[Output]:
         spec: the output's row.
     """
     module, _, name = spec.module.partition(":")
-    found: type[Output] = getattr(import_module(module), name)
+    try:
+        found: type[Output] = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"the module '{spec.module}' of the output '{spec.name}' cannot be imported ({error}); expected "
+            "package.module:Class"
+        ) from error
     return found

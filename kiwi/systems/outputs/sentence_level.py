@@ -59,10 +59,14 @@ class ScoreOutput(SentenceOutput):
         n_layers: the number of layers of the feed-forward network.
         dropout: the dropout probability of the features and between layers.
         last_activation: whether a sigmoid keeps scores in [0, 1].
+        name: the name of the output.
     """
 
-    def __init__(self, in_dim: int, n_layers: int, dropout: float, last_activation: bool) -> None:
+    def __init__(
+        self, in_dim: int, n_layers: int, dropout: float, last_activation: bool, name: str = const.SENTENCE_SCORES
+    ) -> None:
         super().__init__(in_dim, 1, n_layers, dropout)
+        self.name = name
         self.last_activation = last_activation
         # The network predicts standardized scores, whatever their scale (HTER, DA, MQM).
         self.register_buffer("mean", torch.zeros(()))
@@ -72,9 +76,9 @@ class ScoreOutput(SentenceOutput):
     @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> ScoreOutput:
         assert sizes.sentence is not None
-        if config.sentence_level.use_distribution:
+        if OUTPUTS[name].has_distribution and config.sentence_level.use_distribution:
             return ScoreDistributionOutput(sizes.sentence, config.n_layers_output, config.dropout)
-        return ScoreOutput(sizes.sentence, config.n_layers_output, config.dropout, config.last_activation)
+        return cls(sizes.sentence, config.n_layers_output, config.dropout, config.last_activation, name)
 
     def fit(self, scores: Sequence[float]) -> None:
         """Set mean and standard deviation from the scores of the training data."""
@@ -102,7 +106,7 @@ class ScoreOutput(SentenceOutput):
     @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
         """Return scores, (batch,)."""
-        return {self.label_field: self.scores(logits)}
+        return {self.name: self.scores(logits)}
 
 
 class ScoreDistributionOutput(ScoreOutput):

@@ -27,13 +27,20 @@ class WordLevelOutput(Output):
         in_dim: the size of a word's features.
         class_weights: the weight of each label in the loss; 1.0 if not given.
         dropout: the dropout probability of the features.
+        name: the name of the output; by default, that of its label field.
     """
 
     def __init__(
-        self, label_field: str, in_dim: int, class_weights: Mapping[const.Label, float], dropout: float
+        self,
+        label_field: str,
+        in_dim: int,
+        class_weights: Mapping[const.Label, float],
+        dropout: float,
+        name: str | None = None,
     ) -> None:
         super().__init__()
         self.label_field = label_field
+        self.name = name or label_field
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(in_dim, len(const.LABELS))
         weights = torch.tensor([class_weights.get(label, 1.0) for label in const.LABELS])
@@ -44,11 +51,12 @@ class WordLevelOutput(Output):
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
         size = sizes.source if OUTPUTS[name].unit == "source word" else sizes.target
         assert size is not None
-        return cls(name, size, getattr(config.word_level.class_weights, name), config.dropout)
+        field = OUTPUTS[name].label_field
+        return cls(field, size, getattr(config.word_level.class_weights, field), config.dropout, name)
 
     def words(self, features: Features) -> Tensor:
         """Return the features that this output reads, (batch, words, in_dim)."""
-        words = features.source if self.label_field == const.SOURCE_TAGS else features.target
+        words = features.source if OUTPUTS[self.name].unit == "source word" else features.target
         assert words is not None
         return words
 
@@ -78,7 +86,7 @@ class WordLevelOutput(Output):
     @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
         """Return probabilities of BAD, (batch, words)."""
-        return {self.label_field: logits.float().softmax(dim=-1)[..., const.LABELS.index(const.BAD)]}
+        return {self.name: logits.float().softmax(dim=-1)[..., const.LABELS.index(const.BAD)]}
 
     @torch.no_grad()
     def move_threshold(self, threshold: float) -> None:
@@ -101,19 +109,25 @@ class GapOutput(WordLevelOutput):
         class_weights: the weight of each label in the loss; 1.0 if not given.
         dropout: the dropout probability of the features.
         hidden_size: the size of the hidden layer; 0 for none.
+        name: the name of the output.
     """
 
     def __init__(
-        self, in_dim: int, class_weights: Mapping[const.Label, float], dropout: float, hidden_size: int = 0
+        self,
+        in_dim: int,
+        class_weights: Mapping[const.Label, float],
+        dropout: float,
+        hidden_size: int = 0,
+        name: str = const.GAP_TAGS,
     ) -> None:
-        super().__init__(const.GAP_TAGS, hidden_size or 2 * in_dim, class_weights, dropout)
+        super().__init__(const.GAP_TAGS, hidden_size or 2 * in_dim, class_weights, dropout, name)
         self.hidden = nn.Sequential(nn.Linear(4 * in_dim, hidden_size), nn.Tanh()) if hidden_size else None
 
     @classmethod
     @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
-        word_level = config.word_level
-        return cls(sizes.target, word_level.class_weights.gap_tags, config.dropout, word_level.gap_hidden_size)
+        options = config.word_level
+        return cls(sizes.target, options.class_weights.gap_tags, config.dropout, options.gap_hidden_size, name)
 
     @override
     def words(self, features: Features) -> Tensor:
