@@ -241,6 +241,7 @@ class _PlainLoader(_StrictLoader):
 
     @override
     def compose_node(self, parent: Any, index: Any) -> Any:
+        """Compose a node, and refuse anchors, aliases and deep nesting."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "anchor", None) is not None:
             raise yaml.composer.ComposerError(None, None, "anchors and aliases are not allowed", event.start_mark)

@@ -345,13 +345,29 @@ def test_damage_is_found(name: str, damage: Callable[[Path], None], exported_int
             load(path)
 
 
+def test_an_export_of_version_1_is_read_with_a_warning(
+    exported_int8: Export, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(exported_int8.path, path)
+    content = json.loads((path / "export.json").read_text(encoding="utf-8"))
+    (path / "export.json").write_text(json.dumps({**content, "format_version": 1}), encoding="utf-8")
+    (path / "SHA256SUMS").unlink()
+    seal(path)
+    assert load_system(path).predict(["a b"], ["c d"]).sentences_hter is not None
+    assert f"{path} was exported by an earlier version of kiwi" in caplog.text
+    caplog.clear()
+    load_system(exported_int8.path)
+    assert "earlier version" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("model.onnx", "no graph", r"ONNX Runtime .* cannot load it: .* Restore it from a copy|restore it from a copy"),
         ("export.json", "{}", "found format version None; this kiwi"),
-        ("export.json", '{"format_version": 2}', "found format version 2; this kiwi"),
-        ("export.json", '{"format_version": 1}', r"export.json: damaged: KeyError\('pieces'\)"),
+        ("export.json", '{"format_version": 3}', "found format version 3; this kiwi"),
+        ("export.json", '{"format_version": 2}', r"export.json: damaged: KeyError\('pieces'\)"),
         ("labels.json", '{"target_tags": ["BAD", "OK"]}', r"expected labels \['OK', 'BAD'\]"),
         ("tokenizer/tokenizer.json", "{}", "tokenizer.json: damaged"),
         ("model.onnx.data", "", "cannot load it"),
