@@ -54,7 +54,7 @@ def put(options: dict[str, Any], key: str, value: Any) -> None:
         place = inner
     if isinstance(place, list):
         if not last.isdigit() or int(last) >= len(place):
-            raise ConfigError(f"{key}: found a list of {len(place)}; expected a number below that.")
+            raise ConfigError(f"{key}: found a list of {len(place)} items; expected an index below {len(place)}.")
         place[int(last)] = value
     else:
         place[last] = value
