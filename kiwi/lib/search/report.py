@@ -30,7 +30,7 @@ class _Figure:
     title: str
     html: Markup | None = None
     reason: str = ""
-    """Why there is no figure."""
+    """The reason why there is no figure."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _Row:
 def savings(trials: Sequence[FrozenTrial]) -> tuple[int, float]:
     """Return how many trials ended early, and the share of all validations that was saved.
 
-    A trial that ended early is assumed to save as many validations as it has fewer than completed trials on average.
+    A trial that ended early is assumed to save the validations that it lacks to the average of completed trials.
 
     Args:
         trials: the trials of a search.

@@ -71,9 +71,9 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CheckpointError(
             f"{name_or_path}: no trained system found. Tried a local directory of this name (not found), then the "
-            f"model hub: {reason.rstrip('.')}. Without network access, copy the system's directory to this machine and give "
-            f"its path, or download it beforehand (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to use the "
-            "cache."
+            f"model hub: {reason.rstrip('.')}. Without network access, copy the system's directory to this machine and "
+            f"give its path, or download it beforehand (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to "
+            "use the cache."
         ) from error
 
 
