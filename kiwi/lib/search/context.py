@@ -66,7 +66,7 @@ class SearchContext:
         return sorted(self.trials.list_trials(*states), key=position)
 
     def score(self, trial: FrozenTrial) -> float | None:
-        """Return the merit of a trial, higher is better: that of its value or, if it ended early, best validation."""
+        """Return the merit of a trial, higher is better: its value or, if it ended early, its best validation."""
         values: Sequence[float] = ()
         if trial.state == TrialState.COMPLETE and trial.values:
             values = trial.values
