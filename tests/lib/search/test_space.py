@@ -261,8 +261,8 @@ def test_all_mistakes_are_listed_at_once(options: Options) -> None:
     [
         ({f"{WORD}.source": None}, {"class_weights": {"source_tags": [1]}}, f"{WORD}.source is off"),
         ({SCORE: {}}, {"sentence_loss_weight": [1]}, "sentence_level has no output that is on"),
-        ({WORD: {}}, {"search_word_level": True}, "options.search_word_level: NuQE has nothing"),
-        ({SCORE: {}}, {"search_hter": True}, "options.search_hter: NuQE has nothing"),
+        ({WORD: {}}, {"search_word_level": True}, "options.search_word_level: NuQE has no such option"),
+        ({SCORE: {}}, {"search_hter": True}, "options.search_hter: NuQE has no such option"),
         ({"trainer.main_metric": "target_tags_MCC"}, {"search_word_level": True}, "is not a metric of the configured"),
     ],
 )
