@@ -44,7 +44,8 @@ class _Row:
 def savings(trials: Sequence[FrozenTrial]) -> tuple[int, float]:
     """Return how many trials ended early, and the share of all validations that was saved.
 
-    A trial that ended early is assumed to save as many validations as it falls short of the average of completed trials.
+    A trial that ended early is assumed to save the difference between its validations and the average of completed
+    trials.
 
     Args:
         trials: the trials of a search.
