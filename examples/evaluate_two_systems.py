@@ -31,7 +31,7 @@ def train_and_predict(window_size: int, directory: Path) -> Path:
 
 
 def main(directory: Path) -> None:
-    """Print the figures of both systems and of their average, and whether they can be told apart."""
+    """Print the figures of both systems and of their average, and whether they differ significantly."""
     systems = {f"window-{size}": train_and_predict(size, directory / f"window-{size}") for size in (1, 3)}
 
     options = load_configuration(example_configuration("evaluate"))

@@ -90,7 +90,7 @@ def options(encoder: str | Path, directory: Path) -> dict[str, Any]:
 
 
 def main(directory: Path) -> None:
-    """Train, and show the metrics of the best model; its checkpoint needs the folder of the encoder no more."""
+    """Train, and show the metrics of the best model; its checkpoint no longer needs the folder of the encoder."""
     with tempfile.TemporaryDirectory() as folder:
         encoder = ENCODER or write_tiny_encoder(Path(folder, "tiny-bert"))
         info = train_from_configuration(options(encoder, directory))

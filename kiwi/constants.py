@@ -18,7 +18,7 @@ SENTENCE_SCORES_EXTRAS = "sentence_scores_extras"
 BINARY = "binary"
 
 WORD_LEVEL = (TARGET_TAGS, GAP_TAGS, SOURCE_TAGS)
-"""The outputs that have a list of values for each segment."""
+"""The outputs that have a list of values per segment."""
 
 WMT19 = "WMT19"
 """The prefix of the metrics over target words and gaps together, as defined by the WMT19 shared task."""

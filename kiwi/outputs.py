@@ -1,4 +1,4 @@
-"""The outputs of quality estimation systems: one table, which everything else reads.
+"""The outputs of quality estimation systems: one table, which the rest of kiwi reads.
 
 To add an output, add a row to :data:`OUTPUTS` and write its module, a subclass of
 :class:`kiwi.systems.outputs.base.Output`. Training, checkpoints, prediction, files, tables, evaluation, exports and the
@@ -20,7 +20,7 @@ probability of BAD for each segment. Metrics, files and table columns depend on 
 Unit = Literal["target word", "gap", "source word", "segment"]
 
 ColumnKind = Literal["text", "texts", "number", "numbers"]
-"""The type of a table's column: a value or a list of values for each segment."""
+"""The type of a table's column: a value or a list of values per segment."""
 
 SubmissionLevel = Literal["sentence", "word"]
 
@@ -33,7 +33,7 @@ class OutputSpec:
     """The name of the output in files, batches, losses and predictions."""
 
     kind: Kind
-    """The form of its values."""
+    """The form of the output's values."""
 
     unit: Unit
     """The unit that each value is about."""
@@ -45,7 +45,8 @@ class OutputSpec:
     """The class that computes it, as ``package.module:Class``; it is imported when a system is built."""
 
     attribute: str
-    """The attribute of :class:`kiwi.runner.Predictions` (of ``tags`` and ``verdict``, its beginning)."""
+    """The attribute of :class:`kiwi.runner.Predictions` (for ``tags`` and ``verdict``, the prefix of two
+    attributes)."""
 
     label_field: str
     """The file below ``data.*.output`` that it learns from."""
@@ -70,7 +71,7 @@ class OutputSpec:
 
     @property
     def is_word_level(self) -> bool:
-        """Whether it has a list of values for each segment."""
+        """Whether the output has a list of values per segment."""
         return self.unit != "segment"
 
     @property
@@ -93,7 +94,7 @@ class OutputSpec:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All files that predictions may have for it."""
+        """The names of all files that predictions may have for the output."""
         if self.kind == "score":
             return (self.name, self.extras) if self.has_distribution else (self.name,)
         return self.name, f"{self.name}_labels"
@@ -135,7 +136,7 @@ OUTPUTS: dict[str, OutputSpec] = {
             label_field=const.TARGET_TAGS,  # interleaved with the tags of words
             gold_field=const.TARGET_TAGS,
             title="Gaps",
-            description="OK or BAD for each gap between the words of the translation; BAD says that words are missing",
+            description="OK or BAD for each gap between the words of the translation; BAD means that words are missing",
             submission="word",
         ),
         OutputSpec(
@@ -148,7 +149,7 @@ OUTPUTS: dict[str, OutputSpec] = {
             label_field=const.SOURCE_TAGS,
             gold_field=const.SOURCE_TAGS,
             title="Source words",
-            description="OK or BAD for each word of the source; BAD says that it was translated wrongly",
+            description="OK or BAD for each word of the source; BAD means that it was mistranslated",
             submission="word",
         ),
         OutputSpec(

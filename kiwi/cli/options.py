@@ -83,7 +83,7 @@ def parse_columns(arguments: list[str]) -> dict[str, str]:
 
 
 def check_choice(option: str, value: str, choices: tuple[str, ...]) -> Any:
-    """Return the value of an option, or refuse it when it is not one of the choices."""
+    """Return the value of an option, or reject it when it is not one of the choices."""
     from kiwi.exceptions import ConfigError
 
     if value not in choices:

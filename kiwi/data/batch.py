@@ -67,10 +67,10 @@ class QEBatch(Generic[Array]):
     """The segment of each window, int64 (windows,)."""
 
     segment_windows: Array | None = None
-    """The windows of each segment, filled up with -1, int64 (batch, windows of a segment)."""
+    """The windows of each segment, padded with -1, int64 (batch, windows of a segment)."""
 
     target_readings: Array | None = None
-    """The position of each word's first piece in every window that contains the word, filled up with -1, int64 (batch,
+    """The position of each word's first piece in every window that contains the word, padded with -1, int64 (batch,
     target_words, windows of a word). Positions count through all windows, padding included."""
 
     source_readings: Array | None = None
@@ -113,6 +113,6 @@ def pad(rows: Sequence[Sequence[Any]], fill: int, dtype: type[np.generic] = np.i
     """Return rows of different lengths as one array (rows, longest), padded at their ends with ``fill``."""
     mask = mask_of(np.array([len(row) for row in rows], dtype=np.int64))
     padded = np.full(mask.shape, fill, dtype=dtype)
-    # One assignment for all rows is faster than one for each row.
+    # One assignment for all rows is faster than one per row.
     padded[mask] = np.array(list(chain.from_iterable(rows)), dtype=dtype)
     return padded

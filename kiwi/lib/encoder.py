@@ -135,7 +135,7 @@ def write_encoder(name: str, directory: str | Path) -> Path:
     Raises:
         ConfigError: when the encoder is unknown, or the directory is not empty.
         MissingExtraError: when a package is not installed.
-        DataError: when a package has another version, or a file of it is damaged.
+        DataError: when a package has another version, or one of its files is damaged.
         WriteError: when the directory cannot be written.
     """
     directory = Path(directory)

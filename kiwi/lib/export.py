@@ -85,9 +85,9 @@ def export(
         directory: the directory to write atomically; it must not exist, or be empty.
         int8: whether to store and multiply weights in 8 bits.
         files: the files of the segments to compare on, by field (``source``, ``target``, and others that the system
-            reads); None takes the bundled sample.
+            reads); None means the bundled sample.
         bound: the largest accepted difference from the original, of probabilities and scores (relative to the largest
-            score, if that is above 1); None takes 0.0001, or 0.25 in 8 bits.
+            score, if that is above 1); None means 0.0001, or 0.25 in 8 bits.
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged.

@@ -127,7 +127,9 @@ class Inspection:
             ("hash", info.sha256 or "none in format 1"),
             (
                 "files",
-                "as they were saved" if info.sha256 else "weights as they were saved; format 1 has no other sums",
+                "unchanged since they were saved"
+                if info.sha256
+                else "weights unchanged; format 1 has no other checksums",
             ),
             ("licences", self._licence_line()),
         ]
@@ -208,5 +210,5 @@ def _encoder(info: CheckpointInfo, sealed: SealedDirectory) -> Encoder:
         sizes = {size: next((config[n] for n in names if n in config), None) for size, names in SIZES.items()}
         name = origin.name if origin is not None else options.get("model_name")
         return Encoder(str(config.get("model_type")), **sizes, name=name, licence=origin.licence if origin else None)
-    kind = "windows of aligned words" if "window_size" in options else "recurrent, both ways"
+    kind = "windows of aligned words" if "window_size" in options else "bidirectional recurrent layers"
     return Encoder(kind, options.get("rnn_layers"), options.get("hidden_size"), None, None)

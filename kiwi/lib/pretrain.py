@@ -27,23 +27,23 @@ class Configuration(AnyConfiguration):
 
 
 def pretrain_from_file(filename: str | Path) -> TrainRunInfo:
-    """Pretrain a language model as a configuration file describes.
+    """Pretrain a language model with the options of a configuration file.
 
     Args:
-        filename: the path of the configuration, YAML or JSON.
+        filename: a YAML or JSON file.
 
     Returns:
         The trained model, its best metrics, and the path of the best model, for ``system.load_encoder``.
 
     Raises:
-        ConfigError: when the configuration is wrong; the message lists all mistakes.
-        DataError: when the data are wrong; the message names file and line.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
+        DataError: when the data cannot be used; the message names file and line.
     """
     return pretrain_from_configuration(load_configuration(filename))
 
 
 def pretrain_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunInfo:
-    """Pretrain a language model as a mapping of options describes.
+    """Pretrain a language model with a mapping of options.
 
     Args:
         configuration_dict: the options of :class:`Configuration`.
@@ -52,8 +52,8 @@ def pretrain_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainR
         The trained model, its best metrics, and the path of the best model, for ``system.load_encoder``.
 
     Raises:
-        ConfigError: when the configuration is wrong; the message lists all mistakes.
-        DataError: when the data are wrong; the message names file and line.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
+        DataError: when the data cannot be used; the message names file and line.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
     return run(Configuration.from_dict(configuration_dict), TLMSystem)

@@ -53,13 +53,15 @@ class Input:
         """Check that there is one kind of input, and that all fields are known.
 
         Raises:
-            ConfigError: when options are missing, unknown or do not go together.
+            ConfigError: when options are missing, unknown or incompatible.
         """
         for name in self.columns:
             if name not in FIELDS:
                 raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
         if self.files and (self.table is not None or self.columns):
-            raise ConfigError("--source and --target are files of one segment a line. Remove --columns and the table.")
+            raise ConfigError(
+                "--source and --target are files with one segment per line; remove the table and --columns."
+            )
         if len(set(self.columns.values())) < len(self.columns):
             raise ConfigError("--columns: found the same column for several fields. Name one for each.")
         if self.pipe_form != "tsv" and (self.files or self.table is not None):
@@ -123,14 +125,14 @@ def score(
         The number of segments.
 
     Raises:
-        ConfigError: when options do not go together.
+        ConfigError: when options are incompatible.
         DataError: when a segment cannot be used; the message names file and line. The segments that were read together
             with it, up to 4096, are not written.
         CheckpointError: when the system cannot be loaded.
     """
     segments.check()
     if form == "jsonl" and not header:
-        raise ConfigError("--no-header is for TSV, as JSON Lines have no header. Remove it.")
+        raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
     runner = open_runner(model, options or PredictOptions())
     if scores_only and not output_names(runner.about.outputs, unit="segment"):
         outputs = ", ".join(runner.about.outputs)

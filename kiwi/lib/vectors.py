@@ -32,7 +32,7 @@ def write_vectors(
         output: the file to write atomically.
         texts: the files of the texts, one segment per line, words separated by spaces.
         dim: the dimension of the vectors.
-        layer: the layer of the encoder to use; None takes the one at two thirds of the depth.
+        layer: the layer of the encoder to use; None means the one at two thirds of the depth.
 
     Returns:
         The path of the file.

@@ -111,7 +111,7 @@ class Outbox:
             try:
                 self._send(kind, {key: value for key, (_, value) in entries.items()})
             except RefusedError as refusal:
-                logger.warning("%s refuses %s: %s", self.name, kind, refusal)
+                logger.warning("%s rejected %s: %s", self.name, kind, refusal)
                 with self._changed:
                     self._lost[kind] += entries
             except Exception as error:  # keep the entries and let training continue, whatever the error

@@ -1,4 +1,7 @@
-"""Confidence intervals, significance tests between systems, and clusters of equal systems. All of it is seeded."""
+"""Confidence intervals, significance tests between systems, and clusters of equivalent systems.
+
+All random choices are seeded.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Measured:
     """The score of each segment, (segments,), for sentence scores."""
 
     rule: str = ""
-    """The rule that decides what counts as BAD, for tags, as it stands in signatures."""
+    """The rule that decides what counts as BAD, for tags, as it appears in signatures."""
 
     def figures(self) -> Mapping[str, float]:
         """Return the metrics of all segments."""
@@ -117,7 +117,7 @@ def _measured(aligned: Aligned, system: str) -> Measured:
 
 
 def measure_explanations(aligned: Aligned) -> list[Measured]:
-    """Prepare each system's probabilities of target words, as explanations of why a segment is not perfect."""
+    """Prepare each system's probabilities of target words, as explanations of the errors in a segment."""
     assert aligned.offsets is not None, "words are needed"
     found = []
     for system, values in aligned.predicted.items():

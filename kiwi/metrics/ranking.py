@@ -1,6 +1,6 @@
 """Ranking metrics: how predicted scores rank segments or words, compared with gold scores or classes.
 
-No metric depends on the order of the segments, because ties count as a random order does on average.
+No metric depends on the order of the segments, because ties count as the average over their possible orders.
 """
 
 from __future__ import annotations

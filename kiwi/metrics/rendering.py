@@ -77,5 +77,5 @@ def _remarks(report: Report, output: str, rows: list[Row], form: str) -> list[st
     remarks = [form.format(signature) for signature in dict.fromkeys(row.signature for row in rows) if signature]
     if groups := report.clusters.get(output):
         ranks = "; ".join(f"{rank}. {', '.join(group)}" for rank, group in enumerate(groups, start=1))
-        remarks.append(f"Systems that cannot be told apart by the first metric (p < 0.05, Holm): {ranks}.")
+        remarks.append(f"Systems that do not differ significantly in the first metric (p < 0.05, Holm): {ranks}.")
     return remarks

@@ -48,7 +48,7 @@ class Row:
     """The 95 % confidence intervals by metric, for metrics that have one."""
 
     signature: str = ""
-    """A signature of the data and the settings of the metrics, which goes after the name of a metric."""
+    """A signature of the data and the settings of the metrics, to append to the name of a metric."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Report:
         return sorted(rows, key=lambda row: -next(iter(row.metrics.values())))
 
     def metric(self, output: str, name: str, system: str | None = None) -> float:
-        """Return one value; of the only system if none is named."""
+        """Return the value of a metric; of the only system if none is named."""
         rows = [row for row in self.rows if row.output == output and system in (None, row.system)]
         if len(rows) != 1:
             raise KeyError(f"{output} of {system or 'the only system'}: {len(rows)} rows")
@@ -123,7 +123,7 @@ class Settings:
     """The settings of confidence intervals and significance tests."""
 
     samples: int = 1000
-    """The number of samples; 0 leaves out intervals and tests."""
+    """The number of samples; 0 omits intervals and tests."""
 
     seed: int = 42
     """The seed of the samples."""

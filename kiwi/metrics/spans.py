@@ -67,6 +67,6 @@ def _mark(length: int, spans: Iterable[Span]) -> NDArray[np.bool_]:
 
 
 def mean_over_pairs(by_pair: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Return the unweighted mean of each metric over language pairs, as all multilingual tracks of WMT report it."""
+    """Return the unweighted mean of each metric over language pairs, as the multilingual tracks of WMT report it."""
     names = next(iter(by_pair.values()), {})
     return {name: float(np.mean([metrics[name] for metrics in by_pair.values()])) for name in names}

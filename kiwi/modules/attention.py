@@ -27,7 +27,7 @@ class Attention(nn.Module):
 
         Args:
             queries: the queries, (batch, positions, query_dim).
-            keys: the keys, which are the values too, (batch, others, key_dim).
+            keys: the keys, which also serve as the values, (batch, others, key_dim).
             mask: False for padding, bool (batch, others); each row has at least one True.
         """
         scores = self.queries(queries) @ keys.transpose(1, 2) * self.scale  # (batch, positions, others)

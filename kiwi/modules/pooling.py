@@ -25,8 +25,8 @@ def masked_mean(vectors: Tensor, mask: Tensor) -> Tensor:
 def weighted_sums(weights: Tensor, vectors: Tensor) -> Tensor:
     """Return weighted sums of vectors, in single precision even under mixed precision.
 
-    A matrix product adds each sum in one thread and in one order. Operators that add into indices (``index_add_``) do
-    not on a GPU, and in ONNX Runtime their threads overwrite each other's sums.
+    A matrix product computes each sum in one thread and in one order. Operators that add into indices (``index_add_``)
+    add in any order on a GPU, and their threads overwrite each other's sums in ONNX Runtime.
 
     Args:
         weights: the weight of each position in each sum, float32 (batch, sums, positions).

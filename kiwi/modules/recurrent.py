@@ -33,11 +33,11 @@ def run_recurrent(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple
 
 
 GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2)}
-"""The index in torch of each gate in the order of ONNX: i, o, f, c among i, f, g, o, and z, r, h among r, z, n."""
+"""The position among torch's gates (LSTM: i, f, g, o; GRU: r, z, n) of each of ONNX's gates (i, o, f, c; z, r, h)."""
 
 
 def run_recurrent_onnx(layers: nn.RNNBase, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Express :func:`run_recurrent` by operators of ONNX, which take the lengths of sequences; for export only.
+    """Express :func:`run_recurrent` by ONNX operators, which accept the lengths of sequences; for export only.
 
     Args:
         layers: the LSTM or GRU.

@@ -16,7 +16,7 @@ class TokenEmbeddings(nn.Module):
         n_tokens: the size of the vocabulary.
         dim: the size of an embedding.
         dropout: the dropout probability.
-        freeze: whether the token embeddings are not trained.
+        freeze: whether to keep the token embeddings fixed.
         max_positions: the number of position embeddings, None for none; tokens beyond them share the last one.
         sparse: whether gradients are sparse.
         scale: whether to scale embeddings.

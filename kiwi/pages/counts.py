@@ -32,7 +32,7 @@ def means_of_segments(values: NDArray[np.float64], offsets: NDArray[np.int64]) -
 
 
 def lengths_in_words(aligned: Aligned) -> NDArray[np.int64] | None:
-    """Return the number of words of each segment, (segments,), from its tags; None if tags do not tell."""
+    """Return the number of words of each segment, (segments,), from its tags; None if these do not determine it."""
     if aligned.offsets is None or aligned.output in output_names(unit="segment"):
         return None
     tags = np.diff(aligned.offsets)

@@ -22,13 +22,13 @@ MOST_SYSTEMS = 6
 
 @dataclass(frozen=True)
 class System:
-    """What the page shows of one system."""
+    """The part of the page about one system."""
 
     name: str
     sections: list[Section]
 
     ranked_by: str
-    """How the worst segments were ranked."""
+    """The criterion by which the worst segments were ranked."""
 
     worst: list[Card]
 

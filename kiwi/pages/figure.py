@@ -37,13 +37,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Figure:
-    """A card of the page: a chart or a confusion matrix, and what is said about it."""
+    """A card of the page: a chart or a confusion matrix, and its caption."""
 
     title: str
     caption: str
 
     signature: str
-    """What the picture was computed from, and how."""
+    """The data and the settings that the picture was computed from."""
 
     svg: str = ""
     """The chart, as :meth:`kiwi.pages.svg.Chart.svg` draws it; the page shows it unescaped."""
@@ -57,7 +57,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Group:
-    """Segments of similar length, and how well a system does on them."""
+    """Segments of similar length, and a metric of a system on them."""
 
     words: str
     """Their length, such as ``7–12``."""

@@ -121,7 +121,7 @@ def _tags(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, sign
 
 
 def _lengths(aligned: Aligned, outputs: Sequence[Aligned], texts: Texts) -> NDArray[np.int64] | None:
-    """Return the words of each segment; None where neither tags nor texts tell."""
+    """Return the number of words of each segment; None where neither tags nor texts determine it."""
     if aligned.output in output_names(unit="segment"):
         return _target_lengths(aligned.numbers, outputs, texts)
     return counts.lengths_in_words(aligned)

@@ -15,7 +15,7 @@ TITLES = {
     EXPLANATIONS: "Explanations of scores",
     SPANS: "Spans of errors",
 }
-"""The titles of what is measured beside the outputs of the table."""
+"""The titles of what is measured in addition to the outputs of the table."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Table:
     """The metrics of each system, the best first, and their signature."""
 
     groups: list[list[str]]
-    """Systems that cannot be told apart, the best first."""
+    """Groups of systems that do not differ significantly, the best first."""
 
     comparisons: list[Comparison]
 

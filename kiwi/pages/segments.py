@@ -24,7 +24,7 @@ class Score:
     predicted: float
 
     gold_place: float
-    """Where the gold score stands in the picture, from the left."""
+    """The position of the gold score in the picture, from the left."""
 
     predicted_place: float
 
@@ -37,7 +37,7 @@ class Card:
     """Its line number, from 1."""
 
     loss: str
-    """How wrong the system is about it."""
+    """The error or loss of the system on it."""
 
     score: Score | None
     lines: list[Line]

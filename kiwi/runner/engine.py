@@ -1,4 +1,4 @@
-"""The interface of engines, and what they know of a system."""
+"""The interface of engines, and the description of a system that each engine provides."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AboutSystem:
     """The number of weights."""
 
     sha256: str = ""
-    """The hash of its checkpoint; for an exported system, of the checkpoint that was exported."""
+    """The hash of its checkpoint; for an exported system, the hash of the checkpoint that was exported."""
 
     precision: str = "32"
     """The precision of the computation: ``32``, ``bf16``, ``16``, or ``int8`` for an exported system in 8 bits."""
@@ -74,7 +74,7 @@ class Engine(ABC):
 
 
 def best_batch_tokens(collate: Collate, *, on_cpu: bool) -> int:
-    """Return the :attr:`Engine.batch_tokens` of an engine.
+    """Return the default maximum number of tokens in a batch; see :attr:`Engine.batch_tokens`.
 
     Args:
         collate: the collate function of its system.
@@ -82,5 +82,5 @@ def best_batch_tokens(collate: Collate, *, on_cpu: bool) -> int:
     """
     if not on_cpu:
         return 16384
-    # As much as fits the caches of a CPU; recurrent layers take one step of all segments at a time, so more fits.
+    # As much as fits in the caches of a CPU; recurrent layers process one step of all segments at a time, so more fits.
     return 1024 if collate.pieces is not None else 8192

@@ -1,4 +1,4 @@
-"""The loading of trained systems for prediction."""
+"""Functions that load trained systems for prediction."""
 
 from __future__ import annotations
 

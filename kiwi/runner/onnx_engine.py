@@ -36,7 +36,7 @@ CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
 ERRORS_ONLY = 3
-"""The severity of the log of ONNX Runtime."""
+"""The log level of ONNX Runtime at which it reports errors only."""
 
 
 class OnnxEngine(Engine):
@@ -155,7 +155,7 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
             f"{graph}: ONNX Runtime {onnxruntime.__version__} cannot load it: {reason} Upgrade it with: "
-            f"pip install --upgrade onnxruntime. Else, {RESTORE[0].lower()}{RESTORE[1:]}"
+            f"pip install --upgrade onnxruntime. Otherwise, {RESTORE[0].lower()}{RESTORE[1:]}"
         ) from error
     if gpu_id is not None and CUDA not in session.get_providers():
         raise ConfigError(
@@ -168,11 +168,11 @@ DISTRIBUTION = "sentence_level.use_distribution"
 """The option of the scores that is switched off together with them."""
 
 UNKNOWN = object()
-"""A stand-in for the value of a missing option, since null is a value."""
+"""A stand-in for the value of a missing option, since null is a valid value."""
 
 
 def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[str]:
-    """Return the outputs that stay when some are switched off; refuse any other change of options."""
+    """Return the outputs that remain when some are switched off; reject any other change of options."""
     if set(model) != {"outputs"}:
         raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
     trained = info.checkpoint.model.get("outputs") or {}

@@ -26,23 +26,23 @@ class PredictOptions:
     """A mapping whose ``outputs`` may switch outputs off, as ``system.model`` in ``kiwi predict``."""
 
     threads: int | None = None
-    """The number of CPU threads; None takes ``OMP_NUM_THREADS``, or all cores that this process may use."""
+    """The number of CPU threads; None means ``OMP_NUM_THREADS``, or all cores that this process may use."""
 
     precision: Precision = "32"
-    """The precision of the computation: ``bf16``, or ``16`` on a GPU, is faster and less exact."""
+    """The precision of the computation: ``bf16``, or ``16`` on a GPU, is faster but less exact."""
 
     batch_size: int | None = None
-    """The maximum number of segments in a batch; None sets no bound besides ``batch_tokens``."""
+    """The maximum number of segments in a batch; None means no limit other than ``batch_tokens``."""
 
     batch_tokens: int | None = None
     """The maximum number of words (pieces, with a pretrained encoder) of source plus target in a batch, padding
-    included; None takes a number that suits the engine. A longer segment is computed alone."""
+    included; None means a number that suits the engine. A longer segment forms a batch by itself."""
 
     num_data_workers: int = 0
     """The number of batches that a thread prepares ahead; 0 prepares each batch when it is needed."""
 
     deduplicate: bool = True
-    """Whether to compute equal segments once."""
+    """Whether to compute identical segments only once."""
 
     def loading_changes(self, loaded: PredictOptions) -> list[str]:
         """Return the names of the options that differ from those that a system was loaded with.

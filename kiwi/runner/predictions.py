@@ -37,7 +37,7 @@ def prediction_files(outputs: Collection[str] | None = None, *, use_distribution
 
 @dataclass(frozen=True)
 class Predictions:
-    """The predictions of a system for each segment; None where it has no such output.
+    """The predictions of a system for each segment; None for outputs that the system does not have.
 
     Probabilities are of BAD; a label is BAD where the probability is above 0.5. A segment whose source and target
     are both empty has the score NaN and no tags.
@@ -85,7 +85,7 @@ class Predictions:
         return [name for spec in OUTPUTS.values() for name in spec.attributes]
 
     def get(self, attribute: str) -> list[Any] | None:
-        """Return the values of an attribute, one for each segment; None where the system has no such output."""
+        """Return the values of an attribute, one per segment; None if the system has no such output."""
         value: list[Any] | None = getattr(self, attribute, None)
         return self.added.get(attribute) if value is None else value
 
@@ -105,7 +105,7 @@ class Predictions:
         return [interleave(*pair) for pair in zip(gaps, target, strict=True)]
 
     def columns(self, digits: int = DIGITS) -> dict[str, list[Any]]:
-        """Return all outputs as columns of a table: those of segments first, then those of words.
+        """Return all outputs as columns of a table: sentence-level outputs first, then word-level outputs.
 
         Args:
             digits: the number of digits after the decimal point.
@@ -118,7 +118,7 @@ class Predictions:
         return found
 
     def lines(self) -> dict[str, list[str]]:
-        """Return the lines of each file, one for each segment; see the reference for the names of the files."""
+        """Return the lines of each file, one per segment; see the reference for the names of the files."""
         content: dict[str, list[str]] = {}
         for spec in OUTPUTS.values():
             values = self.get(spec.attributes[0])
@@ -136,7 +136,7 @@ class Predictions:
         return {name: content[name] for name in prediction_files() if name in content}
 
     def save(self, directory: Path) -> list[Path]:
-        """Write a file for each output, one line for each segment; see the reference for the names of the files.
+        """Write a file for each output, with one line per segment; see the reference for the names of the files.
 
         Files of earlier predictions with other outputs are removed.
 

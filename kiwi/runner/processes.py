@@ -55,7 +55,7 @@ class RunnerPool:
         return self._in_order(_predict, chunks)
 
     def _in_order(self, function: Callable[[Columns], Result], chunks: Iterable[Columns]) -> Iterator[Result]:
-        """Yield results in order; each process has one chunk in work and one waiting."""
+        """Yield results in order; each process works on one chunk and has one more waiting."""
         ahead: deque[Future[Result]] = deque()
         with self._explain_errors():
             for chunk in chunks:
@@ -77,7 +77,7 @@ class RunnerPool:
             ) from error
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the processes."""
         self._pool.shutdown(cancel_futures=True)
 
 
@@ -95,7 +95,7 @@ def _load(path: str, gpu_queue: Any, options: PredictOptions) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent ends, because a parent that is killed cannot end its workers."""
+    """End this process when its parent ends, because a parent that is killed cannot stop its workers."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     multiprocessing.connection.wait([parent.sentinel])

@@ -30,7 +30,7 @@ ARGUMENTS = {
     const.SOURCE_POS: "source_pos",
     const.TARGET_POS: "target_pos",
 }
-"""The arguments of :meth:`Runner.predict`, as errors name them, by field."""
+"""The names of the arguments of :meth:`Runner.predict` in error messages, by field."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Runner:
     ) -> Predictions:
         """Estimate the quality of translations. A segment's result does not depend on the others.
 
-        Segments are computed longest first, those of similar length together.
+        Segments are computed longest first, in batches of similar length.
 
         Args:
             source: the source segments, words separated by spaces.
@@ -113,7 +113,7 @@ class Runner:
         }
         for field, column in given.items():
             if isinstance(column, str):
-                raise DataError(f"{field}: found one string; expected a list with a string for each segment.")
+                raise DataError(f"{field}: found one string; expected a list with one string per segment.")
         present = {field: column for field, column in given.items() if column is not None}
         columns = {field: [segment.rstrip("\r\n") for segment in column] for field, column in present.items()}
         if len({len(column) for column in columns.values()}) > 1:
@@ -144,7 +144,8 @@ class Runner:
         duplicates: dict[tuple[str | int, ...], list[int]] = {}  # the indices of equal segments
         for index, texts in enumerate(zip(*fields.values(), strict=True)):
             duplicates.setdefault(texts if options.deduplicate else (index,), []).append(index)
-        # Sorted by text: in whatever order segments are given, the same ones share a batch, and give the same bits.
+        # Sorted by text, so that neither the batches nor the last bits of the results depend on the order of the
+        # segments.
         by_text = sorted(duplicates.values(), key=lambda indices: [column[indices[0]] for column in fields.values()])
         firsts = [indices[0] for indices in by_text if columns[const.TARGET][indices[0]].strip(" \t")]
         unique = {field: [column[index] for index in firsts] for field, column in fields.items()}

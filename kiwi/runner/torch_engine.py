@@ -82,7 +82,7 @@ def load_checkpoint(path: Path, options: PredictOptions | None = None) -> TorchE
 
 
 def _restrict_outputs(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
-    """Return the outputs of a trained system with some switched off; refuse any other change of options."""
+    """Return the outputs of a trained system with some switched off; reject any other change of options."""
     if set(model) != {"outputs"}:
         raise ConfigError(f"system.model: found {', '.join(model)}; only 'outputs' can be changed for prediction.")
     info = read_checkpoint_info(path)

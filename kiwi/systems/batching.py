@@ -1,4 +1,4 @@
-"""Batches as tensors, the loaders that prepare them, and the gathering of tensors that are sharded."""
+"""Batches as tensors, the loaders that prepare them, and the gathering of sharded tensors."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def save_checkpoint(
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse to replace a directory that is not a checkpoint.
+    """Reject a directory that is not a checkpoint, so that it is not replaced.
 
     Raises:
         ConfigError: when the directory is a git repository, or is not empty and not a checkpoint.
@@ -88,7 +88,7 @@ def check_replaceable(path: Path) -> None:
         )
     if path.is_dir() and not (path / CONFIG_FILE).is_file() and any(path.iterdir()):
         raise ConfigError(
-            f"{path}: exists already and is not a checkpoint. Name a directory that does not exist, or remove this one."
+            f"{path}: already exists and is not a checkpoint. Choose a new directory, or remove this one."
         )
 
 
@@ -142,7 +142,7 @@ def build_on_meta(build: Callable[[], Module], place: object, *, as_trained: boo
     Args:
         build: the function that builds the module.
         place: the checkpoint, for error messages.
-        as_trained: whether all options come from the checkpoint, so that any error is one of the checkpoint.
+        as_trained: whether all options come from the checkpoint, so that any error is due to the checkpoint.
 
     Raises:
         CheckpointError: when the module cannot be built.
@@ -173,7 +173,7 @@ class _SkipInit(TorchFunctionMode):
     """A mode that initializes small weights only, since a module may derive other values from them."""
 
     largest_drawn = 2**20
-    """The number of elements up to which a weight is initialized."""
+    """The maximum number of elements of a weight that is still initialized."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -188,7 +188,7 @@ class _SkipInit(TorchFunctionMode):
 
 
 def check_layers(options: object, weights: Mapping[str, Tensor], place: object) -> None:
-    """Refuse options that ask for more layers than there are weights, before any layer is built.
+    """Reject options that ask for more layers than there are weights, before any layer is built.
 
     Args:
         options: the options of a system, or of its pretrained model.

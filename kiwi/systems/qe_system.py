@@ -118,7 +118,7 @@ class QESystem(System):
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """Complete a configuration from the trained systems it names; see :func:`kiwi.systems.config.qe.resolve`."""
+        """Complete a configuration; see :func:`kiwi.systems.config.qe.resolve`."""
         return resolve(config)
 
     @classmethod

@@ -138,7 +138,7 @@ class System(nn.Module, ABC):
             directory: the directory to write, atomically.
             metrics: the validation metrics; by default those of the checkpoint that the system was loaded from.
             name: the name on the hub, for the card.
-            licence: the licence of the system as the hub writes it, such as ``apache-2.0``.
+            licence: the licence of the system in the hub's notation, such as ``apache-2.0``.
 
         Raises:
             ConfigError: when the directory exists, is not empty, and is not a checkpoint.

@@ -73,7 +73,7 @@ class TLMSystem(System):
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """Complete a configuration from the language model it names; see :func:`kiwi.systems.config.tlm.resolve`."""
+        """Complete a configuration; see :func:`kiwi.systems.config.tlm.resolve`."""
         return resolve(config)
 
     @classmethod

@@ -49,7 +49,7 @@ class GPUConfig(BaseConfig):
     @field_validator("gpus")
     @classmethod
     def setup_gpu_ids(cls, v: int | list[int]) -> int | list[int]:
-        """Fall back to the CPU when there is no GPU, and refuse GPUs that the machine does not have."""
+        """Fall back to the CPU when there is no GPU, and reject GPUs that the machine does not have."""
         import torch
 
         available = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -70,7 +70,7 @@ class GPUConfig(BaseConfig):
     @field_validator("precision")
     @classmethod
     def refuse_float16_on_cpu(cls, v: int | str, values: ValidationInfo) -> int | str:
-        """Refuse float16 on the CPU."""
+        """Reject float16 on the CPU."""
         if v == 16 and values.data.get("gpus") == 0:
             raise ValueError("float16 is for GPUs, and this run is on the CPU; use bf16 or 32")
         return v
@@ -103,12 +103,12 @@ class TrainerConfig(GPUConfig):
 
     average_weights: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     """The decay, in (0, 1), of a moving average of the weights that is validated and saved instead of the weights, such
-    as 0.995. Unset, there is no average."""
+    as 0.995. If unset, no average is kept."""
 
     @field_validator("average_weights")
     @classmethod
     def refuse_average_weights_with_fsdp(cls, v: float | None, values: ValidationInfo) -> float | None:
-        """Refuse averages of sharded weights."""
+        """Reject averages of sharded weights."""
         if v is not None and values.data.get("strategy") == "fsdp":
             raise ValueError("average_weights is not supported with strategy: fsdp; remove one of them")
         return v
@@ -128,8 +128,8 @@ class TrainerConfig(GPUConfig):
     """The maximum norm of the gradients, to which larger ones are clipped; 0.0 disables clipping."""
 
     main_metric: str | list[str] | None = None
-    """The metric that says which model is best, or a list of metrics whose sum does. Unset, the first metric of the
-    configured outputs."""
+    """The metric that determines which model is best, or a list of metrics whose sum does. If unset, the first metric
+    of the configured outputs."""
 
     log_interval: PositiveInt = 100
     """The number of batches between logged steps."""
@@ -148,13 +148,13 @@ class TrainerConfig(GPUConfig):
     @field_validator("main_metric")
     @classmethod
     def check_directions(cls, v: str | list[str] | None) -> str | list[str] | None:
-        """Refuse a sum of metrics of different directions."""
+        """Reject a sum of metrics of different directions."""
         names = [v] if isinstance(v, str) else v
         if names is None:
             return v
         if not names:
             raise ValueError("expected at least one metric")
-        known = [name for name in names if find_metric(name)]  # others are refused where the outputs are known
+        known = [name for name in names if find_metric(name)]  # others are rejected where the outputs are known
         up = [name for name in known if higher_is_better(name)]
         down = [name for name in known if not higher_is_better(name)]
         if up and down:
@@ -174,11 +174,11 @@ class RunConfig(BaseConfig):
     """The name of the MLflow experiment that the run belongs to, also used in messages."""
 
     output_dir: Path | None = None
-    """The directory of the run's files. Unset, it is ``runs/<experiment id>/<run_id>/`` with the id of the MLflow
+    """The directory of the run's files. If unset, it is ``runs/<experiment id>/<run_id>/`` with the id of the MLflow
     experiment, or ``0`` without MLflow."""
 
     run_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")] | None = None
-    """The id of the run, 32 hexadecimal characters; unset, it is random. If MLflow has a run with this id, logging
+    """The id of the run, 32 hexadecimal characters; random if unset. If MLflow has a run with this id, logging
     continues in that run."""
 
     use_mlflow: bool = False

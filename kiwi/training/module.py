@@ -78,7 +78,7 @@ class TrainingModule(LightningModule):
         config: the configuration of the system, with ``optimizer``, batch sizes and workers.
         train: the training data.
         valid: the validation data.
-        main_metric: the names, without ``val_``, of the metrics whose sum says which model is best.
+        main_metric: the names, without ``val_``, of the metrics whose sum determines which model is best.
         buffer_size: the number of segments that are sorted by length together.
         seed: the seed of the order of the training data.
         start_position: the epoch and the batch to start with, counted from 0; not (0, 0) in a resumed run.

@@ -69,7 +69,7 @@ class RunRecord:
         self.on_saved = on_saved
         self.configuration = dict(configuration)
         self.data: dict[str, Any] = {}
-        """A description of the data, by part and field, that other data do not have."""
+        """A fingerprint of the data, by part and field."""
         self.resumed_from: dict[str, Any] | None = None
         """The state that the run resumes from; None in a new run."""
 
@@ -123,18 +123,18 @@ class RunRecord:
         self.resumed_from = state
 
     def check_data(self, **parts: Mapping[str, Any]) -> None:
-        """Record a description of the data, and check that a resumed run has the data that it was started with.
+        """Record a description of the data, and check that a resumed run has the same data as when it was started.
 
         Args:
             parts: the columns of ``train`` and ``valid``.
 
         Raises:
-            ConfigError: when the data differ.
+            ConfigError: when the data differs.
         """
         self.data = {name: describe_data(columns) for name, columns in parts.items()}
         if self.resumed_from and (listing := _format_differences(differences(self.resumed_from["data"], self.data))):
             raise ConfigError(
-                f"trainer.resume: the data have changed since the run in {self.output_dir} started:\n{listing}\n"
+                f"trainer.resume: the data has changed since the run in {self.output_dir} started:\n{listing}\n"
                 "Restore the files, or start a new run without trainer.resume."
             )
 

@@ -16,7 +16,8 @@ def flatten(
     Args:
         options: the mapping to flatten.
         prefix: text that every key begins with, such as ``system.model.``.
-        is_value: tells a mapping that is a value rather than another level; by default, only empty mappings are values.
+        is_value: a function that returns whether a mapping is a value rather than another level; by default, only empty
+            mappings are values.
     """
     flat: dict[str, Any] = {}
     for key, value in options.items():
@@ -31,8 +32,8 @@ def put(options: dict[str, Any], key: str, value: Any) -> None:
     """Set a value by its dotted key; levels that are missing are added, numbers are positions in lists.
 
     Args:
-        options: changed in place.
-        key: such as ``system.optimizer.learning_rate``.
+        options: the options, which are changed in place.
+        key: the dotted key, such as ``system.optimizer.learning_rate``.
         value: the new value.
 
     Raises:
@@ -53,7 +54,7 @@ def put(options: dict[str, Any], key: str, value: Any) -> None:
         place = inner
     if isinstance(place, list):
         if not last.isdigit() or int(last) >= len(place):
-            raise ConfigError(f"{key}: found a list of {len(place)}; expected a number below that.")
+            raise ConfigError(f"{key}: found a list of {len(place)} items; expected an index below {len(place)}.")
         place[int(last)] = value
     else:
         place[last] = value

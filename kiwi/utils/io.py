@@ -26,7 +26,7 @@ def did_you_mean(name: object, candidates: Iterable[str]) -> str:
 
 
 class BaseConfig(BaseModel):
-    """The base class of all configurations, which are frozen, refuse unknown keys, and document every option.
+    """The base class of all configurations, which are frozen, reject unknown keys, and document every option.
 
     To change an option, copy the configuration with ``config.model_copy(update={...})``.
     """
@@ -128,7 +128,7 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
     lines = [
         f"  {path or '(top level)'}: {' or '.join(texts)}{found.get(path, '')}"
         for path, texts in mistakes.items()
-        # Where one branch of a union reports mistakes inside of a value, those of the other branches are noise.
+        # Where one branch of a union reports mistakes inside a value, those of the other branches are noise.
         if not path or not any(other.startswith(f"{path}.") for other in mistakes)
     ]
     count = f"{len(lines)} mistakes" if len(lines) > 1 else "A mistake"
@@ -136,7 +136,7 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
 
 
 BRANCHES = frozenset({"int", "float", "str", "bool", "path", "none"})
-"""The names of pydantic for branches of a union that look like option names."""
+"""Pydantic's names for branches of a union that look like option names."""
 
 
 def _dotted_path(location: tuple[int | str, ...], options: Any, *, as_given: bool) -> str:
@@ -190,7 +190,7 @@ def parse_yaml(text: str, path: Path, *, plain: bool = False) -> Any:
     Args:
         text: the text to parse.
         path: the file of the text, for errors.
-        plain: whether to refuse anchors, a few of which can expand to more than fits in memory.
+        plain: whether to reject anchors, a few of which can expand to more than fits in memory.
 
     Raises:
         ConfigError: when it does not parse; it names file, line and reason.
@@ -207,7 +207,7 @@ def parse_yaml(text: str, path: Path, *, plain: bool = False) -> Any:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys, and reads ``5e-7`` as a number, as in YAML 1.2."""
+    """A YAML loader that rejects duplicate keys, and reads ``5e-7`` as a number, as in YAML 1.2."""
 
     @override
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -231,7 +231,7 @@ _StrictLoader.add_implicit_resolver(
 
 
 class _PlainLoader(_StrictLoader):
-    """A YAML loader that refuses anchors and deep nesting."""
+    """A YAML loader that rejects anchors and deep nesting."""
 
     max_depth = 50
 
@@ -263,23 +263,23 @@ class _PlainDumper(yaml.SafeDumper):
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file atomically, with line feeds as line ends."""
+    """Write a UTF-8 file atomically, with LF line endings."""
     with staged(path) as stage:
         stage.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a file with one line for each item, atomically."""
+    """Write a file with one line per item, atomically."""
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a mapping of plain values to a YAML file, with keys in their order."""
+    """Write a mapping of plain values to a YAML file, keeping the order of the keys."""
     write_text(path, to_yaml(content))
 
 
 def to_yaml(content: Mapping[str, Any]) -> str:
-    """Return a mapping of plain values as YAML, with keys in their order."""
+    """Return a mapping of plain values as YAML, keeping the order of the keys."""
     text: str = yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
     return text
 

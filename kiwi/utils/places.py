@@ -133,7 +133,7 @@ class Found:
 def find(text: str, suffixes: set[str]) -> list[Found]:
     """Return the files that a path or URL denotes, sorted by name.
 
-    A directory denotes all files below it with one of the suffixes, which may precede that of a compression. Names that
+    A directory denotes all files below it with one of the suffixes, which a compression suffix may follow. Names that
     begin with a dot or an underscore are ignored, as in other tools.
 
     Args:
@@ -167,7 +167,7 @@ def find(text: str, suffixes: set[str]) -> list[Found]:
 
 
 def finding(text: str, suffixes: set[str]) -> Callable[[Place], bool]:
-    """Return a function that tells whether :func:`find` would find a file, which need not exist yet.
+    """Return a function that determines whether :func:`find` would find a file, which need not exist yet.
 
     Args:
         text: a file, a directory or a glob.
@@ -203,13 +203,13 @@ def _is_hidden(name: str) -> bool:
 
 
 def plain_suffix(name: str) -> str:
-    """Return the suffix of a file without that of a compression, such as ``.jsonl`` for ``a.jsonl.gz``."""
+    """Return the suffix of a file without the compression suffix, such as ``.jsonl`` for ``a.jsonl.gz``."""
     path = PurePosixPath(name)
     return PurePosixPath(path.stem).suffix.lower() if path.suffix.lower() in COMPRESSED else path.suffix.lower()
 
 
 def _compression(place: Place) -> Any:
-    """Return the function that decompresses a file; None if the suffix is not that of a compression."""
+    """Return the function that decompresses a file; None if the suffix is not a compression suffix."""
     from fsspec.compression import compr
     from fsspec.utils import infer_compression
 

@@ -47,7 +47,7 @@ class GrowingFiles:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Open the files, and resume them where a killed process has stopped.
+        """Open the files, and continue where a killed process stopped.
 
         Raises:
             KiwiError: when another process is writing the files.

@@ -19,7 +19,7 @@ SUMS_FILE = "SHA256SUMS"
 MEBIBYTE = 2**20
 
 LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w+-][\w .+-]*(?:/[\w+-][\w .+-]*)*)")
-"""A line of the file of checksums, in which no name leads out of the directory."""
+"""The pattern of a line of the checksum file, in which no name leads out of the directory."""
 
 RESTORE = "Restore it from a copy, or write the checkpoint again."
 
@@ -54,7 +54,7 @@ class SealedDirectory:
             if found is None or found["name"] in sums:
                 raise CheckpointError(
                     f"{file}, line {number}: damaged: found {line[:80]!r}; expected a SHA-256, two spaces and a unique "
-                    f"name inside of the directory. {RESTORE}"
+                    f"name inside the directory. {RESTORE}"
                 )
             sums[found["name"]] = found["digest"]
         return cls(path, sums, hashlib.sha256(content).hexdigest())

@@ -33,5 +33,5 @@ def stop_on_signals(advice: str) -> Iterator[None]:
     except KeyboardInterrupt as error:
         raise StoppedError(f"Stopped by Ctrl-C. {advice}", signal_number=signal.SIGINT) from error
     finally:
-        if is_main:  # None stands for a handler that was not installed from Python
+        if is_main:  # None means a handler that was not installed from Python
             signal.signal(signal.SIGTERM, former if former is not None else signal.SIG_DFL)

@@ -19,12 +19,12 @@ if sys.platform != "win32":
     import fcntl
 
 SUFFIX = ".kiwi-part"
-"""The suffix of staging directories, which are named ``.NAME.1a2b3c4d.kiwi-part`` and are beside ``NAME``."""
+"""The suffix of staging directories, which are named ``.NAME.1a2b3c4d.kiwi-part`` and lie beside ``NAME``."""
 
 STAGING = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}" + re.escape(SUFFIX), re.DOTALL)
 
 FORMER = "former"
-"""The name in a staging directory of the previous content, where two directories cannot be exchanged atomically."""
+"""The name of the previous content in a staging directory, where two directories cannot be exchanged atomically."""
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def staged(path: Path) -> Iterator[Path]:
     with named_errors(path):
         path = path.resolve()  # replace what a link points to, not the link
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Content inside of another staged directory is swapped in and synced to the disk with that directory.
+        # Content inside another staged directory is swapped in and synced to the disk with that directory.
         is_part = any(STAGING.fullmatch(parent.name) for parent in path.parents)
         if not is_part:
             clear_leftovers(path.parent)
@@ -256,7 +256,7 @@ def _concerns(error: OSError, path: Path) -> bool:
 
 
 def require_new_directory(path: Path) -> None:
-    """Refuse a path at which there is something already.
+    """Reject a path that already exists, unless it is an empty directory.
 
     Raises:
         ConfigError: when there is a file or a non-empty directory.

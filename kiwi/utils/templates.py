@@ -16,14 +16,14 @@ SHORTEST_FENCE = 4
 
 
 def render(name: str, /, **values: object) -> str:
-    """Fill a template in.
+    """Fill in a template.
 
-    Values are escaped unless the template is Markdown (``.md.jinja``). A value that the template names and ``values``
+    Values are escaped unless the template is Markdown (``.md.jinja``). A value that the template uses but ``values``
     lacks is an error.
 
     Args:
         name: the template, such as ``model_card.md.jinja``.
-        values: what the template shows.
+        values: the values to show, by name.
     """
     return _environment().get_template(name).render(values)
 

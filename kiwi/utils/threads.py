@@ -15,7 +15,7 @@ def number_of_threads(asked: int | None = None) -> int:
     """Return the number of threads to compute with.
 
     Args:
-        asked: the number that the user asks for; None means ``OMP_NUM_THREADS``, or else the number of cores that this
+        asked: the number that the user asked for; None means ``OMP_NUM_THREADS``, or else the number of cores that this
             process or its container may use.
 
     Raises:

@@ -126,7 +126,7 @@ def test_blank_lines_at_the_end_of_one_file_are_dropped_with_a_warning(tmp_path,
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         assert read_columns(files) == {"source": ["a", "b"], "target": ["x", "y"]}
     assert caplog.messages == [
-        f"{files[field]}: {count} blank line(s) at the end dropped." for field, count in dropped.items()
+        f"{files[field]}: dropped {count} blank line(s) at the end." for field, count in dropped.items()
     ]
 
 

@@ -104,7 +104,7 @@ def test_packages_that_are_not_as_published(file: PackageFile, error: type[Excep
     [
         (b"", "found the bytes b''"),
         (b"PK\x03\x04" + bytes(100), "found the bytes b'PK"),
-        (b"E5S1" + bytes(10), "an end after 14 bytes"),
+        (b"E5S1" + bytes(10), "the end of the file after 14 bytes"),
         (b"E5S1" + (2).to_bytes(4, "little") + bytes(100), "version 2 of the format"),
     ],
 )

@@ -78,7 +78,7 @@ def test_languages_are_kept_and_others_are_warned_of(options: Any, tmp_path: Pat
 def test_the_command(trained: Any, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["inspect", str(trained.path)])
     assert done.exit_code == 0
-    for words in ("NuQE", "target_tags", "PEARSON", kiwi.__version__, "as they were saved", "40 segments"):
+    for words in ("NuQE", "target_tags", "PEARSON", kiwi.__version__, "unchanged since they were saved", "40 segments"):
         assert words in done.output
     done = CliRunner().invoke(app, ["inspect", str(trained.path), "--json"])
     content = json.loads(done.output)

@@ -131,7 +131,7 @@ def test_what_is_before_a_bad_line_is_written(trained: Any, lines: list[bytes], 
     ("segments", "message"),
     [
         (Input(files={"source": Path("a"), "target": Path("b")}), "Add --alignments"),
-        (Input(files={"source": Path("a")}, table=Path("t.tsv")), "Remove --columns and the table"),
+        (Input(files={"source": Path("a")}, table=Path("t.tsv")), "remove the table and --columns"),
         (Input(table=Path("t.tsv"), columns={"sorce": "a"}), "did you mean 'source'"),
         (Input(pipe=io.BytesIO(), columns={"source": "a"}), "--input-format jsonl"),
         (Input(table=Path("t.tsv"), columns={"source": "a", "target": "a"}), "same column for several fields"),

@@ -123,7 +123,7 @@ def test_what_is_refused_is_not_sent_again(server: Server, caplog: pytest.LogCap
     box.put("tags", {"b": 2})
     assert box.close(30) == {"tags": ["a"]}
     assert server.got == [("tags", {"b": 2})]
-    assert "server refuses tags: no" in caplog.text
+    assert "server rejected tags: no" in caplog.text
 
 
 def test_one_that_fails_does_not_hold_up_the_others(server: Server) -> None:

@@ -83,7 +83,7 @@ def test_saving_again_swaps_the_whole_directory(pos_system: QESystem, tmp_path: 
 
 def test_a_directory_of_something_else_is_not_swapped_out(pos_system: QESystem, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(ConfigError, match="exists already and is not a checkpoint"):
+    with pytest.raises(ConfigError, match="already exists and is not a checkpoint"):
         pos_system.save(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 

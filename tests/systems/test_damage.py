@@ -153,9 +153,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], bool, str]] = {
     "a sum of a file elsewhere": (
         append(SUMS_FILE, f"{SUM}  ../../etc/passwd\n"),
         False,
-        "name inside of the directory",
+        "name inside the directory",
     ),
-    "a sum of a file at the root": (append(SUMS_FILE, f"{SUM}  /etc/passwd\n"), False, "name inside of the directory"),
+    "a sum of a file at the root": (append(SUMS_FILE, f"{SUM}  /etc/passwd\n"), False, "name inside the directory"),
     "two sums of one file": (append(SUMS_FILE, f"{SUM}  config.yaml\n"), False, "a unique name"),
     "a picture": (write(WEIGHTS, b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), True, "expected at most"),
     "a pickle": (write(WEIGHTS, pickle.dumps(Path("x")) + bytes(10)), True, "never loads pickles"),

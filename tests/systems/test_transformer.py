@@ -191,7 +191,7 @@ def test_xlm_reads_its_languages(folders: dict[str, Path]) -> None:
         for language in ("de", "en")
     ]
     assert scores[0] != pytest.approx(scores[1])
-    with pytest.raises(ConfigError, match=r"target_language: found 'fr'; this model knows de, en"):
+    with pytest.raises(ConfigError, match=r"target_language: found 'fr'; this model supports de, en"):
         build(folders["xlm"], "XLM", target_language="fr")
 
 

@@ -254,7 +254,7 @@ def test_other_data_are_not_resumed(stopped: dict[str, Any], tmp_path: Path) -> 
         message = refused(stopped, ConfigError)
     finally:
         source.write_text(text, encoding="utf-8")
-    assert "the data have changed" in message
+    assert "the data has changed" in message
     assert "train.source: " in message
     assert "valid.source" not in message
 

@@ -19,7 +19,7 @@ LANGUAGE = re.compile(
 
 
 def check_language(value: str) -> str:
-    """Return a language tag, or refuse it when it is not a BCP 47 tag."""
+    """Return a language tag, or reject it when it is not a BCP 47 tag."""
     if not LANGUAGE.fullmatch(value):
         advice = f"; did you mean '{tag}'?" if LANGUAGE.fullmatch(tag := value.strip().replace("_", "-")) else ""
         raise ValueError(f"found '{value}'; expected a BCP 47 tag, such as en, pt-BR or zh-Hant{advice}")

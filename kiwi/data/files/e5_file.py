@@ -99,7 +99,7 @@ class E5File:
             )
             self._tensors = dict(self._directory())
         except (struct.error, UnicodeDecodeError) as error:
-            raise self._damaged(f"an end after {len(self.content)} bytes", "more of its header") from error
+            raise self._damaged(f"the end of the file after {len(self.content)} bytes", "a complete header") from error
 
     def _damaged(self, found: str, expected: str) -> DataError:
         return DataError.at(

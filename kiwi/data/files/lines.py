@@ -21,7 +21,7 @@ Columns = dict[str, list[str]]
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a UTF-8 file, without a byte order mark and carriage returns.
+    """Read the lines of a UTF-8 file, and strip a byte order mark and carriage returns.
 
     Raises:
         DataError: when the file cannot be read, is empty, or a line is not UTF-8.
@@ -66,7 +66,7 @@ def count_surplus(lines: Iterable[str], place: object, *, warn: bool = True) -> 
     Args:
         lines: the lines beyond the end of the other files.
         place: the file, for the warning.
-        warn: whether to warn of blank lines that are dropped.
+        warn: whether to warn about blank lines that are dropped.
     """
     n_lines = n_blank = 0
     for line in lines:
@@ -75,7 +75,7 @@ def count_surplus(lines: Iterable[str], place: object, *, warn: bool = True) -> 
     if n_lines > n_blank:
         return n_lines
     if n_lines and warn:
-        logger.warning("%s: %d blank line(s) at the end dropped.", place, n_lines)
+        logger.warning("%s: dropped %d blank line(s) at the end.", place, n_lines)
     return 0
 
 

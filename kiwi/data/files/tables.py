@@ -130,7 +130,7 @@ def check_names(path: object, number: int | None, wanted: Collection[str], known
 
 
 def cell_text(cell: Any, path: object, number: int, name: str, *, nullable: bool = False) -> str:
-    """Return a cell as text, as it would stand in a file with one segment per line.
+    """Return a cell as text, as it would appear in a file with one segment per line.
 
     Args:
         cell: the value of the cell.

@@ -1,4 +1,4 @@
-"""Rows of numbers of different lengths as two arrays, which are fast to read: no list for each of a million lines."""
+"""Rows of different lengths, stored as two arrays, which are faster to read than one list per row."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Format = Literal["parquet", "jsonl", "tsv", "text"]
 SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".jsonl": "jsonl", ".tsv": "tsv", ".txt": "text"}
 
 LONGEST_LINE = 16 * 1024 * 1024
-"""The maximum length of a line, in bytes; a longer line is an invalid row, and not held in memory."""
+"""The maximum length of a line, in bytes; a longer line is an invalid row, and is not held in memory."""
 
 SHOWN = 1000
 """The number of bytes of an overlong line that its reject keeps."""

@@ -42,12 +42,12 @@ class PretrainedEmbeddingsConfig(BaseConfig):
 
     format: EmbeddingsFormat = "polyglot"
     """Format of the files. ``word2vec`` (text or binary) and ``fasttext`` (``.vec``) start with a line of two counts;
-    ``glove`` and ``text`` do not. ``polyglot``, the default of OpenKiwi 2.1, is refused with instructions for
+    ``glove`` and ``text`` do not. ``polyglot``, the default of OpenKiwi 2.1, is rejected with instructions for
     conversion."""
 
     @model_validator(mode="after")
     def refuse_pickles(self) -> PretrainedEmbeddingsConfig:
-        """Refuse formats that are pickles, which are never loaded."""
+        """Reject formats that are pickles, which are never loaded."""
         if self.format == "polyglot" and any(path is not None for name, path in self if name != "format"):
             raise mistakes("PretrainedEmbeddingsConfig", {"format": POLYGLOT_ADVICE})
         return self

@@ -70,7 +70,7 @@ class DataProcessingConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_shared_sizes(self) -> DataProcessingConfig:
-        """Refuse different sizes for the sides of a shared vocabulary."""
+        """Reject different sizes for the sides of a shared vocabulary."""
         for option in ("min_frequency", "max_size"):
             if self.share_input_fields_encoders and isinstance(getattr(self.vocab, option), SideSizes):
                 raise ValueError(
@@ -81,7 +81,7 @@ class DataProcessingConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_embeddings(self) -> DataProcessingConfig:
-        """Refuse options that need pretrained embeddings when there are none."""
+        """Reject options that need pretrained embeddings when there are none."""
         for option in ("keep_rare_words_with_embeddings", "add_embeddings_vocab"):
             if getattr(self.vocab, option) and self.embeddings is None:
                 raise ValueError(f"vocab.{option} requires pretrained embeddings; set embeddings, or switch it off")

@@ -19,7 +19,7 @@ def piece_weights(
     chosen: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     places: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> NDArray[np.float32]:
-    """Return the inverse number of windows that read each piece; special pieces are in all windows of a segment.
+    """Return the inverse of the number of windows that read each piece; special pieces are in all windows of a segment.
 
     Args:
         mask: whether there is a piece (windows, pieces).
@@ -66,7 +66,7 @@ def word_readings(
 def by_group(
     groups: NDArray[np.int64], values: NDArray[np.int64], n_groups: int, *, one_each: bool
 ) -> NDArray[np.int64]:
-    """Return the values of each group as rows, filled up with -1, (groups, values of a group; at least one).
+    """Return the values of each group as rows, padded with -1, (groups, values of a group; at least one).
 
     Args:
         groups: the group of each value.

@@ -99,7 +99,7 @@ class Rows:
                 self.fail(blank, "a blank line between rows", self._form)
             yield number, line
         if blank:
-            logger.warning("%s: blank line(s) at the end dropped, from line %d on.", self.path, blank)
+            logger.warning("%s: dropped the blank line(s) at the end, from line %d on.", self.path, blank)
 
     @property
     def _form(self) -> str:

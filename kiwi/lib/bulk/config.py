@@ -48,9 +48,9 @@ class ColumnsConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_one_field_a_column(self) -> ColumnsConfig:
-        """Check that each field has a column of its own."""
+        """Check that no two fields have the same column."""
         names = list(self.model_dump().values())
-        wrong = {field: f"found '{name}', as another field" for field, name in self if names.count(name) > 1}
+        wrong = {field: f"found '{name}', as for another field" for field, name in self if names.count(name) > 1}
         if wrong:
             raise mistakes("ColumnsConfig", wrong)
         return self
@@ -74,7 +74,8 @@ class BulkConfig(BaseConfig):
     """The directory, or its URL, that results are written to, one file per shard, and bad rows below ``_rejects/``."""
 
     output_format: OutputFormat | None = None
-    """The format of the results, ``parquet`` or ``jsonl``. If unset, Parquet for shards of Parquet, else JSON Lines."""
+    """The format of the results, ``parquet`` or ``jsonl``. If unset, Parquet for Parquet shards, otherwise JSON
+    Lines."""
 
     workers: PositiveInt | None = None
     """The number of processes, each of which loads the system. If unset, as many as the cluster has room for."""
@@ -96,7 +97,8 @@ class BulkConfig(BaseConfig):
     """The number of workers that may die while they predict the same shard before it is given up."""
 
     address: Name | None = None
-    """The address of the cluster that this machine belongs to, ``auto`` or ``host:6379``; unset, this machine alone."""
+    """The address of the cluster that this machine belongs to, ``auto`` or ``host:6379``; if unset, this machine
+    alone."""
 
     @model_validator(mode="after")
     def check_device_and_address(self) -> BulkConfig:

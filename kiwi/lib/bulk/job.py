@@ -56,7 +56,7 @@ class Job:
 
 
 def identity(about: AboutSystem) -> dict[str, str]:
-    """Return what identifies a system by its results; an 8-bit export differs from its checkpoint."""
+    """Return the values that determine a system's results; an 8-bit export differs from its checkpoint."""
     return {
         "class_name": about.class_name,
         "sha256": about.sha256,
@@ -166,7 +166,7 @@ def _suffixes(config: BulkConfiguration) -> set[str]:
 
 
 def _check_output_is_not_input(config: BulkConfiguration, tasks: Iterable[Task]) -> None:
-    """Refuse results that a resumed or another job would read as input."""
+    """Reject an output that a resumed or another job would read as input."""
     for text in config.bulk.inputs:
         is_input = finding(text, _suffixes(config))
         if clash := next((task.output for task in tasks if is_input(task.output)), None):
@@ -194,7 +194,7 @@ def _without_suffix(name: str) -> str:
 
 
 def _check_first_shard(shard: Shard, about: AboutSystem) -> None:
-    """Check the columns of one shard before any work, as all shards are likely to have the same."""
+    """Check the columns of one shard before any work, because all shards are likely to have the same ones."""
     columns = sorted(set(about.input_fields) - {"source", "target"})
     if shard.format == "text" and columns:
         raise ConfigError(

@@ -21,10 +21,10 @@ from kiwi.utils.signals import stop_on_signals
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 10.0
-"""The time between two lines of progress in the log."""
+"""The time in seconds between two lines of progress in the log."""
 
-ADVICE = "Shards that are done stay; the same command resumes the job."
-"""The end of the message of a job that was stopped."""
+ADVICE = "Finished shards are kept; run the same command again to resume the job."
+"""The end of the message about a job that was stopped."""
 
 LISTED = 5
 """The maximum number of shards that an error lists."""
@@ -63,13 +63,13 @@ class BulkInfo:
 
 
 def bulk_from_file(filename: str | Path) -> BulkInfo:
-    """Predict shards as a configuration file says.
+    """Predict shards with the options of a configuration file.
 
     Args:
-        filename: YAML or JSON.
+        filename: a YAML or JSON file.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
         DataError: when there are no shards, all rows are bad, or shards have no results.
         CheckpointError: when the system cannot be loaded.
     """
@@ -77,13 +77,13 @@ def bulk_from_file(filename: str | Path) -> BulkInfo:
 
 
 def bulk_from_configuration(configuration_dict: Mapping[str, Any]) -> BulkInfo:
-    """Predict shards as a mapping of options says.
+    """Predict shards with a mapping of options.
 
     Args:
-        configuration_dict: options of :class:`BulkConfiguration`.
+        configuration_dict: the options of :class:`BulkConfiguration`.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
         DataError: when there are no shards, all rows are bad, or shards have no results.
         CheckpointError: when the system cannot be loaded.
     """
@@ -109,7 +109,7 @@ def run(config: BulkConfiguration) -> BulkInfo:
     job, tasks = plan_job(config, about)
     pending = pending_tasks(job, tasks)
     info = BulkInfo(str(job.output), len(tasks), len(tasks) - len(pending))
-    logger.info("%d shards, %d of them done before; results go to %s", info.shards, info.skipped, info.output)
+    logger.info("%d shards, %d of them already done; results go to %s", info.shards, info.skipped, info.output)
     if not pending:
         return info
     with stop_on_signals(ADVICE), open_pool(config.bulk, verbose=config.verbose) as pool:
@@ -122,7 +122,7 @@ def run(config: BulkConfiguration) -> BulkInfo:
 
 
 def _collect(reports: Iterable[ShardReport], info: BulkInfo, waiting: set[str]) -> None:
-    """Add up the reports of shards as they come, and log the progress.
+    """Add up the reports of shards as they arrive, and log the progress.
 
     Args:
         reports: the reports.

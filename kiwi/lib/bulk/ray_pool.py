@@ -27,7 +27,7 @@ from kiwi.runner.options import PredictOptions
 
 @dataclass(frozen=True)
 class Pool:
-    """The workers of a job, and what each of them has; see :class:`BulkConfig`."""
+    """The workers of a job, and the resources of each; see :class:`BulkConfig`."""
 
     workers: int
     cpus: float
@@ -183,7 +183,7 @@ def check_listening(address: str) -> None:
 
 
 SECONDS_TO_ANSWER = 10.0
-"""The time that the head of a cluster has to answer."""
+"""The time in seconds within which the head of a cluster has to answer."""
 
 
 @contextmanager
@@ -260,6 +260,6 @@ def predict_shards(job: Job, tasks: Sequence[Task], pool: Pool, *, verbose: bool
             yield ShardReport(**row["report"])
     except ray.exceptions.RayError as error:
         raise KiwiError(
-            f"The cluster has failed ({type(error).__name__}: {str(error).partition(chr(10))[0]:.300}). Shards that "
-            "are done stay; the same command resumes the job."
+            f"The cluster has failed ({type(error).__name__}: {str(error).partition(chr(10))[0]:.300}). Finished "
+            "shards are kept; run the same command again to resume the job."
         ) from error

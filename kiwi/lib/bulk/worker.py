@@ -36,7 +36,7 @@ class ShardReport:
     """The line and the reason of the first bad row."""
 
     error: str = ""
-    """Why nothing was written; empty if the shard is done."""
+    """The reason why nothing was written; empty if the shard is done."""
 
     fatal: bool = False
     """Whether every other shard would fail for the same reason."""

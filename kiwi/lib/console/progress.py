@@ -12,7 +12,7 @@ from typing import Any, Self
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 60.0
-"""The time between two lines in the log."""
+"""The time in seconds between two lines in the log."""
 
 
 class Progress:

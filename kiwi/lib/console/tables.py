@@ -61,7 +61,7 @@ def print_report(report: Report) -> None:
         print_table("calibration", ["output", "system", *names], lines)
     if report.clusters:
         print(
-            "Systems of the same rank cannot be told apart by the first metric (p < 0.05, Holm).",
+            "Systems of the same rank do not differ significantly in the first metric (p < 0.05, Holm).",
             file=sys.stderr,
         )
 

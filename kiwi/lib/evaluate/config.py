@@ -93,7 +93,7 @@ class Texts(BaseConfig):
 
 
 class Output(BaseConfig):
-    """The files that results are written to, besides the terminal."""
+    """The files that results are written to, in addition to the terminal."""
 
     report: Path | None = None
     """An HTML page with metrics, charts and the worst segments."""
@@ -138,7 +138,7 @@ class Files(BaseConfig):
     """The source and target texts, for :attr:`Output.report`."""
 
     language_pair: str | None = None
-    """The language pair of the submissions, such as ``en-de``; unset, it is not checked."""
+    """The language pair of the submissions, such as ``en-de``; if unset, it is not checked."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
@@ -208,7 +208,7 @@ class Configuration(Files):
 
     @model_validator(mode="after")
     def check_files(self) -> Configuration:
-        """Check that each language pair has predictions and gold labels, and that all have equally many systems."""
+        """Check that each language pair has predictions, gold labels, and the same number of systems."""
         wrong: dict[str, str] = {}
         if self.language_pairs is not None:
             own = {name: Files.model_fields[name].default for name in Files.model_fields}

@@ -33,7 +33,7 @@ def evaluate_from_file(filename: str | Path) -> Report:
         filename: a YAML or JSON file.
 
     Raises:
-        ConfigError: when the configuration has mistakes; the message lists all of them.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
         DataError: when a file cannot be used; the message names file and line.
     """
     return evaluate_from_configuration(load_configuration(filename))
@@ -46,7 +46,7 @@ def evaluate_from_configuration(configuration_dict: Mapping[str, Any]) -> Report
         configuration_dict: the options of :class:`Configuration`.
 
     Raises:
-        ConfigError: when the configuration has mistakes; the message lists all of them.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
         DataError: when a file cannot be used; the message names file and line.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)

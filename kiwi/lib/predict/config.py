@@ -44,7 +44,7 @@ class RunConfig(BaseConfig):
     so does the work that is lost when a prediction is killed and resumed."""
 
     deduplicate: bool = True
-    """Whether to predict equal segments of a chunk only once."""
+    """Whether to predict identical segments of a chunk only once."""
 
     @model_validator(mode="after")
     def check_directory(self) -> RunConfig:
@@ -77,16 +77,17 @@ class Configuration(BaseConfig):
     outputs off."""
 
     submission: SubmissionConfig | None = None
-    """The submissions to a shared task, ``sentence_submission.tsv`` and ``word_submission.tsv``; unset, none."""
+    """The submissions to a shared task, ``sentence_submission.tsv`` and ``word_submission.tsv``; none if unset."""
 
     use_gpu: bool = False
     """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU."""
 
     gpu_id: NonNegativeInt | None = None
-    """The number of the GPU; unset, the first (0)."""
+    """The number of the GPU; if unset, the first (0)."""
 
     processes: PositiveInt = 1
-    """The number of processes, each of which loads the system. With ``use_gpu``, each has a GPU, from ``gpu_id`` on."""
+    """The number of processes, each of which loads the system. With ``use_gpu``, each has its own GPU, starting with
+    ``gpu_id``."""
 
     threads: PositiveInt | None = None
     """The number of CPU threads of each process. If unset, ``OMP_NUM_THREADS``, or the available cores, divided by the

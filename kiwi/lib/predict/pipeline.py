@@ -59,7 +59,7 @@ def predict_from_file(filename: str | Path) -> Predictions:
         filename: a YAML or JSON file.
 
     Raises:
-        ConfigError: when the configuration has mistakes; the message lists all of them.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
         DataError: when the data cannot be used; the message names file and line.
         CheckpointError: when the system cannot be loaded.
     """
@@ -76,7 +76,7 @@ def predict_from_configuration(configuration_dict: Mapping[str, Any]) -> Predict
         The predictions of all segments; :func:`predict_to_files` leaves them on disk.
 
     Raises:
-        ConfigError: when the configuration has mistakes; the message lists all of them.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
         DataError: when the data cannot be used; the message names file and line.
         CheckpointError: when the system cannot be loaded.
     """
@@ -120,7 +120,7 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
         written = growing.finish(stale=(*prediction_files(), *ON_DEMAND, const.ORIGIN_FILE))
         write_json(directory / const.ORIGIN_FILE, _origin(about))
         written += _write_on_demand(config, about, split)
-        growing.forget()  # nothing that would need it to resume can fail any more
+        growing.forget()  # nothing that could fail from here on would need it to resume
     for path in written:
         logger.info("Wrote %s", path)
     return PredictRunInfo(directory, written, split.n_segments)
@@ -252,7 +252,7 @@ def _update(digest: hashlib._Hash, columns: Columns) -> None:
 
 
 def _origin(about: AboutSystem) -> dict[str, str]:
-    """Return what made the predictions, for the signatures of their metrics."""
+    """Return a description of what made the predictions, for the signatures of their metrics."""
     origin = {"checkpoint": about.sha256, "system": about.class_name, "kiwi_version": __version__}
     # These are recorded only if the values may differ slightly from those of the checkpoint in 32 bits.
     others = {"precision": about.precision, "export": about.export_sha256}

@@ -1,4 +1,4 @@
-"""The files that ``kiwi predict`` writes on demand: submissions to shared tasks, and a table of all outputs."""
+"""The files that ``kiwi predict`` writes on request: submissions to shared tasks, and a table of all outputs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TABLE_FILE = "predictions"
 """The name of the table, without the suffix of its format."""
 
 ON_DEMAND = (*SUBMISSION_FILES.values(), *(f"{TABLE_FILE}.{suffix}" for suffix in ("tsv", "jsonl", "parquet")))
-"""The names of all files that are written on demand."""
+"""The names of all files that are written on request."""
 
 WITH_EOS = ("wmt22", "wmt23")
 """The formats in which gaps are folded into target words, and headers say how many models are ensembled."""
@@ -48,10 +48,10 @@ class SubmissionConfig(BaseConfig):
     """The name of the system in the ranking."""
 
     levels: Annotated[list[SubmissionLevel], Field(min_length=1)] | None = None
-    """The submissions to write, ``sentence`` or ``word`` or both; unset, all that the system has outputs for."""
+    """The submissions to write, ``sentence`` or ``word`` or both; if unset, all that the system has outputs for."""
 
     ensembled: PositiveInt | None = None
-    """The number of models in the ensemble, for WMT22 and WMT23; unset, 1."""
+    """The number of models in the ensemble, for WMT22 and WMT23; 1 if unset."""
 
     @model_validator(mode="after")
     def check_ensembled(self) -> SubmissionConfig:

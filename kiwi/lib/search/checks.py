@@ -1,4 +1,4 @@
-"""Checks of ranges: what the base configuration refuses is found before the first trial."""
+"""Checks of the ranges of a search against the base configuration, before the first trial."""
 
 from __future__ import annotations
 
@@ -34,18 +34,19 @@ class Parameter(SearchRange):
     """A range that the base configuration accepts."""
 
     distribution: BaseDistribution = field(kw_only=True)
-    """What its values are drawn from."""
+    """The distribution of its values."""
 
 
 def check_ranges(ranges: Sequence[SearchRange], trial_options: TrialOptions) -> list[Parameter]:
-    """Check each range against the base configuration, and choose what its values are drawn from.
+    """Check each range against the base configuration, and choose the distribution of its values.
 
     Args:
         ranges: the ranges of the search.
         trial_options: makes the training options that a value leads to.
 
     Raises:
-        ConfigError: listing every range that the base configuration refuses; or when there is no range.
+        ConfigError: when the base configuration rejects a range; the message lists all of them; or when there is no
+            range.
     """
     parameters: list[Parameter] = []
     mistakes: dict[str, str] = {}
@@ -60,14 +61,14 @@ def check_ranges(ranges: Sequence[SearchRange], trial_options: TrialOptions) -> 
             searched |= set(each.keys)
     if mistakes:
         listing = "\n".join(f"  {option}: {mistake}" for option, mistake in mistakes.items())
-        raise ConfigError(f"Ranges that the base configuration refuses:\n{listing}")
+        raise ConfigError(f"Ranges that the base configuration rejects:\n{listing}")
     if not parameters:
         raise ConfigError("options: found no range; expected something to search, such as options.learning_rate.")
     return parameters
 
 
 def _find_mistake(each: SearchRange, searched: Collection[str], trial_options: TrialOptions) -> str | None:
-    """Return why a range is refused; None when it is accepted."""
+    """Return the reason why a range is rejected; None when it is accepted."""
     for key in each.keys:
         for fixed, reason in FIXED.items():
             if key == fixed or key.startswith(f"{fixed}."):
@@ -82,12 +83,12 @@ def _find_mistake(each: SearchRange, searched: Collection[str], trial_options: T
             return f"found {each.values}; expected different choices"
     for value in values:
         if (refusal := _find_refusal(each, value, trial_options)) is not None:
-            return f"{decode_value(value)!r} is refused: {refusal}"
+            return f"{decode_value(value)!r} is rejected: {refusal}"
     return None
 
 
 def _choose_distribution(each: SearchRange, trial_options: TrialOptions) -> BaseDistribution:
-    """Return what the values of a range are drawn from: whole numbers where the option takes nothing else."""
+    """Return the distribution of a range: whole numbers where the option accepts nothing else."""
     if not isinstance(each.values, RangeConfig):
         return CategoricalDistribution([encode_value(value) for value in each.values])
     lower, upper = _find_ends(each.values)
@@ -117,7 +118,7 @@ def _find_ends(values: RangeConfig) -> list[int | float]:
 
 
 def _find_refusal(each: SearchRange, value: Any, trial_options: TrialOptions) -> str | None:
-    """Return why training cannot be configured with a value; None when it can."""
+    """Return the reason why training cannot be configured with a value; None when it can."""
     try:
         with _silenced_logs():
             resolve_system(train.Configuration.from_dict(trial_options.with_values([(each, value)])))

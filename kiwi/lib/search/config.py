@@ -28,10 +28,11 @@ class RangeConfig(BaseConfig):
     """The upper end of the interval, included."""
 
     step: Number | None = None
-    """The distance between values, counted from the lower end. When unset, any value of the interval may be drawn."""
+    """The distance between values, counted from the lower end. If unset, any value of the interval may be drawn."""
 
     distribution: Literal["uniform", "loguniform"] = "uniform"
-    """How values are drawn. ``loguniform`` draws as many values between 0.001 and 0.01 as between 0.01 and 0.1."""
+    """The distribution of the values. ``loguniform`` draws as many values between 0.001 and 0.01 as between 0.01 and
+    0.1."""
 
     @model_validator(mode="after")
     def check_ends(self) -> RangeConfig:
@@ -67,14 +68,14 @@ class ClassWeightsConfig(BaseConfig):
 
 
 class SearchOptions(BaseConfig):
-    """What is searched, and how. A range is an interval or a list of choices."""
+    """The ranges of a search and its method. A range is an interval or a list of choices."""
 
     patience: NonNegativeInt = 10
     """The number of validations without improvement after which a trial stops; 0 never stops it. It replaces
     ``trainer.checkpoint.early_stop_patience``."""
 
     validation_steps: Annotated[float, Field(gt=0.0, le=1.0)] | PositiveInt = 0.2
-    """How often trials validate. It replaces ``trainer.checkpoint.validation_steps``."""
+    """The interval between the validations of a trial. It replaces ``trainer.checkpoint.validation_steps``."""
 
     search_mlp: bool = False
     """Whether to search with and without the feed-forward layer (every ``use_mlp`` of the model)."""
@@ -116,17 +117,17 @@ class SearchOptions(BaseConfig):
     ``{system.optimizer.learning_rate: {lower: 1e-4, upper: 1e-2, distribution: loguniform}}``."""
 
     search_method: Literal["random", "tpe", "multivariate_tpe"] = "multivariate_tpe"
-    """How values are drawn. ``tpe`` is a tree-structured Parzen estimator for each range, ``multivariate_tpe`` is one
-    estimator for all ranges together."""
+    """The method by which values are drawn. ``tpe`` is a tree-structured Parzen estimator for each range,
+    ``multivariate_tpe`` is one estimator for all ranges together."""
 
     pruner: Literal["median", "hyperband", "none"] = "median"
-    """Which trials end early: those worse than the median of the others at the same validation, those to which
-    Hyperband gives no further validations, or none."""
+    """The rule that ends trials early. ``median`` ends those that are worse than the median of the others at the same
+    validation, ``hyperband`` those to which Hyperband gives no further validations, ``none`` none."""
 
     @field_validator("space", mode="before")
     @classmethod
     def flatten(cls, value: Any) -> Any:
-        """Turn nested mappings, as overrides on the command line are, into dotted keys."""
+        """Turn nested mappings, such as overrides on the command line, into dotted keys."""
         return (
             flatten(value, is_value=lambda each: bool({"lower", "upper"} & set(each)))
             if isinstance(value, Mapping)
@@ -138,7 +139,7 @@ class SearchOptions(BaseConfig):
         """Check that every trial has an output."""
         if self.search_word_level and self.search_hter:
             raise ValueError(
-                "search_word_level and search_hter exclude each other: without both outputs, nothing is learned"
+                "search_word_level and search_hter cannot be combined: without both outputs, there is nothing to learn"
             )
         return self
 
@@ -157,7 +158,7 @@ class Configuration(BaseConfig):
 
     search_name: Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)] | None = None
     """The name of the search. The same name resumes a search that was stopped, and lets several machines share one.
-    When unset, a name is drawn."""
+    If unset, a name is drawn."""
 
     num_trials: PositiveInt = 50
     """The number of trials of the whole search, by all workers, before and after a resume."""
@@ -170,20 +171,20 @@ class Configuration(BaseConfig):
 
     storage: str | None = None
     """The URL of a database that workers on several machines share, in the form of SQLAlchemy
-    (``postgresql+psycopg://user@host/name``). When unset, trials are stored in a journal file in the directory of the
+    (``postgresql+psycopg://user@host/name``). If unset, trials are stored in a journal file in the directory of the
     search."""
 
     load_study: str | None = None
     """A search to resume although ranges or other options differ, by its directory or its name."""
 
     options: SearchOptions = SearchOptions()
-    """What is searched, and how."""
+    """The ranges of the search and its method."""
 
     verbose: bool = False
     """Whether to show debug messages, and the log of every trial."""
 
     quiet: bool = False
-    """Whether to show warnings and errors only. It has precedence over ``verbose``."""
+    """Whether to show warnings and errors only. It takes precedence over ``verbose``."""
 
     @field_validator("base_config", mode="before")
     @classmethod
@@ -198,9 +199,9 @@ class Configuration(BaseConfig):
     def mistakes_of(cls, options: Mapping[str, Any]) -> dict[str, str]:
         wrong: dict[str, str] = {}
         if str(options.get("load_study") or "").endswith((".pkl", ".pickle", ".joblib")):
-            wrong["load_study"] = "a pickle, which is not opened because it runs code; give the directory of a search"
+            wrong["load_study"] = "a pickle, which could run code and is not opened; give the directory of a search"
         if options.get("load_study") is not None and options.get("search_name") is not None:
-            wrong["search_name"] = "load_study says which search to resume; remove one of the two"
+            wrong["search_name"] = "load_study already names the search to resume; remove one of the two"
         base = options.get("base_config")
         if not isinstance(base, Mapping):
             return wrong
@@ -226,7 +227,7 @@ def load_search(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str
     """Read a configuration file of ``kiwi search`` and its ``base_config``, each with its own ``defaults``.
 
     Args:
-        filename: YAML or JSON.
+        filename: a YAML or JSON file.
         overrides: overrides such as ``num_trials=20``; those that begin with ``base_config.`` are applied to the base
             configuration (``base_config.data=...``).
 
@@ -234,7 +235,7 @@ def load_search(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str
         Plain dictionaries, lists and values.
 
     Raises:
-        ConfigError: naming the file or the override that cannot be used.
+        ConfigError: when the file or an override cannot be used; the message names it.
     """
     path = Path(filename)
     own = read_mapping(path)

@@ -1,4 +1,4 @@
-"""A search as all of its steps see it."""
+"""The context of a search, which all of its steps share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STORAGE_VARIABLE = "KIWI_SEARCH_STORAGE"
 
 @dataclass(frozen=True)
 class SearchContext:
-    """A search that is open."""
+    """An open search."""
 
     config: Configuration
     """The configuration of the search, with its name."""
@@ -40,7 +40,7 @@ class SearchContext:
     """The name of the search and of its study."""
 
     space: SearchSpace
-    """What differs between trials."""
+    """The search space: the options that differ between trials."""
 
     trials: TrialQueue
     """The trials of the search."""
@@ -66,7 +66,7 @@ class SearchContext:
         return sorted(self.trials.list_trials(*states), key=position)
 
     def score(self, trial: FrozenTrial) -> float | None:
-        """Return how good a trial is, higher is better: by its value or, if it ended early, its best validation."""
+        """Return the merit of a trial, higher is better: its value or, if it ended early, its best validation."""
         values: Sequence[float] = ()
         if trial.state == TrialState.COMPLETE and trial.values:
             values = trial.values

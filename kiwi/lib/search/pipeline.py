@@ -25,32 +25,32 @@ logger = logging.getLogger("kiwi.lib.search")
 
 
 def search_from_file(filename: str | Path) -> SearchInfo:
-    """Run the search that a configuration file describes.
+    """Run a search with the options of a configuration file.
 
     Args:
-        filename: YAML or JSON.
+        filename: a YAML or JSON file.
 
     Returns:
         The best trial, and where its configuration and the report are.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
         KiwiError: when no trial was completed.
     """
     return search_from_configuration(load_search(filename))
 
 
 def search_from_configuration(configuration_dict: Mapping[str, Any]) -> SearchInfo:
-    """Run the search that a mapping of options describes.
+    """Run a search with a mapping of options.
 
     Args:
-        configuration_dict: options of :class:`Configuration`.
+        configuration_dict: the options of :class:`Configuration`.
 
     Returns:
         The best trial, and where its configuration and the report are.
 
     Raises:
-        ConfigError: listing every mistake of the configuration.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
         KiwiError: when no trial was completed.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)

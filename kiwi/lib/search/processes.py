@@ -15,7 +15,7 @@ from kiwi.exceptions import KiwiError
 from kiwi.lib.search.context import STORAGE_VARIABLE, SearchContext
 
 POLL_INTERVAL = 1.0
-"""Seconds between two looks at the workers."""
+"""The interval in seconds at which the workers are checked."""
 
 
 def run_workers(context: SearchContext, on_change: Callable[[], None]) -> None:

@@ -103,7 +103,7 @@ class Progress:
 
 @contextmanager
 def show_progress(context: SearchContext) -> Iterator[Progress]:
-    """Show how the trials of a search go, while the block runs them.
+    """Show the progress of a search while the block runs its trials.
 
     Args:
         context: the search.

@@ -34,10 +34,11 @@ class SearchRange:
     """The values to try."""
 
     kind: Literal["value", "switch", "epochs"] = "value"
-    """How a value is applied. A ``switch`` that is off turns its keys off; ``epochs`` become optimizer steps."""
+    """The way in which a value is applied. A ``switch`` that is off turns its keys off; ``epochs`` become optimizer
+    steps."""
 
     refusal: str | None = None
-    """Why the option cannot be searched with the base configuration; None when nothing is known against it."""
+    """The reason why the option cannot be searched with the base configuration; None when none is known."""
 
 
 def list_ranges(config: Configuration, system: Any) -> list[SearchRange]:
@@ -108,8 +109,8 @@ def _list_switches(config: Configuration, system: Any) -> Iterator[SearchRange]:
 def _model_range(
     name: str, keys: tuple[str, ...], values: Range, system: Any, kind: Literal["value", "switch"] = "value"
 ) -> SearchRange:
-    """Return a range of all keys of the model that an option stands for; without such keys, it is refused."""
-    refusal = f"{system.class_name} has nothing of this kind that is on in base_config.system.model"
+    """Return a range of all keys of the model that an option stands for; without such keys, it is rejected."""
+    refusal = f"{system.class_name} has no such option that is on in base_config.system.model"
     return SearchRange(name, f"options.{name}", keys, values, kind, refusal=None if keys else refusal)
 
 

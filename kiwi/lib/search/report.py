@@ -29,7 +29,7 @@ class _Figure:
     title: str
     html: str | None = None
     reason: str = ""
-    """Why there is no figure."""
+    """The reason why there is no figure."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class _Row:
 def savings(trials: Sequence[FrozenTrial]) -> tuple[int, float]:
     """Return how many trials ended early, and the share of all validations that was saved.
 
-    A trial that ended early is assumed to save as many validations as it has fewer than completed trials on average.
+    A trial that ended early is assumed to save the difference between its validations and the average of completed
+    trials.
 
     Args:
         trials: the trials of a search.

@@ -1,4 +1,4 @@
-"""The search space: what differs between trials, what they share, and how they are compared."""
+"""The search space: the options that differ between trials, those that they share, and their metric."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from kiwi.training.devices import count_processes
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """All that may differ between trials, checked against the base configuration."""
+    """Everything that may differ between trials, checked against the base configuration."""
 
     parameters: list[Parameter]
-    """What is drawn for each trial, in this order."""
+    """The parameters that are drawn for each trial, in this order."""
 
     main_metric: list[str]
     """The metrics whose sum trials are compared by."""
@@ -56,7 +56,7 @@ def build_space(config: Configuration) -> SearchSpace:
         config: the configuration of the search.
 
     Raises:
-        ConfigError: listing every range that the base configuration refuses.
+        ConfigError: when the base configuration rejects a range; the message lists all of them.
     """
     system = resolve_system(config.base_config)
     if count_processes(config.base_config.trainer) > 1:

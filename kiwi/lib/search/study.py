@@ -79,7 +79,7 @@ def open_study(config: Configuration, space: SearchSpace, storage: BaseStorage, 
         name: the name of the study.
 
     Raises:
-        ConfigError: when the study is that of another search, or does not exist though it has to.
+        ConfigError: when the study is that of another search, or does not exist although it has to.
     """
     options: dict[str, Any] = {
         "storage": storage,
@@ -107,7 +107,7 @@ def open_study(config: Configuration, space: SearchSpace, storage: BaseStorage, 
 def _wait_for_trials(study: Study, num_trials: int) -> None:
     """Wait while the worker that has created a study fills it.
 
-    Should two workers fill it at once, the trials above ``num_trials`` are never run.
+    If two workers fill it at once, the trials above ``num_trials`` are never run.
     """
     former = -1
     while former < len(study.get_trials(deepcopy=False)) < num_trials:
@@ -116,7 +116,7 @@ def _wait_for_trials(study: Study, num_trials: int) -> None:
 
 
 def fingerprint(config: Configuration, space: SearchSpace) -> dict[str, Any]:
-    """Return what has to be the same when a search is resumed or shared.
+    """Return the settings that have to be the same when a search is resumed or shared.
 
     Args:
         config: the configuration of the search.

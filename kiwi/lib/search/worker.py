@@ -38,7 +38,7 @@ LARGE_FILES = ("best_model", "checkpoints", STATE_FILE, "optimizer.safetensors")
 """Files that are removed when a trial is not among the best; configuration, metrics and logs stay."""
 
 POLL_INTERVAL = 1.0
-"""Seconds between two looks at the trials of other workers, when no trial waits."""
+"""The interval in seconds at which the trials of other workers are checked when no trial waits."""
 
 
 def work(context: SearchContext, on_change: Callable[[], None] = lambda: None) -> None:
@@ -170,7 +170,7 @@ def _remove(directory: Path, names: Iterable[str]) -> None:
 
 
 def _stop_without_parent() -> None:
-    """Stop this process as a signal would when the process that has started it ends."""
+    """Stop this process, as a signal would, when the process that started it ends."""
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

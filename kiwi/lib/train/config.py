@@ -95,7 +95,7 @@ def find_main_metric_mistake(configured: Any, known: Sequence[str]) -> str | Non
 
 
 def choose_main_metric(configured: str | list[str] | None, known: Sequence[str]) -> list[str]:
-    """Return the metrics whose sum says which model is best, without the prefix ``val_``.
+    """Return the metrics whose sum determines which model is best, without the prefix ``val_``.
 
     Args:
         configured: the value of ``trainer.main_metric``.
@@ -119,7 +119,7 @@ def check_run(system_type: type[QESystem] | type[TLMSystem], system_config: Any,
         config: the options of the run.
 
     Raises:
-        ConfigError: when files for the outputs are missing, or gradients are clipped that cannot be.
+        ConfigError: when files for the outputs are missing, or gradient clipping is not supported.
     """
     if missing := system_type.missing_files(system_config, config.data):
         raise ConfigError("Files are missing:\n" + "\n".join(f"  {path}: {why}" for path, why in missing.items()))

@@ -35,23 +35,23 @@ class TrainRunInfo:
 
 
 def train_from_file(filename: str | Path) -> TrainRunInfo:
-    """Train a system as a configuration file describes.
+    """Train a system with the options of a configuration file.
 
     Args:
-        filename: the path of the configuration, YAML or JSON.
+        filename: a YAML or JSON file.
 
     Returns:
         The trained model, its best metrics, and the path of the best model.
 
     Raises:
-        ConfigError: when the configuration is wrong; the message lists all mistakes.
-        DataError: when the data are wrong; the message names file and line.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
+        DataError: when the data cannot be used; the message names file and line.
     """
     return train_from_configuration(load_configuration(filename))
 
 
 def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunInfo:
-    """Train a system as a mapping of options describes.
+    """Train a system with a mapping of options.
 
     Args:
         configuration_dict: the options of :class:`Configuration`.
@@ -60,8 +60,8 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
         The trained model, its best metrics, and the path of the best model.
 
     Raises:
-        ConfigError: when the configuration is wrong; the message lists all mistakes.
-        DataError: when the data are wrong; the message names file and line.
+        ConfigError: when the configuration is invalid; the message lists all mistakes.
+        DataError: when the data cannot be used; the message names file and line.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
     return run(Configuration.from_dict(configuration_dict))

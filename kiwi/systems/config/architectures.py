@@ -80,7 +80,7 @@ class NuQEConfig(ModelConfig):
 
 
 class TransformerConfig(ModelConfig):
-    """The options of ``system.model`` for Transformer, which takes any encoder that ``AutoModel`` knows."""
+    """The options of ``system.model`` for Transformer, which accepts any encoder that ``AutoModel`` supports."""
 
     encoder: TransformerEncoderConfig
     """The pretrained model, and how its layers are read and trained."""
@@ -93,7 +93,7 @@ class TransformerConfig(ModelConfig):
 
     @model_validator(mode="after")
     def check_something_to_fine_tune(self) -> TransformerConfig:
-        """Refuse to fine-tune a frozen language model."""
+        """Reject the fine-tuning of a frozen language model."""
         if self.tlm_outputs.fine_tune and self.encoder.freeze:
             raise mistakes(
                 "TransformerConfig",

@@ -63,7 +63,7 @@ class OptimizerConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_one_schedule(self) -> OptimizerConfig:
-        """Refuse more than one schedule."""
+        """Reject more than one schedule."""
         wrong: dict[str, str] = {}
         linear = self.warmup_steps is not None or self.training_steps is not None
         if self.has_plateau and (linear or self.class_name == "noam"):

@@ -34,8 +34,9 @@ class QESystemConfig(SystemConfig):
     architectures: ClassVar[Architectures] = ARCHITECTURES
 
     load_encoder: Path | None = None
-    """A trained system whose encoder (weights, vocabularies and configuration) to start from, such as a pretrained
-    ``Predictor`` or another QE system with the same encoder. Either a directory or a name on the model hub."""
+    """A trained system that provides the initial encoder (weights, vocabularies and configuration), such as a
+    pretrained ``Predictor`` or another QE system with the same encoder. Either a directory or a name on the model
+    hub."""
 
     @override
     def find_conflicts(self) -> dict[str, str]:
@@ -78,7 +79,8 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
         info = read_checkpoint_info(config.load)
         if class_name not in (None, info.class_name):
             raise ConfigError(
-                f"system.class_name: found '{class_name}', but {config.load} is a '{info.class_name}'. Remove it."
+                f"system.class_name: found '{class_name}', but {config.load} is a '{info.class_name}'. "
+                "Remove system.class_name."
             )
         class_name = info.class_name
         model = model_config_of(info, config.load, ARCHITECTURES, config.model or {})
@@ -137,7 +139,7 @@ def _merge_encoder_options(given: BaseConfig, trained: BaseConfig) -> tuple[Base
 
 
 def _check_head(model: ModelConfig, trained: ModelConfig, place: Path) -> None:
-    """Refuse options that need the language-modelling head of a trained system which was saved without it."""
+    """Reject options that need the language-modelling head of a trained system that was saved without it."""
     needed, available = (
         getattr(part.encoder, "reads_head", False) or part.tlm_outputs.fine_tune for part in (model, trained)
     )

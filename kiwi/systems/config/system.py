@@ -36,11 +36,11 @@ class SystemConfig(BaseConfig):
     """The name of the architecture, such as ``NuQE``; required unless ``load`` is given."""
 
     load: Path | None = None
-    """A trained system whose weights, vocabularies and configuration to start from. Either a directory, which is read
-    without network access, or ``organization/name`` on the model hub, optionally followed by ``@revision``."""
+    """A trained system that provides the initial weights, vocabularies and configuration. Either a directory, which is
+    read without network access, or ``organization/name`` on the model hub, optionally followed by ``@revision``."""
 
     load_vocabs: Path | None = None
-    """A trained system, or its ``vocab.json``, whose vocabularies to use."""
+    """A trained system, or its ``vocab.json``, that provides the vocabularies."""
 
     model: Any = None
     """The options of encoder, decoder and outputs, which depend on ``class_name``. With ``load``, only the options that
@@ -61,7 +61,7 @@ class SystemConfig(BaseConfig):
     @field_validator("class_name")
     @classmethod
     def check_known(cls, value: str | None) -> str | None:
-        """Refuse names that are not in the table of architectures."""
+        """Reject names that are not in the table of architectures."""
         if value is not None and value not in cls.architectures:
             if value in ALL:
                 other = "kiwi train" if value in ARCHITECTURES else "kiwi pretrain"
@@ -82,7 +82,7 @@ class SystemConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_what_to_build(self) -> SystemConfig:
-        """Require something to build or to load, and refuse options that would be overridden."""
+        """Require something to build or to load, and reject options that would be overridden."""
         if wrong := self.find_conflicts():
             raise mistakes(type(self).__name__, wrong)
         return self
@@ -148,7 +148,7 @@ the shapes of its weights, or their meaning."""
 
 
 def check_matches_trained(model: AnyModelConfig, trained: AnyModelConfig, place: Path) -> None:
-    """Refuse options that do not fit the weights of a trained system."""
+    """Reject options that do not fit the weights of a trained system."""
     wrong: dict[str, str] = {}
     for part in ("encoder", "decoder"):
         given, stored = (getattr(config, part, BaseConfig()).model_dump() for config in (model, trained))

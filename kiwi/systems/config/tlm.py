@@ -23,7 +23,7 @@ class TLMSystemConfig(SystemConfig):
 
 
 def resolve(config: TLMSystemConfig) -> TLMSystemConfig:
-    """Complete a configuration from the trained language model it names, if any.
+    """Complete a configuration from the trained language model that it names, if any.
 
     Raises:
         CheckpointError: when the trained language model is missing or damaged.
@@ -36,7 +36,8 @@ def resolve(config: TLMSystemConfig) -> TLMSystemConfig:
         model = model_config_of(info, config.load, LANGUAGE_MODELS, config.model or {})
         if class_name not in (None, info.class_name):
             raise ConfigError(
-                f"system.class_name: found '{class_name}', but {config.load} is a '{info.class_name}'. Remove it."
+                f"system.class_name: found '{class_name}', but {config.load} is a '{info.class_name}'. "
+                "Remove system.class_name."
             )
         class_name = info.class_name
         check_matches_trained(model, model_config_of(info, config.load, LANGUAGE_MODELS), config.load)

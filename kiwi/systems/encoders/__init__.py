@@ -1,1 +1,1 @@
-"""Batches to features of words."""
+"""Encoders, which turn batches into features of words."""

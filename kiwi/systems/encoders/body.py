@@ -1,4 +1,4 @@
-"""Properties of models of Transformers, independent of the model family."""
+"""Properties of Transformers models, independent of the model family."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def frozen_modules(body: Any, layers: Sequence[nn.Module], n: int) -> list[nn.Mo
 
 
 def max_sequence_length(body: Any) -> int:
-    """Return the length of the longest sequence that a model takes, in pieces."""
+    """Return the length of the longest sequence that a model accepts, in pieces."""
     positions = int(getattr(body.config, "max_position_embeddings", 512))
     # Models of the RoBERTa family count positions from the padding index + 1.
     offsets = [
@@ -55,7 +55,7 @@ def language_indices(config: TransformerEncoderConfig, body: Any) -> tuple[int, 
     """Return the language indices of target and source, for models with language embeddings.
 
     Raises:
-        ConfigError: when the model does not know a language.
+        ConfigError: when the model does not support a language.
     """
     if body.config.model_type != "xlm" or not getattr(body.config, "use_lang_emb", False):
         return None
@@ -64,7 +64,7 @@ def language_indices(config: TransformerEncoderConfig, body: Any) -> tuple[int, 
     for name, language in names.items():
         if language not in known:
             raise ConfigError(
-                f"system.model.encoder.{name}: found '{language}'; this model knows {', '.join(sorted(known))}. "
+                f"system.model.encoder.{name}: found '{language}'; this model supports {', '.join(sorted(known))}. "
                 "To set languages, use class_name: XLM."
             )
     return known[names["target_language"]], known[names["source_language"]]

@@ -87,7 +87,7 @@ def _mean(sums: Tensor, weights: Tensor, places: Tensor) -> Tensor:
     Args:
         sums: the sums of weighted vectors at each position, (positions, hidden).
         weights: the sum of the weights at each position, (positions,).
-        places: the positions of each group, filled up with -1, (..., positions of a group).
+        places: the positions of each group, padded with -1, (..., positions of a group).
 
     Returns:
         The means, (..., hidden); zeros where the weights are zero.

@@ -91,7 +91,7 @@ class PredictorEncoder(Encoder):
 
         @model_validator(mode="after")
         def check_embeddings(self) -> PredictorEncoder.Config:
-            """Refuse part-of-speech tags, and options that conflict with ``share_embeddings``."""
+            """Reject part-of-speech tags, and options that conflict with ``share_embeddings``."""
             wrong = {
                 f"embeddings.{field}": "the predictor reads words only; remove it"
                 for field in (const.SOURCE_POS, const.TARGET_POS)

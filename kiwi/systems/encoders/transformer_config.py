@@ -36,7 +36,7 @@ class TransformerEncoderConfig(BaseConfig):
     use_mismatch_features: bool = False
     """Whether to add mismatch features of the model's language-modelling head to each piece (Fan et al. 2019, arXiv
     1807.09433), which are the logit of the piece, the highest logit, their difference, and whether the most likely
-    piece is another one. No piece is masked, so one pass is enough. Refused for a model without such a head."""
+    piece is another one. No piece is masked, so one pass is enough. Rejected for a model without such a head."""
 
     use_predictor_features: bool = False
     """Whether to add to each piece the elementwise product of the head's state and the output embedding of the piece
@@ -108,7 +108,7 @@ class TransformerEncoderConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_freezing(self) -> TransformerEncoderConfig:
-        """Refuse ``freeze`` along with options that train a part of the model."""
+        """Reject ``freeze`` along with options that train a part of the model."""
         names = ("freeze_for_number_of_steps", "freeze_layers", "lora")
         if self.freeze and any(getattr(self, name) for name in names):
             reason = "freeze freezes the whole model; remove one of the two"

@@ -66,7 +66,7 @@ class Origin:
     """The name on the model hub, or of the folder that the model was read from."""
 
     licence: str | None = None
-    """The licence as the hub writes it, such as ``mit``."""
+    """The licence in the hub's notation, such as ``mit``."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,9 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
         raise CheckpointError(f"{path}: cannot be read: {reason}. Name a directory that you can read.") from error
     content = parse_plain_yaml(read_limited(file, LONGEST_CONFIG), file)
     if not isinstance(content, dict) or "format_version" not in content:
-        raise CheckpointError(f"{file}: not of a checkpoint: found no format_version; expected a checkpoint directory.")
+        raise CheckpointError(
+            f"{file}: not a checkpoint's configuration: found no format_version; expected a checkpoint directory."
+        )
     version, written_by = content["format_version"], content.get("kiwi_version", "(unknown)")
     if type(version) is not int or version not in READABLE_VERSIONS:
         advice = (
@@ -191,7 +193,7 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
 
 
 def check_label_names(sealed: SealedDirectory) -> None:
-    """Refuse other labels than those of kiwi.
+    """Reject labels other than kiwi's.
 
     Raises:
         CheckpointError: when the labels differ.

@@ -77,7 +77,7 @@ class ExportInfo:
     """The differences from the checkpoint that were measured during export, by output."""
 
     n_compared: int = 0
-    """The number of segments that were compared; 0 if unknown."""
+    """The number of segments on which the differences were measured; 0 if it was not recorded."""
 
     kiwi_version: str = __version__
     sha256: str = ""

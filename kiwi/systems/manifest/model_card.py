@@ -32,7 +32,7 @@ def read_run_configuration(checkpoint: Path) -> Mapping[str, Any] | None:
     try:
         content = read_structured(file)
     except ConfigError:
-        return None  # the file is not of a run; the card does without it
+        return None  # not the configuration of a run; the card omits it
     return content if isinstance(content, dict) else None
 
 
@@ -48,11 +48,11 @@ def model_card(
     """Return the content of ``README.md``: metadata for the hub, then text for people.
 
     Args:
-        info: the description of the checkpoint; for an exported system, of the one that it was made from.
+        info: the description of the checkpoint; for an exported system, that of the checkpoint that was exported.
         name: the name of the system on the hub, or that of its directory.
         run: the configuration of the training run.
         licences: the licence notices of what the system was made from, text by name.
-        licence: the licence of the system, as the hub writes it; without one, the card says that none was named.
+        licence: the licence of the system, in the hub's notation; without one, the card says that none was named.
         export: the description of an exported system.
     """
     languages = describe_languages(info)
@@ -152,7 +152,7 @@ RATES = (
     "training_steps",
     "learning_rate_decay",
 )
-"""The options of the optimizer that the card names if they are set."""
+"""The options of the optimizer that the card lists if they are set."""
 
 
 def _run_facts(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "source_readings": (BATCH, SOURCE_WORDS, SOURCE_READINGS),
     "target_readings": (BATCH, TARGET_WORDS, TARGET_READINGS),
 }
-"""The dimensions of arrays whose names do not tell them."""
+"""The dimensions of arrays that cannot be derived from their names."""
 
 ADDED_READINGS = {"segment_windows": 3, "target_readings": 5, "source_readings": 6}
 """The number of empty columns that are added to these arrays of the example, so that their sizes differ."""
@@ -125,7 +125,7 @@ def _example(system: QESystem) -> dict[str, Tensor]:
         row |= {const.SOURCE_POS: source, const.TARGET_POS: target, const.ALIGNMENTS: alignments}
         rows.append({field: text for field, text in row.items() if field in system.input_fields})
     arrays = as_tensors(system.collate(rows)).arrays()
-    # The last segment is read in two windows, the second of which no word and no segment finds.
+    # The last segment has two windows; no word and no segment refers to the second one.
     for name, array in arrays.items():
         if name.startswith("piece"):
             arrays[name] = torch.cat([array, array[-1:]])
@@ -148,7 +148,7 @@ def _dimensions(name: str) -> tuple[str, ...]:
 
 
 def check_open(model: ir.Model, names: Mapping[str, tuple[str, ...]], system: QESystem) -> None:
-    """Refuse a graph that is valid for a fixed size only.
+    """Reject a graph that is valid for a fixed size only.
 
     Args:
         model: the model with the graph.

@@ -30,7 +30,8 @@ ZERO = 128
 EMBEDDING_RANGE = 127
 
 FEWEST_COLUMNS = 8
-"""Products with fewer columns, such as those that compute the logits of tags, are not quantized; they take no time."""
+"""The minimum number of columns of a product that is quantized; smaller ones, such as tag logits, take hardly any
+time."""
 
 SMALLEST = 1e-30
 """The lower bound of the maximum absolute value of a row, so that a row of zeros does not divide by zero."""

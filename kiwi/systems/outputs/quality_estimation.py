@@ -23,7 +23,7 @@ from kiwi.utils.io import BaseConfig, did_you_mean
 
 
 class ClassWeightsConfig(BaseConfig):
-    """The weight of each label in the loss; labels that are not given weigh 1."""
+    """The weight of each label in the loss; labels that are not given have weight 1."""
 
     target_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
     """The weights of the tags of target words."""
@@ -65,11 +65,11 @@ class SentenceLevelConfig(BaseConfig):
     negative log-likelihood."""
 
     binary: bool = False
-    """Whether to predict if the score is exactly 0."""
+    """Whether to predict a binary verdict, which is OK where the score is exactly 0."""
 
     @model_validator(mode="after")
     def check_distribution_has_a_score(self) -> SentenceLevelConfig:
-        """Refuse a distribution without a score."""
+        """Reject a distribution without a score."""
         if self.use_distribution and not self.hter:
             raise ValueError("use_distribution changes how the score is predicted; it needs hter: true")
         return self
@@ -93,7 +93,7 @@ class QEOutputs(nn.Module):
         """The sentence-level predictions."""
 
         sentence_loss_weight: NonNegativeFloat = 1.0
-        """The weight of the sentence-level losses; word-level losses weigh 1."""
+        """The weight of the sentence-level losses; word-level losses have weight 1."""
 
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
         """The dropout probability, in [0, 1), of the features and between the layers of sentence-level outputs."""
@@ -170,7 +170,7 @@ class QEOutputs(nn.Module):
 
         @model_validator(mode="after")
         def check_any(self) -> QEOutputs.Config:
-            """Require an output, and refuse ``last_activation`` where it has no effect."""
+            """Require an output, and reject ``last_activation`` where it has no effect."""
             if not self.names:
                 switches = ", ".join(spec.switch for spec in OUTPUTS.values())
                 raise ValueError(f"no output is on: set one of {switches}")

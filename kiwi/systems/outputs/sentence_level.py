@@ -150,7 +150,7 @@ class ScoreDistributionOutput(ScoreOutput):
 class BinaryOutput(SentenceOutput):
     """A verdict on each segment, such as whether it needs any edit.
 
-    Its classes are made from scores by the ``is_bad`` of its row in the table.
+    The function ``is_bad`` in its row of the table derives its classes from scores.
 
     Args:
         in_dim: the size of the sentence's features.

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 CARD_FILE = "README.md"
 
 NOTICES = ("LICENSE*", "LICENCE*", "NOTICE*", "COPYING*")
-"""Patterns, in any case, of the names of files with licences and notices."""
+"""Case-insensitive patterns of the names of files with licences and notices."""
 
 CHECKPOINT_FILES = [
     CARD_FILE,
@@ -70,10 +70,10 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
     except Exception as error:  # several libraries raise various network errors
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CheckpointError(
-            f"{name_or_path}: no trained system found. Tried a local directory of this name (none), then the model "
-            f"hub: {reason.rstrip('.')}. Without network access, copy the system's directory to this machine and give "
-            f"its path, or download it beforehand (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to use the "
-            "cache."
+            f"{name_or_path}: no trained system found. Tried a local directory of this name (not found), then the "
+            f"model hub: {reason.rstrip('.')}. Without network access, copy the system's directory to this machine and "
+            f"give its path, or download it beforehand (hf download {found['name']}) and set HF_HUB_OFFLINE=1 to "
+            "use the cache."
         ) from error
 
 

@@ -182,7 +182,7 @@ def _tokenizer(model_name: str, config: Any, *, local: bool) -> Tokenizer:
     tokenizer = AutoTokenizer.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        raise ValueError(f"its tokenizer, {type(tokenizer).__name__}, is not of the library 'tokenizers'.")
+        raise ValueError(f"its tokenizer, {type(tokenizer).__name__}, is not from the library 'tokenizers'.")
     return Tokenizer.from_str(backend.to_str())
 
 

@@ -34,7 +34,7 @@ def test_surplus_blank_lines_are_reported_once(tmp_path: Path, caplog: pytest.Lo
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         assert stream.check() == 2
         assert list(stream) == [{"source": ["a", "b"], "target": ["A", "B"]}]
-    assert caplog.messages == [f"{tmp_path / 'target'}: 2 blank line(s) at the end dropped."]
+    assert caplog.messages == [f"{tmp_path / 'target'}: dropped 2 blank line(s) at the end."]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10])

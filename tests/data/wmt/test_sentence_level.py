@@ -52,7 +52,7 @@ def test_line_ends_and_blank_lines_at_the_end(tmp_path: Path, caplog: pytest.Log
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         found = read_sentence_submission(path)
     assert found == SentenceSubmission(Header(12, 3), "en-de", "k\u2028iwi", [1.0])
-    assert f"{path}: blank line(s) at the end dropped, from line 4 on" in caplog.text
+    assert f"{path}: dropped the blank line(s) at the end, from line 4 on" in caplog.text
 
 
 @pytest.mark.parametrize(

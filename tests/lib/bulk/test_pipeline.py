@@ -424,7 +424,7 @@ def test_memory_does_not_grow_with_the_shard(options: Any, loaded: Runner, rows:
         ({"bulk.workers": 0}, "bulk.workers: "),
         ({"bulk.format": "csv"}, "bulk.format: "),
         ({"bulk.outputs": "x"}, "bulk.outputs: unknown key; did you mean 'output'?"),
-        ({"bulk.columns.source": "target"}, "bulk.columns.source: found 'target', as another field"),
+        ({"bulk.columns.source": "target"}, "bulk.columns.source: found 'target', as for another field"),
         ({"system.batch_size": 8}, "system.batch_size: unknown key"),
     ],
 )

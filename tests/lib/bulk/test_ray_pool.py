@@ -247,7 +247,7 @@ def test_stopped_by_the_user(options: Options, corpus: Any, tmp_path: Path) -> N
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert output == ""
-    assert "Error: Stopped by Ctrl-C. Shards that are done stay; the same command resumes the job." in errors
+    assert "Error: Stopped by Ctrl-C. Finished shards are kept; run the same command again to resume the job." in errors
     assert "Traceback" not in errors
     assert {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")} == {
         "_job.json",

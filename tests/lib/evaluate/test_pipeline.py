@@ -455,7 +455,7 @@ def test_files_of_figures(three, tmp_path):
     assert len(content["comparisons"]) == len(report.comparisons)
     markdown = (tmp_path / "out" / "markdown").read_text()
     assert "## sentence_scores" in markdown
-    assert "cannot be told apart" in markdown
+    assert "do not differ significantly" in markdown
     assert report.rows[0].signature in markdown
     latex = (tmp_path / "out" / "latex").read_text()
     assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 2

@@ -134,7 +134,7 @@ def test_labels_beside_empty_segments(
     labels = {name: files[name] for name in ("target_tags", "source_tags", "sentence_scores")}
     with caplog.at_level(logging.WARNING, logger="kiwi"):
         found = predict_from_configuration(predicting({"data.test": {"input": inputs, "output": labels}}))
-    assert f"{files['sentence_scores']}: 1 blank line(s) at the end dropped" in caplog.text
+    assert f"{files['sentence_scores']}: dropped 1 blank line(s) at the end" in caplog.text
     assert len(found) == 11
     outputs = ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary"]
     own = compare(found, read_labels(OutputConfig(**labels), outputs, rows, Path("source")), "own")

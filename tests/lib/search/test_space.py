@@ -213,24 +213,27 @@ def test_sizes_and_layers_of_other_systems(options: Options, tmp_path: Path) -> 
     [
         (
             {"space": {"system.optimizer.lerning_rate": [1]}},
-            "options.space.system.optimizer.lerning_rate: 1 is refused: system.optimizer.lerning_rate: unknown key; "
+            "options.space.system.optimizer.lerning_rate: 1 is rejected: system.optimizer.lerning_rate: unknown key; "
             "did you mean 'learning_rate'?",
         ),
-        ({"learning_rate": {"lower": 0, "upper": 1}}, "options.learning_rate: 0 is refused: system.optimizer.learning"),
-        ({"dropout": {"lower": 0.5, "upper": 1.5}}, "options.dropout: 1.5 is refused: "),
-        ({"space": {"system.optimizer.class_name": ["adam", "adamx"]}}, "'adamx' is refused"),
-        ({"space": {"system.batch_size": {"lower": 1.5, "upper": 4}}}, "1.5 is refused"),
+        (
+            {"learning_rate": {"lower": 0, "upper": 1}},
+            "options.learning_rate: 0 is rejected: system.optimizer.learning",
+        ),
+        ({"dropout": {"lower": 0.5, "upper": 1.5}}, "options.dropout: 1.5 is rejected: "),
+        ({"space": {"system.optimizer.class_name": ["adam", "adamx"]}}, "'adamx' is rejected"),
+        ({"space": {"system.batch_size": {"lower": 1.5, "upper": 4}}}, "1.5 is rejected"),
         ({"space": {"system.batch_size.train": [1]}}, "found 8 at system.batch_size; expected options by name"),
         ({"space": {"system.model.decoder.target.hidden_sizes.7": [1]}}, "found a list of 4"),
         ({"space": {"run.output_dir": ["a", "b"]}}, "cannot be searched: each trial has a directory of its own"),
         ({"space": {"trainer.main_metric": ["RMSE"]}}, "cannot be searched: trials are compared by it"),
         ({"space": {"data.valid.input.source": ["a"]}}, "cannot be searched: trials are compared on it"),
-        ({"search_mlp": True}, "options.search_mlp: NuQE has nothing of this kind"),
-        ({"hidden_size": [4]}, "options.hidden_size: NuQE has nothing of this kind"),
-        ({"bottleneck_size": [4]}, "options.bottleneck_size: NuQE has nothing of this kind"),
+        ({"search_mlp": True}, "options.search_mlp: NuQE has no such option"),
+        ({"hidden_size": [4]}, "options.hidden_size: NuQE has no such option"),
+        ({"bottleneck_size": [4]}, "options.bottleneck_size: NuQE has no such option"),
         (
             {"freeze_epochs": [1]},
-            "options.freeze_epochs: 1 is refused: system.model.encoder.freeze_for_number_of_steps",
+            "options.freeze_epochs: 1 is rejected: system.model.encoder.freeze_for_number_of_steps",
         ),
         ({"dropout": [0.1, 0.1]}, "options.dropout: found [0.1, 0.1]; expected different choices"),
         (
@@ -258,8 +261,8 @@ def test_all_mistakes_are_listed_at_once(options: Options) -> None:
     [
         ({f"{WORD}.source": None}, {"class_weights": {"source_tags": [1]}}, f"{WORD}.source is off"),
         ({SCORE: {}}, {"sentence_loss_weight": [1]}, "sentence_level has no output that is on"),
-        ({WORD: {}}, {"search_word_level": True}, "options.search_word_level: NuQE has nothing"),
-        ({SCORE: {}}, {"search_hter": True}, "options.search_hter: NuQE has nothing"),
+        ({WORD: {}}, {"search_word_level": True}, "options.search_word_level: NuQE has no such option"),
+        ({SCORE: {}}, {"search_hter": True}, "options.search_hter: NuQE has no such option"),
         ({"trainer.main_metric": "target_tags_MCC"}, {"search_word_level": True}, "is not a metric of the configured"),
     ],
 )
@@ -283,10 +286,10 @@ def test_options_of_outputs_that_are_off_are_refused(
             "a loguniform range has no step",
         ),
         ({"options": {"dropout": []}}, "options.dropout"),
-        ({"options": {"search_word_level": True, "search_hter": True}}, "exclude each other"),
+        ({"options": {"search_word_level": True, "search_hter": True}}, "cannot be combined"),
         ({"options": {"pruner": "medium"}}, "options.pruner"),
-        ({"load_study": "study.pkl"}, "a pickle, which is not opened"),
-        ({"load_study": "a", "search_name": "b"}, "search_name: load_study says which search to resume"),
+        ({"load_study": "study.pkl"}, "a pickle, which could run code"),
+        ({"load_study": "a", "search_name": "b"}, "search_name: load_study already names the search to resume"),
         ({"search_name": "a/b"}, "search_name"),
         ({"num_trails": 3}, "did you mean 'num_trials'?"),
     ],

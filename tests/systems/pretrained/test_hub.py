@@ -83,7 +83,7 @@ def test_names_are_found_in_the_cache_without_a_network(cache: Path, trained: An
     assert {found["org/nuqe None"], found["org/nuqe@main None"], found[f"org/nuqe {COMMIT}"]} == {"NuQE"}
     assert found["from_pretrained"] == "NuQE"
     for missing in ("org/none None", "org/nuqe v2"):
-        assert "Tried a local directory of this name (none), then the model hub: " in found[missing]
+        assert "Tried a local directory of this name (not found), then the model hub: " in found[missing]
         assert f"hf download {missing.split()[0]}" in found[missing]
 
 
@@ -155,7 +155,7 @@ def test_a_language_model_is_published_too(corpus: Any, tmp_path: Path) -> None:
 
 def test_a_place_that_is_taken(pos_system: QESystem, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(ConfigError, match="exists already and is not a checkpoint"):
+    with pytest.raises(ConfigError, match="already exists and is not a checkpoint"):
         pos_system.save_pretrained(tmp_path)
 
 
