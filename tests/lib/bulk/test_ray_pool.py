@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,12 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 def at_work_on(output: Path, shard: str) -> list[int]:
     """The processes that are writing a shard."""
     found = []
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            target = str(link.readlink())
-        except OSError:  # gone in the meantime
-            continue
-        if target.startswith(f"{output}/.{shard}."):
-            found.append(int(link.parts[2]))
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # the process may be gone in the meantime
+            for link in (process / "fd").iterdir():
+                with suppress(OSError):  # or the file
+                    if str(link.readlink()).startswith(f"{output}/.{shard}."):
+                        found.append(int(process.name))
     return found
 
 
