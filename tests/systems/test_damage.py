@@ -378,13 +378,12 @@ def test_licences_go_along(transformer: QESystem, whole: dict[str, Path], tmp_pa
         assert info.origin.name == "tiny"
     found = runner_of(loaded).predict(SOURCE, TARGET)
     assert runner_of(QESystem.load(tmp_path / "again")).predict(SOURCE, TARGET) == found
-    # Mapped weights are not aligned like those in memory, and products of matrices may differ in the last bit.
-    in_memory = runner_of(transformer).predict(SOURCE, TARGET)
-    assert found.sentences_hter == pytest.approx(in_memory.sentences_hter, abs=1e-6)
-    assert found.target_tags_BAD_probabilities is not None
-    assert in_memory.target_tags_BAD_probabilities is not None
-    expected = pytest.approx(in_memory.target_tags_BAD_probabilities[0], abs=1e-6)
-    assert found.target_tags_BAD_probabilities[0] == expected
+    # Mapped weights are not aligned like those in memory, which can change the last bit of a product. Copied to memory,
+    # they are, and then everything agrees exactly.
+    with torch.no_grad():
+        for weight in (*loaded.parameters(), *loaded.buffers()):
+            weight.data = weight.data.clone()
+    assert runner_of(loaded).predict(SOURCE, TARGET) == runner_of(transformer).predict(SOURCE, TARGET)
 
 
 KILLS = """

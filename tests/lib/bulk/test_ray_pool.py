@@ -239,7 +239,7 @@ def test_stopped_by_the_user(options: Options, corpus: Any, tmp_path: Path) -> N
     config = tmp_path / "bulk.yaml"
     config.write_text(yaml.safe_dump(options({"bulk.rows_at_once": 1, "bulk.workers": 1})))
     process = kiwi_predict(config)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 90
     while not at_work_on(tmp_path / "out", "b.jsonl") and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
