@@ -18,6 +18,7 @@ from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
 from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
+from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.outputs import names as output_names
 from kiwi.systems.checkpoint import build_on_meta, check_fit, check_layers, load_weights, read_weights, skip_init
@@ -174,6 +175,7 @@ class QESystem(System):
         if config.load is not None:
             system = cls.load(config.load, config.model)
             system.outputs.fit(columns, new_weights=system.new_weights)
+            system.encoder.check(training=True)
             system.encoder.prepare_training()
             system.metrics = {}
             return system
@@ -209,6 +211,7 @@ class QESystem(System):
             system.load_encoder(config.load_encoder)
         elif config.data_processing.embeddings is not None:
             system.load_embeddings(config.data_processing)
+        system.encoder.check(training=True)
         system.encoder.prepare_training()
         return system
 
@@ -268,6 +271,10 @@ class QESystem(System):
         with nullcontext() if changed else skip_init():
             system = build()
         load_weights(system, weights, path, allowed_missing=changed)
+        try:
+            system.encoder.check(training=False)
+        except ConfigError as error:
+            raise CheckpointError(f"{path}: {error}") from error
         system.new_weights = changed
         system._record_checkpoint(path, info)
         return system
