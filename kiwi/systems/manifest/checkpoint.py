@@ -31,7 +31,7 @@ EXPORT_FILE = "export.json"
 LICENCES = "licences"
 """The directory of the licence notices of the pretrained model."""
 
-OPTIONAL_FILES = (VOCABULARY_FILE, ENCODER_FILE, "tokenizer/*", f"{LICENCES}/*")
+OPTIONAL_FILES = (VOCABULARY_FILE, ENCODER_FILE, TOKENIZER_FILE, f"{LICENCES}/[!.]*")
 """Patterns of the files that only some systems have."""
 
 BEST_MODEL = "best_model"

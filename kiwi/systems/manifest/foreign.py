@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from itertools import islice
 from pathlib import Path
@@ -28,7 +27,7 @@ def explain_broken_link(path: Path) -> str | None:
     if not path.is_symlink() or path.exists():
         return None
     return (
-        f"{path}: a link to {os.readlink(path)}, which is not here. Links are copied without their files: copy it with "
+        f"{path}: a link to {path.readlink()}, which is not here. Links are copied without their files: copy it with "
         "cp -rL, or with kiwi publish."
     )
 
@@ -45,15 +44,15 @@ def explain_other_program(path: Path) -> str | None:
             continue
         if b"kiwi" in content or file.suffix == ".torch":
             return (
-                f"{path}: found {file.name}, a checkpoint of OpenKiwi 2.1, which is a pickle; kiwi never loads pickles, "
-                "because they can run code. Train the system again: kiwi train reads the configurations of OpenKiwi "
-                "2.1 as they are."
+                f"{path}: found {file.name}, a checkpoint of OpenKiwi 2.1, which is a pickle; kiwi never loads "
+                "pickles, because they can run code. Train the system again: kiwi train reads the configurations "
+                "of OpenKiwi 2.1 as they are."
             )
         program = "COMET" if any(name in content for name in COMET) else "another program"
         return (
-            f"{path}: found {file.name}, a pickled PyTorch checkpoint of {program}; kiwi loads its own checkpoints only, "
-            "and never pickles, because they can run code. Train a system with kiwi train, or score with the program "
-            "that wrote it."
+            f"{path}: found {file.name}, a pickled PyTorch checkpoint of {program}; kiwi loads its own checkpoints "
+            "only, and never pickles, because they can run code. Train a system with kiwi train, or score with the "
+            "program that wrote it."
         )
     return None
 

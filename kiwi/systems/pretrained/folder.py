@@ -38,8 +38,8 @@ def check_folder(folder: Path) -> None:
             )
         if file.suffix in (".json", ".txt", ".model") and status.st_size > LARGEST_JSON:
             raise ConfigError(
-                f"{MODEL_OPTION}: {file}: found {status.st_size} bytes; expected at most {LARGEST_JSON}. Copy the model "
-                "again."
+                f"{MODEL_OPTION}: {file}: found {status.st_size} bytes; expected at most {LARGEST_JSON}. Copy "
+                "the model again."
             )
         if file.suffix == ".safetensors":
             try:

@@ -75,8 +75,8 @@ class Pretrained:
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
             raise ConfigError(
                 f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason_of(error)} "
-                "Without network access, give the folder of a model that was saved with save_pretrained, or write one with: "
-                "kiwi encoder multilingual-e5-small DIR"
+                "Without network access, give the folder of a model that was saved with save_pretrained, or write one "
+                "with: kiwi encoder multilingual-e5-small DIR"
             ) from error
         return cls(content, tokenizer, model_name, origin, licences)
 
@@ -177,7 +177,9 @@ def _encoder_part(model: Any, *, with_head: bool) -> Any:
         ConfigError: when a head is asked for, which reads the decoder.
     """
     config = model.config
-    if not getattr(config, "is_encoder_decoder", False):
+    # The configuration of a T5EncoderModel says that it has no decoder, but AutoModel builds one.
+    has_both = hasattr(model, "encoder") and hasattr(model, "decoder")
+    if not has_both and not getattr(config, "is_encoder_decoder", False):
         return model
     if with_head:
         raise ConfigError(

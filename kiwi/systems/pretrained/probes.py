@@ -126,9 +126,9 @@ def check_direction(run: Run, ids: Tensor, name: str) -> None:
     first, last = (max(_difference(layer[0, at], layer[1, at], layer) for layer in states) for at in (0, -1))
     if last > NO_CHANGE >= first:
         raise ConfigError(
-            f"{MODEL_OPTION}: '{name}' reads from left to right: no state of the first piece depends on the pieces "
-            "after it. The target comes first, so no target word would see the source. Name an encoder, or a model whose "
-            "configuration makes its attention bidirectional."
+            f"{MODEL_OPTION}: '{name}' reads from left to right: no state of the first piece depends on the "
+            "pieces after it. The target comes first, so no target word would see the source. Name an encoder, or a "
+            "model whose configuration makes its attention bidirectional."
         )
 
 
