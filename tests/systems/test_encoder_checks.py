@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +141,7 @@ def test_heads_of_another_form(family: str, tmp_path: Path) -> None:
 
 def test_layers_that_share_weights_are_frozen_together(tmp_path: Path) -> None:
     folder = write_any_model("albert", tmp_path / "albert", embedding_size=16)
-    with pytest.raises(ConfigError, match="freeze_layers: found 1, but the layers of .* share their weights. Set 0"):
+    with pytest.raises(ConfigError, match=r"freeze_layers: found 1, but the layers of .* share their weights\. Set 0"):
         build(folder, freeze_layers=1)
     weights = build(folder, freeze_layers=3).encoder.body.parameters()
     assert not any(weight.requires_grad for weight in weights)
@@ -217,17 +219,14 @@ def test_odd_values_in_a_configuration(changes: dict[str, Any], tmp_path: Path) 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"model_max_length": "x", "added_tokens_decoder": [1]}', "3"])
 def test_an_odd_configuration_of_a_tokenizer(content: str, tmp_path: Path) -> None:
-    """Refused, or of no effect."""
+    """Refused, or of no effect; never another error."""
     folder = write_model("bert", tmp_path / "bert")
     (folder / "tokenizer_config.json").write_text(content, encoding="utf-8")
-    try:
+    with contextlib.suppress(ConfigError):
         build(folder)
-    except ConfigError as error:
-        assert "bert" in str(error)
 
 
 def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
-    import os
 
     folder = write_model("bert", tmp_path / "bert")
     (folder / "tokenizer.json").unlink()
