@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.utils.dotted import flatten
 from kiwi.utils.tensor_header import read_tensor_header
 
 MODEL_OPTION = "system.model.encoder.model_name"
@@ -46,6 +47,40 @@ def check_folder(folder: Path) -> None:
                 read_tensor_header(file)
             except CheckpointError as error:
                 raise ConfigError(f"{MODEL_OPTION}: '{folder}' cannot be built: {error}") from error
+
+
+def check_sizes(config: Any, name: str, build: Callable[[], Any]) -> None:
+    """Check that the configuration of a folder does not describe a much larger model than its weights.
+
+    A damaged size would fill the memory, and a damaged number of layers would take hours.
+
+    Args:
+        config: the content of the configuration.
+        name: the folder.
+        build: the function that builds the model, which is called only if it has a reasonable number of layers.
+
+    Raises:
+        ConfigError: when it does.
+    """
+    import torch
+
+    headers = [read_tensor_header(file) for file in Path(name).glob("*.safetensors")]
+    tensors = [tensor for header in headers for tensor in header.values()]
+    if not tensors:
+        return  # Transformers reports what is missing
+    for option, value in flatten(config).items():
+        if isinstance(value, int | float) and "layers" in option and value > max(len(tensors), 100):
+            raise ConfigError(
+                f"{MODEL_OPTION}: '{name}' cannot be built: found {option}: {value} for {len(tensors)} tensors of "
+                "weights. Copy its config.json again."
+            )
+    with torch.device("meta"):
+        needed = sum(weight.numel() for weight in build().parameters())
+    if needed > 4 * sum(tensor.size for tensor in tensors) + 10**7:  # a decoder may be missing
+        raise ConfigError(
+            f"{MODEL_OPTION}: '{name}' cannot be built: its config.json describes {needed} weights, and its files have "
+            f"{sum(tensor.size for tensor in tensors)}. Copy its config.json again."
+        )
 
 
 def check_full_precision(config: Mapping[str, Any], name: str) -> None:

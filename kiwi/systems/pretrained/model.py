@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from kiwi.systems.manifest.checkpoint import (
     read_checkpoint_info,
     read_licences,
 )
-from kiwi.systems.pretrained.folder import check_folder, check_full_precision
+from kiwi.systems.pretrained.folder import check_folder, check_full_precision, check_sizes
 from kiwi.systems.pretrained.hub import origin_and_licences
 from kiwi.systems.pretrained.probes import reason_of
 from kiwi.utils.io import write_json, write_text
@@ -133,10 +134,14 @@ class Pretrained:
                     model = auto_model.from_config(config, **options)
                 else:
                     local = Path(self.model_name).is_dir()
+                    if local:
+                        check_sizes(content, self.model_name, partial(auto_model.from_config, config, **options))
                     model, report = auto_model.from_pretrained(
                         self.model_name, config=config, local_files_only=local, output_loading_info=True, **options
                     )
                     missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
+        except ConfigError:
+            raise
         except Exception as error:  # several libraries, and hundreds of model classes, raise various errors
             name = self.model_name or "the checkpoint's encoder"
             what = f"{name} with a language-modelling head ({HEAD_READERS})" if with_head else name
