@@ -48,6 +48,7 @@ def check_encoder(encoder: TransformerEncoder) -> None:
         check_padding(run, ids, encoder.pieces.pad_id, name)
 
 
+@torch.no_grad()
 def check_training(encoder: TransformerEncoder) -> None:
     """Check what only training relies on: the longest sequence, the head, and the skipping of frozen layers.
 

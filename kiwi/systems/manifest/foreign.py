@@ -66,7 +66,10 @@ def _candidates(path: Path) -> list[Path]:
 
 
 def _some_files(folder: Path) -> list[Path]:
-    return list(islice(folder.iterdir(), MOST_FILES))
+    try:
+        return list(islice(folder.iterdir(), MOST_FILES))
+    except OSError:
+        return []  # reading it will report the error
 
 
 def _pickle_content(file: Path) -> bytes | None:
