@@ -43,7 +43,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"segments", "wmt", "datasets"},
     ],
     "systems": [
-        {"manifest", "features"},
+        {"manifest", "features", "precision"},
         {"pretrained", "batching"},
         {"encoders", "decoders", "outputs", "checkpoint"},
         {"config"},

@@ -630,6 +630,17 @@ def test_options_that_cannot_be(predicting: Options, changes: dict[str, Any], me
         predict_to_files(predicting(changes))
 
 
+def test_float16_falls_back_with_the_gpu(
+    predicting: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kiwi.systems.precision.cpu_flags", frozenset)
+    predict_to_files(predicting({"use_gpu": True, "precision": 16}))
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "predicting on the CPU, in the precision that suits it" in warning
+    whole = predict_from_configuration(predicting({"run.output_dir": str(tmp_path / "whole"), "precision": "auto"}))
+    assert_same(Predictions.read(tmp_path / "out"), whole)
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_why_a_system_cannot_be_loaded_is_said(predicting: Options, tmp_path: Path, processes: int) -> None:
     with pytest.raises(CheckpointError, match="not a trained system"):
