@@ -1,14 +1,18 @@
 """kiwi: quality estimation of machine translation.
 
 Importing this package loads neither torch nor any other heavy library. Each public name is imported when it is first
-used.
+used. Usage statistics of libraries are switched off, see :mod:`kiwi.utils.telemetry`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kiwi.utils.telemetry import switch_off_telemetry
+
 __version__ = "0.2.0"
+
+switch_off_telemetry()
 
 if TYPE_CHECKING:
     from kiwi.exceptions import CheckpointError, ConfigError, DataError, KiwiError, MissingExtraError

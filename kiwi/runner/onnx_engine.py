@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,7 @@ from kiwi.systems.manifest.export import (
 )
 from kiwi.utils.dotted import flatten
 from kiwi.utils.sealed import RESTORE, SealedDirectory
+from kiwi.utils.telemetry import SWITCHES
 from kiwi.utils.threads import number_of_threads
 
 CUDA = "CUDAExecutionProvider"
@@ -138,6 +140,8 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
         CheckpointError: when ONNX Runtime cannot load the graph.
         ConfigError: when there is no such GPU, or this ONNX Runtime does not support GPUs.
     """
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == SWITCHES["ORT_DISABLE_TELEMETRY"]:
+        onnxruntime.disable_telemetry_events()  # for a program that imported it before kiwi, and for Windows
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = number_of_threads(threads)
     options.log_severity_level = ERRORS_ONLY

@@ -169,7 +169,8 @@ class TrainerConfig(GPUConfig):
     of the configured outputs."""
 
     log_interval: PositiveInt = 100
-    """The number of batches between logged steps."""
+    """The number of optimizer steps between those whose training loss is logged; in shorter epochs, the last step of
+    each is logged."""
 
     log_save_interval: PositiveInt = 100
     """The number of steps between writes of ``metrics.csv``, which is also written after each validation and at the

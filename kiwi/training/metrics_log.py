@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,7 +32,17 @@ class Tracker(Protocol):
 
 
 class PlainLogger(Logger):
-    """A Lightning logger without name, version and hyperparameters."""
+    """A Lightning logger without name, version and hyperparameters, for which epochs count from 1."""
+
+    @override
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        counted = {name: value + 1 if name == "epoch" else value for name, value in metrics.items()}
+        self.write(counted, step)
+
+    @abstractmethod
+    def write(self, metrics: Mapping[str, float], step: int | None) -> None:
+        """Write the metrics of a step, by name."""
 
     @property
     @override
@@ -68,8 +79,7 @@ class MetricsFile(PlainLogger):
         self._pending: list[dict[str, Any]] = []
 
     @override
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def write(self, metrics: Mapping[str, float], step: int | None) -> None:
         step = self._n_written + len(self._pending) if step is None else step
         self._pending.append({**metrics, "step": step})
         is_due = (step + 1) % self.save_interval == 0
@@ -148,8 +158,7 @@ class TrackerMetrics(PlainLogger):
         self.tracker = tracker
 
     @override
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def write(self, metrics: Mapping[str, float], step: int | None) -> None:
         self.tracker.log_metrics(metrics, step or 0)
 
 
@@ -171,8 +180,7 @@ class TensorBoardMetrics(PlainLogger):
         self._writer: Any = None
 
     @override
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def write(self, metrics: Mapping[str, float], step: int | None) -> None:
         self._writer = self._writer or self._open()
         for name, value in metrics.items():
             self._writer.add_scalar(name, value, step)

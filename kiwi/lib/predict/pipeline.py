@@ -217,6 +217,8 @@ def _predict(runner: Runner | RunnerPool, split: _Split, growing: GrowingFiles) 
 
     with Progress("Predicting", split.n_segments, growing.n_lines) as progress:
         counts: list[tuple[int, int]] = []
+        if isinstance(runner, Runner):
+            runner.on_computed = progress.advance_within_chunk
         for chunk in runner.predict_chunks(digested()):
             growing.add(chunk.predictions.lines(), digests.popleft())
             progress.advance(len(chunk.predictions))
