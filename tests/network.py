@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from kiwi.utils.telemetry import SWITCHES
+from kiwi import _TELEMETRY as SWITCHES
 
 IN_CI = ("CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "GITHUB_ACTIONS", "BUILDKITE")
 """Variables by which libraries recognize tests, and then send nothing."""

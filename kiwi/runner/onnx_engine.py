@@ -31,7 +31,6 @@ from kiwi.systems.manifest.export import (
 )
 from kiwi.utils.dotted import flatten
 from kiwi.utils.sealed import RESTORE, SealedDirectory
-from kiwi.utils.telemetry import SWITCHES
 from kiwi.utils.threads import number_of_threads
 
 CUDA = "CUDAExecutionProvider"
@@ -140,7 +139,7 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
         CheckpointError: when ONNX Runtime cannot load the graph.
         ConfigError: when there is no such GPU, or this ONNX Runtime does not support GPUs.
     """
-    if os.environ.get("ORT_DISABLE_TELEMETRY") == SWITCHES["ORT_DISABLE_TELEMETRY"]:
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":
         onnxruntime.disable_telemetry_events()  # for a program that imported it before kiwi, and for Windows
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = number_of_threads(threads)

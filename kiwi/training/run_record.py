@@ -189,6 +189,9 @@ def _require_no_state(record: RunRecord) -> None:
     """Reject a new run in the directory of a run that can still be resumed, whose state it would replace."""
     if not record.state_file.exists():
         return
+    if read_status(record.output_dir).get("status") == "finished":
+        record.state_file.unlink()  # the run was killed just before it did so itself
+        return
     raise ConfigError(
         f"run.output_dir: {record.output_dir} has the state of a run that has not finished. To resume it, add "
         "trainer.resume=true to the command that started it; to keep it, choose another directory. To give it up, "

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.live import Live
@@ -69,6 +70,12 @@ class Progress:
 
     def log_running(self) -> None:
         """Log how far the search and the running trials are."""
+        try:
+            logger.info("%s", self._describe_running())
+        except StorageInternalError as error:  # the search itself reports it when it lasts
+            logger.warning("The storage did not respond (%s).", str(error).splitlines()[0])
+
+    def _describe_running(self) -> str:
         context = self.context
         ended = context.trials.list_trials(*FINISHED)
         running = [
@@ -80,7 +87,7 @@ class Progress:
         rounds = (context.config.num_trials - len(ended)) / context.config.num_workers
         left = f", {format_time(rounds * sum(seconds) / len(seconds))} left" if seconds else ""
         listing = ", ".join(running) or "none"
-        logger.info("%d of %d trials have ended%s; running: %s", len(ended), context.config.num_trials, left, listing)
+        return f"{len(ended)} of {context.config.num_trials} trials have ended{left}; running: {listing}"
 
     def _describe(self, trial: FrozenTrial, best: FrozenTrial | None) -> str:
         if trial.state == TrialState.FAIL:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kiwi.utils.telemetry import SWITCHES
+from kiwi import _TELEMETRY as SWITCHES
 
 PROGRAM = "import kiwi, json, os; print(json.dumps(dict(os.environ)))"
 
