@@ -91,9 +91,12 @@ class BestModel:
         stage.replace(self.path)
         return True
 
-    def remove(self) -> None:
-        """Remove the link, or the copy."""
-        if self.path.is_dir() and not self.path.is_symlink():
+    def remove(self) -> bool:
+        """Remove the link, or the copy, and return whether there was one."""
+        if self.path.is_symlink():
+            self.path.unlink()
+        elif self.path.is_dir():
             shutil.rmtree(self.path)
         else:
-            self.path.unlink(missing_ok=True)
+            return False
+        return True

@@ -39,6 +39,7 @@ class BestCheckpoints(Callback):
         self._best_merit = float("-inf")
         self._superseded: list[Path] = []
         self._link = BestModel(output_dir)
+        self._is_resumed = False
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -52,6 +53,7 @@ class BestCheckpoints(Callback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         # What was saved after this state will be saved again.
+        self._is_resumed = True
         self.best_metrics, self._best_merit = state_dict["best_metrics"], state_dict["best_merit"]
         self.best_models = [(merit, self._directory / name) for merit, name in state_dict["kept"]]
         self.best_model_path = state_dict["best_model"] and self._directory / state_dict["best_model"]
@@ -81,7 +83,7 @@ class BestCheckpoints(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check that there will be a validation.
+        """Check that there will be a validation, and remove the link to the best model of a former run.
 
         Raises:
             ConfigError: when the run ends before the first validation.
@@ -93,6 +95,12 @@ class BestCheckpoints(Callback):
                 f"trainer.checkpoint.validation_steps: found {interval}; expected at most {n_batches}, the number of "
                 "batches of the whole run, because without a validation no model is saved. Lower it, or raise "
                 "trainer.epochs."
+            )
+        if trainer.is_global_zero and not self._is_resumed and self._link.remove():
+            logger.warning(
+                "%s: removed best_model, which was that of a former run, whose checkpoints stay in %s.",
+                self.output_dir,
+                self._directory,
             )
 
     @override

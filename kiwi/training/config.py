@@ -43,7 +43,7 @@ class GPUConfig(BaseConfig):
 
     gpus: int | list[int] = 0
     """The number of GPUs (0 for the CPU, -1 for all GPUs), or a list of GPU ids, such as ``[0, 2]``. On a machine
-    without a GPU, training falls back to the CPU, and ``precision`` to ``auto``, with a warning."""
+    without a GPU, training falls back to the CPU, and a ``precision`` of 16 bits to ``auto``, with a warning."""
 
     precision: Literal[16, 32, "bf16", "auto"] = 32
     """The floating-point precision of training in bits, 32 or 16 (float16, on GPUs only), or ``bf16`` (bfloat16, on
@@ -61,18 +61,20 @@ class GPUConfig(BaseConfig):
     @classmethod
     def choose_automatic_precision(cls, data: Any) -> Any:
         """Replace ``precision: auto``, and any precision of a run that falls back to the CPU, by the one that suits."""
-        if not isinstance(data, Mapping):
+        if not isinstance(data, Mapping) or data.get("precision", 32) not in ("auto", "bf16", 16):
             return data
         import torch
 
         gpus = data.get("gpus", 0)
         asks_for_gpus = isinstance(gpus, int | list) and gpus not in (0, [])
         on_gpu = asks_for_gpus and torch.cuda.is_available()
-        if data.get("precision") != "auto" and (on_gpu or not asks_for_gpus):
+        if data["precision"] != "auto" and (on_gpu or not asks_for_gpus):
             return data
         from kiwi.systems.precision import choose_precision
 
         first = gpus[0] if isinstance(gpus, list) and gpus else 0
+        if on_gpu and first not in range(torch.cuda.device_count()):
+            return data  # setup_gpu_ids rejects it
         chosen = choose_precision(f"cuda:{first}" if on_gpu else "cpu")
         level = data.get("amp_level", "O0")
         if chosen == "32" or level == "O0":
@@ -92,8 +94,8 @@ class GPUConfig(BaseConfig):
             return 0
         if available == 0:
             logger.warning(
-                "trainer.gpus asks for GPUs (%s), but none is available: training on the CPU, in the precision that "
-                "suits it.",
+                "trainer.gpus asks for GPUs (%s), but none is available: training on the CPU, in 16 bits only where it "
+                "computes them natively.",
                 v,
             )
             return 0

@@ -101,6 +101,8 @@ def test_auto_and_the_fallback_to_the_cpu_choose_what_the_processor_multiplies(
     expected = ("bf16", levels.get(options.get("amp_level", ""), "O1")) if flags else (32, "O0")
     assert (config.gpus, config.precision, config.amp_level) == (0, *expected)
     assert len(caplog.records) == ("gpus" in options)  # one warning, about the device
+    for plain in ({}, {"precision": 32}):
+        assert GPUConfig.from_dict({"gpus": options.get("gpus", 0), **plain}).precision == 32
     # What the run records leads to the same choice elsewhere.
     assert GPUConfig.from_dict(config.model_dump(mode="json")) == config
 

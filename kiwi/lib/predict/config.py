@@ -80,7 +80,8 @@ class Configuration(BaseConfig):
     """The submissions to a shared task, ``sentence_submission.tsv`` and ``word_submission.tsv``; none if unset."""
 
     use_gpu: bool = False
-    """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU, with ``precision: auto``."""
+    """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU, where a ``precision`` of 16
+    bits becomes ``auto``."""
 
     gpu_id: NonNegativeInt | None = None
     """The number of the GPU; if unset, the first (0)."""

@@ -263,7 +263,7 @@ def _origin(about: AboutSystem) -> dict[str, str]:
 
 def _load(config: Configuration) -> Runner | RunnerPool:
     first, place = _first_gpu(config), str(config.system.load)
-    falls_back = config.use_gpu and first is None
+    falls_back = config.use_gpu and first is None and config.precision != "32"
     options = replace(config.options, precision="auto") if falls_back else config.options
     runner: Runner | RunnerPool
     if config.processes == 1:
@@ -288,7 +288,10 @@ def _first_gpu(config: Configuration) -> int | None:
 
     if torch.cuda.is_available():
         return config.gpu_id or 0
-    logger.warning("use_gpu is set, but no GPU is available: predicting on the CPU, in the precision that suits it.")
+    logger.warning(
+        "use_gpu is set, but no GPU is available: predicting on the CPU, in 16 bits only where it computes them "
+        "natively."
+    )
     return None
 
 
