@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,18 +30,13 @@ class Tracker(Protocol):
         """Log the values of one step, by name."""
 
 
+def count_from_one(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics of a step with epochs counted from 1; Lightning counts from 0."""
+    return {name: value + 1 if name == "epoch" else value for name, value in metrics.items()}
+
+
 class PlainLogger(Logger):
-    """A Lightning logger without name, version and hyperparameters, for which epochs count from 1."""
-
-    @override
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        counted = {name: value + 1 if name == "epoch" else value for name, value in metrics.items()}
-        self.write(counted, step)
-
-    @abstractmethod
-    def write(self, metrics: Mapping[str, float], step: int | None) -> None:
-        """Write the metrics of a step, by name."""
+    """A Lightning logger without name, version and hyperparameters."""
 
     @property
     @override
@@ -79,9 +73,10 @@ class MetricsFile(PlainLogger):
         self._pending: list[dict[str, Any]] = []
 
     @override
-    def write(self, metrics: Mapping[str, float], step: int | None) -> None:
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         step = self._n_written + len(self._pending) if step is None else step
-        self._pending.append({**metrics, "step": step})
+        self._pending.append({**count_from_one(metrics), "step": step})
         is_due = (step + 1) % self.save_interval == 0
         if is_due or not self._n_written or any(name.startswith("val_") for name in metrics):
             self.flush()
@@ -158,8 +153,9 @@ class TrackerMetrics(PlainLogger):
         self.tracker = tracker
 
     @override
-    def write(self, metrics: Mapping[str, float], step: int | None) -> None:
-        self.tracker.log_metrics(metrics, step or 0)
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self.tracker.log_metrics(count_from_one(metrics), step or 0)
 
 
 class TensorBoardMetrics(PlainLogger):
@@ -180,9 +176,10 @@ class TensorBoardMetrics(PlainLogger):
         self._writer: Any = None
 
     @override
-    def write(self, metrics: Mapping[str, float], step: int | None) -> None:
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self._writer = self._writer or self._open()
-        for name, value in metrics.items():
+        for name, value in count_from_one(metrics).items():
             self._writer.add_scalar(name, value, step)
 
     @override
