@@ -18,7 +18,7 @@ from kiwi.exceptions import CheckpointError, ConfigError, KiwiError, StoppedErro
 from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.train import TrainRunInfo, train_from_configuration
 from kiwi.systems import checkpoint
-from kiwi.training import callbacks, keep_state, module, optimizers, run_record, state
+from kiwi.training import best_model, callbacks, keep_state, module, optimizers, run_record, state
 from tests.pretrained import write_model
 
 Options = Callable[..., dict[str, Any]]
@@ -149,8 +149,8 @@ EVERY_BATCH = [
     ((module.TrainingModule, "on_validation_epoch_end"), 2, True),
     ((callbacks.BestCheckpoints, "on_validation_end"), 2, False),
     ((callbacks.BestCheckpoints, "on_validation_end"), 2, True),
-    ((callbacks, "_link"), 1, False),
-    ((callbacks, "_link"), 1, True),
+    ((best_model.BestModel, "point_to"), 1, False),
+    ((best_model.BestModel, "point_to"), 1, True),
     ((callbacks.BestCheckpoints, "remove_superseded"), 3, False),
     ((checkpoint, "save_file"), 2, True),
     ((checkpoint, "write_json"), 2, False),
