@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -172,6 +173,8 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
         CheckpointError: when ONNX Runtime cannot load the graph.
         ConfigError: when there is no such GPU, or this ONNX Runtime does not support GPUs.
     """
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":
+        onnxruntime.disable_telemetry_events()  # for a program that imported it before kiwi, and for Windows
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = number_of_threads(threads)
     options.log_severity_level = ERRORS_ONLY

@@ -32,6 +32,7 @@ from kiwi.runner.onnx_engine import OnnxEngine, open_session
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
 from tests.conftest import Corpus, Trained
+from tests.network import trace_sockets
 from tests.pretrained import write_model
 
 
@@ -484,3 +485,25 @@ def test_torch_is_not_needed(exported: Export, exported_int8: Export, trained: T
         assert all(map(math.isfinite, found[name]))
         assert np.std(found[name]) > 0
     assert "pip install 'kiwi-qe[train]'" in found["error"]
+
+
+# Telemetry.
+
+PROGRAM = """
+import sys
+from kiwi.runner import PredictOptions, load_system
+from kiwi.runner.processes import RunnerPool
+
+if __name__ == "__main__":
+    columns = {"source": ["a b c"], "target": ["d e"], "alignments": ["0-0"]}
+    load_system(sys.argv[1], threads=1).predict(**columns)
+    pool = RunnerPool(sys.argv[1], [None, None], PredictOptions(threads=1))
+    print([len(each.predictions) for each in pool.predict_chunks([columns, columns, columns])])
+    pool.close()
+"""
+
+
+def test_an_exported_system_contacts_nobody_and_writes_nothing(exported: Export, tmp_path: Path) -> None:
+    """ONNX Runtime has telemetry, which opens sockets, and writes to the user's cache, when a session is opened."""
+    opened = trace_sockets([sys.executable, "-c", PROGRAM, str(exported.path)], tmp_path)
+    assert opened == []

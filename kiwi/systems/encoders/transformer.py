@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -42,6 +43,9 @@ from kiwi.systems.features import Features, FeatureSizes, TokenStates
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.pretrained.probes import explain_errors
 from kiwi.utils.io import BaseConfig
+from kiwi.utils.pace import Pace
+
+logger = logging.getLogger(__name__)
 
 
 class TransformerEncoder(Encoder):
@@ -258,7 +262,8 @@ class TransformerEncoder(Encoder):
         n_pieces = sum(self.pieces.lengths(*sides))
         on_disk = self.config.keep_frozen_states == "disk"
         states = FrozenStates(n_pieces, self.body.config.hidden_size, directory if on_disk else None)
-        for indices in batches:
+        pace = Pace()
+        for number, indices in enumerate(batches, start=1):
             chosen = [rows[index] for index in indices]
             arrays = collate(chosen)
             inputs = self.model_inputs(Pieces.of(as_tensors(arrays, self.body.device)))
@@ -266,6 +271,8 @@ class TransformerEncoder(Encoder):
                 self.layers, self.config.freeze_layers, partial(self.body, **inputs)
             )
             states.add(chosen, arrays, outputs.float().cpu().numpy())
+            if pace.is_due():
+                logger.info("Frozen layers: batch %d of %d", number, len(batches))
         return states
 
     def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces) -> Tensor:
