@@ -139,11 +139,16 @@ class QESystem(System):
         missing: dict[str, str] = {}
         for name, part in (("train", data.train), ("valid", data.valid)):
             if part is not None:
-                for place, files, fields in (("input", part.input, reads), ("output", part.output, learns)):
-                    for field in fields:
-                        if getattr(files, field) is None:
-                            reason = f"required: {config.class_name} with these outputs needs {field}"
-                            missing[f"data.{name}.{place}.{field}"] = reason
+                needed = [("input", (field,)) for field in reads] + [("output", fields) for fields in learns]
+                for place, fields in needed:
+                    if all(getattr(getattr(part, place), field) is None for field in fields):
+                        reason = f"required: {config.class_name} with these outputs needs {' or '.join(fields)}"
+                        missing[f"data.{name}.{place}.{fields[0]}"] = reason
+        parts = {"train": data.train, "valid": data.valid}
+        for field in dict.fromkeys(field for fields in learns for field in fields[1:]):
+            lacking = [name for name, part in parts.items() if part and getattr(part.output, field) is None]
+            if len(lacking) == 1 and all(parts.values()):
+                missing[f"data.{lacking[0]}.output.{field}"] = "required: the other part of the data has it"
         return missing
 
     @classmethod
