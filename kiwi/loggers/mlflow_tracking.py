@@ -68,7 +68,7 @@ class MLFlowTrackingLogger:
         self._store = open_store(tracking_uri, anchor or Path())
         self._client = self._store.client
         self.logs_artifacts = self._store.is_remote or always_log_artifacts
-        run = self._store.ask(lambda: self._store.find_run(run_id, experiment_name)) if run_id else None
+        run: Any = self._store.ask(lambda: self._store.find_run(run_id, experiment_name)) if run_id else None
         self._params: dict[str, str] = dict(run.data.params) if run else {}
         self._last_steps = self._store.ask(lambda: self._store.last_steps(run)) if run else {}
         if run:

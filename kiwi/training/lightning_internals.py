@@ -57,6 +57,14 @@ def is_logging_step(trainer: Trainer) -> bool:
     return trainer._logger_connector.should_update_logs
 
 
+def log_at_least_every(trainer: Any, n_steps: int) -> None:
+    """Lower the interval between logged steps to a number of steps.
+
+    Needed because the number of steps of an epoch is not known when the trainer is built.
+    """
+    trainer.log_every_n_steps = min(trainer.log_every_n_steps, n_steps)
+
+
 def rewind_to_batch_start(checkpoint: dict[str, Any]) -> dict[str, int]:
     """Change a checkpoint that was made before a batch so that a resumed run starts with that batch.
 
