@@ -92,7 +92,8 @@ def test_choosing_and_filtering_by_hand(html, tmp_path):
           picker.dispatchEvent(new Event("change"));
           const box = page.querySelectorAll(".filter-box")[1];
           const first = page.querySelector("#segments-1 .segment").dataset.number;
-          const two = page.querySelector("#segments-1 .segment .text:last-of-type").textContent.match(/(\\S+)\\s+(\\S+)\\s*$/);
+          const line = page.querySelector("#segments-1 .segment .text:last-of-type").textContent;
+          const two = line.match(/(\\S+)\\s+(\\S+)\\s*$/);
           for (const sought of ["#" + first, "no such word", "", two[1] + " " + two[2]]) {
             box.value = sought;
             box.dispatchEvent(new Event("input"));
