@@ -102,6 +102,7 @@ def test_choosing_and_filtering_by_hand(html, tmp_path):
           let table = "";
           target.contentWindow.Blob = class { constructor(parts) { table = parts.join(""); } };
           target.contentWindow.URL.createObjectURL = () => "#";
+          target.contentWindow.HTMLAnchorElement.prototype.click = () => {};
           page.querySelector("#segments-1").previousElementSibling.querySelector(".csv").click();
           done.push(table.trim().split("\\r\\n").length);
           document.querySelector("pre").textContent = done.join(" ");
