@@ -51,10 +51,13 @@ def test_tags_forget():
 
 def test_accuracy():
     metrics = VerdictMetrics("binary")
-    assert metrics.names[:2] == ("binary_CORRECT", "binary_MCC")
+    names = ("CORRECT", "MCC", "F1_MULT", "F1_OK", "F1_BAD")
+    assert metrics.names == tuple(f"binary_{name}" for name in names)
     metrics.update([0, 1], [0, 0])
     metrics.update([1], [1])
-    assert metrics.compute()["binary_CORRECT"] == pytest.approx(2 / 3)
+    # One OK is right, one BAD is found, and one BAD is missed.
+    expected = dict(zip(metrics.names, (2 / 3, 1 / 2, 4 / 9, 2 / 3, 2 / 3), strict=True))
+    assert metrics.compute() == pytest.approx(expected)
 
 
 SCORES = np.array([0.1, 0.4, 0.4, 0.9]), np.array([0.2, 0.3, 0.5, 0.7])
