@@ -108,7 +108,7 @@ class SealedDirectory:
         if self.sums is None:
             return
         for name in self.sums:
-            if not (self.path / name).is_file():
+            if not (self.path / name).exists():
                 raise CheckpointError(f"{self.path / name}: missing, but listed in {SUMS_FILE}. {RESTORE}")
         there = [file.relative_to(self.path).as_posix() for pattern in known for file in self.path.glob(pattern)]
         for name in (*required, *sorted(there)):
