@@ -208,7 +208,7 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
         raise CheckpointError(f"{file}: damaged checkpoint: {error!r}. {RESTORE}") from error
     pretrained = "model_name" in (info.model.get("encoder") or {})
     text = (ENCODER_FILE, TOKENIZER_FILE) if pretrained else (VOCABULARY_FILE,)
-    sealed.check_complete((CONFIG_FILE, WEIGHTS_FILE, LABELS_FILE, *text), OPTIONAL_FILES)
+    sealed.check_complete((CONFIG_FILE, WEIGHTS_FILE, LABELS_FILE, *text), OPTIONAL_FILES, absent=(WEIGHTS_FILE,))
     return info
 
 
