@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,12 +95,13 @@ class SealedDirectory:
         except OSError as error:
             raise CheckpointError(f"{file}: cannot be read: {error.strerror}.") from error
 
-    def check_complete(self, required: Iterable[str], known: Iterable[str] = ()) -> None:
+    def check_complete(self, required: Iterable[str], known: Iterable[str] = (), absent: Collection[str] = ()) -> None:
         """Check that all files are there and have a checksum, without reading them.
 
         Args:
             required: the names of the files that must be there.
             known: patterns of the names of other files, which need a checksum only if they are there.
+            absent: the names of files that may be missing, for callers that do not read them.
 
         Raises:
             CheckpointError: when a file is missing, or is not in the list of checksums.
@@ -108,7 +109,7 @@ class SealedDirectory:
         if self.sums is None:
             return
         for name in self.sums:
-            if not (self.path / name).is_file():
+            if name not in absent and not (self.path / name).exists():
                 raise CheckpointError(f"{self.path / name}: missing, but listed in {SUMS_FILE}. {RESTORE}")
         there = [file.relative_to(self.path).as_posix() for pattern in known for file in self.path.glob(pattern)]
         for name in (*required, *sorted(there)):

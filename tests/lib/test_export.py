@@ -408,7 +408,7 @@ def leaves(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 ODD_VALUES: tuple[Any, ...] = (None, -1, "x", [3], {"a": []}, True, 1e300, float("nan"), [["source"]])
 
 
-@pytest.mark.parametrize("name", ["export.json", "encoder.json", "vocab.json"])
+@pytest.mark.parametrize("name", ["export.json", "encoder.json"])
 def test_odd_metadata_that_is_sealed_again(name: str, exported_int8: Export, tmp_path: Path) -> None:
     """Refused, or of no effect; never another error."""
     path = Path(shutil.copytree(exported_int8.path, tmp_path / "copy"))

@@ -59,7 +59,7 @@ class TransformerEncoderConfig(BaseConfig):
     keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
     """Where to cache the outputs of the frozen layers (``freeze_layers``), so that they are computed only once per
     training. They take 4 bytes per piece and hidden unit, in memory or in a memory-mapped file in the directory of the
-    run; ``no`` computes them in every epoch."""
+    run; ``no`` computes them in every epoch, as do models whose layers cannot be skipped, such as T5 and XLNet."""
 
     gradient_checkpointing: bool = False
     """Whether to recompute activations in the backward pass, which saves memory and takes more time."""

@@ -131,11 +131,13 @@ class CheckpointInfo:
         data = dict(content["data"]) if version > 1 else {}
         origin = content["pretrained"] if version > 1 else None
         model = system["model"]
+        if not isinstance(system["class_name"], str):
+            raise TypeError(f"system.class_name is {system['class_name']!r}; expected a name")
         check_options(model, "system.model", ("encoder", "decoder", "outputs"))
         check_options(model.get("encoder") or {}, "system.model.encoder", ("embeddings",))
         check_options(model.get("outputs") or {}, "system.model.outputs", ("word_level", "sentence_level", "custom"))
         info = cls(
-            class_name=str(system["class_name"]),
+            class_name=system["class_name"],
             model=model,
             metrics={str(name): float(value) for name, value in content["metrics"].items()},
             kiwi_version=str(content["kiwi_version"]),
@@ -206,7 +208,7 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
         raise CheckpointError(f"{file}: damaged checkpoint: {error!r}. {RESTORE}") from error
     pretrained = "model_name" in (info.model.get("encoder") or {})
     text = (ENCODER_FILE, TOKENIZER_FILE) if pretrained else (VOCABULARY_FILE,)
-    sealed.check_complete((CONFIG_FILE, WEIGHTS_FILE, LABELS_FILE, *text), OPTIONAL_FILES)
+    sealed.check_complete((CONFIG_FILE, WEIGHTS_FILE, LABELS_FILE, *text), OPTIONAL_FILES, absent=(WEIGHTS_FILE,))
     return info
 
 

@@ -77,7 +77,7 @@ def _pickle_content(file: Path) -> bytes | None:
     try:
         with file.open("rb") as content:
             start = content.read(READ)
-        if start[:1] == b"\x80" and start[1:2] <= b"\x05":
+        if start[:1] == b"\x80" and b"\x02" <= start[1:2] <= b"\x05":
             return start
         if not start.startswith(b"PK\x03\x04"):
             return None
