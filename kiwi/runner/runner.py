@@ -22,6 +22,7 @@ from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
+from kiwi.runner.watch import InputWatch
 
 ARGUMENTS = {
     const.SOURCE: "source",
@@ -58,6 +59,8 @@ class Runner:
     def __init__(self, engine: Engine, options: PredictOptions | None = None) -> None:
         self.engine = engine
         self.options = options or PredictOptions()
+        self.watch: InputWatch | None = InputWatch(engine.about.data, engine.collate.pieces)
+        """What warns about unusual input."""
 
     @property
     def about(self) -> AboutSystem:
@@ -139,6 +142,8 @@ class Runner:
         if changed := options.loading_changes(self.options):
             raise ConfigError(f"{', '.join(changed)}: fixed when a system is loaded. Give it to load_system.")
         self._check_fields(columns)
+        if self.watch is not None:
+            self.watch.see(columns)
         n_segments = len(columns[const.TARGET])
         fields = {field: columns[field] for field in self.about.input_fields}
         duplicates: dict[tuple[str | int, ...], list[int]] = {}  # the indices of equal segments

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, parse_tokenizer
-from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.exceptions import CheckpointError, ConfigError, KiwiError
 from kiwi.systems.manifest.checkpoint import (
     ENCODER_FILE,
     LICENCES,
@@ -24,6 +24,7 @@ from kiwi.systems.manifest.checkpoint import (
     read_licences,
 )
 from kiwi.systems.pretrained.hub import origin_and_licences
+from kiwi.systems.pretrained.tokenizer import check_sentencepiece, check_tokenizer, load_safely
 from kiwi.utils.io import write_json, write_text
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 
@@ -62,9 +63,13 @@ class Pretrained:
         try:
             with quiet_transformers():
                 config = AutoConfig.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
-                tokenizer = _tokenizer(model_name, config, local=local)
+                check_sentencepiece(model_name)
+                tokenizer = load_safely(lambda: _tokenizer(model_name, config, local=local))
                 origin, licences = origin_and_licences(model_name, local=local)
+        except KiwiError:
+            raise
         except Exception as error:  # a damaged tokenizer raises bare Exception
+            check_sentencepiece(model_name, str(error))
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ConfigError(
@@ -72,6 +77,7 @@ class Pretrained:
                 "network access, give the folder of a model that was saved with save_pretrained, or write one with: "
                 "kiwi encoder multilingual-e5-small DIR"
             ) from error
+        check_tokenizer(tokenizer, config.to_dict(), model_name)
         return cls(config.to_dict(), tokenizer, model_name, origin, licences)
 
     @classmethod
