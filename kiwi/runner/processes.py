@@ -21,6 +21,7 @@ from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.runner import ChunkPredictions, Runner
 from kiwi.runner.watch import InputWatch
+from kiwi.systems.manifest.checkpoint import DataInfo
 
 Result = TypeVar("Result")
 
@@ -96,7 +97,7 @@ def _load(path: str, gpu_queue: Any, options: PredictOptions) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _runner = open_runner(path, replace(options, gpu_id=gpu_queue.get()))
-        _runner.watch = None  # the parent warns, once for all processes
+        _runner.watch = InputWatch(DataInfo(), _runner.engine.collate.pieces)  # of tokenization, the parent warns once
     except Exception as error:  # a failing initializer breaks the pool without a reason; raised in _loaded
         _runner = error
 

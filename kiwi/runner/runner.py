@@ -59,7 +59,7 @@ class Runner:
     def __init__(self, engine: Engine, options: PredictOptions | None = None) -> None:
         self.engine = engine
         self.options = options or PredictOptions()
-        self.watch: InputWatch | None = InputWatch(engine.about.data, engine.collate.pieces)
+        self.watch = InputWatch(engine.about.data, engine.collate.pieces)
         """What warns about unusual input."""
 
     @property
@@ -142,8 +142,7 @@ class Runner:
         if changed := options.loading_changes(self.options):
             raise ConfigError(f"{', '.join(changed)}: fixed when a system is loaded. Give it to load_system.")
         self._check_fields(columns)
-        if self.watch is not None:
-            self.watch.see(columns)
+        self.watch.see(columns)
         n_segments = len(columns[const.TARGET])
         fields = {field: columns[field] for field in self.about.input_fields}
         duplicates: dict[tuple[str | int, ...], list[int]] = {}  # the indices of equal segments
@@ -158,6 +157,7 @@ class Runner:
         lengths = self.engine.collate.lengths(unique)
         batches = batches_by_tokens(lengths, options.batch_tokens or self.engine.batch_tokens, options.batch_size)
         values: dict[str, list[Any]] = {}
+        self.watch.note_very_long(lengths, unique)
         for chosen, batch in zip(batches, self._prepare(rows, batches, options.num_data_workers), strict=True):
             for name, found in _split_by_segment(self.engine(batch), batch).items():
                 results = values.setdefault(name, [None] * n_segments)

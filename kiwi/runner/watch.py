@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
@@ -22,6 +23,9 @@ FEWEST_MARKS = 10
 LARGEST_DIFFERENCE = 0.5
 """The difference between shares of marks above which a warning is given."""
 
+MANY_WINDOWS = 50
+"""The number of windows of a segment above which it is named."""
+
 UNKNOWN_SHARE = 0.5
 """The share of unknown pieces above which a warning is given."""
 
@@ -39,6 +43,7 @@ class InputWatch:
         self._known = {side: share for side, share in known.items() if share is not None}
         self._counts = {side: MarkCounts() for side in self._known}
         self._pieces = pieces
+        self._max_pieces = None if pieces is None else pieces.room + pieces.template.length
         self._left = N_SEGMENTS
 
     def see(self, columns: Columns) -> None:
@@ -73,6 +78,26 @@ class InputWatch:
                     )
                     self._pieces = None
                     break
+
+    def note_very_long(self, lengths: Sequence[int], columns: Columns) -> None:
+        """Say which segments take long because the encoder reads them in many windows.
+
+        Args:
+            lengths: the number of pieces of each segment, in all of its windows.
+            columns: the segments.
+        """
+        if self._max_pieces is None or max(lengths, default=0) <= MANY_WINDOWS * self._max_pieces:
+            return
+        for length, source, target in zip(lengths, columns[const.SOURCE], columns[const.TARGET], strict=True):
+            if length > MANY_WINDOWS * self._max_pieces:
+                logger.warning(
+                    "The segment '%s …' has %d words of source and %d of target, which the encoder reads in about %d "
+                    "windows: this takes a while. If these are several segments, give them one per line.",
+                    target[:40],
+                    len(words(source)),
+                    len(words(target)),
+                    -(-length // self._max_pieces),
+                )
 
 
 TOKENIZE = "Separate words and punctuation by spaces, with the tokenizer that made the training data."
