@@ -12,11 +12,10 @@ import pytest
 import sentencepiece
 import transformers
 from tokenizers import Regex, Tokenizer, pre_tokenizers
-from typer.testing import CliRunner
 
-from kiwi.cli import app
 from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.exceptions import ConfigError, MissingExtraError
+from kiwi.lib.vectors import write_vectors
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.pretrained.tokenizer import check_text
 from tests.pretrained import TEXT, write_model
@@ -57,12 +56,10 @@ def test_the_files_are_named_and_vectors_are_refused(tmp_path: Path) -> None:
         (folder / name).unlink()
     (folder / "bert_vocab.txt").write_text("the\n", encoding="utf-8")
     (tmp_path / "text").write_text("the house\n", encoding="utf-8")
-    done = CliRunner().invoke(
-        app, ["vectors", str(folder), str(tmp_path / "out"), str(tmp_path / "text"), "--dim", "1"]
-    )
-    assert done.exit_code == 2
+    with pytest.raises(ConfigError) as caught:
+        write_vectors(folder, tmp_path / "out", [tmp_path / "text"], dim=1)
     assert not (tmp_path / "out").exists()
-    message = " ".join(done.output.split())
+    message = str(caught.value)
     assert "found 5 entries in its tokenizer and 620 embeddings" in message
     assert "bert_vocab.txt" in message
 
