@@ -70,9 +70,10 @@ def test_text_that_the_encoder_does_not_know_and_very_long_segments(
     watch.see({"source": ["The house ."] * 3, "target": ["Das Haus ."] * 3})
     watch.note_very_long([16, 800], {"source": ["a", "a b"], "target": ["c", "d"]})
     assert not caplog.records
+    watch = InputWatch(DataInfo(), pieces)
     with caplog.at_level(logging.WARNING):
-        watch.see({"source": ["The house ."], "target": ["ღ ღ"]})
-        watch.see({"source": ["The house ."], "target": ["ღ ღ"]})
+        for _ in range(20):
+            watch.see({"source": ["The house ."], "target": ["ღ ღ"]})
         watch.note_very_long([16, 8000], {"source": ["a", "a b"], "target": ["c", "d e f"]})
     first, second = [record.getMessage() for record in caplog.records]
     assert "does not know 100% of the pieces of the target" in first

@@ -26,6 +26,9 @@ LARGEST_DIFFERENCE = 0.5
 MANY_WINDOWS = 50
 """The number of windows of a segment above which it is named."""
 
+FEWEST_PIECES = 20
+"""The number of pieces on a side from which the share of unknown ones is looked at."""
+
 UNKNOWN_SHARE = 0.5
 """The share of unknown pieces above which a warning is given."""
 
@@ -42,6 +45,7 @@ class InputWatch:
         known = {const.SOURCE: data.source_marks_alone, const.TARGET: data.target_marks_alone}
         self._known = {side: share for side, share in known.items() if share is not None}
         self._counts = {side: MarkCounts() for side in self._known}
+        self._unknown = {const.SOURCE: (0, 0), const.TARGET: (0, 0)}
         self._pieces = pieces
         self._max_pieces = None if pieces is None else pieces.room + pieces.template.length
         self._left = N_SEGMENTS
@@ -62,22 +66,27 @@ class InputWatch:
                     side,
                     100 * counts.alone / counts.total,
                     100 * known,
-                    TOKENIZE if known > LARGEST_DIFFERENCE else DO_NOT_TOKENIZE,
+                    TOKENIZE if known * counts.total > counts.alone else DO_NOT_TOKENIZE,
                 )
                 self._known = {}  # once is enough
                 break
-        if self._pieces is not None and n_segments:
-            for side in (const.SOURCE, const.TARGET):
-                share = self._pieces.unknown_share([words(line) for line in columns[side][:n_segments]])
-                if share > UNKNOWN_SHARE:
-                    logger.warning(
-                        "The encoder's tokenizer does not know %.0f%% of the pieces of the %s: predictions are "
-                        "unreliable. Use a system whose encoder was pretrained on this language.",
-                        100 * share,
-                        side,
-                    )
-                    self._pieces = None
-                    break
+        if self._pieces is not None:
+            self._see_pieces(self._pieces, {side: columns[side][:n_segments] for side in self._unknown})
+
+    def _see_pieces(self, pieces: PieceTokenizer, columns: Columns) -> None:
+        for side, column in columns.items():
+            counts = pieces.count_unknown(words(line) for line in column)
+            n_unknown, n_pieces = (former + new for former, new in zip(self._unknown[side], counts, strict=True))
+            self._unknown[side] = (n_unknown, n_pieces)
+            if n_pieces >= FEWEST_PIECES and n_unknown > UNKNOWN_SHARE * n_pieces:
+                logger.warning(
+                    "The encoder's tokenizer does not know %.0f%% of the pieces of the %s: predictions are "
+                    "unreliable. Use a system whose encoder was pretrained on this language.",
+                    100 * n_unknown / n_pieces,
+                    side,
+                )
+                self._pieces = None
+                break
 
     def note_very_long(self, lengths: Sequence[int], columns: Columns) -> None:
         """Say which segments take long because the encoder reads them in many windows.
@@ -91,9 +100,9 @@ class InputWatch:
         for length, source, target in zip(lengths, columns[const.SOURCE], columns[const.TARGET], strict=True):
             if length > MANY_WINDOWS * self._max_pieces:
                 logger.warning(
-                    "The segment '%s …' has %d words of source and %d of target, which the encoder reads in about %d "
+                    "The segment %r has %d words of source and %d of target, which the encoder reads in about %d "
                     "windows: this takes a while. If these are several segments, give them one per line.",
-                    target[:40],
+                    f"{target[:40]} …",
                     len(words(source)),
                     len(words(target)),
                     -(-length // self._max_pieces),

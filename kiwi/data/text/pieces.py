@@ -185,13 +185,13 @@ class PieceTokenizer:
             lengths.append(sum(n_target + n_source + self.template.length for (_, n_target), (_, n_source) in spans))
         return lengths
 
-    def unknown_share(self, segments: Iterable[Sequence[str]]) -> float:
-        """Return the share of unknown pieces in some segments, apart from pieces of a space; 0 if there is no piece."""
+    def count_unknown(self, segments: Iterable[Sequence[str]]) -> tuple[int, int]:
+        """Count the unknown pieces in some segments, and all pieces, apart from pieces of a space."""
         spaces = [self.tokenizer.token_to_id(text) for text in ("\u2581", "\u0120", " ")]
         pieces = [
             index for segment in segments for word in self.encode(segment) for index in word if index not in spaces
         ]
-        return pieces.count(self.unknown_id) / len(pieces) if pieces else 0.0
+        return pieces.count(self.unknown_id), len(pieces)
 
     def count_long(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> tuple[int, int]:
         """Count the segments that need several windows, and those that are truncated."""

@@ -59,7 +59,7 @@ class TextEncoder:
             return run_tokenizer(lambda: tokenizer.encode(text, add_special_tokens=False))
         except ValueError as error:
             raise DataError(
-                f"Found the text '{text[:80].strip()}', which the tokenizer of the encoder cannot split: {error}. "
+                f"Found the text {text[:80].strip()!r}, which the tokenizer of the encoder cannot split: {error}. "
                 "Remove the segment, or use an encoder with another tokenizer."
             ) from error
 

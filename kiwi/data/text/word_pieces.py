@@ -141,7 +141,7 @@ class SegmentPieces:
             found = list(chain.from_iterable(cache.compute(word) for cache, word in zip(caches, segment, strict=True)))
             if found != expected.ids:
                 pieces = " ".join(expected.tokens[:12])
-                return f"'{text[:60]}' has the pieces {pieces}, which are not those of its words"
+                return f"{text[:60]!r} has the pieces {pieces}, which are not those of its words"
         return None
 
 

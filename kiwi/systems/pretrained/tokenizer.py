@@ -89,12 +89,13 @@ def check_tokenizer(tokenizer: Tokenizer, config: Mapping[str, Any], model_name:
         )
     try:
         check_patterns(tokenizer)
-        pieces = PieceTokenizer(Tokenizer.from_str(tokenizer.to_str()), 512)
+        pieces = PieceTokenizer(tokenizer, 512)
     except ValueError as error:
         raise ConfigError(f"{place}: {error}.") from error
     entries = _sample(sorted(tokenizer.get_vocab(with_added_tokens=False), key=len), N_PROBES)
     texts = [text for entry in entries if (text := _text(entry)) and " " not in text]
-    share = pieces.unknown_share([text] for text in texts)
+    n_unknown, n_pieces = pieces.count_unknown([text] for text in texts)
+    share = n_unknown / max(n_pieces, 1)
     if share > UNKNOWN_SHARE:
         raise ConfigError(
             f"{place}: found {share:.0%} unknown pieces where its tokenizer reads {len(texts)} of its own entries. "
@@ -128,7 +129,8 @@ def check_text(pieces: PieceTokenizer, columns: Mapping[str, Sequence[str]], mod
     """
     for side, column in columns.items():
         segments = [words(line) for line in _sample(column, N_PROBES)]
-        share = pieces.unknown_share(segments)
+        n_unknown, n_pieces = pieces.count_unknown(segments)
+        share = n_unknown / max(n_pieces, 1)
         message = f"{OPTION}: the tokenizer of '{model_name}' does not know {share:.0%} of the pieces of the {side}"
         if share > UNKNOWN_SHARE:
             raise ConfigError(
