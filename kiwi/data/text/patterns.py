@@ -96,7 +96,8 @@ def _growths(content: Any) -> Iterator[float]:
 
 def _is_harmless(pattern: str) -> bool:
     """Return whether an expression is known, or repeats at most one thing, and no group."""
-    return pattern in KNOWN or ("(" not in pattern and len(re.findall(r"[*+{]", pattern)) <= 1)
+    repeated = re.findall(r"[*+{]", re.sub(r"\\[pP]\{", "", pattern))
+    return pattern in KNOWN or ("(" not in pattern and len(repeated) <= 1)
 
 
 def _texts(pattern: str) -> list[str]:
