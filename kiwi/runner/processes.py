@@ -20,6 +20,8 @@ from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.runner import ChunkPredictions, Runner
+from kiwi.runner.watch import InputWatch
+from kiwi.systems.manifest.checkpoint import DataInfo
 
 Result = TypeVar("Result")
 
@@ -46,13 +48,18 @@ class RunnerPool:
         try:
             with self._explain_errors():
                 self.about: AboutSystem = self._pool.submit(_about).result()
+                self._watch = InputWatch(self.about.data)
         except BaseException:
             self.close()
             raise
 
     def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
         """Predict the chunks of the data, in order."""
-        return self._in_order(_predict, chunks)
+        return self._in_order(_predict, map(self._see, chunks))
+
+    def _see(self, columns: Columns) -> Columns:
+        self._watch.see(columns)
+        return columns
 
     def _in_order(self, function: Callable[[Columns], Result], chunks: Iterable[Columns]) -> Iterator[Result]:
         """Yield results in order; each process works on one chunk and has one more waiting."""
@@ -90,6 +97,7 @@ def _load(path: str, gpu_queue: Any, options: PredictOptions) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _runner = open_runner(path, replace(options, gpu_id=gpu_queue.get()))
+        _runner.watch = InputWatch(DataInfo(), _runner.engine.collate.pieces)  # of tokenization, the parent warns once
     except Exception as error:  # a failing initializer breaks the pool without a reason; raised in _loaded
         _runner = error
 

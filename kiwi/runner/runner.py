@@ -22,6 +22,7 @@ from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
+from kiwi.runner.watch import InputWatch
 
 ARGUMENTS = {
     const.SOURCE: "source",
@@ -60,6 +61,8 @@ class Runner:
         self.options = options or PredictOptions()
         self.on_computed: Callable[[int], None] = lambda n_segments: None
         """A function to call after each batch, with the number of its segments."""
+        self.watch = InputWatch(engine.about.data, engine.collate.pieces)
+        """What warns about unusual input."""
 
     @property
     def about(self) -> AboutSystem:
@@ -141,6 +144,7 @@ class Runner:
         if changed := options.loading_changes(self.options):
             raise ConfigError(f"{', '.join(changed)}: fixed when a system is loaded. Give it to load_system.")
         self._check_fields(columns)
+        self.watch.see(columns)
         n_segments = len(columns[const.TARGET])
         fields = {field: columns[field] for field in self.about.input_fields}
         duplicates: dict[tuple[str | int, ...], list[int]] = {}  # the indices of equal segments
@@ -155,6 +159,7 @@ class Runner:
         lengths = self.engine.collate.lengths(unique)
         batches = batches_by_tokens(lengths, options.batch_tokens or self.engine.batch_tokens, options.batch_size)
         values: dict[str, list[Any]] = {}
+        self.watch.note_very_long(lengths, unique)
         for chosen, batch in zip(batches, self._prepare(rows, batches, options.num_data_workers), strict=True):
             for name, found in _split_by_segment(self.engine(batch), batch).items():
                 results = values.setdefault(name, [None] * n_segments)

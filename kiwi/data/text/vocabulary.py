@@ -14,6 +14,8 @@ from tokenizers.trainers import WordLevelTrainer
 
 from kiwi import constants as const
 from kiwi.data.text.embeddings import PretrainedEmbeddingsConfig, embedding_words
+from kiwi.data.text.patterns import check_patterns
+from kiwi.data.text.spelling import run_tokenizer
 from kiwi.data.text.words import words
 from kiwi.exceptions import CheckpointError
 from kiwi.utils.io import BaseConfig, did_you_mean, write_json
@@ -188,14 +190,14 @@ def parse_tokenizer(text: str) -> Tokenizer:
     """Parse the JSON of a tokenizer.
 
     Raises:
-        ValueError: when it is not a tokenizer.
+        ValueError: when it is not a tokenizer, or one that takes unreasonably long on some texts.
     """
     try:
-        return Tokenizer.from_str(text)
-    except BaseException as error:  # tokenizers raises a bare Exception, or a Rust panic, which is a BaseException
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
-            raise
+        tokenizer: Tokenizer = run_tokenizer(lambda: Tokenizer.from_str(text))
+    except ValueError as error:
         raise ValueError(f"not a tokenizer: {error}") from error
+    check_patterns(tokenizer)
+    return tokenizer
 
 
 Vocabularies = dict[str, Vocabulary]

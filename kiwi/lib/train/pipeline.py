@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiwi import constants as const
 from kiwi.data.collate import note_long_segments
+from kiwi.data.text.tokenization import share_of_marks_alone
 from kiwi.lib.train.config import AnyConfiguration, Configuration, check_run, choose_main_metric
 from kiwi.lib.train.setup import log_system, open_run, share_run_id
 from kiwi.lib.utils import configure_logging, ignore_warnings_of, load_configuration
 from kiwi.systems.manifest.checkpoint import DataInfo
 from kiwi.systems.precision import warn_if_emulated
+from kiwi.systems.pretrained.tokenizer import check_text
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.tlm_system import TLMSystem
@@ -104,7 +107,11 @@ def run(
 
         system: System = kind.build(system_config, train.columns)
         source_languages, target_languages = config.data.languages
-        system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
+        marks_alone = [share_of_marks_alone(train.columns[side]) for side in (const.SOURCE, const.TARGET)]
+        system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid), *marks_alone)
+        if system.collate.pieces is not None:
+            texts = {side: train.columns[side] for side in (const.SOURCE, const.TARGET)}
+            check_text(system.collate.pieces, texts, system_config.model.encoder.model_name)
         note_long_segments([system.collate.count_long(train.columns)])
         log_system(system, len(train), tracker)
 

@@ -57,6 +57,13 @@ class DataInfo:
     valid_segments: int | None = None
     """The number of validation segments."""
 
+    source_marks_alone: float | None = None
+    """The share of the commas and full stops of the source that stand alone as words, in [0, 1], since it tells how the
+    text is tokenized."""
+
+    target_marks_alone: float | None = None
+    """The same share of the target."""
+
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The languages of source and target."""
@@ -146,6 +153,8 @@ class CheckpointInfo:
                 target_language=_texts(data.get("target_language")),
                 train_segments=_count(data.get("train_segments")),
                 valid_segments=_count(data.get("valid_segments")),
+                source_marks_alone=_share(data.get("source_marks_alone")),
+                target_marks_alone=_share(data.get("target_marks_alone")),
             ),
             origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
             format_version=version,
@@ -242,6 +251,10 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _count(value: Any) -> int | None:
     return None if value is None else int(value)
+
+
+def _share(value: Any) -> float | None:
+    return None if value is None else min(1.0, max(0.0, float(value)))
 
 
 def _text(value: Any) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, parse_tokenizer
-from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.exceptions import CheckpointError, ConfigError, KiwiError
 from kiwi.systems.manifest.checkpoint import (
     ENCODER_FILE,
     LICENCES,
@@ -26,6 +26,7 @@ from kiwi.systems.manifest.checkpoint import (
 from kiwi.systems.pretrained.folder import check_folder, check_full_precision, check_sizes
 from kiwi.systems.pretrained.hub import origin_and_licences
 from kiwi.systems.pretrained.probes import reason_of
+from kiwi.systems.pretrained.tokenizer import check_sentencepiece, check_tokenizer, load_safely
 from kiwi.utils.io import write_json, write_text
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 
@@ -68,17 +69,20 @@ class Pretrained:
                 config = AutoConfig.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
                 content = config.to_dict()
                 check_full_precision(content, model_name)
-                tokenizer = _tokenizer(model_name, config, local=local)
+                check_sentencepiece(model_name)
+                tokenizer = load_safely(lambda: _tokenizer(model_name, config, local=local))
                 origin, licences = origin_and_licences(model_name, local=local)
-        except ConfigError:
+        except KiwiError:
             raise
         except Exception as error:  # a damaged tokenizer raises bare Exception
+            check_sentencepiece(model_name, str(error))
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
             raise ConfigError(
                 f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason_of(error)} "
                 "Without network access, give the folder of a model that was saved with save_pretrained, or write one "
                 "with: kiwi encoder multilingual-e5-small DIR"
             ) from error
+        check_tokenizer(tokenizer, content, model_name)
         return cls(content, tokenizer, model_name, origin, licences)
 
     @classmethod

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from kiwi.data.batch import pad
+from kiwi.data.text.pieces import PieceTokenizer, single_template
 from kiwi.exceptions import ConfigError
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.pretrained.probes import (
@@ -21,6 +22,7 @@ from kiwi.systems.pretrained.probes import (
     example_ids,
     explain_errors,
 )
+from kiwi.systems.pretrained.tokenizer import check_text
 
 BATCH_SIZE = 256
 
@@ -49,19 +51,20 @@ def word_vectors(encoder: str, words: Sequence[str], layer: int | None = None) -
     layer = round(n_layers * 2 / 3) if layer is None else layer
     if not 0 <= layer <= n_layers:
         raise ConfigError(f"layer: found {layer}; expected 0 (embeddings) to {n_layers}, the layers of {encoder}.")
-    pretrained.tokenizer.no_padding()
-    pretrained.tokenizer.enable_truncation(MAX_PIECES)
-    encodings = pretrained.tokenizer.encode_batch(list(words))
-    order = sorted(range(len(words)), key=lambda index: len(encodings[index].ids))
+    pieces = PieceTokenizer(pretrained.tokenizer, 512)
+    check_text(pieces, {"text": words}, encoder)
+    before, after = single_template(pretrained.tokenizer)
+    room = MAX_PIECES - len(before) - len(after)
+    encoded = [pieces.encode([word])[0][:room] for word in words]
+    order = sorted(range(len(words)), key=lambda index: len(encoded[index]))
     vectors = np.zeros((len(words), model.config.hidden_size), dtype=np.float32)
     for start in range(0, len(order), BATCH_SIZE):
         chosen = order[start : start + BATCH_SIZE]
-        ids = torch.from_numpy(pad([encodings[index].ids for index in chosen], 0))
-        there = torch.from_numpy(pad([encodings[index].attention_mask for index in chosen], 0))
-        special = torch.from_numpy(pad([encodings[index].special_tokens_mask for index in chosen], 1))
+        rows = [encoded[index] for index in chosen]
+        ids = torch.from_numpy(pad([[*before, *row, *after] for row in rows], pieces.pad_id))
+        there = torch.from_numpy(pad([[1] * (len(before) + len(row) + len(after)) for row in rows], 0))
+        own = torch.from_numpy(pad([[0] * len(before) + [1] * len(row) + [0] * len(after) for row in rows], 0))
         states = model(input_ids=ids, attention_mask=there, output_hidden_states=True).hidden_states[layer]
-        # A word that the tokenizer drops has special pieces only, which are used then.
-        own = (special == 0) | (there.bool() & (special.min(dim=1, keepdim=True).values == 1))
         weights = own.float().unsqueeze(-1)
         vectors[chosen] = ((states * weights).sum(dim=1) / weights.sum(dim=1)).numpy()
     return vectors
