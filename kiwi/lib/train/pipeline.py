@@ -16,6 +16,7 @@ from kiwi.systems.manifest.checkpoint import DataInfo
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.tlm_system import TLMSystem
+from kiwi.utils.inputs import pipes_as_files
 
 logger = logging.getLogger("kiwi.lib.train")
 
@@ -67,6 +68,7 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
     return run(Configuration.from_dict(configuration_dict))
 
 
+@pipes_as_files()
 def run(
     config: AnyConfiguration,
     system_type: type[TLMSystem] | type[QESystem] = QESystem,

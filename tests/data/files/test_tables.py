@@ -54,7 +54,7 @@ def test_a_score_that_is_missing(suffix: str, tmp_path: Path) -> None:
             read_table(path, {"sentence_scores": "score"})
 
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n\ufeff"))
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n\ufeff\0"))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 

@@ -72,7 +72,7 @@ NAN = {"a": [1.0, 2.0, 3.0], "b": [1.0, float("nan"), 3.0]}
         ("fasttext", "v.txt", b"2 3\na 1 2\nb 1 2 3\n", ["line 2", "expected a word and"]),
         ("fasttext", "v.txt", b"2 3\na 1 2 3\nb 1 x 3\n", ["line 3", "'x'", "expected a word and its values"]),
         ("fasttext", "v.txt", b"2 3\na 1 2 3\nb 1 nan 3\n", ["line 3", "expected a word and 3 finite values"]),
-        ("fasttext", "v.txt", b"2 3\na 1 2 3\nb\xfc 1 2 3\n", ["line 3", "utf-8"]),
+        ("fasttext", "v.txt", b"2 3\na 1 2 3\nb\xfc 1 2 3\n", ["line 3", "byte 0xfc", "UTF-8"]),
         ("glove", "v.txt", b"a 1 2 3\nb 1 2\n", ["line 2", "expected a word and"]),
         ("text", "v.txt", b"a 1 2 3\nb 1 inf 3\n", ["line 2", "expected a word and 3 finite values"]),
         ("text", "v.txt", b"a 1 2 3\n\nb 1 2 3\n", ["line 2", "expected a word and"]),
