@@ -123,6 +123,7 @@ class _Rejoined(io.RawIOBase):
 
     @override
     def readinto(self, buffer: Any) -> int:
+        """Read the next bytes, those that were read before first."""
         content, self._start = self._start[: len(buffer)], self._start[len(buffer) :]
         content = content or _read_some(self._file, len(buffer))
         buffer[: len(content)] = content

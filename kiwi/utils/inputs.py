@@ -217,6 +217,7 @@ class _Pipe(io.RawIOBase):
 
     @override
     def readinto(self, buffer: Any) -> int:
+        """Read the next bytes, and say so if none arrive."""
         while True:
             ready = self._poll.poll(1000 * LONGEST_WAIT)
             try:

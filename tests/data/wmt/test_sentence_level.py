@@ -195,7 +195,10 @@ def test_spans_that_are_refused(tmp_path: Path, cells: str, message: str) -> Non
 
 
 @ROUND_TRIP
-@given(data=st.data(), targets=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n\ufeff\0")), min_size=1))
+@given(
+    data=st.data(),
+    targets=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n\ufeff\0")), min_size=1),
+)
 def test_spans_come_back(tmp_path: Path, data: st.DataObject, targets: list[str]) -> None:
     spans = []
     for target in targets:
