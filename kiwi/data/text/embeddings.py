@@ -207,7 +207,7 @@ def _binary_rows(file: BinaryIO, path: Path, count: int, dim: int) -> Iterator[t
             word += byte
             if len(word) > LONGEST_WORD:
                 found = f"no space in {LONGEST_WORD} bytes"
-                raise DataError(f"{path}: word {number}: {found}; expected a word, a space and {dim} values.")
+                raise DataError(f"{path}: word {number}: found {found}; expected a word, a space and {dim} values.")
         values = file.read(4 * dim)
         if len(values) < 4 * dim:
             raise DataError(f"{path}: found the end of the file in word {number}; expected {count} words.")
