@@ -204,7 +204,8 @@ def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
 
 
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
-    with closing(stream_lines(path)) as lines:
+    # Marks and carriage returns outside of cells mean nothing in JSON; those inside are looked at cell by cell.
+    with closing(stream_lines(path, warn=False)) as lines:
         for number, line in enumerate(lines, start=1):
             yield number, json_row(line, path, number, wanted)
 
