@@ -75,6 +75,9 @@ LIBRARIES = {
     "peft": ["systems"],
     "plotly": ["lib.search"],
     "pyarrow": ["data.files.tables", "data.files.table_writers", "data.segments.shards", "data.segments.shard_writers"],
+    # zstd before Python 3.14.
+    "backports": ["utils.compression"],
+    "compression": ["utils.compression"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.

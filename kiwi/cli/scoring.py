@@ -112,7 +112,7 @@ def score(
             files={name: path for name, path in given.items() if path is not None},
             table=table,
             columns=parse_columns(columns or []),
-            pipe=sys.stdin.buffer,
+            pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
             pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
         ),
         sys.stdout,

@@ -17,20 +17,21 @@ from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 
 
-def read_columns(files: Mapping[str, Path]) -> Columns:
+def read_columns(files: Mapping[str, Path], *, warn: bool = True) -> Columns:
     """Read parallel files, one segment per line, into columns of the same length.
 
     Additional blank lines at the end of some files are dropped, with a warning.
 
     Args:
         files: the file of each field (:mod:`kiwi.constants`).
+        warn: whether to warn about what is dropped.
 
     Raises:
         DataError: when the files have different lengths.
     """
-    columns = {field: read_lines(path) for field, path in files.items()}
+    columns = {field: read_lines(path, warn=warn) for field, path in files.items()}
     count = min(map(len, columns.values()))
-    surplus = {field: count_surplus(lines[count:], files[field]) for field, lines in columns.items()}
+    surplus = {field: count_surplus(lines[count:], files[field], warn=warn) for field, lines in columns.items()}
     if any(surplus.values()):
         raise different_lengths({files[field]: count + more for field, more in surplus.items()})
     return {field: lines[:count] for field, lines in columns.items()}

@@ -77,7 +77,7 @@ class Input:
             size: the number of segments in a chunk.
 
         Raises:
-            ConfigError: when there is no file for a field.
+            ConfigError: when there is no file for a field, or nothing to read.
             DataError: when a segment cannot be used; the message names file and line.
         """
         if self.files:
@@ -88,7 +88,8 @@ class Input:
         columns = {name: self.columns.get(name, name) for name in fields}
         if self.table is not None:
             return _check(stream_table(self.table, columns, size), self.table)
-        assert self.pipe is not None, "the pipe is read if there is nothing else"
+        if self.pipe is None:
+            raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")
         return _check(read_pipe(self.pipe, self.pipe_form, columns, size), STDIN)
 
 

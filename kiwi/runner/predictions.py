@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
-from kiwi.data.files.lines import read_lines
+from kiwi.data.files.lines import different_lengths, read_lines
 from kiwi.data.labels.tags import interleave, to_labels
+from kiwi.exceptions import DataError
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.utils.io import write_lines
 
@@ -153,9 +154,25 @@ class Predictions:
 
     @classmethod
     def read(cls, directory: Path) -> Predictions:
-        """Read the files that :meth:`save` has written, with the precision of these files."""
-        files = {name: directory / name for name in prediction_files()}
-        return cls.from_lines({name: read_lines(path) for name, path in files.items() if path.is_file()})
+        """Read the files that :meth:`save` has written, with the precision of these files.
+
+        Raises:
+            DataError: when they are damaged, or their lengths differ.
+        """
+        paths = {name: directory / name for name in prediction_files()}
+        files = {name: read_lines(path) for name, path in paths.items() if path.is_file()}
+        if len(set(map(len, files.values()))) > 1:
+            raise different_lengths({paths[name]: len(lines) for name, lines in files.items()})
+        try:
+            return cls.from_lines(files)
+        except (ValueError, IndexError, KeyError) as error:
+            raise DataError.at(
+                directory,
+                None,
+                found=f"damaged predictions ({type(error).__name__}: {error})",
+                expected="the files that kiwi predict writes",
+                advice="Predict again.",
+            ) from error
 
     @classmethod
     def from_lines(cls, content: Mapping[str, Sequence[str]]) -> Predictions:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FilePath
 from typing_extensions import override
 
 from kiwi import constants as const
@@ -16,16 +15,17 @@ from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import different_lengths
 from kiwi.data.files.mapped_lines import LazyLines, MappedLines
+from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig
 
 
 class InputConfig(BaseConfig):
     """Parallel text files with one segment per line and words separated by spaces."""
 
-    source: FilePath
+    source: InputFile
     """File of source segments."""
 
-    target: FilePath
+    target: InputFile
     """File of their translations, by human translators or post-edited."""
 
 

@@ -5,48 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import FilePath
-
 from kiwi import constants as const
 from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import Columns
 from kiwi.data.readers import check_alignments, check_segments, check_word_counts, read_columns, read_labelled
+from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig
 
 
 class InputConfig(BaseConfig):
     """Files that a system reads, with one segment per line and words separated by spaces."""
 
-    source: FilePath
+    source: InputFile
     """File of source segments."""
 
-    target: FilePath
+    target: InputFile
     """File of their machine translations."""
 
-    alignments: FilePath | None = None
+    alignments: InputFile | None = None
     """File of word alignments as ``i-j`` pairs, source index first, counted from 0."""
 
-    post_edit: FilePath | None = None
+    post_edit: InputFile | None = None
     """File of post-edited translations."""
 
-    source_pos: FilePath | None = None
+    source_pos: InputFile | None = None
     """File of part-of-speech tags of the source, one per word."""
 
-    target_pos: FilePath | None = None
+    target_pos: InputFile | None = None
     """File of part-of-speech tags of the target, one per word."""
 
 
 class OutputConfig(BaseConfig):
     """Files of labels that a system learns to predict, with one segment per line."""
 
-    target_tags: FilePath | None = None
+    target_tags: InputFile | None = None
     """File of OK/BAD tags of the target, either one per word (n tags) or interleaved with gap tags (2n+1 tags)."""
 
-    source_tags: FilePath | None = None
+    source_tags: InputFile | None = None
     """File of OK/BAD tags of the source, one per word."""
 
-    sentence_scores: FilePath | None = None
+    sentence_scores: InputFile | None = None
     """File of sentence scores, one number per segment, such as HTER."""
 
     binary: FilePath | None = None

@@ -7,16 +7,25 @@ words, tags or numbers, which are joined with spaces.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kiwi.data.files.lines import Columns, stream_lines
 from kiwi.exceptions import DataError
+from kiwi.utils.compression import SUFFIXES as COMPRESSED
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.inputs import is_pipe, plain_file
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.text import MARK
+
+if TYPE_CHECKING:
+    import pyarrow
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -32,7 +41,7 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
 
     Args:
         path: the table, with the suffix ``.tsv`` (a header line, no quoting), ``.jsonl`` (one object per line) or
-            ``.parquet``.
+            ``.parquet``. A compression suffix may follow.
         columns: the column name of each field.
         nullable: the fields in which null stands for the score of an empty segment; it is read as ``nan``.
 
@@ -70,7 +79,9 @@ def stream_table(
     Returns:
         For each chunk, the number of its first line (in Parquet, row), and one string per segment for each field.
     """
-    reader = for_suffix(path, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+    path = Path(path)
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    reader = for_suffix(inner, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
     with closing(reader(path, columns.values())) as rows:
         while part := list(islice(rows, size)):
             texts = {
@@ -102,8 +113,15 @@ def for_suffix(path: Path, known: Mapping[str, T]) -> T:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in known:
+        advice = ""
+        if is_pipe(path):
+            advice = "The name of a pipe does not tell the format: write a file, or use standard input (kiwi score)."
         raise DataError.at(
-            path, None, found=f"the suffix '{suffix}'", expected=f"the suffix of a table: {', '.join(known)}"
+            path,
+            None,
+            found=f"the suffix '{suffix}'",
+            expected=f"the suffix of a table: {', '.join(known)}",
+            advice=advice,
         )
     return known[suffix]
 
@@ -140,16 +158,23 @@ def cell_text(cell: Any, path: object, number: int, name: str, *, nullable: bool
         nullable: whether null stands for the score of an empty segment.
 
     Raises:
-        DataError: when the value is of another type, or has a line end.
+        DataError: when the value is of another type, or has a line end or NUL.
     """
     if cell is None and nullable:
         return NAN
     text = cell if isinstance(cell, str) else _joined(cell)
+    if text is not None and (text.endswith("\r") or text.startswith(MARK)):
+        # A file has them where it was taken apart as text of another kind.
+        if text.startswith(MARK):
+            logger.warning("%s, line %d: dropped a byte order mark at the start of column '%s'.", path, number, name)
+        text = text.lstrip(MARK).rstrip("\r")
     if text is None:
         found = "null" if cell is None else f"{cell!s:.60}, of type {type(cell).__name__},"
         expected = "text, a number, or a list of words, tags or numbers"
     elif "\n" in text:
         found, expected = "a line end in the text", "one segment per row, on one line"
+    elif "\0" in text:
+        found, expected = "a NUL character", "text without it"
     else:
         return text
     raise DataError.at(path, number, found=f"{found} in column '{name}'", expected=expected)
@@ -179,7 +204,8 @@ def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
 
 
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
-    with closing(stream_lines(path)) as lines:
+    # Marks and carriage returns outside of cells mean nothing in JSON; those inside are looked at cell by cell.
+    with closing(stream_lines(path, warn=False)) as lines:
         for number, line in enumerate(lines, start=1):
             yield number, json_row(line, path, number, wanted)
 
@@ -222,14 +248,49 @@ def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
     import pyarrow.parquet
 
     number = 0
+    plain, copy = plain_file(path)
+    with copy if copy is not None else nullcontext():
+        try:
+            with pyarrow.parquet.ParquetFile(plain) as file:
+                check_names(path, None, wanted, file.schema_arrow.names)
+                for batch in file.iter_batches(columns=list(wanted)):
+                    for index, name in invalid_texts(batch):
+                        raise DataError.at(
+                            path, number + index + 1, found=f"bytes in column '{name}'", expected="UTF-8"
+                        )
+                    cells = [batch.column(name).to_pylist() for name in wanted]
+                    for values in zip(*cells, strict=True):
+                        number += 1
+                        yield number, dict(zip(wanted, values, strict=True))
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+            reason = " ".join(str(error).split())
+            raise DataError(f"{path}: cannot be read as Parquet, after row {number} ({reason:.200}).") from error
+
+
+def invalid_texts(batch: pyarrow.RecordBatch) -> Iterator[tuple[int, str]]:
+    """Yield the cells of a batch of Parquet that are not UTF-8: their row, from 0, and their column."""
+    import pyarrow
+
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            check_names(path, None, wanted, file.schema_arrow.names)
-            for batch in file.iter_batches(columns=list(wanted)):
-                cells = [batch.column(name).to_pylist() for name in wanted]
-                for values in zip(*cells, strict=True):
-                    number += 1
-                    yield number, dict(zip(wanted, values, strict=True))
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as Parquet, after row {number} ({reason:.200}).") from error
+        batch.validate(full=True)
+    except pyarrow.ArrowInvalid:  # which does not name the row
+        for index in range(batch.num_rows):
+            for name in batch.schema.names:
+                try:
+                    batch.column(name)[index].as_py()
+                except UnicodeDecodeError:
+                    yield index, name
+
+
+def readable_row(batch: pyarrow.RecordBatch, index: int) -> dict[str, Any]:
+    """Return the cells of a row of Parquet by column, and as text where they are not what their type says."""
+    return {name: _readable(batch.column(name)[index]) for name in batch.schema.names}
+
+
+def _readable(cell: pyarrow.Scalar) -> Any:
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "backslashreplace")
+    except (ValueError, OverflowError):  # such as a date beyond those of Python
+        return str(cell)

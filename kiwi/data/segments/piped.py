@@ -7,9 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from kiwi.data.files.lines import BOM, Columns
+from kiwi.data.files.lines import Columns
 from kiwi.data.files.tables import cell_text, json_row
-from kiwi.exceptions import DataError
+from kiwi.exceptions import DataError, KiwiError
+from kiwi.utils.compression import damage_errors, decompressed
+from kiwi.utils.text import TextDecoder
 
 STDIN = Path("<stdin>")
 """The name of the pipe in errors."""
@@ -21,7 +23,7 @@ def read_pipe(
     """Read segments from a pipe in chunks, each as soon as its lines are available.
 
     Args:
-        pipe: the pipe.
+        pipe: the pipe, whose content may be compressed.
         form: ``tsv`` for tab-separated fields without a header line, or ``jsonl`` for one object per line.
         columns: the column name of each field; for TSV, the fields in the order of their columns.
         size: the number of segments in a chunk.
@@ -39,13 +41,16 @@ def read_pipe(
 
 
 def _lines(pipe: BinaryIO) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(iter(pipe.readline, b""), start=1):
-        text = line.removeprefix(BOM) if number == 1 else line
-        try:
-            yield number, text.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as error:
-            found = f"byte 0x{text[error.start]:02x} at position {error.start + 1}"
-            raise DataError.at(STDIN, number, found=found, expected="UTF-8") from error
+    decoder = TextDecoder(STDIN)
+    try:
+        for number, line in enumerate(iter(decompressed(pipe).readline, b""), start=1):
+            for text in decoder.lines(line):
+                yield number, text
+    except damage_errors() as error:
+        if isinstance(error, KiwiError):
+            raise
+        reason = " ".join(str(error).split())
+        raise DataError(f"{STDIN}: cannot be read, after line {decoder.n_lines} ({reason:.200}).") from error
 
 
 def _row(line: str, number: int, form: str, columns: Mapping[str, str]) -> Sequence[str]:

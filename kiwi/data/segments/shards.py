@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
-import zlib
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,11 +9,20 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
-from kiwi.data.files.lines import BOM, Columns
-from kiwi.data.files.tables import cell_text, check_names, check_table_format, json_object
+from kiwi.data.files.lines import Columns
+from kiwi.data.files.tables import (
+    cell_text,
+    check_names,
+    check_table_format,
+    invalid_texts,
+    json_object,
+    readable_row,
+)
 from kiwi.data.readers import check_columns
-from kiwi.exceptions import DataError
+from kiwi.exceptions import DataError, KiwiError
+from kiwi.utils.compression import damage_errors
 from kiwi.utils.places import Place
+from kiwi.utils.text import TextDecoder, check_start
 
 if TYPE_CHECKING:
     import pyarrow
@@ -93,7 +100,7 @@ class Shard:
         if line is None:
             return None
         try:
-            text = _decoded(line)
+            text = self._decoded(line, TextDecoder(self.place, warn=False))
             return text.split("\t") if self.format == "tsv" else list(json_object(text, "", None))
         except DataError as error:
             if self.format == "jsonl":
@@ -139,21 +146,24 @@ class Shard:
         Args:
             rows_at_once: the number of rows in a chunk, including invalid ones.
         """
-        if self.format != "jsonl":  # in JSON Lines, the columns of each row are checked
-            self.check()
         count = 0
         try:
+            if self.format != "jsonl":  # in JSON Lines, the columns of each row are checked
+                self.check()
             for chunk in (
                 self._parquet_chunks(rows_at_once) if self.format == "parquet" else self._line_chunks(rows_at_once)
             ):
                 yield chunk
                 count += len(chunk) + len(chunk.rejects)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except KiwiError:
+            raise
+        except damage_errors(ValueError, OverflowError, NotImplementedError) as error:  # of pyarrow
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self.place}: cannot be read, after row {count} ({reason}).") from error
 
     def _line_chunks(self, rows_at_once: int) -> Iterator[Chunk]:
         """Yield the chunks of a text file."""
+        decoder = TextDecoder(self.place, advise=False)
         with self.place.reading() as file:
             lines = self._lines(file)
             names = None if self.format == "jsonl" else self.columns()
@@ -163,10 +173,11 @@ class Shard:
                 chunk = Chunk({name: [] for name in self.names})
                 for number, line in part:
                     try:
-                        row = self._row(_decoded(line), names)
+                        decoder.n_lines = number - 1  # rejected lines count too
+                        row = self._row(self._decoded(line, decoder), names)
                         self._add(chunk, row, number)
                     except DataError as error:
-                        shown = line[:SHOWN] if len(line) > LONGEST_LINE else line
+                        shown = line[:SHOWN] if len(line) > LONGEST_LINE else line.rstrip(b"\r\n")
                         text = shown.decode("utf-8", "backslashreplace")
                         chunk.rejects.append(Reject(number, error.reason, text))
                     else:
@@ -181,30 +192,47 @@ class Shard:
         # With a buffer, row groups are not read into memory as a whole.
         with self.place.reading() as source, pyarrow.parquet.ParquetFile(source, buffer_size=1 << 20) as file:
             for batch in file.iter_batches(batch_size=rows_at_once):
-                chunk, good = Chunk({name: [] for name in self.names}), []
-                cells = {name: batch.column(name).to_pylist() for name in self.names.values()}
-                for index in range(batch.num_rows):
-                    try:
-                        self._add(chunk, {name: column[index] for name, column in cells.items()}, first + index)
-                    except DataError as error:
-                        (row,) = batch.slice(index, 1).to_pylist()
-                        chunk.rejects.append(Reject(first + index, error.reason, row))
-                    else:
-                        good.append(index)
-                chunk.batch = batch.take(pyarrow.array(good, pyarrow.int64())) if chunk.rejects else batch
-                yield chunk
+                yield self._parquet_chunk(batch, first)
                 first += batch.num_rows
+
+    def _parquet_chunk(self, batch: pyarrow.RecordBatch, first: int) -> Chunk:
+        """Return the valid and invalid rows of a batch, whose first row has the number ``first``."""
+        import pyarrow
+
+        chunk, good, invalid = Chunk({name: [] for name in self.names}), [], dict(invalid_texts(batch))
+        columns = {name: batch.column(name) for name in self.names.values()}
+        cells = {name: column.to_pylist() for name, column in columns.items()} if not invalid else {}
+        for index in range(batch.num_rows):
+            try:
+                if index in invalid:
+                    found = f"bytes in column '{invalid[index]}'"
+                    raise DataError.at(self.place, None, found=found, expected="UTF-8")
+                row = {name: cells[name][index] if cells else columns[name][index].as_py() for name in columns}
+                self._add(chunk, row, first + index)
+            except DataError as error:
+                chunk.rejects.append(Reject(first + index, error.reason, readable_row(batch, index)))
+            else:
+                good.append(index)
+        chunk.batch = batch.take(pyarrow.array(good, pyarrow.int64())) if chunk.rejects else batch
+        return chunk
 
     def _lines(self, file: IO[bytes]) -> Generator[tuple[int, bytes], None, None]:
         """Yield number and bytes of each line; an overlong line is cut, but still longer than the maximum."""
-        number, mark = 0, BOM
+        number = 0
         while line := file.readline(LONGEST_LINE + 2):
             number += 1
+            if number == 1:
+                check_start(line, self.place)
             rest = line
             while not rest.endswith(b"\n") and (rest := file.readline(LONGEST_LINE)):
                 pass
-            yield number, line.removeprefix(mark).removesuffix(b"\n").removesuffix(b"\r")
-            mark = b""
+            yield number, line
+
+    def _decoded(self, line: bytes, decoder: TextDecoder) -> str:
+        """Return the text of a line, which has been cut if it is overlong."""
+        if len(line.rstrip(b"\r\n")) > LONGEST_LINE:
+            raise DataError.at("", None, found=f"a line of more than {LONGEST_LINE} bytes", expected="a segment")
+        return "".join(decoder.lines(line))
 
     def _row(self, line: str, names: list[str] | None) -> dict[str, Any]:
         """Return the cells of a line by column."""
@@ -243,16 +271,6 @@ class Shard:
         except (pyarrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self.place}: cannot be read as Parquet ({reason}).") from error
-
-
-def _decoded(line: bytes) -> str:
-    if len(line) > LONGEST_LINE:
-        raise DataError.at("", None, found=f"a line of more than {LONGEST_LINE} bytes", expected="a segment")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
-        raise DataError.at("", None, found=found, expected="UTF-8") from error
 
 
 def _infer_schema(rows: list[dict[str, Any]]) -> pyarrow.Schema:

@@ -52,7 +52,9 @@ class SegmentStream:
 
     def _read(self, *, warn: bool) -> Generator[Columns, None, None]:
         with ExitStack() as stack:
-            lines = {field: stack.enter_context(closing(stream_lines(path))) for field, path in self.files.items()}
+            lines = {
+                field: stack.enter_context(closing(stream_lines(path, warn=warn))) for field, path in self.files.items()
+            }
             done = 0
             while True:
                 columns = {field: list(islice(stream, self.size)) for field, stream in lines.items()}

@@ -15,7 +15,8 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.runner import Predictions
 from kiwi.runner.engine import AboutSystem
-from kiwi.utils.places import COMPRESSED, Found, Place, find, finding, plain_suffix
+from kiwi.utils.compression import SUFFIXES as COMPRESSED
+from kiwi.utils.places import Found, Place, find, finding, plain_suffix
 from kiwi.utils.staging import SUFFIX
 
 JOB_FILE = "_job.json"

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, field_validator, model_validator
+from pydantic import DirectoryPath, Field, NonNegativeInt, field_validator, model_validator
 
 from kiwi import constants as const
 from kiwi.lib.evaluate.sources import given_fields, gold_by_prediction
+from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 
 class Table(BaseConfig):
     """A table of named columns, one segment per row; the suffix says whether it is TSV, JSON Lines or Parquet."""
 
-    path: FilePath
+    path: InputFile
     """The file of the table."""
 
     columns: dict[str, str]
@@ -26,19 +27,19 @@ class Table(BaseConfig):
 class GoldFiles(BaseConfig):
     """The files of gold labels and scores, one segment per line."""
 
-    target_tags: FilePath | None = None
+    target_tags: InputFile | None = None
     """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words)."""
 
-    source_tags: FilePath | None = None
+    source_tags: InputFile | None = None
     """The OK/BAD tags of source words."""
 
-    sentence_scores: FilePath | None = None
+    sentence_scores: InputFile | None = None
     """The scores, one number per segment."""
 
-    binary: FilePath | None = None
+    binary: InputFile | None = None
     """The verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
 
-    spans: FilePath | None = None
+    spans: InputFile | None = None
     """The error spans, in the format of span submissions (WMT 2023)."""
 
     table: Table | None = None
@@ -48,35 +49,35 @@ class GoldFiles(BaseConfig):
 class PredictedFiles(BaseConfig):
     """The files of a system's predictions, one segment per line; tags are probabilities of BAD, or OK/BAD."""
 
-    target_tags: FilePath | None = None
+    target_tags: InputFile | None = None
     """The tags of target words. Tags that are interleaved with those of gaps (2n+1 for n words) are split."""
 
-    source_tags: FilePath | None = None
+    source_tags: InputFile | None = None
     """The tags of source words."""
 
-    gap_tags: FilePath | None = None
+    gap_tags: InputFile | None = None
     """The tags of gaps, n+1 for n target words."""
 
-    targetgaps_tags: FilePath | None = None
+    targetgaps_tags: InputFile | None = None
     """The tags of gaps and target words interleaved, 2n+1 for n target words."""
 
-    sentence_scores: FilePath | None = None
+    sentence_scores: InputFile | None = None
     """The scores, one number per segment."""
 
-    sentence_scores_extras: FilePath | None = None
+    sentence_scores_extras: InputFile | None = None
     """The mean and standard deviation of each score, tab-separated, to measure its calibration."""
 
-    binary: FilePath | None = None
+    binary: InputFile | None = None
     """The verdicts, one probability of BAD per segment, or a score of any scale that ranks segments."""
 
-    sentence_submission: FilePath | None = None
+    sentence_submission: InputFile | None = None
     """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``. With ``gold_files.binary`` and without
     ``gold_files.sentence_scores``, they rank segments by how likely they are BAD."""
 
-    word_submission: FilePath | None = None
+    word_submission: InputFile | None = None
     """The tags as submitted to a shared task, ``LP METHOD TYPE SEG INDEX WORD TAG``."""
 
-    span_submission: FilePath | None = None
+    span_submission: InputFile | None = None
     """The error spans as submitted to a shared task, ``LP METHOD SEG TARGET STARTS ENDS TYPES``."""
 
     table: Table | None = None
@@ -86,10 +87,10 @@ class PredictedFiles(BaseConfig):
 class Texts(BaseConfig):
     """The texts of the segments, for the report."""
 
-    source: FilePath
+    source: InputFile
     """The source segments, one per line."""
 
-    target: FilePath
+    target: InputFile
     """The translations, one per line."""
 
 

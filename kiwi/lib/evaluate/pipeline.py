@@ -22,6 +22,7 @@ from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import Calibration, Report, Settings, build_report, combine
 from kiwi.pages.evaluation import evaluation_page
+from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_text
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def evaluate_from_configuration(configuration_dict: Mapping[str, Any]) -> Report
     return run(Configuration.from_dict(configuration_dict))
 
 
+@pipes_as_files()
 def run(config: Configuration) -> Report:
     """Evaluate each system and, if there are several, their average.
 
@@ -105,7 +107,7 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
 
 def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:
     """Write the page of a language pair, ``report.en-de.html``; without language pairs, ``report.html``."""
-    texts = None if files.texts is None else {name: read_lines(text) for name, text in files.texts}
+    texts = None if files.texts is None else {name: read_lines(text, warn=False) for name, text in files.texts}
     place = path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
     title = f"Evaluation, {pair}" if pair else "Evaluation"
     write_text(place, evaluation_page(report, outputs, texts, title))

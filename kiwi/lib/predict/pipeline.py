@@ -32,6 +32,7 @@ from kiwi.runner.loading import open_runner
 from kiwi.runner.predictions import prediction_files
 from kiwi.runner.processes import RunnerPool
 from kiwi.systems.pretrained.hub import locate
+from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_json
 from kiwi.utils.resumable import GrowingFiles
 
@@ -95,6 +96,7 @@ def predict_to_files(configuration_dict: Mapping[str, Any]) -> PredictRunInfo:
     return run(Configuration.from_dict(configuration_dict))
 
 
+@pipes_as_files()
 def run(config: Configuration) -> PredictRunInfo:
     """Predict chunk by chunk, write the predictions, and compare them with the labels if there are any.
 
@@ -156,7 +158,7 @@ def _read_split(config: Configuration, runner: Runner | RunnerPool) -> _Split:
     n_segments = _check_segments(stream, config.run.output_format)
     texts, labels = {}, {}
     if config.submission is not None or any(path is not None for _, path in split.output):
-        texts = read_columns(files)
+        texts = read_columns(files, warn=False)  # the stream has warned
         if config.submission is not None:
             check_segments(texts, files)  # submissions have no place for empty segments
         labels = read_labels(split.output, about.outputs, texts, split.input.source)

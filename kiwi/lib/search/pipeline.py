@@ -15,6 +15,7 @@ from kiwi.lib.search.result import SearchInfo
 from kiwi.lib.search.trial_values import decode_value
 from kiwi.lib.utils import configure_logging
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.inputs import refuse_pipes
 from kiwi.utils.io import write_yaml
 from kiwi.utils.signals import stop_on_signals
 
@@ -70,6 +71,7 @@ def run(config: Configuration) -> SearchInfo:
         StoppedError: when SIGTERM or Ctrl-C has stopped the search.
         KiwiError: when no trial was completed.
     """
+    refuse_pipes(config.base_config, "base_config", "each trial reads the files again, and a pipe can be read once")
     with needs_extra("search", "kiwi search"):
         import optuna
         import plotly  # noqa: F401  (the report needs it at the end)

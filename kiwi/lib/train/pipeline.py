@@ -20,6 +20,7 @@ from kiwi.systems.pretrained.tokenizer import check_text
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.tlm_system import TLMSystem
+from kiwi.utils.inputs import pipes_as_files
 
 logger = logging.getLogger("kiwi.lib.train")
 
@@ -71,6 +72,7 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
     return run(Configuration.from_dict(configuration_dict))
 
 
+@pipes_as_files()
 def run(
     config: AnyConfiguration,
     system_type: type[TLMSystem] | type[QESystem] = QESystem,
