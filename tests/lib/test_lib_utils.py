@@ -70,7 +70,8 @@ def test_overrides(main, overrides, path, expected):
     for key in path:
         found = found[key]
     assert found == expected
-    assert type(found) is type(expected)
+    assert isinstance(found, type(expected))
+    assert isinstance(found, bool) == isinstance(expected, bool)
 
 
 @pytest.mark.parametrize("override", ["run.seed", "=3", "", "run.seed=[1", "run.name={a: 1"])
@@ -147,7 +148,6 @@ def test_interpolation_of_assets_finds_the_sample(tmp_path):
         ("text\n", ["found a str", "keys and values"]),
         ("a: ${nothing}\n", ["nothing", "not found"]),
         ("a: ${nothing:}\n", ["nothing"]),
-        ("a: 2020-01-01\n", ["date"]),
         ("defaults: [{data: missing}]\n", ["defaults: data: no file", "missing"]),
     ],
 )
