@@ -16,7 +16,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import did_you_mean
 from kiwi.utils.structured import Document, parse_document, read_document
-from kiwi.utils.written import Options, expand_home, remember, texts_of
+from kiwi.utils.written import Options, remember, texts_of
 
 PACKAGE_ASSETS = Path(str(resources.files("kiwi"))) / "assets"
 
@@ -186,18 +186,6 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # of a name that is too long, or with NUL
         return False
-
-
-def configuration_path(path: str | Path) -> Path:
-    """Return the path of a configuration with ``~`` expanded.
-
-    Raises:
-        ConfigError: when there is no such user.
-    """
-    try:
-        return expand_home(path)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}.") from error
 
 
 def _groups(defaults: Any, path: Path) -> dict[str, str]:

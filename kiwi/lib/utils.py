@@ -12,8 +12,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
+from typing_extensions import override
 
-from kiwi.lib.composition import PACKAGE_ASSETS, compose, configuration_path, read_mapping
+from kiwi.lib.composition import PACKAGE_ASSETS, compose, read_mapping
+from kiwi.utils.display import shown
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger("kiwi")
 
@@ -45,7 +48,7 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     Raises:
         ConfigError: when the file or an override cannot be used; the message names it.
     """
-    path = configuration_path(filename)
+    path = user_path(filename)
     composition = compose(read_mapping(path), path, overrides)
     composition.refuse_unknown()
     warn_of_unused(composition.unused, path)
@@ -65,6 +68,14 @@ def warn_of_unused(variables: Iterable[str], path: Path) -> None:
         )
 
 
+class _Formatter(logging.Formatter):
+    """Formats messages without the secrets of URIs, and with control characters escaped."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
+
+
 def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: Path | None = None) -> None:
     """Show kiwi's log on standard error; other loggers are not changed.
 
@@ -81,9 +92,10 @@ def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: P
     handlers: list[logging.Handler] = []
     if not logging.getLogger().handlers:
         handlers.append(RichHandler(console=Console(stderr=True), show_path=False, log_time_format="[%X]"))
+        handlers[-1].setFormatter(_Formatter("%(message)s"))
     if log_file is not None:
         handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
-        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handlers[-1].setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     for handler in handlers:
         handler.set_name(HANDLER_NAME)
         logger.addHandler(handler)

@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, Valid
 
 from kiwi.metrics.functions import find_metric, higher_is_better
 from kiwi.utils.io import BaseConfig
+from kiwi.utils.written import PathText
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +185,7 @@ class RunConfig(BaseConfig):
     use_mlflow: bool = False
     """Whether to track the run with MLflow (extra ``mlflow``), in addition to the files in the output directory."""
 
-    mlflow_tracking_uri: str = "mlruns/"
+    mlflow_tracking_uri: PathText = "mlruns/"
     """The URI of an MLflow server, or a directory, in which runs are stored in a SQLite database. Used with
     ``use_mlflow``."""
 

@@ -185,9 +185,13 @@ class _PlainDumper(yaml.SafeDumper):
         written = texts_of(data)
         for position, (key, value) in enumerate(enumerate(data) if items else data.items()):
             text = written[key]
-            if not isinstance(text, str) or isinstance(value, str):
+            if not isinstance(text, str):
                 continue
-            scalar = yaml.ScalarNode(self.resolve(yaml.ScalarNode, text, (True, False)), text)  # type: ignore[no-untyped-call]
+            scalar: Any = (
+                self.represent_str(text)
+                if isinstance(value, str)
+                else yaml.ScalarNode(self.resolve(yaml.ScalarNode, text, (True, False)), text)
+            )  # type: ignore[no-untyped-call]
             node.value[position] = scalar if items else (node.value[position][0], scalar)
         return node
 

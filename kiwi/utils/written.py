@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BeforeValidator
 
+from kiwi.exceptions import ConfigError
+
 LARGEST_INTEGER = 2**32
 """The largest value of an option that takes a whole number; sizes have bounds of their own."""
 
@@ -110,6 +112,18 @@ def expand_home(path: str | Path) -> Path:
         ValueError: when there is no such user.
     """
     return Path(_expand(str(path)))
+
+
+def user_path(path: str | Path) -> Path:
+    """Return a path that a user gives, with ``~`` expanded.
+
+    Raises:
+        ConfigError: when there is no such user.
+    """
+    try:
+        return expand_home(path)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}.") from error
 
 
 def _expand(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Literal
 
+from kiwi.utils.display import printable, without_secrets
+
 if TYPE_CHECKING:
     from kiwi.lib.search import SearchInfo
     from kiwi.lib.train import TrainRunInfo
@@ -22,7 +24,7 @@ def print_run(info: TrainRunInfo, *, quiet: bool) -> None:
         figures = {name.removeprefix("val_"): value for name, value in info.best_metrics.items() if "loss" not in name}
         print_table(title, ["metric", "validation"], [[name, f"{value:.4f}"] for name, value in figures.items()])
     if info.best_model_path:
-        print(info.best_model_path)
+        print(printable(str(info.best_model_path)))
 
 
 def print_search(info: SearchInfo, *, quiet: bool) -> None:
@@ -34,7 +36,7 @@ def print_search(info: SearchInfo, *, quiet: bool) -> None:
         ]
         title = f"Best trial: {info.best_trial}, {info.best_value:.4f}"
         print_table(title, ["option", "value"], rows)
-    print(info.best_config)
+    print(printable(str(info.best_config)))
 
 
 def print_report(report: Report) -> None:
@@ -69,15 +71,19 @@ def print_report(report: Report) -> None:
 def print_table(
     title: str, header: list[str], rows: list[list[str]], align: Literal["left", "right"] = "right"
 ) -> None:
-    """Print a table whose first column is left-aligned."""
+    """Print a table whose first column is left-aligned; the text of names and labels is no markup."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=any(header))
+    def plain(text: str) -> Text:
+        return Text(printable(without_secrets(text), one_line=True))
+
+    table = Table(title=plain(title), title_justify="left", show_header=any(header))
     for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else align, overflow="fold")
+        table.add_column(plain(name), justify="left" if position == 0 else align, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     # A pipe has no width; this is wide enough for all columns, so that nothing is folded.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)

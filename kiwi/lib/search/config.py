@@ -11,11 +11,11 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 from typing_extensions import override
 
 from kiwi.lib import train
-from kiwi.lib.composition import compose, configuration_path, read_mapping
+from kiwi.lib.composition import compose, read_mapping
 from kiwi.lib.utils import load_configuration, warn_of_unused
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import BaseConfig
-from kiwi.utils.written import texts_of
+from kiwi.utils.written import PathText, texts_of, user_path
 
 Number = int | float
 
@@ -171,12 +171,12 @@ class Configuration(BaseConfig):
     num_workers: PositiveInt = 1
     """The number of processes on this machine, each of which runs one trial at a time."""
 
-    storage: str | None = None
+    storage: PathText | None = None
     """The URL of a database that workers on several machines share, in the form of SQLAlchemy
     (``postgresql+psycopg://user@host/name``). If unset, trials are stored in a journal file in the directory of the
     search."""
 
-    load_study: str | None = None
+    load_study: PathText | None = None
     """A search to resume although ranges or other options differ, by its directory or its name."""
 
     options: SearchOptions = SearchOptions()
@@ -238,7 +238,7 @@ def load_search(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str
     Raises:
         ConfigError: when the file or an override cannot be used; the message names it.
     """
-    path = configuration_path(filename)
+    path = user_path(filename)
     own = read_mapping(path)
     prefix = "base_config."
     base_overrides = [override.removeprefix(prefix) for override in overrides if override.startswith(prefix)]
@@ -248,7 +248,7 @@ def load_search(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str
     search = compose(own, path, [override for override in overrides if not override.startswith(prefix)])
     options, base_path = search.options, path
     if isinstance(given := texts_of(options).get("base_config"), str):
-        base_path = configuration_path(given)
+        base_path = user_path(given)
         base = read_mapping(base_path)
     elif "base_config" in options:
         base = options["base_config"]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.written import PathText
 
 Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
 
@@ -30,7 +31,7 @@ class LoraConfig(BaseConfig):
 class TransformerEncoderConfig(BaseConfig):
     """The options of ``system.model.encoder`` for systems with a pretrained encoder."""
 
-    model_name: str
+    model_name: PathText
     """The name of the model on the hub, or a local folder, which is read without network access."""
 
     use_mismatch_features: bool = False
@@ -119,14 +120,14 @@ class TransformerEncoderConfig(BaseConfig):
 class BertConfig(TransformerEncoderConfig):
     """The options of ``system.model.encoder`` for Bert."""
 
-    model_name: str = "bert-base-multilingual-cased"
+    model_name: PathText = "bert-base-multilingual-cased"
     """The name of the model on the hub, or a local folder, which is read without network access."""
 
 
 class XLMConfig(TransformerEncoderConfig):
     """The options of ``system.model.encoder`` for XLM."""
 
-    model_name: str = "xlm-mlm-tlm-xnli15-1024"
+    model_name: PathText = "xlm-mlm-tlm-xnli15-1024"
     """The name of the model on the hub, or a local folder, which is read without network access."""
 
     source_language: str = "en"
@@ -143,5 +144,5 @@ class XLMConfig(TransformerEncoderConfig):
 class XLMRobertaConfig(TransformerEncoderConfig):
     """The options of ``system.model.encoder`` for XLMRoberta."""
 
-    model_name: str = "xlm-roberta-base"
+    model_name: PathText = "xlm-roberta-base"
     """The name of the model on the hub, or a local folder, which is read without network access."""

@@ -23,7 +23,8 @@ from kiwi.systems.manifest.checkpoint import (
     read_checkpoint_info,
     read_licences,
 )
-from kiwi.systems.pretrained.hub import origin_and_licences
+from kiwi.systems.pretrained.hub import ask_hub, is_path, origin_and_licences
+from kiwi.systems.pretrained.sizes import check_size_options, check_sizes
 from kiwi.utils.io import write_json, write_text
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 
@@ -59,14 +60,25 @@ class Pretrained:
         from transformers import AutoConfig
 
         local = Path(model_name).is_dir()
+        if not local and is_path(model_name):
+            raise ConfigError(
+                f"system.model.encoder.model_name: '{model_name}' is not a folder on this machine, nor a name on the "
+                "model hub (name, or organization/name). Check the path."
+            )
+        unanswered = None if local else ask_hub(model_name)
         try:
             with quiet_transformers():
-                config = AutoConfig.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
-                tokenizer = _tokenizer(model_name, config, local=local)
+                offline = local or unanswered is not None
+                if local:
+                    check_sizes(Path(model_name))
+                config = AutoConfig.from_pretrained(model_name, local_files_only=offline, trust_remote_code=False)
+                tokenizer = _tokenizer(model_name, config, local=offline)
                 origin, licences = origin_and_licences(model_name, local=local)
         except Exception as error:  # a damaged tokenizer raises bare Exception
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            if unanswered is not None:
+                reason = f"{unanswered}."
             raise ConfigError(
                 f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason} Without "
                 "network access, give the folder of a model that was saved with save_pretrained, or write one with: "
@@ -85,6 +97,10 @@ class Pretrained:
         config = sealed.read_json(ENCODER_FILE)
         if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
             raise CheckpointError(f"{path / ENCODER_FILE}: damaged: found no model_type. {RESTORE}")
+        try:
+            check_size_options(config, path / ENCODER_FILE)
+        except ValueError as error:
+            raise CheckpointError(f"damaged checkpoint: {error} {RESTORE}") from error
         try:
             tokenizer = parse_tokenizer(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
         except ValueError as error:
