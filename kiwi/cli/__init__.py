@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from kiwi import __version__
@@ -35,6 +34,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """The commands by name, in the order in which the help lists them."""
 
+SWITCHES = {"verbose": False, "quiet": False}
+"""The switches that precede the name of the command."""
+
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 app = typer.Typer(
@@ -55,14 +57,13 @@ def _print_version(value: bool) -> None:
 
 @app.callback()
 def _kiwi(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    context.obj = {"verbose": verbose, "quiet": quiet}
+    SWITCHES.update(verbose=verbose, quiet=quiet)
 
 
 def _prepare(command: Callable[..., None]) -> Callable[..., None]:
@@ -72,14 +73,13 @@ def _prepare(command: Callable[..., None]) -> Callable[..., None]:
     def prepared(**given: Any) -> None:
         from kiwi.utils.written import user_path
 
-        switches = click.get_current_context().obj or {}
         for name, value in given.items():
             if isinstance(value, Path):
                 given[name] = user_path(value)
             elif isinstance(value, list):
                 given[name] = [user_path(each) if isinstance(each, Path) else each for each in value]
-            elif name in switches:
-                given[name] = value or switches[name]
+            elif name in SWITCHES:
+                given[name] = value or SWITCHES[name]
         command(**given)
 
     return prepared

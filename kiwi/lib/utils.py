@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.logging import RichHandler
 from typing_extensions import override
 
+from kiwi.exceptions import ConfigError
 from kiwi.lib.composition import PACKAGE_ASSETS, compose, read_mapping
-from kiwi.utils.display import shown
+from kiwi.utils.display import hide_secrets, shown
+from kiwi.utils.io import BaseConfig, write_yaml
 from kiwi.utils.written import user_path
 
 logger = logging.getLogger("kiwi")
@@ -53,6 +55,49 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     composition.refuse_unknown()
     warn_of_unused(composition.unused, path)
     return composition.options
+
+
+def file_to_configuration(config_file: str | Path) -> dict[str, Any]:
+    """Read a configuration file, under the name and with the result of OpenKiwi 2.1.
+
+    Args:
+        config_file: a YAML or JSON file.
+
+    Returns:
+        The options of :func:`load_configuration`, with ``verbose`` and ``quiet``.
+    """
+    return arguments_to_configuration({"CONFIG_FILE": config_file})
+
+
+def arguments_to_configuration(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the configuration that the arguments of a command line name, under the name of OpenKiwi 2.1.
+
+    Args:
+        arguments: ``CONFIG_FILE``, and optionally ``OVERWRITES`` (a list of ``key=value``), ``--verbose`` and
+            ``--quiet``.
+
+    Returns:
+        The options of :func:`load_configuration`, with ``verbose`` and ``quiet``.
+
+    Raises:
+        ConfigError: when there is no ``CONFIG_FILE``, or it cannot be used.
+    """
+    if not arguments.get("CONFIG_FILE"):
+        raise ConfigError("CONFIG_FILE: required: the path of a configuration.")
+    options = load_configuration(arguments["CONFIG_FILE"], arguments.get("OVERWRITES") or ())
+    return options | {name: bool(arguments.get(f"--{name}", options.get(name, False))) for name in ("verbose", "quiet")}
+
+
+def save_config_to_file(config: BaseConfig, file_name: str | Path) -> None:
+    """Write a configuration to a YAML file, under the name of OpenKiwi 2.1; secrets of URIs are left out.
+
+    Args:
+        config: the configuration.
+        file_name: the file, whose suffix becomes ``.yaml``.
+    """
+    path = user_path(file_name).with_suffix(".yaml")
+    write_yaml(path, hide_secrets(config.model_dump(mode="json")))
+    logger.debug("Saved the configuration to %s", path)
 
 
 def warn_of_unused(variables: Iterable[str], path: Path) -> None:

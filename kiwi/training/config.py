@@ -93,7 +93,7 @@ class GPUConfig(BaseConfig):
 class TrainerConfig(GPUConfig):
     """Options of the duration of training, its devices, and the main metric."""
 
-    num_nodes: PositiveInt = 1
+    num_nodes: Annotated[int, Field(gt=0, le=100_000)] = 1
     """The number of machines that train together. Start the same command on each of them, with torchrun, SLURM, or by
     hand with ``MASTER_ADDR``, ``MASTER_PORT`` and ``NODE_RANK``. ``gpus`` is the number of GPUs per machine."""
 

@@ -6,10 +6,10 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from typing_extensions import override
 
@@ -17,6 +17,15 @@ from kiwi.exceptions import ConfigError
 from kiwi.utils.staging import staged as staged
 from kiwi.utils.structured import parse_yaml as parse_yaml, read_structured as read_structured
 from kiwi.utils.written import Items, Options, fit_options, texts_of
+
+Size = Annotated[int, Field(gt=0, le=2**13)]
+"""A size of layers or embeddings, for whose squares memory is allocated."""
+
+Layers = Annotated[int, Field(gt=0, le=64)]
+"""A number of layers."""
+
+Workers = Annotated[int, Field(gt=0, le=1024)]
+"""A number of processes or threads."""
 
 
 def did_you_mean(name: object, candidates: Iterable[str]) -> str:
@@ -180,19 +189,22 @@ class _PlainDumper(yaml.SafeDumper):
 
     def represent_options(self, data: Options | Items) -> Any:
         """Represent numbers and switches as they are written, so that text options take them as text again."""
-        items = isinstance(data, Items)
-        node: Any = self.represent_list(data) if items else self.represent_dict(data)  # type: ignore[no-untyped-call]
         written = texts_of(data)
-        for position, (key, value) in enumerate(enumerate(data) if items else data.items()):
+        node: Any
+        if isinstance(data, Items):
+            node, pairs = self.represent_list(data), list(enumerate(data))
+        else:
+            node, pairs = self.represent_dict(data), list(data.items())  # type: ignore[arg-type]
+        for position, (key, value) in enumerate(pairs):
             text = written[key]
             if not isinstance(text, str):
                 continue
-            scalar: Any = (
-                self.represent_str(text)
-                if isinstance(value, str)
-                else yaml.ScalarNode(self.resolve(yaml.ScalarNode, text, (True, False)), text)
-            )  # type: ignore[no-untyped-call]
-            node.value[position] = scalar if items else (node.value[position][0], scalar)
+            if isinstance(value, str):
+                scalar: Any = self.represent_str(text)
+            else:
+                tag = self.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+                scalar = yaml.ScalarNode(tag, text)
+            node.value[position] = scalar if isinstance(data, Items) else (node.value[position][0], scalar)
         return node
 
 

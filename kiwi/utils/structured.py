@@ -91,11 +91,11 @@ def parse_document(text: str, path: object, *, plain: bool = False) -> Document:
     """Parse YAML into values and texts; see :func:`parse_yaml`."""
     try:
         loader = _Loader(text, plain=plain)
-        node = loader.get_single_node()  # type: ignore[no-untyped-call]
+        node = loader.get_single_node()
         if node is None:
             return Document(None)
         _Bounds().check(node)
-        values = loader.construct_document(node)  # type: ignore[no-untyped-call]
+        values = loader.construct_document(node)
         return Document(values, _texts_of(node), _anchored_keys(node, loader.aliased))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -149,13 +149,13 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key_node.value)
         self.flatten_mapping(node)
-        return {key.value: self.construct_object(value, deep=True) for key, value in node.value}  # type: ignore[no-untyped-call]
+        return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
 
     def construct_integer(self, node: Any) -> int | str:
         """Return a number, or the text of one that is too long to be anything but text."""
         if len(node.value) > LONGEST_NUMBER:
             return str(node.value)
-        return self.construct_yaml_int(node)  # type: ignore[no-any-return, no-untyped-call]
+        return self.construct_yaml_int(node)
 
 
 _Loader.yaml_implicit_resolvers = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from kiwi import constants as const
 from kiwi.data.segments.shard_writers import OutputFormat
@@ -79,10 +79,10 @@ class BulkConfig(BaseConfig):
     """The format of the results, ``parquet`` or ``jsonl``. If unset, Parquet for Parquet shards, otherwise JSON
     Lines."""
 
-    workers: PositiveInt | None = None
+    workers: Annotated[int, Field(gt=0, le=100_000)] | None = None
     """The number of processes, each of which loads the system. If unset, as many as the cluster has room for."""
 
-    cpus_per_worker: PositiveFloat = 1
+    cpus_per_worker: Annotated[float, Field(gt=0, le=1024)] = 1
     """The number of CPUs that each worker reserves; it computes with as many threads, rounded down, at least 1."""
 
     gpus_per_worker: NonNegativeFloat = 0

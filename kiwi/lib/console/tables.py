@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from kiwi.utils.display import printable, without_secrets
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from kiwi.lib.search import SearchInfo
     from kiwi.lib.train import TrainRunInfo
     from kiwi.metrics.report import Report
@@ -68,16 +70,19 @@ def print_report(report: Report) -> None:
         )
 
 
+def plain(text: str) -> Text:
+    """Return a name or label for a table, where it is no markup, in one line without control characters."""
+    from rich.text import Text
+
+    return Text(printable(without_secrets(text), one_line=True))
+
+
 def print_table(
     title: str, header: list[str], rows: list[list[str]], align: Literal["left", "right"] = "right"
 ) -> None:
     """Print a table whose first column is left-aligned; the text of names and labels is no markup."""
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
-
-    def plain(text: str) -> Text:
-        return Text(printable(without_secrets(text), one_line=True))
 
     table = Table(title=plain(title), title_justify="left", show_header=any(header))
     for position, name in enumerate(header):

@@ -14,7 +14,7 @@ from kiwi.lib import train
 from kiwi.lib.composition import compose, read_mapping
 from kiwi.lib.utils import load_configuration, warn_of_unused
 from kiwi.utils.dotted import flatten
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Workers
 from kiwi.utils.written import PathText, texts_of, user_path
 
 Number = int | float
@@ -162,13 +162,13 @@ class Configuration(BaseConfig):
     """The name of the search. The same name resumes a search that was stopped, and lets several machines share one.
     If unset, a name is drawn."""
 
-    num_trials: PositiveInt = 50
+    num_trials: Annotated[int, Field(gt=0, le=1_000_000)] = 50
     """The number of trials of the whole search, by all workers, before and after a resume."""
 
     num_models_to_keep: Annotated[int, Field(ge=-1)] = 5
     """The number of best trials whose models are kept; -1 keeps all models."""
 
-    num_workers: PositiveInt = 1
+    num_workers: Workers = 1
     """The number of processes on this machine, each of which runs one trial at a time."""
 
     storage: PathText | None = None

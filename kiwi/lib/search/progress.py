@@ -13,15 +13,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.logging import RichHandler
 from rich.table import Table
-from rich.text import Text
 from typing_extensions import override
 
+from kiwi.lib.console.tables import plain
 from kiwi.lib.search.attributes import REASON
 from kiwi.lib.search.context import SearchContext
 from kiwi.lib.search.trial_values import JSON_PREFIX
 from kiwi.lib.search.trials import FINISHED
 from kiwi.lib.utils import configure_logging
-from kiwi.utils.display import printable
 
 logger = logging.getLogger("kiwi.lib.search")
 
@@ -97,12 +96,7 @@ class Progress:
                 "" if value is None else f"{value:.4f}",
                 str(each.last_step or ""),
                 "" if seconds is None else f"{seconds:.0f}",
-                *(
-                    Text(printable(format_value(each.params[name]), one_line=True))
-                    if (name := p.name) in each.params
-                    else ""
-                    for p in parameters
-                ),
+                *map(plain, (format_value(each.params[p.name]) if p.name in each.params else "" for p in parameters)),
                 style="bold" if is_best else "dim" if each.state in (TrialState.PRUNED, TrialState.FAIL) else None,
             )
         return table

@@ -60,7 +60,8 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
         if password := urlsplit(url).password:
             reason = reason.replace(unquote(password), HIDDEN).replace(password, HIDDEN)
         raise ConfigError(
-            f"storage: {without_secrets(url)} cannot be used: {reason}. Check that the database exists, and the password."
+            f"storage: {without_secrets(url)} cannot be used: {reason}. Check that the database exists, and its "
+            "password."
         ) from error
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from kiwi.data.text.vocabulary import DataProcessingConfig
 from kiwi.exceptions import CheckpointError, ConfigError
@@ -55,7 +55,7 @@ class SystemConfig(BaseConfig):
     batch_size: PositiveInt | BatchSizes = 1
     """The number of segments in a batch, as one value or as one for each of ``train``, ``valid`` and ``test``."""
 
-    num_data_workers: NonNegativeInt = 4
+    num_data_workers: Annotated[int, Field(ge=0, le=1024)] = 4
     """The number of processes that prepare batches, at most one per core; 0 prepares them in the main process."""
 
     @field_validator("class_name")

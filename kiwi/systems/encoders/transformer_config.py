@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.io import BaseConfig, Size, mistakes
 from kiwi.utils.written import PathText
 
 Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
@@ -15,7 +15,7 @@ Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
 class LoraConfig(BaseConfig):
     """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) in the linear layers of the model that are trained."""
 
-    rank: PositiveInt = 8
+    rank: Size = 8
     """The rank of each adapter."""
 
     alpha: PositiveFloat = 16.0
@@ -78,7 +78,7 @@ class TransformerEncoderConfig(BaseConfig):
     use_mlp: bool = True
     """Whether to add a linear layer and tanh after the features."""
 
-    hidden_size: PositiveInt = 100
+    hidden_size: Size = 100
     """The size of the linear layer of ``use_mlp``."""
 
     pooling: Pooling = "mixed"

@@ -38,7 +38,7 @@ LONGEST_CONFIG = 256 * 1024
 
 
 def resolve_run_directory(path: str | Path) -> Path:
-    """Return the best model of a run, if the path is the directory of a run, else the path itself; ``~`` is expanded."""
+    """Return the best model if the path is the directory of a run, else the path itself, with ``~`` expanded."""
     path = user_path(path)
     try:
         return path / BEST_MODEL if (path / BEST_MODEL / CONFIG_FILE).is_file() else path

@@ -30,7 +30,7 @@ from kiwi.lib.search import (
 )
 from kiwi.lib.search.context import open_search
 from kiwi.lib.search.report import write_report
-from kiwi.lib.search.storage import hide_password, open_storage
+from kiwi.lib.search.storage import open_storage
 from kiwi.lib.train import train_from_configuration
 from kiwi.lib.utils import load_configuration
 from kiwi.runner import load_system
