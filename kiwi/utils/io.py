@@ -197,13 +197,10 @@ class _PlainDumper(yaml.SafeDumper):
             node, pairs = self.represent_dict(data), list(data.items())  # type: ignore[arg-type]
         for position, (key, value) in enumerate(pairs):
             text = written[key]
-            if not isinstance(text, str):
+            if not isinstance(text, str) or isinstance(value, str):
                 continue
-            if isinstance(value, str):
-                scalar: Any = self.represent_str(text)
-            else:
-                tag = self.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
-                scalar = yaml.ScalarNode(tag, text)
+            tag = self.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+            scalar = yaml.ScalarNode(tag, text)
             node.value[position] = scalar if isinstance(data, Items) else (node.value[position][0], scalar)
         return node
 

@@ -68,13 +68,14 @@ def remember(values: Any, texts: Any) -> Any:
     if isinstance(values, dict):
         inner = texts if isinstance(texts, dict) else {}
         options = Options({key: remember(value, inner.get(key)) for key, value in values.items()})
-        options.texts = _differing(values.items(), inner)
+        options.texts = _differing(options.items(), inner)
         return options
     if isinstance(values, list):
         inner = dict(enumerate(texts)) if isinstance(texts, list) else {}
         items = [remember(value, inner.get(position)) for position, value in enumerate(values)]
-        return Items(items, _differing(enumerate(values), inner))
-    return values
+        return Items(items, _differing(enumerate(items), inner))
+    # Text within which a value is interpolated has it as it is written.
+    return texts if isinstance(values, str) and isinstance(texts, str) else values
 
 
 def _differing(pairs: Any, texts: Mapping[Any, Any]) -> dict[Any, tuple[Any, str]]:
