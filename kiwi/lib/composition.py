@@ -91,7 +91,7 @@ def compose(
     own = Options(options)
     groups = _groups(own.pop("defaults", None) or [], path)
     assignments = [_parse_override(override, groups) for override in overrides]
-    first = {ASSETS: str(PACKAGE_ASSETS), **(variables or {})}
+    first = Options({ASSETS: str(PACKAGE_ASSETS)}) | (variables or {})
     layers = [first, *(read_mapping(_group_file(path, group, name)) for group, name in groups.items()), own]
     changes = [assignment for assignment in assignments if assignment is not None]
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kiwi.utils.sealed import MEBIBYTE
 
-SIZE = re.compile(r"size|num_|n_|dim|layers|heads|positions|buckets|window|length", re.IGNORECASE)
+SIZE = re.compile(r"size|num_|n_|dim|layers|heads|positions|buckets|window", re.IGNORECASE)
 """The names of options that Transformers builds tensors or lists from."""
 
 LARGEST_SIZES = {"num_labels": 2**16, "max_position_embeddings": 2**24}
