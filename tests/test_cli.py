@@ -236,6 +236,17 @@ def test_the_home_directory_is_expanded_on_the_command_line(tmp_path: Path, monk
     assert not (tmp_path / "~").exists()
 
 
+def test_help_shows_no_types_of_python() -> None:
+    from typer.testing import CliRunner
+
+    from kiwi.cli import COMMANDS, app
+
+    for command in COMMANDS:
+        done = CliRunner().invoke(app, [command, "-h"])
+        assert done.exit_code == 0
+        assert "list[str]>" not in done.stdout.partition("Options:")[0]
+
+
 def test_commands_are_completed() -> None:
     from typer.testing import CliRunner
 

@@ -66,6 +66,18 @@ def _kiwi(
     SWITCHES.update(verbose=verbose, quiet=quiet)
 
 
+class _Command(typer.core.TyperCommand):
+    """A command whose help shows arguments by their names, without ``<list[str]>`` behind them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, without the types of those that have a name of their own."""
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            if param.param_type_name == "argument" and param.metavar is not None:
+                param.display_type_rich = lambda ctx: None
+        return params
+
+
 def _prepare(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command whose paths have ``~`` expanded, and whose switches may precede its name (``kiwi -q train``)."""
 
@@ -86,7 +98,7 @@ def _prepare(command: Callable[..., None]) -> Callable[..., None]:
 
 
 for name, command in COMMANDS.items():
-    app.command(name, context_settings=CONTEXT)(_prepare(command))
+    app.command(name, cls=_Command, context_settings=CONTEXT)(_prepare(command))
 
 
 def main() -> None:

@@ -139,7 +139,8 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
         if kind == "missing":
             text = "required, but not given"
         elif kind != "unknown_key" and isinstance(details["input"], str | int | float | Path):
-            found[path] = f" (found {str(details['input'])!r})"
+            given = str(details["input"])
+            found[path] = f" (found {given[:LONGEST_QUOTE]!r}{'...' if len(given) > LONGEST_QUOTE else ''})"
         if text not in mistakes.setdefault(path, []):
             mistakes[path].append(text)
     lines = [
@@ -151,6 +152,9 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
     count = f"{len(lines)} mistakes" if len(lines) > 1 else "A mistake"
     return "\n".join([f"{count} in the configuration:", *lines])
 
+
+LONGEST_QUOTE = 200
+"""The number of characters of a value that an error quotes."""
 
 BRANCHES = frozenset({"int", "float", "str", "bool", "path", "none"})
 """Pydantic's names for branches of a union that look like option names."""
