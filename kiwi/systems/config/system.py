@@ -36,8 +36,9 @@ class SystemConfig(BaseConfig):
     """The name of the architecture, such as ``NuQE``; required unless ``load`` is given."""
 
     load: Path | None = None
-    """A trained system that provides the initial weights, vocabularies and configuration. Either a directory, which is
-    read without network access, or ``organization/name`` on the model hub, optionally followed by ``@revision``."""
+    """A trained system that provides the initial weights, vocabularies and configuration. Either a directory, of a
+    checkpoint or of a run, whose best model it is, which is read without network access, or ``organization/name`` on
+    the model hub, optionally followed by ``@revision``."""
 
     load_vocabs: Path | None = None
     """A trained system, or its ``vocab.json``, that provides the vocabularies."""
