@@ -40,6 +40,9 @@ class Composition:
     references: frozenset[str]
     """All names in the interpolations of the configuration."""
 
+    defined: frozenset[str]
+    """The variables that the files have."""
+
     unused: tuple[str, ...]
     """The variables of the files that nothing refers to."""
 
@@ -115,6 +118,7 @@ def compose(
         path,
         remember(values, texts),
         references,
+        frozenset(of_files),
         tuple(key for key in dict.fromkeys(of_files) if key not in references | anchored),
         {
             key: tuple(sorted(known))
