@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
+from kiwi.utils.display import shown
+
 
 class KiwiError(Exception):
-    """The base class of all errors that a user can fix."""
+    """The base class of all errors that a user can fix.
+
+    Its text shows neither the secrets of URIs nor control characters, whatever the names of files contain.
+    """
 
     exit_code = 1
+
+    @override
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class ConfigError(KiwiError):

@@ -52,6 +52,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"onnx"},
     ],
     "lib": [
+        {"composition"},
         {"utils", "inspect", "console"},
         {"train", "predict", "bulk", "evaluate", "score"},
         {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors"},

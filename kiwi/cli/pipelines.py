@@ -10,6 +10,7 @@ import typer
 from kiwi.cli.options import (
     ConfigArgument,
     ExampleOption,
+    PrintConfigOption,
     QuietOption,
     VerboseOption,
     read_options,
@@ -19,13 +20,14 @@ from kiwi.cli.options import (
 def train(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train a quality estimation system."""
     from kiwi.utils.imports import needs_extra
 
-    options = read_options("train", config, example, verbose, quiet)
+    options = read_options("train", config, example, verbose, quiet, print_config)
     with needs_extra("train", "kiwi train"):
         from kiwi.lib.train import train_from_configuration
 
@@ -38,13 +40,14 @@ def train(
 def pretrain(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Pretrain the language model of a PredictorEstimator."""
     from kiwi.utils.imports import needs_extra
 
-    options = read_options("pretrain", config, example, verbose, quiet)
+    options = read_options("pretrain", config, example, verbose, quiet, print_config)
     with needs_extra("train", "kiwi pretrain"):
         from kiwi.lib.pretrain import pretrain_from_configuration
 
@@ -57,6 +60,7 @@ def pretrain(
 def predict(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     engine: Annotated[
         str | None,
         typer.Option(
@@ -72,7 +76,7 @@ def predict(
     from kiwi.lib.bulk.config import is_bulk
     from kiwi.utils.imports import needs_extra
 
-    options = read_options("predict", config, example, verbose, quiet)
+    options = read_options("predict", config, example, verbose, quiet, print_config)
     if engine is not None:
         options["engine"] = engine
     if is_bulk(options):
@@ -89,6 +93,7 @@ def predict(
 def evaluate(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     report: Annotated[Path | None, typer.Option(help="Write the report as an HTML page.", show_default=False)] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report as JSON.", show_default=False)] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown tables.", show_default=False)] = None,
@@ -97,7 +102,7 @@ def evaluate(
     quiet: QuietOption = False,
 ) -> None:
     """Evaluate predictions against gold labels."""
-    options = read_options("evaluate", config, example, verbose, quiet)
+    options = read_options("evaluate", config, example, verbose, quiet, print_config)
     files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
     options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
     from kiwi.lib.console.tables import print_report
@@ -109,6 +114,7 @@ def evaluate(
 def search(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -118,7 +124,7 @@ def search(
     with needs_extra("train", "kiwi search"):
         from kiwi.lib.search.config import load_search
 
-        options = read_options("search", config, example, verbose, quiet, load=load_search)
+        options = read_options("search", config, example, verbose, quiet, print_config, load=load_search)
         from kiwi.lib.search import search_from_configuration
 
         info = search_from_configuration(options)

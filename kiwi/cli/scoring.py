@@ -67,12 +67,13 @@ def score(
         int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores")
+        int | None,
+        typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores"),
     ] = None,
     batch_tokens: Annotated[
         int | None,
         typer.Option(
-            help="Maximum number of tokens per batch, padding included.", show_default="depends on the engine"
+            min=1, help="Maximum number of tokens per batch, padding included.", show_default="depends on the engine"
         ),
     ] = None,
     precision: Annotated[

@@ -122,8 +122,9 @@ def publish(
     Nothing is uploaded. To upload the result, run: hf upload ORGANIZATION/NAME DIRECTORY
     """
     from kiwi.lib.publish import publish as write
+    from kiwi.utils.display import printable
 
-    typer.echo(write(checkpoint, directory, name=name, licence=licence))
+    typer.echo(printable(str(write(checkpoint, directory, name=name, licence=licence))))
 
 
 def export(
@@ -133,10 +134,13 @@ def export(
         bool, typer.Option("--int8", help="Quantize the weights to 8 bits: a quarter of the size, and faster.")
     ] = False,
     source: Annotated[
-        Path | None, typer.Option(help="Source segments to compare on.", show_default="bundled sample")
+        Path | None,
+        typer.Option("-s", "--source", help="Source segments to compare on.", show_default="bundled sample"),
     ] = None,
-    target: Annotated[Path | None, typer.Option(help="Their translations.", show_default="bundled sample")] = None,
-    alignments: Annotated[Path | None, typer.Option(help="Their word alignments.", show_default=False)] = None,
+    target: Annotated[
+        Path | None, typer.Option("-t", "--target", help="Their translations.", show_default="bundled sample")
+    ] = None,
+    alignments: AlignmentsOption = None,
     source_pos: SourcePosOption = None,
     target_pos: TargetPosOption = None,
     bound: Annotated[
@@ -157,6 +161,7 @@ def export(
     from kiwi.lib.console.tables import print_table
     from kiwi.lib.export import export as write
     from kiwi.lib.utils import configure_logging
+    from kiwi.utils.display import printable
 
     configure_logging(verbose=verbose, quiet=quiet)
     given = {"source": source, "target": target, "alignments": alignments}
@@ -166,7 +171,7 @@ def export(
     if not quiet:
         title = f"Differences from the original on {written.n_segments} segments"
         print_table(title, ["output", "values", "largest", "mean"], written.rows())
-    typer.echo(f"{written.path}: {written.info.precision}, {written.size / 1e6:,.1f} MB")
+    typer.echo(f"{printable(str(written.path))}: {written.info.precision}, {written.size / 1e6:,.1f} MB")
 
 
 def encoder(
@@ -184,8 +189,9 @@ def encoder(
     No model hub is contacted.
     """
     from kiwi.lib.encoder import write_encoder
+    from kiwi.utils.display import printable
 
-    typer.echo(write_encoder(name, directory))
+    typer.echo(printable(str(write_encoder(name, directory))))
 
 
 def vectors(
@@ -213,9 +219,10 @@ def vectors(
 
     Use them in a system that reads words, as system.data_processing.embeddings with format: text.
     """
+    from kiwi.utils.display import printable
     from kiwi.utils.imports import needs_extra
 
     with needs_extra("train", "kiwi vectors"):
         from kiwi.lib.vectors import write_vectors
 
-        typer.echo(write_vectors(encoder, output, texts, dim, layer))
+        typer.echo(printable(str(write_vectors(encoder, output, texts, dim, layer))))

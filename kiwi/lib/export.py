@@ -22,15 +22,22 @@ from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
-from kiwi.lib.inspect import resolve_run_directory
 from kiwi.outputs import OUTPUTS
 from kiwi.runner.engine import Engine
-from kiwi.systems.manifest.checkpoint import ENCODER_FILE, EXPORT_FILE, LABELS_FILE, LICENCES, TOKENIZER_FILE
+from kiwi.systems.manifest.checkpoint import (
+    ENCODER_FILE,
+    EXPORT_FILE,
+    LABELS_FILE,
+    LICENCES,
+    TOKENIZER_FILE,
+    resolve_run_directory,
+)
 from kiwi.systems.manifest.export import GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import SealedDirectory, seal
 from kiwi.utils.staging import require_new_directory
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +110,7 @@ def export(
         from kiwi.runner.torch_engine import load_checkpoint
         from kiwi.systems.checkpoint import read_checkpoint_info
         from kiwi.systems.onnx.graph import make_graph, save_graph
-    directory, path = Path(directory), resolve_run_directory(Path(checkpoint))
+    directory, path = user_path(directory), resolve_run_directory(checkpoint)
     require_new_directory(directory)
     precision: Precision = "int8" if int8 else "fp32"
     bound = BOUNDS[precision] if bound is None else bound

@@ -9,13 +9,12 @@ from typing import Any
 
 from kiwi.exceptions import CheckpointError
 from kiwi.systems.manifest.checkpoint import (
-    BEST_MODEL,
-    CONFIG_FILE,
     ENCODER_FILE,
     WEIGHTS_FILE,
     CheckpointInfo,
     read_checkpoint_info,
     read_licences,
+    resolve_run_directory,
 )
 from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
 from kiwi.systems.manifest.model_card import published_metrics
@@ -150,14 +149,6 @@ class Inspection:
         return "; ".join(filter(None, (of_encoder, f"notices: {names}" if names else ""))) or "none are known"
 
 
-def resolve_run_directory(path: Path) -> Path:
-    """Return the best model of a run, if the path is the directory of a run, else the path itself."""
-    try:
-        return path / BEST_MODEL if (path / BEST_MODEL / CONFIG_FILE).is_file() else path
-    except OSError:
-        return path  # the error is reported when the checkpoint is read
-
-
 def inspect_checkpoint(path: str | Path) -> Inspection:
     """Read the description of a checkpoint, and check its files against their hashes.
 
@@ -167,7 +158,7 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
     Raises:
         CheckpointError: when there is no checkpoint, or a file of it is damaged.
     """
-    path = resolve_run_directory(Path(path))
+    path = resolve_run_directory(path)
     if is_export(path):
         return _inspect_export(path)
     info = read_checkpoint_info(path)

@@ -7,12 +7,14 @@ import shutil
 from pathlib import Path
 
 from kiwi.exceptions import CheckpointError
-from kiwi.lib.inspect import inspect_checkpoint, resolve_run_directory
+from kiwi.lib.inspect import inspect_checkpoint
+from kiwi.systems.manifest.checkpoint import resolve_run_directory
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained.hub import CARD_FILE
 from kiwi.utils.io import staged, write_text
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory
 from kiwi.utils.staging import require_new_directory
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +38,9 @@ def publish(
         ConfigError: when the directory is not empty.
         WriteError: when the directory cannot be written.
     """
-    directory = Path(directory)
+    directory = user_path(directory)
     require_new_directory(directory)
-    path = resolve_run_directory(Path(checkpoint))
+    path = resolve_run_directory(checkpoint)
     found = inspect_checkpoint(path)
     sealed = SealedDirectory.open(path)
     if sealed.sums is None:

@@ -13,7 +13,6 @@ from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
 from kiwi.data.labels.tags import to_classes
 from kiwi.exceptions import ConfigError
-from kiwi.lib.inspect import resolve_run_directory
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
 from kiwi.runner.torch_engine import runner_of
@@ -21,6 +20,7 @@ from kiwi.systems.outputs.word_level import WordLevelOutput
 from kiwi.systems.pretrained.hub import locate
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.staging import require_new_directory
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +65,9 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         ConfigError: when the data has no labels for the system's tags, or ``directory`` is not empty.
         DataError: when the data cannot be used; the message names file and line.
     """
-    directory = Path(directory)
+    directory = user_path(directory)
     require_new_directory(directory)
-    system = QESystem.load(resolve_run_directory(locate(checkpoint)))
+    system = QESystem.load(locate(checkpoint))
     if missing := [field for field in system.input_fields if getattr(data.input, field) is None]:
         given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)
         raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given. Add {given}.")

@@ -15,6 +15,7 @@ from kiwi.data.text.words import words as words_of
 from kiwi.exceptions import ConfigError
 from kiwi.systems.pretrained.word_vectors import word_vectors
 from kiwi.utils.io import write_lines
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -41,18 +42,19 @@ def write_vectors(
         ConfigError: when the encoder cannot be loaded, or has no such layer or dimension.
         DataError: when a text cannot be read.
     """
-    counts = Counter(word for path in texts for line in read_lines(Path(path)) for word in words_of(line))
+    output = user_path(output)
+    counts = Counter(word for path in texts for line in read_lines(user_path(path)) for word in words_of(line))
     words = sorted(counts)
-    vectors = word_vectors(str(encoder), words, layer)
+    vectors = word_vectors(str(user_path(encoder)), words, layer)
     largest = min(vectors.shape)
     if not 0 < dim <= largest:
         raise ConfigError(f"dim: found {dim}; expected 1 to {largest} (the hidden size, or the number of words).")
     frequencies = np.array([counts[word] for word in words], dtype=np.float64)
     reduced = reduce_dimensions(vectors, frequencies, dim)
     rows = zip(words, reduced, strict=True)
-    write_lines(Path(output), (" ".join([word, *(f"{value:.5f}" for value in row)]) for word, row in rows))
+    write_lines(output, (" ".join([word, *(f"{value:.5f}" for value in row)]) for word, row in rows))
     logger.info("Wrote vectors of %d words to %s", len(words), output)
-    return Path(output)
+    return output
 
 
 def reduce_dimensions(vectors: NDArray[np.float32], frequencies: NDArray[np.float64], dim: int) -> NDArray[np.float64]:

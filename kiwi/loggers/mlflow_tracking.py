@@ -19,6 +19,7 @@ from kiwi.loggers.store import (
     open_store,
     settings,
 )
+from kiwi.utils.display import without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class MLFlowTrackingLogger:
         self.run_id: str = run_id or self._run_id
         self._numbers = itertools.count()
         # Files may be stored elsewhere, and that can fail separately.
-        self._records = Outbox(f"MLflow ({tracking_uri})", RECORDS, self._send, SEND_TIMEOUT)
+        self._records = Outbox(f"MLflow ({without_secrets(tracking_uri)})", RECORDS, self._send, SEND_TIMEOUT)
         self._files = Outbox(self.name, FILES, self._send) if self.logs_artifacts else None
         self._is_finished = False
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kiwi.utils.display import without_secrets
 from kiwi.utils.pace import Pace
 
 logger = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ class Outbox:
             try:
                 self._send(kind, {key: value for key, (_, value) in entries.items()})
             except RefusedError as refusal:
-                logger.warning("%s rejected %s: %s", self.name, kind, refusal)
+                logger.warning("%s rejected %s: %s", self.name, kind, without_secrets(str(refusal)))
                 with self._changed:
                     self._lost[kind] += entries
             except Exception as error:  # keep the entries and let training continue, whatever the error
@@ -172,7 +173,7 @@ class Outbox:
         """Log when the server stops answering, and when it answers again."""
         if failure and not self.failure:
             message = "%s: sending %s failed (%s). The run continues; unsent entries are kept and sent later."
-            logger.warning(message, self.name, kind, failure)
+            logger.warning(message, self.name, kind, without_secrets(str(failure)))
         elif self.failure and not failure:
             logger.info("%s accepts %s again.", self.name, kind)
         self.failure = failure

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlparse
 from kiwi import __version__
 from kiwi.exceptions import ConfigError
 from kiwi.utils.deadline import within
+from kiwi.utils.display import lost_secrets
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged
 
@@ -211,6 +212,11 @@ def open_store(tracking_uri: str, anchor: Path) -> Store:
         warnings.simplefilter("ignore")  # MLflow's dependencies warn about MLflow's code
         from mlflow.tracking import MlflowClient
 
+    if lost_secrets(tracking_uri):
+        raise ConfigError(
+            f"run.mlflow_tracking_uri: found '{tracking_uri}', which was written without its secrets. Give the URI "
+            "again: run.mlflow_tracking_uri=URI."
+        )
     parts = urlparse(tracking_uri)
     if parts.password is not None:  # it would be written to config.yaml and to the parameters of the run
         raise ConfigError(

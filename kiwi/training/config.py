@@ -19,6 +19,7 @@ from pydantic import (
 
 from kiwi.metrics.functions import find_metric, higher_is_better
 from kiwi.utils.io import BaseConfig
+from kiwi.utils.written import PathText
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class GPUConfig(BaseConfig):
 class TrainerConfig(GPUConfig):
     """Options of the duration of training, its devices, and the main metric."""
 
-    num_nodes: PositiveInt = 1
+    num_nodes: Annotated[int, Field(gt=0, le=100_000)] = 1
     """The number of machines that train together. Start the same command on each of them, with torchrun, SLURM, or by
     hand with ``MASTER_ADDR``, ``MASTER_PORT`` and ``NODE_RANK``. ``gpus`` is the number of GPUs per machine."""
 
@@ -224,7 +225,7 @@ class RunConfig(BaseConfig):
     use_mlflow: bool = False
     """Whether to track the run with MLflow (extra ``mlflow``), in addition to the files in the output directory."""
 
-    mlflow_tracking_uri: str = "mlruns/"
+    mlflow_tracking_uri: PathText = "mlruns/"
     """The URI of an MLflow server, or a directory, in which runs are stored in a SQLite database. Used with
     ``use_mlflow``."""
 

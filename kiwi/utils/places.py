@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED, decompressed
+from kiwi.utils.display import lost_secrets, without_secrets
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.staging import SUFFIX, staged
 
@@ -45,7 +46,8 @@ class Place:
         return Path(path) if _is_local(files) else None
 
     def __str__(self) -> str:
-        return self.url
+        """Return the URL as it is shown, without secrets."""
+        return without_secrets(self.url)
 
     def __truediv__(self, name: str) -> Place:
         return Place(f"{self.url.rstrip('/')}/{name}")
@@ -205,6 +207,8 @@ def _located(text: str) -> tuple[Any, Any]:
     """Return the file system of a URL, and the path in it."""
     with needs_extra("ray", "Reading shards"):
         from fsspec.core import url_to_fs
+    if lost_secrets(text):
+        raise ConfigError(f"{text}: this URL was written without its secrets. Give it as in the first command.")
     try:
         files, path = url_to_fs(text)
     except (ValueError, ImportError) as error:

@@ -484,7 +484,7 @@ def test_torch_is_not_needed(exported: Export, exported_int8: Export, trained: T
         assert found[name] == pytest.approx(expected.sentences_hter, abs=1e-6)
         assert all(map(math.isfinite, found[name]))
         assert np.std(found[name]) > 0
-    assert "pip install 'kiwi-qe[train]'" in found["error"]
+    assert "pip install '.[train]'" in found["error"]
 
 
 # Telemetry.

@@ -89,7 +89,7 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     options = {
         "system": identity(about),
         "outputs": list(outputs),
-        "input": [Place.of(each).url for each in bulk.inputs],
+        "input": [str(Place.of(each)) for each in bulk.inputs],
         "format": bulk.format,
         "columns": names,
         "output_format": output_format,

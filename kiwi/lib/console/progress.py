@@ -44,7 +44,7 @@ class Progress:
 
             rate = TextColumn("{task.fields[rate]:.1f} segments/s")
             self._bar = Bar(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 rate,

@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Literal
 
+from kiwi.utils.display import printable, without_secrets
+
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from kiwi.lib.search import SearchInfo
     from kiwi.lib.train import TrainRunInfo
     from kiwi.metrics.report import Report
@@ -22,7 +26,7 @@ def print_run(info: TrainRunInfo, *, quiet: bool) -> None:
         figures = {name.removeprefix("val_"): value for name, value in info.best_metrics.items() if "loss" not in name}
         print_table(title, ["metric", "validation"], [[name, f"{value:.4f}"] for name, value in figures.items()])
     if info.best_model_path:
-        print(info.best_model_path)
+        print(printable(str(info.best_model_path)))
 
 
 def print_search(info: SearchInfo, *, quiet: bool) -> None:
@@ -34,7 +38,7 @@ def print_search(info: SearchInfo, *, quiet: bool) -> None:
         ]
         title = f"Best trial: {info.best_trial}, {info.best_value:.4f}"
         print_table(title, ["option", "value"], rows)
-    print(info.best_config)
+    print(printable(str(info.best_config)))
 
 
 def print_report(report: Report) -> None:
@@ -70,18 +74,25 @@ def print_report(report: Report) -> None:
         )
 
 
+def plain(text: str) -> Text:
+    """Return a name or label for a table, where it is no markup, in one line without control characters."""
+    from rich.text import Text
+
+    return Text(printable(without_secrets(text), one_line=True))
+
+
 def print_table(
     title: str, header: list[str], rows: list[list[str]], align: Literal["left", "right"] = "right"
 ) -> None:
-    """Print a table whose first column is left-aligned."""
+    """Print a table whose first column is left-aligned; the text of names and labels is no markup."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", show_header=any(header))
+    table = Table(title=plain(title), title_justify="left", show_header=any(header))
     for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else align, overflow="fold")
+        table.add_column(plain(name), justify="left" if position == 0 else align, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     # A pipe has no width; this is wide enough for all columns, so that nothing is folded.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)

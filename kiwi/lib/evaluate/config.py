@@ -177,7 +177,7 @@ class Configuration(Files):
     output: Output = Output()
     """The files to write."""
 
-    bootstrap: NonNegativeInt = 1000
+    bootstrap: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
     """The number of bootstrap samples for 95 % intervals and tests between systems; 0 omits both."""
 
     seed: NonNegativeInt = 42

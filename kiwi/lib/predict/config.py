@@ -12,7 +12,7 @@ from kiwi.lib.predict.submissions import SubmissionConfig
 from kiwi.runner.options import Precision, PredictOptions
 from kiwi.systems.config.optimizer import BatchSizes
 from kiwi.systems.qe_system import QESystem
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.io import BaseConfig, Workers, mistakes
 from kiwi.utils.threads import number_of_threads
 
 
@@ -86,11 +86,11 @@ class Configuration(BaseConfig):
     gpu_id: NonNegativeInt | None = None
     """The number of the GPU; if unset, the first (0)."""
 
-    processes: PositiveInt = 1
+    processes: Workers = 1
     """The number of processes, each of which loads the system. With ``use_gpu``, each has its own GPU, starting with
     ``gpu_id``."""
 
-    threads: PositiveInt | None = None
+    threads: Workers | None = None
     """The number of CPU threads of each process. If unset, ``OMP_NUM_THREADS``, or the available cores, divided by the
     number of processes."""
 

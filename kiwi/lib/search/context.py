@@ -15,15 +15,19 @@ from optuna.trial import FrozenTrial, TrialState
 from kiwi.exceptions import ConfigError
 from kiwi.lib.search.config import Configuration
 from kiwi.lib.search.space import SearchSpace, build_space
-from kiwi.lib.search.storage import hide_password, open_storage
+from kiwi.lib.search.storage import open_storage
 from kiwi.lib.search.study import open_study
 from kiwi.lib.search.trials import TrialQueue
+from kiwi.utils.display import hide_secrets
 from kiwi.utils.io import write_yaml
 
 CONFIG_FILE = "search.yaml"
 
 STORAGE_VARIABLE = "KIWI_SEARCH_STORAGE"
 """Environment variable that passes the URL of the storage to workers, because its password is written to no file."""
+
+TRACKING_VARIABLE = "KIWI_SEARCH_TRACKING_URI"
+"""The same for the URI of the MLflow server."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,4 @@ def write_search_file(context: SearchContext) -> None:
     options = config.model_dump(mode="json", exclude_unset=True) | {"directory": str(context.directory.parent)}
     if config.load_study is None:
         options["search_name"] = context.name
-    if config.storage is not None:
-        options["storage"] = hide_password(config.storage)
-    write_yaml(context.directory / CONFIG_FILE, options)
+    write_yaml(context.directory / CONFIG_FILE, hide_secrets(options))

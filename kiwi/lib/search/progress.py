@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 from typing_extensions import override
 
+from kiwi.lib.console.tables import plain
 from kiwi.lib.search.attributes import REASON
 from kiwi.lib.search.context import SearchContext
 from kiwi.lib.search.trial_values import JSON_PREFIX
@@ -118,7 +119,7 @@ class Progress:
                 "" if value is None else f"{value:.4f}",
                 str(each.last_step or ""),
                 "" if seconds is None else f"{seconds:.0f}",
-                *(format_value(each.params[name]) if (name := p.name) in each.params else "" for p in parameters),
+                *map(plain, (format_value(each.params[p.name]) if p.name in each.params else "" for p in parameters)),
                 style="bold" if is_best else "dim" if each.state in (TrialState.PRUNED, TrialState.FAIL) else None,
             )
         return table

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
@@ -17,6 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError
 from kiwi.utils.deadline import within
+from kiwi.utils.display import HIDDEN, lost_secrets, without_secrets
 
 logger = logging.getLogger("kiwi.lib.search")
 
@@ -48,17 +50,25 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
         return JournalStorage(JournalFileBackend(str(path), lock))
     if "://" not in url:
         raise ConfigError(f"storage: found '{url}'; expected the URL of a database, such as sqlite:///search.db.")
+    if lost_secrets(url):
+        raise ConfigError(
+            f"storage: found '{url}', which was written without its user and password. Give the URL again, as in the "
+            "command that started the search: storage=URL."
+        )
     try:
         return _open_database(url)
     except ImportError as error:
         raise MissingExtraError(
-            f"storage: the driver of {hide_password(url)} is not installed ({error.__cause__ or error}). Install it, "
+            f"storage: the driver of {without_secrets(url)} is not installed ({error.__cause__ or error}). Install it, "
             "such as 'psycopg[binary]' for postgresql+psycopg://, or name another driver in the URL."
         ) from error
     except Exception as error:  # SQLAlchemy and the drivers raise their own
         reason = str(error.__cause__ or error).splitlines()[0]
+        if password := urlsplit(url).password:
+            reason = reason.replace(unquote(password), HIDDEN).replace(password, HIDDEN)
         raise ConfigError(
-            f"storage: {hide_password(url)} cannot be used: {reason}. Check that the database exists, and the password."
+            f"storage: {without_secrets(url)} cannot be used: {reason}. Check that the database exists, and its "
+            "password."
         ) from error
 
 
@@ -133,13 +143,6 @@ def _limit_statements(storage: RDBStorage) -> None:
         connection.commit()
 
     storage.engine.dispose()  # the connections that were opened before
-
-
-def hide_password(url: str) -> str:
-    """Return a URL without its password."""
-    scheme, separator, rest = url.partition("://")
-    user, at, place = rest.rpartition("@")
-    return f"{scheme}{separator}{user.partition(':')[0]}:***{at}{place}" if ":" in user else url
 
 
 class _JournalLock:

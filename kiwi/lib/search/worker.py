@@ -25,12 +25,14 @@ from kiwi.exceptions import CheckpointError, ConfigError, KiwiError, PrunedError
 from kiwi.lib import train
 from kiwi.lib.search.attributes import CONFIGURATION, MLFLOW_PARENT, MLFLOW_RUN, REASON
 from kiwi.lib.search.config import Configuration
-from kiwi.lib.search.context import CONFIG_FILE, SearchContext, open_search
+from kiwi.lib.search.context import CONFIG_FILE, TRACKING_VARIABLE, SearchContext, open_search
 from kiwi.lib.search.storage import explain_storage_errors
 from kiwi.lib.search.trials import FINISHED, ClaimedTrial, trial_directory
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.training.run_record import differences, read_status
 from kiwi.training.state import STATE_FILE
+from kiwi.utils.display import hide_secrets
+from kiwi.utils.dotted import put
 from kiwi.utils.io import read_structured
 
 logger = logging.getLogger("kiwi.lib.search")
@@ -109,12 +111,12 @@ def _train_trial(context: SearchContext, claimed: ClaimedTrial, drawn: dict[str,
     directory = trial_directory(context.directory, claimed.number)
     options = context.space.build_options(drawn, output_dir=str(directory.resolve()))
     # Workers with other ranges read here what the trial was trained with.
-    claimed.trial.set_user_attr(CONFIGURATION, options | {"run": options["run"] | {"output_dir": None}})
+    claimed.trial.set_user_attr(CONFIGURATION, hide_secrets(options | {"run": options["run"] | {"output_dir": None}}))
     tags = _track_trial(context, claimed, options)
     metric = f"val_{context.space.metric}"
     config = train.Configuration.from_dict(options)
     former = read_structured(directory / "config.yaml") if (directory / "config.yaml").is_file() else None
-    if former is not None and differences(former, config.model_dump(mode="json")):
+    if former is not None and differences(former, hide_secrets(config.model_dump(mode="json"))):
         raise OccupiedError(
             f"{directory}: found a trial of another search; expected one of '{context.name}', or nothing. Choose "
             f"another search_name or directory, or move {context.directory} away."
@@ -198,7 +200,10 @@ def main(directory: Path) -> int:
     from kiwi.lib.utils import configure_logging
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    config = Configuration.from_dict(read_structured(directory / CONFIG_FILE))
+    options = read_structured(directory / CONFIG_FILE)
+    if uri := os.environ.get(TRACKING_VARIABLE):
+        put(options, "base_config.run.mlflow_tracking_uri", uri)
+    config = Configuration.from_dict(options)
     configure_logging(verbose=config.verbose, quiet=config.quiet)
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     try:

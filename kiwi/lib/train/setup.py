@@ -17,6 +17,7 @@ from kiwi.systems.system import System
 from kiwi.training.config import RunConfig
 from kiwi.training.devices import is_first_process, was_started_by_launcher
 from kiwi.training.run_record import RUN_FILE, RUNS, RunRecord, find_run, run_session
+from kiwi.utils.display import hide_secrets
 from kiwi.utils.imports import needs_extra
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def open_run(
     output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
     if tracker is not None:
         tracker.set_tags(tags or {})
-    options = config.model_dump(mode="json")
+    options = hide_secrets(config.model_dump(mode="json"))
     with (
         tracked(tracker, output_dir, options) as send_state,
         run_session(output_dir, options, resume=config.trainer.resume, on_saved=send_state) as record,

@@ -6,10 +6,10 @@ Kreutzer, Schamoni and Riezler 2015: QUality Estimation from scraTCH (QUETCH), W
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -40,7 +40,7 @@ class QUETCHEncoder(Encoder):
     class Config(BaseConfig):
         """The options of ``system.model.encoder`` for NuQE."""
 
-        window_size: PositiveInt = 3
+        window_size: Annotated[int, Field(gt=0, le=101)] = 3
         """The number of words in a window. The word itself is in the middle; an even size has one more to its right."""
 
         embeddings: EmbeddingsConfig

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, field_validator, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
@@ -19,7 +19,7 @@ from kiwi.outputs import OUTPUTS, Kind, OutputSpec, names as output_names, switc
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
 from kiwi.systems.outputs.sentence_level import ScoreOutput
-from kiwi.utils.io import BaseConfig, did_you_mean
+from kiwi.utils.io import BaseConfig, Layers, did_you_mean
 
 
 class ClassWeightsConfig(BaseConfig):
@@ -47,7 +47,7 @@ class WordLevelConfig(BaseConfig):
     source: bool = False
     """Whether to predict tags of source words."""
 
-    gap_hidden_size: NonNegativeInt = 0
+    gap_hidden_size: Annotated[int, Field(ge=0, le=2**13)] = 0
     """The size of a hidden layer over the features of the two words beside a gap; 0 concatenates them instead."""
 
     class_weights: ClassWeightsConfig = ClassWeightsConfig()
@@ -102,7 +102,7 @@ class QEOutputs(nn.Module):
         last_activation: bool = False
         """Whether to keep regressed scores in [0, 1] by a sigmoid."""
 
-        n_layers_output: PositiveInt = 3
+        n_layers_output: Layers = 3
         """The number of layers of the feed-forward network of each sentence-level output."""
 
         custom: dict[str, Any] = Field(default={}, exclude_if=lambda options: not options)

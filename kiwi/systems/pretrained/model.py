@@ -24,8 +24,9 @@ from kiwi.systems.manifest.checkpoint import (
     read_licences,
 )
 from kiwi.systems.pretrained.folder import check_folder, check_full_precision, check_sizes
-from kiwi.systems.pretrained.hub import origin_and_licences
+from kiwi.systems.pretrained.hub import ask_hub, is_path, origin_and_licences
 from kiwi.systems.pretrained.probes import reason_of
+from kiwi.systems.pretrained.sizes import check_config_sizes, check_size_options
 from kiwi.systems.pretrained.tokenizer import check_sentencepiece, check_tokenizer, load_safely
 from kiwi.utils.io import write_json, write_text
 from kiwi.utils.sealed import RESTORE, SealedDirectory
@@ -62,23 +63,33 @@ class Pretrained:
         from transformers import AutoConfig
 
         local = Path(model_name).is_dir()
+        if not local and is_path(model_name):
+            raise ConfigError(
+                f"system.model.encoder.model_name: '{model_name}' is not a folder on this machine, nor a name on the "
+                "model hub (name, or organization/name). Check the path."
+            )
+        unanswered = None if local else ask_hub(model_name)
         try:
             if local:
                 check_folder(Path(model_name))
             with quiet_transformers():
-                config = AutoConfig.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
+                offline = local or unanswered is not None
+                if local:
+                    check_config_sizes(Path(model_name))
+                config = AutoConfig.from_pretrained(model_name, local_files_only=offline, trust_remote_code=False)
                 content = config.to_dict()
                 check_full_precision(content, model_name)
                 check_sentencepiece(model_name)
-                tokenizer = load_safely(lambda: _tokenizer(model_name, config, local=local))
+                tokenizer = load_safely(lambda: _tokenizer(model_name, config, local=offline))
                 origin, licences = origin_and_licences(model_name, local=local)
         except KiwiError:
             raise
         except Exception as error:  # a damaged tokenizer raises bare Exception
             check_sentencepiece(model_name, str(error))
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
+            reason = reason_of(error) if unanswered is None else f"{unanswered}."
             raise ConfigError(
-                f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason_of(error)} "
+                f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason} "
                 "Without network access, give the folder of a model that was saved with save_pretrained, or write one "
                 "with: kiwi encoder multilingual-e5-small DIR"
             ) from error
@@ -96,6 +107,10 @@ class Pretrained:
         config = sealed.read_json(ENCODER_FILE)
         if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
             raise CheckpointError(f"{path / ENCODER_FILE}: damaged: found no model_type. {RESTORE}")
+        try:
+            check_size_options(config, path / ENCODER_FILE)
+        except ValueError as error:
+            raise CheckpointError(f"damaged checkpoint: {error} {RESTORE}") from error
         try:
             tokenizer = parse_tokenizer(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
         except ValueError as error:

@@ -31,9 +31,9 @@ from kiwi.lib.search import (
     trials as search_trials,
     worker as search_worker,
 )
-from kiwi.lib.search.context import open_search
+from kiwi.lib.search.context import SearchContext, open_search, write_search_file
 from kiwi.lib.search.report import write_report
-from kiwi.lib.search.storage import hide_password, open_storage
+from kiwi.lib.search.storage import open_storage
 from kiwi.lib.train import train_from_configuration
 from kiwi.lib.utils import load_configuration
 from kiwi.runner import load_system
@@ -463,7 +463,7 @@ def test_a_database_holds_a_search(settings: Options, tmp_path: Path) -> None:
         ("search.db", ConfigError, "expected the URL of a database"),
         ("sqlite:////nowhere/search.db", ConfigError, "sqlite:////nowhere/search.db cannot be used"),
         ("nosuch://host/name", ConfigError, "nosuch://host/name cannot be used"),
-        ("mssql+pymssql://me:secret@host/name", MissingExtraError, "mssql\\+pymssql://me:\\*\\*\\*@host/name is not"),
+        ("mssql+pymssql://me:secret@host/name", MissingExtraError, "mssql\\+pymssql://\\*\\*\\*@host/name is not"),
     ],
 )
 def test_storages_that_cannot_be_used(url: str, kind: type[KiwiError], expected: str, tmp_path: Path) -> None:
@@ -506,10 +506,16 @@ def test_a_storage_that_fails_is_named_with_the_next_step() -> None:
 
 
 def test_passwords_are_in_no_file(settings: Options, tmp_path: Path) -> None:
-    assert hide_password("postgresql://me:secret@host/name") == "postgresql://me:***@host/name"
-    assert hide_password("postgresql://me@host:5432/name") == "postgresql://me@host:5432/name"
-    url = f"sqlite://me:secret@/{tmp_path / 'search.db'}"
-    assert "secret" not in hide_password(url)
+    options = settings()
+    options["base_config"]["run"] = {"mlflow_tracking_uri": "https://token@host/?api_key=secret"}
+    config = Configuration.from_dict(options | {"storage": "postgresql://me:secret@host/name", "search_name": "s"})
+    nothing: Any = None
+    write_search_file(SearchContext(config, tmp_path, "s", nothing, nothing))
+    written = (tmp_path / "search.yaml").read_text(encoding="utf-8")
+    assert "postgresql://***@host/name" in written
+    assert not [each for each in ("secret", "token") if each in written]
+    with pytest.raises(ConfigError, match="Give the URL again"):
+        open_storage("postgresql://***@host/name", tmp_path)
 
 
 def test_a_directory_of_another_search_is_left_alone(settings: Options) -> None:
