@@ -66,13 +66,9 @@ def test_every_configuration_is_known_here() -> None:
 
 @pytest.mark.parametrize("embeddings", ["learned", "pretrained"])
 def test_nuqe(embeddings: str, mlqe: Path, encoder: Path, tmp_path: Path) -> None:
-    overrides = [
-        f"_corpus={mlqe}",
-        f"embeddings={embeddings}",
-        f"_vectors={tmp_path}",
-        f"run.output_dir={tmp_path}/run",
-    ]
+    overrides = [f"_corpus={mlqe}", f"embeddings={embeddings}", f"run.output_dir={tmp_path}/run"]
     if embeddings == "pretrained":
+        overrides.append(f"_vectors={tmp_path}")
         for side, suffix in {"source": "src", "target": "mt"}.items():
             write_vectors(encoder, tmp_path / f"{side}.txt", [mlqe / f"train.{suffix}"], dim=100)
     options = load_configuration(CONFIG / "nuqe.yaml", overrides)

@@ -79,10 +79,11 @@ def read_options(
     else:
         raise ConfigError(f"kiwi {pipeline}: found no configuration file; give one, or --example.")
     options = (load or load_configuration)(path, arguments)
+    options |= {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
     if print_config:
         typer.echo(to_yaml(hide_secrets(options)), nl=False)
         raise typer.Exit
-    return options | {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
+    return options
 
 
 def _is_file(name: str) -> bool:
