@@ -12,6 +12,7 @@ from kiwi.cli.options import (
     ExampleOption,
     QuietOption,
     VerboseOption,
+    exit_if_bad,
     read_options,
 )
 
@@ -78,12 +79,12 @@ def predict(
     if is_bulk(options):
         from kiwi.lib.bulk import bulk_from_configuration
 
-        bulk_from_configuration(options)
+        exit_if_bad(bulk_from_configuration(options).rejected)
         return
     with needs_extra("train", "kiwi predict"):
         from kiwi.lib.predict import predict_to_files
 
-        predict_to_files(options)
+        exit_if_bad(predict_to_files(options).n_bad)
 
 
 def evaluate(

@@ -7,6 +7,7 @@ import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from kiwi.utils.io import did_you_mean, read_structured
 logger = logging.getLogger("kiwi")
 
 HANDLER_NAME = "kiwi"
+
+_configuration_files: ContextVar[tuple[Path, ...]] = ContextVar("configuration_files", default=())
 
 PACKAGE_ASSETS = Path(str(resources.files("kiwi"))) / "assets"
 
@@ -53,6 +56,11 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     path = Path(filename)
     composed = compose(read_mapping(path), path, overrides)
     return {key: value for key, value in composed.items() if not key.startswith("_")}
+
+
+def configuration_files() -> tuple[Path, ...]:
+    """Return the configuration files that have been read, which no command overwrites."""
+    return _configuration_files.get()
 
 
 def compose(
@@ -121,6 +129,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such configuration file.")
+    _configuration_files.set((*_configuration_files.get(), path))
     content = read_structured(path)
     if content is None:
         return {}

@@ -6,8 +6,9 @@ A line ends with LF or CRLF. Other Unicode line and paragraph separators (U+2028
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
@@ -15,6 +16,9 @@ from kiwi.exceptions import DataError
 logger = logging.getLogger(__name__)
 
 BOM = b"\xef\xbb\xbf"
+
+Note = Callable[[int, DataError, Any], None]
+"""A function that takes the number, the error and the content of a bad line, for readers to call instead of raising."""
 
 Columns = dict[str, list[str]]
 """One string per segment for each field, by field name."""
@@ -38,26 +42,55 @@ def read_lines(path: Path) -> list[str]:
         raise not_utf8(path) from error
 
 
-def stream_lines(path: Path) -> Generator[str, None, None]:
+def stream_lines(path: Path, note: Note | None = None) -> Generator[str, None, None]:
     """Yield the lines of a file one by one, as :func:`read_lines` reads them, for files larger than memory.
 
     Close the generator if not all lines are read.
 
+    Args:
+        path: the file.
+        note: a function to call for each line that is not UTF-8, which is then read as a blank line.
+
     Raises:
         DataError: as in :func:`read_lines`, but only when the line is reached.
     """
+    empty = True
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
-            empty = True
-            for line in file:
+        with Path(path).open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                text = line.removeprefix(BOM) if number == 1 else line
+                if not text:  # a byte order mark alone
+                    continue
                 empty = False
-                yield line.removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise not_utf8(path) from error
+                try:
+                    yield decode_line(text, path, number)
+                except DataError as error:
+                    if note is None:
+                        raise
+                    note(number, error, text.removesuffix(b"\n").decode("utf-8", "backslashreplace"))
+                    yield ""
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     if empty:
         raise _no_line(path)
+
+
+def decode_line(line: bytes, path: object, number: int) -> str:
+    """Return the text of a line without its line end.
+
+    Raises:
+        DataError: when the line is not UTF-8.
+    """
+    try:
+        return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError.at(
+            path,
+            number,
+            found=f"byte 0x{line[error.start]:02x} at position {error.start + 1}",
+            expected="UTF-8",
+            advice="Convert the file, for example with: iconv -f LATIN1 -t UTF-8.",
+        ) from error
 
 
 def count_surplus(lines: Iterable[str], place: object, *, warn: bool = True) -> int:

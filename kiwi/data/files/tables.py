@@ -13,15 +13,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kiwi.data.files.lines import Columns, stream_lines
+from kiwi.data.files.lines import Columns, Note, stream_lines
 from kiwi.exceptions import DataError
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import did_you_mean
 
 T = TypeVar("T")
 
-Rows = Generator[tuple[int, Mapping[str, Any]], None, None]
-"""The number of each row or line, and its cells by column."""
+Rows = Generator[tuple[int, Mapping[str, Any] | DataError, Any], None, None]
+"""The number of each row or line, its cells by column or the error of an invalid line, and its content."""
 
 NAN = "nan"
 """The text that stands for the score of an empty segment."""
@@ -57,7 +57,7 @@ ROWS_AT_ONCE = 4096
 
 
 def stream_table(
-    path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = ()
+    path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = (), note: Note | None = None
 ) -> Iterator[tuple[int, Columns]]:
     """Read a table like :func:`read_table`, but a few rows at a time, for tables larger than memory.
 
@@ -66,18 +66,30 @@ def stream_table(
         columns: the column name of each field.
         size: the number of rows at a time.
         nullable: the fields in which null stands for the score of an empty segment.
+        note: a function to call for each invalid row, whose fields are then blank.
 
     Returns:
         For each chunk, the number of its first line (in Parquet, row), and one string per segment for each field.
     """
     reader = for_suffix(path, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+
+    def texts(number: int, row: Mapping[str, Any] | DataError, content: Any) -> list[str]:
+        try:
+            if isinstance(row, DataError):
+                raise row
+            return [
+                cell_text(row[name], path, number, name, nullable=field in nullable) for field, name in columns.items()
+            ]
+        except DataError as error:
+            if note is None:
+                raise
+            note(number, error, content)
+            return [""] * len(columns)
+
     with closing(reader(path, columns.values())) as rows:
         while part := list(islice(rows, size)):
-            texts = {
-                field: [cell_text(row[name], path, number, name, nullable=field in nullable) for number, row in part]
-                for field, name in columns.items()
-            }
-            yield part[0][0], texts
+            by_row = [texts(*row) for row in part]
+            yield part[0][0], dict(zip(columns, map(list, zip(*by_row, strict=True)), strict=True))
 
 
 def check_table_format(suffix: str) -> None:
@@ -167,21 +179,41 @@ def _joined(cell: Any) -> str | None:
 
 
 def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
-    with closing(stream_lines(path)) as lines:
-        names = next(lines).split("\t")
+    damaged: dict[int, tuple[DataError, str]] = {}
+    with closing(_stream_text(path, damaged)) as lines:
+        header = next(lines)
+        if damaged:
+            raise damaged[1][0]
+        names = header.split("\t")
         check_names(path, 1, wanted, names)
         for number, line in enumerate(lines, start=2):
             cells = line.split("\t")
-            if len(cells) != len(names):
+            if number in damaged:
+                yield number, *damaged.pop(number)
+            elif len(cells) != len(names):
                 expected = f"{len(names)}, as in the header line"
-                raise DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
-            yield number, dict(zip(names, cells, strict=True))
+                yield number, DataError.at(path, number, found=f"{len(cells)} columns", expected=expected), line
+            else:
+                yield number, dict(zip(names, cells, strict=True)), line
 
 
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
-    with closing(stream_lines(path)) as lines:
+    damaged: dict[int, tuple[DataError, str]] = {}
+    with closing(_stream_text(path, damaged)) as lines:
         for number, line in enumerate(lines, start=1):
-            yield number, json_row(line, path, number, wanted)
+            if number in damaged:
+                yield number, *damaged.pop(number)
+                continue
+            try:
+                row: Mapping[str, Any] | DataError = json_row(line, path, number, wanted)
+            except DataError as error:
+                row = error
+            yield number, row, line
+
+
+def _stream_text(path: Path, damaged: dict[int, tuple[DataError, str]]) -> Generator[str, None, None]:
+    """Yield the lines of a file; those that are not text are blank, and their errors are added to ``damaged``."""
+    return stream_lines(path, lambda number, error, line: damaged.update({number: (error, line)}))
 
 
 def json_row(line: str, path: object, number: int, wanted: Collection[str]) -> Mapping[str, Any]:
@@ -229,7 +261,8 @@ def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
                 cells = [batch.column(name).to_pylist() for name in wanted]
                 for values in zip(*cells, strict=True):
                     number += 1
-                    yield number, dict(zip(wanted, values, strict=True))
+                    row = dict(zip(wanted, values, strict=True))
+                    yield number, row, row
     except (pyarrow.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as Parquet, after row {number} ({reason:.200}).") from error

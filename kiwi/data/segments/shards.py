@@ -14,6 +14,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import BOM, Columns
 from kiwi.data.files.tables import cell_text, check_names, check_table_format, json_object
 from kiwi.data.readers import check_columns
+from kiwi.data.segments.bad_rows import OnBad, Reject
 from kiwi.exceptions import DataError
 from kiwi.utils.places import Place
 
@@ -31,33 +32,24 @@ SHOWN = 1000
 """The number of bytes of an overlong line that its reject keeps."""
 
 
-@dataclass(frozen=True)
-class Reject:
-    """An invalid row."""
-
-    line: int
-    """The number of the line, or of the row in Parquet, counted from 1."""
-
-    reason: str
-    row: Any
-    """The original row, as a line or as the cells of a Parquet row by column."""
-
-
 @dataclass
 class Chunk:
     """Consecutive rows of a shard."""
 
     columns: Columns
-    """The validated texts of the valid rows, by field."""
+    """The validated texts of the rows to predict, by field."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    """All cells of each valid row by column; empty for Parquet."""
+    """All cells of each row to predict by column; empty for Parquet. A row that does not parse has none."""
 
     batch: pyarrow.RecordBatch | None = None
-    """The valid rows of Parquet."""
+    """The rows of Parquet to predict."""
 
     rejects: list[Reject] = field(default_factory=list)
     """The invalid rows."""
+
+    n_bad: int = 0
+    """The number of invalid rows among those above, which have blank texts."""
 
     def __len__(self) -> int:
         return len(self.columns[const.TARGET])
@@ -78,6 +70,7 @@ class Shard:
 
     reserved: frozenset[str] = frozenset()
     """Names of the columns that prediction adds, which the file must not have."""
+    on_bad: OnBad = "skip"
 
     def columns(self) -> list[str] | None:
         """Return the names of the columns, which in JSON Lines are those of the first row.
@@ -162,13 +155,15 @@ class Shard:
             while part := list(islice(lines, rows_at_once)):
                 chunk = Chunk({name: [] for name in self.names})
                 for number, line in part:
+                    row: dict[str, Any] = {}
                     try:
                         row = self._row(_decoded(line), names)
                         self._add(chunk, row, number)
                     except DataError as error:
                         shown = line[:SHOWN] if len(line) > LONGEST_LINE else line
-                        text = shown.decode("utf-8", "backslashreplace")
-                        chunk.rejects.append(Reject(number, error.reason, text))
+                        self._reject(chunk, number, error, shown.decode("utf-8", "backslashreplace"))
+                        if self.on_bad == "nan":
+                            chunk.rows.append(row if self._has_texts(row) else {})
                     else:
                         chunk.rows.append(row)
                 yield chunk
@@ -188,10 +183,11 @@ class Shard:
                         self._add(chunk, {name: column[index] for name, column in cells.items()}, first + index)
                     except DataError as error:
                         (row,) = batch.slice(index, 1).to_pylist()
-                        chunk.rejects.append(Reject(first + index, error.reason, row))
+                        self._reject(chunk, first + index, error, row)
                     else:
                         good.append(index)
-                chunk.batch = batch.take(pyarrow.array(good, pyarrow.int64())) if chunk.rejects else batch
+                complete = self.on_bad == "nan" or not chunk.rejects
+                chunk.batch = batch if complete else batch.take(pyarrow.array(good, pyarrow.int64()))
                 yield chunk
                 first += batch.num_rows
 
@@ -225,6 +221,23 @@ class Shard:
         check_columns(texts, dict.fromkeys(texts, self.place))
         for name, (text,) in texts.items():
             chunk.columns[name].append(text)
+
+    def _reject(self, chunk: Chunk, number: int, error: DataError, row: Any) -> None:
+        """Add an invalid row to a chunk."""
+        if self.on_bad == "stop":
+            raise DataError(f"{self.place}, line {number}: {error.reason}") from error
+        chunk.rejects.append(Reject(number, error.reason, row))
+        if self.on_bad == "nan":
+            chunk.n_bad += 1
+            for column in chunk.columns.values():
+                column.append("")
+
+    def _has_texts(self, row: Mapping[str, Any]) -> bool:
+        """Return whether the cells of a row have the types of valid rows."""
+        try:
+            return all(cell_text(row[column], "", 0, column) is not None for column in self.names.values())
+        except (DataError, KeyError):
+            return False
 
     def _check_reserved(self, names: Collection[str], number: int | None) -> None:
         if both := sorted(self.reserved.intersection(names)):

@@ -436,7 +436,9 @@ def test_data_errors_name_file_and_line(predicting: Options, corpus: Any, tmp_pa
     lines[4] = ""
     (tmp_path / "broken.mt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(DataError) as error:
-        predict_from_configuration(predicting({"data.test.input.target": str(tmp_path / "broken.mt")}))
+        predict_from_configuration(
+            predicting({"data.test.input.target": str(tmp_path / "broken.mt"), "run.on_bad_segment": "stop"})
+        )
     assert str(error.value).startswith(f"{tmp_path / 'broken.mt'}, line 5: found an empty target")
     assert not (tmp_path / "out").exists()
 
@@ -556,8 +558,9 @@ def test_another_precision_begins_anew(predicting: Options, tmp_path: Path, capl
 def test_an_error_far_down_comes_before_any_work(predicting: Options, corpus: Any, tmp_path: Path) -> None:
     lines = corpus.lines("test", "target")
     (tmp_path / "target").write_text("\n".join([*lines[:-1], ""]) + "\n", encoding="utf-8")
+    changes = {"run.chunk_size": 2, "run.on_bad_segment": "stop"}
     with pytest.raises(DataError, match="target, line 10: found an empty target"):
-        predict_to_files(predicting({"data.test.input.target": str(tmp_path / "target"), "run.chunk_size": 2}))
+        predict_to_files(predicting(changes | {"data.test.input.target": str(tmp_path / "target")}))
     assert not (tmp_path / "out").exists()
 
 
