@@ -18,6 +18,12 @@ ConfigArgument = Annotated[
 ]
 ExampleOption = Annotated[bool, typer.Option("--example", help="Use the bundled example configuration as CONFIG.")]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show debug messages and tracebacks of errors.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that kiwi has not written; files that are read never are.")
+]
+OverwriteDirectoryOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace DIRECTORY if it is a checkpoint or an export, without other files.")
+]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings, errors and results.")]
 
 CheckpointArgument = Annotated[

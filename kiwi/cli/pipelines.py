@@ -10,6 +10,7 @@ import typer
 from kiwi.cli.options import (
     ConfigArgument,
     ExampleOption,
+    OverwriteOption,
     QuietOption,
     VerboseOption,
     exit_if_bad,
@@ -94,13 +95,15 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="Write the report as JSON.", show_default=False)] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown tables.", show_default=False)] = None,
     latex: Annotated[Path | None, typer.Option(help="Write LaTeX tables.", show_default=False)] = None,
+    overwrite: OverwriteOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Evaluate predictions against gold labels."""
     options = read_options("evaluate", config, example, verbose, quiet)
     files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
-    options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
+    given = {name: path for name, path in files.items() if path} | ({"overwrite": True} if overwrite else {})
+    options["output"] = (options.get("output") or {}) | given
     from kiwi.lib.console.tables import print_report
     from kiwi.lib.evaluate import evaluate_from_configuration
 

@@ -10,6 +10,7 @@ import typer
 
 from kiwi.cli.options import (
     AlignmentsOption,
+    OverwriteOption,
     QuietOption,
     SourcePosOption,
     TargetPosOption,
@@ -77,9 +78,7 @@ def score(
         Path | None,
         typer.Option(help="Write all bad segments to a file of JSON Lines, with the reasons.", show_default=False),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the file of --rejects even if kiwi has not written it.")
-    ] = False,
+    overwrite: OverwriteOption = False,
     gpu_id: Annotated[
         int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")
     ] = None,

@@ -20,7 +20,7 @@ from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.outputs.word_level import WordLevelOutput
 from kiwi.systems.pretrained.hub import locate
 from kiwi.systems.qe_system import QESystem
-from kiwi.utils.staging import require_new_directory
+from kiwi.utils.guard import paths_in, require_new_directory
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,9 @@ class Chosen:
     """The MCC with the chosen threshold."""
 
 
-def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: TrainingConfig) -> list[Chosen]:
+def choose_thresholds(
+    checkpoint: str | Path, directory: str | Path, data: TrainingConfig, *, overwrite: bool = False
+) -> list[Chosen]:
     """Write a checkpoint whose tags have the highest MCC on some data.
 
     A system that was trained with class weights is not calibrated, so 0.5 is rarely its best threshold. For each output
@@ -56,6 +58,7 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         checkpoint: the directory of a checkpoint, or of a run, whose best model is used, or a name on the hub.
         directory: the directory to write atomically; it must not exist, or be empty.
         data: the validation data, which must be neither training data nor data to report results on.
+        overwrite: whether the directory may replace a checkpoint or an export.
 
     Returns:
         The threshold of each output.
@@ -66,7 +69,7 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         DataError: when the data cannot be used; the message names file and line.
     """
     directory = Path(directory)
-    require_new_directory(directory)
+    require_new_directory(directory, overwrite=overwrite, reads=[Path(checkpoint), *paths_in(data)])
     system = QESystem.load(resolve_run_directory(locate(checkpoint)))
     if missing := [field for field in system.input_fields if getattr(data.input, field) is None]:
         given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)

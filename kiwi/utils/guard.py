@@ -16,6 +16,7 @@ from kiwi import constants as const
 from kiwi.exceptions import ConfigError
 from kiwi.utils.io import write_json
 from kiwi.utils.resumable import DIRECTORY, REPLACING, STATE_FILE
+from kiwi.utils.sealed import SUMS_FILE, SealedDirectory
 from kiwi.utils.staging import lock, unlock
 
 RECORD_FILE = ".kiwi-written.json"
@@ -68,8 +69,8 @@ class Guard:
         if foreign:
             shown = ", ".join(map(str, foreign[:LISTED])) + (", ..." if len(foreign) > LISTED else "")
             raise ConfigError(
-                f"{shown}: would be replaced or removed, but was not written by kiwi, or has been changed since. Choose "
-                f"another place, or allow it with {self.option}."
+                f"{shown}: would be replaced or removed, but kiwi has not written it, or it has been changed since. "
+                f"Choose another place, or allow it with {self.option}."
             )
 
     def check_stream(self, output: IO[str]) -> None:
@@ -87,6 +88,35 @@ class Guard:
                 raise ConfigError(
                     f"{path}: the output is redirected to this file, which the command reads. Choose another one."
                 )
+
+
+def require_new_directory(path: Path, *, overwrite: bool = False, reads: Collection[Path] = ()) -> None:
+    """Reject a path that already exists, unless it is an empty directory.
+
+    Args:
+        path: the directory to write.
+        overwrite: whether to accept a sealed directory, such as a checkpoint or an export, without any other files.
+        reads: files and directories that the command reads, which must not be in the directory.
+
+    Raises:
+        ConfigError: when there is a file or a directory that must not be replaced.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not overwrite:
+        raise ConfigError(f"{path}: already exists. Choose a new or empty directory, or remove it.")
+    place = path.resolve()
+    if source := next((each for each in reads if place in (each.resolve(), *each.resolve().parents)), None):
+        raise ConfigError(f"{path}: would be replaced, but this command reads {source}. Choose another directory.")
+    sums = SealedDirectory.open(path).sums if path.is_dir() else None
+    names = {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}
+    others = sorted(names - {*(sums or ()), SUMS_FILE, "README.md"})
+    if sums is None or others:
+        found = others[0] if sums is not None else f"no {SUMS_FILE}"
+        raise ConfigError(
+            f"{path}: found {found}; expected only files of a checkpoint or an export, which --overwrite replaces. "
+            "Choose a new or empty directory, or remove it."
+        )
 
 
 def checksums(paths: Iterable[Path]) -> dict[str, str]:

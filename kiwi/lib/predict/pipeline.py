@@ -14,19 +14,18 @@ from typing import Any
 
 from kiwi import __version__, constants as const
 from kiwi.data.collate import note_long_segments
-from kiwi.data.datasets.split import same_language
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.tables import check_table_format
-from kiwi.data.readers import check_segments, read_columns
 from kiwi.data.segments.bad_rows import BadRows, writing_rejects
 from kiwi.data.segments.streams import SegmentStream
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.exceptions import ConfigError
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.predict.config import Configuration
-from kiwi.lib.predict.labels import compare, read_labels
+from kiwi.lib.predict.labels import compare
+from kiwi.lib.predict.outputs import without_untrained
+from kiwi.lib.predict.split import Split, read_split
 from kiwi.lib.predict.submissions import ON_DEMAND, write_predictions_table, write_submissions
 from kiwi.lib.utils import configuration_files, configure_logging, configure_seed, load_configuration
-from kiwi.outputs import SubmissionLevel
 from kiwi.runner import Predictions, Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
@@ -123,7 +122,7 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     guard.check([directory / name for name in dict.fromkeys((*names, *possible))] + ([rejects] if rejects else []))
     bad = BadRows(config.run.on_bad_segment)
     with writing_rejects(rejects, bad):
-        split = _read_split(config, runner, bad)
+        split = read_split(config, runner, bad)
     if rejects is not None:
         record_written(rejects)
     logger.info("Predicting %d segments with %s.", split.n_segments, config.system.load)
@@ -147,53 +146,7 @@ def _write_origin(about: AboutSystem, written: Sequence[Path]) -> None:
     write_json(written[0].with_name(const.ORIGIN_FILE), {**_origin(about), "files": checksums(written)})
 
 
-@dataclass(frozen=True)
-class _Split:
-    """The split to predict on, validated."""
-
-    stream: SegmentStream
-    n_segments: int
-    texts: Columns
-    """The texts, if they are needed for labels or submissions."""
-
-    labels: Columns
-    levels: list[SubmissionLevel]
-    """The levels of the submissions to write."""
-
-    @property
-    def predicted(self) -> Iterator[Columns]:
-        """The texts of the segments that have lines in the files of predictions, chunk by chunk."""
-        first, bad = 1, self.stream.bad
-        for chunk in self.stream:
-            yield bad.apply(chunk, first) if bad.on_bad == "skip" else chunk
-            first += len(chunk[const.SOURCE])
-
-
-def _read_split(config: Configuration, runner: Runner | RunnerPool, bad: BadRows) -> _Split:
-    """Read and validate the requested split."""
-    split, name, about = config.split, config.run.predict_on_data_partition, runner.about
-    assert split is not None, "checked by the configuration"
-    if missing := [field for field in about.input_fields if getattr(split.input, field) is None]:
-        raise ConfigError(
-            f"{config.system.load} ({about.class_name}) reads files that the configuration does not name:\n"
-            + "\n".join(f"  data.{name}.input.{field}: required" for field in missing)
-        )
-    _warn_of_other_languages(config, about)
-    levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
-    files = {field: path for field, path in split.input if path is not None}
-    stream = SegmentStream(files, config.run.chunk_size, bad)
-    n_segments = _check_segments(stream, config.run.output_format)
-    texts, labels = {}, {}
-    if config.submission is not None or any(path is not None for _, path in split.output):
-        texts = bad.apply(read_columns(files), 1, drop=False)
-        if config.submission is not None:
-            check_segments(texts, files)  # submissions have no place for empty segments
-        labels = read_labels(split.output, about.outputs, texts, split.input.source)
-        texts, labels = bad.apply(texts, 1), bad.apply(labels, 1)
-    return _Split(stream, n_segments, texts, labels, levels)
-
-
-def _write_on_demand(config: Configuration, about: AboutSystem, split: _Split) -> list[Path]:
+def _write_on_demand(config: Configuration, about: AboutSystem, split: Split) -> list[Path]:
     """Write the table and the submissions if they are asked for, and log the metrics if there are labels."""
     directory, system = config.run.directory, str(config.system.load)
     written: list[Path] = []
@@ -212,29 +165,7 @@ def _write_on_demand(config: Configuration, about: AboutSystem, split: _Split) -
     return written
 
 
-def _check_segments(stream: SegmentStream, output_format: str) -> int:
-    """Read and check all segments once, and return their number.
-
-    Raises:
-        DataError: when a segment cannot be used; the message names file and line.
-    """
-    n_segments = 0
-    for columns, _ in stream.checked():
-        for field in (const.SOURCE, const.TARGET) if output_format == "tsv" else ():
-            for number, line in enumerate(columns[field], start=n_segments + 1):
-                if "\t" in line:
-                    raise DataError.at(
-                        stream.files[field],
-                        number,
-                        found="a tab",
-                        expected="no tabs in a TSV table",
-                        advice="Set run.output_format to jsonl or parquet.",
-                    )
-        n_segments += len(columns[const.SOURCE])
-    return n_segments
-
-
-def _predict(runner: Runner | RunnerPool, split: _Split, growing: GrowingFiles) -> None:
+def _predict(runner: Runner | RunnerPool, split: Split, growing: GrowingFiles) -> None:
     """Predict the segments that have no predictions yet, and write them chunk by chunk."""
     chunks, digest = _skip_predicted(split.stream, growing)
     ahead: deque[tuple[str, int]] = deque()  # the digest up to the end of each chunk that is being predicted, its rows
@@ -296,12 +227,13 @@ def _origin(about: AboutSystem) -> dict[str, str]:
 
 def _load(config: Configuration) -> Runner | RunnerPool:
     first, place = _first_gpu(config), str(config.system.load)
+    options = replace(config.options, model=without_untrained(config.options.model, locate(place)))
     runner: Runner | RunnerPool
     if config.processes == 1:
-        runner = open_runner(place, replace(config.options, gpu_id=first))
+        runner = open_runner(place, replace(options, gpu_id=first))
     else:
         gpus = [None if first is None else first + index for index in range(config.processes)]
-        runner = RunnerPool(place, gpus, config.options)
+        runner = RunnerPool(place, gpus, options)
     expected = config.system.class_name
     if expected not in (None, runner.about.class_name):
         runner.close()
@@ -323,15 +255,3 @@ def _first_gpu(config: Configuration) -> int | None:
         raise ConfigError("precision: 16 needs a GPU, and none is available; set bf16 or 32.")
     logger.warning("use_gpu is set, but no GPU is available: predicting on the CPU.")
     return None
-
-
-def _warn_of_other_languages(config: Configuration, about: AboutSystem) -> None:
-    for side, given, known in zip(("source", "target"), config.data.languages, about.data.languages, strict=True):
-        if known and (others := [tag for tag in given if not any(same_language(tag, own) for own in known)]):
-            logger.warning(
-                "data.%s_language is %s, but %s was trained on %s: its predictions may be unreliable.",
-                side,
-                ", ".join(others),
-                config.system.load,
-                ", ".join(known),
-            )

@@ -334,13 +334,18 @@ def test_the_score_is_switched_off(predicting: Options, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("outputs", "missing"),
     [
-        ({"word_level": {"gaps": True}}, "gap_tags"),
-        ({"word_level": {"source": True}}, "source_tags"),
-        ({"sentence_level": {"binary": True}}, "binary"),
+        ({"word_level": {"gaps": True}}, "word_level.gaps: true"),
+        ({"word_level": {"source": True, "target": True}}, "word_level.source: true"),
+        ({"sentence_level": {"binary": True, "hter": False}}, "sentence_level.binary: true"),
     ],
 )
-def test_an_output_that_was_not_trained_is_refused(
-    predicting: Options, options: Options, tmp_path: Path, outputs: dict[str, Any], missing: str
+def test_an_output_that_was_not_trained_is_left_off(
+    predicting: Options,
+    options: Options,
+    tmp_path: Path,
+    outputs: dict[str, Any],
+    missing: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     from kiwi.systems.qe_system import QESystem
 
@@ -348,11 +353,14 @@ def test_an_output_that_was_not_trained_is_refused(
     columns = {"source": ["a b"], "target": ["c d"]}
     QESystem.build(QESystem.Config.from_dict(system), columns).save(tmp_path / "small")
     changes = {"system.load": str(tmp_path / "small"), "system.model": {"outputs": outputs}}
-    with pytest.raises(ConfigError) as error:
-        predict_from_configuration(predicting(changes))
-    assert f"{tmp_path / 'small'} was not trained for {missing}" in str(error.value)
-    assert "it predicts target_tags" in str(error.value)
-    assert not (tmp_path / "out").exists()
+    predict_from_configuration(predicting(changes))
+    assert f"{tmp_path / 'small'} was not trained for {missing}, which is ignored" in caplog.text
+    assert "it predicts target_tags" in caplog.text
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "target_tags",
+        "target_tags_labels",
+        "predictions.json",
+    }
 
 
 @pytest.mark.parametrize(
