@@ -30,7 +30,8 @@ def without_untrained(model: Any, place: Path) -> Any:
     info = read_export_info(place)[0].checkpoint if is_export(place) else read_checkpoint_info(place)
     trained = flatten(info.model.get("outputs") or {})
     switches = {spec.switch: spec.name for spec in OUTPUTS.values()}
-    asked, kept, untrained = flatten(given), {}, []
+    kept: dict[str, Any] = {}
+    asked, untrained = flatten(given), []
     for key, value in asked.items():
         if key in switches and value is True and switches[key] not in info.outputs:
             untrained.append(f"{key}: true")
