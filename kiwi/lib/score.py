@@ -202,7 +202,8 @@ def score(
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
     fields = [name for name in FIELDS if name in runner.about.input_fields]
-    bad, is_first, n_segments = bad or BadRows("stop"), True, 0
+    bad = BadRows("stop") if bad is None else bad  # one without any is false
+    is_first, n_segments = True, 0
     for first, columns in segments.read(fields, 1 if stream else CHUNK_SIZE, bad):
         found = _predict(runner, columns, scores_only)
         if form == "tsv" and header and is_first:

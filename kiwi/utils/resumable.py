@@ -172,11 +172,9 @@ class GrowingFiles:
         """
         self._close()
         self._save_state(**{REPLACING: sorted({*self.names, *stale})})
-        surplus = [name for name in stale if name not in self.names and (self.directory / name).exists()]
-        for name in surplus:
-            (self.directory / name).unlink()
-        if surplus:
-            logger.info("%s: removed %s of an earlier run.", self.directory, ", ".join(surplus))
+        for name in stale:
+            if name not in self.names:
+                (self.directory / name).unlink(missing_ok=True)
         for name in self.names:
             (self.place / name).replace(self.directory / name)
         return [self.directory / name for name in self.names]

@@ -207,7 +207,7 @@ def test_a_second_prediction_does_not_mix_with_the_first(
     (tmp_path / "out" / "gap_tags").unlink()
     call.predict()
     assert not (tmp_path / "out" / "predictions.tsv").exists()
-    assert "removed predictions.tsv of an earlier run" in caplog.text
+    assert f"Removed files of an earlier prediction from {tmp_path / 'out'}: predictions.tsv\n" in caplog.text
 
 
 def run_kiwi(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

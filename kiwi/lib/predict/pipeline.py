@@ -129,6 +129,7 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     growing = GrowingFiles(directory, names, _origin(about) | {"on_bad_segment": bad.on_bad})
     with growing.opened():
         _predict(runner, split, growing)
+        surplus = [name for name in possible[:-1] if name not in names and (directory / name).exists()]
         written = growing.finish(stale=possible)
         _write_origin(about, written)
         written += _write_on_demand(config, about, split)
@@ -136,6 +137,8 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
         growing.forget()  # nothing that could fail from here on would need it to resume
     for path in written:
         logger.info("Wrote %s", path)
+    if gone := [name for name in surplus if directory / name not in written]:
+        logger.info("Removed files of an earlier prediction from %s: %s", directory, ", ".join(gone))
     if bad:
         logger.warning(bad.summary(split.n_segments, rejects))
     return PredictRunInfo(directory, written, split.n_segments, len(bad))

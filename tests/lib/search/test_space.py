@@ -365,7 +365,7 @@ def test_several_processes_for_one_trial_are_refused(options: Options, monkeypat
 def test_searches_of_openkiwi_that_no_trial_could_compare(
     changes: dict[str, Any], search: str, message: str, options: Options, caplog: pytest.LogCaptureFixture
 ) -> None:
-    space = space_of(options(changes), {search: True})
+    space = space_of(options(changes), {search: True, "learning_rate": [0.1, 0.2]})
     assert search not in [each.name for each in space.parameters]
     assert message in caplog.text
 
