@@ -241,6 +241,7 @@ def test_bad_segments_of_a_table(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     table = tmp_path / "a.tsv"
     table.write_text("\n".join(["source\ttarget\talignments", *lines]) + "\n", encoding="utf-8")
@@ -253,7 +254,7 @@ def test_bad_segments_of_a_table(
         captured = capsys.readouterr()
         scores[on_bad] = [line.split("\t")[0] for line in captured.out.splitlines()[1:]]
         if on_bad != "stop":
-            assert "1 of 3 segments are bad" in " ".join(captured.err.split())
+            assert "1 of 3 segments are bad" in caplog.text
             (reject,) = map(json.loads, rejects.read_text(encoding="utf-8").splitlines())
             assert (reject["file"], reject["line"]) == (str(table), 3)
             assert reject["reason"].startswith("found ")
