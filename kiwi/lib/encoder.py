@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import ConfigError, DataError, MissingExtraError
+from kiwi.utils.guard import require_new_directory
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import did_you_mean, staged, write_json, write_text
-from kiwi.utils.staging import require_new_directory
 from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)

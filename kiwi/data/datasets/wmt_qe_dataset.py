@@ -50,7 +50,7 @@ class OutputConfig(BaseConfig):
     sentence_scores: InputFile | None = None
     """File of sentence scores, one number per segment, such as HTER."""
 
-    binary: FilePath | None = None
+    binary: InputFile | None = None
     """File of verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
 
 
