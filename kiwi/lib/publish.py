@@ -14,7 +14,6 @@ from kiwi.systems.pretrained.hub import CARD_FILE
 from kiwi.utils.guard import require_new_directory
 from kiwi.utils.io import staged, write_text
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory
-from kiwi.utils.staging import require_new_directory
 from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
