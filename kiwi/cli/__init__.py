@@ -13,13 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import pipelines, scoring, systems
+from kiwi.cli import aligning, pipelines, scoring, systems
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": pipelines.train,
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,
     "score": scoring.score,
+    "align": aligning.align,
     "evaluate": pipelines.evaluate,
     "search": pipelines.search,
     "inspect": systems.inspect_,
