@@ -285,10 +285,9 @@ def load_search(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str
         return options
     composed = compose(base, base_path, base_overrides, search.variables)
     composed.refuse_unknown()
-    search.refuse_unknown(
-        composed.references - set(composed.variables), [f"{prefix}{name}" for name in composed.variables]
-    )
-    warn_of_unused([name for name in search.unused if name not in composed.references], path)
+    # Those that the base configuration has itself take precedence over those of the search.
+    search.refuse_unknown(composed.references - composed.defined, [f"{prefix}{name}" for name in composed.defined])
+    warn_of_unused([name for name in search.unused if name not in composed.references - composed.defined], path)
     warn_of_unused(composed.unused, base_path)
     options["base_config"] = composed.options
     return options
