@@ -55,7 +55,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"composition"},
         {"utils", "inspect", "console"},
         {"train", "predict", "bulk", "evaluate", "score"},
-        {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors"},
+        {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors", "align"},
     ],
 }
 """The same within the large packages."""
@@ -69,7 +69,7 @@ LIBRARIES = {
     "mlflow": ["loggers"],
     "numpy": ["data", "metrics", "pages", "systems", "runner", "training", "lib"],
     "omegaconf": ["lib"],
-    "onnx_ir": ["systems.onnx.graph", "systems.onnx.quantize", "lib.export"],
+    "onnx_ir": ["systems.onnx.graph", "systems.onnx.quantize", "lib.export", "lib.align"],
     "onnxruntime": ["runner.onnx_engine"],
     "onnxscript": ["systems.onnx.graph"],
     "optuna": ["lib.search"],

@@ -217,7 +217,6 @@ def test_the_configuration_of_an_example_is_printed_and_switches_may_come_first(
     (tmp_path / "mine.yaml").write_text(done.stdout, encoding="utf-8")
     again = run("train", "mine.yaml", "--print-config", cwd=tmp_path)
     assert again.stdout == done.stdout
-    assert "quiet: true" in done.stdout
     assert "source_language: no\n" in done.stdout
     assert "secret" not in done.stdout
     assert not list(tmp_path.glob("runs"))

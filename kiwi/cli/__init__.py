@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import pipelines, scoring, systems
+from kiwi.cli import aligning, pipelines, scoring, systems
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,
     "score": scoring.score,
+    "align": aligning.align,
     "evaluate": pipelines.evaluate,
     "search": pipelines.search,
     "inspect": systems.inspect_,

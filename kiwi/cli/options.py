@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -24,6 +24,12 @@ PrintConfigOption = Annotated[
     ),
 ]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show debug messages and tracebacks of errors.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that kiwi has not written; files that are read never are.")
+]
+OverwriteDirectoryOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace DIRECTORY if it is a checkpoint or an export, without other files.")
+]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings, errors and results.")]
 
 CheckpointArgument = Annotated[
@@ -102,6 +108,34 @@ def parse_columns(arguments: list[str]) -> dict[str, str]:
         if not (name and equals and value):
             raise ConfigError(f"--columns: found '{name}{equals}{value}'; expected field=name, such as source=src.")
     return {name: value for name, _, value in pairs}
+
+
+def open_standard_output() -> TextIO:
+    """Return standard output.
+
+    Raises:
+        WriteError: when it is closed, as with ``>&-`` in a shell.
+    """
+    import errno
+    import sys
+
+    from kiwi.exceptions import WriteError
+
+    if sys.stdout is None:
+        raise WriteError("Standard output is closed. Redirect it to a file or a pipe.", errno.EBADF)
+    return sys.stdout
+
+
+def exit_if_bad(n_bad: int) -> None:
+    """End with the exit code for invalid data when segments were bad, after all results are written.
+
+    Args:
+        n_bad: the number of bad segments, which a warning has described.
+    """
+    from kiwi.exceptions import DataError
+
+    if n_bad:
+        raise typer.Exit(DataError.exit_code)
 
 
 def check_choice(option: str, value: str, choices: tuple[str, ...]) -> Any:

@@ -10,9 +10,11 @@ import typer
 from kiwi.cli.options import (
     ConfigArgument,
     ExampleOption,
+    OverwriteOption,
     PrintConfigOption,
     QuietOption,
     VerboseOption,
+    exit_if_bad,
     read_options,
 )
 
@@ -82,12 +84,12 @@ def predict(
     if is_bulk(options):
         from kiwi.lib.bulk import bulk_from_configuration
 
-        bulk_from_configuration(options)
+        exit_if_bad(bulk_from_configuration(options).rejected)
         return
     with needs_extra("train", "kiwi predict"):
         from kiwi.lib.predict import predict_to_files
 
-        predict_to_files(options)
+        exit_if_bad(predict_to_files(options).n_bad)
 
 
 def evaluate(
@@ -98,13 +100,15 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="Write the report as JSON.", show_default=False)] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown tables.", show_default=False)] = None,
     latex: Annotated[Path | None, typer.Option(help="Write LaTeX tables.", show_default=False)] = None,
+    overwrite: OverwriteOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Evaluate predictions against gold labels."""
     options = read_options("evaluate", config, example, verbose, quiet, print_config)
     files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
-    options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
+    given = {name: path for name, path in files.items() if path} | ({"overwrite": True} if overwrite else {})
+    options["output"] = (options.get("output") or {}) | given
     from kiwi.lib.console.tables import print_report
     from kiwi.lib.evaluate import evaluate_from_configuration
 

@@ -10,11 +10,14 @@ import typer
 
 from kiwi.cli.options import (
     AlignmentsOption,
+    OverwriteOption,
     QuietOption,
     SourcePosOption,
     TargetPosOption,
     VerboseOption,
     check_choice,
+    exit_if_bad,
+    open_standard_output,
     parse_columns,
     set_up_log,
 )
@@ -63,6 +66,19 @@ def score(
     stream: Annotated[
         bool, typer.Option("--stream", help="Write the result of each line before reading the next line.")
     ] = False,
+    on_bad: Annotated[
+        str,
+        typer.Option(
+            help="What to do with a segment that cannot be used, such as one with an empty translation: give it no "
+            "score (nan), stop, or leave it out (skip).",
+            metavar="nan|stop|skip",
+        ),
+    ] = "nan",
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Write all bad segments to a file of JSON Lines, with the reasons.", show_default=False),
+    ] = None,
+    overwrite: OverwriteOption = False,
     gpu_id: Annotated[
         int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")
     ] = None,
@@ -92,7 +108,7 @@ def score(
     """
     import signal
 
-    from kiwi.lib.score import Input, score as write_scores
+    from kiwi.lib.score import Input, score_to_stream
     from kiwi.runner.options import PredictOptions
 
     if hasattr(signal, "SIGPIPE"):
@@ -107,7 +123,7 @@ def score(
         "source_pos": source_pos,
         "target_pos": target_pos,
     }
-    write_scores(
+    n_bad = score_to_stream(
         model,
         Input(
             files={name: path for name, path in given.items() if path is not None},
@@ -116,7 +132,10 @@ def score(
             pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
             pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
         ),
-        sys.stdout,
+        open_standard_output(),
+        on_bad=check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
+        rejects=rejects,
+        overwrite=overwrite,
         form=check_choice("--format", output_format, ("tsv", "jsonl")),
         scores_only=scores_only,
         header=not no_header,
@@ -128,3 +147,4 @@ def score(
             precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
         ),
     )
+    exit_if_bad(n_bad)

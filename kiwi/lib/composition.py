@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -165,6 +166,14 @@ def _parse_override(override: str, groups: dict[str, str]) -> tuple[str, Documen
     return key, Document(found.values, text.strip())  # with what YAML takes for a comment
 
 
+_configuration_files: ContextVar[tuple[Path, ...]] = ContextVar("configuration_files", default=())
+
+
+def configuration_files() -> tuple[Path, ...]:
+    """Return the configuration files that have been read, which no command writes over."""
+    return _configuration_files.get()
+
+
 def read_mapping(path: Path) -> Options:
     """Read the keys and values of a configuration file, without composing or interpolating them.
 
@@ -173,6 +182,7 @@ def read_mapping(path: Path) -> Options:
     """
     if not _is_file(path):
         raise ConfigError(f"{path}: no such configuration file.")
+    _configuration_files.set((*_configuration_files.get(), path))
     document = read_document(path)
     if document.values is None:
         return Options()

@@ -14,6 +14,7 @@ from kiwi.data.files.lines import read_lines
 from kiwi.data.text.words import words as words_of
 from kiwi.exceptions import ConfigError
 from kiwi.systems.pretrained.word_vectors import word_vectors
+from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
 from kiwi.utils.written import user_path
 
@@ -21,7 +22,12 @@ logger = logging.getLogger(__name__)
 
 
 def write_vectors(
-    encoder: str | Path, output: str | Path, texts: Sequence[str | Path], dim: int = 100, layer: int | None = None
+    encoder: str | Path,
+    output: str | Path,
+    texts: Sequence[str | Path],
+    dim: int = 100,
+    layer: int | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write a vector for each word of some texts, in the format ``text`` of ``system.data_processing.embeddings``.
 
@@ -34,15 +40,18 @@ def write_vectors(
         texts: the files of the texts, one segment per line, words separated by spaces.
         dim: the dimension of the vectors.
         layer: the layer of the encoder to use; None means the one at two thirds of the depth.
+        overwrite: whether to replace a file that kiwi has not written.
 
     Returns:
         The path of the file.
 
     Raises:
-        ConfigError: when the encoder cannot be loaded, or has no such layer or dimension.
+        ConfigError: when the encoder cannot be loaded, or has no such layer or dimension, or the file would be written
+            over one that is read or that kiwi has not written.
         DataError: when a text cannot be read.
     """
     output = user_path(output)
+    Guard([*map(user_path, texts), user_path(encoder)], overwrite, "--overwrite").check([output])
     counts = Counter(word for path in texts for line in read_lines(user_path(path)) for word in words_of(line))
     words = sorted(counts)
     vectors = word_vectors(str(user_path(encoder)), words, layer)
@@ -53,6 +62,7 @@ def write_vectors(
     reduced = reduce_dimensions(vectors, frequencies, dim)
     rows = zip(words, reduced, strict=True)
     write_lines(output, (" ".join([word, *(f"{value:.5f}" for value in row)]) for word, row in rows))
+    record_written(output)
     logger.info("Wrote vectors of %d words to %s", len(words), output)
     return output
 

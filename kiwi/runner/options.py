@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from kiwi.data.segments.bad_rows import OnBad
 from kiwi.exceptions import ConfigError
 
 Precision = Literal["32", "bf16", "16", "auto"]
@@ -45,6 +46,10 @@ class PredictOptions:
     deduplicate: bool = True
     """Whether to compute identical segments only once."""
 
+    on_bad: OnBad = "stop"
+    """What :meth:`Runner.predict` does with a segment that cannot be used, such as one with only one side empty:
+    ``stop`` raises the error, ``nan`` gives it no score, ``skip`` leaves it out of the predictions."""
+
     def loading_changes(self, loaded: PredictOptions) -> list[str]:
         """Return the names of the options that differ from those that a system was loaded with.
 
@@ -59,6 +64,8 @@ class PredictOptions:
         ]
 
     def __post_init__(self) -> None:
+        if self.on_bad not in get_args(OnBad):
+            raise ConfigError(f"on_bad: found {self.on_bad!r}; expected one of {', '.join(get_args(OnBad))}.")
         sizes = {"batch_size": self.batch_size, "batch_tokens": self.batch_tokens}
         if self.num_data_workers < 0 or any(size is not None and size < 1 for size in sizes.values()):
             given = ", ".join(f"{name}={size}" for name, size in sizes.items())

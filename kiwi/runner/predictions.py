@@ -13,6 +13,7 @@ from kiwi.data.files.lines import different_lengths, read_lines
 from kiwi.data.labels.tags import interleave, to_labels
 from kiwi.exceptions import DataError
 from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
 
 DIGITS = 6
@@ -136,21 +137,31 @@ class Predictions:
             content |= _lines_of_probabilities(const.TARGETGAPS_TAGS, self.targetgaps_tags_BAD_probabilities)
         return {name: content[name] for name in prediction_files() if name in content}
 
-    def save(self, directory: Path) -> list[Path]:
+    def save(self, directory: Path, *, overwrite: bool = False) -> list[Path]:
         """Write a file for each output, with one line per segment; see the reference for the names of the files.
 
         Files of earlier predictions with other outputs are removed.
 
+        Args:
+            directory: the directory of the files.
+            overwrite: whether to replace or remove files with these names that kiwi has not written.
+
         Returns:
             The paths of the files.
+
+        Raises:
+            ConfigError: when there are such files, unless ``overwrite`` is set.
         """
         content = self.lines()
+        Guard((), overwrite, "overwrite=True").check(directory / name for name in prediction_files())
         for stale in prediction_files():
             if stale not in content:
                 (directory / stale).unlink(missing_ok=True)
         for name, lines in content.items():
             write_lines(directory / name, lines)
-        return [directory / name for name in content]
+        written = [directory / name for name in content]
+        record_written(*written)
+        return written
 
     @classmethod
     def read(cls, directory: Path) -> Predictions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,14 +16,16 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
-from kiwi.data.readers import check_columns
 from kiwi.data.sampling import batches_by_tokens
+from kiwi.data.segments.bad_rows import BadRows, OnBad
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
 from kiwi.runner.watch import InputWatch
+
+logger = logging.getLogger(__name__)
 
 ARGUMENTS = {
     const.SOURCE: "source",
@@ -80,6 +83,7 @@ class Runner:
         target_pos: Sequence[str] | None = None,
         batch_tokens: int | None = None,
         deduplicate: bool | None = None,
+        on_bad: OnBad | None = None,
     ) -> Predictions:
         """Estimate the quality of translations. A segment's result does not depend on the others.
 
@@ -95,18 +99,21 @@ class Runner:
             target_pos: the part-of-speech tags of the target words; for systems that read them.
             batch_tokens: see :attr:`PredictOptions.batch_tokens`.
             deduplicate: see :attr:`PredictOptions.deduplicate`.
+            on_bad: see :attr:`PredictOptions.on_bad`.
 
         Returns:
             The predictions in the order of the segments.
 
         Raises:
-            DataError: when a segment cannot be used, such as one with only one side empty; the message names it.
+            DataError: when a segment cannot be used, such as one with only one side empty, and ``on_bad`` is ``stop``;
+                the message names it.
         """
         changes: dict[str, Any] = {
             "batch_size": batch_size,
             "batch_tokens": batch_tokens,
             "num_data_workers": num_data_workers,
             "deduplicate": deduplicate,
+            "on_bad": on_bad,
         }
         options = replace(self.options, **{name: value for name, value in changes.items() if value is not None})
         given = {
@@ -124,7 +131,10 @@ class Runner:
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
             raise DataError(f"Lists of different length: {lengths} segments; expected the same number in each.")
-        check_columns(columns, ARGUMENTS)
+        bad = BadRows(options.on_bad)
+        columns = bad.screen(columns, ARGUMENTS, 1)
+        if bad:
+            logger.warning(bad.summary(len(source)))
         self._check_fields(columns)
         note_long_segments([self.engine.collate.count_long(columns)])
         return self.predict_columns(columns, options)

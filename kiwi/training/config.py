@@ -236,3 +236,11 @@ class RunConfig(BaseConfig):
     use_tensorboard: bool = False
     """Whether to write event files for TensorBoard (extra ``tensorboard``) to ``tensorboard/`` in the output
     directory."""
+
+    predict_after_training: bool = False
+    """Whether to predict with the best model after training, on the validation data into the directory of the run, and
+    on ``data.test``, if it is given, into ``test/`` below it. Quality estimation systems only."""
+
+    overwrite: bool = False
+    """Whether to replace files in the directory of the run that kiwi has not written. Files that are read are never
+    overwritten."""

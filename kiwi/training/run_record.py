@@ -33,6 +33,7 @@ LOCK_FILE = ".lock"
 FREE_TO_CHANGE = (
     "run.run_id",
     "run.output_dir",
+    "run.overwrite",
     "run.use_mlflow",
     "run.use_tensorboard",
     "run.mlflow_tracking_uri",

@@ -46,7 +46,10 @@ def one_line(text: object) -> str:
 
 def in_markdown(text: object) -> str:
     """Return text of one line in which nothing is markup of Markdown or HTML, in tables too."""
-    return re.sub(r"([\\`*_{}\[\]<>()#|~!])", r"\\\1", one_line(text)) if isinstance(text, str) else str(text)
+    if not isinstance(text, str):
+        return str(text)
+    # An underscore within a word is no markup.
+    return re.sub(r"([\\`*{}\[\]<>()#|~!]|(?<!\w)_|_(?!\w))", r"\\\1", one_line(text))
 
 
 def as_code(text: object) -> str:

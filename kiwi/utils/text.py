@@ -7,9 +7,10 @@ Unicode line and paragraph separators (U+2028, U+2029, U+0085) are part of a lin
 from __future__ import annotations
 
 import codecs
+import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from kiwi.exceptions import DataError
@@ -95,6 +96,33 @@ class TextDecoder:
         if "\r" in text:
             lines = [line.rstrip("\r") for line in lines]
         self.n_lines += len(lines)
+        return lines
+
+    def noted_lines(self, block: bytes, note: Callable[[int, DataError, str], None]) -> list[str]:
+        """Decode the next lines of the file like :meth:`lines`; those that are not text become blank.
+
+        Args:
+            block: whole lines with their line ends.
+            note: a function to call with number, error and content of each line that is not text.
+
+        Raises:
+            DataError: when the file as a whole is not text.
+        """
+        was_at_start = self._is_at_start
+        try:
+            return self.lines(block)
+        except DataError as error:
+            if error.line is None:
+                raise
+        self._is_at_start = was_at_start
+        lines = []
+        for line in io.BytesIO(block):
+            try:
+                lines += self.lines(line)
+            except DataError as error:
+                self.n_lines += 1
+                note(self.n_lines, error, line.rstrip(b"\r\n").decode("utf-8", "backslashreplace"))
+                lines.append("")
         return lines
 
     def check(self, block: bytes) -> bool:

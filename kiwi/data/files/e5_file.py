@@ -151,10 +151,14 @@ class E5File:
         weights *= blocks["scale"].astype(np.float32)[:, None]
         return weights.reshape(shape)
 
-    def state_dict(self) -> dict[str, NDArray[np.float32]]:
-        """Read all tensors, under the names of ``BertModel``."""
+    def state_dict(self, layers: int | None = None) -> dict[str, NDArray[np.float32]]:
+        """Read the tensors under the names of ``BertModel``.
+
+        Args:
+            layers: the number of layers to read, from the lowest; None reads all of them.
+        """
         weights = {theirs: self.read(name) for name, theirs in EMBEDDINGS.items()}
-        for layer in range(self.sizes.layers):
+        for layer in range(self.sizes.layers if layers is None else layers):
             for part, theirs in LAYER_PARTS.items():
                 for short, kind in (("w", "weight"), ("b", "bias")):
                     weights[f"encoder.layer.{layer}.{theirs}.{kind}"] = self.read(f"l{layer}.{part}.{short}")

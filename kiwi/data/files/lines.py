@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
@@ -12,6 +13,9 @@ from kiwi.utils.inputs import reading
 from kiwi.utils.text import TextDecoder, line_blocks
 
 logger = logging.getLogger(__name__)
+
+Note = Callable[[int, DataError, Any], None]
+"""A function that takes the number, the error and the content of a bad line, for readers to call instead of raising."""
 
 Columns = dict[str, list[str]]
 """One string per segment for each field, by field name."""
@@ -37,10 +41,15 @@ def read_lines(path: Path, *, warn: bool = True) -> list[str]:
     return lines
 
 
-def stream_lines(path: Path, *, warn: bool = True) -> Generator[str, None, None]:
+def stream_lines(path: Path, note: Note | None = None, *, warn: bool = True) -> Generator[str, None, None]:
     """Yield the lines of a file one by one, as :func:`read_lines` reads them, for files larger than memory.
 
     Close the generator if not all lines are read.
+
+    Args:
+        path: the file.
+        note: a function to call for each line that is not text, which is then read as a blank line.
+        warn: whether to warn about byte order marks and carriage returns within the file.
 
     Raises:
         DataError: as in :func:`read_lines`, but only when the line is reached.
@@ -49,7 +58,7 @@ def stream_lines(path: Path, *, warn: bool = True) -> Generator[str, None, None]
     decoder = TextDecoder(path, warn=warn)
     with reading(path) as file:
         for block in line_blocks(file, path):
-            for line in decoder.lines(block):
+            for line in decoder.lines(block) if note is None else decoder.noted_lines(block, note):
                 empty = False
                 yield line
     if empty:

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kiwi.data.files.lines import Columns, stream_lines
+from kiwi.data.files.lines import Columns, Note, stream_lines
 from kiwi.exceptions import DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 from kiwi.utils.imports import needs_extra
@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Rows = Generator[tuple[int, Mapping[str, Any]], None, None]
-"""The number of each row or line, and its cells by column."""
+Rows = Generator[tuple[int, Mapping[str, Any] | DataError, Any], None, None]
+"""The number of each row or line, its cells by column or the error of an invalid line, and its content."""
 
 NAN = "nan"
 """The text that stands for the score of an empty segment."""
@@ -66,7 +66,7 @@ ROWS_AT_ONCE = 4096
 
 
 def stream_table(
-    path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = ()
+    path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = (), note: Note | None = None
 ) -> Iterator[tuple[int, Columns]]:
     """Read a table like :func:`read_table`, but a few rows at a time, for tables larger than memory.
 
@@ -75,6 +75,7 @@ def stream_table(
         columns: the column name of each field.
         size: the number of rows at a time.
         nullable: the fields in which null stands for the score of an empty segment.
+        note: a function to call for each invalid row, whose fields are then blank.
 
     Returns:
         For each chunk, the number of its first line (in Parquet, row), and one string per segment for each field.
@@ -82,13 +83,24 @@ def stream_table(
     path = Path(path)
     inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
     reader = for_suffix(inner, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+
+    def texts(number: int, row: Mapping[str, Any] | DataError, content: Any) -> list[str]:
+        try:
+            if isinstance(row, DataError):
+                raise row
+            return [
+                cell_text(row[name], path, number, name, nullable=field in nullable) for field, name in columns.items()
+            ]
+        except DataError as error:
+            if note is None:
+                raise
+            note(number, error, content)
+            return [""] * len(columns)
+
     with closing(reader(path, columns.values())) as rows:
         while part := list(islice(rows, size)):
-            texts = {
-                field: [cell_text(row[name], path, number, name, nullable=field in nullable) for number, row in part]
-                for field, name in columns.items()
-            }
-            yield part[0][0], texts
+            by_row = [texts(*row) for row in part]
+            yield part[0][0], dict(zip(columns, map(list, zip(*by_row, strict=True)), strict=True))
 
 
 def check_table_format(suffix: str) -> None:
@@ -192,22 +204,44 @@ def _joined(cell: Any) -> str | None:
 
 
 def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
-    with closing(stream_lines(path)) as lines:
-        names = next(lines).split("\t")
+    damaged: dict[int, tuple[DataError, str]] = {}
+    with closing(_stream_text(path, damaged)) as lines:
+        header = next(lines)
+        if damaged:
+            raise damaged[1][0]
+        names = header.split("\t")
         check_names(path, 1, wanted, names)
         for number, line in enumerate(lines, start=2):
             cells = line.split("\t")
-            if len(cells) != len(names):
+            if number in damaged:
+                yield number, *damaged.pop(number)
+            elif len(cells) != len(names):
                 expected = f"{len(names)}, as in the header line"
-                raise DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
-            yield number, dict(zip(names, cells, strict=True))
+                yield number, DataError.at(path, number, found=f"{len(cells)} columns", expected=expected), line
+            else:
+                yield number, dict(zip(names, cells, strict=True)), line
 
 
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
     # Marks and carriage returns outside of cells mean nothing in JSON; those inside are looked at cell by cell.
-    with closing(stream_lines(path, warn=False)) as lines:
+    damaged: dict[int, tuple[DataError, str]] = {}
+    with closing(_stream_text(path, damaged, warn=False)) as lines:
         for number, line in enumerate(lines, start=1):
-            yield number, json_row(line, path, number, wanted)
+            if number in damaged:
+                yield number, *damaged.pop(number)
+                continue
+            try:
+                row: Mapping[str, Any] | DataError = json_row(line, path, number, wanted)
+            except DataError as error:
+                row = error
+            yield number, row, line
+
+
+def _stream_text(
+    path: Path, damaged: dict[int, tuple[DataError, str]], *, warn: bool = True
+) -> Generator[str, None, None]:
+    """Yield the lines of a file; those that are not text are blank, and their errors are added to ``damaged``."""
+    return stream_lines(path, lambda number, error, line: damaged.update({number: (error, line)}), warn=warn)
 
 
 def json_row(line: str, path: object, number: int, wanted: Collection[str]) -> Mapping[str, Any]:
@@ -254,14 +288,21 @@ def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
             with pyarrow.parquet.ParquetFile(plain) as file:
                 check_names(path, None, wanted, file.schema_arrow.names)
                 for batch in file.iter_batches(columns=list(wanted)):
-                    for index, name in invalid_texts(batch):
-                        raise DataError.at(
-                            path, number + index + 1, found=f"bytes in column '{name}'", expected="UTF-8"
-                        )
-                    cells = [batch.column(name).to_pylist() for name in wanted]
-                    for values in zip(*cells, strict=True):
+                    invalid = dict(invalid_texts(batch))
+                    cells = [[] if invalid else batch.column(name).to_pylist() for name in wanted]
+                    for index in range(batch.num_rows):
                         number += 1
-                        yield number, dict(zip(wanted, values, strict=True))
+                        if index in invalid:
+                            found = f"bytes in column '{invalid[index]}'"
+                            error = DataError.at(path, number, found=found, expected="UTF-8")
+                            yield number, error, readable_row(batch, index)
+                            continue
+                        row = (
+                            {name: batch.column(name)[index].as_py() for name in wanted}
+                            if invalid
+                            else {name: column[index] for name, column in zip(wanted, cells, strict=True)}
+                        )
+                        yield number, row, row
         except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
             reason = " ".join(str(error).split())
             raise DataError(f"{path}: cannot be read as Parquet, after row {number} ({reason:.200}).") from error

@@ -19,6 +19,7 @@ from kiwi.data.files.tables import (
     readable_row,
 )
 from kiwi.data.readers import check_columns
+from kiwi.data.segments.bad_rows import OnBad, Reject
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.compression import damage_errors
 from kiwi.utils.places import Place
@@ -38,33 +39,24 @@ SHOWN = 1000
 """The number of bytes of an overlong line that its reject keeps."""
 
 
-@dataclass(frozen=True)
-class Reject:
-    """An invalid row."""
-
-    line: int
-    """The number of the line, or of the row in Parquet, counted from 1."""
-
-    reason: str
-    row: Any
-    """The original row, as a line or as the cells of a Parquet row by column."""
-
-
 @dataclass
 class Chunk:
     """Consecutive rows of a shard."""
 
     columns: Columns
-    """The validated texts of the valid rows, by field."""
+    """The validated texts of the rows to predict, by field."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    """All cells of each valid row by column; empty for Parquet."""
+    """All cells of each row to predict by column; empty for Parquet. A row that does not parse has none."""
 
     batch: pyarrow.RecordBatch | None = None
-    """The valid rows of Parquet."""
+    """The rows of Parquet to predict."""
 
     rejects: list[Reject] = field(default_factory=list)
     """The invalid rows."""
+
+    n_bad: int = 0
+    """The number of invalid rows among those above, which have blank texts."""
 
     def __len__(self) -> int:
         return len(self.columns[const.TARGET])
@@ -85,6 +77,9 @@ class Shard:
 
     reserved: frozenset[str] = frozenset()
     """Names of the columns that prediction adds, which the file must not have."""
+
+    on_bad: OnBad = "skip"
+    """What happens to invalid rows."""
 
     def columns(self) -> list[str] | None:
         """Return the names of the columns, which in JSON Lines are those of the first row.
@@ -172,14 +167,16 @@ class Shard:
             while part := list(islice(lines, rows_at_once)):
                 chunk = Chunk({name: [] for name in self.names})
                 for number, line in part:
+                    row: dict[str, Any] = {}
                     try:
                         decoder.n_lines = number - 1  # rejected lines count too
                         row = self._row(self._decoded(line, decoder), names)
                         self._add(chunk, row, number)
                     except DataError as error:
                         shown = line[:SHOWN] if len(line) > LONGEST_LINE else line.rstrip(b"\r\n")
-                        text = shown.decode("utf-8", "backslashreplace")
-                        chunk.rejects.append(Reject(number, error.reason, text))
+                        self._reject(chunk, number, error, shown.decode("utf-8", "backslashreplace"))
+                        if self.on_bad == "nan":
+                            chunk.rows.append(row if self._has_texts(row) else {})
                     else:
                         chunk.rows.append(row)
                 yield chunk
@@ -210,10 +207,15 @@ class Shard:
                 row = {name: cells[name][index] if cells else columns[name][index].as_py() for name in columns}
                 self._add(chunk, row, first + index)
             except DataError as error:
-                chunk.rejects.append(Reject(first + index, error.reason, readable_row(batch, index)))
+                self._reject(chunk, first + index, error, readable_row(batch, index))
             else:
                 good.append(index)
-        chunk.batch = batch.take(pyarrow.array(good, pyarrow.int64())) if chunk.rejects else batch
+        if not chunk.rejects:
+            chunk.batch = batch
+        elif self.on_bad == "nan":
+            chunk.batch = _with_valid_texts(batch) if invalid else batch
+        else:
+            chunk.batch = batch.take(pyarrow.array(good, pyarrow.int64()))
         return chunk
 
     def _lines(self, file: IO[bytes]) -> Generator[tuple[int, bytes], None, None]:
@@ -254,6 +256,23 @@ class Shard:
         for name, (text,) in texts.items():
             chunk.columns[name].append(text)
 
+    def _reject(self, chunk: Chunk, number: int, error: DataError, row: Any) -> None:
+        """Add an invalid row to a chunk."""
+        if self.on_bad == "stop":
+            raise DataError(f"{self.place}, line {number}: {error.reason}") from error
+        chunk.rejects.append(Reject(number, error.reason, row))
+        if self.on_bad == "nan":
+            chunk.n_bad += 1
+            for column in chunk.columns.values():
+                column.append("")
+
+    def _has_texts(self, row: Mapping[str, Any]) -> bool:
+        """Return whether the cells of a row have the types of valid rows."""
+        try:
+            return all(cell_text(row[column], "", 0, column) is not None for column in self.names.values())
+        except (DataError, KeyError):
+            return False
+
     def _check_reserved(self, names: Collection[str], number: int | None) -> None:
         if both := sorted(self.reserved.intersection(names)):
             advice = "Rename the column, or switch that output off (system.model.outputs)."
@@ -271,6 +290,20 @@ class Shard:
         except (pyarrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self.place}: cannot be read as Parquet ({reason}).") from error
+
+
+def _with_valid_texts(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """Return a batch in which bytes that are not UTF-8 are escaped, because readers reject tables that have them."""
+    import pyarrow
+
+    rows = [readable_row(batch, index) for index in range(batch.num_rows)]
+    columns = [
+        pyarrow.array([row[field.name] for row in rows], field.type)
+        if field.type in (pyarrow.string(), pyarrow.large_string())
+        else batch.column(field.name)
+        for field in batch.schema
+    ]
+    return pyarrow.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _infer_schema(rows: list[dict[str, Any]]) -> pyarrow.Schema:

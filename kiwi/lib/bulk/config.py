@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from kiwi import constants as const
+from kiwi.data.segments.bad_rows import OnBad
 from kiwi.data.segments.shard_writers import OutputFormat
 from kiwi.data.segments.shards import Format
 from kiwi.exceptions import ConfigError
@@ -91,6 +92,11 @@ class BulkConfig(BaseConfig):
     batch_tokens: PositiveInt | None = None
     """The maximum number of words (pieces, with a pretrained encoder) of source plus target in a batch, padding
     included. If unset, a number that suits the CPU or GPU."""
+
+    on_bad_segment: OnBad = "nan"
+    """What happens to a bad row, such as one with an empty translation. ``nan`` keeps its place in the results, without
+    a score; ``skip`` leaves it out; ``stop`` gives up its shard. Rows of ``nan`` and ``skip`` are below ``_rejects/``
+    with the reasons, and the exit code is 3 in the end."""
 
     rows_at_once: PositiveInt = 8192
     """The number of rows of a shard that a worker holds in memory."""

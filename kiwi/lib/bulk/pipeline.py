@@ -174,9 +174,10 @@ def _log_progress(info: BulkInfo) -> None:
 def _warn_of_rejects(info: BulkInfo, job: Job) -> None:
     if info.rejected:
         logger.warning(
-            "%d of %d rows are bad; they are in %s, with the reasons. The first: %s",
+            "%d of %d rows are bad and %s; they are in %s, with the reasons. The first: %s",
             info.rejected,
             info.rejected + info.segments,
+            "left out" if job.options["on_bad_segment"] == "skip" else "have no score",
             job.output / REJECTS,
             info.first_reject,
         )

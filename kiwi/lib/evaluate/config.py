@@ -109,6 +109,9 @@ class Output(BaseConfig):
     latex: Path | None = None
     """A LaTeX file with a table for each output, for the package ``booktabs``."""
 
+    overwrite: bool = False
+    """Whether to replace files that kiwi has not written. Files that are read are never overwritten."""
+
 
 SUBMISSIONS = {
     "sentence_submission": {const.SENTENCE_SCORES, const.BINARY},
@@ -140,7 +143,18 @@ class Files(BaseConfig):
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
     def convert_to_list(cls, value: Any) -> Any:
-        """Convert a single system to a list."""
+        """Convert a single system, and OpenKiwi's lists of files by output, to a list of systems."""
+        if isinstance(value, Mapping) and any(isinstance(files, list | tuple) for files in value.values()):
+            by_output = {name: [files] if isinstance(files, str | Path) else files for name, files in value.items()}
+            lists = {name: files for name, files in by_output.items() if files is not None}
+            if not all(isinstance(files, list | tuple) for files in lists.values()):
+                return [value]
+            n_systems = {len(files) for files in lists.values()}
+            if len(n_systems) > 1:
+                raise ValueError(
+                    f"found {' and '.join(map(str, sorted(n_systems)))} files; expected one of each per system"
+                )
+            return [dict(zip(lists, files, strict=True)) for files in zip(*lists.values(), strict=True)]
         return value if value is None or isinstance(value, list | tuple) else [value]
 
     @property

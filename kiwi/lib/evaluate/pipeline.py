@@ -11,6 +11,7 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.exceptions import ConfigError
+from kiwi.lib.composition import configuration_files
 from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.config import Configuration, Files
 from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
@@ -22,6 +23,8 @@ from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import Calibration, Report, Settings, build_report, combine
 from kiwi.pages.evaluation import evaluation_page
+from kiwi.runner.predictions import prediction_files
+from kiwi.utils.guard import Guard, paths_in, record_written
 from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_text
 
@@ -65,6 +68,7 @@ def run(config: Configuration) -> Report:
     Returns:
         A report with the metrics of each output and system, and the comparison of systems.
     """
+    written = _check_outputs(config)
     reports: dict[str, Report] = {}
     for pair, files in config.pairs.items():
         outputs, report = _evaluate(config, files)
@@ -80,7 +84,26 @@ def run(config: Configuration) -> Report:
     ):
         if path is not None:
             write_text(path, content)
+    record_written(*written)
     return report
+
+
+def _check_outputs(config: Configuration) -> list[Path]:
+    """Return the files to write; reject those that are read, or that kiwi has not written."""
+    output = config.output
+    pages = [] if output.report is None else [_page_path(output.report, pair) for pair in config.pairs]
+    outputs = [*pages, *(path for path in (output.figures, output.markdown, output.latex) if path is not None)]
+    reads: list[Path] = list(configuration_files())
+    for files in config.pairs.values():
+        reads += paths_in([files.gold_files, files.predicted_files, files.texts])
+        for directory in files.predicted_dir or ():
+            reads += [directory / name for name in (*prediction_files(), const.ORIGIN_FILE)]
+    Guard(reads, output.overwrite, "--overwrite (output.overwrite=true)").check(outputs)
+    return outputs
+
+
+def _page_path(path: Path, pair: str) -> Path:
+    return path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
 
 
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
@@ -108,7 +131,7 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
 def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:
     """Write the page of a language pair, ``report.en-de.html``; without language pairs, ``report.html``."""
     texts = None if files.texts is None else {name: read_lines(text, warn=False) for name, text in files.texts}
-    place = path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
+    place = _page_path(path, pair)
     title = f"Evaluation, {pair}" if pair else "Evaluation"
     write_text(place, evaluation_page(report, outputs, texts, title))
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
+from kiwi.data.segments.bad_rows import OnBad
 from kiwi.lib.predict.submissions import SubmissionConfig
 from kiwi.runner.options import Precision, PredictOptions
 from kiwi.systems.config.optimizer import BatchSizes
@@ -45,6 +46,25 @@ class RunConfig(BaseConfig):
 
     deduplicate: bool = True
     """Whether to predict identical segments of a chunk only once."""
+
+    on_bad_segment: OnBad = "nan"
+    """What happens to a segment that cannot be used, such as one with an empty translation. ``nan`` keeps its place
+    without a score; ``skip`` leaves it out; both say how many there are, and the exit code is 3 in the end. ``stop``
+    writes nothing."""
+
+    rejects: Path | None = None
+    """A file of JSON Lines for all bad segments, with ``file``, ``line``, ``reason`` and ``row``."""
+
+    overwrite: bool = False
+    """Whether to replace or remove files in the directory that kiwi has not written, where predictions have the same
+    names. Files that are read are never overwritten."""
+
+    @model_validator(mode="after")
+    def check_rejects(self) -> RunConfig:
+        """Check that there can be bad segments to write."""
+        if self.rejects is not None and self.on_bad_segment == "stop":
+            raise ValueError("rejects needs on_bad_segment: nan or skip, because stop writes nothing")
+        return self
 
     @model_validator(mode="after")
     def check_directory(self) -> RunConfig:

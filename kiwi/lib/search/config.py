@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from kiwi.lib.utils import load_configuration, warn_of_unused
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import BaseConfig, Workers
 from kiwi.utils.written import PathText, texts_of, user_path
+
+logger = logging.getLogger(__name__)
 
 Number = int | float
 
@@ -67,6 +70,9 @@ class ClassWeightsConfig(BaseConfig):
 
     source_tags: Range | None = None
     """The weight of BAD for source words."""
+
+
+FORMER_OPTION = "search_sentence_loss_weight"
 
 
 class SearchOptions(BaseConfig):
@@ -126,6 +132,21 @@ class SearchOptions(BaseConfig):
     """The rule that ends trials early. ``median`` ends those that are worse than the median of the others at the same
     validation, ``hyperband`` those to which Hyperband gives no further validations, ``none`` none."""
 
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def search_no_class_weights(cls, value: Any) -> Any:
+        """Read null as no range for any output."""
+        return dict.fromkeys(ClassWeightsConfig.model_fields) if value is None else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def leave_out_former_option(cls, data: Any) -> Any:
+        """Leave out an option of OpenKiwi's own configurations that it does not have any more."""
+        if isinstance(data, Mapping) and FORMER_OPTION in data:
+            logger.warning("options.%s is ignored: sentence_loss_weight alone says what is searched.", FORMER_OPTION)
+            return {name: value for name, value in data.items() if name != FORMER_OPTION}
+        return data
+
     @field_validator("space", mode="before")
     @classmethod
     def flatten(cls, value: Any) -> Any:
@@ -179,6 +200,9 @@ class Configuration(BaseConfig):
     load_study: PathText | None = None
     """A search to resume although ranges or other options differ, by its directory or its name."""
 
+    overwrite: bool = False
+    """Whether to replace files in the directory of the search that kiwi has not written."""
+
     options: SearchOptions = SearchOptions()
     """The ranges of the search and its method."""
 
@@ -193,8 +217,13 @@ class Configuration(BaseConfig):
     def load_base_config(cls, value: Any) -> Any:
         """Read the file, or compose the configuration that is given in place."""
         if isinstance(value, str | Path):
-            return load_configuration(value)
-        return _compose_in_place(value) if isinstance(value, Mapping) else value
+            value = load_configuration(value)
+        elif isinstance(value, Mapping):
+            value = _compose_in_place(value)
+        if isinstance(value, Mapping) and value.get("debug") is True:
+            logger.warning("base_config.debug is switched off: trials of a single batch cannot be compared.")
+            return {**value, "debug": False}
+        return value
 
     @classmethod
     @override
@@ -212,8 +241,6 @@ class Configuration(BaseConfig):
             wrong["base_config.trainer.resume"] = (
                 "a search resumes its trials itself, with the same search_name; remove it"
             )
-        if base.get("debug") is True:
-            wrong["base_config.debug"] = "trials of a single batch cannot be compared; remove it"
         return wrong
 
 
@@ -258,10 +285,9 @@ def load_search(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str
         return options
     composed = compose(base, base_path, base_overrides, search.variables)
     composed.refuse_unknown()
-    search.refuse_unknown(
-        composed.references - set(composed.variables), [f"{prefix}{name}" for name in composed.variables]
-    )
-    warn_of_unused([name for name in search.unused if name not in composed.references], path)
+    # Those that the base configuration has itself take precedence over those of the search.
+    search.refuse_unknown(composed.references - composed.defined, [f"{prefix}{name}" for name in composed.defined])
+    warn_of_unused([name for name in search.unused if name not in composed.references - composed.defined], path)
     warn_of_unused(composed.unused, base_path)
     options["base_config"] = composed.options
     return options

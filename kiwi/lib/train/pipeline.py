@@ -12,6 +12,7 @@ from kiwi import constants as const
 from kiwi.data.collate import note_long_segments
 from kiwi.data.text.tokenization import share_of_marks_alone
 from kiwi.lib.train.config import AnyConfiguration, Configuration, check_run, choose_main_metric
+from kiwi.lib.train.predictions import predict_after_training
 from kiwi.lib.train.setup import log_system, open_run, share_run_id
 from kiwi.lib.utils import configure_logging, ignore_warnings_of, load_configuration
 from kiwi.systems.manifest.checkpoint import DataInfo
@@ -144,5 +145,22 @@ def run(
                 trainer.fit(module, ckpt_path=record.state_file if record.resumed_from else None)
         path = record.output_dir / OPTIMIZER_FILE
         save_optimizer_state(trainer.optimizers[0], system, path, write=trainer.is_global_zero)
+        if config.run.predict_after_training and system_type is QESystem and trainer.is_global_zero:
+            _predict(config, record.output_dir, checkpoints.best_model_path, valid)
     logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")
     return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)
+
+
+def _predict(config: AnyConfiguration, output_dir: Path, model: Path | None, valid: Any) -> None:
+    """Predict with the best model of a run, if it was saved."""
+    if model is None:
+        logger.warning("run.predict_after_training: there is no best model to predict with, since none was saved.")
+        return
+    predict_after_training(
+        model,
+        output_dir,
+        valid.columns,
+        config.data.test,
+        gpu_id=None if config.trainer.gpus == 0 else 0,
+        overwrite=config.run.overwrite,
+    )

@@ -21,6 +21,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.manifest.export import GRAPH_FILE, TENSORS_FILE, Precision
 from kiwi.systems.onnx.quantize import quantize
+from kiwi.systems.pretrained.lower_layers import LowerLayers
 from kiwi.systems.qe_system import QESystem
 
 OPSET = 23
@@ -106,6 +107,50 @@ def make_graph(system: QESystem, precision: Precision = "fp32") -> ir.Model:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(f"{_describe(system)} cannot be exported: {reason}") from error
     check_open(model, names, system)
+    _tidy(model)
+    if precision == "int8":
+        quantize(model)
+    return model
+
+
+def make_states_graph(layers: LowerLayers, precision: Precision = "fp32") -> ir.Model:
+    """Convert the lower layers of an encoder to an ONNX graph from pieces and their mask to states.
+
+    Args:
+        layers: the layers, in evaluation mode.
+        precision: the precision of the weights.
+
+    Raises:
+        ConfigError: when the encoder cannot be converted to ONNX.
+    """
+    what = f"A {layers.body.config.model_type}"
+    # Two rows of different length, so that both dimensions are dynamic and the mask has an effect.
+    pieces = torch.tensor([[5, 6, 7, 8, 9], [5, 6, 7, 0, 0]])
+    arrays = {"pieces": pieces, "mask": torch.tensor([[True] * 5, [True] * 3 + [False] * 2])}
+    rows, columns = torch.export.Dim(WINDOWS), torch.export.Dim(PIECES)
+    try:
+        with torch.no_grad(), _quiet():
+            program = torch.onnx.export(
+                layers,
+                kwargs=arrays,
+                dynamic_shapes={name: {0: rows, 1: columns} for name in arrays},
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(arrays),
+                output_names=["states"],
+                verbose=False,
+                optimize=False,
+            )
+            assert program is not None
+            model: ir.Model = program.model
+            optimizer.optimize_ir(model)
+    except Exception as error:  # three libraries raise various errors
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ConfigError(f"{what} cannot be exported: {reason}") from error
+    for value in model.graph.inputs:
+        assert value.shape is not None
+        if not all(isinstance(dim, ir.SymbolicDim) for dim in value.shape):
+            raise ConfigError(f"{what} cannot be exported: its graph is valid for one length only.")
     _tidy(model)
     if precision == "int8":
         quantize(model)

@@ -55,7 +55,12 @@ def options(trained: Any, tmp_path: Path, change: Any) -> Callable[..., dict[str
     base = {
         "engine": "ray",
         "system": {"load": str(trained.path)},
-        "bulk": {"input": str(tmp_path / "in"), "output": str(tmp_path / "out"), "rows_at_once": 5},
+        "bulk": {
+            "input": str(tmp_path / "in"),
+            "output": str(tmp_path / "out"),
+            "rows_at_once": 5,
+            "on_bad_segment": "skip",
+        },
     }
     (tmp_path / "in").mkdir()
     return lambda changes=None: change(base, changes or {})
@@ -174,6 +179,29 @@ def test_bad_rows_go_to_a_file_and_empty_segments_have_no_score(
         "row": json.dumps(bad[0]),
     }
     assert (other["line"], json.loads(other["row"])) == (15, bad[1])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".tsv"])
+def test_bad_rows_keep_their_place(
+    options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path, suffix: str
+) -> None:
+    bad = [rows[1] | {"target": " "}, rows[2] | {"alignments": "99-0"}]
+    shard = tmp_path / "in" / f"a{suffix}"
+    write_shard(shard, [*rows[:6], bad[0], *rows[6:], bad[1]])
+    (report,) = work(options({"bulk.on_bad_segment": None}), loaded).values()
+    assert (report.segments, report.rejected) == (12, 2)
+    found = read_shard(next((tmp_path / "out").glob("a.*")))
+    assert [str(one["id"]) for one in found] == [str(one["id"]) for one in [*rows[:6], bad[0], *rows[6:], bad[1]]]
+    assert [index for index, one in enumerate(found) if one["sentence_scores"] is None] == [6, 13]
+    assert found[6]["target_tags"] == []
+    assert [one["line"] - (suffix == ".tsv") for one in rejected(tmp_path / "out" / "_rejects" / "a.jsonl")] == [7, 14]
+
+
+def test_a_bad_row_stops_its_shard(options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", [rows[0], rows[1] | {"source": ""}])
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2: found an empty source"):
+        work(options({"bulk.on_bad_segment": "stop"}), loaded)
+    assert not (tmp_path / "out" / "a.jsonl").exists()
 
 
 def test_only_bad_rows_leave_an_empty_shard_that_is_done(

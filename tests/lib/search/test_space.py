@@ -269,9 +269,6 @@ def test_all_mistakes_are_listed_at_once(options: Options) -> None:
     [
         ({f"{WORD}.source": None}, {"class_weights": {"source_tags": [1]}}, f"{WORD}.source is off"),
         ({SCORE: {}}, {"sentence_loss_weight": [1]}, "sentence_level has no output that is on"),
-        ({WORD: {}}, {"search_word_level": True}, "options.search_word_level: NuQE has no such option"),
-        ({SCORE: {}}, {"search_hter": True}, "options.search_hter: NuQE has no such option"),
-        ({"trainer.main_metric": "target_tags_MCC"}, {"search_word_level": True}, "is not a metric of the configured"),
     ],
 )
 def test_options_of_outputs_that_are_off_are_refused(
@@ -309,10 +306,10 @@ def test_configurations_that_are_refused(given: dict[str, Any], expected: str, o
 
 
 def test_base_configurations_that_are_refused(options: Options) -> None:
-    changes = {"trainer.resume": True, "debug": True, "trainer.epochs": 0}
+    changes = {"trainer.resume": True, "trainer.epochs": 0}
     with pytest.raises(ConfigError) as error:
         Configuration.from_dict({"base_config": options(changes)})
-    for path in ("base_config.trainer.resume", "base_config.debug", "base_config.trainer.epochs"):
+    for path in ("base_config.trainer.resume", "base_config.trainer.epochs"):
         assert path in str(error.value)
 
 
@@ -358,3 +355,33 @@ def test_several_processes_for_one_trial_are_refused(options: Options, monkeypat
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match="each trial trains in one process"):
         space_of(options(), {"dropout": [0.1]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "search", "message"),
+    [
+        ({WORD: {}}, "search_word_level", "search_word_level is switched off: the output is off"),
+        ({SCORE: {}}, "search_hter", "search_hter is switched off: the output is off"),
+        (
+            {"trainer.main_metric": ["WMT19_MCC", "PEARSON"]},
+            "search_hter",
+            "search_hter is switched off: trials without the output have no PEARSON (trainer.main_metric)",
+        ),
+        ({"trainer.main_metric": "target_tags_MCC"}, "search_word_level", "have no target_tags_MCC"),
+    ],
+)
+def test_searches_of_openkiwi_that_no_trial_could_compare(
+    changes: dict[str, Any], search: str, message: str, options: Options, caplog: pytest.LogCaptureFixture
+) -> None:
+    space = space_of(options(changes), {search: True, "learning_rate": [0.1, 0.2]})
+    assert search not in [each.name for each in space.parameters]
+    assert message in caplog.text
+
+
+def test_options_of_openkiwi_s_own_searches(options: Options, caplog: pytest.LogCaptureFixture) -> None:
+    searching = {"class_weights": None, "search_sentence_loss_weight": True}
+    config = Configuration.from_dict({"base_config": options({"debug": True}), "options": searching})
+    assert not config.base_config.debug
+    assert set(config.options.class_weights.model_dump().values()) == {None}
+    assert "base_config.debug is switched off" in caplog.text
+    assert "options.search_sentence_loss_weight is ignored" in caplog.text

@@ -89,7 +89,7 @@ def test_names_are_found_in_the_cache_without_a_network(cache: Path, trained: An
 
 @pytest.mark.parametrize("name", ["nothing", "a/b/c", "/a/b", "../a/b", "./a", "a/", "~/a"])
 def test_paths_are_no_names_on_the_hub(name: str) -> None:
-    assert locate(name) == Path(name)
+    assert locate(name) == Path(name).expanduser()
 
 
 def test_a_directory_comes_before_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

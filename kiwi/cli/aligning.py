@@ -1,0 +1,122 @@
+"""The command that aligns words."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kiwi.cli.options import OverwriteOption, QuietOption, VerboseOption, check_choice, parse_columns, set_up_log
+
+
+def align(
+    table: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="TABLE",
+            help="TSV, JSON Lines or Parquet file with one segment per row.",
+            show_default="standard input",
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("-s", "--source", help="Source segments, one per line.", show_default=False)
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("-t", "--target", help="Their translations, one per line.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write.", show_default="standard output")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoder directory, directory written with --export, or name on the Hugging Face hub.",
+            show_default="multilingual-e5-small, from the packages of the extra encoder",
+        ),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="argmax links words that are each other's most similar word; softmax links more.",
+            metavar="argmax|softmax",
+        ),
+    ] = "argmax",
+    layer: Annotated[
+        int | None,
+        typer.Option(min=1, help="Layer of the encoder to compare.", show_default="the one in the middle"),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(help="Column names by field, such as source=src,target=mt.", metavar="FIELD=NAME[,...]"),
+    ] = None,
+    input_format: Annotated[
+        str,
+        typer.Option(
+            help="Format of standard input: tsv (source and target, separated by a tab) or jsonl.", metavar="tsv|jsonl"
+        ),
+    ] = "tsv",
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Write the result of each line before reading the next line.")
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIRECTORY",
+            help="Write the encoder to DIRECTORY for ONNX Runtime, and align nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="With --export: quantize the weights to 8 bits.")] = False,
+    gpu_id: Annotated[
+        int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Align the words of source segments and their translations.
+
+    Writes a line of i-j pairs for each segment, source index first, counted from 0. Words are separated by spaces.
+
+    Example: kiwi align -s source.txt -t target.txt > alignments
+    """
+    import signal
+
+    from kiwi.exceptions import ConfigError
+    from kiwi.lib.align import align as write_alignments, align_to_file, export_aligner
+    from kiwi.lib.score import Input
+    from kiwi.runner.word_aligner import load_word_aligner
+    from kiwi.utils.display import printable
+
+    set_up_log(verbose=verbose, quiet=quiet)
+    files = {name: path for name, path in (("source", source), ("target", target)) if path is not None}
+    if export is not None:
+        if table or files or output:
+            raise ConfigError("--export writes the encoder and aligns nothing. Remove the input and --output.")
+        typer.echo(printable(str(export_aligner(export, encoder, layer=layer, int8=int8))))
+        return
+    if int8:
+        raise ConfigError("--int8 goes with --export. Export the encoder first, and give its directory as --encoder.")
+    if stream and output is not None:
+        raise ConfigError("--stream is for standard output; a file appears when it is complete. Remove one of the two.")
+    segments = Input(
+        files=files,
+        table=table,
+        columns=parse_columns(columns or []),
+        pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
+        pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
+    )
+    segments.check()
+    chosen = check_choice("--method", method, ("argmax", "softmax"))
+    aligner = load_word_aligner(encoder, chosen, layer=layer, gpu_id=gpu_id, threads=threads)
+    if output is not None:
+        align_to_file(aligner, segments, output, overwrite=overwrite)
+        return
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end silently when the reader closes the pipe
+    write_alignments(aligner, segments, sys.stdout, stream=stream)
