@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kiwi.utils.display import without_secrets
-from kiwi.utils.pace import Pace
+from kiwi.utils.process.pace import Pace
 
 logger = logging.getLogger(__name__)
 

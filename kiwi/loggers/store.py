@@ -17,10 +17,10 @@ from urllib.parse import unquote, urlparse
 
 from kiwi import __version__
 from kiwi.exceptions import ConfigError
-from kiwi.utils.deadline import within
 from kiwi.utils.display import lost_secrets
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged
+from kiwi.utils.process.deadline import within
 
 logger = logging.getLogger(__name__)
 

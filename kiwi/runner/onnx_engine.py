@@ -30,8 +30,8 @@ from kiwi.systems.manifest.export import (
     read_export_info,
 )
 from kiwi.utils.dotted import flatten
+from kiwi.utils.process.threads import number_of_threads
 from kiwi.utils.sealed import RESTORE, SealedDirectory
-from kiwi.utils.threads import number_of_threads
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"

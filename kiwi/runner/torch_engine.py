@@ -22,7 +22,7 @@ from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.precision import choose_precision, warn_if_emulated
 from kiwi.systems.qe_system import QESystem
-from kiwi.utils.threads import number_of_threads
+from kiwi.utils.process.threads import number_of_threads
 
 
 class TorchEngine(Engine):

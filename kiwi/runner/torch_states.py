@@ -11,7 +11,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.runner.word_aligner import StatesEngine
 from kiwi.systems.encoders.body import max_sequence_length
 from kiwi.systems.pretrained.lower_layers import LoadedLayers, load_lower_layers
-from kiwi.utils.threads import number_of_threads
+from kiwi.utils.process.threads import number_of_threads
 
 
 class TorchStates(StatesEngine):

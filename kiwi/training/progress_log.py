@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
-from kiwi.utils.pace import Pace, format_time
+from kiwi.utils.process.pace import Pace, format_time
 
 logger = logging.getLogger(__name__)
 

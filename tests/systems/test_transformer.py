@@ -508,7 +508,7 @@ def test_states_that_do_not_fit_are_refused(
 ) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:  99 kB\nMemAvailable:       2 kB\n", encoding="utf-8")
-    monkeypatch.setattr("kiwi.utils.memory.MEMORY_FILE", meminfo)
+    monkeypatch.setattr("kiwi.utils.process.memory.MEMORY_FILE", meminfo)
     usage = type("Usage", (), {"free": 2048})
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     options = transformer_options({"trainer.epochs": 2}, freeze_layers=1, keep_frozen_states=keep)

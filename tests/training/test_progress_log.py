@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kiwi.lib.train import train_from_configuration
-from kiwi.utils import pace
+from kiwi.utils.process import pace
 
 
 def test_a_run_says_how_far_it_is(

@@ -16,8 +16,8 @@ from kiwi.lib.bulk.worker import ShardReport
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.runner import load_system
 from kiwi.utils.imports import needs_extra
-from kiwi.utils.pace import format_time, regularly
-from kiwi.utils.signals import stop_on_signals
+from kiwi.utils.process.pace import format_time, regularly
+from kiwi.utils.process.signals import stop_on_signals
 
 logger = logging.getLogger(__name__)
 

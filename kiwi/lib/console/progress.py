@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from kiwi.utils.pace import Pace, format_time
+from kiwi.utils.process.pace import Pace, format_time
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from kiwi.runner.options import Precision, PredictOptions
 from kiwi.systems.config.optimizer import BatchSizes
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.io import BaseConfig, Workers, mistakes
-from kiwi.utils.threads import number_of_threads
+from kiwi.utils.process.threads import number_of_threads
 
 
 class RunConfig(BaseConfig):

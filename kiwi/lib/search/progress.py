@@ -22,7 +22,7 @@ from kiwi.lib.search.context import SearchContext
 from kiwi.lib.search.trial_values import JSON_PREFIX
 from kiwi.lib.search.trials import FINISHED
 from kiwi.lib.utils import configure_logging
-from kiwi.utils.pace import format_time, regularly
+from kiwi.utils.process.pace import format_time, regularly
 
 logger = logging.getLogger("kiwi.lib.search")
 

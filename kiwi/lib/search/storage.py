@@ -17,8 +17,8 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError
-from kiwi.utils.deadline import within
 from kiwi.utils.display import HIDDEN, lost_secrets, without_secrets
+from kiwi.utils.process.deadline import within
 
 logger = logging.getLogger("kiwi.lib.search")
 

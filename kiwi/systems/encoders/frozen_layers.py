@@ -17,7 +17,7 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row
 from kiwi.exceptions import ConfigError
-from kiwi.utils.memory import available_memory
+from kiwi.utils.process.memory import available_memory
 
 
 class FrozenStates:

@@ -43,7 +43,7 @@ from kiwi.systems.features import Features, FeatureSizes, TokenStates
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.pretrained.probes import explain_errors
 from kiwi.utils.io import BaseConfig
-from kiwi.utils.pace import Pace
+from kiwi.utils.process.pace import Pace
 
 logger = logging.getLogger(__name__)
 

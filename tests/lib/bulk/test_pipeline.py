@@ -29,8 +29,8 @@ from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
-from kiwi.utils import pace
 from kiwi.utils.places import Place
+from kiwi.utils.process import pace
 from tests.pretrained import write_model
 
 FIELDS = ("source", "target", "alignments")

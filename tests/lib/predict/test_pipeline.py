@@ -27,7 +27,7 @@ from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.predict import predict_from_configuration, predict_from_file, predict_to_files
 from kiwi.lib.predict.labels import compare, read_labels
 from kiwi.runner import Predictions, load_system
-from kiwi.utils import pace
+from kiwi.utils.process import pace
 from kiwi.utils.resumable import GrowingFiles
 from tests.systems.test_qe_system import assert_same
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from kiwi.utils.deadline import within
+from kiwi.utils.process.deadline import within
 
 
 def test_a_call_ends_in_time_or_is_given_up() -> None:
