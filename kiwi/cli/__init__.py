@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import pipelines, scoring, systems
+from kiwi.cli import corpus, pipelines, scoring, systems
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "corpus": corpus.corpus,
     "train": pipelines.train,
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,

@@ -5,7 +5,7 @@ The edits are those of tercom without shifts, on which the tags of the shared ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from kiwi.constants import BAD, OK, Label
