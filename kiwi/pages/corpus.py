@@ -102,7 +102,7 @@ def corpus_page(corpus: CorpusFigures) -> str:
     return render(
         "corpus.html.jinja",
         corpus=corpus,
-        outputs=OUTPUTS,
+        outputs={output: name for output, name in OUTPUTS.items() if any(output in part.bad for part in corpus.parts)},
         style=read_asset("evaluation.css"),
         figures=[_draw_hter(corpus), _draw_lengths(corpus)],
         warnings=warnings_of(corpus),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kiwi import constants as const
+from kiwi.exceptions import MissingExtraError
 from kiwi.lib.corpus.labelling import Row
 from kiwi.lib.corpus.options import POST_EDIT_ALIGNMENTS, CorpusOptions
 
@@ -15,39 +16,46 @@ class Alignments:
 
     Args:
         options: how the corpus is made.
+        fields: the fields of the input, which may include alignments.
+
+    Raises:
+        MissingExtraError: when words are to be aligned, and what aligns them is not installed.
     """
 
-    def __init__(self, options: CorpusOptions) -> None:
-        self._options = options
-        self._aligner: Any = None
+    def __init__(self, options: CorpusOptions, fields: Sequence[str]) -> None:
+        self._sides = {const.ALIGNMENTS: const.TARGET} if const.ALIGNMENTS not in fields else {}
+        if options.source_tags != "none" and POST_EDIT_ALIGNMENTS not in fields:
+            self._sides[POST_EDIT_ALIGNMENTS] = const.POST_EDIT
+        if not options.align:
+            self._sides = {}
+        self._aligner = _load(options.encoder) if self._sides else None
 
     def of(self, rows: Sequence[Row]) -> list[dict[str, str]]:
         """Return the alignments of each row by field: those that were read with it, or else automatic ones."""
         names = (const.ALIGNMENTS, POST_EDIT_ALIGNMENTS)
         found = [{name: row.fields[name] for name in names if name in row.fields} for row in rows]
-        if not self._options.align:
-            return found
-        wanted = []
-        for row, own in zip(rows, found, strict=True):
-            if row.rule:
-                continue
-            if const.ALIGNMENTS not in own:
-                wanted.append((row, own, const.ALIGNMENTS, const.TARGET))
+        wanted = [
+            (row, own, name, side)
+            for row, own in zip(rows, found, strict=True)
+            for name, side in self._sides.items()
             # Without edits, no source word is BAD, whatever it is aligned to.
-            if POST_EDIT_ALIGNMENTS not in own and self._options.source_tags != "none" and row.path.strip("="):
-                wanted.append((row, own, POST_EDIT_ALIGNMENTS, const.POST_EDIT))
-        if wanted:
+            if not row.rule and (name == const.ALIGNMENTS or row.path.strip("="))
+        ]
+        if self._aligner is not None and wanted:
             sources = [row.texts[const.SOURCE] for row, _, _, _ in wanted]
-            lines = self._align(sources, [row.texts[side] for row, _, _, side in wanted])
+            lines: Iterable[str] = self._aligner.align(sources, [row.texts[side] for row, _, _, side in wanted])
             for (_, own, name, _), line in zip(wanted, lines, strict=True):
                 own[name] = line
         return found
 
-    def _align(self, source: Sequence[str], target: Sequence[str]) -> Iterable[str]:
-        """Align the words of segments by a pretrained encoder, a line of pairs for each segment."""
-        if self._aligner is None:
-            from importlib import import_module
 
-            self._aligner = import_module("kiwi.runner.word_aligner").load_word_aligner(self._options.encoder)
-        lines: Iterable[str] = self._aligner.align(source, target)
-        return lines
+def _load(encoder: str | None) -> Any:
+    """Load the encoder that aligns words."""
+    from importlib import import_module
+
+    try:
+        return import_module("kiwi.runner.word_aligner").load_word_aligner(encoder)
+    except MissingExtraError as error:
+        raise MissingExtraError(
+            f"{error} Or give --alignments and --post-edit-alignments, or --no-align with --source-tags none."
+        ) from error

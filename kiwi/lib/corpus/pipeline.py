@@ -109,11 +109,12 @@ def make_corpus(output: Path, segments: Input, options: CorpusOptions | None = N
     chunks = read_chunks(segments)
     head = list(_at_most(chunks, SAMPLE))
     labeller = _labeller(segments, options, head)
+    aligner = Alignments(options, segments.fields)
     output = output.absolute()
     with staged(output) as stage:
         stage.mkdir()
         work = stage / "rows.jsonl"
-        keys, aligner = Keys(), Alignments(options)
+        keys = Keys()
         with Progress("Label", None) as progress, work.open("w", encoding="utf-8", newline="\n") as file:
             for rows in label(labeller, chain(head, chunks), options.processes):
                 for row, alignments in zip(rows, aligner.of(rows), strict=True):

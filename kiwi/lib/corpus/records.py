@@ -22,6 +22,9 @@ CORPUS_FILE, CONFIG_FILE, REPORT_FILE = "corpus.json", "config.yaml", "report.ht
 FORMAT = 1
 """The version of the format of ``corpus.json``."""
 
+SMALL = 5000
+"""The number of training segments below which the training configuration takes a smaller system and smaller batches."""
+
 LARGEST_WEIGHT = 30.0
 """The largest weight of BAD in the training configuration."""
 
@@ -157,19 +160,19 @@ def training_configuration(stage: Path, output: Path, summary: Summary, options:
         n_bad = train.n_bad[name]
         weights[name] = {"BAD": round(min(max((train.n_tags[name] - n_bad) / max(n_bad, 1), 1.0), LARGEST_WEIGHT), 1)}
     main = ["WMT19_MCC"] if has_gaps else ["target_tags_MCC"]
-    system = _system(has_alignments, has_source)
+    system = _system(has_alignments, has_source, is_small=train.n_segments < SMALL)
     system["model"]["outputs"] = {
         "word_level": dict.fromkeys(outputs.values(), True) | {"class_weights": weights},
         "sentence_level": {"hter": True, "use_distribution": True},
     }
     content = {
         "_corpus": str(output),
-        "run": {"experiment_name": output.name},
+        "run": {"experiment_name": output.name, "output_dir": f"runs/{output.name}"},
         "trainer": {
             "epochs": 20,
             "main_metric": [*main, "PEARSON"],
             "gradient_max_norm": 1.0,
-            "checkpoint": {"validation_steps": 1.0, "save_top_k": 1, "early_stop_patience": 5},
+            "checkpoint": {"validation_steps": 1.0, "save_top_k": 1, "early_stop_patience": 10},
         },
         "data": data,
         "system": system,
@@ -190,16 +193,16 @@ def _part(part: str, has_alignments: bool, has_source: bool) -> dict[str, Any]:
     }
 
 
-def _system(has_alignments: bool, has_source: bool) -> dict[str, Any]:
+def _system(has_alignments: bool, has_source: bool, *, is_small: bool) -> dict[str, Any]:
     common = {
-        "batch_size": 64,
+        "batch_size": {"train": 16, "valid": 64, "test": 64} if is_small else 64,
         "num_data_workers": 0,
         "data_processing": {"vocab": {"min_frequency": 2}},
-        "optimizer": {"class_name": "adam", "learning_rate": 0.001, "warmup_steps": 0.1},
+        "optimizer": {"class_name": "adam", "learning_rate": 0.003 if is_small else 0.001, "warmup_steps": 0.1},
     }
-    embeddings = {side: {"dim": 100, "dropout": 0.3} for side in ("source", "target")}
+    embeddings = {side: {"dim": 50 if is_small else 100, "dropout": 0.3} for side in ("source", "target")}
     if has_alignments:
-        layers = {"hidden_sizes": [200, 100, 50, 50], "dropout": 0.1}
+        layers = {"hidden_sizes": [100, 50, 50, 25] if is_small else [400, 200, 100, 50], "dropout": 0.1}
         decoder = {"target": layers} | ({"source": layers} if has_source else {})
         model: dict[str, Any] = {"encoder": {"window_size": 3, "embeddings": embeddings}, "decoder": decoder}
         return {"class_name": "NuQE", **common, "model": model}

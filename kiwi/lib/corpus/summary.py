@@ -21,6 +21,10 @@ MOST_SEGMENTS = 30
 """The number of segments with the highest HTER that are shown."""
 
 
+MOST_ANNOTATORS = 50
+"""The number of annotators that are shown, those with the most segments."""
+
+
 @dataclass
 class Part:
     """The counts of a part of the corpus."""
@@ -156,7 +160,7 @@ class Summary:
                 variance += max((squares - own_squares) / others - other_mean**2, 0.0) / others
                 is_far = abs(difference) > max(0.1, 3 * variance**0.5)
             figures.append(Annotator(name, int(n), mean, difference, is_far))
-        return figures
+        return figures[:MOST_ANNOTATORS]
 
     def to_dict(self, rules: Iterable[str]) -> dict[str, Any]:
         """Return the counts as plain values.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -323,3 +326,24 @@ def test_the_sample(tmp_path: Path) -> None:
         assert (
             lines(tmp_path, f"train.{suffix}") == (SAMPLE / f"train.{suffix}").read_text(encoding="utf-8").splitlines()
         )
+
+
+def test_a_killed_command_leaves_nothing_and_starts_anew(tmp_path: Path) -> None:
+    rows = [(f"{source} {number}", target, post_edit) for number in range(2000) for source, target, post_edit in ROWS]
+    given = files(tmp_path, rows)
+    arguments = [f"--{name.replace('_', '-')}={path}" for name, path in given.files.items()]
+    arguments += ["--tokenizer=none", "--source-tags=none", "--no-align", "--processes=2", "-q"]
+    command = [sys.executable, "-m", "kiwi", "corpus", str(tmp_path / "corpus"), *arguments]
+    process = subprocess.Popen(command, start_new_session=True)
+    end = time.monotonic() + 60
+    while not (found := list(tmp_path.glob(".corpus.*/corpus/rows.jsonl"))) or not found[0].stat().st_size:
+        assert time.monotonic() < end
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "corpus").exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == f"{tmp_path / 'corpus'}\n"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert sum(len(lines(tmp_path, f"{part}.src")) for part in ("train", "dev", "test")) == len(rows)
