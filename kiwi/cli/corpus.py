@@ -123,6 +123,7 @@ def corpus(
 
     Example: kiwi corpus OUT -s source.txt -t mt.txt -p post-edits.txt --source-language en --target-language de
     """
+    from kiwi.exceptions import ConfigError
     from kiwi.lib.console.tables import print_table
     from kiwi.lib.corpus import CorpusOptions, make_corpus
     from kiwi.lib.corpus.cleaning import Bounds
@@ -142,6 +143,8 @@ def corpus(
     names = tokenizer.split(",")
     for name in names:
         check_choice("--tokenizer", name, TOKENIZERS)
+    if len(names) > 2:
+        raise ConfigError(f"--tokenizer: found {len(names)} names; expected one, or those of source and target.")
     info = make_corpus(
         output,
         Input(files={name: path for name, path in files.items() if path is not None}, table=table, columns=by_column),

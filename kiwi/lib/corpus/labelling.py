@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -173,6 +174,7 @@ _function: Callable[[Chunk], list[Row]]
 
 def _load(labeller: Labeller) -> None:
     global _function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one ends the others
     threading.Thread(target=end_with_parent, daemon=True).start()
     _function = labeller.load()
 

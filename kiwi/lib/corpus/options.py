@@ -140,7 +140,7 @@ class CorpusOptions:
             if rule not in RULES:
                 raise ConfigError(f"--keep: '{rule}' is not a cleaning rule; {did_you_mean(rule, RULES)}")
         for name, size in (("dev", self.dev), ("test", self.test)):
-            if size is not None and (size < 0 or (size >= 1 and size != int(size))):
+            if size is not None and not (0 <= size < 1 or (size > 0 and float(size).is_integer())):
                 raise ConfigError(f"--{name}: found {size:g}; expected a number of segments, or a share below 1.")
         given = [name for name in (const.ALIGNMENTS, POST_EDIT_ALIGNMENTS) if name in fields]
         if given and self.tokenizer != ("none", "none"):

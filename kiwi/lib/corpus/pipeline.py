@@ -39,6 +39,7 @@ from kiwi.lib.corpus.records import write_records
 from kiwi.lib.corpus.splitting import DUPLICATE, LEFT_OUT, Keys
 from kiwi.lib.corpus.summary import Summary
 from kiwi.lib.corpus.tokenizers import SAMPLE, Tokenizer, choose
+from kiwi.utils.signals import stop_on_signals
 from kiwi.utils.staging import require_new_directory, staged
 
 logger = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def make_corpus(output: Path, segments: Input, options: CorpusOptions | None = N
     labeller = _labeller(segments, options, head)
     aligner = Alignments(options, segments.fields)
     output = output.absolute()
-    with staged(output) as stage:
+    with stop_on_signals("Nothing was written; run the same command again."), staged(output) as stage:
         stage.mkdir()
         work = stage / "rows.jsonl"
         keys = Keys()
