@@ -29,6 +29,7 @@ from kiwi.data.labels.ter import hter
 from kiwi.data.readers import parse_alignment
 from kiwi.data.text.words import words
 from kiwi.lib.corpus import CorpusOptions, Input, make_corpus
+from kiwi.lib.corpus.alignment import load_aligner
 from kiwi.metrics.functions import confusion, matthews
 
 PAIRS = ["en-de", "en-zh", "et-en", "ne-en", "ro-en", "ru-en", "si-en"]
@@ -57,15 +58,13 @@ def labels(directory: Path, pairs: list[str], n_processes: int) -> None:
             n, n_tags, n_hter, seconds = found
             print(place.relative_to(directory), n, n_tags, n_hter, f"{n / seconds:.0f}", sep="\t")
             total += found
-    n, n_tags, n_hter, seconds = total
-    print("all", f"{n:.0f}", f"{n_tags / n:.3%}", f"{n_hter / n:.3%}", f"{n / seconds:.0f}", sep="\t")
+    shares = [f"{count / total[0]:.3%}" for count in total[1:3]]
+    print("all", f"{total[0]:.0f}", *shares, f"{total[0] / total[3]:.0f}", sep="\t")
 
 
 def source(directory: Path, pairs: list[str], n_segments: int, encoder: str | None) -> None:
     """Print the MCC of the source tags of dev."""
-    from kiwi.runner.word_aligner import load_word_aligner
-
-    aligner = load_word_aligner(encoder)
+    aligner = load_aligner(encoder)
     for pair in pairs:
         rows = [
             read_lines(directory / pair / f"dev.{suffix}")[:n_segments] for suffix in ("src", "mt", "pe", "source_tags")

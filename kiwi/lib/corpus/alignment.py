@@ -28,7 +28,7 @@ class Alignments:
             self._sides[POST_EDIT_ALIGNMENTS] = const.POST_EDIT
         if not options.align:
             self._sides = {}
-        self._aligner = _load(options.encoder) if self._sides else None
+        self._aligner = load_aligner(options.encoder) if self._sides else None
 
     def of(self, rows: Sequence[Row]) -> list[dict[str, str]]:
         """Return the alignments of each row by field: those that were read with it, or else automatic ones."""
@@ -49,8 +49,8 @@ class Alignments:
         return found
 
 
-def _load(encoder: str | None) -> Any:
-    """Load the encoder that aligns words."""
+def load_aligner(encoder: str | None) -> Any:
+    """Load the encoder that aligns words; its method ``align`` takes source and target segments, and yields lines."""
     from importlib import import_module
 
     try:

@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from kiwi import constants as const
+from kiwi.cli import app, run
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.corpus import CorpusInfo, CorpusOptions, Input, make_corpus
 from kiwi.lib.train import Configuration
-from kiwi.lib.utils import example_configuration, load_configuration
-
-SAMPLE = example_configuration("train").parents[1] / "sample"
+from kiwi.lib.utils import load_configuration
 
 OPTIONS = CorpusOptions(
     source_language="en", target_language="de", tokenizer=("none", "none"), dev=2, test=1, processes=1
@@ -138,10 +137,10 @@ def test_tables(suffix: str, tmp_path: Path) -> None:
 
 
 def test_several_processes_write_the_same(tmp_path: Path) -> None:
-    rows = [(f"{source} {number}", target, post_edit) for number in range(400) for source, target, post_edit in ROWS]
+    rows = [(f"{source} {number}", target, post_edit) for number in range(200) for source, target, post_edit in ROWS]
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    options = {"source_tags": "none", "align": False, "dev": 200, "keep": frozenset({"duplicate"})}
+    options = {"source_tags": "none", "align": False, "dev": 100, "keep": frozenset({"duplicate"})}
     make(tmp_path / "one", files(tmp_path / "one", rows), processes=1, **options)
     make(tmp_path / "two", files(tmp_path / "two", rows), processes=2, **options)
     for name in ("train.src", "dev.mt", "dev.tags", "train.hter", "test.pe"):
@@ -314,28 +313,11 @@ def test_a_corpus_is_not_overwritten(tmp_path: Path) -> None:
         make(tmp_path, files(tmp_path))
 
 
-def test_the_sample(tmp_path: Path) -> None:
-    """The tags of the bundled sample are those of this command."""
-    given = {"source": "src", "target": "mt", "post_edit": "pe"}
-    make(
-        tmp_path,
-        Input({name: SAMPLE / f"train.{suffix}" for name, suffix in given.items()}),
-        dev=0,
-        test=0,
-        source_tags="none",
-        align=False,
-    )
-    for suffix in ("src", "mt", "pe"):
-        assert (
-            lines(tmp_path, f"train.{suffix}") == (SAMPLE / f"train.{suffix}").read_text(encoding="utf-8").splitlines()
-        )
-
-
 def test_a_killed_command_leaves_nothing_and_starts_anew(tmp_path: Path) -> None:
-    rows = [(f"{source} {number}", target, post_edit) for number in range(2000) for source, target, post_edit in ROWS]
+    rows = [(f"{source} {number}", target, post_edit) for number in range(500) for source, target, post_edit in ROWS]
     given = files(tmp_path, rows)
     arguments = [f"--{name.replace('_', '-')}={path}" for name, path in given.files.items()]
-    arguments += ["--tokenizer=none", "--source-tags=none", "--no-align", "--processes=2", "-q"]
+    arguments += ["--tokenizer=none", "--source-tags=none", "--no-align", "--processes=1", "-q"]
     command = [sys.executable, "-m", "kiwi", "corpus", str(tmp_path / "corpus"), *arguments]
     process = subprocess.Popen(command, start_new_session=True)
     end = time.monotonic() + 60
@@ -350,3 +332,23 @@ def test_a_killed_command_leaves_nothing_and_starts_anew(tmp_path: Path) -> None
     assert done.stdout == f"{tmp_path / 'corpus'}\n"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     assert sum(len(lines(tmp_path, f"{part}.src")) for part in ("train", "dev", "test")) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tokenizer", "moses,zh,ja"], "--tokenizer: found 3 names; expected one, or those of source and target."),
+        (["--tokenizer", "mosses"], "--tokenizer: found 'mosses'; expected auto or none or moses or zh or ja."),
+        (["--tags", "gaps"], "--tags: found 'gaps'; expected interleaved or target."),
+    ],
+)
+def test_bad_arguments(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kiwi", "corpus", str(tmp_path / "corpus"), "t.csv", *arguments])
+    assert run(lambda: app(standalone_mode=False)) == 2
+    assert message in capsys.readouterr().err
