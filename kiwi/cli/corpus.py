@@ -19,7 +19,7 @@ def corpus(
     table: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[TABLE]",
+            metavar="TABLE",
             help="TSV, CSV, JSON Lines or Parquet file with one segment per row.",
             show_default=False,
         ),
