@@ -85,8 +85,7 @@ def child_kiwi(model: Path, corpus: Path, n_segments: int) -> dict[str, Any]:
     runner.predict(columns["source"][-4:], columns["target"][-4:])
     pieces = runner.engine.collate.pieces
     assert pieces is not None
-    for known in (pieces._first, pieces._others):  # words are new in the first pass over a text
-        known.clear()
+    pieces.words.forget()  # words are new in the first pass over a text
     type(runner.engine).__call__ = timed  # type: ignore[method-assign]
     start = time.perf_counter()
     from kiwi.runner.options import PredictOptions

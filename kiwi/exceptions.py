@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
+from kiwi.utils.display import shown
+
 
 class KiwiError(Exception):
-    """The base class of all errors that a user can fix."""
+    """The base class of all errors that a user can fix.
+
+    Its text shows neither the secrets of URIs nor control characters, whatever the names of files contain.
+    """
 
     exit_code = 1
+
+    @override
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class ConfigError(KiwiError):
@@ -23,13 +34,16 @@ class DataError(KiwiError):
     reason = ""
     """The message without the place, for errors that :meth:`at` has made."""
 
+    line: int | None = None
+    """The number of the line, for errors about one line that :meth:`at` has made."""
+
     @classmethod
     def at(cls, path: object, line: int | None, *, found: str, expected: str, advice: str = "") -> DataError:
         """Return an error at a line of a file, counted from 1, or in the whole file if ``line`` is None."""
         place = f"{path}" if line is None else f"{path}, line {line}"
         reason = f"found {found}; expected {expected}." + (f" {advice}" if advice else "")
         error = cls(f"{place}: {reason}")
-        error.reason = reason
+        error.reason, error.line = reason, line
         return error
 
 

@@ -43,7 +43,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"segments", "wmt", "datasets"},
     ],
     "systems": [
-        {"manifest", "features"},
+        {"manifest", "features", "precision"},
         {"pretrained", "batching"},
         {"encoders", "decoders", "outputs", "checkpoint"},
         {"config"},
@@ -52,6 +52,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"onnx"},
     ],
     "lib": [
+        {"composition"},
         {"utils", "inspect", "console"},
         {"train", "predict", "bulk", "evaluate", "score"},
         {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors", "corpus"},
@@ -79,6 +80,9 @@ LIBRARIES = {
     "peft": ["systems"],
     "plotly": ["lib.search"],
     "pyarrow": ["data.files.tables", "data.files.table_writers", "data.segments.shards", "data.segments.shard_writers"],
+    # zstd before Python 3.14.
+    "backports": ["utils.compression"],
+    "compression": ["utils.compression"],
     "pydantic": ["utils", "data", "systems", "training", "lib"],
     "pydantic_core": ["utils"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.
@@ -87,7 +91,7 @@ LIBRARIES = {
     "filelock": ["training", "lib.search"],
     "jinja2": ["utils.templates"],
     "safetensors": ["systems", "training", "lib.encoder"],
-    "sqlalchemy": ["loggers"],
+    "sqlalchemy": ["loggers", "lib.search.storage"],
     "tensorboard": ["lib.train.setup"],
     "tokenizers": ["data", "systems"],
     "torch": ["modules", "systems", "training", "runner", "lib.predict", "lib.utils"],

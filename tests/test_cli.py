@@ -208,3 +208,65 @@ def test_search(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["optunaruns/example/best.yaml"]
     there = {path.name for path in (tmp_path / "optunaruns" / "example").iterdir()}
     assert {"best.yaml", "search.html", "search.yaml", "study.journal", "trial_0", "trial_1"} <= there
+
+
+def test_the_configuration_of_an_example_is_printed_and_switches_may_come_first(tmp_path: Path) -> None:
+    overrides = ["trainer.epochs=05", "data.source_language=no", "run.mlflow_tracking_uri=https://me:secret@host"]
+    done = run("-q", "train", "--example", "--print-config", *overrides, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "mine.yaml").write_text(done.stdout, encoding="utf-8")
+    again = run("train", "mine.yaml", "--print-config", cwd=tmp_path)
+    assert again.stdout == done.stdout
+    assert "quiet: true" in done.stdout
+    assert "source_language: no\n" in done.stdout
+    assert "secret" not in done.stdout
+    assert not list(tmp_path.glob("runs"))
+
+
+@pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate", "search"])
+def test_an_unknown_variable_is_refused_for_every_pipeline(pipeline: str, tmp_path: Path) -> None:
+    failed(run(pipeline, "--example", "_corpu=/data", cwd=tmp_path), 2, "_corpu", "no such variable")
+
+
+def test_the_home_directory_is_expanded_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    failed(run("inspect", "~/nothing", cwd=tmp_path), 4, str(tmp_path / "home" / "nothing"))
+    failed(run("evaluate", "~/nothing.yaml", cwd=tmp_path), 2, str(tmp_path / "home" / "nothing.yaml"))
+    failed(run("inspect", "~nobody-here/x", cwd=tmp_path), 2, "no such user")
+    assert not (tmp_path / "~").exists()
+
+
+def test_help_shows_no_types_of_python() -> None:
+    from typer.testing import CliRunner
+
+    from kiwi.cli import COMMANDS, app
+
+    for command in COMMANDS:
+        done = CliRunner().invoke(app, [command, "-h"])
+        assert done.exit_code == 0
+        assert "list[str]>" not in done.stdout.partition("Options:")[0]
+
+
+def test_commands_are_completed() -> None:
+    from typer.testing import CliRunner
+
+    from kiwi.cli import app
+
+    for words, expected in (("kiwi ex", "export"), ("kiwi export --so", "--source"), ("kiwi train --pr", "--print")):
+        environment = {
+            "_KIWI_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+        }
+        done = CliRunner().invoke(app, [], prog_name="kiwi", env=environment)
+        assert expected in done.stdout
+
+
+@pytest.mark.parametrize("name", ["a[/b]", "run [v2]", "x[red]y[link=http:/evil]z", "\x1b[31mred", ":smile:", "a\nb"])
+def test_names_in_tables_are_no_markup(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from kiwi.lib.console.tables import print_table
+
+    print_table(name, ["system", name], [[name, "1"]])
+    shown = capsys.readouterr().out
+    assert shown.count(name.replace("\x1b", "\\x1b").replace("\n", "\\n")) == 3
+    assert "\x1b" not in shown

@@ -5,15 +5,18 @@ No heavy library is imported before a pipeline runs.
 
 from __future__ import annotations
 
+import functools
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kiwi import __version__
 from kiwi.cli import corpus, pipelines, scoring, systems
+from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "corpus": corpus.corpus,
@@ -32,13 +35,15 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """The commands by name, in the order in which the help lists them."""
 
+SWITCHES = {"verbose": False, "quiet": False}
+"""The switches that precede the name of the command."""
+
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 app = typer.Typer(
     name="kiwi",
     help="Estimate the quality of machine translations: how good is a translation, and which words are wrong?",
     no_args_is_help=True,
-    add_completion=False,
     context_settings=CONTEXT,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -56,12 +61,45 @@ def _kiwi(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    pass
+    SWITCHES.update(verbose=verbose, quiet=quiet)
+
+
+class _Command(typer.core.TyperCommand):
+    """A command whose help shows arguments by their names, without ``<list[str]>`` behind them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, without the types of those that have a name of their own."""
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            if param.param_type_name == "argument" and param.metavar is not None:
+                param.display_type_rich = lambda ctx: None
+        return params
+
+
+def _prepare(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose paths have ``~`` expanded, and whose switches may precede its name (``kiwi -q train``)."""
+
+    @functools.wraps(command)
+    def prepared(**given: Any) -> None:
+        from kiwi.utils.written import user_path
+
+        for name, value in given.items():
+            if isinstance(value, Path):
+                given[name] = user_path(value)
+            elif isinstance(value, list):
+                given[name] = [user_path(each) if isinstance(each, Path) else each for each in value]
+            elif name in SWITCHES:
+                given[name] = value or SWITCHES[name]
+        command(**given)
+
+    return prepared
 
 
 for name, command in COMMANDS.items():
-    app.command(name, context_settings=CONTEXT)(command)
+    app.command(name, cls=_Command, context_settings=CONTEXT)(_prepare(command))
 
 
 def main() -> None:
@@ -76,12 +114,13 @@ def run(application: Callable[..., Any]) -> int:
     and 1 for other errors.
     """
     from kiwi.exceptions import KiwiError
+    from kiwi.utils.display import shown
 
     try:
         application()
     except (KiwiError, OSError) as error:
         if {"-v", "--verbose"}.intersection(sys.argv):
             traceback.print_exc()
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {shown(str(error))}", file=sys.stderr)
         return error.exit_code if isinstance(error, KiwiError) else 1
     return 0

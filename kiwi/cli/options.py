@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -17,7 +17,19 @@ ConfigArgument = Annotated[
     ),
 ]
 ExampleOption = Annotated[bool, typer.Option("--example", help="Use the bundled example configuration as CONFIG.")]
+PrintConfigOption = Annotated[
+    bool,
+    typer.Option(
+        "--print-config", help="Print the configuration as YAML, composed and with the overrides applied, and exit."
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show debug messages and tracebacks of errors.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that kiwi has not written; files that are read never are.")
+]
+OverwriteDirectoryOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace DIRECTORY if it is a checkpoint or an export, without other files.")
+]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings, errors and results.")]
 
 CheckpointArgument = Annotated[
@@ -44,6 +56,7 @@ def read_options(
     example: bool,
     verbose: bool,
     quiet: bool,
+    print_config: bool = False,
     load: Callable[[Path, list[str]], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Read the configuration file of a pipeline and apply the overrides and switches of the command line.
@@ -54,21 +67,35 @@ def read_options(
         example: whether to use the bundled example configuration.
         verbose: whether ``--verbose`` was given.
         quiet: whether ``--quiet`` was given.
+        print_config: whether ``--print-config`` was given, which ends the command.
         load: the function that reads the file and applies the overrides; by default,
             :func:`kiwi.lib.utils.load_configuration`.
     """
     from kiwi.exceptions import ConfigError
-    from kiwi.lib.utils import example_configuration, load_configuration
+    from kiwi.lib.utils import configure_logging, example_configuration, load_configuration
+    from kiwi.utils.display import hide_secrets
+    from kiwi.utils.io import to_yaml
 
+    configure_logging(verbose=verbose, quiet=quiet)
     arguments = list(arguments or [])
     if example:
         path = example_configuration(pipeline)
-    elif arguments and ("=" not in arguments[0] or Path(arguments[0]).is_file()):
+    elif arguments and ("=" not in arguments[0] or _is_file(arguments[0])):
         path = Path(arguments.pop(0))
     else:
         raise ConfigError(f"kiwi {pipeline}: found no configuration file; give one, or --example.")
     options = (load or load_configuration)(path, arguments)
+    if print_config:
+        typer.echo(to_yaml(hide_secrets(options)), nl=False)
+        raise typer.Exit
     return options | {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # a name that is too long, or with NUL, or of an unknown user
+        return False
 
 
 def parse_columns(arguments: list[str]) -> dict[str, str]:
@@ -80,6 +107,34 @@ def parse_columns(arguments: list[str]) -> dict[str, str]:
         if not (name and equals and value):
             raise ConfigError(f"--columns: found '{name}{equals}{value}'; expected field=name, such as source=src.")
     return {name: value for name, _, value in pairs}
+
+
+def open_standard_output() -> TextIO:
+    """Return standard output.
+
+    Raises:
+        WriteError: when it is closed, as with ``>&-`` in a shell.
+    """
+    import errno
+    import sys
+
+    from kiwi.exceptions import WriteError
+
+    if sys.stdout is None:
+        raise WriteError("Standard output is closed. Redirect it to a file or a pipe.", errno.EBADF)
+    return sys.stdout
+
+
+def exit_if_bad(n_bad: int) -> None:
+    """End with the exit code for invalid data when segments were bad, after all results are written.
+
+    Args:
+        n_bad: the number of bad segments, which a warning has described.
+    """
+    from kiwi.exceptions import DataError
+
+    if n_bad:
+        raise typer.Exit(DataError.exit_code)
 
 
 def check_choice(option: str, value: str, choices: tuple[str, ...]) -> Any:

@@ -10,8 +10,11 @@ import typer
 from kiwi.cli.options import (
     ConfigArgument,
     ExampleOption,
+    OverwriteOption,
+    PrintConfigOption,
     QuietOption,
     VerboseOption,
+    exit_if_bad,
     read_options,
 )
 
@@ -19,13 +22,14 @@ from kiwi.cli.options import (
 def train(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train a quality estimation system."""
     from kiwi.utils.imports import needs_extra
 
-    options = read_options("train", config, example, verbose, quiet)
+    options = read_options("train", config, example, verbose, quiet, print_config)
     with needs_extra("train", "kiwi train"):
         from kiwi.lib.train import train_from_configuration
 
@@ -38,13 +42,14 @@ def train(
 def pretrain(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Pretrain the language model of a PredictorEstimator."""
     from kiwi.utils.imports import needs_extra
 
-    options = read_options("pretrain", config, example, verbose, quiet)
+    options = read_options("pretrain", config, example, verbose, quiet, print_config)
     with needs_extra("train", "kiwi pretrain"):
         from kiwi.lib.pretrain import pretrain_from_configuration
 
@@ -57,6 +62,7 @@ def pretrain(
 def predict(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     engine: Annotated[
         str | None,
         typer.Option(
@@ -72,34 +78,37 @@ def predict(
     from kiwi.lib.bulk.config import is_bulk
     from kiwi.utils.imports import needs_extra
 
-    options = read_options("predict", config, example, verbose, quiet)
+    options = read_options("predict", config, example, verbose, quiet, print_config)
     if engine is not None:
         options["engine"] = engine
     if is_bulk(options):
         from kiwi.lib.bulk import bulk_from_configuration
 
-        bulk_from_configuration(options)
+        exit_if_bad(bulk_from_configuration(options).rejected)
         return
     with needs_extra("train", "kiwi predict"):
         from kiwi.lib.predict import predict_to_files
 
-        predict_to_files(options)
+        exit_if_bad(predict_to_files(options).n_bad)
 
 
 def evaluate(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     report: Annotated[Path | None, typer.Option(help="Write the report as an HTML page.", show_default=False)] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report as JSON.", show_default=False)] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown tables.", show_default=False)] = None,
     latex: Annotated[Path | None, typer.Option(help="Write LaTeX tables.", show_default=False)] = None,
+    overwrite: OverwriteOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Evaluate predictions against gold labels."""
-    options = read_options("evaluate", config, example, verbose, quiet)
+    options = read_options("evaluate", config, example, verbose, quiet, print_config)
     files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
-    options["output"] = (options.get("output") or {}) | {name: path for name, path in files.items() if path}
+    given = {name: path for name, path in files.items() if path} | ({"overwrite": True} if overwrite else {})
+    options["output"] = (options.get("output") or {}) | given
     from kiwi.lib.console.tables import print_report
     from kiwi.lib.evaluate import evaluate_from_configuration
 
@@ -109,6 +118,7 @@ def evaluate(
 def search(
     config: ConfigArgument = None,
     example: ExampleOption = False,
+    print_config: PrintConfigOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -118,7 +128,7 @@ def search(
     with needs_extra("train", "kiwi search"):
         from kiwi.lib.search.config import load_search
 
-        options = read_options("search", config, example, verbose, quiet, load=load_search)
+        options = read_options("search", config, example, verbose, quiet, print_config, load=load_search)
         from kiwi.lib.search import search_from_configuration
 
         info = search_from_configuration(options)

@@ -10,11 +10,14 @@ import typer
 
 from kiwi.cli.options import (
     AlignmentsOption,
+    OverwriteOption,
     QuietOption,
     SourcePosOption,
     TargetPosOption,
     VerboseOption,
     check_choice,
+    exit_if_bad,
+    open_standard_output,
     parse_columns,
     set_up_log,
 )
@@ -63,21 +66,38 @@ def score(
     stream: Annotated[
         bool, typer.Option("--stream", help="Write the result of each line before reading the next line.")
     ] = False,
+    on_bad: Annotated[
+        str,
+        typer.Option(
+            help="What to do with a segment that cannot be used, such as one with an empty translation: give it no "
+            "score (nan), stop, or leave it out (skip).",
+            metavar="nan|stop|skip",
+        ),
+    ] = "nan",
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Write all bad segments to a file of JSON Lines, with the reasons.", show_default=False),
+    ] = None,
+    overwrite: OverwriteOption = False,
     gpu_id: Annotated[
         int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores")
+        int | None,
+        typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores"),
     ] = None,
     batch_tokens: Annotated[
         int | None,
         typer.Option(
-            help="Maximum number of tokens per batch, padding included.", show_default="depends on the engine"
+            min=1, help="Maximum number of tokens per batch, padding included.", show_default="depends on the engine"
         ),
     ] = None,
     precision: Annotated[
         str,
-        typer.Option(help="Floating-point precision: 32, bf16, or (on a GPU only) 16.", metavar="32|bf16|16"),
+        typer.Option(
+            help="Floating-point precision: 32, bf16, (on a GPU only) 16, or auto, the fastest that is native.",
+            metavar="32|bf16|16|auto",
+        ),
     ] = "32",
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -88,7 +108,7 @@ def score(
     """
     import signal
 
-    from kiwi.lib.score import Input, score as write_scores
+    from kiwi.lib.score import Input, score_to_stream
     from kiwi.runner.options import PredictOptions
 
     if hasattr(signal, "SIGPIPE"):
@@ -103,16 +123,19 @@ def score(
         "source_pos": source_pos,
         "target_pos": target_pos,
     }
-    write_scores(
+    n_bad = score_to_stream(
         model,
         Input(
             files={name: path for name, path in given.items() if path is not None},
             table=table,
             columns=parse_columns(columns or []),
-            pipe=sys.stdin.buffer,
+            pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
             pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
         ),
-        sys.stdout,
+        open_standard_output(),
+        on_bad=check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
+        rejects=rejects,
+        overwrite=overwrite,
         form=check_choice("--format", output_format, ("tsv", "jsonl")),
         scores_only=scores_only,
         header=not no_header,
@@ -121,6 +144,7 @@ def score(
             gpu_id=gpu_id,
             threads=threads,
             batch_tokens=batch_tokens,
-            precision=check_choice("--precision", precision, ("32", "bf16", "16")),
+            precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
         ),
     )
+    exit_if_bad(n_bad)

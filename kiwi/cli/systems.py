@@ -11,6 +11,8 @@ from kiwi.cli.options import (
     AlignmentsOption,
     CheckpointArgument,
     NewDirectoryArgument,
+    OverwriteDirectoryOption,
+    OverwriteOption,
     QuietOption,
     SourcePosOption,
     TargetPosOption,
@@ -43,6 +45,7 @@ def thresholds(
     ] = None,
     source_pos: SourcePosOption = None,
     target_pos: TargetPosOption = None,
+    overwrite: OverwriteDirectoryOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -62,7 +65,7 @@ def thresholds(
         from kiwi.lib.thresholds import choose_thresholds
 
         data = TrainingConfig.from_dict({"input": texts, "output": labels})
-        chosen = choose_thresholds(checkpoint, directory, data)
+        chosen = choose_thresholds(checkpoint, directory, data, overwrite=overwrite)
     rows = [[each.output, f"{each.threshold:.3f}", f"{each.before:.4f}", f"{each.after:.4f}"] for each in chosen]
     print_table(str(directory), ["output", "threshold", "MCC at 0.5", "MCC"], rows)
 
@@ -115,6 +118,7 @@ def publish(
             "--license", help="Hugging Face identifier of the licence, such as apache-2.0.", show_default=False
         ),
     ] = None,
+    overwrite: OverwriteDirectoryOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Prepare a trained system for upload to the Hugging Face hub, with a model card.
@@ -122,8 +126,10 @@ def publish(
     Nothing is uploaded. To upload the result, run: hf upload ORGANIZATION/NAME DIRECTORY
     """
     from kiwi.lib.publish import publish as write
+    from kiwi.utils.display import printable
 
-    typer.echo(write(checkpoint, directory, name=name, licence=licence))
+    written = write(checkpoint, directory, name=name, licence=licence, overwrite=overwrite)
+    typer.echo(printable(str(written)))
 
 
 def export(
@@ -133,10 +139,13 @@ def export(
         bool, typer.Option("--int8", help="Quantize the weights to 8 bits: a quarter of the size, and faster.")
     ] = False,
     source: Annotated[
-        Path | None, typer.Option(help="Source segments to compare on.", show_default="bundled sample")
+        Path | None,
+        typer.Option("-s", "--source", help="Source segments to compare on.", show_default="bundled sample"),
     ] = None,
-    target: Annotated[Path | None, typer.Option(help="Their translations.", show_default="bundled sample")] = None,
-    alignments: Annotated[Path | None, typer.Option(help="Their word alignments.", show_default=False)] = None,
+    target: Annotated[
+        Path | None, typer.Option("-t", "--target", help="Their translations.", show_default="bundled sample")
+    ] = None,
+    alignments: AlignmentsOption = None,
     source_pos: SourcePosOption = None,
     target_pos: TargetPosOption = None,
     bound: Annotated[
@@ -147,6 +156,7 @@ def export(
             show_default="0.0001, or 0.25 with --int8",
         ),
     ] = None,
+    overwrite: OverwriteDirectoryOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -157,16 +167,17 @@ def export(
     from kiwi.lib.console.tables import print_table
     from kiwi.lib.export import export as write
     from kiwi.lib.utils import configure_logging
+    from kiwi.utils.display import printable
 
     configure_logging(verbose=verbose, quiet=quiet)
     given = {"source": source, "target": target, "alignments": alignments}
     given |= {"source_pos": source_pos, "target_pos": target_pos}
     files = {field: path for field, path in given.items() if path is not None}
-    written = write(checkpoint, directory, int8=int8, files=files or None, bound=bound)
+    written = write(checkpoint, directory, int8=int8, files=files or None, bound=bound, overwrite=overwrite)
     if not quiet:
         title = f"Differences from the original on {written.n_segments} segments"
         print_table(title, ["output", "values", "largest", "mean"], written.rows())
-    typer.echo(f"{written.path}: {written.info.precision}, {written.size / 1e6:,.1f} MB")
+    typer.echo(f"{printable(str(written.path))}: {written.info.precision}, {written.size / 1e6:,.1f} MB")
 
 
 def encoder(
@@ -184,8 +195,9 @@ def encoder(
     No model hub is contacted.
     """
     from kiwi.lib.encoder import write_encoder
+    from kiwi.utils.display import printable
 
-    typer.echo(write_encoder(name, directory))
+    typer.echo(printable(str(write_encoder(name, directory))))
 
 
 def vectors(
@@ -207,15 +219,17 @@ def vectors(
             help="Layer of the encoder to read; 0 is its embeddings.", show_default="two thirds of the way up"
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Write word vectors derived from a pretrained encoder.
 
     Use them in a system that reads words, as system.data_processing.embeddings with format: text.
     """
+    from kiwi.utils.display import printable
     from kiwi.utils.imports import needs_extra
 
     with needs_extra("train", "kiwi vectors"):
         from kiwi.lib.vectors import write_vectors
 
-        typer.echo(write_vectors(encoder, output, texts, dim, layer))
+        typer.echo(printable(str(write_vectors(encoder, output, texts, dim, layer, overwrite))))

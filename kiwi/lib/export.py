@@ -22,15 +22,22 @@ from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
-from kiwi.lib.inspect import resolve_run_directory
 from kiwi.outputs import OUTPUTS
 from kiwi.runner.engine import Engine
-from kiwi.systems.manifest.checkpoint import ENCODER_FILE, EXPORT_FILE, LABELS_FILE, LICENCES, TOKENIZER_FILE
+from kiwi.systems.manifest.checkpoint import (
+    ENCODER_FILE,
+    EXPORT_FILE,
+    LABELS_FILE,
+    LICENCES,
+    TOKENIZER_FILE,
+    resolve_run_directory,
+)
 from kiwi.systems.manifest.export import GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
+from kiwi.utils.guard import require_new_directory
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import SealedDirectory, seal
-from kiwi.utils.staging import require_new_directory
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +84,7 @@ def export(
     int8: bool = False,
     files: Mapping[str, Path] | None = None,
     bound: float | None = None,
+    overwrite: bool = False,
 ) -> Export:
     """Export a trained system to a directory that needs no torch, and compare it with the original on real segments.
 
@@ -88,6 +96,7 @@ def export(
             reads); None means the bundled sample.
         bound: the largest accepted difference from the original, of probabilities and scores (relative to the largest
             score, if that is above 1); None means 0.0001, or 0.25 in 8 bits.
+        overwrite: whether the directory may replace a checkpoint or an export.
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged.
@@ -103,8 +112,8 @@ def export(
         from kiwi.runner.torch_engine import load_checkpoint
         from kiwi.systems.checkpoint import read_checkpoint_info
         from kiwi.systems.onnx.graph import make_graph, save_graph
-    directory, path = Path(directory), resolve_run_directory(Path(checkpoint))
-    require_new_directory(directory)
+    directory, path = user_path(directory), resolve_run_directory(checkpoint)
+    require_new_directory(directory, overwrite=overwrite, reads=[path, *(files or {}).values()])
     precision: Precision = "int8" if int8 else "fp32"
     bound = BOUNDS[precision] if bound is None else bound
     original = load_checkpoint(path)

@@ -7,22 +7,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kiwi.exceptions import CheckpointError
 from kiwi.systems.manifest.checkpoint import (
-    BEST_MODEL,
-    CONFIG_FILE,
     ENCODER_FILE,
     WEIGHTS_FILE,
     CheckpointInfo,
     read_checkpoint_info,
     read_licences,
+    resolve_run_directory,
 )
 from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
 from kiwi.systems.manifest.model_card import published_metrics
-from kiwi.utils.sealed import SealedDirectory
+from kiwi.utils.sealed import RESTORE, SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
 
 SIZES = {
-    "layers": ("num_hidden_layers", "n_layers", "encoder_layers"),
+    "layers": ("num_hidden_layers", "n_layers", "n_layer", "encoder_layers", "num_layers"),
     "hidden_size": ("hidden_size", "emb_dim", "d_model", "dim"),
 }
 """The names of the sizes in configurations of Transformers."""
@@ -149,14 +149,6 @@ class Inspection:
         return "; ".join(filter(None, (of_encoder, f"notices: {names}" if names else ""))) or "none are known"
 
 
-def resolve_run_directory(path: Path) -> Path:
-    """Return the best model of a run, if the path is the directory of a run, else the path itself."""
-    try:
-        return path / BEST_MODEL if (path / BEST_MODEL / CONFIG_FILE).is_file() else path
-    except OSError:
-        return path  # the error is reported when the checkpoint is read
-
-
 def inspect_checkpoint(path: str | Path) -> Inspection:
     """Read the description of a checkpoint, and check its files against their hashes.
 
@@ -166,7 +158,7 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
     Raises:
         CheckpointError: when there is no checkpoint, or a file of it is damaged.
     """
-    path = resolve_run_directory(Path(path))
+    path = resolve_run_directory(path)
     if is_export(path):
         return _inspect_export(path)
     info = read_checkpoint_info(path)
@@ -207,7 +199,13 @@ def _encoder(info: CheckpointInfo, sealed: SealedDirectory) -> Encoder:
     origin = info.origin
     if (sealed.path / ENCODER_FILE).exists():
         config = sealed.read_json(ENCODER_FILE)
-        sizes = {size: next((config[n] for n in names if n in config), None) for size, names in SIZES.items()}
+        if not isinstance(config, dict):
+            raise CheckpointError(
+                f"{sealed.path / ENCODER_FILE}: damaged: found no configuration of a model. {RESTORE}"
+            )
+        sizes = {
+            size: next((config[n] for n in names if type(config.get(n)) is int), None) for size, names in SIZES.items()
+        }
         name = origin.name if origin is not None else options.get("model_name")
         return Encoder(str(config.get("model_type")), **sizes, name=name, licence=origin.licence if origin else None)
     kind = "windows of aligned words" if "window_size" in options else "bidirectional recurrent layers"

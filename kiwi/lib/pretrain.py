@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kiwi.data.datasets.parallel_dataset import ParallelDataset
+from kiwi.data.datasets.parallel_dataset import UNREAD, ParallelDataset
 from kiwi.lib.train import AnyConfiguration, TrainRunInfo, run
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.systems.tlm_system import TLMSystem
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Configuration", "pretrain_from_configuration", "pretrain_from_file"]
 
@@ -56,4 +59,18 @@ def pretrain_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainR
         DataError: when the data cannot be used; the message names file and line.
     """
     configure_logging(verbose=configuration_dict.get("verbose") is True, quiet=configuration_dict.get("quiet") is True)
-    return run(Configuration.from_dict(configuration_dict), TLMSystem)
+    config = Configuration.from_dict(configuration_dict)
+    if unread := _list_unread(configuration_dict["data"]):
+        logger.warning("Pretraining reads source and target only; not read: %s.", ", ".join(unread))
+    return run(config, TLMSystem)
+
+
+def _list_unread(data: Mapping[str, Any]) -> list[str]:
+    """Return the dotted paths of files that pretraining does not read."""
+    return [
+        f"data.{part}.{group}.{name}"
+        for part in ("train", "valid")
+        for group, names in UNREAD.items()
+        for name in names
+        if ((data.get(part) or {}).get(group) or {}).get(name) is not None
+    ]

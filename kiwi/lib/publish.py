@@ -7,18 +7,25 @@ import shutil
 from pathlib import Path
 
 from kiwi.exceptions import CheckpointError
-from kiwi.lib.inspect import inspect_checkpoint, resolve_run_directory
+from kiwi.lib.inspect import inspect_checkpoint
+from kiwi.systems.manifest.checkpoint import resolve_run_directory
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained.hub import CARD_FILE
+from kiwi.utils.guard import require_new_directory
 from kiwi.utils.io import staged, write_text
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory
-from kiwi.utils.staging import require_new_directory
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
 
 def publish(
-    checkpoint: str | Path, directory: str | Path, *, name: str | None = None, licence: str | None = None
+    checkpoint: str | Path,
+    directory: str | Path,
+    *,
+    name: str | None = None,
+    licence: str | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Check a checkpoint or an exported system, and copy it together with a model card; nothing is uploaded.
 
@@ -27,6 +34,7 @@ def publish(
         directory: the directory to write atomically; it must not exist, or be empty.
         name: the name of the system on the hub, ``organization/name``; by default, the name of the directory.
         licence: the licence of the system in the hub's notation, such as ``apache-2.0``.
+        overwrite: whether the directory may replace a checkpoint or an export.
 
     Returns:
         The directory.
@@ -36,9 +44,9 @@ def publish(
         ConfigError: when the directory is not empty.
         WriteError: when the directory cannot be written.
     """
-    directory = Path(directory)
-    require_new_directory(directory)
-    path = resolve_run_directory(Path(checkpoint))
+    directory = user_path(directory)
+    path = resolve_run_directory(checkpoint)
+    require_new_directory(directory, overwrite=overwrite, reads=[path])
     found = inspect_checkpoint(path)
     sealed = SealedDirectory.open(path)
     if sealed.sums is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.table_writers import json_line, tsv_cell
 from kiwi.data.files.tables import stream_table
-from kiwi.data.readers import check_columns
+from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.data.segments.piped import STDIN, read_pipe
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
@@ -19,7 +20,10 @@ from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
+from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import did_you_mean
+
+logger = logging.getLogger(__name__)
 
 FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
 """The fields that systems may read."""
@@ -69,33 +73,92 @@ class Input:
         if self.table is None and not self.files and self.columns and self.pipe_form == "tsv":
             raise ConfigError("--columns names columns of a table, or of a pipe of JSON Lines (--input-format jsonl).")
 
-    def read(self, fields: Sequence[str], size: int) -> Iterator[Columns]:
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are read."""
+        return [*self.files.values(), *([self.table] if self.table is not None else [])]
+
+    def read(self, fields: Sequence[str], size: int, bad: BadRows) -> Iterator[tuple[int, Columns]]:
         """Read and check segments chunk by chunk.
 
         Args:
             fields: the fields that the system reads.
             size: the number of segments in a chunk.
+            bad: what happens to segments that cannot be used; they are noted there.
+
+        Returns:
+            For each chunk, the number of its first line, and the columns to predict.
 
         Raises:
-            ConfigError: when there is no file for a field.
-            DataError: when a segment cannot be used; the message names file and line.
+            ConfigError: when there is no file for a field, or nothing to read.
+            DataError: when a segment cannot be used, if bad ones stop the command; the message names file and line.
         """
         if self.files:
             if missing := [name for name in fields if name not in self.files]:
                 options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
                 raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}.")
-            return SegmentStream({name: self.files[name] for name in fields}, size).checked()
+            return _numbered(SegmentStream({name: self.files[name] for name in fields}, size, bad).checked())
         columns = {name: self.columns.get(name, name) for name in fields}
         if self.table is not None:
-            return _check(stream_table(self.table, columns, size), self.table)
-        assert self.pipe is not None, "the pipe is read if there is nothing else"
-        return _check(read_pipe(self.pipe, self.pipe_form, columns, size), STDIN)
+            return _screen(stream_table(self.table, columns, size, note=bad.note), self.table, bad)
+        if self.pipe is None:
+            raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")
+        return _screen(read_pipe(self.pipe, self.pipe_form, columns, size, bad.note), STDIN, bad)
 
 
-def _check(chunks: Iterator[tuple[int, Columns]], place: Path) -> Iterator[Columns]:
+def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[tuple[int, Columns]]:
+    first = 1
+    for columns, screened in chunks:
+        yield first, screened
+        first += len(columns[const.TARGET])
+
+
+def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) -> Iterator[tuple[int, Columns]]:
     for first, columns in chunks:
-        check_columns(columns, dict.fromkeys(columns, place), first=first)
-        yield columns
+        yield first, bad.screen(columns, dict.fromkeys(columns, place), first)
+
+
+def score_to_stream(
+    model: str | Path,
+    segments: Input,
+    output: IO[str],
+    *,
+    on_bad: OnBad = "nan",
+    rejects: Path | None = None,
+    overwrite: bool = False,
+    **how: Any,
+) -> int:
+    """Score like :func:`score`, write the bad segments to a file, and warn about them.
+
+    Args:
+        model: a checkpoint, an exported system, or a name on the hub.
+        segments: the input of segments.
+        output: the stream to write to.
+        on_bad: what happens to segments that cannot be used.
+        rejects: the file for the bad segments; None writes none.
+        overwrite: whether the file may replace one that kiwi has not written.
+        how: the other arguments of :func:`score`.
+
+    Returns:
+        The number of bad segments.
+
+    Raises:
+        ConfigError: when a file that is read would be written to.
+    """
+    if rejects is not None and on_bad == "stop":
+        raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
+    guard = Guard([*segments.paths, Path(model)], overwrite, "--overwrite")
+    guard.check_stream(output)
+    guard.check([] if rejects is None else [rejects])
+    bad = BadRows(on_bad)
+    with writing_rejects(rejects, bad):
+        n_segments = score(model, segments, output, bad=bad, **how)
+    if rejects is not None:
+        record_written(rejects)
+    if bad:
+        n_all = n_segments + (len(bad) if on_bad == "skip" else 0)
+        logger.warning(bad.summary(n_all, rejects))
+    return len(bad)
 
 
 def score(
@@ -108,6 +171,7 @@ def score(
     header: bool = True,
     stream: bool = False,
     options: PredictOptions | None = None,
+    bad: BadRows | None = None,
 ) -> int:
     """Write the predictions for each segment, one line per segment, in the order of the segments.
 
@@ -120,14 +184,15 @@ def score(
         header: whether TSV starts with a line of column names.
         stream: whether to write the line of each segment before the next segment is read.
         options: how to load the system, and how it predicts.
+        bad: what happens to segments that cannot be used; they are noted there. By default, they stop it.
 
     Returns:
-        The number of segments.
+        The number of lines that were written, apart from the header.
 
     Raises:
         ConfigError: when options are incompatible.
-        DataError: when a segment cannot be used; the message names file and line. The segments that were read together
-            with it, up to 4096, are not written.
+        DataError: when a segment cannot be used, if bad ones stop the command; the message names file and line. The
+            segments that were read together with it, up to 4096, are not written.
         CheckpointError: when the system cannot be loaded.
     """
     segments.check()
@@ -138,15 +203,19 @@ def score(
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
     fields = [name for name in FIELDS if name in runner.about.input_fields]
-    n_segments = 0
-    for columns in segments.read(fields, 1 if stream else CHUNK_SIZE):
+    bad = BadRows("stop") if bad is None else bad  # one without any is false
+    is_first, n_segments = True, 0
+    for first, columns in segments.read(fields, 1 if stream else CHUNK_SIZE, bad):
         found = _predict(runner, columns, scores_only)
-        if form == "tsv" and header and not n_segments:
+        if form == "tsv" and header and is_first:
             output.write("\t".join(found) + "\n")
-        for row in zip(*found.values(), strict=True):
-            output.write(
-                "\t".join(map(tsv_cell, row)) if form == "tsv" else json_line(dict(zip(found, row, strict=True)))
-            )
+        is_first = False
+        for number, row in enumerate(zip(*found.values(), strict=True), start=first):
+            if form == "tsv":
+                output.write("\t".join(map(tsv_cell, row)))
+            else:
+                reason = {"reason": bad.reasons[number]} if bad.on_bad == "nan" and number in bad.reasons else {}
+                output.write(json_line(dict(zip(found, row, strict=True)) | reason))
             output.write("\n")
         output.flush()
         n_segments += len(columns[const.TARGET])

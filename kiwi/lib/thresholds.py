@@ -13,14 +13,14 @@ from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
 from kiwi.data.labels.tags import to_classes
 from kiwi.exceptions import ConfigError
-from kiwi.lib.inspect import resolve_run_directory
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.outputs.word_level import WordLevelOutput
 from kiwi.systems.pretrained.hub import locate
 from kiwi.systems.qe_system import QESystem
-from kiwi.utils.staging import require_new_directory
+from kiwi.utils.guard import paths_in, require_new_directory
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,9 @@ class Chosen:
     """The MCC with the chosen threshold."""
 
 
-def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: TrainingConfig) -> list[Chosen]:
+def choose_thresholds(
+    checkpoint: str | Path, directory: str | Path, data: TrainingConfig, *, overwrite: bool = False
+) -> list[Chosen]:
     """Write a checkpoint whose tags have the highest MCC on some data.
 
     A system that was trained with class weights is not calibrated, so 0.5 is rarely its best threshold. For each output
@@ -56,6 +58,7 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         checkpoint: the directory of a checkpoint, or of a run, whose best model is used, or a name on the hub.
         directory: the directory to write atomically; it must not exist, or be empty.
         data: the validation data, which must be neither training data nor data to report results on.
+        overwrite: whether the directory may replace a checkpoint or an export.
 
     Returns:
         The threshold of each output.
@@ -65,9 +68,9 @@ def choose_thresholds(checkpoint: str | Path, directory: str | Path, data: Train
         ConfigError: when the data has no labels for the system's tags, or ``directory`` is not empty.
         DataError: when the data cannot be used; the message names file and line.
     """
-    directory = Path(directory)
-    require_new_directory(directory)
-    system = QESystem.load(resolve_run_directory(locate(checkpoint)))
+    directory, path = user_path(directory), locate(checkpoint)
+    require_new_directory(directory, overwrite=overwrite, reads=[path, *paths_in(data)])
+    system = QESystem.load(path)
     if missing := [field for field in system.input_fields if getattr(data.input, field) is None]:
         given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)
         raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given. Add {given}.")

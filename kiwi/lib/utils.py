@@ -5,25 +5,24 @@ from __future__ import annotations
 import logging
 import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.logging import RichHandler
+from typing_extensions import override
 
 from kiwi.exceptions import ConfigError
-from kiwi.utils.io import did_you_mean, read_structured
+from kiwi.lib.composition import PACKAGE_ASSETS, compose, read_mapping
+from kiwi.utils.display import hide_secrets, shown
+from kiwi.utils.io import BaseConfig, write_yaml
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger("kiwi")
 
 HANDLER_NAME = "kiwi"
-
-PACKAGE_ASSETS = Path(str(resources.files("kiwi"))) / "assets"
 
 
 def example_configuration(pipeline: str) -> Path:
@@ -45,109 +44,81 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
         overrides: the overrides in order; the last one wins.
 
     Returns:
-        Plain dictionaries, lists and values.
+        Dictionaries, lists and values. They remember how values are written, so that options that take text get ``no``
+        and ``042`` as text.
 
     Raises:
         ConfigError: when the file or an override cannot be used; the message names it.
     """
-    path = Path(filename)
-    composed = compose(read_mapping(path), path, overrides)
-    return {key: value for key, value in composed.items() if not key.startswith("_")}
+    path = user_path(filename)
+    composition = compose(read_mapping(path), path, overrides)
+    composition.refuse_unknown()
+    warn_of_unused(composition.unused, path)
+    return composition.options
 
 
-def compose(
-    options: Mapping[str, Any], path: Path, overrides: Sequence[str] = (), variables: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Compose the ``defaults`` of options and apply overrides; see :func:`load_configuration`.
+def file_to_configuration(config_file: str | Path) -> dict[str, Any]:
+    """Read a configuration file, under the name and with the result of OpenKiwi 2.1.
 
     Args:
-        options: the content of a configuration file.
-        path: the path of the file, beside which groups are found.
-        overrides: the overrides in order; the last one wins.
-        variables: variables for interpolation, which the options may replace.
+        config_file: a YAML or JSON file.
 
     Returns:
-        Plain dictionaries, lists and values, including the variables.
+        The options of :func:`load_configuration`, with ``verbose`` and ``quiet``.
+    """
+    return arguments_to_configuration({"CONFIG_FILE": config_file})
+
+
+def arguments_to_configuration(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the configuration that the arguments of a command line name, under the name of OpenKiwi 2.1.
+
+    Args:
+        arguments: ``CONFIG_FILE``, and optionally ``OVERWRITES`` (a list of ``key=value``), ``--verbose`` and
+            ``--quiet``.
+
+    Returns:
+        The options of :func:`load_configuration`, with ``verbose`` and ``quiet``.
 
     Raises:
-        ConfigError: when the file or an override cannot be used; the message names it.
+        ConfigError: when there is no ``CONFIG_FILE``, or it cannot be used.
     """
-    own = dict(options)
-    groups = _groups(own.pop("defaults", None) or [], path)
-    assignments = []
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key:
-            missing = "key" if equals else "'='"
-            raise ConfigError(
-                f"Override '{override}': found no {missing}; expected key=value, such as trainer.epochs=5."
-            )
-        if key in groups:
-            groups[key] = value
-        else:
-            assignments.append(_parse_override(override))
-    first = {"_kiwi_assets": str(PACKAGE_ASSETS), **(variables or {})}
-    layers = [read_mapping(_group_file(path, group, name)) for group, name in groups.items()]
-    try:
-        merged = OmegaConf.merge(*map(OmegaConf.create, [first, *layers, own]))
-        for key, value in assignments:
-            # A mapping is merged into the present one; any other value replaces it.
-            OmegaConf.update(merged, key, value, merge=True, force_add=True)
-        plain = OmegaConf.to_container(merged, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{path}: {str(error).splitlines()[0]}.") from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    if not arguments.get("CONFIG_FILE"):
+        raise ConfigError("CONFIG_FILE: required: the path of a configuration.")
+    options = load_configuration(arguments["CONFIG_FILE"], arguments.get("OVERWRITES") or ())
+    return options | {name: bool(arguments.get(f"--{name}", options.get(name, False))) for name in ("verbose", "quiet")}
 
 
-def _parse_override(override: str) -> tuple[str, Any]:
-    """Return the key and the value, without resolving interpolations."""
-    key = override.partition("=")[0]
-    try:
-        value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([override]), resolve=False)
-        for part in key.split("."):
-            value = value[part]
-    except Exception as error:  # YAML and OmegaConf raise many kinds of errors
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"Override '{override}': {reason}; expected key=value with the value in YAML.") from error
-    return key, value
+def save_config_to_file(config: BaseConfig, file_name: str | Path) -> None:
+    """Write a configuration to a YAML file, under the name of OpenKiwi 2.1; secrets of URIs are left out.
 
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Read the keys and values of a configuration file, without composing or interpolating them.
-
-    Raises:
-        ConfigError: when there is no such file, or it does not hold a mapping.
+    Args:
+        config: the configuration.
+        file_name: the file, whose suffix becomes ``.yaml``.
     """
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such configuration file.")
-    content = read_structured(path)
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: found a {type(content).__name__}; expected keys and values at the top level.")
-    return content
+    path = user_path(file_name).with_suffix(".yaml")
+    write_yaml(path, hide_secrets(config.model_dump(mode="json")))
+    logger.debug("Saved the configuration to %s", path)
 
 
-def _groups(defaults: Any, path: Path) -> dict[str, str]:
-    groups: dict[str, str] = {}
-    for entry in defaults if isinstance(defaults, list) else [defaults]:
-        if entry == "_self_":
-            continue
-        if not isinstance(entry, dict) or not all(isinstance(name, str) for pair in entry.items() for name in pair):
-            raise ConfigError(f"{path}: defaults: found {entry!r}; expected a list of entries 'group: name'.")
-        groups |= entry
-    return groups
+def warn_of_unused(variables: Iterable[str], path: Path) -> None:
+    """Warn of variables that nothing refers to.
+
+    Args:
+        variables: the names of the variables.
+        path: the file of the configuration.
+    """
+    for name in variables:
+        logger.warning(
+            "%s: nothing refers to the variable %s; write ${%s} where it belongs, or remove it.", path, name, name
+        )
 
 
-def _group_file(path: Path, group: str, name: str) -> Path:
-    directory = path.parent / group
-    for candidate in (directory / f"{name}.yaml", directory / f"{name}.json", directory / name):
-        if candidate.is_file():
-            return candidate
-    known = [file.stem for file in directory.glob("*.*")]
-    hint = f" {did_you_mean(name, known)}" if known else ""
-    raise ConfigError(f"{path}: defaults: {group}: no file {directory / name}.yaml.{hint}")
+class _Formatter(logging.Formatter):
+    """Formats messages without the secrets of URIs, and with control characters escaped."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
 
 
 def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: Path | None = None) -> None:
@@ -166,9 +137,10 @@ def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: P
     handlers: list[logging.Handler] = []
     if not logging.getLogger().handlers:
         handlers.append(RichHandler(console=Console(stderr=True), show_path=False, log_time_format="[%X]"))
+        handlers[-1].setFormatter(_Formatter("%(message)s"))
     if log_file is not None:
         handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
-        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handlers[-1].setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     for handler in handlers:
         handler.set_name(HANDLER_NAME)
         logger.addHandler(handler)

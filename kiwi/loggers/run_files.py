@@ -10,6 +10,7 @@ from typing import Any
 
 from kiwi.exceptions import StoppedError
 from kiwi.loggers.mlflow_tracking import MLFlowTrackingLogger
+from kiwi.utils.display import without_secrets
 
 RUN_FILES = ("config.yaml", "run.json", "metrics.csv", "learning_curve.svg", "output.log")
 """The files of a run's directory that are sent to MLflow when the run ends for whatever reason."""
@@ -47,7 +48,7 @@ def tracked(
         yield _ResumeFilesSender(tracker, output_dir)
     except BaseException as error:
         is_killed = isinstance(error, KeyboardInterrupt | SystemExit | StoppedError)
-        tracker.set_tags({"kiwi.reason": f"{type(error).__name__}: {error}"})
+        tracker.set_tags({"kiwi.reason": without_secrets(f"{type(error).__name__}: {error}")})
         _log_files(tracker, output_dir, (*RUN_FILES, *RESUME_FILES))
         tracker.finish("KILLED" if is_killed else "FAILED")
         raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kiwi import __version__
 from kiwi.metrics.aligned import Aligned
-from kiwi.metrics.report import Report
+from kiwi.metrics.report import ENSEMBLE, Report
 from kiwi.pages.assets import read_asset
 from kiwi.pages.outputs import Section, Texts, sections
 from kiwi.pages.results import result_tables
@@ -64,13 +64,15 @@ def evaluation_page(
         n_systems=len(systems),
         n_segments=max((len(each.numbers) for each in outputs), default=0),
         systems=[_system(name, report, outputs, texts or {}, worst) for name in systems[:MOST_SYSTEMS]],
+        ensemble=ENSEMBLE,
         kiwi_version=__version__,
     )
 
 
 def _systems(report: Report, outputs: Sequence[Aligned]) -> list[str]:
-    """Return the systems that have predictions, the best by the first output of the report first."""
+    """Return the systems that have predictions, the best by the first output of the report first; no average."""
     predicting = dict.fromkeys(system for each in outputs if len(each.gold) for system in each.predicted)
+    predicting.pop(ENSEMBLE, None)
     ranked = dict.fromkeys(row.system for output in report.outputs for row in report.of(output))
     return [system for system in ranked if system in predicting] + [
         system for system in predicting if system not in ranked

@@ -15,7 +15,7 @@ from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.calibration import reliability
 from kiwi.metrics.report import Report
 from kiwi.outputs import names as output_names
-from kiwi.pages import counts, score_charts, tag_charts
+from kiwi.pages import counts, rank_charts, score_charts, tag_charts
 from kiwi.pages.figure import Figure, Group, by_length
 from kiwi.pages.results import row_of, signature, title_of
 
@@ -52,6 +52,9 @@ class Section:
     tags: TagSummary | None = None
     """None for scores."""
 
+    direction: str = ""
+    """What a high score means."""
+
 
 def sections(report: Report, outputs: Sequence[Aligned], system: str, texts: Texts) -> list[Section]:
     """Return the sections of a system, that of its scores first.
@@ -66,7 +69,7 @@ def sections(report: Report, outputs: Sequence[Aligned], system: str, texts: Tex
     for aligned in sorted(outputs, key=lambda each: each.output != const.SENTENCE_SCORES):
         signed = signature(row_of(report, aligned.output, system), aligned.output, len(aligned.gold))
         lengths = _lengths(aligned, outputs, texts)
-        make = _scores if aligned.offsets is None else _tags
+        make = _scores if aligned.offsets is None else _ranking if aligned.only_order else _tags
         found.append(make(aligned, system, lengths, signed))
     return found
 
@@ -77,6 +80,7 @@ def _scores(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, si
         score_charts.scatter(gold, predicted, signed),
         score_charts.residuals(gold, predicted, signed),
         score_charts.distributions(gold, predicted, signed),
+        rank_charts.worst_first(rank_charts.badness(gold, gold), rank_charts.badness(gold, predicted), signed),
     ]
     if lengths is not None:
         groups = []
@@ -86,7 +90,13 @@ def _scores(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, si
             pair = gold[members], predicted[members]
             groups.append(Group(name, functions.pearson(*pair), len(pair[0]), f"{functions.mae(*pair):.3f}"))
         figures.append(by_length("PEARSON", groups, "MAE", signed))
-    return Section(title_of(aligned.output), figures)
+    return Section(title_of(aligned.output), figures, direction=rank_charts.direction(gold))
+
+
+def _ranking(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, signed: str) -> Section:
+    """Return the section of values of which only the order has a meaning."""
+    picture = rank_charts.precision_recall(aligned.gold.astype(np.int64), aligned.predicted[system], None, signed)
+    return Section(title_of(aligned.output), [picture])
 
 
 def _tags(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, signed: str) -> Section:
@@ -97,6 +107,7 @@ def _tags(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, sign
         tag_charts.reliability_diagram(bins, signed),
         tag_charts.probability_distributions(gold, bad, aligned.threshold, signed),
         tag_charts.confusion_matrix(counted, aligned.threshold, signed),
+        rank_charts.precision_recall(gold, bad, aligned.threshold, signed),
     ]
     if lengths is not None and aligned.offsets is not None:
         groups = []

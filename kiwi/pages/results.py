@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kiwi import __version__, constants as const
 from kiwi.metrics import functions
 from kiwi.metrics.measured import EXPLANATIONS, SPANS
-from kiwi.metrics.report import Comparison, Report, Row
+from kiwi.metrics.report import ENSEMBLE, Comparison, Report, Row
 from kiwi.outputs import OUTPUTS
 
 TITLES = {
@@ -43,6 +43,21 @@ class Table:
     """Groups of systems that do not differ significantly, the best first."""
 
     comparisons: list[Comparison]
+
+    @property
+    def n_systems(self) -> int:
+        """The number of systems, without their average."""
+        return sum(row.system != ENSEMBLE for row, _ in self.rows)
+
+    @property
+    def best_row(self) -> tuple[Row, str]:
+        """The best system, which their average is not."""
+        return next((pair for pair in self.rows if pair[0].system != ENSEMBLE), self.rows[0])
+
+    @property
+    def signatures(self) -> list[tuple[str, str]]:
+        """The name and the signature of each row."""
+        return [(row.system, signed) for row, signed in self.rows]
 
     @property
     def has_intervals(self) -> bool:
@@ -86,5 +101,5 @@ def _table(report: Report, output: str) -> Table:
 
 def _column(rows: list[Row], metric: str) -> Column:
     higher = functions.higher_is_better(metric)
-    values = [row.metrics[metric] for row in rows if metric in row.metrics]
-    return Column(metric, higher, (max if higher else min)(values) if len(rows) > 1 else None)
+    values = [row.metrics[metric] for row in rows if metric in row.metrics and row.system != ENSEMBLE]
+    return Column(metric, higher, (max if higher else min)(values) if len(values) > 1 else None)

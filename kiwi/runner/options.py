@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from kiwi.data.segments.bad_rows import OnBad
 from kiwi.exceptions import ConfigError
 
-Precision = Literal["32", "bf16", "16"]
+Precision = Literal["32", "bf16", "16", "auto"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class PredictOptions:
     """The number of CPU threads; None means ``OMP_NUM_THREADS``, or all cores that this process may use."""
 
     precision: Precision = "32"
-    """The precision of the computation: ``bf16``, or ``16`` on a GPU, is faster but less exact."""
+    """The precision of the computation: ``bf16``, or ``16`` on a GPU, is less exact, and faster where the device
+    multiplies it natively; ``auto`` is the fastest that it does."""
 
     batch_size: int | None = None
     """The maximum number of segments in a batch; None means no limit other than ``batch_tokens``."""
@@ -43,6 +45,10 @@ class PredictOptions:
 
     deduplicate: bool = True
     """Whether to compute identical segments only once."""
+
+    on_bad: OnBad = "stop"
+    """What :meth:`Runner.predict` does with a segment that cannot be used, such as one with only one side empty:
+    ``stop`` raises the error, ``nan`` gives it no score, ``skip`` leaves it out of the predictions."""
 
     def loading_changes(self, loaded: PredictOptions) -> list[str]:
         """Return the names of the options that differ from those that a system was loaded with.
@@ -58,6 +64,8 @@ class PredictOptions:
         ]
 
     def __post_init__(self) -> None:
+        if self.on_bad not in get_args(OnBad):
+            raise ConfigError(f"on_bad: found {self.on_bad!r}; expected one of {', '.join(get_args(OnBad))}.")
         sizes = {"batch_size": self.batch_size, "batch_tokens": self.batch_tokens}
         if self.num_data_workers < 0 or any(size is not None and size < 1 for size in sizes.values()):
             given = ", ".join(f"{name}={size}" for name, size in sizes.items())

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
-from kiwi.data.files.lines import read_lines
+from kiwi.data.files.lines import different_lengths, read_lines
 from kiwi.data.labels.tags import interleave, to_labels
+from kiwi.exceptions import DataError
 from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
 
 DIGITS = 6
@@ -135,27 +137,53 @@ class Predictions:
             content |= _lines_of_probabilities(const.TARGETGAPS_TAGS, self.targetgaps_tags_BAD_probabilities)
         return {name: content[name] for name in prediction_files() if name in content}
 
-    def save(self, directory: Path) -> list[Path]:
+    def save(self, directory: Path, *, overwrite: bool = False) -> list[Path]:
         """Write a file for each output, with one line per segment; see the reference for the names of the files.
 
         Files of earlier predictions with other outputs are removed.
 
+        Args:
+            directory: the directory of the files.
+            overwrite: whether to replace or remove files with these names that kiwi has not written.
+
         Returns:
             The paths of the files.
+
+        Raises:
+            ConfigError: when there are such files, unless ``overwrite`` is set.
         """
         content = self.lines()
+        Guard((), overwrite, "overwrite=True").check(directory / name for name in prediction_files())
         for stale in prediction_files():
             if stale not in content:
                 (directory / stale).unlink(missing_ok=True)
         for name, lines in content.items():
             write_lines(directory / name, lines)
-        return [directory / name for name in content]
+        written = [directory / name for name in content]
+        record_written(*written)
+        return written
 
     @classmethod
     def read(cls, directory: Path) -> Predictions:
-        """Read the files that :meth:`save` has written, with the precision of these files."""
-        files = {name: directory / name for name in prediction_files()}
-        return cls.from_lines({name: read_lines(path) for name, path in files.items() if path.is_file()})
+        """Read the files that :meth:`save` has written, with the precision of these files.
+
+        Raises:
+            DataError: when they are damaged, or their lengths differ.
+        """
+        paths = {name: directory / name for name in prediction_files()}
+        files = {name: read_lines(path) for name, path in paths.items() if path.is_file()}
+        if len(set(map(len, files.values()))) > 1:
+            raise different_lengths({paths[name]: len(lines) for name, lines in files.items()})
+        try:
+            return cls.from_lines(files)
+        except (ValueError, IndexError, KeyError) as error:
+            raise DataError.at(
+                directory,
+                None,
+                found=f"damaged predictions ({type(error).__name__}: {error})",
+                expected="the files that kiwi predict writes",
+                advice="Predict again.",
+            ) from error
 
     @classmethod
     def from_lines(cls, content: Mapping[str, Sequence[str]]) -> Predictions:

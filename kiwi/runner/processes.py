@@ -17,6 +17,8 @@ from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.runner import ChunkPredictions, Runner
+from kiwi.runner.watch import InputWatch
+from kiwi.systems.manifest.checkpoint import DataInfo
 from kiwi.utils.processes import end_with_parent, in_order
 
 
@@ -42,6 +44,7 @@ class RunnerPool:
         try:
             with self._explain_errors():
                 self.about: AboutSystem = self._pool.submit(_about).result()
+                self._watch = InputWatch(self.about.data)
         except BaseException:
             self.close()
             raise
@@ -49,7 +52,11 @@ class RunnerPool:
     def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
         """Predict the chunks of the data, in order."""
         with self._explain_errors():
-            yield from in_order(self._pool, _predict, chunks, 2 * self.n_processes)
+            yield from in_order(self._pool, _predict, map(self._see, chunks), 2 * self.n_processes)
+
+    def _see(self, columns: Columns) -> Columns:
+        self._watch.see(columns)
+        return columns
 
     @contextmanager
     def _explain_errors(self) -> Iterator[None]:
@@ -76,6 +83,7 @@ def _load(path: str, gpu_queue: Any, options: PredictOptions) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         _runner = open_runner(path, replace(options, gpu_id=gpu_queue.get()))
+        _runner.watch = InputWatch(DataInfo(), _runner.engine.collate.pieces)  # of tokenization, the parent warns once
     except Exception as error:  # a failing initializer breaks the pool without a reason; raised in _loaded
         _runner = error
 

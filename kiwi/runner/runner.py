@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,13 +16,16 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
-from kiwi.data.readers import check_columns
 from kiwi.data.sampling import batches_by_tokens
+from kiwi.data.segments.bad_rows import BadRows, OnBad
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
+from kiwi.runner.watch import InputWatch
+
+logger = logging.getLogger(__name__)
 
 ARGUMENTS = {
     const.SOURCE: "source",
@@ -58,6 +62,10 @@ class Runner:
     def __init__(self, engine: Engine, options: PredictOptions | None = None) -> None:
         self.engine = engine
         self.options = options or PredictOptions()
+        self.on_computed: Callable[[int], None] = lambda n_segments: None
+        """A function to call after each batch, with the number of its segments."""
+        self.watch = InputWatch(engine.about.data, engine.collate.pieces)
+        """What warns about unusual input."""
 
     @property
     def about(self) -> AboutSystem:
@@ -75,6 +83,7 @@ class Runner:
         target_pos: Sequence[str] | None = None,
         batch_tokens: int | None = None,
         deduplicate: bool | None = None,
+        on_bad: OnBad | None = None,
     ) -> Predictions:
         """Estimate the quality of translations. A segment's result does not depend on the others.
 
@@ -90,18 +99,21 @@ class Runner:
             target_pos: the part-of-speech tags of the target words; for systems that read them.
             batch_tokens: see :attr:`PredictOptions.batch_tokens`.
             deduplicate: see :attr:`PredictOptions.deduplicate`.
+            on_bad: see :attr:`PredictOptions.on_bad`.
 
         Returns:
             The predictions in the order of the segments.
 
         Raises:
-            DataError: when a segment cannot be used, such as one with only one side empty; the message names it.
+            DataError: when a segment cannot be used, such as one with only one side empty, and ``on_bad`` is ``stop``;
+                the message names it.
         """
         changes: dict[str, Any] = {
             "batch_size": batch_size,
             "batch_tokens": batch_tokens,
             "num_data_workers": num_data_workers,
             "deduplicate": deduplicate,
+            "on_bad": on_bad,
         }
         options = replace(self.options, **{name: value for name, value in changes.items() if value is not None})
         given = {
@@ -119,7 +131,10 @@ class Runner:
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
             raise DataError(f"Lists of different length: {lengths} segments; expected the same number in each.")
-        check_columns(columns, ARGUMENTS)
+        bad = BadRows(options.on_bad)
+        columns = bad.screen(columns, ARGUMENTS, 1)
+        if bad:
+            logger.warning(bad.summary(len(source)))
         self._check_fields(columns)
         note_long_segments([self.engine.collate.count_long(columns)])
         return self.predict_columns(columns, options)
@@ -139,6 +154,7 @@ class Runner:
         if changed := options.loading_changes(self.options):
             raise ConfigError(f"{', '.join(changed)}: fixed when a system is loaded. Give it to load_system.")
         self._check_fields(columns)
+        self.watch.see(columns)
         n_segments = len(columns[const.TARGET])
         fields = {field: columns[field] for field in self.about.input_fields}
         duplicates: dict[tuple[str | int, ...], list[int]] = {}  # the indices of equal segments
@@ -153,11 +169,13 @@ class Runner:
         lengths = self.engine.collate.lengths(unique)
         batches = batches_by_tokens(lengths, options.batch_tokens or self.engine.batch_tokens, options.batch_size)
         values: dict[str, list[Any]] = {}
+        self.watch.note_very_long(lengths, unique)
         for chosen, batch in zip(batches, self._prepare(rows, batches, options.num_data_workers), strict=True):
             for name, found in _split_by_segment(self.engine(batch), batch).items():
                 results = values.setdefault(name, [None] * n_segments)
                 for index, value in zip(chosen, found, strict=True):
                     results[firsts[index]] = value
+            self.on_computed(len(chosen))
         for first, *others in duplicates.values():
             for results in values.values():
                 for index in others:

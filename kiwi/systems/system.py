@@ -26,6 +26,7 @@ from kiwi.systems.manifest.checkpoint import CheckpointInfo, DataInfo
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained.hub import locate
 from kiwi.systems.pretrained.model import Pretrained
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ class System(nn.Module, ABC):
             ConfigError: when the directory exists, is not empty, and is not a checkpoint.
             WriteError: when the directory cannot be written.
         """
-        directory = Path(directory)
+        directory = user_path(directory)
         info = self._info(self.metrics if metrics is None else metrics)
         run = None if self.loaded_from is None else read_run_configuration(self.loaded_from)
         licences = {} if self.pretrained is None else self.pretrained.licences

@@ -13,6 +13,8 @@ from typing import Any
 
 import lightning
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+from typing_extensions import override
 
 from kiwi.training.devices import is_first_process
 
@@ -39,12 +41,28 @@ def _minor_version(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
+class ProgressBar(RichProgressBar):
+    """A progress bar that counts epochs from 1, as everything else in kiwi; Lightning's counts from 0."""
+
+    @override
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(len(self.validation_description))
+
+
 def is_logging_step(trainer: Trainer) -> bool:
     """Return whether Lightning passes metrics of the current training step to the loggers.
 
     Needed because logging a value takes Lightning a millisecond, even at the many steps whose values it discards.
     """
     return trainer._logger_connector.should_update_logs
+
+
+def log_at_least_every(trainer: Any, n_steps: int) -> None:
+    """Lower the interval between logged steps to a number of steps.
+
+    Needed because the number of steps of an epoch is not known when the trainer is built.
+    """
+    trainer.log_every_n_steps = min(trainer.log_every_n_steps, n_steps)
 
 
 def rewind_to_batch_start(checkpoint: dict[str, Any]) -> dict[str, int]:

@@ -32,7 +32,7 @@ from kiwi.systems.config.system import SystemConfig
 from kiwi.systems.encoders.frozen_layers import FrozenStates
 from kiwi.systems.encoders.transformer import TransformerEncoder
 from kiwi.systems.system import System
-from kiwi.training.lightning_internals import is_logging_step
+from kiwi.training.lightning_internals import is_logging_step, log_at_least_every
 from kiwi.training.optimizers import build_optimizer, build_schedule
 from kiwi.training.sharding import shard
 
@@ -128,6 +128,12 @@ class TrainingModule(LightningModule):
             assert self.device_mesh is not None
             shard(self.system, self.device_mesh["data_parallel"])
             self._is_sharded = True
+
+    @override
+    def on_train_start(self) -> None:
+        """Log the training loss at least once an epoch, however short it is."""
+        n_steps = -(-int(self.trainer.num_training_batches) // self.trainer.accumulate_grad_batches)
+        log_at_least_every(self.trainer, n_steps)
 
     @override
     def on_fit_start(self) -> None:

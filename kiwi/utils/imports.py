@@ -26,5 +26,6 @@ def needs_extra(extra: str, purpose: str) -> Iterator[None]:
         if missing in ("", "kiwi"):
             raise
         raise MissingExtraError(
-            f"{purpose} needs '{missing}', which is not installed. Install it with: pip install 'kiwi-qe[{extra}]'"
+            f"{purpose} needs '{missing}', which is not installed. Install the extra '{extra}': in a clone of kiwi, "
+            f"run pip install '.[{extra}]'"
         ) from error

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from typing_extensions import override
 
 from kiwi.exceptions import ConfigError
 from kiwi.utils.staging import staged as staged
+from kiwi.utils.structured import parse_yaml as parse_yaml, read_structured as read_structured
+from kiwi.utils.written import Items, Options, fit_options, texts_of
+
+Size = Annotated[int, Field(gt=0, le=2**13)]
+"""A size of layers or embeddings, for whose squares memory is allocated."""
+
+Layers = Annotated[int, Field(gt=0, le=64)]
+"""A number of layers."""
+
+Workers = Annotated[int, Field(gt=0, le=1024)]
+"""A number of processes or threads."""
 
 
 def did_you_mean(name: object, candidates: Iterable[str]) -> str:
@@ -58,7 +68,10 @@ class BaseConfig(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _report_all_mistakes(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        wrong = cls.mistakes_of(data) if isinstance(data, Mapping) else {}
+        wrong: dict[str, str] = {}
+        if isinstance(data, Mapping):
+            data, unfit = fit_options(cls._annotations(), data)
+            wrong = unfit | cls.mistakes_of(data)
         try:
             valid = handler(data)
         except ValidationError as error:
@@ -67,6 +80,10 @@ class BaseConfig(BaseModel):
         if wrong:
             raise mistakes(cls.__name__, wrong)
         return valid
+
+    @classmethod
+    def _annotations(cls) -> dict[str, Any]:
+        return {name: field.annotation for name, field in cls.model_fields.items()}
 
     @classmethod
     def mistakes_of(cls, options: Mapping[str, Any]) -> dict[str, str]:
@@ -122,7 +139,8 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
         if kind == "missing":
             text = "required, but not given"
         elif kind != "unknown_key" and isinstance(details["input"], str | int | float | Path):
-            found[path] = f" (found {str(details['input'])!r})"
+            given = str(details["input"])
+            found[path] = f" (found {given[:LONGEST_QUOTE]!r}{'...' if len(given) > LONGEST_QUOTE else ''})"
         if text not in mistakes.setdefault(path, []):
             mistakes[path].append(text)
     lines = [
@@ -134,6 +152,9 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
     count = f"{len(lines)} mistakes" if len(lines) > 1 else "A mistake"
     return "\n".join([f"{count} in the configuration:", *lines])
 
+
+LONGEST_QUOTE = 200
+"""The number of characters of a value that an error quotes."""
 
 BRANCHES = frozenset({"int", "float", "str", "bool", "path", "none"})
 """Pydantic's names for branches of a union that look like option names."""
@@ -162,97 +183,6 @@ def _dotted_path(location: tuple[int | str, ...], options: Any, *, as_given: boo
     return ".".join(keys)
 
 
-def read_structured(path: Path) -> Any:
-    """Read a YAML or JSON file.
-
-    Raises:
-        ConfigError: when it cannot be read or parsed; it names file, line and reason.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}).") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-    if path.suffix != ".json":
-        return parse_yaml(text, path)
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}.") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: not valid JSON: nested too deeply.") from error
-
-
-def parse_yaml(text: str, path: Path, *, plain: bool = False) -> Any:
-    """Parse YAML into plain values; tags never create objects.
-
-    Args:
-        text: the text to parse.
-        path: the file of the text, for errors.
-        plain: whether to reject anchors, a few of which can expand to more than fits in memory.
-
-    Raises:
-        ConfigError: when it does not parse; it names file, line and reason.
-    """
-    try:
-        return yaml.load(text, Loader=_PlainLoader if plain else _StrictLoader)  # both are SafeLoaders
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}, line {line}: not valid YAML: {error.problem}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}.") from error
-    except (RecursionError, ValueError) as error:  # ValueError of a number or a date
-        raise ConfigError(f"{path}: not valid YAML: {error}.") from error
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """A YAML loader that rejects duplicate keys, and reads ``5e-7`` as a number, as in YAML 1.2."""
-
-    @override
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping, and refuse duplicate keys."""
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"duplicate key '{key}'", key_node.start_mark)
-            seen.add(key if isinstance(key, str) else repr(key))
-        return super().construct_mapping(node, deep)
-
-
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
-    list("-+0123456789."),
-)
-
-
-class _PlainLoader(_StrictLoader):
-    """A YAML loader that rejects anchors and deep nesting."""
-
-    max_depth = 50
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._depth = 0
-
-    @override
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Compose a node, and refuse anchors, aliases and deep nesting."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if getattr(event, "anchor", None) is not None:
-            raise yaml.composer.ComposerError(None, None, "anchors and aliases are not allowed", event.start_mark)
-        self._depth += 1
-        if self._depth > self.max_depth:
-            raise yaml.composer.ComposerError(None, None, f"more than {self.max_depth} levels", event.start_mark)
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-
 class _PlainDumper(yaml.SafeDumper):
     """A YAML dumper that writes repeated values in full, without anchors."""
 
@@ -260,6 +190,27 @@ class _PlainDumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         """Write every value out, without anchors and aliases."""
         return True
+
+    def represent_options(self, data: Options | Items) -> Any:
+        """Represent numbers and switches as they are written, so that text options take them as text again."""
+        written = texts_of(data)
+        node: Any
+        if isinstance(data, Items):
+            node, pairs = self.represent_list(data), list(enumerate(data))
+        else:
+            node, pairs = self.represent_dict(data), list(data.items())  # type: ignore[arg-type]
+        for position, (key, value) in enumerate(pairs):
+            text = written[key]
+            if not isinstance(text, str) or isinstance(value, str):
+                continue
+            tag = self.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+            scalar = yaml.ScalarNode(tag, text)
+            node.value[position] = scalar if isinstance(data, Items) else (node.value[position][0], scalar)
+        return node
+
+
+_PlainDumper.add_representer(Options, _PlainDumper.represent_options)
+_PlainDumper.add_representer(Items, _PlainDumper.represent_options)
 
 
 def write_text(path: Path, text: str) -> None:

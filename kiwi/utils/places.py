@@ -11,11 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.utils.compression import SUFFIXES as COMPRESSED, decompressed
+from kiwi.utils.display import lost_secrets, without_secrets
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.staging import SUFFIX, staged
-
-COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
-"""The suffixes of files that are decompressed on reading."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class Place:
         return Path(path) if _is_local(files) else None
 
     def __str__(self) -> str:
-        return self.url
+        """Return the URL as it is shown, without secrets."""
+        return without_secrets(self.url)
 
     def __truediv__(self, name: str) -> Place:
         return Place(f"{self.url.rstrip('/')}/{name}")
@@ -70,23 +70,18 @@ class Place:
 
     @contextmanager
     def reading(self) -> Iterator[IO[bytes]]:
-        """Open the file for reading bytes, decompressed according to its suffix.
+        """Open the file for reading bytes, which are decompressed if its content is compressed.
 
         Raises:
-            DataError: when it cannot be read, or no installed library decompresses it.
+            DataError: when it cannot be opened.
         """
         files, path = _located(self.url)
-        compression = _compression(self)
         try:
             file = files.open(path, "rb")
         except (OSError, ValueError) as error:
             raise DataError(f"{self}: cannot be read ({_reason(error)}).") from error
         with file:
-            if compression is None:
-                yield file
-            else:
-                with compression(file, mode="rb") as plain:
-                    yield plain
+            yield decompressed(file)
 
     @contextmanager
     def writing(self) -> Iterator[IO[bytes]]:
@@ -208,23 +203,12 @@ def plain_suffix(name: str) -> str:
     return PurePosixPath(path.stem).suffix.lower() if path.suffix.lower() in COMPRESSED else path.suffix.lower()
 
 
-def _compression(place: Place) -> Any:
-    """Return the function that decompresses a file; None if the suffix is not a compression suffix."""
-    from fsspec.compression import compr
-    from fsspec.utils import infer_compression
-
-    if PurePosixPath(place.url).suffix.lower() not in COMPRESSED:
-        return None
-    name = infer_compression(place.url.lower())
-    if name is None:
-        raise DataError(f"{place}: found no library that decompresses it. Install one: pip install zstandard")
-    return compr[name]
-
-
 def _located(text: str) -> tuple[Any, Any]:
     """Return the file system of a URL, and the path in it."""
     with needs_extra("ray", "Reading shards"):
         from fsspec.core import url_to_fs
+    if lost_secrets(text):
+        raise ConfigError(f"{text}: this URL was written without its secrets. Give it as in the first command.")
     try:
         files, path = url_to_fs(text)
     except (ValueError, ImportError) as error:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from kiwi.exceptions import KiwiError
+from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.io import read_structured, write_json
 from kiwi.utils.staging import lock, named_errors, unlock
 
@@ -20,6 +20,9 @@ DIRECTORY = ".kiwi-unfinished"
 """The subdirectory in which unfinished files grow."""
 
 STATE_FILE = "state.json"
+
+REPLACING = "replacing"
+"""The key of the state with the names in the directory that finished files replace, in case that is interrupted."""
 
 
 class GrowingFiles:
@@ -41,9 +44,17 @@ class GrowingFiles:
         self.place = directory / DIRECTORY
         self.n_lines = 0
         """The number of lines of each file so far."""
+        self.n_skipped = 0
+        """The number of rows of the input so far that have no line; saved with the next addition."""
         self.digest = ""
         """The digest of the input of the lines so far, as given to the last :meth:`add`."""
         self._files: dict[str, IO[bytes]] = {}
+        self._sizes: dict[str, int] = dict.fromkeys(self.names, 0)
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows of the input so far."""
+        return self.n_lines + self.n_skipped
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -51,6 +62,7 @@ class GrowingFiles:
 
         Raises:
             KiwiError: when another process is writing the files.
+            DataError: when an unfinished file has lost some of its lines.
         """
         with ExitStack() as stack:
             with named_errors(self.directory):
@@ -88,12 +100,29 @@ class GrowingFiles:
             self.restart()
             return
         for name, size in state["bytes"].items():
+            self._check_size(name, size)
+        self._sizes = dict(state["bytes"])
+        for name, size in self._sizes.items():
             os.truncate(self.place / name, size)
         self.n_lines, self.digest = state["lines"], state["digest"]
+        self.n_skipped = state.get("skipped", 0)
+
+    def _check_size(self, name: str, expected: int) -> None:
+        """Check that a file has the lines that its state counts; truncating a shorter file would fill it with NULs."""
+        found = (self.place / name).stat().st_size
+        if found < expected:
+            raise DataError.at(
+                self.place / name,
+                None,
+                found=f"{found} bytes",
+                expected=f"at least {expected}, which {STATE_FILE} counts",
+                advice=f"The file is damaged. Restore it, or remove {self.place} to start from the beginning.",
+            )
 
     def restart(self) -> None:
         """Discard everything and start from the beginning."""
-        self.n_lines, self.digest = 0, ""
+        self.n_lines, self.n_skipped, self.digest = 0, 0, ""
+        self._sizes = dict.fromkeys(self.names, 0)
         (self.place / STATE_FILE).unlink(missing_ok=True)
         for path in self.place.iterdir():
             if path.is_dir():  # a state that was being written
@@ -119,13 +148,18 @@ class GrowingFiles:
                 os.fsync(file.fileno())
         self.n_lines += len(lines[self.names[0]])
         self.digest = digest
+        self._sizes = {name: file.tell() for name, file in self._files.items()}
+        self._save_state()
+
+    def _save_state(self, **more: Any) -> None:
         state = {
             "origin": self.origin,
             "lines": self.n_lines,
-            "digest": digest,
-            "bytes": {name: file.tell() for name, file in self._files.items()},
+            "skipped": self.n_skipped,
+            "digest": self.digest,
+            "bytes": self._sizes,
         }
-        write_json(self.place / STATE_FILE, state)
+        write_json(self.place / STATE_FILE, state | more)
 
     def finish(self, stale: Collection[str] = ()) -> list[Path]:
         """Move the files to their directory; until :meth:`forget` is called, a new process finds them complete.
@@ -137,6 +171,7 @@ class GrowingFiles:
             The paths of the files.
         """
         self._close()
+        self._save_state(**{REPLACING: sorted({*self.names, *stale})})
         for name in stale:
             if name not in self.names:
                 (self.directory / name).unlink(missing_ok=True)

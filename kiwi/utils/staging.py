@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kiwi.exceptions import ConfigError, WriteError
+from kiwi.exceptions import WriteError
 
 if sys.platform != "win32":
     import fcntl
@@ -253,13 +253,3 @@ def _concerns(error: OSError, path: Path) -> bool:
         return True  # an error of an open file; reading does not cause any of these errors
     own, concerned = Path(os.path.realpath(path)), Path(os.path.realpath(error.filename))
     return own.parent in (concerned, *concerned.parents) or concerned in own.parents
-
-
-def require_new_directory(path: Path) -> None:
-    """Reject a path that already exists, unless it is an empty directory.
-
-    Raises:
-        ConfigError: when there is a file or a non-empty directory.
-    """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigError(f"{path}: already exists. Choose a new or empty directory, or remove it.")

@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from kiwi.exceptions import ConfigError
-from kiwi.lib.utils import configure_logging, configure_seed, example_configuration, load_configuration
+from kiwi.lib.utils import (
+    arguments_to_configuration,
+    configure_logging,
+    configure_seed,
+    example_configuration,
+    file_to_configuration,
+    load_configuration,
+    save_config_to_file,
+)
+from kiwi.training.config import RunConfig
 
 MAIN = """
 # the groups come first, what stands here has precedence
@@ -70,7 +79,8 @@ def test_overrides(main, overrides, path, expected):
     for key in path:
         found = found[key]
     assert found == expected
-    assert type(found) is type(expected)
+    assert isinstance(found, type(expected))
+    assert isinstance(found, bool) == isinstance(expected, bool)
 
 
 @pytest.mark.parametrize("override", ["run.seed", "=3", "", "run.seed=[1", "run.name={a: 1"])
@@ -147,7 +157,6 @@ def test_interpolation_of_assets_finds_the_sample(tmp_path):
         ("text\n", ["found a str", "keys and values"]),
         ("a: ${nothing}\n", ["nothing", "not found"]),
         ("a: ${nothing:}\n", ["nothing"]),
-        ("a: 2020-01-01\n", ["date"]),
         ("defaults: [{data: missing}]\n", ["defaults: data: no file", "missing"]),
     ],
 )
@@ -242,3 +251,69 @@ def test_the_seed_fixes_every_generator(seed):
     first = draw(seed)
     assert draw(seed) == first
     assert all(a != b for a, b in zip(first, draw(seed + 1), strict=True))
+
+
+# Variables.
+
+
+def write(path, content):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [("_corpu=/data", "did you mean '_corpus'?"), ("_paths.b=/x", "did you mean '_paths.a'?"), ("_zzz=1", "known: ")],
+)
+def test_an_override_of_an_unknown_variable_is_refused(tmp_path, override, hint):
+    path = write(tmp_path / "c.yaml", "defaults: [{data: d}]\n_paths: {a: 1}\nb: ${_paths.a}")
+    write(tmp_path / "data" / "d.yaml", "_corpus: x\na: ${_corpus}")
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(path, [override])
+    assert override.partition("=")[0] in str(caught.value)
+    assert hint in str(caught.value)
+    assert load_configuration(path, ["_corpus=/data", "_paths.a=2"]) == {"a": "/data", "b": 2}
+
+
+def test_a_variable_that_is_referred_to_and_not_set_may_be_given(tmp_path):
+    path = write(tmp_path / "c.yaml", "a: ${_corpus}")
+    assert load_configuration(path, ["_corpus=/data"]) == {"a": "/data"}
+
+
+def test_a_variable_that_nothing_refers_to_warns(tmp_path, caplog):
+    write(tmp_path / "data" / "d.yaml", "_corpus: x\n_corpu: y\na: ${_corpus}")
+    content = "defaults: [{data: d}]\n_used: 1\n_common: &c {x: 1}\nb: *c\nd: ${_used}"
+    load_configuration(write(tmp_path / "c.yaml", content))
+    assert [record.getMessage() for record in caplog.records if "_corpu;" in record.getMessage()]
+    assert len(caplog.records) == 1
+
+
+def test_variables_of_a_search_and_its_base_configuration(tmp_path, caplog):
+    from kiwi.lib.search.config import load_search
+
+    write(tmp_path / "base.yaml", "_corpus: x\n_other: y\ndata: '${_corpus}/${_mine}/${_other}'")
+    path = write(tmp_path / "s.yaml", f"_mine: 1\nbase_config: {tmp_path / 'base.yaml'}")
+    assert load_search(path, ["_mine=no", "base_config._corpus=z"])["base_config"] == {"data": "z/no/y"}
+    assert not caplog.records
+    for override, hint in (("_corpus=z", "'base_config._corpus'"), ("base_config._corpu=z", "'_corpus'")):
+        with pytest.raises(ConfigError, match=f"did you mean {hint}"):
+            load_search(path, [override])
+
+
+def test_the_names_of_openkiwi(tmp_path):
+    path = write(tmp_path / "c.yaml", "a: 1")
+    assert file_to_configuration(path) == {"a": 1, "verbose": False, "quiet": False}
+    arguments = {"CONFIG_FILE": str(path), "OVERWRITES": ["a=2"], "--quiet": True}
+    assert arguments_to_configuration(arguments) == {"a": 2, "verbose": False, "quiet": True}
+    with pytest.raises(ConfigError, match="CONFIG_FILE"):
+        arguments_to_configuration({})
+    save_config_to_file(RunConfig(mlflow_tracking_uri="https://me:pw@host"), tmp_path / "saved.txt")
+    assert "https://***@host" in (tmp_path / "saved.yaml").read_text(encoding="utf-8")
+
+
+def test_the_log_shows_neither_secrets_nor_control_characters(tmp_path, kiwi_logger):
+    configure_logging(log_file=tmp_path / "log")
+    kiwi_logger.warning("%s %s", "db://me:pw@host/x", "a\x1b[2J")
+    configure_logging()
+    assert "db://***@host/x a\\x1b[2J" in (tmp_path / "log").read_text(encoding="utf-8")

@@ -1,13 +1,15 @@
 """Configurations as OpenKiwi 2.1 has them, with every key that NuQE reads, run unmodified."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kiwi.lib.evaluate import evaluate_from_file
+from kiwi.exceptions import ConfigError
+from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file
 from kiwi.lib.predict import predict_from_file
 from kiwi.lib.pretrain import pretrain_from_file
-from kiwi.lib.train import train_from_file
+from kiwi.lib.train import train_from_configuration, train_from_file
 from kiwi.lib.utils import PACKAGE_ASSETS
 
 TRAIN = """
@@ -321,3 +323,75 @@ def test_pretrain_and_train_on_it(tmp_path: Path) -> None:
     assert {"val_target_PERP", "val_target_CORRECT", "val_target_ExpErr"} <= set(pretrained.best_metrics)
     info = train_from_file(tmp_path / "train.yaml")
     assert {"val_WMT19_MCC", "val_PEARSON", "val_pe_PERP", "val_source_tags_MCC"} <= set(info.best_metrics)
+
+
+PRETRAIN = """
+run: {{experiment_name: Predictor, seed: 42, output_dir: {output}, use_mlflow: false, mlflow_tracking_uri: mlruns}}
+defaults:
+    - data: sample
+trainer:
+    gpus: -1
+    log_interval: 100
+    resume: false
+    epochs: 1
+    checkpoint: {{validation_steps: 1.0, save_top_k: 1, early_stop_patience: 8}}
+system:
+    class_name: Predictor
+    num_data_workers: 0
+    batch_size: {{train: 32, valid: 32}}
+    model:
+        encoder:
+            encode_source: false
+            hidden_size: 8
+            rnn_layers: 1
+            embeddings:
+                source: {{dim: 8}}
+                target: {{dim: 8}}
+            out_embeddings_dim: 8
+            share_embeddings: false
+            dropout: 0.5
+            use_mismatch_features: false
+    optimizer: {{class_name: adam, learning_rate: 0.001, learning_rate_decay: 0.6, learning_rate_decay_start: 2}}
+    data_processing:
+        vocab: {{min_frequency: 1, max_size: 60_000, keep_rare_words_with_embeddings: true}}
+"""
+
+
+def test_pretrain_on_quality_estimation_data(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = {"assets": PACKAGE_ASSETS / "sample", "output": tmp_path / "run"}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample.yaml").write_text(DATA.format(**names), encoding="utf-8")
+    (tmp_path / "pretrain.yaml").write_text(PRETRAIN.format(**names), encoding="utf-8")
+    info = pretrain_from_file(tmp_path / "pretrain.yaml")
+    assert info.best_model_path is not None
+    assert "not read: data.train.input.alignments, data.train.input.post_edit, data.train.output." in caplog.text
+    assert "keep_rare_words_with_embeddings has no effect" in caplog.text
+
+
+def test_predictions_after_training(options: Any, corpus: Any, tmp_path: Path) -> None:
+    train_from_configuration(
+        options({"run.predict_after_training": True, "data.test": {"input": corpus.inputs("test")}})
+    )
+    for place, n_segments in ((tmp_path / "run", 12), (tmp_path / "run" / "test", 10)):
+        assert len((place / "sentence_scores").read_text().splitlines()) == n_segments
+        assert len((place / "target_tags").read_text().splitlines()) == n_segments
+    gold = {"gold_files": corpus.labels("valid"), "predicted_dir": [str(tmp_path / "run")], "bootstrap": 0}
+    assert "sentence_scores" in evaluate_from_configuration(gold).outputs
+
+
+def test_predicted_files_as_lists_by_output(corpus: Any) -> None:
+    gold = corpus.labels("valid")
+    report = evaluate_from_configuration(
+        {"gold_files": gold, "predicted_files": {name: [path, path] for name, path in gold.items()}, "bootstrap": 0}
+    )
+    assert len({row.system for row in report.rows}) == 3  # two systems and their average
+    with pytest.raises(ConfigError, match="found 1 and 2 files; expected one of each per system"):
+        evaluate_from_configuration(
+            {
+                "gold_files": gold,
+                "predicted_files": {
+                    "source_tags": [gold["source_tags"]],
+                    "sentence_scores": [gold["sentence_scores"]] * 2,
+                },
+            }
+        )

@@ -335,7 +335,7 @@ def test_mlflow_is_not_installed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert "run.use_mlflow needs 'mlflow', which is not installed" in done.stderr
-    assert "pip install 'kiwi-qe[mlflow]'" in done.stderr
+    assert "pip install '.[mlflow]'" in done.stderr
 
 
 def test_a_directory_needs_a_database() -> None:
@@ -348,4 +348,4 @@ def test_a_directory_needs_a_database() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert "needs 'sqlalchemy', which is not installed" in done.stderr
-    assert "pip install 'kiwi-qe[mlflow]'" in done.stderr
+    assert "pip install '.[mlflow]'" in done.stderr

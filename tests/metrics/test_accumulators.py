@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kiwi.metrics import functions
-from kiwi.metrics.accumulators import Accuracy, LanguageModelMetrics, ScoreMetrics, TagMetrics
+from kiwi.metrics.accumulators import LanguageModelMetrics, ScoreMetrics, TagMetrics, VerdictMetrics
 
 GOLD = np.array([[1, 0, -1], [0, 0, 1], [1, -1, -1], [0, -1, -1]])
 PREDICTED = np.array([[1, 1, 1], [0, 0, 0], [1, 0, 1], [0, 1, 0]])
@@ -50,11 +50,14 @@ def test_tags_forget():
 
 
 def test_accuracy():
-    metrics = Accuracy("binary")
-    assert metrics.names == ("binary_CORRECT",)
+    metrics = VerdictMetrics("binary")
+    names = ("CORRECT", "MCC", "F1_MULT", "F1_OK", "F1_BAD")
+    assert metrics.names == tuple(f"binary_{name}" for name in names)
     metrics.update([0, 1], [0, 0])
     metrics.update([1], [1])
-    assert metrics.compute() == pytest.approx({"binary_CORRECT": 2 / 3})
+    # One OK is right, one BAD is found, and one BAD is missed.
+    expected = dict(zip(metrics.names, (2 / 3, 1 / 2, 4 / 9, 2 / 3, 2 / 3), strict=True))
+    assert metrics.compute() == pytest.approx(expected)
 
 
 SCORES = np.array([0.1, 0.4, 0.4, 0.9]), np.array([0.2, 0.3, 0.5, 0.7])

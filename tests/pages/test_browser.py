@@ -75,33 +75,52 @@ def test_choosing_and_filtering_by_hand(html, tmp_path):
     # Another page contains this one at the width of a phone; its script uses the controls and measures the result.
     path = tmp_path / "outer.html"
     path.write_text(
-        f'<iframe srcdoc="{escape(html)}" style="width: 400px; height: 800px"></iframe><pre></pre><script>'
+        f'<iframe srcdoc="{escape(html)}" style="width: 390px; height: 800px; border: 0"></iframe><pre></pre><script>'
         """
         document.querySelector("iframe").onload = ({target}) => {
           const page = target.contentDocument, picker = page.getElementById("system");
           const all = (selector) => [...page.querySelectorAll(selector)];
           const shown = (selector) => all(selector).filter((each) => each.checkVisibility()).length;
           const done = [page.documentElement.scrollWidth, shown(".system"), shown(".segment")];
+          const beside = page.getElementById("beside");
+          beside.value = "1";
+          beside.dispatchEvent(new Event("change"));
+          done.push(shown(".system"), page.documentElement.scrollWidth);
+          beside.value = "";
+          beside.dispatchEvent(new Event("change"));
           picker.value = "1";
           picker.dispatchEvent(new Event("change"));
           const box = page.querySelectorAll(".filter-box")[1];
           const first = page.querySelector("#segments-1 .segment").dataset.number;
-          for (const sought of ["#" + first, "no such word", ""]) {
+          const line = all("#segments-1 .segment .text")[1].textContent;
+          const two = line.match(/(\\S+)\\s+(\\S+)\\s*$/);
+          for (const sought of ["#" + first, "no such word", "", two[1] + " " + two[2]]) {
             box.value = sought;
             box.dispatchEvent(new Event("input"));
             done.push(shown(".segment"));
           }
+          let table = "";
+          target.contentWindow.Blob = class { constructor(parts) { table = parts.join(""); } };
+          target.contentWindow.URL.createObjectURL = () => "#";
+          target.contentWindow.HTMLAnchorElement.prototype.click = () => {};
+          page.querySelector("#segments-1").previousElementSibling.querySelector(".csv").click();
+          done.push(table.trim().split("\\r\\n").length);
           document.querySelector("pre").textContent = done.join(" ");
         };
         </script>""",
         encoding="utf-8",
     )
     seen = visit(path, tmp_path)
-    width, systems, segments, *filtered = map(int, re.findall(r"<pre>([\d ]+)</pre>", seen.dom)[0].split())
-    assert width <= 400  # nothing sticks out
+    width, systems, segments, together, width_together, *filtered = map(
+        int, re.findall(r"<pre>([\d ]+)</pre>", seen.dom)[0].split()
+    )
+    assert width <= 390  # nothing sticks out
     assert (systems, segments) == (1, 12)
     assert filtered[0] >= 1
-    assert filtered[1:] == [0, 12]
+    assert (together, width_together <= 390) == (2, True)
+    assert filtered[1:3] == [0, 12]
+    assert 1 <= filtered[3] < 12  # two adjacent words, between which there are gaps
+    assert filtered[4] == 13  # lines of the table of segments
     assert seen.console == []
 
 

@@ -9,14 +9,21 @@ import numpy as np
 import pytest
 
 from kiwi.metrics.aligned import Aligned
-from kiwi.metrics.report import Report, Row
+from kiwi.metrics.report import ENSEMBLE, Report, Row
 from kiwi.pages.evaluation import MOST_SYSTEMS, evaluation_page
+from kiwi.pages.rank_charts import badness, precision_recall, worst_first
 from kiwi.pages.words import MOST_WORDS
 from tests.pages.corpus import SYSTEMS, evaluated, report_of
 
 VOID = {"meta", "input", "br", "wbr"}
-FIGURES_OF_SCORES = ["Predicted over gold", "Residuals over gold", "Distributions", "PEARSON by length"]
-FIGURES_OF_TAGS = ["Reliability", "Probabilities by gold class", "Confusion", "MCC by length"]
+FIGURES_OF_SCORES = [
+    "Predicted over gold",
+    "Residuals over gold",
+    "Distributions",
+    "Edit the worst segments",
+    "PEARSON by length",
+]
+FIGURES_OF_TAGS = ["Reliability", "Probabilities by gold class", "Confusion", "Precision and recall", "MCC by length"]
 
 
 class Page(HTMLParser):
@@ -74,7 +81,7 @@ def test_pictures_of_every_system(page):
     assert page.count("section", "system") == len(SYSTEMS)
     assert page.texts["h2"] == ["Results", *SYSTEMS]
     pictures = [attrs for name, attrs in page.elements if name == "svg" and "aria-hidden" not in attrs]
-    assert len(pictures) == 2 * (len(FIGURES_OF_SCORES) + 3 * 4)
+    assert len(pictures) == 2 * (len(FIGURES_OF_SCORES) + 4 * 4)
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in pictures)
 
 
@@ -95,8 +102,75 @@ def test_which_systems_differ_significantly(page):
     report = evaluated(200).report
     assert report.comparisons
     assert page.html.count("systems that do not differ significantly") == len(report.clusters)
-    assert page.count("details") == len(report.outputs)
-    assert all(f"<td>+{each.difference:.4f}</td>" in page.html for each in report.comparisons)
+    assert page.count("details") - page.count("details", "signed") == len(report.outputs)
+    assert all(f">+{each.difference:.4f}</td>" in page.html for each in report.comparisons)
+    for each in report.comparisons:
+        verdict = "better than" if each.significant else "and"
+        assert re.search(rf"good\s+{verdict} runs/<wbr>poor|poor\s+{verdict} runs/<wbr>good", page.html)
+
+
+def test_alike_systems_are_not_called_better():
+    gold = np.arange(40.0)
+    outputs = [Aligned(SCORES, gold, {"a": gold + 1, "b": gold + 1}, None, np.arange(1, 41))]
+    html = evaluation_page(report_of(outputs), outputs)
+    assert "no significant difference" in html
+    assert "better than" not in html
+
+
+def test_the_average_is_no_system():
+    names = ("a", "b", ENSEMBLE)
+    html = evaluation_page(*vars(evaluated(50, names)).values(), worst=2)
+    assert "<p>2 systems, 50 segments</p>" in html
+    assert Page(html).count("section", "system") == 2
+    assert "best of 2" in html
+    assert "average of the systems" in html
+    assert html.count("<option value") == 2 + 3
+
+
+def test_signatures_are_shown_on_request_only(page):
+    shown = re.sub(r'<details class="signed">.*?</details>', "", page.html, flags=re.DOTALL)
+    assert page.html.count('class="signature"') > 20
+    assert 'class="signature"' not in shown
+    assert "|segments:" not in shown
+
+
+@pytest.mark.parametrize(("shift", "said"), [(0.0, "Higher scores mean more errors"), (-1.0, "better translations")])
+def test_the_direction_of_scores_is_said(shift, said):
+    gold = np.array([0.1, 0.5, 0.2, 1.0]) + shift
+    outputs = [Aligned(SCORES, gold, {"a": gold}, None, np.arange(1, 5))]
+    assert said in evaluation_page(report_of(outputs), outputs)
+
+
+def test_editing_the_worst_segments():
+    errors = np.array([0.0, 0.4, 0.1, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0])
+    order = np.array([0.0, 0.9, 0.1, 0.0, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0])
+    figure = worst_first(errors, order, "")
+    assert "worst 10%: 40%; worst 20%: 90%; worst 30%: 100%; worst 50%: 100%" in figure.caption
+    quality = np.array([3.0, 1.0, 2.0])
+    assert badness(quality, quality).tolist() == [-3.0, -1.0, -2.0]
+    assert "worst 50%: 50%" in worst_first(errors, np.zeros(10), "").caption  # ties are in random order
+
+
+def test_precision_and_recall_at_the_threshold():
+    figure = precision_recall(np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.4, 0.6]), 0.5, "")
+    assert "Average precision 0.833" in figure.caption
+    assert "above the threshold 0.5, precision 0.500, recall 0.500" in figure.caption
+    assert "precision 0.000, recall 0.000" in precision_recall(np.array([0, 1]), np.array([0.1, 0.2]), 0.5, "").caption
+
+
+def test_values_of_which_only_the_order_counts():
+    outputs = [
+        Aligned(
+            "binary",
+            np.array([0, 1, 0]),
+            {"a": np.array([-3.0, 2.0, -9.0])},
+            np.arange(4),
+            np.arange(1, 4),
+            only_order=True,
+        )
+    ]
+    page = Page(evaluation_page(report_of(outputs), outputs))
+    assert page.texts["h4"] == ["Precision and recall"]
 
 
 def test_language_pairs_keep_their_name():
@@ -219,7 +293,8 @@ def test_more_systems_than_a_page_can_hold():
     systems = tuple(f"system {number}" for number in range(MOST_SYSTEMS + 2))
     data = evaluated(30, systems)
     page = Page(evaluation_page(*vars(data).values(), worst=2))
-    assert page.count("section", "system") == page.count("option") == MOST_SYSTEMS
+    assert page.count("section", "system") == MOST_SYSTEMS
+    assert page.count("option") == 2 * MOST_SYSTEMS + 1
     assert f"The charts are those of the best {MOST_SYSTEMS} of {len(systems)} systems" in page.html
     assert all(f">{system}</th>" in page.html for system in systems)
 

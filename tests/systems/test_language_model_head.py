@@ -39,7 +39,7 @@ def test_features_are_those_of_the_whole_head(family: str, with_head: dict[str, 
     pieces = Pieces.of(batch)
     with torch.no_grad():
         found = system.encoder(batch).target[0]
-        result = model(**system.encoder._model_inputs(pieces), output_hidden_states=True)
+        result = model(**system.encoder.model_inputs(pieces), output_hidden_states=True)
         weight = model.get_output_embeddings().weight
     logits, ids = result.logits[0], pieces.ids[0]
     own, top = logits[torch.arange(len(ids)), ids], logits.max(-1).values

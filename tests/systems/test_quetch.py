@@ -13,6 +13,7 @@ from kiwi.data.collate import Collate
 from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.exceptions import ConfigError
 from kiwi.systems.batching import as_tensors
+from kiwi.systems.encoders import quetch
 from kiwi.systems.encoders.quetch import QUETCHEncoder
 from kiwi.systems.features import Features
 
@@ -62,6 +63,24 @@ def test_windows_and_means_of_aligned_windows(size: int, abc_vocabularies: Vocab
     assert found.source is not None
     torch.testing.assert_close(found.source[0], expected)
     assert module.sizes.target == module.sizes.source == 2 * size
+
+
+@pytest.mark.parametrize("largest", [1, 14, 21])
+def test_long_segments_are_processed_in_blocks(
+    largest: int, abc_vocabularies: Vocabularies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = encoder(abc_vocabularies)
+    rows = ("a b c a b", "x y z x y z x", "0-0 1-0 2-2 4-6 0-6 3-4"), ("a b", "x", "1-0")
+    expected = features(module, abc_vocabularies, *rows)
+    n_blocks: list[int] = []
+    compute = quetch._means_of_block
+    monkeypatch.setattr(quetch, "_means_of_block", lambda *given: n_blocks.append(given[1]) or compute(*given))
+    monkeypatch.setattr(quetch, "LARGEST_MATRIX", largest)
+    found = features(module, abc_vocabularies, *rows)
+    assert len(n_blocks) > 2, "blocks on each side"
+    assert sum(n_blocks) == 7 + 5
+    torch.testing.assert_close(found.target, expected.target)
+    torch.testing.assert_close(found.source, expected.source)
 
 
 def test_one_worked_by_hand_in_figures(abc_vocabularies: Vocabularies) -> None:

@@ -21,7 +21,7 @@ def test_a_missing_library_names_purpose_library_and_extra(name):
         load(name)
     message = str(caught.value)
     assert message.startswith("kiwi train needs 'no_such_library',")
-    assert message.endswith("pip install 'kiwi-qe[train]'")
+    assert message.endswith("pip install '.[train]'")
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import http.server
 import threading
 from collections.abc import Iterator
@@ -73,11 +74,16 @@ def test_suffixes(name: str, suffix: str) -> None:
     assert plain_suffix(name) == suffix
 
 
-def test_nothing_decompresses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fsspec.utils.infer_compression", lambda name: None)
-    (tmp_path / "a.tsv.zst").write_bytes(b"x")
-    with pytest.raises(DataError, match="pip install zstandard"), Place.of(str(tmp_path / "a.tsv.zst")).reading():
-        pass
+@pytest.mark.parametrize("root", ["memory://compressed", "{tmp_path}"])
+@pytest.mark.parametrize(("name", "is_compressed"), [("a.tsv.gz", True), ("a.tsv", True), ("b.tsv.gz", False)])
+def test_the_content_says_whether_a_file_is_compressed(
+    root: str, name: str, is_compressed: bool, tmp_path: Path
+) -> None:
+    place = Place.of(root.format(tmp_path=tmp_path)) / name
+    with place.writing() as file:
+        file.write(gzip.compress(b"text") if is_compressed else b"text")
+    with place.reading() as file:
+        assert file.read() == b"text"
 
 
 def test_a_url_that_no_file_system_knows() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kiwi.exceptions import KiwiError, WriteError
+from kiwi.exceptions import DataError, KiwiError, WriteError
+from kiwi.utils.guard import is_written
 from kiwi.utils.resumable import DIRECTORY, GrowingFiles
 
 ORIGIN = {"system": "x"}
@@ -44,6 +45,40 @@ def test_going_on(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "1\n2\n3\n4\n"
     assert (tmp_path / "b").read_text() == "x\nä\nz\nw\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("place", [Path(DIRECTORY), Path()], ids=["unfinished", "in its place"])
+def test_a_file_that_has_lost_lines_is_refused(tmp_path: Path, place: Path) -> None:
+    begin(tmp_path)
+    if not place.name:
+        (tmp_path / DIRECTORY / "b").replace(tmp_path / "b")
+    (tmp_path / place / "b").write_bytes(b"x\n")
+    with pytest.raises(DataError, match=r"b: found 2 bytes; expected at least 7, which state\.json counts"):
+        growing(tmp_path).opened().__enter__()
+    assert (tmp_path / DIRECTORY / "a").read_text() == "1\n2\n3\n"
+    assert (tmp_path / DIRECTORY / "b").read_bytes() == b"x\n"
+
+
+def test_own_files_are_known_while_they_are_put_in_their_places(tmp_path: Path) -> None:
+    begin(tmp_path)
+    files = growing(tmp_path)
+    with files.opened():
+        files.finish(stale=["c"])
+    (tmp_path / "c").write_text("of the run before, not yet removed")
+    assert [is_written(tmp_path / name) for name in "abc"] == [True, True, True]
+    files.forget()
+    assert not is_written(tmp_path / "a")
+
+
+def test_rows_without_lines_count(tmp_path: Path) -> None:
+    begin(tmp_path)
+    files = growing(tmp_path)
+    with files.opened():
+        files.n_skipped += 2
+        files.add({"a": ["4"], "b": ["w"]}, "third")
+    files = growing(tmp_path)
+    with files.opened():
+        assert (files.n_lines, files.n_rows) == (4, 6)
 
 
 def test_a_kill_while_they_are_put_in_their_places(tmp_path: Path) -> None:

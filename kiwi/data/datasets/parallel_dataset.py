@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FilePath
+from pydantic import model_validator
 from typing_extensions import override
 
 from kiwi import constants as const
@@ -16,16 +16,23 @@ from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import different_lengths
 from kiwi.data.files.mapped_lines import LazyLines, MappedLines
+from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig
+
+UNREAD = {
+    "input": ("alignments", "post_edit", "source_pos", "target_pos"),
+    "output": ("target_tags", "source_tags", "sentence_scores"),
+}
+"""The files of quality estimation data that pretraining does not read."""
 
 
 class InputConfig(BaseConfig):
     """Parallel text files with one segment per line and words separated by spaces."""
 
-    source: FilePath
+    source: InputFile
     """File of source segments."""
 
-    target: FilePath
+    target: InputFile
     """File of their translations, by human translators or post-edited."""
 
 
@@ -34,6 +41,23 @@ class PartConfig(BaseConfig):
 
     input: InputConfig
     """Files of the part."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def leave_out_unread(cls, data: Any) -> Any:
+        """Leave out the files of quality estimation data that pretraining does not read, as OpenKiwi does."""
+        return leave_out_unread(data) if isinstance(data, Mapping) else data
+
+
+def leave_out_unread(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a part without the files that pretraining does not read."""
+    kept = dict(part)
+    for group, fields in UNREAD.items():
+        if isinstance(options := kept.get(group), Mapping):
+            kept[group] = {name: value for name, value in options.items() if name not in fields}
+    if not kept.get("output", True):
+        del kept["output"]
+    return kept
 
 
 class SelectedLines(LazyLines):

@@ -4,50 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from pydantic import FilePath
+from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import Columns
 from kiwi.data.readers import check_alignments, check_segments, check_word_counts, read_columns, read_labelled
+from kiwi.exceptions import ConfigError
+from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig
 
 
 class InputConfig(BaseConfig):
     """Files that a system reads, with one segment per line and words separated by spaces."""
 
-    source: FilePath
+    source: InputFile
     """File of source segments."""
 
-    target: FilePath
+    target: InputFile
     """File of their machine translations."""
 
-    alignments: FilePath | None = None
+    alignments: InputFile | None = None
     """File of word alignments as ``i-j`` pairs, source index first, counted from 0."""
 
-    post_edit: FilePath | None = None
+    post_edit: InputFile | None = None
     """File of post-edited translations."""
 
-    source_pos: FilePath | None = None
+    source_pos: InputFile | None = None
     """File of part-of-speech tags of the source, one per word."""
 
-    target_pos: FilePath | None = None
+    target_pos: InputFile | None = None
     """File of part-of-speech tags of the target, one per word."""
 
 
 class OutputConfig(BaseConfig):
     """Files of labels that a system learns to predict, with one segment per line."""
 
-    target_tags: FilePath | None = None
+    target_tags: InputFile | None = None
     """File of OK/BAD tags of the target, either one per word (n tags) or interleaved with gap tags (2n+1 tags)."""
 
-    source_tags: FilePath | None = None
+    source_tags: InputFile | None = None
     """File of OK/BAD tags of the source, one per word."""
 
-    sentence_scores: FilePath | None = None
+    sentence_scores: InputFile | None = None
     """File of sentence scores, one number per segment, such as HTER."""
+
+    binary: InputFile | None = None
+    """File of verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
 
 
 class TrainingConfig(BaseConfig):
@@ -132,6 +136,60 @@ class WMTQEDataset:
         for_training, for_validation = (train.select(indices.tolist()) for indices in parts)
         return for_training, for_validation
 
+    @staticmethod
+    def build(
+        config: WMTQEDataset.Config,
+        directory: str | Path | None = None,
+        train: bool = False,
+        valid: bool = False,
+        test: bool = False,
+        split: float = 0,
+    ) -> WMTQEDataset | tuple[WMTQEDataset, ...]:
+        """Read parts of the data, under the name and with the arguments of OpenKiwi 2.1.
+
+        Args:
+            config: the files of the parts.
+            directory: the directory that relative paths are relative to.
+            train: whether to read the training data.
+            valid: whether to read the validation data.
+            test: whether to read the test data.
+            split: the share of the training data to train on, in (0, 1), if there is no validation data; with it,
+                ``train`` and ``valid`` are both drawn from the training data, with the seed 42.
+
+        Returns:
+            The dataset, or a tuple of datasets in the order of the arguments if not exactly one is asked for.
+
+        Raises:
+            ConfigError: when a part is asked for and not configured.
+            DataError: when the data cannot be used; the message names file and line.
+        """
+        drawn: dict[str, WMTQEDataset] = {}
+        if split:
+            if config.train is None or not 0 < split < 1:
+                raise ConfigError(f"split: found {split}; expected a share in (0, 1), and data.train.")
+            whole = config.model_copy(
+                update={"train": _anchored(config.train, directory), "valid": None, "split": split}
+            )
+            drawn["train"], drawn["valid"] = WMTQEDataset.train_and_valid(whole, seed=42)
+        datasets: list[WMTQEDataset] = []
+        for name in (name for name, asked in (("train", train), ("valid", valid), ("test", test)) if asked):
+            part: TrainingConfig | TestConfig | None = getattr(config, name)
+            if name not in drawn and part is None:
+                raise ConfigError(f"data.{name}: required, because the {name} data is asked for.")
+            datasets.append(drawn[name] if name in drawn else WMTQEDataset.read(_anchored(part, directory)))
+        return datasets[0] if len(datasets) == 1 else tuple(datasets)
+
     def select(self, indices: Sequence[int]) -> WMTQEDataset:
         """Return a dataset of these segments, in this order."""
         return WMTQEDataset({field: [column[i] for i in indices] for field, column in self.columns.items()})
+
+
+def _anchored(part: Any, directory: str | Path | None) -> Any:
+    """Return a part of the data whose relative paths are relative to a directory."""
+    if directory is None:
+        return part
+
+    def anchor(files: BaseConfig) -> BaseConfig:
+        return files.model_copy(update={name: Path(directory, path) for name, path in files if path is not None})
+
+    return part.model_copy(update={"input": anchor(part.input), "output": anchor(part.output)})

@@ -1,63 +1,68 @@
-"""Text files as lines.
-
-A line ends with LF or CRLF. Other Unicode line and paragraph separators (U+2028, U+2029, U+0085) are part of a segment.
-"""
+"""Text files as lines, which are what :mod:`kiwi.utils.text` decides, in files that :mod:`kiwi.utils.inputs` opens."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
+from kiwi.utils.inputs import reading
+from kiwi.utils.text import TextDecoder, line_blocks
 
 logger = logging.getLogger(__name__)
 
-BOM = b"\xef\xbb\xbf"
+Note = Callable[[int, DataError, Any], None]
+"""A function that takes the number, the error and the content of a bad line, for readers to call instead of raising."""
 
 Columns = dict[str, list[str]]
 """One string per segment for each field, by field name."""
 
 
-def read_lines(path: Path) -> list[str]:
-    """Read the lines of a UTF-8 file, and strip a byte order mark and carriage returns.
+def read_lines(path: Path, *, warn: bool = True) -> list[str]:
+    """Read the lines of a UTF-8 file, which may be compressed, without line ends and byte order marks.
+
+    Args:
+        path: the file.
+        warn: whether to warn about byte order marks and carriage returns within the file.
 
     Raises:
-        DataError: when the file cannot be read, is empty, or a line is not UTF-8.
+        DataError: when the file cannot be read, is empty, or a line is not text.
     """
-    try:
-        content = Path(path).read_bytes().removeprefix(BOM)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-    if not content:
-        raise _no_line(path)
-    try:
-        return [line.removesuffix("\r") for line in content.decode("utf-8").removesuffix("\n").split("\n")]
-    except UnicodeDecodeError as error:
-        raise not_utf8(path) from error
+    lines: list[str] = []
+    decoder = TextDecoder(path, warn=warn)
+    with reading(path) as file:
+        for block in line_blocks(file, path):
+            lines += decoder.lines(block)
+    if not lines:
+        raise no_line(path)
+    return lines
 
 
-def stream_lines(path: Path) -> Generator[str, None, None]:
+def stream_lines(path: Path, note: Note | None = None, *, warn: bool = True) -> Generator[str, None, None]:
     """Yield the lines of a file one by one, as :func:`read_lines` reads them, for files larger than memory.
 
     Close the generator if not all lines are read.
 
+    Args:
+        path: the file.
+        note: a function to call for each line that is not text, which is then read as a blank line.
+        warn: whether to warn about byte order marks and carriage returns within the file.
+
     Raises:
         DataError: as in :func:`read_lines`, but only when the line is reached.
     """
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
-            empty = True
-            for line in file:
+    empty = True
+    decoder = TextDecoder(path, warn=warn)
+    with reading(path) as file:
+        for block in line_blocks(file, path):
+            for line in decoder.lines(block) if note is None else decoder.noted_lines(block, note):
                 empty = False
-                yield line.removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise not_utf8(path) from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+                yield line
     if empty:
-        raise _no_line(path)
+        raise no_line(path)
 
 
 def count_surplus(lines: Iterable[str], place: object, *, warn: bool = True) -> int:
@@ -89,24 +94,6 @@ def different_lengths(lengths: Mapping[Path, int]) -> DataError:
     return DataError(f"Files of different length: {listing} lines; expected one line per segment in each of them.")
 
 
-def _no_line(path: Path) -> DataError:
+def no_line(path: Path) -> DataError:
+    """Return the error for a file without a line."""
     return DataError.at(path, None, found="no line", expected="one segment per line")
-
-
-def not_utf8(path: Path) -> DataError:
-    """Return the error for the first line of a file that is not UTF-8."""
-    with Path(path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            # The byte order mark is not part of the first line.
-            text = line.removeprefix(BOM) if number == 1 else line
-            try:
-                text.decode("utf-8")
-            except UnicodeDecodeError as error:
-                return DataError.at(
-                    path,
-                    number,
-                    found=f"byte 0x{text[error.start]:02x} at position {error.start + 1}",
-                    expected="UTF-8",
-                    advice="Convert the file, for example with: iconv -f LATIN1 -t UTF-8.",
-                )
-    return DataError.at(path, None, found="binary data", expected="UTF-8 text")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import tempfile
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from kiwi.data.files.lines import BOM, not_utf8
+from kiwi.data.files.lines import no_line
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
+from kiwi.utils.inputs import plain_file
+from kiwi.utils.text import BOM, MARK, MARKS_AT_STARTS, TextDecoder, line_blocks
 
-CHUNK = 2**24
-"""The number of bytes that are read at once when a file is indexed."""
+CHUNK = 2**18
+"""The number of bytes that are read at once when a file is indexed; more for longer lines."""
 
 
 class LazyLines(Sequence[str], ABC):
@@ -47,68 +49,71 @@ class LazyLines(Sequence[str], ABC):
 
 
 class MappedLines(LazyLines):
-    """The lines of a memory-mapped UTF-8 file.
+    """The lines of a memory-mapped UTF-8 file, which are those of :func:`kiwi.data.files.lines.read_lines`.
 
-    The index, which has 8 bytes per line, is memory-mapped too, in an unnamed temporary file. Lines end as in
-    :func:`kiwi.data.files.lines.read_lines`.
+    The index, which has 8 bytes per line, is memory-mapped too, in an unnamed temporary file. So is the text of a file
+    that is compressed or a pipe.
 
     Args:
         path: the file.
         allow_blank: whether lines without a word are allowed.
 
     Raises:
-        DataError: when the file cannot be read, is empty, is not UTF-8, or has a line without a word.
+        DataError: when the file cannot be read, is empty, is not text, or has a line without a word.
     """
 
     def __init__(self, path: Path, *, allow_blank: bool = False) -> None:
         self.path = Path(path)
+        self._plain, copy = plain_file(self.path)
+        if copy is not None:
+            weakref.finalize(self, copy.close)
         try:
-            size = self.path.stat().st_size
-            if size <= len(BOM) and not self.path.read_bytes().removeprefix(BOM):
-                raise DataError.at(path, None, found="no line", expected="one segment per line")
-            self._text: NDArray[np.uint8] = np.memmap(self.path, dtype=np.uint8, mode="r")
+            if not self._plain.stat().st_size:
+                raise no_line(path)
+            self._text: NDArray[np.uint8] = np.memmap(self._plain, dtype=np.uint8, mode="r")
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
         with tempfile.TemporaryFile() as file:
-            for starts in self._starts():
+            end = 0
+            for starts, end_of_block in self._starts():
+                end = end_of_block
                 self._check_words(starts, file.tell() // 8, allow_blank=allow_blank)
                 starts.tofile(file)
-            np.array([size + (self._text[-1] != ord("\n"))], dtype=np.int64).tofile(file)
+            if not end:
+                raise no_line(path)
+            np.array([end + (self._text[end - 1] != ord("\n"))], dtype=np.int64).tofile(file)
             file.flush()
             # The file has no name, so that it disappears with the process, however that ends.
             self._index: NDArray[np.int64] = np.memmap(file, dtype=np.int64, mode="r")
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs in order to map the text itself."""
-        return {"path": self.path, "index": np.array(self._index)}
+        return {"path": self.path, "plain": self._plain, "index": np.array(self._index)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.path, self._index = state["path"], state["index"]
-        self._text = np.memmap(self.path, dtype=np.uint8, mode="r")
+        self.path, self._plain, self._index = state["path"], state["plain"], state["index"]
+        self._text = np.memmap(self._plain, dtype=np.uint8, mode="r")
 
-    def _starts(self) -> Iterator[NDArray[np.int64]]:
-        """Yield the positions at which lines start, chunk by chunk, and check that every chunk is UTF-8."""
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        size = len(self._text)
-        begin = len(BOM) if bytes(self._text[: len(BOM)]) == BOM else 0
-        yield np.array([begin], dtype=np.int64)
-        for start in range(begin, size, CHUNK):
-            chunk = self._text[start : start + CHUNK]
-            try:
-                decoder.decode(chunk.tobytes(), final=start + CHUNK >= size)
-            except UnicodeDecodeError:
-                raise not_utf8(self.path) from None
-            starts = np.flatnonzero(chunk == ord("\n")) + start + 1
-            yield starts[starts < size]
+    def _starts(self) -> Iterator[tuple[NDArray[np.int64], int]]:
+        """Yield the positions at which lines start and at which the last one ends, and check that all of it is text."""
+        decoder, begin = TextDecoder(self.path), 0
+        with self._plain.open("rb") as file:
+            for block in line_blocks(file, self.path, CHUNK):
+                if decoder.check(block):
+                    starts = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + (begin + 1)
+                    starts = np.concatenate([[begin], starts[:-1] if block.endswith(b"\n") else starts])
+                    decoder.n_lines += len(starts)
+                    yield starts, begin + len(block)
+                begin += len(block)
 
     def _check_words(self, starts: NDArray[np.int64], n_before: int, *, allow_blank: bool) -> None:
-        """Check that lines have words; only lines that begin with white space can have none."""
+        """Check that lines have words; only lines that begin with white space or a mark can have none."""
         if allow_blank:
             return
-        for index in np.flatnonzero(np.isin(self._text[starts], [ord(c) for c in " \t\r\n"])):
+        for index in np.flatnonzero(np.isin(self._text[starts], [*b" \t\r\n", BOM[0]])):
             start = int(starts[index])
             line = self._text[start : start + 2**16].tobytes().partition(b"\n")[0]
-            if not words(line.decode("utf-8", errors="replace").removesuffix("\r")):
+            if not words(_without_ends(line.decode("utf-8", errors="replace"))):
                 raise DataError.at(
                     self.path,
                     n_before + int(index) + 1,
@@ -123,10 +128,15 @@ class MappedLines(LazyLines):
     @override
     def line(self, index: int) -> str:
         start, end = int(self._index[index]), int(self._index[index + 1]) - 1
-        return self._text[start:end].tobytes().decode("utf-8").removesuffix("\r")
+        return _without_ends(self._text[start:end].tobytes().decode("utf-8"))
 
     @override
     def sizes(self, indices: Any) -> NDArray[np.int64]:
         chosen = np.asarray(indices)
         difference: NDArray[np.int64] = self._index[chosen + 1] - self._index[chosen]
         return difference
+
+
+def _without_ends(line: str) -> str:
+    """Remove what :class:`~kiwi.utils.text.TextDecoder` removes from a line."""
+    return MARKS_AT_STARTS.sub("", line.rstrip("\r")) if MARK in line else line.rstrip("\r")

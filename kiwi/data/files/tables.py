@@ -8,21 +8,30 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kiwi.data.files.lines import Columns, stream_lines
+from kiwi.data.files.lines import Columns, Note, stream_lines
 from kiwi.exceptions import DataError
+from kiwi.utils.compression import SUFFIXES as COMPRESSED
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.inputs import is_pipe, plain_file
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.text import MARK
+
+if TYPE_CHECKING:
+    import pyarrow
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Rows = Generator[tuple[int, Mapping[str, Any]], None, None]
-"""The number of each row or line, and its cells by column."""
+Rows = Generator[tuple[int, Mapping[str, Any] | DataError, Any], None, None]
+"""The number of each row or line, its cells by column or the error of an invalid line, and its content."""
 
 NAN = "nan"
 """The text that stands for the score of an empty segment."""
@@ -33,7 +42,7 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
 
     Args:
         path: the table, with the suffix ``.tsv`` (a header line, no quoting), ``.csv`` (a header line, quoting as in
-            RFC 4180), ``.jsonl`` (one object per line) or ``.parquet``.
+            RFC 4180), ``.jsonl`` (one object per line) or ``.parquet``. A compression suffix may follow.
         columns: the column name of each field.
         nullable: the fields in which null stands for the score of an empty segment; it is read as ``nan``.
 
@@ -58,7 +67,7 @@ ROWS_AT_ONCE = 4096
 
 
 def stream_table(
-    path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = ()
+    path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = (), note: Note | None = None
 ) -> Iterator[tuple[int, Columns]]:
     """Read a table like :func:`read_table`, but a few rows at a time, for tables larger than memory.
 
@@ -67,15 +76,18 @@ def stream_table(
         columns: the column name of each field.
         size: the number of rows at a time.
         nullable: the fields in which null stands for the score of an empty segment.
+        note: a function to call for each invalid row, whose fields are then blank.
 
     Returns:
         For each chunk, the number of its first line (in Parquet, row), and one string per segment for each field.
     """
-    return ((numbers[0], texts) for numbers, texts in stream_rows(path, columns, size, dict.fromkeys(nullable, NAN)))
+    return (
+        (numbers[0], texts) for numbers, texts in stream_rows(path, columns, size, dict.fromkeys(nullable, NAN), note)
+    )
 
 
 def stream_rows(
-    path: Path, columns: Mapping[str, str], size: int, null: Mapping[str, str] | None = None
+    path: Path, columns: Mapping[str, str], size: int, null: Mapping[str, str] | None = None, note: Note | None = None
 ) -> Iterator[tuple[list[int], Columns]]:
     """Read a table like :func:`stream_table`, and number each row.
 
@@ -84,23 +96,36 @@ def stream_rows(
         columns: the column name of each field.
         size: the number of rows at a time.
         null: the text that null stands for, for each field that may be null.
+        note: as in :func:`stream_table`.
 
     Returns:
         For each chunk, the number of the line (in Parquet, row) of each segment, and one string per segment for each
         field.
     """
     null = null or {}
-    reader = for_suffix(path, {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+    path = Path(path)
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    reader = for_suffix(inner, {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+
+    def texts(number: int, row: Mapping[str, Any] | DataError, content: Any) -> list[str]:
+        try:
+            if isinstance(row, DataError):
+                raise row
+            return [
+                null[field] if row[name] is None and field in null else cell_text(row[name], path, number, name)
+                for field, name in columns.items()
+            ]
+        except DataError as error:
+            if note is None:
+                raise
+            note(number, error, content)
+            return [""] * len(columns)
+
     with closing(reader(path, columns.values())) as rows:
         while part := list(islice(rows, size)):
-            texts = {
-                field: [
-                    null[field] if row[name] is None and field in null else cell_text(row[name], path, number, name)
-                    for number, row in part
-                ]
-                for field, name in columns.items()
-            }
-            yield [number for number, _ in part], texts
+            by_row = [texts(*row) for row in part]
+            cells = dict(zip(columns, map(list, zip(*by_row, strict=True)), strict=True))
+            yield [number for number, _, _ in part], cells
 
 
 def check_table_format(suffix: str) -> None:
@@ -125,8 +150,15 @@ def for_suffix(path: Path, known: Mapping[str, T]) -> T:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in known:
+        advice = ""
+        if is_pipe(path):
+            advice = "The name of a pipe does not tell the format: write a file, or use standard input (kiwi score)."
         raise DataError.at(
-            path, None, found=f"the suffix '{suffix}'", expected=f"the suffix of a table: {', '.join(known)}"
+            path,
+            None,
+            found=f"the suffix '{suffix}'",
+            expected=f"the suffix of a table: {', '.join(known)}",
+            advice=advice,
         )
     return known[suffix]
 
@@ -162,14 +194,21 @@ def cell_text(cell: Any, path: object, number: int, name: str) -> str:
         name: the name of the column, for errors.
 
     Raises:
-        DataError: when the value is of another type, or has a line end.
+        DataError: when the value is of another type, or has a line end or NUL.
     """
     text = cell if isinstance(cell, str) else _joined(cell)
+    if text is not None and (text.endswith("\r") or text.startswith(MARK)):
+        # A file has them where it was taken apart as text of another kind.
+        if text.startswith(MARK):
+            logger.warning("%s, line %d: dropped a byte order mark at the start of column '%s'.", path, number, name)
+        text = text.lstrip(MARK).rstrip("\r")
     if text is None:
         found = "null" if cell is None else f"{cell!s:.60}, of type {type(cell).__name__},"
         expected = "text, a number, or a list of words, tags or numbers"
     elif "\n" in text:
         found, expected = "a line end in the text", "one segment per row, on one line"
+    elif "\0" in text:
+        found, expected = "a NUL character", "text without it"
     else:
         return text
     raise DataError.at(path, number, found=f"{found} in column '{name}'", expected=expected)
@@ -187,15 +226,22 @@ def _joined(cell: Any) -> str | None:
 
 
 def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
-    with closing(stream_lines(path)) as lines:
-        names = next(lines).split("\t")
+    damaged: dict[int, tuple[DataError, str]] = {}
+    with closing(_stream_text(path, damaged)) as lines:
+        header = next(lines)
+        if 1 in damaged:
+            raise damaged[1][0]
+        names = header.split("\t")
         check_names(path, 1, wanted, names)
         for number, line in enumerate(lines, start=2):
             cells = line.split("\t")
-            if len(cells) != len(names):
+            if number in damaged:
+                yield number, *damaged.pop(number)
+            elif len(cells) != len(names):
                 expected = f"{len(names)}, as in the header line"
-                raise DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
-            yield number, dict(zip(names, cells, strict=True))
+                yield number, DataError.at(path, number, found=f"{len(cells)} columns", expected=expected), line
+            else:
+                yield number, dict(zip(names, cells, strict=True)), line
 
 
 def _read_csv(path: Path, wanted: Collection[str]) -> Rows:
@@ -209,19 +255,37 @@ def _read_csv(path: Path, wanted: Collection[str]) -> Rows:
             for cells in rows:
                 if len(cells) != len(names):
                     expected = f"{len(names)}, as in the header line"
-                    raise DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
-                yield number, dict(zip(names, cells, strict=True))
+                    error = DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
+                    yield number, error, ",".join(cells)
+                else:
+                    yield number, dict(zip(names, cells, strict=True)), ",".join(cells)
                 number = rows.line_num + 1
-        except csv.Error as error:
+        except csv.Error as reason:
             advice = 'Quote cells with a comma, quote or line end, and double quotes in them: "say ""hi""".'
-            found, expected = f"invalid CSV ({error})", "comma-separated values as in RFC 4180"
-            raise DataError.at(path, number, found=found, expected=expected, advice=advice) from error
+            found, expected = f"invalid CSV ({reason})", "comma-separated values as in RFC 4180"
+            raise DataError.at(path, number, found=found, expected=expected, advice=advice) from reason
 
 
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:
-    with closing(stream_lines(path)) as lines:
+    # Marks and carriage returns outside of cells mean nothing in JSON; those inside are looked at cell by cell.
+    damaged: dict[int, tuple[DataError, str]] = {}
+    with closing(_stream_text(path, damaged, warn=False)) as lines:
         for number, line in enumerate(lines, start=1):
-            yield number, json_row(line, path, number, wanted)
+            if number in damaged:
+                yield number, *damaged.pop(number)
+                continue
+            try:
+                row: Mapping[str, Any] | DataError = json_row(line, path, number, wanted)
+            except DataError as error:
+                row = error
+            yield number, row, line
+
+
+def _stream_text(
+    path: Path, damaged: dict[int, tuple[DataError, str]], *, warn: bool = True
+) -> Generator[str, None, None]:
+    """Yield the lines of a file; those that are not text are blank, and their errors are added to ``damaged``."""
+    return stream_lines(path, lambda number, error, line: damaged.update({number: (error, line)}), warn=warn)
 
 
 def json_row(line: str, path: object, number: int, wanted: Collection[str]) -> Mapping[str, Any]:
@@ -262,14 +326,56 @@ def _read_parquet(path: Path, wanted: Collection[str]) -> Rows:
     import pyarrow.parquet
 
     number = 0
+    plain, copy = plain_file(path)
+    with copy if copy is not None else nullcontext():
+        try:
+            with pyarrow.parquet.ParquetFile(plain) as file:
+                check_names(path, None, wanted, file.schema_arrow.names)
+                for batch in file.iter_batches(columns=list(wanted)):
+                    invalid = dict(invalid_texts(batch))
+                    cells = [[] if invalid else batch.column(name).to_pylist() for name in wanted]
+                    for index in range(batch.num_rows):
+                        number += 1
+                        if index in invalid:
+                            found = f"bytes in column '{invalid[index]}'"
+                            error = DataError.at(path, number, found=found, expected="UTF-8")
+                            yield number, error, readable_row(batch, index)
+                            continue
+                        row = (
+                            {name: batch.column(name)[index].as_py() for name in wanted}
+                            if invalid
+                            else {name: column[index] for name, column in zip(wanted, cells, strict=True)}
+                        )
+                        yield number, row, row
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+            reason = " ".join(str(error).split())
+            raise DataError(f"{path}: cannot be read as Parquet, after row {number} ({reason:.200}).") from error
+
+
+def invalid_texts(batch: pyarrow.RecordBatch) -> Iterator[tuple[int, str]]:
+    """Yield the cells of a batch of Parquet that are not UTF-8: their row, from 0, and their column."""
+    import pyarrow
+
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            check_names(path, None, wanted, file.schema_arrow.names)
-            for batch in file.iter_batches(columns=list(wanted)):
-                cells = [batch.column(name).to_pylist() for name in wanted]
-                for values in zip(*cells, strict=True):
-                    number += 1
-                    yield number, dict(zip(wanted, values, strict=True))
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as Parquet, after row {number} ({reason:.200}).") from error
+        batch.validate(full=True)
+    except pyarrow.ArrowInvalid:  # which does not name the row
+        for index in range(batch.num_rows):
+            for name in batch.schema.names:
+                try:
+                    batch.column(name)[index].as_py()
+                except UnicodeDecodeError:
+                    yield index, name
+
+
+def readable_row(batch: pyarrow.RecordBatch, index: int) -> dict[str, Any]:
+    """Return the cells of a row of Parquet by column, and as text where they are not what their type says."""
+    return {name: _readable(batch.column(name)[index]) for name in batch.schema.names}
+
+
+def _readable(cell: pyarrow.Scalar) -> Any:
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "backslashreplace")
+    except (ValueError, OverflowError):  # such as a date beyond those of Python
+        return str(cell)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi import constants as const
-from kiwi.data.files.lines import BOM, read_lines
+from kiwi.data.files.lines import read_lines
+from kiwi.data.labels.scores import parse_score
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
+from kiwi.utils.inputs import reading
+from kiwi.utils.text import BOM
 
 SPACE, TAB, NEWLINE, RETURN = (ord(character) for character in " \t\n\r")
 
@@ -67,8 +72,21 @@ def read_tags(path: Path) -> Ragged:
             is_ok &= second == ord("K")
             if bool((is_bad | is_ok).all()):
                 return Ragged(is_bad.astype(np.float64), offsets)
+    return parse_tags(read_lines(path), path)
+
+
+def parse_tags(lines: Sequence[str], path: object) -> Ragged:
+    """Parse lines of OK/BAD tags; BAD is 1.
+
+    Args:
+        lines: the lines, with one row each.
+        path: the file of the lines, for errors.
+
+    Raises:
+        DataError: at the first line with a value that is neither OK nor BAD.
+    """
     rows = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         tags = words(line)
         for position, tag in enumerate(tags, start=1):
             if tag not in const.LABELS:
@@ -77,8 +95,12 @@ def read_tags(path: Path) -> Ragged:
     return ragged(rows)
 
 
-def read_probabilities(path: Path) -> Ragged:
+def read_probabilities(path: Path, *, any_scale: bool = False) -> Ragged:
     """Read probabilities of BAD, one row per line; OK is read as 0 and BAD as 1.
+
+    Args:
+        path: the file.
+        any_scale: whether any finite numbers are allowed.
 
     Raises:
         DataError: at the first line with a value that is neither a probability nor OK or BAD.
@@ -89,29 +111,44 @@ def read_probabilities(path: Path) -> Ragged:
     numeric = np.isin(np.arange(256), np.frombuffer(b"0123456789.+-eE \t\n", dtype=np.uint8))
     if found is not None and numeric[content].all():
         _, lengths, offsets = found
-        values = np.fromstring(content.tobytes(), dtype=np.float64, sep=" ")
+        values = _parse_numbers(content)
+        # Each token gives at least one number, so that as many numbers as tokens are one for each.
         if len(values) == len(lengths) and (not len(values) or (values.min() >= 0.0 and values.max() <= 1.0)):
             return Ragged(values, offsets)
-    return parse_probabilities(read_lines(path), path)
+    return parse_probabilities(read_lines(path), path, any_scale=any_scale)
 
 
-def parse_probabilities(lines: Sequence[str], path: Path) -> Ragged:
+def parse_probabilities(lines: Sequence[str], path: Path, *, any_scale: bool = False) -> Ragged:
     """Parse lines of probabilities of BAD, as in :func:`read_probabilities`.
 
     Args:
         lines: the lines, with one row each.
         path: the file of the lines, for errors.
+        any_scale: whether any finite numbers are allowed.
     """
-    rows, label_values = [], {const.OK: 0.0, const.BAD: 1.0}
+    rows = []
+    low, high = (-sys.float_info.max, sys.float_info.max) if any_scale else (0.0, 1.0)
+    expected = "finite numbers" if any_scale else "probabilities between 0 and 1"
     for number, line in enumerate(lines, start=1):
         try:
-            row = [label_values[item] if item in label_values else float(item) for item in words(line)]
+            row = [_parse_probability(item) for item in words(line)]
         except ValueError as error:
-            raise DataError.at(path, number, found=str(error), expected="probabilities of BAD, or OK and BAD") from None
-        if row and not (min(row) >= 0.0 and max(row) <= 1.0):
-            raise DataError.at(path, number, found=f"{line:.60}", expected="probabilities between 0 and 1")
+            found = f"'{error!s:.60}'"
+            raise DataError.at(path, number, found=found, expected="probabilities of BAD, or OK and BAD") from None
+        # A comparison with NaN is false.
+        if not all(low <= value <= high for value in row):
+            raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
         rows.append(row)
     return ragged(rows)
+
+
+def _parse_probability(item: str) -> float:
+    if item in const.LABELS:
+        return float(item == const.BAD)
+    try:
+        return parse_score(item)
+    except ValueError:
+        raise ValueError(item) from None
 
 
 def ragged(rows: list[list[float]]) -> Ragged:
@@ -121,10 +158,18 @@ def ragged(rows: list[list[float]]) -> Ragged:
 
 
 def _content(path: Path) -> NDArray[np.uint8]:
-    try:
-        return np.frombuffer(Path(path).read_bytes().removeprefix(BOM), dtype=np.uint8)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    with reading(path) as file:
+        return np.frombuffer(file.read().removeprefix(BOM), dtype=np.uint8)
+
+
+def _parse_numbers(content: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Parse numbers between spaces and line ends; none if something else is there, such as half a number at the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # before NumPy 2.3, instead of the error
+        try:
+            return np.fromstring(content.tobytes(), dtype=np.float64, sep=" ")
+        except (ValueError, DeprecationWarning):
+            return np.empty(0)
 
 
 def _tokens(content: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:

@@ -7,24 +7,31 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from kiwi.data.files.lines import BOM, Columns
+from kiwi.data.files.lines import Columns, Note
 from kiwi.data.files.tables import cell_text, json_row
-from kiwi.exceptions import DataError
+from kiwi.exceptions import DataError, KiwiError
+from kiwi.utils.compression import damage_errors, decompressed
+from kiwi.utils.text import TextDecoder
 
 STDIN = Path("<stdin>")
 """The name of the pipe in errors."""
 
 
 def read_pipe(
-    pipe: BinaryIO, form: Literal["tsv", "jsonl"], columns: Mapping[str, str], size: int
+    pipe: BinaryIO,
+    form: Literal["tsv", "jsonl"],
+    columns: Mapping[str, str],
+    size: int,
+    note: Note | None = None,
 ) -> Iterator[tuple[int, Columns]]:
     """Read segments from a pipe in chunks, each as soon as its lines are available.
 
     Args:
-        pipe: the pipe.
+        pipe: the pipe, whose content may be compressed.
         form: ``tsv`` for tab-separated fields without a header line, or ``jsonl`` for one object per line.
         columns: the column name of each field; for TSV, the fields in the order of their columns.
         size: the number of segments in a chunk.
+        note: a function to call for each invalid line, whose fields are then blank.
 
     Returns:
         For each chunk, the number of its first line, and one string per segment for each field.
@@ -32,23 +39,47 @@ def read_pipe(
     Raises:
         DataError: at the first invalid line.
     """
-    lines = _lines(pipe)
+    lines = _lines(pipe, note)
     while part := list(islice(lines, size)):
-        rows = [_row(line, number, form, columns) for number, line in part]
+        rows = [_row(line, number, form, columns, note) for number, line in part]
         yield part[0][0], dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _lines(pipe: BinaryIO) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(iter(pipe.readline, b""), start=1):
-        text = line.removeprefix(BOM) if number == 1 else line
-        try:
-            yield number, text.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as error:
-            found = f"byte 0x{text[error.start]:02x} at position {error.start + 1}"
-            raise DataError.at(STDIN, number, found=found, expected="UTF-8") from error
+def _lines(pipe: BinaryIO, note: Note | None) -> Iterator[tuple[int, str | None]]:
+    """Yield the number and the text of each line, which is None if it is not text and has been noted."""
+    decoder = TextDecoder(STDIN)
+    bad: list[int] = []
+
+    def remember(number: int, error: DataError, content: str) -> None:
+        bad.append(number)
+        assert note is not None
+        note(number, error, content)
+
+    try:
+        for line in iter(decompressed(pipe).readline, b""):
+            for text in decoder.lines(line) if note is None else decoder.noted_lines(line, remember):
+                yield decoder.n_lines, None if bad and bad[-1] == decoder.n_lines else text
+    except damage_errors() as error:
+        if isinstance(error, KiwiError):
+            raise
+        reason = " ".join(str(error).split())
+        raise DataError(f"{STDIN}: cannot be read, after line {decoder.n_lines} ({reason:.200}).") from error
 
 
-def _row(line: str, number: int, form: str, columns: Mapping[str, str]) -> Sequence[str]:
+def _row(line: str | None, number: int, form: str, columns: Mapping[str, str], note: Note | None) -> Sequence[str]:
+    blank = [""] * len(columns)
+    if line is None:
+        return blank
+    try:
+        return _cells(line, number, form, columns)
+    except DataError as error:
+        if note is None:
+            raise
+        note(number, error, line)
+        return blank
+
+
+def _cells(line: str, number: int, form: str, columns: Mapping[str, str]) -> Sequence[str]:
     if form == "jsonl":
         row = json_row(line, STDIN, number, columns.values())
         return [cell_text(row[name], STDIN, number, name) for name in columns.values()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
-import zlib
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,11 +9,21 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
-from kiwi.data.files.lines import BOM, Columns
-from kiwi.data.files.tables import cell_text, check_names, check_table_format, json_object
+from kiwi.data.files.lines import Columns
+from kiwi.data.files.tables import (
+    cell_text,
+    check_names,
+    check_table_format,
+    invalid_texts,
+    json_object,
+    readable_row,
+)
 from kiwi.data.readers import check_columns
-from kiwi.exceptions import DataError
+from kiwi.data.segments.bad_rows import OnBad, Reject
+from kiwi.exceptions import DataError, KiwiError
+from kiwi.utils.compression import damage_errors
 from kiwi.utils.places import Place
+from kiwi.utils.text import TextDecoder, check_start
 
 if TYPE_CHECKING:
     import pyarrow
@@ -31,33 +39,24 @@ SHOWN = 1000
 """The number of bytes of an overlong line that its reject keeps."""
 
 
-@dataclass(frozen=True)
-class Reject:
-    """An invalid row."""
-
-    line: int
-    """The number of the line, or of the row in Parquet, counted from 1."""
-
-    reason: str
-    row: Any
-    """The original row, as a line or as the cells of a Parquet row by column."""
-
-
 @dataclass
 class Chunk:
     """Consecutive rows of a shard."""
 
     columns: Columns
-    """The validated texts of the valid rows, by field."""
+    """The validated texts of the rows to predict, by field."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    """All cells of each valid row by column; empty for Parquet."""
+    """All cells of each row to predict by column; empty for Parquet. A row that does not parse has none."""
 
     batch: pyarrow.RecordBatch | None = None
-    """The valid rows of Parquet."""
+    """The rows of Parquet to predict."""
 
     rejects: list[Reject] = field(default_factory=list)
     """The invalid rows."""
+
+    n_bad: int = 0
+    """The number of invalid rows among those above, which have blank texts."""
 
     def __len__(self) -> int:
         return len(self.columns[const.TARGET])
@@ -79,6 +78,9 @@ class Shard:
     reserved: frozenset[str] = frozenset()
     """Names of the columns that prediction adds, which the file must not have."""
 
+    on_bad: OnBad = "skip"
+    """What happens to invalid rows."""
+
     def columns(self) -> list[str] | None:
         """Return the names of the columns, which in JSON Lines are those of the first row.
 
@@ -93,7 +95,7 @@ class Shard:
         if line is None:
             return None
         try:
-            text = _decoded(line)
+            text = self._decoded(line, TextDecoder(self.place, warn=False))
             return text.split("\t") if self.format == "tsv" else list(json_object(text, "", None))
         except DataError as error:
             if self.format == "jsonl":
@@ -139,21 +141,24 @@ class Shard:
         Args:
             rows_at_once: the number of rows in a chunk, including invalid ones.
         """
-        if self.format != "jsonl":  # in JSON Lines, the columns of each row are checked
-            self.check()
         count = 0
         try:
+            if self.format != "jsonl":  # in JSON Lines, the columns of each row are checked
+                self.check()
             for chunk in (
                 self._parquet_chunks(rows_at_once) if self.format == "parquet" else self._line_chunks(rows_at_once)
             ):
                 yield chunk
                 count += len(chunk) + len(chunk.rejects)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except KiwiError:
+            raise
+        except damage_errors(ValueError, OverflowError, NotImplementedError) as error:  # of pyarrow
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self.place}: cannot be read, after row {count} ({reason}).") from error
 
     def _line_chunks(self, rows_at_once: int) -> Iterator[Chunk]:
         """Yield the chunks of a text file."""
+        decoder = TextDecoder(self.place, advise=False)
         with self.place.reading() as file:
             lines = self._lines(file)
             names = None if self.format == "jsonl" else self.columns()
@@ -162,13 +167,16 @@ class Shard:
             while part := list(islice(lines, rows_at_once)):
                 chunk = Chunk({name: [] for name in self.names})
                 for number, line in part:
+                    row: dict[str, Any] = {}
                     try:
-                        row = self._row(_decoded(line), names)
+                        decoder.n_lines = number - 1  # rejected lines count too
+                        row = self._row(self._decoded(line, decoder), names)
                         self._add(chunk, row, number)
                     except DataError as error:
-                        shown = line[:SHOWN] if len(line) > LONGEST_LINE else line
-                        text = shown.decode("utf-8", "backslashreplace")
-                        chunk.rejects.append(Reject(number, error.reason, text))
+                        shown = line[:SHOWN] if len(line) > LONGEST_LINE else line.rstrip(b"\r\n")
+                        self._reject(chunk, number, error, shown.decode("utf-8", "backslashreplace"))
+                        if self.on_bad == "nan":
+                            chunk.rows.append(row if self._has_texts(row) else {})
                     else:
                         chunk.rows.append(row)
                 yield chunk
@@ -181,30 +189,52 @@ class Shard:
         # With a buffer, row groups are not read into memory as a whole.
         with self.place.reading() as source, pyarrow.parquet.ParquetFile(source, buffer_size=1 << 20) as file:
             for batch in file.iter_batches(batch_size=rows_at_once):
-                chunk, good = Chunk({name: [] for name in self.names}), []
-                cells = {name: batch.column(name).to_pylist() for name in self.names.values()}
-                for index in range(batch.num_rows):
-                    try:
-                        self._add(chunk, {name: column[index] for name, column in cells.items()}, first + index)
-                    except DataError as error:
-                        (row,) = batch.slice(index, 1).to_pylist()
-                        chunk.rejects.append(Reject(first + index, error.reason, row))
-                    else:
-                        good.append(index)
-                chunk.batch = batch.take(pyarrow.array(good, pyarrow.int64())) if chunk.rejects else batch
-                yield chunk
+                yield self._parquet_chunk(batch, first)
                 first += batch.num_rows
+
+    def _parquet_chunk(self, batch: pyarrow.RecordBatch, first: int) -> Chunk:
+        """Return the valid and invalid rows of a batch, whose first row has the number ``first``."""
+        import pyarrow
+
+        chunk, good, invalid = Chunk({name: [] for name in self.names}), [], dict(invalid_texts(batch))
+        columns = {name: batch.column(name) for name in self.names.values()}
+        cells = {name: column.to_pylist() for name, column in columns.items()} if not invalid else {}
+        for index in range(batch.num_rows):
+            try:
+                if index in invalid:
+                    found = f"bytes in column '{invalid[index]}'"
+                    raise DataError.at(self.place, None, found=found, expected="UTF-8")
+                row = {name: cells[name][index] if cells else columns[name][index].as_py() for name in columns}
+                self._add(chunk, row, first + index)
+            except DataError as error:
+                self._reject(chunk, first + index, error, readable_row(batch, index))
+            else:
+                good.append(index)
+        if not chunk.rejects:
+            chunk.batch = batch
+        elif self.on_bad == "nan":
+            chunk.batch = _with_valid_texts(batch) if invalid else batch
+        else:
+            chunk.batch = batch.take(pyarrow.array(good, pyarrow.int64()))
+        return chunk
 
     def _lines(self, file: IO[bytes]) -> Generator[tuple[int, bytes], None, None]:
         """Yield number and bytes of each line; an overlong line is cut, but still longer than the maximum."""
-        number, mark = 0, BOM
+        number = 0
         while line := file.readline(LONGEST_LINE + 2):
             number += 1
+            if number == 1:
+                check_start(line, self.place)
             rest = line
             while not rest.endswith(b"\n") and (rest := file.readline(LONGEST_LINE)):
                 pass
-            yield number, line.removeprefix(mark).removesuffix(b"\n").removesuffix(b"\r")
-            mark = b""
+            yield number, line
+
+    def _decoded(self, line: bytes, decoder: TextDecoder) -> str:
+        """Return the text of a line, which has been cut if it is overlong."""
+        if len(line.rstrip(b"\r\n")) > LONGEST_LINE:
+            raise DataError.at("", None, found=f"a line of more than {LONGEST_LINE} bytes", expected="a segment")
+        return "".join(decoder.lines(line))
 
     def _row(self, line: str, names: list[str] | None) -> dict[str, Any]:
         """Return the cells of a line by column."""
@@ -226,6 +256,23 @@ class Shard:
         for name, (text,) in texts.items():
             chunk.columns[name].append(text)
 
+    def _reject(self, chunk: Chunk, number: int, error: DataError, row: Any) -> None:
+        """Add an invalid row to a chunk."""
+        if self.on_bad == "stop":
+            raise DataError(f"{self.place}, line {number}: {error.reason}") from error
+        chunk.rejects.append(Reject(number, error.reason, row))
+        if self.on_bad == "nan":
+            chunk.n_bad += 1
+            for column in chunk.columns.values():
+                column.append("")
+
+    def _has_texts(self, row: Mapping[str, Any]) -> bool:
+        """Return whether the cells of a row have the types of valid rows."""
+        try:
+            return all(cell_text(row[column], "", 0, column) is not None for column in self.names.values())
+        except (DataError, KeyError):
+            return False
+
     def _check_reserved(self, names: Collection[str], number: int | None) -> None:
         if both := sorted(self.reserved.intersection(names)):
             advice = "Rename the column, or switch that output off (system.model.outputs)."
@@ -245,14 +292,18 @@ class Shard:
             raise DataError(f"{self.place}: cannot be read as Parquet ({reason}).") from error
 
 
-def _decoded(line: bytes) -> str:
-    if len(line) > LONGEST_LINE:
-        raise DataError.at("", None, found=f"a line of more than {LONGEST_LINE} bytes", expected="a segment")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
-        raise DataError.at("", None, found=found, expected="UTF-8") from error
+def _with_valid_texts(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """Return a batch in which bytes that are not UTF-8 are escaped, because readers reject tables that have them."""
+    import pyarrow
+
+    rows = [readable_row(batch, index) for index in range(batch.num_rows)]
+    columns = [
+        pyarrow.array([row[field.name] for row in rows], field.type)
+        if field.type in (pyarrow.string(), pyarrow.large_string())
+        else batch.column(field.name)
+        for field in batch.schema
+    ]
+    return pyarrow.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _infer_schema(rows: list[dict[str, Any]]) -> pyarrow.Schema:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns, count_surplus, different_lengths, stream_lines
-from kiwi.data.readers import check_columns
+from kiwi.data.segments.bad_rows import BadRows
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,9 @@ class SegmentStream:
     size: int
     """The number of segments at a time."""
 
+    bad: BadRows = field(default_factory=lambda: BadRows("stop"))
+    """What happens to bad segments."""
+
     def check(self) -> int:
         """Read and validate all segments.
 
@@ -30,33 +33,37 @@ class SegmentStream:
             The number of segments.
 
         Raises:
-            DataError: at the first invalid line.
+            DataError: at the first invalid line, if bad segments stop the command.
         """
-        return sum(len(columns[const.SOURCE]) for columns in self.checked())
+        return sum(len(columns[const.SOURCE]) for columns, _ in self.checked())
 
-    def checked(self) -> Iterator[Columns]:
-        """Yield the same columns as :meth:`__iter__`, validated.
+    def checked(self) -> Iterator[tuple[Columns, Columns]]:
+        """Yield the columns of :meth:`__iter__`, and those to predict, in which bad segments are blank or left out.
 
         Raises:
-            DataError: at the first invalid line.
+            DataError: at the first invalid line, if bad segments stop the command.
         """
         count = 0
         for columns in self._read(warn=True):
-            check_columns(columns, self.files, first=count + 1)
+            screened = self.bad.screen(columns, self.files, count + 1)
             count += len(columns[const.SOURCE])
-            yield columns
+            yield columns, screened
 
     def unchecked(self) -> Iterator[Columns]:
         """Yield the same columns as :meth:`__iter__`, and warn about blank lines that are dropped at the end."""
         return self._read(warn=True)
 
     def __iter__(self) -> Iterator[Columns]:
-        """Yield columns of ``size`` segments; the last ones may be shorter."""
+        """Yield columns of ``size`` segments; the last ones may be shorter, and damaged lines are blank."""
         return self._read(warn=False)
 
     def _read(self, *, warn: bool) -> Generator[Columns, None, None]:
+        note: Callable[..., None] | None = self.bad.note
         with ExitStack() as stack:
-            lines = {field: stack.enter_context(closing(stream_lines(path))) for field, path in self.files.items()}
+            lines = {
+                field: stack.enter_context(closing(stream_lines(path, note, warn=warn)))
+                for field, path in self.files.items()
+            }
             done = 0
             while True:
                 columns = {field: list(islice(stream, self.size)) for field, stream in lines.items()}

@@ -8,12 +8,24 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FilePath, model_validator
+from pydantic import model_validator
 
 from kiwi.exceptions import DataError
+from kiwi.utils.compression import rejoined
+from kiwi.utils.inputs import InputFile, reading
 from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.text import BOM, LONGEST_LINE, TextDecoder, check_start, line_blocks
 
 EmbeddingsFormat = Literal["polyglot", "word2vec", "fasttext", "glove", "text"]
+
+LARGEST_DIM = 100_000
+"""The largest number of dimensions, so that a damaged first line does not ask for all memory."""
+
+MAX_DIGITS = 18
+"""The maximum number of digits of a count."""
+
+LONGEST_WORD = 10_000
+"""The maximum length of a word in a binary file, in bytes."""
 
 POLYGLOT_ADVICE = (
     "polyglot files are pickles, which can run arbitrary code when loaded, so kiwi does not read them. Convert a file "
@@ -25,19 +37,19 @@ POLYGLOT_ADVICE = (
 class PretrainedEmbeddingsConfig(BaseConfig):
     """Files of pretrained embeddings, by field."""
 
-    source: FilePath | None = None
+    source: InputFile | None = None
     """File of embeddings for source words."""
 
-    target: FilePath | None = None
+    target: InputFile | None = None
     """File of embeddings for target words."""
 
-    post_edit: FilePath | None = None
+    post_edit: InputFile | None = None
     """File of embeddings for words of the post-edit."""
 
-    source_pos: FilePath | None = None
+    source_pos: InputFile | None = None
     """File of embeddings for part-of-speech tags of the source."""
 
-    target_pos: FilePath | None = None
+    target_pos: InputFile | None = None
     """File of embeddings for part-of-speech tags of the target."""
 
     format: EmbeddingsFormat = "polyglot"
@@ -111,38 +123,55 @@ def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str,
     Raises:
         DataError: when the file is not in this format; it names the line.
     """
-    with path.open("rb") as file:
-        header = file.readline().split()
-        has_counts = len(header) == 2 and all(part.isdigit() for part in header)
+    with reading(path) as file:
+        first = file.readline(LONGEST_LINE)
+        counts = _parse_counts(first, path)
         if format in ("glove", "text"):
-            if has_counts:
+            if counts is not None:
                 raise DataError.at(
                     path, 1, found="two counts", expected="a word and its values", advice="Set format: word2vec."
                 )
-            file.seek(0)
-            yield from _text_rows(file, path, None, first_line=1)
+            yield from _text_rows(rejoined(first, file), path, None, n_before=0)
             return
-        if not has_counts:
+        if counts is None:
             advice = "For a file without this line, set format: text."
             if path.suffix == ".bin":
                 advice = "A .bin model of fastText is not a file of word vectors; give its .vec file instead."
+            else:
+                check_start(first, path)
             raise DataError.at(
                 path, 1, found="no counts", expected="two counts, of words and of dimensions", advice=advice
             )
-        count, dim = int(header[0]), int(header[1])
-        start = file.tell()
-        binary = format == "word2vec" and _is_binary(file, dim)
-        file.seek(start)
+        count, dim = counts
+        second = file.readline(LONGEST_LINE)
+        rest = rejoined(second, file)
+        is_binary = format == "word2vec" and _is_binary(second, dim)
         found = 0
-        for row in _binary_rows(file, path, count, dim) if binary else _text_rows(file, path, dim, first_line=2):
+        for row in _binary_rows(rest, path, count, dim) if is_binary else _text_rows(rest, path, dim, n_before=1):
             found += 1
             yield row
         if found != count:
             raise DataError.at(path, None, found=f"{found} words", expected=f"{count}, according to its first line")
 
 
-def _is_binary(file: BinaryIO, dim: int) -> bool:
-    line = file.readline()
+def _parse_counts(line: bytes, path: Path) -> tuple[int, int] | None:
+    """Return the numbers of words and dimensions on the first line; None if it has something else.
+
+    Raises:
+        DataError: when no file can have so many, before memory is needed for them.
+    """
+    parts = line.removeprefix(BOM).split()
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        return None
+    if any(len(part) > MAX_DIGITS for part in parts) or not 1 <= int(parts[1]) <= LARGEST_DIM:
+        count, dim = (part.decode("ascii") for part in parts)
+        expected = f"two counts, of words and of dimensions (1 to {LARGEST_DIM})"
+        raise DataError.at(path, 1, found=f"'{count:.30} {dim:.30}'", expected=expected)
+    return int(parts[0]), int(parts[1])
+
+
+def _is_binary(line: bytes, dim: int) -> bool:
+    """Return whether the second line of a file is binary."""
     try:
         [float(value) for value in line.decode("utf-8").split()[-dim:]]
     except (UnicodeDecodeError, ValueError):
@@ -150,21 +179,25 @@ def _is_binary(file: BinaryIO, dim: int) -> bool:
     return len(line.split()) <= dim
 
 
-def _text_rows(
-    file: BinaryIO, path: Path, dim: int | None, first_line: int
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    for number, raw in enumerate(file, start=first_line):
-        try:
+def _text_rows(file: BinaryIO, path: Path, dim: int | None, n_before: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    decoder = TextDecoder(path)
+    number = decoder.n_lines = n_before
+    for block in line_blocks(file, path):
+        for line in decoder.lines(block):
+            number += 1
             # Split from the right, because a word may contain spaces (some in GloVe do).
-            parts = raw.decode("utf-8").rstrip("\r\n ").split(" ")
-            dim = dim or len(parts) - 1
+            parts = line.rstrip(" ").split(" ")
+            dim = dim or max(1, len(parts) - 1)
             word, values = " ".join(parts[:-dim]), parts[-dim:]
-            vector = np.array(values, dtype=np.float32)
-        except (UnicodeDecodeError, ValueError) as error:
-            raise DataError.at(path, number, found=f"{error}", expected="a word and its values, in UTF-8") from error
-        if len(parts) <= dim or not np.isfinite(vector).all():
-            raise DataError.at(path, number, found=f"{len(parts)} parts", expected=f"a word and {dim} finite values")
-        yield word, vector
+            try:
+                vector = np.array(values, dtype=np.float32)
+            except ValueError as error:
+                raise DataError.at(path, number, found=f"{error!s:.100}", expected="a word and its values") from error
+            if len(parts) <= dim or not np.isfinite(vector).all():
+                raise DataError.at(
+                    path, number, found=f"{len(parts)} parts", expected=f"a word and {dim} finite values"
+                )
+            yield word, vector
 
 
 def _binary_rows(file: BinaryIO, path: Path, count: int, dim: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -172,6 +205,9 @@ def _binary_rows(file: BinaryIO, path: Path, count: int, dim: int) -> Iterator[t
         word = bytearray()
         while (byte := file.read(1)) not in (b" ", b""):
             word += byte
+            if len(word) > LONGEST_WORD:
+                found = f"no space in {LONGEST_WORD} bytes"
+                raise DataError(f"{path}: word {number}: found {found}; expected a word, a space and {dim} values.")
         values = file.read(4 * dim)
         if len(values) < 4 * dim:
             raise DataError(f"{path}: found the end of the file in word {number}; expected {count} words.")

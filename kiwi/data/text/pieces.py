@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from kiwi.data.text.spelling import TextEncoder
 from kiwi.data.text.windows import by_group, piece_weights, ranges, word_readings
-from kiwi.data.text.word_pieces import WordPieces, spaces_matter
+from kiwi.data.text.word_pieces import SegmentPieces
 
 NO_WORD = -1
 """The word index of a piece without a word, such as special pieces and padding."""
@@ -37,6 +38,11 @@ class Template:
     def length(self) -> int:
         """The number of special pieces of a pair."""
         return len(self.before) + len(self.between) + len(self.after)
+
+    @property
+    def ids(self) -> set[int]:
+        """The special pieces."""
+        return {*self.before, *self.between, *self.after}
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,11 @@ class PieceTokenizer:
         target_max_pieces: int | None = None,
     ) -> None:
         self.tokenizer = tokenizer
-        self.tokenizer.no_truncation()
-        self.tokenizer.no_padding()
-        self.template = _template(tokenizer)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+        probe = _probe(tokenizer)
+        self.template = _template(tokenizer, probe)
         self.pad_id = _special_id(tokenizer, ("<pad>", "[PAD]")) or 0
         self.unknown_id = _special_id(tokenizer, ("<unk>", "[UNK]", "<|endoftext|>")) or 0
         self.mask_id = _special_id(tokenizer, ("<mask>", "[MASK]", "<special1>"))  # the last is XLM's
@@ -91,12 +99,12 @@ class PieceTokenizer:
         if self.room < 4:
             raise ValueError(f"an encoder with at most {max_pieces} pieces has no room for two words on each side")
         self.caps = (target_max_pieces, source_max_pieces)
-        self._first = WordPieces(tokenizer, "", self.unknown_id)
-        self._others = WordPieces(tokenizer, " ", self.unknown_id) if spaces_matter(tokenizer) else self._first
+        special = {*self.template.ids, self.pad_id, *([] if self.mask_id is None else [self.mask_id])}
+        self.words = SegmentPieces(TextEncoder(tokenizer, self.unknown_id, special), self.unknown_id, probe)
 
     def encode(self, segment: Sequence[str]) -> Encoded:
         """Return the pieces of each word; a word that the tokenizer drops becomes one unknown piece."""
-        return [*map(self._first.__getitem__, segment[:1]), *map(self._others.__getitem__, segment[1:])]
+        return self.words(segment)
 
     def __call__(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> dict[str, NDArray[Any]]:
         """Return the piece arrays of a :class:`kiwi.data.batch.QEBatch`; a long segment has several rows."""
@@ -177,6 +185,14 @@ class PieceTokenizer:
             lengths.append(sum(n_target + n_source + self.template.length for (_, n_target), (_, n_source) in spans))
         return lengths
 
+    def count_unknown(self, segments: Iterable[Sequence[str]]) -> tuple[int, int]:
+        """Count the unknown pieces in some segments, and all pieces, apart from pieces of a space."""
+        spaces = [self.tokenizer.token_to_id(text) for text in ("\u2581", "\u0120", " ")]
+        pieces = [
+            index for segment in segments for word in self.encode(segment) for index in word if index not in spaces
+        ]
+        return pieces.count(self.unknown_id), len(pieces)
+
     def count_long(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> tuple[int, int]:
         """Count the segments that need several windows, and those that are truncated."""
         long = cut = 0
@@ -225,9 +241,8 @@ def _special_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
     return next((index for name in names if (index := tokenizer.token_to_id(name)) is not None), None)
 
 
-def _template(tokenizer: Tokenizer) -> Template:
-    """Return the template of a tokenizer, as its post-processor applies it to a pair."""
-    probe = _probe(tokenizer)
+def _template(tokenizer: Tokenizer, probe: str) -> Template:
+    """Return the template of a tokenizer, as its post-processor applies it to a pair of a text that has pieces."""
     encoding = tokenizer.encode([probe], [probe], is_pretokenized=True)
     sides = encoding.sequence_ids
     first, second = [[i for i, side in enumerate(sides) if side == which] for which in (0, 1)]
@@ -240,8 +255,15 @@ def _template(tokenizer: Tokenizer) -> Template:
     )
 
 
+def single_template(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Return the special pieces before and after a single text."""
+    encoding = tokenizer.encode([_probe(tokenizer)], is_pretokenized=True)
+    own = [index for index, side in enumerate(encoding.sequence_ids) if side is not None]
+    return encoding.ids[: own[0]], encoding.ids[own[-1] + 1 :]
+
+
 def _probe(tokenizer: Tokenizer) -> str:
-    """Return a text that has at least one piece."""
+    """Return a word that has at least one piece."""
     for texts in (lambda: ["a"], tokenizer.get_vocab):  # the vocabulary is slow to get
         for text in texts():
             if tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids:

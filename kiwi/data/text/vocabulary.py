@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,14 @@ from tokenizers.trainers import WordLevelTrainer
 
 from kiwi import constants as const
 from kiwi.data.text.embeddings import PretrainedEmbeddingsConfig, embedding_words
+from kiwi.data.text.patterns import check_patterns
+from kiwi.data.text.spelling import run_tokenizer
 from kiwi.data.text.words import words
 from kiwi.exceptions import CheckpointError
 from kiwi.utils.io import BaseConfig, did_you_mean, write_json
 from kiwi.utils.sealed import MEBIBYTE, SealedDirectory
+
+logger = logging.getLogger(__name__)
 
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<bos>", "<eos>"
 SPECIALS = (PAD, UNKNOWN, BEGIN, END)
@@ -50,7 +55,8 @@ class VocabularyConfig(BaseConfig):
     is no limit."""
 
     keep_rare_words_with_embeddings: bool = False
-    """Whether to keep words of the training data that have a pretrained embedding, however rare they are."""
+    """Whether to keep words of the training data that have a pretrained embedding, however rare they are. Without
+    ``embeddings``, it has no effect, and kiwi warns."""
 
     add_embeddings_vocab: bool = False
     """Whether to add all words of the pretrained embeddings, including those that are not in the training data."""
@@ -81,10 +87,11 @@ class DataProcessingConfig(BaseConfig):
 
     @model_validator(mode="after")
     def check_embeddings(self) -> DataProcessingConfig:
-        """Reject options that need pretrained embeddings when there are none."""
-        for option in ("keep_rare_words_with_embeddings", "add_embeddings_vocab"):
-            if getattr(self.vocab, option) and self.embeddings is None:
-                raise ValueError(f"vocab.{option} requires pretrained embeddings; set embeddings, or switch it off")
+        """Reject words of pretrained embeddings when there are none."""
+        if self.vocab.add_embeddings_vocab and self.embeddings is None:
+            raise ValueError(
+                "vocab.add_embeddings_vocab requires pretrained embeddings; set embeddings, or switch it off"
+            )
         return self
 
 
@@ -188,14 +195,14 @@ def parse_tokenizer(text: str) -> Tokenizer:
     """Parse the JSON of a tokenizer.
 
     Raises:
-        ValueError: when it is not a tokenizer.
+        ValueError: when it is not a tokenizer, or one that takes unreasonably long on some texts.
     """
     try:
-        return Tokenizer.from_str(text)
-    except BaseException as error:  # tokenizers raises a bare Exception, or a Rust panic, which is a BaseException
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
-            raise
+        tokenizer: Tokenizer = run_tokenizer(lambda: Tokenizer.from_str(text))
+    except ValueError as error:
         raise ValueError(f"not a tokenizer: {error}") from error
+    check_patterns(tokenizer)
+    return tokenizer
 
 
 Vocabularies = dict[str, Vocabulary]
@@ -218,8 +225,10 @@ def build_vocabularies(
     shared = (const.SOURCE, const.TARGET, const.POST_EDIT) if config.share_input_fields_encoders else ()
     groups = [[field for field in fields if field in shared], *([field] for field in fields if field not in shared)]
     vocabularies: Vocabularies = {}
+    vocab = config.vocab
+    if vocab.keep_rare_words_with_embeddings and config.embeddings is None:  # in OpenKiwi's own configurations
+        logger.warning("system.data_processing.vocab.keep_rare_words_with_embeddings has no effect without embeddings.")
     for group in filter(None, groups):
-        vocab = config.vocab
         pretrained: set[str] = set()
         if config.embeddings and (vocab.keep_rare_words_with_embeddings or vocab.add_embeddings_vocab):
             for field in group:

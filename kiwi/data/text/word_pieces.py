@@ -1,39 +1,150 @@
-"""A cache of the pieces of single words."""
+"""The pieces of single words, as they are in a segment: words get other pieces after a space, with many tokenizers."""
 
 from __future__ import annotations
 
-from tokenizers import Tokenizer
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from kiwi.data.text.spelling import TextEncoder
 
 CACHED_WORDS = 200_000
-"""The maximum number of words in the cache, which is cleared when it is full."""
+"""The maximum number of words in a cache, which is cleared when it is full."""
+
+ORDINARY = ("the", "House", "12", ",", "casa", "straße", "3.5", "x", "дом", "人", "(a)", "don't", ".")
+"""Words with which a tokenizer is probed."""
+
+ODD = (
+    "\u00a0a",
+    "b\u00a0",
+    "\u0301e",
+    "\u200b",
+    "'s",
+    "...",
+    "▁x",
+    "Ġy",
+    "中文字",
+    "한국",
+    "क्षि",
+    "ا",
+    "🙂",
+    "-b",
+    "№",
+    "ﬁ",
+)
+"""More such words, in which some tokenizers find spaces, or none."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The text around a word while it is encoded."""
+
+    before: str = ""
+    after: str = ""
 
 
 class WordPieces(dict[str, list[int]]):
-    """A cache of the pieces of words, which are computed on first access.
+    """A cache of the pieces of words in one context, which are computed on first access.
 
     Args:
-        tokenizer: the tokenizer of the encoder.
-        before: the text before each word, such as a space.
+        encoder: the encoder of text.
+        context: the text around each word.
         unknown_id: the piece of a word that the tokenizer drops.
     """
 
-    def __init__(self, tokenizer: Tokenizer, before: str, unknown_id: int) -> None:
+    def __init__(self, encoder: TextEncoder, context: Context, unknown_id: int) -> None:
         super().__init__()
-        self.tokenizer = tokenizer
-        self.before = before
+        self.encoder = encoder
+        self.context = context
         self.unknown_id = unknown_id
 
     def __missing__(self, word: str) -> list[int]:
-        encoding = self.tokenizer.encode([self.before + word], is_pretokenized=True, add_special_tokens=False)
-        pieces: list[int] = encoding.ids or [self.unknown_id]
+        pieces = self.compute(word) or [self.unknown_id]
         if len(self) >= CACHED_WORDS:
             self.clear()
         self[word] = pieces
         return pieces
 
+    def compute(self, word: str) -> list[int]:
+        """Return the pieces of a word without the cache; none if the tokenizer drops the word."""
+        before, after = self.context.before, self.context.after
+        encoding = self.encoder(f"{before}{word}{after}")
+        if not before and not after:
+            return encoding.ids
+        # A piece belongs to the word in which it starts; the space before a word belongs to the word.
+        first = len(before) - 1 if before else 0
+        last = len(before) + len(word)
+        return [
+            index
+            for index, (start, _) in zip(encoding.ids, encoding.offsets, strict=True)
+            if first <= start and (not after or start < last)
+        ]
 
-def spaces_matter(tokenizer: Tokenizer) -> bool:
-    """Return whether the pieces of a word depend on the space before it, as with byte-level tokenizers."""
-    state = tokenizer.pre_tokenizer.__getstate__() if tokenizer.pre_tokenizer is not None else b""
-    content = state.decode() if isinstance(state, bytes) else str(state)
-    return "ByteLevel" in content
+
+class SegmentPieces:
+    """The pieces of the words of segments, which together are those that the tokenizer gives to the whole text.
+
+    Words are encoded one by one, in the simplest context in which the tokenizer gives them the pieces that they have
+    in a segment, which is found by probing.
+
+    Args:
+        encoder: the encoder of text.
+        unknown_id: the piece of a word that the tokenizer drops.
+        neighbour: a word that has a piece.
+
+    Raises:
+        ValueError: when words have no pieces of their own, because pieces reach over spaces.
+    """
+
+    def __init__(self, encoder: TextEncoder, unknown_id: int, neighbour: str) -> None:
+        self.encoder = encoder
+        self.unknown_id = unknown_id
+        alone, left, right = Context(), Context(before=f"{neighbour} "), Context(after=f" {neighbour}")
+        both = Context(left.before, right.after)
+        # The contexts of the word of a segment of one, of the first word, of words in the middle, and of the last word.
+        choices = ((alone,) * 4, (alone, alone, left, left), (alone, right, both, left))
+        fewest: int | None = None
+        for contexts in choices:
+            self._use(contexts)
+            if self.first_mismatch(_probes(ORDINARY)) is None:
+                n_mismatches = sum(self.first_mismatch([probe]) is not None for probe in _probes(ODD))
+                if fewest is None or n_mismatches < fewest:
+                    fewest, chosen = n_mismatches, contexts
+            if not fewest and fewest is not None:
+                break
+        if fewest is None:
+            raise ValueError(f"its tokenizer joins words over spaces: {self.first_mismatch(_probes(ORDINARY))}")
+        self._use(chosen)
+
+    def _use(self, contexts: tuple[Context, ...]) -> None:
+        caches = {context: WordPieces(self.encoder, context, self.unknown_id) for context in contexts}
+        self.single, self.first, self.middle, self.last = (caches[context] for context in contexts)
+
+    def __call__(self, segment: Sequence[str]) -> list[list[int]]:
+        """Return the pieces of each word; a word that the tokenizer drops has one unknown piece."""
+        if len(segment) < 2:
+            return list(map(self.single.__getitem__, segment))
+        middle = map(self.middle.__getitem__, islice(segment, 1, len(segment) - 1))
+        return [self.first[segment[0]], *middle, self.last[segment[-1]]]
+
+    def forget(self) -> None:
+        """Clear the caches."""
+        for cache in (self.single, self.first, self.middle, self.last):
+            cache.clear()
+
+    def first_mismatch(self, segments: Iterable[Sequence[str]]) -> str | None:
+        """Return a description of the first segment whose words have other pieces together than one by one, if any."""
+        for segment in segments:
+            text = " ".join(segment)
+            expected = self.encoder(text)
+            caches = [self.first, *[self.middle] * (len(segment) - 2), self.last] if segment[1:] else [self.single]
+            found = list(chain.from_iterable(cache.compute(word) for cache, word in zip(caches, segment, strict=True)))
+            if found != expected.ids:
+                pieces = " ".join(expected.tokens[:12])
+                return f"{text[:60]!r} has the pieces {pieces}, which are not those of its words"
+        return None
+
+
+def _probes(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return segments in which each word is alone, the first, in the middle, and the last."""
+    return [probe for word in words for probe in ((word,), (word, "house"), ("house", word, "house"), ("house", word))]

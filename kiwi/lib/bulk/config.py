@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from kiwi import constants as const
+from kiwi.data.segments.bad_rows import OnBad
 from kiwi.data.segments.shard_writers import OutputFormat
 from kiwi.data.segments.shards import Format
 from kiwi.exceptions import ConfigError
 from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.written import PathText
 
 ENGINES = ("local", "ray")
 
 Name = Annotated[str, Field(min_length=1)]
+Location = Annotated[PathText, Field(min_length=1)]
 
 
 class BulkSystemConfig(BaseConfig):
     """The trained system."""
 
-    load: Name
+    load: Location
     """The checkpoint or exported system, at the same path on every machine of the cluster; or a name on the hub."""
 
     model: dict[str, Any] | None = None
@@ -59,7 +62,7 @@ class ColumnsConfig(BaseConfig):
 class BulkConfig(BaseConfig):
     """The files to read and write, and the workers."""
 
-    input: Name | Annotated[list[Name], Field(min_length=1)]
+    input: Location | Annotated[list[Location], Field(min_length=1)]
     """The shards, as a directory, a glob or a file, on a file system that all workers share, or any URL that fsspec
     supports; or a list of these. Text that ends in ``.gz``, ``.bz2``, ``.xz`` or ``.zst`` is decompressed."""
 
@@ -70,17 +73,17 @@ class BulkConfig(BaseConfig):
     columns: ColumnsConfig = ColumnsConfig()
     """The names of the columns that hold the fields of the data; with text shards, those of the output."""
 
-    output: Name
+    output: Location
     """The directory, or its URL, that results are written to, one file per shard, and bad rows below ``_rejects/``."""
 
     output_format: OutputFormat | None = None
     """The format of the results, ``parquet`` or ``jsonl``. If unset, Parquet for Parquet shards, otherwise JSON
     Lines."""
 
-    workers: PositiveInt | None = None
+    workers: Annotated[int, Field(gt=0, le=100_000)] | None = None
     """The number of processes, each of which loads the system. If unset, as many as the cluster has room for."""
 
-    cpus_per_worker: PositiveFloat = 1
+    cpus_per_worker: Annotated[float, Field(gt=0, le=1024)] = 1
     """The number of CPUs that each worker reserves; it computes with as many threads, rounded down, at least 1."""
 
     gpus_per_worker: NonNegativeFloat = 0
@@ -89,6 +92,11 @@ class BulkConfig(BaseConfig):
     batch_tokens: PositiveInt | None = None
     """The maximum number of words (pieces, with a pretrained encoder) of source plus target in a batch, padding
     included. If unset, a number that suits the CPU or GPU."""
+
+    on_bad_segment: OnBad = "nan"
+    """What happens to a bad row, such as one with an empty translation. ``nan`` keeps its place in the results, without
+    a score; ``skip`` leaves it out; ``stop`` gives up its shard. Rows of ``nan`` and ``skip`` are below ``_rejects/``
+    with the reasons, and the exit code is 3 in the end."""
 
     rows_at_once: PositiveInt = 8192
     """The number of rows of a shard that a worker holds in memory."""

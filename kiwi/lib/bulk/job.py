@@ -15,7 +15,8 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.runner import Predictions
 from kiwi.runner.engine import AboutSystem
-from kiwi.utils.places import COMPRESSED, Found, Place, find, finding, plain_suffix
+from kiwi.utils.compression import SUFFIXES as COMPRESSED
+from kiwi.utils.places import Found, Place, find, finding, plain_suffix
 from kiwi.utils.staging import SUFFIX
 
 JOB_FILE = "_job.json"
@@ -88,10 +89,11 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     options = {
         "system": identity(about),
         "outputs": list(outputs),
-        "input": [Place.of(each).url for each in bulk.inputs],
+        "input": [str(Place.of(each)) for each in bulk.inputs],
         "format": bulk.format,
         "columns": names,
         "output_format": output_format,
+        "on_bad_segment": bulk.on_bad_segment,
     }
     path = Path(config.system.load)
     load = str(path.resolve()) if path.exists() else config.system.load  # a name on the hub
@@ -104,7 +106,7 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
                 f"bulk.input: {tasks[name].shard.place} and {each.place} would both be written as '{name}'; rename "
                 "one, or give each a job of its own."
             )
-        shard = Shard(each.place, formats[each.place], names, frozenset(outputs))
+        shard = Shard(each.place, formats[each.place], names, frozenset(outputs), bulk.on_bad_segment)
         tasks[name] = Task(name, shard, output / f"{name}.{output_format}", output / REJECTS / f"{name}.jsonl")
     _check_output_is_not_input(config, tasks.values())
     _check_first_shard(next(iter(tasks.values())).shard, about)
@@ -125,12 +127,14 @@ def pending_tasks(job: Job, tasks: list[Task]) -> list[Task]:
     names = job.output.files()
     results = [name for name in names if name != JOB_FILE and SUFFIX not in name]
     done = [task for task in tasks if f"{task.name}.{job.output_format}" in names]
-    if JOB_FILE in names and results:
+    rejects = [task for task in tasks if f"{REJECTS}/{task.name}.jsonl" in names]
+    if JOB_FILE in names and (results or not _is_job(place)):
         _check_same_job(job, place)
-    elif done:
+    elif done or rejects:
+        foreign = done[0].output if done else rejects[0].rejects
         raise ConfigError(
-            f"bulk.output: found {done[0].output}, but no {JOB_FILE} that describes its job. Name another directory, "
-            "or move the files that are there."
+            f"bulk.output: found {foreign}, but no {JOB_FILE} that describes its job. Name another directory, or move "
+            "the files that are there."
         )
     else:
         with place.writing() as file:
@@ -140,10 +144,20 @@ def pending_tasks(job: Job, tasks: list[Task]) -> list[Task]:
     return [task for task in tasks if task.name not in finished]
 
 
+def _is_job(place: Place) -> bool:
+    """Return whether kiwi has written the description of a job, which it replaces while there are no results."""
+    try:
+        with place.reading() as file:
+            return "kiwi_version" in json.loads(file.read())
+    except (DataError, ValueError, TypeError):
+        return False
+
+
 def _check_same_job(job: Job, place: Place) -> None:
     try:
         with place.reading() as file:
             former = json.loads(file.read())
+        former = {"on_bad_segment": "skip", **former}  # of versions without this option
         changed = {key: former[key] for key, value in job.options.items() if former[key] != value}
     except (DataError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{place}: found no description of a job ({error}). Name another bulk.output.") from error

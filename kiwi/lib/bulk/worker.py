@@ -103,9 +103,9 @@ def predict_shard(runner: Runner, job: Job, task: Task, rows_at_once: int) -> Sh
                 rejects = stack.enter_context(task.rejects.writing())
             for reject in chunk.rejects:
                 assert rejects is not None
-                place = {"file": task.shard.place.url, "line": reject.line, "reason": reject.reason}
+                place = {"file": str(task.shard.place), "line": reject.line, "reason": reject.reason}
                 rejects.write(json_line({**place, "row": reject.row}).encode() + b"\n")
-            report.segments += len(chunk)
+            report.segments += len(chunk) - chunk.n_bad
             report.rejected += len(chunk.rejects)
         if rejects is None:
             task.rejects.remove()  # left by an earlier attempt

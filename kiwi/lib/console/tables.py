@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Literal
 
+from kiwi.utils.display import printable, without_secrets
+
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from kiwi.lib.search import SearchInfo
     from kiwi.lib.train import TrainRunInfo
     from kiwi.metrics.report import Report
@@ -22,7 +26,7 @@ def print_run(info: TrainRunInfo, *, quiet: bool) -> None:
         figures = {name.removeprefix("val_"): value for name, value in info.best_metrics.items() if "loss" not in name}
         print_table(title, ["metric", "validation"], [[name, f"{value:.4f}"] for name, value in figures.items()])
     if info.best_model_path:
-        print(info.best_model_path)
+        print(printable(str(info.best_model_path)))
 
 
 def print_search(info: SearchInfo, *, quiet: bool) -> None:
@@ -34,7 +38,7 @@ def print_search(info: SearchInfo, *, quiet: bool) -> None:
         ]
         title = f"Best trial: {info.best_trial}, {info.best_value:.4f}"
         print_table(title, ["option", "value"], rows)
-    print(info.best_config)
+    print(printable(str(info.best_config)))
 
 
 def print_report(report: Report) -> None:
@@ -43,11 +47,15 @@ def print_report(report: Report) -> None:
         rows = report.of(output)
         main = next(iter(rows[0].metrics))
         ranks = {name: rank for rank, group in enumerate(report.clusters.get(output, []), start=1) for name in group}
-        header = ["system", *(["rank"] if ranks else []), "n", main]
+        # Segments that are not compared are never left out without a word.
+        with_left_out = any(row.left_out for row in rows)
+        header = ["system", *(["rank"] if ranks else []), "n", *(["left out"] if with_left_out else []), main]
         header += [f"95 % of {main}"] if main in rows[0].intervals else []
         lines = []
         for row in rows:
-            line = [row.system, *([str(ranks[row.system])] if ranks else []), str(row.n), f"{row.metrics[main]:.4f}"]
+            line = [row.system, *([str(ranks[row.system])] if ranks else []), str(row.n)]
+            line += [str(row.left_out)] if with_left_out else []
+            line.append(f"{row.metrics[main]:.4f}")
             line += ["{:.3f} to {:.3f}".format(*row.intervals[main])] if main in row.intervals else []
             lines.append([*line, *(f"{value:.4f}" for name, value in row.metrics.items() if name != main)])
         header += [name for name in rows[0].metrics if name != main]
@@ -66,18 +74,25 @@ def print_report(report: Report) -> None:
         )
 
 
+def plain(text: str) -> Text:
+    """Return a name or label for a table, where it is no markup, in one line without control characters."""
+    from rich.text import Text
+
+    return Text(printable(without_secrets(text), one_line=True))
+
+
 def print_table(
     title: str, header: list[str], rows: list[list[str]], align: Literal["left", "right"] = "right"
 ) -> None:
-    """Print a table whose first column is left-aligned."""
+    """Print a table whose first column is left-aligned; the text of names and labels is no markup."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", show_header=any(header))
+    table = Table(title=plain(title), title_justify="left", show_header=any(header))
     for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else align, overflow="fold")
+        table.add_column(plain(name), justify="left" if position == 0 else align, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     # A pipe has no width; this is wide enough for all columns, so that nothing is folded.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)

@@ -39,8 +39,9 @@ from kiwi.lib.corpus.records import write_records
 from kiwi.lib.corpus.splitting import DUPLICATE, LEFT_OUT, Keys
 from kiwi.lib.corpus.summary import Summary
 from kiwi.lib.corpus.tokenizers import SAMPLE, Tokenizer, choose
+from kiwi.utils.guard import require_new_directory
 from kiwi.utils.signals import stop_on_signals
-from kiwi.utils.staging import require_new_directory, staged
+from kiwi.utils.staging import staged
 
 logger = logging.getLogger(__name__)
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, field_validator, model_validator
+from pydantic import DirectoryPath, Field, NonNegativeInt, field_validator, model_validator
 
 from kiwi import constants as const
-from kiwi.lib.evaluate.sources import gold_by_prediction
+from kiwi.lib.evaluate.sources import given_fields, gold_by_prediction
+from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 
 class Table(BaseConfig):
     """A table of named columns, one segment per row; the suffix says whether it is TSV, CSV, JSON Lines or Parquet."""
 
-    path: FilePath
+    path: InputFile
     """The file of the table."""
 
     columns: dict[str, str]
@@ -26,19 +27,19 @@ class Table(BaseConfig):
 class GoldFiles(BaseConfig):
     """The files of gold labels and scores, one segment per line."""
 
-    target_tags: FilePath | None = None
+    target_tags: InputFile | None = None
     """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words)."""
 
-    source_tags: FilePath | None = None
+    source_tags: InputFile | None = None
     """The OK/BAD tags of source words."""
 
-    sentence_scores: FilePath | None = None
+    sentence_scores: InputFile | None = None
     """The scores, one number per segment."""
 
-    binary: FilePath | None = None
-    """The verdicts, OK or BAD per segment, such as whether it has a critical error."""
+    binary: InputFile | None = None
+    """The verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
 
-    spans: FilePath | None = None
+    spans: InputFile | None = None
     """The error spans, in the format of span submissions (WMT 2023)."""
 
     table: Table | None = None
@@ -48,34 +49,35 @@ class GoldFiles(BaseConfig):
 class PredictedFiles(BaseConfig):
     """The files of a system's predictions, one segment per line; tags are probabilities of BAD, or OK/BAD."""
 
-    target_tags: FilePath | None = None
-    """The tags of target words."""
+    target_tags: InputFile | None = None
+    """The tags of target words. Tags that are interleaved with those of gaps (2n+1 for n words) are split."""
 
-    source_tags: FilePath | None = None
+    source_tags: InputFile | None = None
     """The tags of source words."""
 
-    gap_tags: FilePath | None = None
+    gap_tags: InputFile | None = None
     """The tags of gaps, n+1 for n target words."""
 
-    targetgaps_tags: FilePath | None = None
+    targetgaps_tags: InputFile | None = None
     """The tags of gaps and target words interleaved, 2n+1 for n target words."""
 
-    sentence_scores: FilePath | None = None
+    sentence_scores: InputFile | None = None
     """The scores, one number per segment."""
 
-    sentence_scores_extras: FilePath | None = None
+    sentence_scores_extras: InputFile | None = None
     """The mean and standard deviation of each score, tab-separated, to measure its calibration."""
 
-    binary: FilePath | None = None
-    """The verdicts, one probability of BAD per segment."""
+    binary: InputFile | None = None
+    """The verdicts, one probability of BAD per segment, or a score of any scale that ranks segments."""
 
-    sentence_submission: FilePath | None = None
-    """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``."""
+    sentence_submission: InputFile | None = None
+    """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``. With ``gold_files.binary`` and without
+    ``gold_files.sentence_scores``, they rank segments by how likely they are BAD."""
 
-    word_submission: FilePath | None = None
+    word_submission: InputFile | None = None
     """The tags as submitted to a shared task, ``LP METHOD TYPE SEG INDEX WORD TAG``."""
 
-    span_submission: FilePath | None = None
+    span_submission: InputFile | None = None
     """The error spans as submitted to a shared task, ``LP METHOD SEG TARGET STARTS ENDS TYPES``."""
 
     table: Table | None = None
@@ -85,10 +87,10 @@ class PredictedFiles(BaseConfig):
 class Texts(BaseConfig):
     """The texts of the segments, for the report."""
 
-    source: FilePath
+    source: InputFile
     """The source segments, one per line."""
 
-    target: FilePath
+    target: InputFile
     """The translations, one per line."""
 
 
@@ -107,19 +109,16 @@ class Output(BaseConfig):
     latex: Path | None = None
     """A LaTeX file with a table for each output, for the package ``booktabs``."""
 
+    overwrite: bool = False
+    """Whether to replace files that kiwi has not written. Files that are read are never overwritten."""
+
 
 SUBMISSIONS = {
-    "sentence_submission": {const.SENTENCE_SCORES},
+    "sentence_submission": {const.SENTENCE_SCORES, const.BINARY},
     "word_submission": {const.TARGET_TAGS, const.SOURCE_TAGS},
     "span_submission": {"spans"},
 }
 """The gold fields that each kind of submission is compared with."""
-
-
-def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
-    """Return the fields that have a file or a column."""
-    given = [name for name, path in files if path is not None and name != "table"]
-    return given + (list(files.table.columns) if files.table is not None else [])
 
 
 class Files(BaseConfig):
@@ -135,15 +134,27 @@ class Files(BaseConfig):
     """The files of each system."""
 
     texts: Texts | None = None
-    """The source and target texts, for :attr:`Output.report`."""
+    """The source and target texts, for :attr:`Output.report`, and to check that only segments with an empty side have
+    no prediction."""
 
     language_pair: str | None = None
-    """The language pair of the submissions, such as ``en-de``; if unset, it is not checked."""
+    """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
     def convert_to_list(cls, value: Any) -> Any:
-        """Convert a single system to a list."""
+        """Convert a single system, and OpenKiwi's lists of files by output, to a list of systems."""
+        if isinstance(value, Mapping) and any(isinstance(files, list | tuple) for files in value.values()):
+            by_output = {name: [files] if isinstance(files, str | Path) else files for name, files in value.items()}
+            lists = {name: files for name, files in by_output.items() if files is not None}
+            if not all(isinstance(files, list | tuple) for files in lists.values()):
+                return [value]
+            n_systems = {len(files) for files in lists.values()}
+            if len(n_systems) > 1:
+                raise ValueError(
+                    f"found {' and '.join(map(str, sorted(n_systems)))} files; expected one of each per system"
+                )
+            return [dict(zip(lists, files, strict=True)) for files in zip(*lists.values(), strict=True)]
         return value if value is None or isinstance(value, list | tuple) else [value]
 
     @property
@@ -180,7 +191,7 @@ class Configuration(Files):
     output: Output = Output()
     """The files to write."""
 
-    bootstrap: NonNegativeInt = 1000
+    bootstrap: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
     """The number of bootstrap samples for 95 % intervals and tests between systems; 0 omits both."""
 
     seed: NonNegativeInt = 42
@@ -193,7 +204,12 @@ class Configuration(Files):
     """Whether to find the threshold with the highest MCC; the metrics remain those of ``threshold``."""
 
     explanations: bool = False
-    """Whether to evaluate the probabilities of target words as explanations of the score too."""
+    """Whether to evaluate the predictions of target words as explanations of the score too; they may be of any scale,
+    and where they are not probabilities, the metrics of tags are left out."""
+
+    low_is_bad: bool = False
+    """Whether low values of what is compared with ``gold_files.binary`` mean BAD, rather than high ones, as with scores
+    of quality (the constrained setting of WMT 2022)."""
 
     verbose: bool = False
     """Whether to show debug messages."""

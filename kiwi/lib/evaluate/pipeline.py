@@ -11,8 +11,10 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.exceptions import ConfigError
+from kiwi.lib.composition import configuration_files
+from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.config import Configuration, Files
-from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction, read_outputs
+from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.calibration import coverage, reliability
@@ -21,6 +23,9 @@ from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import Calibration, Report, Settings, build_report, combine
 from kiwi.pages.evaluation import evaluation_page
+from kiwi.runner.predictions import prediction_files
+from kiwi.utils.guard import Guard, paths_in, record_written
+from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_text
 
 logger = logging.getLogger(__name__)
@@ -53,6 +58,7 @@ def evaluate_from_configuration(configuration_dict: Mapping[str, Any]) -> Report
     return run(Configuration.from_dict(configuration_dict))
 
 
+@pipes_as_files()
 def run(config: Configuration) -> Report:
     """Evaluate each system and, if there are several, their average.
 
@@ -62,6 +68,7 @@ def run(config: Configuration) -> Report:
     Returns:
         A report with the metrics of each output and system, and the comparison of systems.
     """
+    written = _check_outputs(config)
     reports: dict[str, Report] = {}
     for pair, files in config.pairs.items():
         outputs, report = _evaluate(config, files)
@@ -77,13 +84,34 @@ def run(config: Configuration) -> Report:
     ):
         if path is not None:
             write_text(path, content)
+    record_written(*written)
     return report
 
 
+def _check_outputs(config: Configuration) -> list[Path]:
+    """Return the files to write; reject those that are read, or that kiwi has not written."""
+    output = config.output
+    pages = [] if output.report is None else [_page_path(output.report, pair) for pair in config.pairs]
+    outputs = [*pages, *(path for path in (output.figures, output.markdown, output.latex) if path is not None)]
+    reads: list[Path] = list(configuration_files())
+    for files in config.pairs.values():
+        reads += paths_in([files.gold_files, files.predicted_files, files.texts])
+        for directory in files.predicted_dir or ():
+            reads += [directory / name for name in (*prediction_files(), const.ORIGIN_FILE)]
+    Guard(reads, output.overwrite, "--overwrite (output.overwrite=true)").check(outputs)
+    return outputs
+
+
+def _page_path(path: Path, pair: str) -> Path:
+    return path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
+
+
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
+    sources = collect_sources(files, any_scale=config.explanations)
     required = files.predicted_files is not None
-    outputs, spans, origins = read_outputs(files.gold_files, collect_sources(files), required=required)
-    outputs = [replace(aligned, threshold=config.threshold) for aligned in outputs]
+    alignment = align(files, sources, required=required, low_is_bad=config.low_is_bad, explanations=config.explanations)
+    outputs = [replace(aligned, threshold=config.threshold) for aligned in alignment.outputs]
+    spans = alignment.spans
     if not outputs and not spans:
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
@@ -96,14 +124,14 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
         if not words:
             raise ConfigError("explanations: no system has target_tags, or gold_files.target_tags is not given.")
         measured += measure_explanations(words[0])
-    report = build_report(measured, Settings(config.bootstrap, config.seed), origins)
+    report = build_report(measured, Settings(config.bootstrap, config.seed), alignment.origins)
     return outputs, replace(report, calibration=calibrate(outputs, config))
 
 
 def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:
     """Write the page of a language pair, ``report.en-de.html``; without language pairs, ``report.html``."""
-    texts = None if files.texts is None else {name: read_lines(text) for name, text in files.texts}
-    place = path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
+    texts = None if files.texts is None else {name: read_lines(text, warn=False) for name, text in files.texts}
+    place = _page_path(path, pair)
     title = f"Evaluation, {pair}" if pair else "Evaluation"
     write_text(place, evaluation_page(report, outputs, texts, title))
 
@@ -113,6 +141,8 @@ def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibra
     found: list[Calibration] = []
     for aligned in outputs:
         for system, values in aligned.predicted.items():
+            if aligned.only_order:
+                continue
             if aligned.offsets is not None:
                 bins = reliability(aligned.gold, values)
                 figures = {"ECE": bins.ece, "Brier": bins.brier}

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
+from kiwi.data.segments.bad_rows import OnBad
 from kiwi.lib.predict.submissions import SubmissionConfig
 from kiwi.runner.options import Precision, PredictOptions
 from kiwi.systems.config.optimizer import BatchSizes
 from kiwi.systems.qe_system import QESystem
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.io import BaseConfig, Workers, mistakes
 from kiwi.utils.threads import number_of_threads
 
 
@@ -45,6 +46,25 @@ class RunConfig(BaseConfig):
 
     deduplicate: bool = True
     """Whether to predict identical segments of a chunk only once."""
+
+    on_bad_segment: OnBad = "nan"
+    """What happens to a segment that cannot be used, such as one with an empty translation. ``nan`` keeps its place
+    without a score; ``skip`` leaves it out; both say how many there are, and the exit code is 3 in the end. ``stop``
+    writes nothing."""
+
+    rejects: Path | None = None
+    """A file of JSON Lines for all bad segments, with ``file``, ``line``, ``reason`` and ``row``."""
+
+    overwrite: bool = False
+    """Whether to replace or remove files in the directory that kiwi has not written, where predictions have the same
+    names. Files that are read are never overwritten."""
+
+    @model_validator(mode="after")
+    def check_rejects(self) -> RunConfig:
+        """Check that there can be bad segments to write."""
+        if self.rejects is not None and self.on_bad_segment == "stop":
+            raise ValueError("rejects needs on_bad_segment: nan or skip, because stop writes nothing")
+        return self
 
     @model_validator(mode="after")
     def check_directory(self) -> RunConfig:
@@ -80,21 +100,23 @@ class Configuration(BaseConfig):
     """The submissions to a shared task, ``sentence_submission.tsv`` and ``word_submission.tsv``; none if unset."""
 
     use_gpu: bool = False
-    """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU."""
+    """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU, where a ``precision`` of 16
+    bits becomes ``auto``."""
 
     gpu_id: NonNegativeInt | None = None
     """The number of the GPU; if unset, the first (0)."""
 
-    processes: PositiveInt = 1
+    processes: Workers = 1
     """The number of processes, each of which loads the system. With ``use_gpu``, each has its own GPU, starting with
     ``gpu_id``."""
 
-    threads: PositiveInt | None = None
+    threads: Workers | None = None
     """The number of CPU threads of each process. If unset, ``OMP_NUM_THREADS``, or the available cores, divided by the
     number of processes."""
 
     precision: Precision = "32"
-    """The precision of the computation. ``bf16``, or ``16`` on a GPU, is faster; probabilities differ by about 0.01."""
+    """The precision of the computation. ``bf16``, or ``16`` on a GPU, is faster where the device multiplies it
+    natively; probabilities differ by about 0.01. ``auto`` is the fastest that it does."""
 
     verbose: bool = False
     """Whether to show debug messages."""
@@ -112,7 +134,7 @@ class Configuration(BaseConfig):
             part = self.run.predict_on_data_partition
             wrong[f"data.{part}"] = f"required, because run.predict_on_data_partition is '{part}'"
         if self.precision == "16" and not self.use_gpu:
-            wrong["precision"] = "16 needs use_gpu; bf16 and 32 do not"
+            wrong["precision"] = "16 needs use_gpu; auto, bf16 and 32 do not"
         if wrong:
             raise mistakes("Configuration", wrong)
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -14,24 +14,27 @@ from typing import Any
 
 from kiwi import __version__, constants as const
 from kiwi.data.collate import note_long_segments
-from kiwi.data.datasets.split import same_language
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.tables import check_table_format
-from kiwi.data.readers import check_segments, read_columns
+from kiwi.data.segments.bad_rows import BadRows, writing_rejects
 from kiwi.data.segments.streams import SegmentStream
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.exceptions import ConfigError
+from kiwi.lib.composition import configuration_files
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.predict.config import Configuration
-from kiwi.lib.predict.labels import compare, read_labels
+from kiwi.lib.predict.labels import compare
+from kiwi.lib.predict.outputs import without_untrained
+from kiwi.lib.predict.split import Split, read_split
 from kiwi.lib.predict.submissions import ON_DEMAND, write_predictions_table, write_submissions
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
-from kiwi.outputs import SubmissionLevel
 from kiwi.runner import Predictions, Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
 from kiwi.runner.predictions import prediction_files
 from kiwi.runner.processes import RunnerPool
 from kiwi.systems.pretrained.hub import locate
+from kiwi.utils.guard import Guard, checksums, paths_in, record_written
+from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_json
 from kiwi.utils.resumable import GrowingFiles
 
@@ -49,7 +52,10 @@ class PredictRunInfo:
     """The files that were asked for."""
 
     n_segments: int
-    """The number of segments that were predicted."""
+    """The number of segments of the data, bad ones included."""
+
+    n_bad: int = 0
+    """The number of bad segments, which have no score or are left out."""
 
 
 def predict_from_file(filename: str | Path) -> Predictions:
@@ -95,6 +101,7 @@ def predict_to_files(configuration_dict: Mapping[str, Any]) -> PredictRunInfo:
     return run(Configuration.from_dict(configuration_dict))
 
 
+@pipes_as_files()
 def run(config: Configuration) -> PredictRunInfo:
     """Predict chunk by chunk, write the predictions, and compare them with the labels if there are any.
 
@@ -110,65 +117,47 @@ def run(config: Configuration) -> PredictRunInfo:
 
 
 def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
-    about, directory = runner.about, config.run.directory
-    split = _read_split(config, runner)
-    logger.info("Predicting %d segments with %s.", split.n_segments, config.system.load)
+    about, directory, rejects = runner.about, config.run.directory, config.run.rejects
     names = prediction_files(about.outputs, use_distribution=about.use_distribution)
-    growing = GrowingFiles(directory, names, _origin(about))
+    possible = (*prediction_files(), *ON_DEMAND, const.ORIGIN_FILE)
+    reads = [*paths_in(config.split), locate(str(config.system.load)), *configuration_files()]
+    guard = Guard(reads, config.run.overwrite, "run.overwrite=true")
+    guard.check([directory / name for name in dict.fromkeys((*names, *possible))] + ([rejects] if rejects else []))
+    bad = BadRows(config.run.on_bad_segment)
+    with writing_rejects(rejects, bad):
+        split = read_split(config, runner, bad)
+    if rejects is not None:
+        record_written(rejects)
+    logger.info("Predicting %d segments with %s.", split.n_segments, config.system.load)
+    growing = GrowingFiles(directory, names, _origin(about) | {"on_bad_segment": bad.on_bad})
     with growing.opened():
         _predict(runner, split, growing)
-        written = growing.finish(stale=(*prediction_files(), *ON_DEMAND, const.ORIGIN_FILE))
-        write_json(directory / const.ORIGIN_FILE, _origin(about))
+        surplus = [name for name in possible[:-1] if name not in names and (directory / name).exists()]
+        written = growing.finish(stale=possible)
+        _write_origin(about, written)
         written += _write_on_demand(config, about, split)
+        _write_origin(about, written)
         growing.forget()  # nothing that could fail from here on would need it to resume
     for path in written:
         logger.info("Wrote %s", path)
-    return PredictRunInfo(directory, written, split.n_segments)
+    if gone := [name for name in surplus if directory / name not in written]:
+        logger.info("Removed files of an earlier prediction from %s: %s", directory, ", ".join(gone))
+    if bad:
+        logger.warning(bad.summary(split.n_segments, rejects))
+    return PredictRunInfo(directory, written, split.n_segments, len(bad))
 
 
-@dataclass(frozen=True)
-class _Split:
-    """The split to predict on, validated."""
-
-    stream: SegmentStream
-    n_segments: int
-    texts: Columns
-    """The texts, if they are needed for labels or submissions."""
-
-    labels: Columns
-    levels: list[SubmissionLevel]
-    """The levels of the submissions to write."""
+def _write_origin(about: AboutSystem, written: Sequence[Path]) -> None:
+    """Record what made the predictions, and the checksums of their files, over which the next prediction may write."""
+    write_json(written[0].with_name(const.ORIGIN_FILE), {**_origin(about), "files": checksums(written)})
 
 
-def _read_split(config: Configuration, runner: Runner | RunnerPool) -> _Split:
-    """Read and validate the requested split."""
-    split, name, about = config.split, config.run.predict_on_data_partition, runner.about
-    assert split is not None, "checked by the configuration"
-    if missing := [field for field in about.input_fields if getattr(split.input, field) is None]:
-        raise ConfigError(
-            f"{config.system.load} ({about.class_name}) reads files that the configuration does not name:\n"
-            + "\n".join(f"  data.{name}.input.{field}: required" for field in missing)
-        )
-    _warn_of_other_languages(config, about)
-    levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
-    files = {field: path for field, path in split.input if path is not None}
-    stream = SegmentStream(files, config.run.chunk_size)
-    n_segments = _check_segments(stream, config.run.output_format)
-    texts, labels = {}, {}
-    if config.submission is not None or any(path is not None for _, path in split.output):
-        texts = read_columns(files)
-        if config.submission is not None:
-            check_segments(texts, files)  # submissions have no place for empty segments
-        labels = read_labels(split.output, about.outputs, texts, split.input.source)
-    return _Split(stream, n_segments, texts, labels, levels)
-
-
-def _write_on_demand(config: Configuration, about: AboutSystem, split: _Split) -> list[Path]:
+def _write_on_demand(config: Configuration, about: AboutSystem, split: Split) -> list[Path]:
     """Write the table and the submissions if they are asked for, and log the metrics if there are labels."""
     directory, system = config.run.directory, str(config.system.load)
     written: list[Path] = []
     if config.run.output_format != "plain":
-        written.append(write_predictions_table(directory, config.run.output_format, split.stream))
+        written.append(write_predictions_table(directory, config.run.output_format, split.predicted))
     if config.submission is None and not split.labels:
         return written
     predictions = Predictions.read(directory)
@@ -182,44 +171,29 @@ def _write_on_demand(config: Configuration, about: AboutSystem, split: _Split) -
     return written
 
 
-def _check_segments(stream: SegmentStream, output_format: str) -> int:
-    """Read and check all segments once, and return their number.
-
-    Raises:
-        DataError: when a segment cannot be used; the message names file and line.
-    """
-    n_segments = 0
-    for columns in stream.checked():
-        for field in (const.SOURCE, const.TARGET) if output_format == "tsv" else ():
-            for number, line in enumerate(columns[field], start=n_segments + 1):
-                if "\t" in line:
-                    raise DataError.at(
-                        stream.files[field],
-                        number,
-                        found="a tab",
-                        expected="no tabs in a TSV table",
-                        advice="Set run.output_format to jsonl or parquet.",
-                    )
-        n_segments += len(columns[const.SOURCE])
-    return n_segments
-
-
-def _predict(runner: Runner | RunnerPool, split: _Split, growing: GrowingFiles) -> None:
+def _predict(runner: Runner | RunnerPool, split: Split, growing: GrowingFiles) -> None:
     """Predict the segments that have no predictions yet, and write them chunk by chunk."""
     chunks, digest = _skip_predicted(split.stream, growing)
-    digests: deque[str] = deque()  # the digest up to the end of each chunk that is being predicted
+    ahead: deque[tuple[str, int]] = deque()  # the digest up to the end of each chunk that is being predicted, its rows
 
-    def digested() -> Iterator[Columns]:
+    def screened() -> Iterator[Columns]:
+        first = growing.n_rows + 1
         for chunk in chunks:
             _update(digest, chunk)
-            digests.append(digest.hexdigest())
-            yield chunk
+            n_rows = len(chunk[const.SOURCE])
+            ahead.append((digest.hexdigest(), n_rows))
+            yield split.stream.bad.apply(chunk, first)
+            first += n_rows
 
-    with Progress("Predicting", split.n_segments, growing.n_lines) as progress:
+    with Progress("Predicting", split.n_segments, growing.n_rows) as progress:
         counts: list[tuple[int, int]] = []
-        for chunk in runner.predict_chunks(digested()):
-            growing.add(chunk.predictions.lines(), digests.popleft())
-            progress.advance(len(chunk.predictions))
+        if isinstance(runner, Runner):
+            runner.on_computed = progress.advance_within_chunk
+        for chunk in runner.predict_chunks(screened()):
+            digest_so_far, n_rows = ahead.popleft()
+            growing.n_skipped += n_rows - len(chunk.predictions)
+            growing.add(chunk.predictions.lines(), digest_so_far)
+            progress.advance(n_rows)
             counts.append((chunk.n_long, chunk.n_cut))
     note_long_segments(counts)
 
@@ -229,7 +203,7 @@ def _skip_predicted(stream: SegmentStream, growing: GrowingFiles) -> tuple[Itera
 
     If the predicted segments have changed, all predictions are discarded, and all segments are returned.
     """
-    chunks, digest, n_left = iter(stream), hashlib.sha256(), growing.n_lines
+    chunks, digest, n_left = iter(stream), hashlib.sha256(), growing.n_rows
     while n_left and (chunk := next(chunks, None)) is not None:
         head, tail = (
             {field: column[part] for field, column in chunk.items()} for part in (slice(n_left), slice(n_left, None))
@@ -237,12 +211,12 @@ def _skip_predicted(stream: SegmentStream, growing: GrowingFiles) -> tuple[Itera
         _update(digest, head)
         n_left -= len(head[const.SOURCE])
         chunks = chain([tail], chunks) if tail[const.SOURCE] else chunks
-    if growing.n_lines and (n_left or digest.hexdigest() != growing.digest):
-        logger.info("Some of the %d predicted segments have changed; predicting all segments again.", growing.n_lines)
+    if growing.n_rows and (n_left or digest.hexdigest() != growing.digest):
+        logger.info("Some of the %d predicted segments have changed; predicting all segments again.", growing.n_rows)
         growing.restart()
         return iter(stream), hashlib.sha256()
-    if growing.n_lines:
-        logger.info("Resuming after the first %d segments, which are already predicted.", growing.n_lines)
+    if growing.n_rows:
+        logger.info("Resuming after the first %d segments, which are already predicted.", growing.n_rows)
     return chunks, digest
 
 
@@ -261,12 +235,16 @@ def _origin(about: AboutSystem) -> dict[str, str]:
 
 def _load(config: Configuration) -> Runner | RunnerPool:
     first, place = _first_gpu(config), str(config.system.load)
+    falls_back = config.use_gpu and first is None and config.precision != "32"
+    options = replace(config.options, model=without_untrained(config.options.model, locate(place)))
+    if falls_back:
+        options = replace(options, precision="auto")
     runner: Runner | RunnerPool
     if config.processes == 1:
-        runner = open_runner(place, replace(config.options, gpu_id=first))
+        runner = open_runner(place, replace(options, gpu_id=first))
     else:
         gpus = [None if first is None else first + index for index in range(config.processes)]
-        runner = RunnerPool(place, gpus, config.options)
+        runner = RunnerPool(place, gpus, options)
     expected = config.system.class_name
     if expected not in (None, runner.about.class_name):
         runner.close()
@@ -284,19 +262,8 @@ def _first_gpu(config: Configuration) -> int | None:
 
     if torch.cuda.is_available():
         return config.gpu_id or 0
-    if config.precision == "16":
-        raise ConfigError("precision: 16 needs a GPU, and none is available; set bf16 or 32.")
-    logger.warning("use_gpu is set, but no GPU is available: predicting on the CPU.")
+    logger.warning(
+        "use_gpu is set, but no GPU is available: predicting on the CPU, in 16 bits only where it computes them "
+        "natively."
+    )
     return None
-
-
-def _warn_of_other_languages(config: Configuration, about: AboutSystem) -> None:
-    for side, given, known in zip(("source", "target"), config.data.languages, about.data.languages, strict=True):
-        if known and (others := [tag for tag in given if not any(same_language(tag, own) for own in known)]):
-            logger.warning(
-                "data.%s_language is %s, but %s was trained on %s: its predictions may be unreliable.",
-                side,
-                ", ".join(others),
-                config.system.load,
-                ", ".join(known),
-            )

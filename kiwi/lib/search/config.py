@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,13 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 from typing_extensions import override
 
 from kiwi.lib import train
-from kiwi.lib.utils import compose, load_configuration, read_mapping
+from kiwi.lib.composition import compose, read_mapping
+from kiwi.lib.utils import load_configuration, warn_of_unused
 from kiwi.utils.dotted import flatten
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Workers
+from kiwi.utils.written import PathText, texts_of, user_path
+
+logger = logging.getLogger(__name__)
 
 Number = int | float
 
@@ -65,6 +70,9 @@ class ClassWeightsConfig(BaseConfig):
 
     source_tags: Range | None = None
     """The weight of BAD for source words."""
+
+
+FORMER_OPTION = "search_sentence_loss_weight"
 
 
 class SearchOptions(BaseConfig):
@@ -124,6 +132,21 @@ class SearchOptions(BaseConfig):
     """The rule that ends trials early. ``median`` ends those that are worse than the median of the others at the same
     validation, ``hyperband`` those to which Hyperband gives no further validations, ``none`` none."""
 
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def search_no_class_weights(cls, value: Any) -> Any:
+        """Read null as no range for any output."""
+        return dict.fromkeys(ClassWeightsConfig.model_fields) if value is None else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def leave_out_former_option(cls, data: Any) -> Any:
+        """Leave out an option of OpenKiwi's own configurations that it does not have any more."""
+        if isinstance(data, Mapping) and FORMER_OPTION in data:
+            logger.warning("options.%s is ignored: sentence_loss_weight alone says what is searched.", FORMER_OPTION)
+            return {name: value for name, value in data.items() if name != FORMER_OPTION}
+        return data
+
     @field_validator("space", mode="before")
     @classmethod
     def flatten(cls, value: Any) -> Any:
@@ -160,22 +183,25 @@ class Configuration(BaseConfig):
     """The name of the search. The same name resumes a search that was stopped, and lets several machines share one.
     If unset, a name is drawn."""
 
-    num_trials: PositiveInt = 50
+    num_trials: Annotated[int, Field(gt=0, le=1_000_000)] = 50
     """The number of trials of the whole search, by all workers, before and after a resume."""
 
     num_models_to_keep: Annotated[int, Field(ge=-1)] = 5
     """The number of best trials whose models are kept; -1 keeps all models."""
 
-    num_workers: PositiveInt = 1
+    num_workers: Workers = 1
     """The number of processes on this machine, each of which runs one trial at a time."""
 
-    storage: str | None = None
+    storage: PathText | None = None
     """The URL of a database that workers on several machines share, in the form of SQLAlchemy
     (``postgresql+psycopg://user@host/name``). If unset, trials are stored in a journal file in the directory of the
     search."""
 
-    load_study: str | None = None
+    load_study: PathText | None = None
     """A search to resume although ranges or other options differ, by its directory or its name."""
+
+    overwrite: bool = False
+    """Whether to replace files in the directory of the search that kiwi has not written."""
 
     options: SearchOptions = SearchOptions()
     """The ranges of the search and its method."""
@@ -191,8 +217,13 @@ class Configuration(BaseConfig):
     def load_base_config(cls, value: Any) -> Any:
         """Read the file, or compose the configuration that is given in place."""
         if isinstance(value, str | Path):
-            return load_configuration(value)
-        return _compose_options(value, Path("base_config")) if isinstance(value, Mapping) else value
+            value = load_configuration(value)
+        elif isinstance(value, Mapping):
+            value = _compose_in_place(value)
+        if isinstance(value, Mapping) and value.get("debug") is True:
+            logger.warning("base_config.debug is switched off: trials of a single batch cannot be compared.")
+            return {**value, "debug": False}
+        return value
 
     @classmethod
     @override
@@ -210,17 +241,14 @@ class Configuration(BaseConfig):
             wrong["base_config.trainer.resume"] = (
                 "a search resumes its trials itself, with the same search_name; remove it"
             )
-        if base.get("debug") is True:
-            wrong["base_config.debug"] = "trials of a single batch cannot be compared; remove it"
         return wrong
 
 
-def _compose_options(
-    options: Mapping[str, Any], path: Path, overrides: Sequence[str] = (), variables: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Compose a base configuration as if it were read from ``path``, and leave out variables."""
-    plain = compose(options, path, overrides, variables)
-    return {key: value for key, value in plain.items() if not key.startswith("_")}
+def _compose_in_place(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Compose a base configuration that is given in place, and leave out variables."""
+    composition = compose(options, Path("base_config"))
+    warn_of_unused(composition.unused, composition.path)
+    return composition.options
 
 
 def load_search(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -232,27 +260,35 @@ def load_search(filename: str | Path, overrides: Sequence[str] = ()) -> dict[str
             configuration (``base_config.data=...``).
 
     Returns:
-        Plain dictionaries, lists and values.
+        Dictionaries, lists and values, which remember how they are written.
 
     Raises:
         ConfigError: when the file or an override cannot be used; the message names it.
     """
-    path = Path(filename)
+    path = user_path(filename)
     own = read_mapping(path)
     prefix = "base_config."
     base_overrides = [override.removeprefix(prefix) for override in overrides if override.startswith(prefix)]
     base = own.pop("base_config", None)
     if not isinstance(base, Mapping):  # the path of a file, interpolated like any other value
         own |= {} if base is None else {"base_config": base}
-    plain = compose(own, path, [override for override in overrides if not override.startswith(prefix)])
-    variables = {key: value for key, value in plain.items() if key.startswith("_")}
-    options = {key: value for key, value in plain.items() if key not in variables}
-    base_path = path
-    if "base_config" in options and isinstance(options["base_config"], str):
-        base_path = Path(options["base_config"])
+    search = compose(own, path, [override for override in overrides if not override.startswith(prefix)])
+    options, base_path = search.options, path
+    if isinstance(given := texts_of(options).get("base_config"), str):
+        base_path = user_path(given)
         base = read_mapping(base_path)
     elif "base_config" in options:
         base = options["base_config"]
-    if isinstance(base, Mapping):
-        options["base_config"] = _compose_options(base, base_path, base_overrides, variables)
+    if not isinstance(base, Mapping):
+        search.refuse_unknown()
+        warn_of_unused(search.unused, path)
+        return options
+    composed = compose(base, base_path, base_overrides, search.variables)
+    composed.refuse_unknown()
+    search.refuse_unknown(
+        composed.references - set(composed.variables), [f"{prefix}{name}" for name in composed.variables]
+    )
+    warn_of_unused([name for name in search.unused if name not in composed.references], path)
+    warn_of_unused(composed.unused, base_path)
+    options["base_config"] = composed.options
     return options

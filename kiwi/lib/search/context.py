@@ -15,15 +15,23 @@ from optuna.trial import FrozenTrial, TrialState
 from kiwi.exceptions import ConfigError
 from kiwi.lib.search.config import Configuration
 from kiwi.lib.search.space import SearchSpace, build_space
-from kiwi.lib.search.storage import hide_password, open_storage
+from kiwi.lib.search.storage import JOURNAL_FILE, open_storage
 from kiwi.lib.search.study import open_study
 from kiwi.lib.search.trials import TrialQueue
-from kiwi.utils.io import write_yaml
+from kiwi.utils.display import hide_secrets
+from kiwi.utils.guard import Guard, paths_in
+from kiwi.utils.io import read_structured, write_yaml
 
 CONFIG_FILE = "search.yaml"
 
+FILES = (CONFIG_FILE, JOURNAL_FILE, "search.html", "best.yaml")
+"""The files of a search in its directory, apart from its trials."""
+
 STORAGE_VARIABLE = "KIWI_SEARCH_STORAGE"
 """Environment variable that passes the URL of the storage to workers, because its password is written to no file."""
+
+TRACKING_VARIABLE = "KIWI_SEARCH_TRACKING_URI"
+"""The same for the URI of the MLflow server."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,7 @@ def open_search(config: Configuration, directory: Path) -> SearchContext:
     Raises:
         ConfigError: when the search cannot run as configured, or its name is that of another search.
     """
+    _check_directory(config, directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -126,12 +135,24 @@ def open_search(config: Configuration, directory: Path) -> SearchContext:
     return SearchContext(config, directory, name, space, trials)
 
 
+def _check_directory(config: Configuration, directory: Path) -> None:
+    """Reject a directory with files that the search would replace, but that are not those of a search.
+
+    Raises:
+        ConfigError: when there is such a file.
+    """
+    is_own = (directory / JOURNAL_FILE).is_file()
+    if not is_own and (directory / CONFIG_FILE).is_file():  # of a search whose trials are in a database
+        content = read_structured(directory / CONFIG_FILE)
+        is_own = isinstance(content, dict) and "base_config" in content and "directory" in content
+    guard = Guard(list(paths_in(config.base_config.data)), config.overwrite, "overwrite=true")
+    guard.check((directory / name for name in FILES), is_own=is_own)
+
+
 def write_search_file(context: SearchContext) -> None:
     """Write the configuration of a search for its workers, and for those who resume it."""
     config = context.config
     options = config.model_dump(mode="json", exclude_unset=True) | {"directory": str(context.directory.parent)}
     if config.load_study is None:
         options["search_name"] = context.name
-    if config.storage is not None:
-        options["storage"] = hide_password(config.storage)
-    write_yaml(context.directory / CONFIG_FILE, options)
+    write_yaml(context.directory / CONFIG_FILE, hide_secrets(options))

@@ -15,6 +15,7 @@ from kiwi.lib.search.result import SearchInfo
 from kiwi.lib.search.trial_values import decode_value
 from kiwi.lib.utils import configure_logging
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.inputs import refuse_pipes
 from kiwi.utils.io import write_yaml
 from kiwi.utils.signals import stop_on_signals
 
@@ -70,6 +71,7 @@ def run(config: Configuration) -> SearchInfo:
         StoppedError: when SIGTERM or Ctrl-C has stopped the search.
         KiwiError: when no trial was completed.
     """
+    refuse_pipes(config.base_config, "base_config", "each trial reads the files again, and a pipe can be read once")
     with needs_extra("search", "kiwi search"):
         import optuna
         import plotly  # noqa: F401  (the report needs it at the end)
@@ -78,6 +80,7 @@ def run(config: Configuration) -> SearchInfo:
         from kiwi.lib.search.processes import run_workers
         from kiwi.lib.search.progress import show_progress
         from kiwi.lib.search.report import write_report
+        from kiwi.lib.search.storage import explain_storage_errors
         from kiwi.lib.search.tracking import log_result, track_search
         from kiwi.lib.search.worker import keep_best_models, work
 
@@ -88,7 +91,11 @@ def run(config: Configuration) -> SearchInfo:
         for parameter in context.space.parameters:
             logger.info("  %s: %s", parameter.name, parameter.distribution)
         with track_search(context) as tracker:
-            with show_progress(context) as progress, stop_on_signals(context.advice):
+            with (
+                show_progress(context) as progress,
+                stop_on_signals(context.advice),
+                explain_storage_errors(context.advice),
+            ):
                 if config.num_workers == 1:
                     work(context, progress.update)
                 else:

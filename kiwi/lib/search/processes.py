@@ -12,7 +12,7 @@ from collections.abc import Callable
 from optuna.trial import TrialState
 
 from kiwi.exceptions import KiwiError
-from kiwi.lib.search.context import STORAGE_VARIABLE, SearchContext
+from kiwi.lib.search.context import STORAGE_VARIABLE, TRACKING_VARIABLE, SearchContext
 
 POLL_INTERVAL = 1.0
 """The interval in seconds at which the workers are checked."""
@@ -56,6 +56,7 @@ def _start_worker(context: SearchContext, number: int) -> subprocess.Popen[bytes
     environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // context.config.num_workers, 1)))
     if context.config.storage is not None:
         environment[STORAGE_VARIABLE] = context.config.storage
+    environment[TRACKING_VARIABLE] = context.config.base_config.run.mlflow_tracking_uri
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     with (context.directory / f"worker_{number}.log").open("ab") as log:
         return subprocess.Popen(

@@ -10,6 +10,7 @@ from kiwi.lib.search.attributes import MLFLOW_PARENT
 from kiwi.lib.search.context import SearchContext
 from kiwi.lib.search.result import SearchInfo
 from kiwi.loggers import MLFlowTrackingLogger, tracked
+from kiwi.utils.display import hide_secrets
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def track_search(context: SearchContext) -> Iterator[MLFlowTrackingLogger | None
         The run of the search; None when the base configuration does not use MLflow.
     """
     tracker = _open_tracker(context)
-    params = context.config.model_dump(mode="json", exclude={"storage", "base_config"})
+    params = hide_secrets(context.config.model_dump(mode="json", exclude={"storage", "base_config"}))
     with tracked(tracker, context.directory, params):
         yield tracker
 

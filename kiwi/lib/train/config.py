@@ -15,6 +15,8 @@ from kiwi.systems.config.system import sparse_fields
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.tlm_system import TLMSystem
 from kiwi.training.config import RunConfig, TrainerConfig
+from kiwi.training.devices import count_processes, was_started_by_launcher
+from kiwi.utils.inputs import refuse_pipes
 from kiwi.utils.io import BaseConfig, did_you_mean
 
 
@@ -119,10 +121,12 @@ def check_run(system_type: type[QESystem] | type[TLMSystem], system_config: Any,
         config: the options of the run.
 
     Raises:
-        ConfigError: when files for the outputs are missing, or gradient clipping is not supported.
+        ConfigError: when files for the outputs are missing or cannot be pipes, or gradient clipping is not supported.
     """
     if missing := system_type.missing_files(system_config, config.data):
         raise ConfigError("Files are missing:\n" + "\n".join(f"  {path}: {why}" for path, why in missing.items()))
+    if count_processes(config.trainer) > 1 or was_started_by_launcher():
+        refuse_pipes(config, "", "each process of a run on several GPUs reads the files, and a pipe can be read once")
     if config.trainer.gradient_max_norm and sparse_fields(system_config.model):
         raise ConfigError(
             "trainer.gradient_max_norm: gradient clipping is not supported with sparse gradients; set it to 0.0."

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiwi import constants as const
 from kiwi.data.collate import note_long_segments
+from kiwi.data.text.tokenization import share_of_marks_alone
 from kiwi.lib.train.config import AnyConfiguration, Configuration, check_run, choose_main_metric
+from kiwi.lib.train.predictions import predict_after_training
 from kiwi.lib.train.setup import log_system, open_run, share_run_id
 from kiwi.lib.utils import configure_logging, ignore_warnings_of, load_configuration
 from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.precision import warn_if_emulated
+from kiwi.systems.pretrained.tokenizer import check_text
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.tlm_system import TLMSystem
+from kiwi.utils.inputs import pipes_as_files
 
 logger = logging.getLogger("kiwi.lib.train")
 
@@ -67,6 +73,7 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
     return run(Configuration.from_dict(configuration_dict))
 
 
+@pipes_as_files()
 def run(
     config: AnyConfiguration,
     system_type: type[TLMSystem] | type[QESystem] = QESystem,
@@ -95,13 +102,19 @@ def run(
     check_run(kind, system_config, config)
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
     with open_run(config, tags) as (record, tracker):
+        if config.trainer.gpus == 0:
+            warn_if_emulated("trainer.precision", config.trainer.precision)
         train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
         record.check_data(train=train.columns, valid=valid.columns)
         logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
 
         system: System = kind.build(system_config, train.columns)
         source_languages, target_languages = config.data.languages
-        system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid))
+        marks_alone = [share_of_marks_alone(train.columns[side]) for side in (const.SOURCE, const.TARGET)]
+        system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid), *marks_alone)
+        if system.collate.pieces is not None:
+            texts = {side: train.columns[side] for side in (const.SOURCE, const.TARGET)}
+            check_text(system.collate.pieces, texts, system_config.model.encoder.model_name)
         note_long_segments([system.collate.count_long(train.columns)])
         log_system(system, len(train), tracker)
 
@@ -132,5 +145,22 @@ def run(
                 trainer.fit(module, ckpt_path=record.state_file if record.resumed_from else None)
         path = record.output_dir / OPTIMIZER_FILE
         save_optimizer_state(trainer.optimizers[0], system, path, write=trainer.is_global_zero)
+        if config.run.predict_after_training and system_type is QESystem and trainer.is_global_zero:
+            _predict(config, record.output_dir, checkpoints.best_model_path, valid)
     logger.info("Best model: %s", checkpoints.best_model_path or "not saved (trainer.checkpoint.save_top_k=0)")
     return TrainRunInfo(system, checkpoints.best_metrics, checkpoints.best_model_path)
+
+
+def _predict(config: AnyConfiguration, output_dir: Path, model: Path | None, valid: Any) -> None:
+    """Predict with the best model of a run, if it was saved."""
+    if model is None:
+        logger.warning("run.predict_after_training: there is no best model to predict with, since none was saved.")
+        return
+    predict_after_training(
+        model,
+        output_dir,
+        valid.columns,
+        config.data.test,
+        gpu_id=None if config.trainer.gpus == 0 else 0,
+        overwrite=config.run.overwrite,
+    )

@@ -13,13 +13,28 @@ from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.train.config import AnyConfiguration
 from kiwi.lib.utils import configure_logging, configure_seed
 from kiwi.loggers import MLFlowTrackingLogger, download_run, tracked
+from kiwi.runner.predictions import prediction_files
 from kiwi.systems.system import System
 from kiwi.training.config import RunConfig
 from kiwi.training.devices import is_first_process, was_started_by_launcher
-from kiwi.training.run_record import RUN_FILE, RUNS, RunRecord, find_run, run_session
+from kiwi.training.run_record import RUN_FILE, RUNS, RunRecord, find_run, read_status, run_session
+from kiwi.training.state import STATE_FILE
+from kiwi.utils.display import hide_secrets
+from kiwi.utils.guard import Guard, paths_in
 from kiwi.utils.imports import needs_extra
 
 logger = logging.getLogger(__name__)
+
+FILES = (
+    "config.yaml",
+    RUN_FILE,
+    STATE_FILE,
+    "metrics.csv",
+    "optimizer.safetensors",
+    "output.log",
+    "learning_curve.svg",
+)
+"""The files of a run in its directory, apart from its checkpoints."""
 
 RUN_ID_VARIABLE = "KIWI_RUN_ID"
 """The environment variable with the id of the run, for the other processes of a run on several GPUs."""
@@ -110,6 +125,26 @@ def fetch_run_to_resume(config: RunConfig) -> None:
     logger.info("Run %s from MLflow is in %s", config.run_id, download_run(config.run_id, Path(RUNS), *options))
 
 
+def _check_directory(config: AnyConfiguration) -> None:
+    """Reject a directory with files that the run would replace, but reads, or that kiwi has not written.
+
+    Raises:
+        ConfigError: when there is such a file.
+    """
+    run, system = config.run, config.system
+    directory = run.output_dir or (find_run(run.run_id, Path(RUNS)) if run.run_id else None)
+    if directory is None or not is_first_process():
+        return
+    reads = [*paths_in(config.data), *paths_in(system.data_processing)]
+    loaded = [getattr(system, name, None) for name in ("load", "load_encoder", "load_vocabs")]
+    reads += [Path(path) for path in (*loaded, system.optimizer and system.optimizer.load) if path is not None]
+    guard = Guard(reads, run.overwrite, "run.overwrite=true")
+    is_own = "kiwi_version" in read_status(directory)
+    guard.check((directory / name for name in FILES), is_own=is_own)
+    if run.predict_after_training:
+        guard.check(place / name for place in (directory, directory / "test") for name in prediction_files())
+
+
 @contextmanager
 def open_run(
     config: AnyConfiguration, tags: Mapping[str, str] | None = None
@@ -125,10 +160,12 @@ def open_run(
     """
     if config.trainer.resume:
         fetch_run_to_resume(config.run)
+    else:
+        _check_directory(config)
     output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
     if tracker is not None:
         tracker.set_tags(tags or {})
-    options = config.model_dump(mode="json")
+    options = hide_secrets(config.model_dump(mode="json"))
     with (
         tracked(tracker, output_dir, options) as send_state,
         run_session(output_dir, options, resume=config.trainer.resume, on_saved=send_state) as record,

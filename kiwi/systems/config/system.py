@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from kiwi.data.text.vocabulary import DataProcessingConfig
 from kiwi.exceptions import CheckpointError, ConfigError
@@ -36,8 +36,9 @@ class SystemConfig(BaseConfig):
     """The name of the architecture, such as ``NuQE``; required unless ``load`` is given."""
 
     load: Path | None = None
-    """A trained system that provides the initial weights, vocabularies and configuration. Either a directory, which is
-    read without network access, or ``organization/name`` on the model hub, optionally followed by ``@revision``."""
+    """A trained system that provides the initial weights, vocabularies and configuration. Either a directory, of a
+    checkpoint or of a run, whose best model it is, which is read without network access, or ``organization/name`` on
+    the model hub, optionally followed by ``@revision``."""
 
     load_vocabs: Path | None = None
     """A trained system, or its ``vocab.json``, that provides the vocabularies."""
@@ -55,7 +56,7 @@ class SystemConfig(BaseConfig):
     batch_size: PositiveInt | BatchSizes = 1
     """The number of segments in a batch, as one value or as one for each of ``train``, ``valid`` and ``test``."""
 
-    num_data_workers: NonNegativeInt = 4
+    num_data_workers: Annotated[int, Field(ge=0, le=1024)] = 4
     """The number of processes that prepare batches, at most one per core; 0 prepares them in the main process."""
 
     @field_validator("class_name")

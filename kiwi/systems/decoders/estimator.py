@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -15,7 +15,7 @@ from kiwi.data.batch import QEBatch
 from kiwi.modules.recurrent import run_recurrent
 from kiwi.systems.decoders.base import Decoder
 from kiwi.systems.features import Features, FeatureSizes
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Layers, Size
 
 
 class EstimatorDecoder(Decoder):
@@ -31,10 +31,10 @@ class EstimatorDecoder(Decoder):
     class Config(BaseConfig):
         """The options of ``system.model.decoder`` for PredictorEstimator."""
 
-        hidden_size: PositiveInt = 100
+        hidden_size: Size = 100
         """The size of the recurrent states in each direction, and of the linear layer before them."""
 
-        rnn_layers: PositiveInt = 1
+        rnn_layers: Layers = 1
         """The number of recurrent layers."""
 
         use_mlp: bool = True

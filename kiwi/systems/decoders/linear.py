@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -12,7 +12,7 @@ from kiwi.data.batch import QEBatch
 from kiwi.modules.pooling import masked_mean
 from kiwi.systems.decoders.base import Decoder
 from kiwi.systems.features import Features, FeatureSizes
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Size
 
 
 class LinearDecoder(Decoder):
@@ -28,13 +28,13 @@ class LinearDecoder(Decoder):
     class Config(BaseConfig):
         """The options of ``system.model.decoder`` for systems with a pretrained encoder."""
 
-        hidden_size: PositiveInt = 250
+        hidden_size: Size = 250
         """The size of the hidden layer."""
 
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
         """The dropout probability, in [0, 1), of the features and between the two layers."""
 
-        bottleneck_size: PositiveInt = 100
+        bottleneck_size: Size = 100
         """The size of the features that the outputs read."""
 
     def __init__(self, config: Config, sizes: FeatureSizes) -> None:

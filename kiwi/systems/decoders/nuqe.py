@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from typing_extensions import override
@@ -18,13 +18,13 @@ from kiwi.modules.pooling import masked_mean
 from kiwi.modules.recurrent import run_recurrent_onnx
 from kiwi.systems.decoders.base import Decoder
 from kiwi.systems.features import Features, FeatureSizes
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Size
 
 
 class SideConfig(BaseConfig):
     """The options of the layers over one side."""
 
-    hidden_sizes: list[PositiveInt] = Field(default=[400, 200, 100, 50], min_length=4, max_length=4)
+    hidden_sizes: list[Size] = Field(default=[400, 200, 100, 50], min_length=4, max_length=4)
     """The sizes of the four stages; exactly four values."""
 
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.4

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -27,7 +27,7 @@ from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.encoders.word_embeddings import EmbeddingsConfig, build_embeddings
 from kiwi.systems.features import Features, FeatureSizes, TokenStates
 from kiwi.systems.pretrained.model import Pretrained
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.io import BaseConfig, Layers, Size, mistakes
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +58,10 @@ class PredictorEncoder(Encoder):
     class Config(BaseConfig):
         """The options of ``system.model.encoder`` for Predictor and PredictorEstimator."""
 
-        hidden_size: PositiveInt = 400
+        hidden_size: Size = 400
         """The size of the recurrent states in each direction."""
 
-        rnn_layers: PositiveInt = 3
+        rnn_layers: Layers = 3
         """The number of recurrent layers on each side."""
 
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -70,7 +70,7 @@ class PredictorEncoder(Encoder):
         share_embeddings: bool = False
         """Whether to use the embeddings of target words as output embeddings too."""
 
-        out_embeddings_dim: PositiveInt | None = None
+        out_embeddings_dim: Size | None = None
         """The size of the output embeddings; by default that of the embeddings of target words."""
 
         use_mismatch_features: bool = False

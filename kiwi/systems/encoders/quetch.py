@@ -6,10 +6,10 @@ Kreutzer, Schamoni and Riezler 2015: QUality Estimation from scraTCH (QUETCH), W
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -40,7 +40,7 @@ class QUETCHEncoder(Encoder):
     class Config(BaseConfig):
         """The options of ``system.model.encoder`` for NuQE."""
 
-        window_size: PositiveInt = 3
+        window_size: Annotated[int, Field(gt=0, le=101)] = 3
         """The number of words in a window. The word itself is in the middle; an even size has one more to its right."""
 
         embeddings: EmbeddingsConfig
@@ -86,12 +86,14 @@ class QUETCHEncoder(Encoder):
         assert batch.target is not None
         source = self._windows(batch.source, batch.source_pos, batch.source_mask, const.SOURCE, const.SOURCE_POS)
         target = self._windows(batch.target, batch.target_pos, batch.target_mask, const.TARGET, const.TARGET_POS)
-        aligned_to = _aligned(batch.alignments, target, source)  # (batch, target_words, source_words)
-        aligned = _mean_of_aligned(source, aligned_to, self.unaligned_target_word)
+        segments, of_source, of_target = batch.alignments.unbind(dim=1)  # each (pairs,)
+        pairs = (segments, of_target, of_source)
+        aligned = _means_of_aligned(pairs, target.shape[1], source, self.unaligned_target_word)
         target_features = torch.cat([target, aligned], dim=-1) * batch.target_mask.unsqueeze(-1)
         if self.unaligned_source_word is None:
             return Features(target=target_features)
-        aligned = _mean_of_aligned(target, aligned_to.transpose(1, 2), self.unaligned_source_word)
+        pairs = (segments, of_source, of_target)
+        aligned = _means_of_aligned(pairs, source.shape[1], target, self.unaligned_source_word)
         source_features = torch.cat([source, aligned], dim=-1) * batch.source_mask.unsqueeze(-1)
         return Features(target=target_features, source=source_features)
 
@@ -115,30 +117,41 @@ class QUETCHEncoder(Encoder):
         return windows.transpose(2, 3).flatten(2)  # (batch, words, window_size * dim)
 
 
-def _aligned(pairs: Tensor, target: Tensor, source: Tensor) -> Tensor:
-    """Return 1 where a target word is aligned to a source word, else 0, float32 (batch, target_words, source_words).
+LARGEST_MATRIX = 2**24
+"""The maximum number of elements of a matrix of aligned words; more words are processed in blocks."""
 
-    Args:
-        pairs: the segment, source word and target word of each pair, without duplicates, (pairs, 3).
-        target: the features of the target words, (batch, target_words, dim).
-        source: the features of the source words, (batch, source_words, dim).
-    """
-    segments, source_words, target_words = pairs.unbind(dim=1)  # each (pairs,)
-    none = torch.zeros(*target.shape[:2], source.shape[1], dtype=torch.float32, device=target.device)
-    return none.index_put((segments, target_words, source_words), torch.ones_like(segments, dtype=none.dtype))
+Pairs = tuple[Tensor, Tensor, Tensor]
+"""The segment, the word on this side, and the one on the other side of each distinct pair; each (pairs,)."""
 
 
-def _mean_of_aligned(windows: Tensor, aligned_to: Tensor, unaligned: Tensor) -> Tensor:
+def _means_of_aligned(pairs: Pairs, n_words: int, windows: Tensor, unaligned: Tensor) -> Tensor:
     """Return, for each word on one side, the mean of the windows that it is aligned to on the other side.
 
     Args:
+        pairs: the alignments.
+        n_words: the number of words of this side, of the longest segment.
         windows: the windows of the other side, (batch, other_words, dim).
-        aligned_to: 1 where two words are aligned, else 0, (batch, words, other_words).
         unaligned: the features of words without an alignment, (dim,).
 
     Returns:
         The means, (batch, words, dim).
     """
+    if torch.compiler.is_exporting() or n_words * windows.shape[0] * windows.shape[1] <= LARGEST_MATRIX:
+        return _means_of_block(pairs, n_words, windows, unaligned)
+    size = max(1, LARGEST_MATRIX // (windows.shape[0] * windows.shape[1]))
+    segments, words, others = pairs
+    blocks = []
+    for start in range(0, n_words, size):
+        chosen = (words >= start) & (words < start + size)
+        block = (segments[chosen], words[chosen] - start, others[chosen])
+        blocks.append(_means_of_block(block, min(size, n_words - start), windows, unaligned))
+    return torch.cat(blocks, dim=1)
+
+
+def _means_of_block(pairs: Pairs, n_words: int, windows: Tensor, unaligned: Tensor) -> Tensor:
+    """Compute :func:`_means_of_aligned` by a product with a matrix that is 1 where two words are aligned, else 0."""
+    none = torch.zeros(windows.shape[0], n_words, windows.shape[1], dtype=torch.float32, device=windows.device)
+    aligned_to = none.index_put(pairs, torch.ones_like(pairs[0], dtype=none.dtype))  # (batch, words, other_words)
     total = weighted_sums(aligned_to, windows)
     count = aligned_to.sum(dim=-1, keepdim=True)
     return torch.where(count > 0, (total / count.clamp(min=1)).to(windows.dtype), unaligned)

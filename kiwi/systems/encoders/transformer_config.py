@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from kiwi.utils.io import BaseConfig, mistakes
+from kiwi.utils.io import BaseConfig, Size, mistakes
+from kiwi.utils.written import PathText
 
 Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
 
@@ -14,7 +15,7 @@ Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
 class LoraConfig(BaseConfig):
     """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) in the linear layers of the model that are trained."""
 
-    rank: PositiveInt = 8
+    rank: Size = 8
     """The rank of each adapter."""
 
     alpha: PositiveFloat = 16.0
@@ -30,7 +31,7 @@ class LoraConfig(BaseConfig):
 class TransformerEncoderConfig(BaseConfig):
     """The options of ``system.model.encoder`` for systems with a pretrained encoder."""
 
-    model_name: str
+    model_name: PathText
     """The name of the model on the hub, or a local folder, which is read without network access."""
 
     use_mismatch_features: bool = False
@@ -59,7 +60,7 @@ class TransformerEncoderConfig(BaseConfig):
     keep_frozen_states: Literal["memory", "disk", "no"] = "memory"
     """Where to cache the outputs of the frozen layers (``freeze_layers``), so that they are computed only once per
     training. They take 4 bytes per piece and hidden unit, in memory or in a memory-mapped file in the directory of the
-    run; ``no`` computes them in every epoch."""
+    run; ``no`` computes them in every epoch, as do models whose layers cannot be skipped, such as T5 and XLNet."""
 
     gradient_checkpointing: bool = False
     """Whether to recompute activations in the backward pass, which saves memory and takes more time."""
@@ -77,7 +78,7 @@ class TransformerEncoderConfig(BaseConfig):
     use_mlp: bool = True
     """Whether to add a linear layer and tanh after the features."""
 
-    hidden_size: PositiveInt = 100
+    hidden_size: Size = 100
     """The size of the linear layer of ``use_mlp``."""
 
     pooling: Pooling = "mixed"
@@ -119,14 +120,14 @@ class TransformerEncoderConfig(BaseConfig):
 class BertConfig(TransformerEncoderConfig):
     """The options of ``system.model.encoder`` for Bert."""
 
-    model_name: str = "bert-base-multilingual-cased"
+    model_name: PathText = "bert-base-multilingual-cased"
     """The name of the model on the hub, or a local folder, which is read without network access."""
 
 
 class XLMConfig(TransformerEncoderConfig):
     """The options of ``system.model.encoder`` for XLM."""
 
-    model_name: str = "xlm-mlm-tlm-xnli15-1024"
+    model_name: PathText = "xlm-mlm-tlm-xnli15-1024"
     """The name of the model on the hub, or a local folder, which is read without network access."""
 
     source_language: str = "en"
@@ -143,5 +144,5 @@ class XLMConfig(TransformerEncoderConfig):
 class XLMRobertaConfig(TransformerEncoderConfig):
     """The options of ``system.model.encoder`` for XLMRoberta."""
 
-    model_name: str = "xlm-roberta-base"
+    model_name: PathText = "xlm-roberta-base"
     """The name of the model on the hub, or a local folder, which is read without network access."""

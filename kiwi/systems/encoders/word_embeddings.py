@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import nn
 
 from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.modules.token_embeddings import TokenEmbeddings
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Size
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -18,7 +18,7 @@ Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 class TokenEmbeddingsConfig(BaseConfig):
     """The embeddings of one field."""
 
-    dim: PositiveInt = 50
+    dim: Size = 50
     """The size of an embedding."""
 
     freeze: bool = False
@@ -30,7 +30,7 @@ class TokenEmbeddingsConfig(BaseConfig):
     use_position_embeddings: bool = False
     """Whether to add a learned embedding of the token's position."""
 
-    max_position_embeddings: PositiveInt = 4000
+    max_position_embeddings: Annotated[int, Field(gt=0, le=2**20)] = 4000
     """The number of positions that have an embedding; later positions share the last one."""
 
     sparse_embeddings: bool = False

@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, field_validator, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.files.lines import Columns
 from kiwi.exceptions import DataError
-from kiwi.metrics.accumulators import Accumulator, Accuracy, ScoreMetrics, TagMetrics
+from kiwi.metrics.accumulators import Accumulator, ScoreMetrics, TagMetrics, VerdictMetrics
 from kiwi.outputs import OUTPUTS, Kind, OutputSpec, names as output_names, switched_on
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
 from kiwi.systems.outputs.sentence_level import ScoreOutput
-from kiwi.utils.io import BaseConfig, did_you_mean
+from kiwi.utils.io import BaseConfig, Layers, did_you_mean
 
 
 class ClassWeightsConfig(BaseConfig):
@@ -47,7 +47,7 @@ class WordLevelConfig(BaseConfig):
     source: bool = False
     """Whether to predict tags of source words."""
 
-    gap_hidden_size: NonNegativeInt = 0
+    gap_hidden_size: Annotated[int, Field(ge=0, le=2**13)] = 0
     """The size of a hidden layer over the features of the two words beside a gap; 0 concatenates them instead."""
 
     class_weights: ClassWeightsConfig = ClassWeightsConfig()
@@ -65,7 +65,8 @@ class SentenceLevelConfig(BaseConfig):
     negative log-likelihood."""
 
     binary: bool = False
-    """Whether to predict a binary verdict, which is OK where the score is exactly 0."""
+    """Whether to predict a binary verdict: the label of ``data.*.output.binary`` or, without such a file, BAD where the
+    score is not exactly 0."""
 
     @model_validator(mode="after")
     def check_distribution_has_a_score(self) -> SentenceLevelConfig:
@@ -101,7 +102,7 @@ class QEOutputs(nn.Module):
         last_activation: bool = False
         """Whether to keep regressed scores in [0, 1] by a sigmoid."""
 
-        n_layers_output: PositiveInt = 3
+        n_layers_output: Layers = 3
         """The number of layers of the feed-forward network of each sentence-level output."""
 
         custom: dict[str, Any] = Field(default={}, exclude_if=lambda options: not options)
@@ -243,7 +244,7 @@ class QEOutputs(nn.Module):
 ACCUMULATORS: dict[Kind, Callable[[str], Accumulator]] = {
     "tags": TagMetrics,
     "score": ScoreMetrics,
-    "verdict": Accuracy,
+    "verdict": VerdictMetrics,
 }
 """The validation metrics of each kind of output."""
 

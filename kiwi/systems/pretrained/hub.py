@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.systems.manifest.checkpoint import LICENCES, Origin
+from kiwi.systems.manifest.checkpoint import LICENCES, Origin, resolve_run_directory
 from kiwi.utils.io import parse_yaml
 from kiwi.utils.sealed import MEBIBYTE, SUMS_FILE
 
@@ -32,6 +32,9 @@ CHECKPOINT_FILES = [
     "tokenizer/*",
 ]
 
+HUB_TIMEOUT = 5.0
+"""The time to wait for an answer of the hub, in seconds."""
+
 HUB_NAME = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w.-]+))?")
 """``organization/name``, optionally followed by ``@`` and a branch, tag or commit."""
 
@@ -39,7 +42,8 @@ HUB_NAME = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<r
 def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
     """Return the local directory of a trained system, downloading it from the hub if necessary.
 
-    A local path is returned without network access. A name of the form ``organization/name`` that is not a local path
+    A local path is returned without network access, and the path of the best model for the directory of a run; ``~`` is
+    expanded. A name of the form ``organization/name`` that is not a local path
     is looked up on the hub, through the cache of the hub's library.
 
     Args:
@@ -52,9 +56,9 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
     Raises:
         CheckpointError: when the system or the revision is not on the hub, or the hub cannot be reached.
     """
-    path = Path(name_or_path)
+    path = resolve_run_directory(name_or_path)
     found = HUB_NAME.fullmatch(path.as_posix())
-    if found is None or _exists(path):
+    if found is None or _exists(path) or _exists(path.parent):
         if revision is not None:
             raise CheckpointError(
                 f"{name_or_path}: found revision '{revision}', but this is not a name on the hub; a directory on this "
@@ -63,12 +67,19 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
         return path
     from huggingface_hub import snapshot_download
 
+    revision = revision or found["revision"]
+    unanswered = ask_hub(found["name"], revision)
     try:
         return Path(
-            snapshot_download(found["name"], revision=revision or found["revision"], allow_patterns=CHECKPOINT_FILES)
+            snapshot_download(
+                found["name"],
+                revision=revision,
+                allow_patterns=CHECKPOINT_FILES,
+                local_files_only=unanswered is not None,
+            )
         )
     except Exception as error:  # several libraries raise various network errors
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = unanswered or str(error).strip().partition("\n")[0] or type(error).__name__
         raise CheckpointError(
             f"{name_or_path}: no trained system found. Tried a local directory of this name (not found), then the "
             f"model hub: {reason.rstrip('.')}. Without network access, copy the system's directory to this machine and "
@@ -77,9 +88,38 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
         ) from error
 
 
+def is_path(name: str) -> bool:
+    """Return whether a name can only be that of a folder on this machine, so that the hub is not asked for it."""
+    is_hub_name = re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", name) is not None
+    return not is_hub_name or ("/" in name and _exists(Path(name).parent))
+
+
+def ask_hub(name: str, revision: str | None = None) -> str | None:
+    """Return the reason why the hub cannot give a model, or None if it can; asks once, with a short timeout.
+
+    Args:
+        name: the name on the hub.
+        revision: the branch, tag or commit.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    try:
+        HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT)
+    except OfflineModeIsEnabled:
+        return "HF_HUB_OFFLINE is set, and the cache does not have it"
+    except Exception as error:  # several libraries raise various network errors
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status is not None:
+            lines = str(error).strip().splitlines()
+            return f"the hub answers {status} ({next((line for line in lines if line), type(error).__name__).strip()})"
+        return f"the hub cannot be reached ({type(error).__name__}: {str(error).strip().partition(chr(10))[0]})"
+    return None
+
+
 def _exists(path: Path) -> bool:
     try:
-        return path.exists()
+        return path.exists() or path.is_symlink()  # a link without its target is explained when it is read
     except OSError:
         return True  # reading it will report the error
 
@@ -108,24 +148,43 @@ def origin_and_licences(model_name: str, *, local: bool) -> tuple[Origin, dict[s
     files = [file for file in folder.iterdir() if any(pattern.fullmatch(file.name) for pattern in patterns)]
     texts: dict[str, str] = {}
     for file in sorted(files):
-        if file.is_file() and file.stat().st_size <= MEBIBYTE:
-            texts[file.name] = file.read_text(encoding="utf-8", errors="replace")
+        if (text := _read_inside(file)) is not None:
+            texts[file.name] = text
         else:
-            logger.warning("%s is not copied into checkpoints, since it is not a file of at most 1 MiB.", file)
+            logger.warning(
+                "%s is not copied into checkpoints, since it is not a file of at most 1 MiB in this folder.", file
+            )
     return origin, texts
 
 
 def read_card_data(file: Path) -> Mapping[str, Any]:
     """Return the fields at the beginning of a model card; empty if there is no card or it has no fields."""
-    if not file.is_file() or file.stat().st_size > MEBIBYTE:
-        return {}
-    found = re.match(r"---\r?\n(.*?)\n---", file.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    found = re.match(r"---\r?\n(.*?)\n---", _read_inside(file) or "", re.DOTALL)
     try:
         content = parse_yaml(found[1], file, plain=True) if found else {}
     except ConfigError as error:
         logger.info("The card of the pretrained model cannot be parsed and is ignored: %s", error)
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _read_inside(file: Path) -> str | None:
+    """Return the text of a file that is copied into checkpoints; None if it is not a regular file of at most 1 MiB.
+
+    A link must lead to a file in the same folder, since it could lead to any private file of this machine. Those of the
+    hub's cache lead from ``snapshots/COMMIT`` to ``blobs`` of the same model.
+    """
+    folder = file.parent.resolve()
+    allowed = [folder, *([folder.parents[1] / "blobs"] if folder.parent.name == "snapshots" else [])]
+    try:
+        target = file.resolve(strict=True)
+        if not any(target.is_relative_to(place) for place in allowed) or not target.is_file():
+            return None
+        with target.open("rb") as content:
+            text = content.read(MEBIBYTE + 1)
+    except (OSError, RuntimeError):  # gone, not readable, or a loop of links
+        return None
+    return None if len(text) > MEBIBYTE else text.decode("utf-8", errors="replace")
 
 
 def _fetch_notices(model_name: str) -> Path | None:

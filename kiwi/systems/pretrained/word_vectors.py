@@ -10,8 +10,19 @@ import torch
 from numpy.typing import NDArray
 
 from kiwi.data.batch import pad
+from kiwi.data.text.pieces import PieceTokenizer, single_template
 from kiwi.exceptions import ConfigError
 from kiwi.systems.pretrained.model import Pretrained
+from kiwi.systems.pretrained.probes import (
+    PROBE_LENGTH,
+    check_embeddings,
+    check_padding,
+    check_states,
+    count_embeddings,
+    example_ids,
+    explain_errors,
+)
+from kiwi.systems.pretrained.tokenizer import check_text
 
 BATCH_SIZE = 256
 
@@ -32,29 +43,43 @@ def word_vectors(encoder: str, words: Sequence[str], layer: int | None = None) -
         The vectors, (words, hidden).
 
     Raises:
-        ConfigError: when the encoder cannot be loaded, or has no such layer.
+        ConfigError: when the encoder cannot be loaded, sees padding, or has no such layer.
     """
     pretrained = Pretrained.from_model(encoder)
     model: Any = pretrained.build_model().eval()
-    if model.config.is_encoder_decoder:
-        raise ConfigError(f"{encoder} has a decoder; name a model that is an encoder only.")
-    n_layers = model.config.num_hidden_layers
+    n_layers = _check_model(model, encoder, pretrained)
     layer = round(n_layers * 2 / 3) if layer is None else layer
     if not 0 <= layer <= n_layers:
         raise ConfigError(f"layer: found {layer}; expected 0 (embeddings) to {n_layers}, the layers of {encoder}.")
-    pretrained.tokenizer.no_padding()
-    pretrained.tokenizer.enable_truncation(MAX_PIECES)
-    encodings = pretrained.tokenizer.encode_batch(list(words))
-    order = sorted(range(len(words)), key=lambda index: len(encodings[index].ids))
+    pieces = PieceTokenizer(pretrained.tokenizer, 512)
+    check_text(pieces, {"text": words}, encoder)
+    before, after = single_template(pretrained.tokenizer)
+    room = MAX_PIECES - len(before) - len(after)
+    encoded = [pieces.encode([word])[0][:room] for word in words]
+    order = sorted(range(len(words)), key=lambda index: len(encoded[index]))
     vectors = np.zeros((len(words), model.config.hidden_size), dtype=np.float32)
     for start in range(0, len(order), BATCH_SIZE):
         chosen = order[start : start + BATCH_SIZE]
-        ids = torch.from_numpy(pad([encodings[index].ids for index in chosen], 0))
-        there = torch.from_numpy(pad([encodings[index].attention_mask for index in chosen], 0))
-        special = torch.from_numpy(pad([encodings[index].special_tokens_mask for index in chosen], 1))
+        rows = [encoded[index] for index in chosen]
+        ids = torch.from_numpy(pad([[*before, *row, *after] for row in rows], pieces.pad_id))
+        there = torch.from_numpy(pad([[1] * (len(before) + len(row) + len(after)) for row in rows], 0))
+        own = torch.from_numpy(pad([[0] * len(before) + [1] * len(row) + [0] * len(after) for row in rows], 0))
         states = model(input_ids=ids, attention_mask=there, output_hidden_states=True).hidden_states[layer]
-        # A word that the tokenizer drops has special pieces only, which are used then.
-        own = (special == 0) | (there.bool() & (special.min(dim=1, keepdim=True).values == 1))
         weights = own.float().unsqueeze(-1)
         vectors[chosen] = ((states * weights).sum(dim=1) / weights.sum(dim=1)).numpy()
     return vectors
+
+
+def _check_model(model: Any, name: str, pretrained: Pretrained) -> int:
+    """Return the number of layers of a model, after checking that its states do not depend on padding."""
+
+    def run(ids: torch.Tensor, mask: torch.Tensor) -> Any:
+        return model(input_ids=ids, attention_mask=mask.long(), output_hidden_states=True).hidden_states
+
+    with explain_errors(name):
+        n_layers, n_embeddings = int(model.config.num_hidden_layers), count_embeddings(model, name)
+        check_embeddings(pretrained.tokenizer, n_embeddings, name)
+        ids = example_ids(n_embeddings, PROBE_LENGTH, [0])
+        check_states(run, ids, (n_layers + 1, model.config.hidden_size), name)
+        check_padding(run, ids, 0, name)
+    return n_layers

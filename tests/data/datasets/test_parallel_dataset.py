@@ -55,5 +55,14 @@ def test_files_of_different_length_are_refused(part, tmp_path):
 
 
 def test_other_keys_are_refused(part):
-    with pytest.raises(ConfigError, match=r"train\.output: unknown key"):
-        ParallelDataset.Config.from_dict({"train": part | {"output": {}}})
+    with pytest.raises(ConfigError, match=r"train\.outputs: unknown key"):
+        ParallelDataset.Config.from_dict({"train": part | {"outputs": {}}})
+
+
+def test_files_of_quality_estimation_data_are_not_read(part):
+    more = {"alignments": "not there", "post_edit": "nor there", "source_pos": None, "target_pos": None}
+    labels = {"target_tags": "x", "source_tags": "y", "sentence_scores": "z"}
+    config = ParallelDataset.Config.from_dict({"train": {"input": part["input"] | more, "output": labels}})
+    assert config == ParallelDataset.Config.from_dict({"train": part})
+    with pytest.raises(ConfigError, match=r"train\.output.*unknown key"):
+        ParallelDataset.Config.from_dict({"train": part | {"output": labels | {"target_tag": "x"}}})

@@ -168,3 +168,18 @@ def test_valid_is_read_from_its_own_files(tmp_path):
     train, valid = WMTQEDataset.train_and_valid(options, seed=1)
     assert numbers(train) == list(range(5))
     assert [valid[i]["source"] for i in range(3)] == ["a b", "c", "d e f"]
+
+
+def test_build_has_the_arguments_of_openkiwi(tmp_path):
+    for name, lines in (("s", "a\nb\nc\nd\n"), ("t", "A\nB\nC\nD\n"), ("h", "0.1\n0.2\n0.3\n0.4\n")):
+        (tmp_path / name).write_text(lines, encoding="utf-8")
+    files = {"input": {"source": tmp_path / "s", "target": tmp_path / "t"}}
+    labelled = {**files, "output": {"sentence_scores": tmp_path / "h"}}
+    config = WMTQEDataset.Config.from_dict({"train": labelled, "valid": labelled, "test": files})
+    train, test = WMTQEDataset.build(config, train=True, test=True)
+    assert (len(train), test[1]["source"]) == (4, "b")
+    assert WMTQEDataset.build(config, directory=tmp_path, valid=True)[0]["target"] == "A"
+    parts = WMTQEDataset.build(config, train=True, valid=True, split=0.5)
+    assert sorted(row["source"] for part in parts for row in (part[0], part[1])) == ["a", "b", "c", "d"]
+    with pytest.raises(ConfigError, match=r"data\.valid: required"):
+        WMTQEDataset.build(WMTQEDataset.Config.from_dict({"test": files}), valid=True)

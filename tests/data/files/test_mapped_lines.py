@@ -1,3 +1,4 @@
+import gzip
 import os
 import pickle
 from pathlib import Path
@@ -27,6 +28,9 @@ def _chunk(request, monkeypatch):
         b"one",
         b" a\n\tb\n",
         b"x" * 50 + b"\n" + b"y" * 20,
+        b"a\r\r\nb\r\n\xef\xbb\xbfc\nd\r",
+        b"a\nb\n\xef\xbb\xbf",
+        gzip.compress(b"a b\nc\n"),
     ],
 )
 def test_lines_are_those_of_read_lines(content, tmp_path):
@@ -54,6 +58,10 @@ def test_sizes_are_in_bytes_with_line_ends(tmp_path):
         (b"", "found no line"),
         (b"\xef\xbb\xbf", "found no line"),
         (b"a\nb\n\xff c\n", r"line 3: found byte 0xff .*expected UTF-8"),
+        (b"a\n\xef\xbb\xbf\r\r\nb\n", "line 2: found an empty line"),
+        (b"a\nb\nc\0\n", "line 3: found a NUL byte at position 2"),
+        ("a b\nc\n".encode("utf-16"), "iconv -f UTF-16"),
+        (gzip.compress(b"a\n" * 99)[:-9], "damaged or incomplete"),
         (b"aaaa\nbb\xe4bb\nc\n", r"line 2: found byte 0xe4 .*expected UTF-8"),
         (b"a\n\nb\n", "line 2: found an empty line; expected at least one word"),
         (b"a\nb\n \t \r\nc", "line 3: found an empty line"),
@@ -94,3 +102,9 @@ def test_another_process_maps_the_text_for_itself(tmp_path):
     sent = pickle.dumps(lines)
     assert len(sent) < 12_000  # the index, and none of the text
     assert list(pickle.loads(sent)) == list(lines)
+
+
+def test_another_process_maps_the_copy_of_a_compressed_file(tmp_path):
+    (tmp_path / "text").write_bytes(gzip.compress(b"some words here\n" * 1000))
+    lines = MappedLines(tmp_path / "text")
+    assert list(pickle.loads(pickle.dumps(lines))) == list(lines) == ["some words here"] * 1000

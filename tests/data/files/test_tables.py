@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import re
@@ -81,7 +82,7 @@ def test_a_score_that_is_missing(suffix: str, tmp_path: Path) -> None:
             read_table(path, {"sentence_scores": "score"})
 
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n\ufeff"))
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n\ufeff\0"))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -221,3 +222,34 @@ def test_jsonl_is_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_a_format_needs_is_here(suffix: str) -> None:
     check_table_format(suffix)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_compressed_tables(suffix: str, tmp_path: Path) -> None:
+    write_table(tmp_path / f"table{suffix}", [CELLS])
+    path = tmp_path / f"table{suffix}.gz"
+    path.write_bytes(gzip.compress((tmp_path / f"table{suffix}").read_bytes()))
+    assert read_table(path, COLUMNS) == STRINGS
+    with pytest.raises(DataError, match="found the suffix"):
+        write_table(path, [CELLS])
+
+
+def test_bytes_in_a_column_of_parquet(tmp_path: Path) -> None:
+    bad = pyarrow.array([b"a", None, b"b\xff", b"c"])
+    texts = pyarrow.Array.from_buffers(pyarrow.string(), len(bad), bad.buffers())
+    lists = pyarrow.ListArray.from_arrays(pyarrow.array([0, 1, 1, 3, 4], pyarrow.int32()), texts)
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts, "list": lists}), tmp_path / "table.parquet")
+    for name in ("text", "list"):
+        with pytest.raises(DataError, match=f"table.parquet, line 3: found bytes in column '{name}'; expected UTF-8"):
+            read_table(tmp_path / "table.parquet", {"source": name}, nullable=["source"])
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_cells_as_in_files_of_lines(suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / f"table{suffix}"
+    write_table(path, [{"text": ["\ufeffa b\r", "c\r\r", "d"]}])
+    assert read_table(path, {"source": "text"}) == {"source": ["a b", "c", "d"]}
+    assert caplog.messages == [f"{path}, line 1: dropped a byte order mark at the start of column 'text'."]
+    write_table(path, [{"text": ["a", "b\0c"]}])
+    with pytest.raises(DataError, match=re.escape(f"{path}, line 2: found a NUL character in column 'text'")):
+        read_table(path, {"source": "text"})

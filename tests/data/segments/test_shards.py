@@ -224,3 +224,28 @@ def test_json_of_what_json_has_no_word_for(tmp_path: Path) -> None:
         writer.write(Chunk({"target": ["x"]}, [{"id": 1}]), {"sentence_scores": [float("nan")]})
         writer.close()
     assert (tmp_path / "out.jsonl").read_text() == '{"id": 1, "sentence_scores": null}\n'
+
+
+def test_bytes_in_a_column_of_parquet_reject_the_row(tmp_path: Path) -> None:
+    bad = pa.array([b"a", b"b\xff", b"c"])
+    texts = pa.Array.from_buffers(pa.string(), len(bad), bad.buffers())
+    pq.write_table(pa.table({"source": ["x"] * 3, "target": ["y"] * 3, "more": texts}), tmp_path / "a.parquet")
+    found = whole(shard(tmp_path / "a.parquet", "parquet", TWO))
+    assert found.columns["source"] == ["x", "x"]
+    assert found.batch is not None
+    assert found.batch.column("more").to_pylist() == ["a", "c"]
+    (reject,) = found.rejects
+    assert (reject.line, reject.reason) == (2, "found bytes in column 'more'; expected UTF-8.")
+    assert reject.row == {"source": "x", "target": "y", "more": "b\\xff"}
+
+
+def test_lines_are_those_of_other_readers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = written(tmp_path / "a.txt", "a\tx\r\r\n\ufeffb\ty\nc\0\tz\nd\tw\n")
+    found = whole(shard(path, "text", TWO))
+    assert found.columns == {"source": ["a", "b", "d"], "target": ["x", "y", "w"]}
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        (3, "found a NUL byte at position 2; expected UTF-8.")
+    ]
+    assert caplog.messages[0].startswith(f"{path}, line 2: dropped a byte order mark")
+    with pytest.raises(DataError, match="iconv -f UTF-16"):
+        list(shard(written(path, "a\tb\n".encode("utf-16")), "text", TWO).chunks(2))

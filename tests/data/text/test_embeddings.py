@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,10 @@ TEXT = "a 1 -2.5 0\nb\u00fc 0.5 1e1 0.001\n".encode()
         ("glove", TEXT.removesuffix(b"\n")),
         ("text", TEXT),
         ("text", TEXT.replace(b"\n", b"\r\n")),
+        ("text", b"\xef\xbb\xbf" + TEXT),
+        ("fasttext", b"\xef\xbb\xbf2 3\n" + TEXT),
+        ("word2vec", gzip.compress(binary(EXPECTED))),
+        ("glove", gzip.compress(TEXT)),
     ],
 )
 def test_formats(tmp_path, form, content):
@@ -72,7 +78,7 @@ NAN = {"a": [1.0, 2.0, 3.0], "b": [1.0, float("nan"), 3.0]}
         ("fasttext", "v.txt", b"2 3\na 1 2\nb 1 2 3\n", ["line 2", "expected a word and"]),
         ("fasttext", "v.txt", b"2 3\na 1 2 3\nb 1 x 3\n", ["line 3", "'x'", "expected a word and its values"]),
         ("fasttext", "v.txt", b"2 3\na 1 2 3\nb 1 nan 3\n", ["line 3", "expected a word and 3 finite values"]),
-        ("fasttext", "v.txt", b"2 3\na 1 2 3\nb\xfc 1 2 3\n", ["line 3", "utf-8"]),
+        ("fasttext", "v.txt", b"2 3\na 1 2 3\nb\xfc 1 2 3\n", ["line 3", "byte 0xfc", "UTF-8"]),
         ("glove", "v.txt", b"a 1 2 3\nb 1 2\n", ["line 2", "expected a word and"]),
         ("text", "v.txt", b"a 1 2 3\nb 1 inf 3\n", ["line 2", "expected a word and 3 finite values"]),
         ("text", "v.txt", b"a 1 2 3\n\nb 1 2 3\n", ["line 2", "expected a word and"]),
@@ -82,6 +88,16 @@ NAN = {"a": [1.0, 2.0, 3.0], "b": [1.0, float("nan"), 3.0]}
         ("word2vec", "v.bin", binary(NAN), ["finite"]),
         ("word2vec", "v.txt", b"3 3\n" + TEXT, ["2 words", "expected 3"]),
         ("fasttext", "v.vec", b"3 3\n" + TEXT, ["2 words", "expected 3"]),
+        ("word2vec", "v.bin", b"1 1000000000000\nBAD" + b"9" * 5000, ["line 1", "1000000000000", "1 to 100000"]),
+        ("word2vec", "v.bin", b"2 3" + b"9" * 50_000, ["line 1", "two counts"]),
+        ("fasttext", "v.vec", b"2 3" + b"9" * 50_000, ["line 1", "two counts"]),
+        ("fasttext", "v.vec", b"2 0\na\nb\n", ["line 1", "1 to 100000"]),
+        ("word2vec", "v.bin", b"2 3\n" + b"\xff" * 20_000, ["word 1", "found no space in 10000 bytes"]),
+        ("text", "v.txt", b"1\n2\n", ["line 1", "expected a word and 1 finite values"]),
+        ("text", "v.txt", b"a 1 2\nb\0 1 2\n", ["line 2", "NUL byte"]),
+        ("text", "v.txt", TEXT.decode().encode("utf-16"), ["iconv -f UTF-16"]),
+        ("fasttext", "v.vec", ("2 3\n" + TEXT.decode()).encode("utf-16"), ["iconv -f UTF-16"]),
+        ("glove", "v.txt.gz", gzip.compress(TEXT)[:-6], ["damaged or incomplete"]),
     ],
 )
 def test_damaged_files_are_refused(tmp_path, form, name, content, parts):

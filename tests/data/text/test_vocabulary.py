@@ -147,10 +147,17 @@ def test_a_shared_vocabulary_has_the_words_of_all_embeddings(tmp_path):
     assert set(entries["source"]) == {"x", "s", "u", "t", "far", "weit"}
 
 
-@pytest.mark.parametrize("option", ["keep_rare_words_with_embeddings", "add_embeddings_vocab"])
-def test_options_about_embeddings_need_embeddings(option):
-    with pytest.raises(ConfigError, match=f"vocab.{option} requires pretrained embeddings"):
-        DataProcessingConfig.from_dict({"vocab": {option: True}})
+def test_words_of_embeddings_need_embeddings():
+    with pytest.raises(ConfigError, match=r"vocab\.add_embeddings_vocab requires pretrained embeddings"):
+        DataProcessingConfig.from_dict({"vocab": {"add_embeddings_vocab": True}})
+
+
+def test_rare_words_without_embeddings_are_as_rare_as_others(caplog):
+    columns = {"source": ["a b", "a"], "target": ["c", "c"]}
+    config = DataProcessingConfig.from_dict({"vocab": {"keep_rare_words_with_embeddings": True, "min_frequency": 2}})
+    found = build_vocabularies(columns, ["source", "target"], config)
+    assert len(found["source"]) == 5
+    assert "keep_rare_words_with_embeddings has no effect without embeddings" in caplog.text
 
 
 @pytest.mark.parametrize("value", [0, -1, "few", {"source": 0}])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +20,16 @@ import pytest
 
 from kiwi.data.segments.shards import LONGEST_LINE
 from kiwi.exceptions import CheckpointError, ConfigError, DataError
-from kiwi.lib.bulk import bulk_from_configuration, worker as bulk_worker
+from kiwi.lib.bulk import bulk_from_configuration, pipeline, worker as bulk_worker
 from kiwi.lib.bulk.config import BulkConfiguration, is_bulk
 from kiwi.lib.bulk.job import JOB_FILE, Job, Task, pending_tasks, plan_job
-from kiwi.lib.bulk.worker import load, predict_shard
+from kiwi.lib.bulk.worker import ShardReport, load, predict_shard
 from kiwi.lib.export import export
 from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
+from kiwi.utils import pace
 from kiwi.utils.places import Place
 from tests.pretrained import write_model
 
@@ -52,7 +55,12 @@ def options(trained: Any, tmp_path: Path, change: Any) -> Callable[..., dict[str
     base = {
         "engine": "ray",
         "system": {"load": str(trained.path)},
-        "bulk": {"input": str(tmp_path / "in"), "output": str(tmp_path / "out"), "rows_at_once": 5},
+        "bulk": {
+            "input": str(tmp_path / "in"),
+            "output": str(tmp_path / "out"),
+            "rows_at_once": 5,
+            "on_bad_segment": "skip",
+        },
     }
     (tmp_path / "in").mkdir()
     return lambda changes=None: change(base, changes or {})
@@ -171,6 +179,29 @@ def test_bad_rows_go_to_a_file_and_empty_segments_have_no_score(
         "row": json.dumps(bad[0]),
     }
     assert (other["line"], json.loads(other["row"])) == (15, bad[1])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".tsv"])
+def test_bad_rows_keep_their_place(
+    options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path, suffix: str
+) -> None:
+    bad = [rows[1] | {"target": " "}, rows[2] | {"alignments": "99-0"}]
+    shard = tmp_path / "in" / f"a{suffix}"
+    write_shard(shard, [*rows[:6], bad[0], *rows[6:], bad[1]])
+    (report,) = work(options({"bulk.on_bad_segment": None}), loaded).values()
+    assert (report.segments, report.rejected) == (12, 2)
+    found = read_shard(next((tmp_path / "out").glob("a.*")))
+    assert [str(one["id"]) for one in found] == [str(one["id"]) for one in [*rows[:6], bad[0], *rows[6:], bad[1]]]
+    assert [index for index, one in enumerate(found) if one["sentence_scores"] is None] == [6, 13]
+    assert found[6]["target_tags"] == []
+    assert [one["line"] - (suffix == ".tsv") for one in rejected(tmp_path / "out" / "_rejects" / "a.jsonl")] == [7, 14]
+
+
+def test_a_bad_row_stops_its_shard(options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", [rows[0], rows[1] | {"source": ""}])
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2: found an empty source"):
+        work(options({"bulk.on_bad_segment": "stop"}), loaded)
+    assert not (tmp_path / "out" / "a.jsonl").exists()
 
 
 def test_only_bad_rows_leave_an_empty_shard_that_is_done(
@@ -452,3 +483,25 @@ def test_which_engine(given: dict[str, Any], found: bool | str) -> None:
     with pytest.raises(ConfigError) as error:
         is_bulk(given)
     assert str(error.value).startswith(found)
+
+
+def test_a_job_says_how_far_it_is_while_shards_are_predicted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pace, "SECONDS_BETWEEN_LINES", 0.01)
+
+    def reports() -> Iterator[ShardReport]:
+        for name in "abc":
+            deadline = time.monotonic() + 10
+            n_before = len(caplog.records)
+            while len(caplog.records) < n_before + 2 and time.monotonic() < deadline:
+                time.sleep(0.005)  # no shard is done for a while
+            yield ShardReport(name, segments=100)
+
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        pipeline._collect(reports(), pipeline.BulkInfo("out", 3, 0))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) >= 7
+    assert lines[0].startswith("0 of 3 shards done; 0 segments in ")
+    assert any(line.startswith("2 of 3 shards done; 200 segments in ") and line.endswith(" left") for line in lines)
+    assert lines[-1].startswith("3 of 3 shards done; 300 segments in ")

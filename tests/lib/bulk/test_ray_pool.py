@@ -54,7 +54,12 @@ def options(trained: Any, tmp_path: Path, change: Any) -> Options:
     base = {
         "engine": "ray",
         "system": {"load": str(trained.path)},
-        "bulk": {"input": str(tmp_path / "in"), "output": str(tmp_path / "out"), "workers": 2},
+        "bulk": {
+            "input": str(tmp_path / "in"),
+            "output": str(tmp_path / "out"),
+            "workers": 2,
+            "on_bad_segment": "skip",
+        },
     }
     (tmp_path / "in").mkdir()
     return lambda changes=None: change(base, changes or {})

@@ -27,6 +27,7 @@ from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.predict import predict_from_configuration, predict_from_file, predict_to_files
 from kiwi.lib.predict.labels import compare, read_labels
 from kiwi.runner import Predictions, load_system
+from kiwi.utils import pace
 from kiwi.utils.resumable import GrowingFiles
 from tests.systems.test_qe_system import assert_same
 
@@ -334,13 +335,18 @@ def test_the_score_is_switched_off(predicting: Options, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("outputs", "missing"),
     [
-        ({"word_level": {"gaps": True}}, "gap_tags"),
-        ({"word_level": {"source": True}}, "source_tags"),
-        ({"sentence_level": {"binary": True}}, "binary"),
+        ({"word_level": {"gaps": True}}, "word_level.gaps: true"),
+        ({"word_level": {"source": True, "target": True}}, "word_level.source: true"),
+        ({"sentence_level": {"binary": True, "hter": False}}, "sentence_level.binary: true"),
     ],
 )
-def test_an_output_that_was_not_trained_is_refused(
-    predicting: Options, options: Options, tmp_path: Path, outputs: dict[str, Any], missing: str
+def test_an_output_that_was_not_trained_is_left_off(
+    predicting: Options,
+    options: Options,
+    tmp_path: Path,
+    outputs: dict[str, Any],
+    missing: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     from kiwi.systems.qe_system import QESystem
 
@@ -348,11 +354,14 @@ def test_an_output_that_was_not_trained_is_refused(
     columns = {"source": ["a b"], "target": ["c d"]}
     QESystem.build(QESystem.Config.from_dict(system), columns).save(tmp_path / "small")
     changes = {"system.load": str(tmp_path / "small"), "system.model": {"outputs": outputs}}
-    with pytest.raises(ConfigError) as error:
-        predict_from_configuration(predicting(changes))
-    assert f"{tmp_path / 'small'} was not trained for {missing}" in str(error.value)
-    assert "it predicts target_tags" in str(error.value)
-    assert not (tmp_path / "out").exists()
+    predict_from_configuration(predicting(changes))
+    assert f"{tmp_path / 'small'} was not trained for {missing}, which is ignored" in caplog.text
+    assert "it predicts target_tags" in caplog.text
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "target_tags",
+        "target_tags_labels",
+        "predictions.json",
+    }
 
 
 @pytest.mark.parametrize(
@@ -436,7 +445,9 @@ def test_data_errors_name_file_and_line(predicting: Options, corpus: Any, tmp_pa
     lines[4] = ""
     (tmp_path / "broken.mt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(DataError) as error:
-        predict_from_configuration(predicting({"data.test.input.target": str(tmp_path / "broken.mt")}))
+        predict_from_configuration(
+            predicting({"data.test.input.target": str(tmp_path / "broken.mt"), "run.on_bad_segment": "stop"})
+        )
     assert str(error.value).startswith(f"{tmp_path / 'broken.mt'}, line 5: found an empty target")
     assert not (tmp_path / "out").exists()
 
@@ -556,8 +567,9 @@ def test_another_precision_begins_anew(predicting: Options, tmp_path: Path, capl
 def test_an_error_far_down_comes_before_any_work(predicting: Options, corpus: Any, tmp_path: Path) -> None:
     lines = corpus.lines("test", "target")
     (tmp_path / "target").write_text("\n".join([*lines[:-1], ""]) + "\n", encoding="utf-8")
+    changes = {"run.chunk_size": 2, "run.on_bad_segment": "stop"}
     with pytest.raises(DataError, match="target, line 10: found an empty target"):
-        predict_to_files(predicting({"data.test.input.target": str(tmp_path / "target"), "run.chunk_size": 2}))
+        predict_to_files(predicting(changes | {"data.test.input.target": str(tmp_path / "target")}))
     assert not (tmp_path / "out").exists()
 
 
@@ -628,6 +640,30 @@ def test_half_precision_is_close(predicting: Options, tmp_path: Path) -> None:
 def test_options_that_cannot_be(predicting: Options, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         predict_to_files(predicting(changes))
+
+
+def test_a_prediction_says_how_far_it_is_within_a_chunk(
+    predicting: Options, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pace, "SECONDS_BETWEEN_LINES", 0.0)
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting({"run.chunk_size": 6}))
+    lines = [record.getMessage() for record in caplog.records if record.name == "kiwi.lib.console.progress"]
+    counts = [int(line.partition(" ")[0]) for line in lines if " of 10, " in line]
+    # Chunks of 6 and 4 segments, in batches of 4.
+    assert counts == [4, 6, 6, 10, 10]
+    assert all(line.endswith(" segments/s.") for line in lines)
+
+
+def test_float16_falls_back_with_the_gpu(
+    predicting: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kiwi.systems.precision.cpu_flags", frozenset)
+    predict_to_files(predicting({"use_gpu": True, "precision": 16}))
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "predicting on the CPU, in 16 bits only where it computes them natively" in warning
+    whole = predict_from_configuration(predicting({"run.output_dir": str(tmp_path / "whole"), "precision": "auto"}))
+    assert_same(Predictions.read(tmp_path / "out"), whole)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from rich.console import Console
 
@@ -24,19 +26,21 @@ from kiwi.lib.search import (
     progress as search_progress,
     search_from_configuration,
     search_from_file,
+    storage as search_storage,
     study as search_study,
     trials as search_trials,
     worker as search_worker,
 )
-from kiwi.lib.search.context import open_search
+from kiwi.lib.search.context import SearchContext, open_search, write_search_file
 from kiwi.lib.search.report import write_report
-from kiwi.lib.search.storage import hide_password, open_storage
+from kiwi.lib.search.storage import open_storage
 from kiwi.lib.train import train_from_configuration
 from kiwi.lib.utils import load_configuration
 from kiwi.runner import load_system
 from kiwi.training import keep_state, module
 from kiwi.training.run_record import read_status
 from kiwi.utils.io import write_yaml
+from tests.dripping import DrippingServer
 
 Options = Callable[..., dict[str, Any]]
 
@@ -459,7 +463,7 @@ def test_a_database_holds_a_search(settings: Options, tmp_path: Path) -> None:
         ("search.db", ConfigError, "expected the URL of a database"),
         ("sqlite:////nowhere/search.db", ConfigError, "sqlite:////nowhere/search.db cannot be used"),
         ("nosuch://host/name", ConfigError, "nosuch://host/name cannot be used"),
-        ("mssql+pymssql://me:secret@host/name", MissingExtraError, "mssql\\+pymssql://me:\\*\\*\\*@host/name is not"),
+        ("mssql+pymssql://me:secret@host/name", MissingExtraError, "mssql\\+pymssql://\\*\\*\\*@host/name is not"),
     ],
 )
 def test_storages_that_cannot_be_used(url: str, kind: type[KiwiError], expected: str, tmp_path: Path) -> None:
@@ -468,25 +472,59 @@ def test_storages_that_cannot_be_used(url: str, kind: type[KiwiError], expected:
     assert "secret" not in str(error.value)
 
 
+def test_a_database_that_drips_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_storage, "OPEN_TIMEOUT", 0.5)
+    start = time.monotonic()
+    # "S" would mean that the server speaks TLS, and a notice follows that never ends.
+    with DrippingServer(b"N", b"N") as server, pytest.raises(ConfigError) as error:
+        open_storage(f"postgresql+psycopg://me:secret@127.0.0.1:{server.port}/name", tmp_path)
+    assert time.monotonic() - start < 20
+    assert "cannot be used: " in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:///search.db", set()),
+        ("postgresql+psycopg://host/name", {"connect_timeout", "keepalives_idle", "tcp_user_timeout"}),
+        ("postgresql://host/name?connect_timeout=3", {"keepalives_idle", "tcp_user_timeout"}),
+        ("postgresql+pg8000://host/name", set()),
+        ("mysql+pymysql://host/name", {"connect_timeout", "read_timeout", "write_timeout"}),
+    ],
+)
+def test_drivers_give_up_servers_that_are_gone(url: str, expected: set[str]) -> None:
+    assert {name for name in search_storage._timeouts(url) if name[-8:] not in ("interval", "es_count")} == expected
+
+
+def test_a_storage_that_fails_is_named_with_the_next_step() -> None:
+    with (
+        pytest.raises(KiwiError, match=r"stopped answering: gone. To resume, run"),
+        search_storage.explain_storage_errors("To resume, run the same command."),
+    ):
+        raise StorageInternalError("gone")
+
+
 def test_passwords_are_in_no_file(settings: Options, tmp_path: Path) -> None:
-    assert hide_password("postgresql://me:secret@host/name") == "postgresql://me:***@host/name"
-    assert hide_password("postgresql://me@host:5432/name") == "postgresql://me@host:5432/name"
-    url = f"sqlite://me:secret@/{tmp_path / 'search.db'}"
-    assert "secret" not in hide_password(url)
+    options = settings()
+    options["base_config"]["run"] = {"mlflow_tracking_uri": "https://token@host/?api_key=secret"}
+    config = Configuration.from_dict(options | {"storage": "postgresql://me:secret@host/name", "search_name": "s"})
+    nothing: Any = None
+    write_search_file(SearchContext(config, tmp_path, "s", nothing, nothing))
+    written = (tmp_path / "search.yaml").read_text(encoding="utf-8")
+    assert "postgresql://***@host/name" in written
+    assert not [each for each in ("secret", "token") if each in written]
+    with pytest.raises(ConfigError, match="Give the URL again"):
+        open_storage("postgresql://***@host/name", tmp_path)
 
 
-def test_a_directory_of_another_search_is_not_taken_for_this_one(
-    settings: Options, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_directory_of_another_search_is_left_alone(settings: Options) -> None:
     info = search_from_configuration(settings(num_trials=1))
     (info.directory / "study.journal").unlink()
-    again = search_from_configuration(settings(num_trials=1, seed=7))
-    assert "found the run of another search, which is replaced" in caplog.text
-    assert values(again) != values(info)
-    assert (
-        load_configuration(again.directory / "trial_0" / "config.yaml")["system"]["optimizer"]["learning_rate"]
-        == (again.best_options["learning_rate"])
-    )
+    model = (info.directory / "trial_0" / "best_model" / "model.safetensors").read_bytes()
+    with pytest.raises(ConfigError, match=r"trial_0: found a trial of another search; .* another search_name"):
+        search_from_configuration(settings(num_trials=1, seed=7))
+    assert (info.directory / "trial_0" / "best_model" / "model.safetensors").read_bytes() == model
 
 
 # Progress and tracking.
@@ -503,6 +541,28 @@ def test_the_table(settings: Options, tmp_path: Path) -> None:
     assert "tiny: 3 of 3 trials" in text
     assert text.count("done") == 3
     assert "learning_rate" in text
+
+
+def test_a_search_says_how_far_it_is_while_trials_run(
+    settings: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = open_search(Configuration.from_dict(settings(num_trials=3)), tmp_path)
+    progress = search_progress.Progress(context, is_live=False)
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        progress.log_running()
+        for value in (0.25, 0.5):
+            claimed = context.trials.claim_next()
+            assert claimed is not None
+            with claimed:
+                claimed.trial.report(value, 1)
+                progress.log_running()
+                context.study.tell(claimed.trial, value)
+    first, second, third = (record.getMessage() for record in caplog.records[-3:])
+    metric = context.space.metric
+    assert first == "0 of 3 trials have ended; running: none"
+    assert second == f"0 of 3 trials have ended; running: trial 0 after validation 1 ({metric} 0.2500)"
+    assert third.startswith("1 of 3 trials have ended, 0:00:0")
+    assert third.endswith(f" left; running: trial 1 after validation 1 ({metric} 0.5000)")
 
 
 def test_the_report_escapes_text(settings: Options, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from kiwi.exceptions import ConfigError
 from kiwi.lib.search import ClassWeightsConfig, Configuration, RangeConfig, SearchOptions
 from kiwi.lib.search.config import load_search
 from kiwi.lib.search.space import SearchSpace, build_space
+from kiwi.lib.search.trial_values import encode_value
 from kiwi.utils.dotted import put
 from kiwi.utils.io import write_yaml
+from tests.conftest import Corpus
 from tests.pretrained import write_model
 
 Options = Callable[..., dict[str, Any]]
@@ -180,7 +182,7 @@ def test_the_direction_is_that_of_the_metric(options: Options) -> None:
         assert space.is_better_high == is_high
 
 
-def test_sizes_and_layers_of_other_systems(options: Options, tmp_path: Path) -> None:
+def test_sizes_and_layers_of_other_systems(options: Options, corpus: Corpus, tmp_path: Path) -> None:
     given = {"hidden_size": {"lower": 4, "upper": 8}, "search_mlp": True}
     found = {each.name: each.keys for each in space_of(estimator(options), given).parameters}
     assert found == {
@@ -205,6 +207,12 @@ def test_sizes_and_layers_of_other_systems(options: Options, tmp_path: Path) -> 
     # 40 segments make 5 batches of 8 or 10 batches of 4.
     for size, steps in {8: 10, 4: 20}.items():
         trial = space.build_options({"freeze_epochs": 2, "bottleneck_size": 4, "system.batch_size": size})
+        assert trial["system"]["model"]["encoder"]["freeze_for_number_of_steps"] == steps
+    # The data may be searched too; the test part has 10 segments.
+    train, test = base["data"]["train"], {"input": corpus.inputs("test"), "output": corpus.labels("test")}
+    space = space_of(base, {"freeze_epochs": [1, 2], "space": {"data.train": [train, test]}})
+    for data, steps in ((train, 10), (test, 4), (train, 10)):
+        trial = space.build_options({"freeze_epochs": 2, "data.train": encode_value(data)})
         assert trial["system"]["model"]["encoder"]["freeze_for_number_of_steps"] == steps
 
 
@@ -261,9 +269,6 @@ def test_all_mistakes_are_listed_at_once(options: Options) -> None:
     [
         ({f"{WORD}.source": None}, {"class_weights": {"source_tags": [1]}}, f"{WORD}.source is off"),
         ({SCORE: {}}, {"sentence_loss_weight": [1]}, "sentence_level has no output that is on"),
-        ({WORD: {}}, {"search_word_level": True}, "options.search_word_level: NuQE has no such option"),
-        ({SCORE: {}}, {"search_hter": True}, "options.search_hter: NuQE has no such option"),
-        ({"trainer.main_metric": "target_tags_MCC"}, {"search_word_level": True}, "is not a metric of the configured"),
     ],
 )
 def test_options_of_outputs_that_are_off_are_refused(
@@ -301,10 +306,10 @@ def test_configurations_that_are_refused(given: dict[str, Any], expected: str, o
 
 
 def test_base_configurations_that_are_refused(options: Options) -> None:
-    changes = {"trainer.resume": True, "debug": True, "trainer.epochs": 0}
+    changes = {"trainer.resume": True, "trainer.epochs": 0}
     with pytest.raises(ConfigError) as error:
         Configuration.from_dict({"base_config": options(changes)})
-    for path in ("base_config.trainer.resume", "base_config.debug", "base_config.trainer.epochs"):
+    for path in ("base_config.trainer.resume", "base_config.trainer.epochs"):
         assert path in str(error.value)
 
 
@@ -350,3 +355,33 @@ def test_several_processes_for_one_trial_are_refused(options: Options, monkeypat
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match="each trial trains in one process"):
         space_of(options(), {"dropout": [0.1]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "search", "message"),
+    [
+        ({WORD: {}}, "search_word_level", "search_word_level is switched off: the output is off"),
+        ({SCORE: {}}, "search_hter", "search_hter is switched off: the output is off"),
+        (
+            {"trainer.main_metric": ["WMT19_MCC", "PEARSON"]},
+            "search_hter",
+            "search_hter is switched off: trials without the output have no PEARSON (trainer.main_metric)",
+        ),
+        ({"trainer.main_metric": "target_tags_MCC"}, "search_word_level", "have no target_tags_MCC"),
+    ],
+)
+def test_searches_of_openkiwi_that_no_trial_could_compare(
+    changes: dict[str, Any], search: str, message: str, options: Options, caplog: pytest.LogCaptureFixture
+) -> None:
+    space = space_of(options(changes), {search: True, "learning_rate": [0.1, 0.2]})
+    assert search not in [each.name for each in space.parameters]
+    assert message in caplog.text
+
+
+def test_options_of_openkiwi_s_own_searches(options: Options, caplog: pytest.LogCaptureFixture) -> None:
+    searching = {"class_weights": None, "search_sentence_loss_weight": True}
+    config = Configuration.from_dict({"base_config": options({"debug": True}), "options": searching})
+    assert not config.base_config.debug
+    assert set(config.options.class_weights.model_dump().values()) == {None}
+    assert "base_config.debug is switched off" in caplog.text
+    assert "options.search_sentence_loss_weight is ignored" in caplog.text

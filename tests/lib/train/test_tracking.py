@@ -184,7 +184,7 @@ def test_what_is_not_installed(
     with pytest.raises(MissingExtraError) as error:
         train_from_configuration(options(changes))
     assert f"run.{option} needs '{library}'" in str(error.value)
-    assert f"pip install 'kiwi-qe[{extra}]'" in str(error.value)
+    assert f"pip install '.[{extra}]'" in str(error.value)
     assert not (tmp_path / "run").exists()
 
 

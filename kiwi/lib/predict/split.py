@@ -1,0 +1,113 @@
+"""The split of the data that ``kiwi predict`` predicts on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kiwi import constants as const
+from kiwi.data.datasets.split import same_language
+from kiwi.data.files.lines import Columns
+from kiwi.data.readers import check_segments, read_columns
+from kiwi.data.segments.bad_rows import BadRows
+from kiwi.data.segments.streams import SegmentStream
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.predict.config import Configuration
+from kiwi.lib.predict.labels import read_labels
+from kiwi.outputs import SubmissionLevel
+from kiwi.runner import Runner
+from kiwi.runner.engine import AboutSystem
+from kiwi.runner.processes import RunnerPool
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The split to predict on, validated."""
+
+    stream: SegmentStream
+    n_segments: int
+    texts: Columns
+    """The texts, if they are needed for labels or submissions."""
+
+    labels: Columns
+    levels: list[SubmissionLevel]
+    """The levels of the submissions to write."""
+
+    @property
+    def predicted(self) -> Iterator[Columns]:
+        """The texts of the segments that have lines in the files of predictions, chunk by chunk."""
+        first, bad = 1, self.stream.bad
+        for chunk in self.stream:
+            yield bad.apply(chunk, first) if bad.on_bad == "skip" else chunk
+            first += len(chunk[const.SOURCE])
+
+
+def read_split(config: Configuration, runner: Runner | RunnerPool, bad: BadRows) -> Split:
+    """Read and validate the requested split.
+
+    Args:
+        config: the options.
+        runner: the system.
+        bad: what happens to bad segments; they are noted there.
+
+    Raises:
+        ConfigError: when the configuration does not name a file that the system reads.
+        DataError: when the data cannot be used; the message names file and line.
+    """
+    split, name, about = config.split, config.run.predict_on_data_partition, runner.about
+    assert split is not None, "checked by the configuration"
+    if missing := [field for field in about.input_fields if getattr(split.input, field) is None]:
+        raise ConfigError(
+            f"{config.system.load} ({about.class_name}) reads files that the configuration does not name:\n"
+            + "\n".join(f"  data.{name}.input.{field}: required" for field in missing)
+        )
+    _warn_of_other_languages(config, about)
+    levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
+    files = {field: path for field, path in split.input if path is not None}
+    stream = SegmentStream(files, config.run.chunk_size, bad)
+    n_segments = _check_segments(stream, config.run.output_format)
+    texts, labels = {}, {}
+    if config.submission is not None or any(path is not None for _, path in split.output):
+        texts = bad.apply(read_columns(files, warn=False), 1, drop=False)  # the stream has warned
+        if config.submission is not None:
+            check_segments(texts, files)  # submissions have no place for empty segments
+        labels = read_labels(split.output, about.outputs, texts, split.input.source)
+        texts, labels = bad.apply(texts, 1), bad.apply(labels, 1)
+    return Split(stream, n_segments, texts, labels, levels)
+
+
+def _check_segments(stream: SegmentStream, output_format: str) -> int:
+    """Read and check all segments once, and return their number.
+
+    Raises:
+        DataError: when a segment cannot be used; the message names file and line.
+    """
+    n_segments = 0
+    for columns, _ in stream.checked():
+        for field in (const.SOURCE, const.TARGET) if output_format == "tsv" else ():
+            for number, line in enumerate(columns[field], start=n_segments + 1):
+                if "\t" in line:
+                    raise DataError.at(
+                        stream.files[field],
+                        number,
+                        found="a tab",
+                        expected="no tabs in a TSV table",
+                        advice="Set run.output_format to jsonl or parquet.",
+                    )
+        n_segments += len(columns[const.SOURCE])
+    return n_segments
+
+
+def _warn_of_other_languages(config: Configuration, about: AboutSystem) -> None:
+    for side, given, known in zip(("source", "target"), config.data.languages, about.data.languages, strict=True):
+        if known and (others := [tag for tag in given if not any(same_language(tag, own) for own in known)]):
+            logger.warning(
+                "data.%s_language is %s, but %s was trained on %s: its predictions may be unreliable.",
+                side,
+                ", ".join(others),
+                config.system.load,
+                ", ".join(known),
+            )

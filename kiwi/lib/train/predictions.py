@@ -1,0 +1,50 @@
+"""The predictions of the best model after training, in the layout of OpenKiwi."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from kiwi.data.datasets.wmt_qe_dataset import TestConfig
+from kiwi.data.files.lines import Columns
+from kiwi.data.segments.bad_rows import BadRows
+from kiwi.data.segments.streams import SegmentStream
+from kiwi.runner import load_system
+
+logger = logging.getLogger("kiwi.lib.train")
+
+CHUNK_SIZE = 4096
+
+
+def predict_after_training(
+    model: Path, output_dir: Path, valid: Columns, test: TestConfig | None, *, gpu_id: int | None, overwrite: bool
+) -> None:
+    """Predict the validation data into the directory of a run, and the test data into its directory ``test``.
+
+    Args:
+        model: the best model.
+        output_dir: the directory of the run.
+        valid: the validation data.
+        test: the files of the test data, if any; bad segments have no score.
+        gpu_id: the number of the GPU; None is the CPU.
+        overwrite: whether to replace files that kiwi has not written.
+    """
+    runner = load_system(model, gpu_id=gpu_id)
+    fields = runner.about.input_fields
+    runner.predict_columns({field: valid[field] for field in fields}).save(output_dir, overwrite=overwrite)
+    logger.info("Predictions on the validation data: %s", output_dir)
+    if test is None:
+        return
+    files = {field: path for field, path in test.input if path is not None and field in fields}
+    bad = BadRows()
+    chunks = [screened for _, screened in SegmentStream(files, CHUNK_SIZE, bad).checked()]
+    columns = {field: _joined([chunk[field] for chunk in chunks]) for field in files}
+    runner.predict_columns(columns).save(output_dir / "test", overwrite=overwrite)
+    logger.info("Predictions on the test data: %s", output_dir / "test")
+    if bad:
+        logger.warning(bad.summary(len(columns["target"])))
+
+
+def _joined(parts: Sequence[list[str]]) -> list[str]:
+    return [text for part in parts for text in part]
