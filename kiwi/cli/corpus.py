@@ -130,6 +130,7 @@ def corpus(
     from kiwi.lib.corpus.options import Input
     from kiwi.lib.corpus.pipeline import HEADER
     from kiwi.lib.utils import configure_logging
+    from kiwi.utils.written import user_path
 
     configure_logging(verbose=verbose, quiet=quiet)
     files = {"source": source, "target": target, "post_edit": post_edit}
@@ -137,7 +138,7 @@ def corpus(
     named = {"scores": scores, "ids": ids, "group": group, "annotator": annotator}
     by_column = parse_columns(columns or [])
     if table is None:
-        files |= {name: Path(value) for name, value in named.items() if value is not None}
+        files |= {name: user_path(Path(value)) for name, value in named.items() if value is not None}
     else:
         by_column |= {name: value for name, value in named.items() if value is not None}
     names = tokenizer.split(",")
