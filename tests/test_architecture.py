@@ -55,13 +55,17 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"composition"},
         {"utils", "inspect", "console"},
         {"train", "predict", "bulk", "evaluate", "score"},
-        {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors", "align"},
+        {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors", "align", "corpus"},
     ],
 }
 """The same within the large packages."""
 
 LIBRARIES = {
     "huggingface_hub": ["systems"],
+    "fugashi": ["lib.corpus.tokenizers"],
+    "ipadic": ["lib.corpus.tokenizers"],
+    "jieba": ["lib.corpus.tokenizers"],
+    "sacremoses": ["lib.corpus.tokenizers"],
     # What a database of MLflow needs.
     "alembic": ["loggers"],
     "fsspec": ["utils.places"],

@@ -7,6 +7,7 @@ import pytest
 import kiwi
 from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
 from kiwi.data.readers import parse_alignment
+from kiwi.lib.corpus.tokenizers import Tokenizer
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = Path(kiwi.__file__).parent / "assets" / "sample"
@@ -42,7 +43,16 @@ def test_counts(split, suffix):
 
 def test_every_file_is_one_that_the_readme_lists():
     names = {path.name for path in SAMPLE.iterdir()}
-    assert names == {"README.md"} | {f"{split}.{suffix}" for split in COUNTS for suffix in SUFFIXES}
+    raw = {f"raw.{suffix}" for suffix in ("src", "mt", "pe")}
+    assert names == {"README.md"} | raw | {f"{split}.{suffix}" for split in COUNTS for suffix in SUFFIXES}
+
+
+@pytest.mark.parametrize(("suffix", "language"), [("src", "en"), ("mt", "de"), ("pe", "de")])
+def test_raw_text_is_tokenized_into_the_same_words(suffix, language):
+    tokenize = Tokenizer("moses", language).load()
+    tokenized = [line for split in COUNTS for line in lines(split, suffix)]
+    found = [" ".join(tokenize(line)) for line in lines("raw", suffix)]
+    assert [line for line, own in zip(tokenized, found, strict=True) if line != own and "o'clock" not in line] == []
 
 
 def test_the_sample_is_large_and_mixed_enough():

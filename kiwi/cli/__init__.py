@@ -15,10 +15,11 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import aligning, pipelines, scoring, systems
+from kiwi.cli import aligning, corpus, pipelines, scoring, systems
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "corpus": corpus.corpus,
     "train": pipelines.train,
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,

@@ -37,7 +37,7 @@ def score(
         Path | None,
         typer.Argument(
             metavar="TABLE",
-            help="TSV, JSON Lines or Parquet file with one segment per row.",
+            help="TSV, CSV, JSON Lines or Parquet file with one segment per row.",
             show_default="standard input",
         ),
     ] = None,

@@ -42,7 +42,7 @@ class Input:
     """The file of each field."""
 
     table: Path | None = None
-    """A TSV, JSON Lines or Parquet file."""
+    """A TSV, CSV, JSON Lines or Parquet file."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """The column of each field, in a table or a pipe of JSON Lines; by default, the name of the field."""

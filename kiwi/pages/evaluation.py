@@ -6,11 +6,11 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 
 from kiwi import __version__
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.report import ENSEMBLE, Report
+from kiwi.pages.assets import read_asset
 from kiwi.pages.outputs import Section, Texts, sections
 from kiwi.pages.results import result_tables
 from kiwi.pages.segments import Card, worst_segments
@@ -53,11 +53,11 @@ def evaluation_page(
         HTML that contains its style, pictures and script.
     """
     systems = _systems(report, outputs)
-    script = _read_asset("evaluation.js")
+    script = read_asset("evaluation.js")
     return render(
         "evaluation.html.jinja",
         title=title,
-        style=_read_asset("evaluation.css"),
+        style=read_asset("evaluation.css"),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         tables=result_tables(report),
@@ -67,10 +67,6 @@ def evaluation_page(
         ensemble=ENSEMBLE,
         kiwi_version=__version__,
     )
-
-
-def _read_asset(name: str) -> str:
-    return resources.files("kiwi").joinpath("assets", "page", name).read_text(encoding="utf-8")
 
 
 def _systems(report: Report, outputs: Sequence[Aligned]) -> list[str]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.connection
-import os
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from kiwi.data.files.lines import Columns
 from kiwi.exceptions import KiwiError
@@ -22,8 +19,7 @@ from kiwi.runner.options import PredictOptions
 from kiwi.runner.runner import ChunkPredictions, Runner
 from kiwi.runner.watch import InputWatch
 from kiwi.systems.manifest.checkpoint import DataInfo
-
-Result = TypeVar("Result")
+from kiwi.utils.process.workers import end_with_parent, in_order
 
 
 class RunnerPool:
@@ -55,22 +51,12 @@ class RunnerPool:
 
     def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
         """Predict the chunks of the data, in order."""
-        return self._in_order(_predict, map(self._see, chunks))
+        with self._explain_errors():
+            yield from in_order(self._pool, _predict, map(self._see, chunks), 2 * self.n_processes)
 
     def _see(self, columns: Columns) -> Columns:
         self._watch.see(columns)
         return columns
-
-    def _in_order(self, function: Callable[[Columns], Result], chunks: Iterable[Columns]) -> Iterator[Result]:
-        """Yield results in order; each process works on one chunk and has one more waiting."""
-        ahead: deque[Future[Result]] = deque()
-        with self._explain_errors():
-            for chunk in chunks:
-                ahead.append(self._pool.submit(function, chunk))
-                if len(ahead) > 2 * self.n_processes:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
 
     @contextmanager
     def _explain_errors(self) -> Iterator[None]:
@@ -94,20 +80,12 @@ _runner: Runner | Exception
 
 def _load(path: str, gpu_queue: Any, options: PredictOptions) -> None:
     global _runner
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         _runner = open_runner(path, replace(options, gpu_id=gpu_queue.get()))
         _runner.watch = InputWatch(DataInfo(), _runner.engine.collate.pieces)  # of tokenization, the parent warns once
     except Exception as error:  # a failing initializer breaks the pool without a reason; raised in _loaded
         _runner = error
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent ends, because a parent that is killed cannot stop its workers."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def _loaded() -> Runner:

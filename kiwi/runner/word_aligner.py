@@ -22,8 +22,8 @@ from kiwi.utils.written import user_path
 BATCH_TOKENS = 2048
 """The maximum number of pieces in a batch, padding included."""
 
-TEXTS_AT_ONCE = 512
-"""The number of texts whose states are held in memory together."""
+SEGMENTS_AT_ONCE = 256
+"""The number of segments whose vectors are held in memory together."""
 
 
 class StatesEngine(ABC):
@@ -58,25 +58,29 @@ class WordAligner:
         self.before, self.after = single_template(engine.tokenizer)
         self.room = engine.max_pieces - len(self.before) - len(self.after)
 
-    def align(self, source: Sequence[str], target: Sequence[str]) -> Iterator[str]:
+    def align(
+        self, source: Sequence[str], target: Sequence[str], methods: Sequence[Method] | None = None
+    ) -> Iterator[str]:
         """Align segments, whose words are separated by spaces.
 
         Args:
             source: the source segments.
             target: their translations.
+            methods: the method of each segment; None is that of the aligner for all of them.
 
         Yields:
             A line of ``i-j`` pairs for each segment, source index first; empty if a side has no word.
         """
-        for start in range(0, len(source), TEXTS_AT_ONCE // 2):
-            pairs = list(
-                zip(source[start : start + TEXTS_AT_ONCE // 2], target[start : start + TEXTS_AT_ONCE // 2], strict=True)
-            )
+        segments = list(zip(source, target, methods or [self.method] * len(source), strict=True))
+        for start in range(0, len(segments), SEGMENTS_AT_ONCE):
+            part = segments[start : start + SEGMENTS_AT_ONCE]
             # Sorted, so that neither the batches nor the last bits of the states depend on the order of the segments.
-            texts = sorted({text for pair in pairs for text in pair})
+            texts = sorted({text for one, other, _ in part for text in (one, other)})
             vectors = dict(zip(texts, self._vectors(texts), strict=True))
-            found = {pair: align_words(vectors[pair[0]], vectors[pair[1]], self.method) for pair in set(pairs)}
-            yield from (alignment_line(found[pair]) for pair in pairs)
+            found = {
+                segment: align_words(vectors[segment[0]], vectors[segment[1]], segment[2]) for segment in set(part)
+            }
+            yield from (alignment_line(found[segment]) for segment in part)
 
     def _vectors(self, texts: Sequence[str]) -> list[Vectors]:
         """Return the vectors of the words of each text, (words, hidden)."""

@@ -21,6 +21,8 @@ says which source words it translates, "last" being the source word named most r
 A punctuation mark with nothing after it goes to the next source token that is the same mark, or
 to none.  No word may be aligned to a punctuation mark, and no mark to a word.
 
+The files ``raw.*`` hold the texts of all segments as people write them, before tokenization.
+
     python tools/sample/build.py            write the corpus to kiwi/assets/sample
     python tools/sample/build.py --check    compare what is there, write nothing
 """
@@ -34,6 +36,8 @@ import sys
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+
+from sacremoses import MosesDetokenizer
 
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parents[1] / "kiwi" / "assets" / "sample"
@@ -230,6 +234,11 @@ def outputs(splits: dict[str, list[Segment]]) -> dict[str, str]:
             ],
         }
         files.update({f"{name}.{kind}": "".join(f"{line}\n" for line in rows) for kind, rows in lines.items()})
+    for kind, language in (("src", "en"), ("mt", "de"), ("pe", "de")):
+        join = MosesDetokenizer(lang=language).detokenize
+        files[f"raw.{kind}"] = "".join(
+            f"{join(line.split())}\n" for name in splits for line in files[f"{name}.{kind}"].splitlines()
+        )
     return files
 
 

@@ -1,4 +1,4 @@
-"""Reads tables with named columns and one segment per row: TSV, JSON Lines and Parquet.
+"""Reads tables with named columns and one segment per row: TSV, CSV, JSON Lines and Parquet.
 
 The result is the same as for parallel files with one segment per line. A cell may be text, a number, or a list of
 words, tags or numbers, which are joined with spaces.
@@ -6,6 +6,7 @@ words, tags or numbers, which are joined with spaces.
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
@@ -40,8 +41,8 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
     """Read some columns of a table, in the format of its suffix.
 
     Args:
-        path: the table, with the suffix ``.tsv`` (a header line, no quoting), ``.jsonl`` (one object per line) or
-            ``.parquet``. A compression suffix may follow.
+        path: the table, with the suffix ``.tsv`` (a header line, no quoting), ``.csv`` (a header line, quoting as in
+            RFC 4180), ``.jsonl`` (one object per line) or ``.parquet``. A compression suffix may follow.
         columns: the column name of each field.
         nullable: the fields in which null stands for the score of an empty segment; it is read as ``nan``.
 
@@ -80,16 +81,39 @@ def stream_table(
     Returns:
         For each chunk, the number of its first line (in Parquet, row), and one string per segment for each field.
     """
+    return (
+        (numbers[0], texts) for numbers, texts in stream_rows(path, columns, size, dict.fromkeys(nullable, NAN), note)
+    )
+
+
+def stream_rows(
+    path: Path, columns: Mapping[str, str], size: int, null: Mapping[str, str] | None = None, note: Note | None = None
+) -> Iterator[tuple[list[int], Columns]]:
+    """Read a table like :func:`stream_table`, and number each row.
+
+    Args:
+        path: the table.
+        columns: the column name of each field.
+        size: the number of rows at a time.
+        null: the text that null stands for, for each field that may be null.
+        note: as in :func:`stream_table`.
+
+    Returns:
+        For each chunk, the number of the line (in Parquet, row) of each segment, and one string per segment for each
+        field.
+    """
+    null = null or {}
     path = Path(path)
     inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
-    reader = for_suffix(inner, {".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
+    reader = for_suffix(inner, {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet})
 
     def texts(number: int, row: Mapping[str, Any] | DataError, content: Any) -> list[str]:
         try:
             if isinstance(row, DataError):
                 raise row
             return [
-                cell_text(row[name], path, number, name, nullable=field in nullable) for field, name in columns.items()
+                null[field] if row[name] is None and field in null else cell_text(row[name], path, number, name)
+                for field, name in columns.items()
             ]
         except DataError as error:
             if note is None:
@@ -100,7 +124,8 @@ def stream_table(
     with closing(reader(path, columns.values())) as rows:
         while part := list(islice(rows, size)):
             by_row = [texts(*row) for row in part]
-            yield part[0][0], dict(zip(columns, map(list, zip(*by_row, strict=True)), strict=True))
+            cells = dict(zip(columns, map(list, zip(*by_row, strict=True)), strict=True))
+            yield [number for number, _, _ in part], cells
 
 
 def check_table_format(suffix: str) -> None:
@@ -159,7 +184,7 @@ def check_names(path: object, number: int | None, wanted: Collection[str], known
             )
 
 
-def cell_text(cell: Any, path: object, number: int, name: str, *, nullable: bool = False) -> str:
+def cell_text(cell: Any, path: object, number: int, name: str) -> str:
     """Return a cell as text, as it would appear in a file with one segment per line.
 
     Args:
@@ -167,13 +192,10 @@ def cell_text(cell: Any, path: object, number: int, name: str, *, nullable: bool
         path: the table, for errors.
         number: the number of the line or row, for errors.
         name: the name of the column, for errors.
-        nullable: whether null stands for the score of an empty segment.
 
     Raises:
         DataError: when the value is of another type, or has a line end or NUL.
     """
-    if cell is None and nullable:
-        return NAN
     text = cell if isinstance(cell, str) else _joined(cell)
     if text is not None and (text.endswith("\r") or text.startswith(MARK)):
         # A file has them where it was taken apart as text of another kind.
@@ -207,7 +229,7 @@ def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
     damaged: dict[int, tuple[DataError, str]] = {}
     with closing(_stream_text(path, damaged)) as lines:
         header = next(lines)
-        if damaged:
+        if 1 in damaged:
             raise damaged[1][0]
         names = header.split("\t")
         check_names(path, 1, wanted, names)
@@ -220,6 +242,28 @@ def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
                 yield number, DataError.at(path, number, found=f"{len(cells)} columns", expected=expected), line
             else:
                 yield number, dict(zip(names, cells, strict=True)), line
+
+
+def _read_csv(path: Path, wanted: Collection[str]) -> Rows:
+    number = 1
+    with closing(stream_lines(path)) as lines:
+        rows = csv.reader((f"{line}\n" for line in lines), strict=True)
+        try:
+            names = next(rows)
+            check_names(path, 1, wanted, names)
+            number = rows.line_num + 1
+            for cells in rows:
+                if len(cells) != len(names):
+                    expected = f"{len(names)}, as in the header line"
+                    error = DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
+                    yield number, error, ",".join(cells)
+                else:
+                    yield number, dict(zip(names, cells, strict=True)), ",".join(cells)
+                number = rows.line_num + 1
+        except csv.Error as reason:
+            advice = 'Quote cells with a comma, quote or line end, and double quotes in them: "say ""hi""".'
+            found, expected = f"invalid CSV ({reason})", "comma-separated values as in RFC 4180"
+            raise DataError.at(path, number, found=found, expected=expected, advice=advice) from reason
 
 
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Rows:

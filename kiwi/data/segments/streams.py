@@ -49,6 +49,10 @@ class SegmentStream:
             count += len(columns[const.SOURCE])
             yield columns, screened
 
+    def unchecked(self) -> Iterator[Columns]:
+        """Yield the same columns as :meth:`__iter__`, and warn about blank lines that are dropped at the end."""
+        return self._read(warn=True)
+
     def __iter__(self) -> Iterator[Columns]:
         """Yield columns of ``size`` segments; the last ones may be shorter, and damaged lines are blank."""
         return self._read(warn=False)

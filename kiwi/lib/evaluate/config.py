@@ -15,7 +15,7 @@ from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 
 class Table(BaseConfig):
-    """A table of named columns, one segment per row; the suffix says whether it is TSV, JSON Lines or Parquet."""
+    """A table of named columns, one segment per row; the suffix says whether it is TSV, CSV, JSON Lines or Parquet."""
 
     path: InputFile
     """The file of the table."""

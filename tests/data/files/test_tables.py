@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kiwi.data.files.table_writers import write_table
-from kiwi.data.files.tables import check_table_format, read_table
+from kiwi.data.files.tables import check_table_format, read_table, stream_rows
 from kiwi.exceptions import DataError
 
 SUFFIXES = [".tsv", ".jsonl", ".parquet"]
@@ -41,6 +41,33 @@ def test_tables_come_back_as_lines(suffix: str, tmp_path: Path) -> None:
     write_table(tmp_path / f"table{suffix}", [CELLS])
     assert read_table(tmp_path / f"table{suffix}", COLUMNS) == STRINGS
     assert [path.name for path in tmp_path.iterdir()] == [f"table{suffix}"]
+
+
+def test_comma_separated_values_are_quoted_as_in_rfc_4180(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(
+        b'\xef\xbb\xbfsrc,comment,mt\r\n"one, two","two\r\nlines","say ""hi"""\r\nthree,,\xe2\x80\xa8four\r\n'
+    )
+    assert list(stream_rows(path, {"source": "src", "target": "mt"}, 9)) == [
+        ([2, 4], {"source": ["one, two", "three"], "target": ['say "hi"', "\u2028four"]})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        ("a,b\n1\n", 2, "found 1 columns; expected 2, as in the header line"),
+        ('a,b\n1,"2\n3\n', 2, "found invalid CSV (unexpected end of data); expected comma-separated values"),
+        ('a,b\n1,2\n"1"2,3\n', 3, "found invalid CSV"),
+        ("b,c\n1,2\n", 1, "found no column 'a'"),
+        ('a,b\n"one\ntwo",2\n', 2, "found a line end in the text in column 'a'"),
+    ],
+)
+def test_invalid_comma_separated_values(content: str, line: int, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=re.escape(f"table.csv, line {line}: ") + ".*" + re.escape(message)):
+        read_table(path, {"source": "a"})
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -125,10 +152,10 @@ def test_parquet_of_other_types(tmp_path: Path) -> None:
         (".jsonl", '{"src": "a", "mt": "b\\nc"}\n', 1, "found a line end in the text in column 'mt'"),
         (".parquet", "PAR1 but no more", None, "cannot be read as Parquet, after row 0"),
         (
-            ".csv",
+            ".xlsx",
             "src,mt\na,b\n",
             None,
-            "found the suffix '.csv'; expected the suffix of a table: .tsv, .jsonl, .parquet",
+            "found the suffix '.xlsx'; expected the suffix of a table: .tsv, .csv, .jsonl, .parquet",
         ),
     ],
 )

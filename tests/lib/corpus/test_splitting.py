@@ -1,0 +1,85 @@
+"""How segments are assigned to parts."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiwi.exceptions import DataError
+from kiwi.lib.corpus.options import CorpusOptions
+from kiwi.lib.corpus.splitting import DUPLICATE, LEFT_OUT, Keys
+
+
+def split(
+    rows: list[tuple[str, str]], kept: list[bool] | None = None, with_groups: bool = False, **options: object
+) -> list[int]:
+    keys = Keys()
+    for number, (source, group) in enumerate(rows):
+        keys.add(kept[number] if kept else True, source, group if with_groups else None, f"{source} {number}")
+    return keys.split(CorpusOptions(**options), "FILE").tolist()  # type: ignore[arg-type]
+
+
+ROWS = [(f"source {number % 40}", f"document {number // 10}") for number in range(100)]
+
+
+@pytest.mark.parametrize("keep_order", [False, True])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_same_source_is_in_one_part(keep_order: bool, seed: int) -> None:
+    parts = split(ROWS, dev=12, test=9, seed=seed, keep_order=keep_order)
+    assert 11 <= parts.count(1) <= 12  # every source occurs two or three times
+    assert 8 <= parts.count(2) <= 9
+    for source in {source for source, _ in ROWS}:
+        assert len({part for part, row in zip(parts, ROWS, strict=True) if row[0] == source}) == 1
+    assert parts == split(ROWS, dev=12, test=9, seed=seed, keep_order=keep_order)
+
+
+def test_seeds_differ() -> None:
+    assert split(ROWS, dev=0.1, test=0.1, seed=1) != split(ROWS, dev=0.1, test=0.1, seed=2)
+
+
+def test_documents_stay_together() -> None:
+    rows = [(f"source {number}", f"document {number // 10}") for number in range(100)]
+    parts = split(rows, with_groups=True, dev=20, test=10)
+    assert (parts.count(1), parts.count(2)) == (20, 10)
+    assert all(len(set(parts[start : start + 10])) == 1 for start in range(0, 100, 10))
+
+
+def test_documents_with_a_common_source_stay_together() -> None:
+    rows = [("x", "a"), ("y", "a"), ("y", "b"), ("z", "b"), *((f"{n}", f"{n}") for n in range(20))]
+    for seed in range(20):
+        parts = split(rows, with_groups=True, dev=8, test=8, seed=seed)
+        assert len(set(parts[:4])) == 1
+
+
+def test_order() -> None:
+    rows = [(f"source {number}", "") for number in range(10)]
+    assert split(rows, keep_order=True, dev=2, test=3) == [0] * 5 + [1] * 2 + [2] * 3
+
+
+def test_small_corpora_have_parts_of_a_tenth() -> None:
+    parts = split([(f"{number}", "") for number in range(50)])
+    assert (parts.count(1), parts.count(2)) == (5, 5)
+    assert split([("a", ""), ("b", ""), ("c", "")], dev=0, test=0) == [0, 0, 0]
+
+
+def test_what_is_left_out() -> None:
+    keys = Keys()
+    for is_kept, row in ((True, "a"), (False, ""), (True, "b"), (True, "a"), (False, ""), (True, "c"), (True, "a")):
+        keys.add(is_kept, row, None, row)
+    options = CorpusOptions(dev=0, test=0)
+    assert keys.split(options, "FILE").tolist() == [0, LEFT_OUT, 0, DUPLICATE, LEFT_OUT, 0, DUPLICATE]
+    kept = CorpusOptions(dev=0, test=0, keep=frozenset({"duplicate"}))
+    assert keys.split(kept, "FILE").tolist() == [0, LEFT_OUT, 0, 0, LEFT_OUT, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([("a", ""), ("b", "")], {"dev": 1, "test": 1}, "FILE: found 2 segments; expected more than 1 for dev and 1"),
+        ([("a", ""), ("b", "")], {}, "found 2 segments"),
+        ([("a", "")] * 9 + [("b", "")] * 9, {"dev": 5, "test": 0}, "at most 5 segments, the size of dev"),
+        ([], {}, "found 0 segments"),
+    ],
+)
+def test_too_few_segments(rows: list[tuple[str, str]], options: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        split(rows, **options)
