@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from memory import peak_mb
 
-from kiwi.data.wmt.rows import Header, write_rows
+from kiwi.data.wmt.header import Header
+from kiwi.data.wmt.rows import write_rows
 from kiwi.data.wmt.word_level import EOS, read_word_submission
 
 VOCABULARY = 300_000

@@ -1,14 +1,31 @@
 """kiwi: quality estimation of machine translation.
 
 Importing this package loads neither torch nor any other heavy library. Each public name is imported when it is first
-used.
+used. The usage statistics of libraries are switched off.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
+
+_TELEMETRY = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""The environment variables that switch off the usage statistics of ONNX Runtime, the client of the Hugging Face hub,
+MLflow and Ray, which send some by default; kiwi's other dependencies send none.
+
+The libraries read them when they are imported. They are set here, because every process that uses kiwi (a command, a
+worker of a pool, of a search, of Ray or of Lightning) imports this package first. What the user has set is not changed.
+"""
+
+for _name, _value in _TELEMETRY.items():
+    os.environ.setdefault(_name, _value)
 
 if TYPE_CHECKING:
     from kiwi.exceptions import CheckpointError, ConfigError, DataError, KiwiError, MissingExtraError

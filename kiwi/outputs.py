@@ -69,6 +69,14 @@ class OutputSpec:
     is_bad: Callable[[Any], Any] | None = None
     """For a verdict, which values of its label field count as BAD; takes and returns an array or a tensor."""
 
+    verdict_field: str | None = None
+    """For a verdict, a file below ``data.*.output`` with OK or BAD, which is used in the place of its label field."""
+
+    @property
+    def label_fields(self) -> tuple[str, ...]:
+        """The files below ``data.*.output`` that it can learn from; the last one that is given is used."""
+        return (self.label_field,) if self.verdict_field is None else (self.label_field, self.verdict_field)
+
     @property
     def is_word_level(self) -> bool:
         """Whether the output has a list of values per segment."""
@@ -178,6 +186,7 @@ OUTPUTS: dict[str, OutputSpec] = {
             title="Binary verdicts",
             description="whether each segment needs any edit",
             is_bad=lambda scores: scores != 0,
+            verdict_field=const.BINARY,
         ),
     )
 }

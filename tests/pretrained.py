@@ -116,3 +116,34 @@ def write_model(family: str, folder: Path, *, head: bool = False, **changes: Any
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     fast.save_pretrained(folder)
     return folder
+
+
+def write_any_model(family: str, folder: Path, *, model_class: Any = transformers.AutoModel, **changes: Any) -> Path:
+    """A model of any family of Transformers, with pieces of subwords; sizes that its configuration has are tiny.
+
+    Args:
+        family: its ``model_type``.
+        folder: to write.
+        model_class: the class that is saved.
+        changes: of its configuration.
+    """
+    torch.manual_seed(1)
+    tokenizer = _unigram()
+    default = transformers.AutoConfig.for_model(family)
+    known = {*default.to_dict(), *default.attribute_map}
+    options = {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 64, **SIZES}
+    options |= {"num_key_value_heads": 2, "init_std": 0.3, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    options = {name: value for name, value in options.items() if name in known}
+    if "layer_types" in known and default.layer_types:
+        options["layer_types"] = default.layer_types[: SIZES["num_hidden_layers"]]
+    config = transformers.AutoConfig.for_model(family, **(options | changes))
+    (model_class.from_config if hasattr(model_class, "from_config") else model_class)(config).save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
+    return folder
+
+
+def change_config(folder: Path, changes: dict[str, Any]) -> None:
+    """Change values in the configuration of a model; None is null."""
+    file = folder / "config.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(content | changes), encoding="utf-8")

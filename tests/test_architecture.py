@@ -43,7 +43,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"segments", "wmt", "datasets"},
     ],
     "systems": [
-        {"manifest", "features"},
+        {"manifest", "features", "precision"},
         {"pretrained", "batching"},
         {"encoders", "decoders", "outputs", "checkpoint"},
         {"config"},
@@ -83,7 +83,7 @@ LIBRARIES = {
     "filelock": ["training", "lib.search"],
     "jinja2": ["utils.templates"],
     "safetensors": ["systems", "training", "lib.encoder"],
-    "sqlalchemy": ["loggers"],
+    "sqlalchemy": ["loggers", "lib.search.storage"],
     "tensorboard": ["lib.train.setup"],
     "tokenizers": ["data", "systems"],
     "torch": ["modules", "systems", "training", "runner", "lib.predict", "lib.utils"],

@@ -77,7 +77,10 @@ def score(
     ] = None,
     precision: Annotated[
         str,
-        typer.Option(help="Floating-point precision: 32, bf16, or (on a GPU only) 16.", metavar="32|bf16|16"),
+        typer.Option(
+            help="Floating-point precision: 32, bf16, (on a GPU only) 16, or auto, the fastest that is native.",
+            metavar="32|bf16|16|auto",
+        ),
     ] = "32",
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -121,6 +124,6 @@ def score(
             gpu_id=gpu_id,
             threads=threads,
             batch_tokens=batch_tokens,
-            precision=check_choice("--precision", precision, ("32", "bf16", "16")),
+            precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
         ),
     )

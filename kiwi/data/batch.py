@@ -88,6 +88,9 @@ class QEBatch(Generic[Array]):
     sentence_scores: Array | None = None
     """Sentence scores, float32 (batch,)."""
 
+    binary: Array | None = None
+    """Verdicts on the segments, int64 (batch,)."""
+
     post_edit: QEBatch[Array] | None = None
     """The same segments with the post-edit as the target, for training a language model on it."""
 

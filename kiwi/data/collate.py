@@ -69,6 +69,8 @@ class Collate:
                 arrays[field] = pad([[tag == const.BAD for tag in words(row[field])] for row in rows], const.IGNORE)
         if const.SENTENCE_SCORES in fields:
             arrays[const.SENTENCE_SCORES] = np.array([row[const.SENTENCE_SCORES] for row in rows], dtype=np.float32)
+        if const.BINARY in fields:
+            arrays[const.BINARY] = np.array([row[const.BINARY] == const.BAD for row in rows], dtype=np.int64)
         post_edit = None
         if self.post_edit and const.POST_EDIT in fields:
             post_edit = QEBatch(**self._texts([row | {const.TARGET: row[const.POST_EDIT]} for row in rows]))

@@ -12,6 +12,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import Columns, count_surplus, different_lengths, read_lines
 from kiwi.data.labels.scores import check_scores, parse_scores
 from kiwi.data.labels.tags import TagForm, check_tags, split_tags
+from kiwi.data.labels.verdicts import parse_verdicts
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 
@@ -162,18 +163,20 @@ def read_labelled(columns: Columns, files: Mapping[str, Path]) -> Columns:
     """Validate label columns, and split interleaved tags into word tags and gap tags.
 
     Args:
-        columns: validated text columns, plus any of ``target_tags``, ``source_tags`` and ``sentence_scores``.
+        columns: validated text columns, plus any of the label fields.
         files: the file of each column, for errors.
 
     Returns:
         The columns, in which ``target_tags`` are word tags only, with ``gap_tags`` if the tags were interleaved.
 
     Raises:
-        DataError: when the number of tags is wrong, a tag is neither OK nor BAD, or a score is not a finite number.
+        DataError: when the number of tags is wrong, a label is neither OK nor BAD, or a score is not a finite number.
     """
     labelled = dict(columns)
     if const.SENTENCE_SCORES in columns:
         check_scores(columns[const.SENTENCE_SCORES], files[const.SENTENCE_SCORES])
+    if const.BINARY in columns:
+        labelled[const.BINARY] = parse_verdicts(columns[const.BINARY], files[const.BINARY])
     if const.SOURCE_TAGS in columns:
         counts = [len(words(line)) for line in columns[const.SOURCE]]
         check_tags(columns[const.SOURCE_TAGS], counts, TagForm.WORDS, files[const.SOURCE_TAGS], side=const.SOURCE)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kiwi.exceptions import CheckpointError
 from kiwi.systems.manifest.checkpoint import (
     BEST_MODEL,
     CONFIG_FILE,
@@ -18,11 +19,11 @@ from kiwi.systems.manifest.checkpoint import (
 )
 from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
 from kiwi.systems.manifest.model_card import published_metrics
-from kiwi.utils.sealed import SealedDirectory
+from kiwi.utils.sealed import RESTORE, SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
 
 SIZES = {
-    "layers": ("num_hidden_layers", "n_layers", "encoder_layers"),
+    "layers": ("num_hidden_layers", "n_layers", "n_layer", "encoder_layers", "num_layers"),
     "hidden_size": ("hidden_size", "emb_dim", "d_model", "dim"),
 }
 """The names of the sizes in configurations of Transformers."""
@@ -207,7 +208,13 @@ def _encoder(info: CheckpointInfo, sealed: SealedDirectory) -> Encoder:
     origin = info.origin
     if (sealed.path / ENCODER_FILE).exists():
         config = sealed.read_json(ENCODER_FILE)
-        sizes = {size: next((config[n] for n in names if n in config), None) for size, names in SIZES.items()}
+        if not isinstance(config, dict):
+            raise CheckpointError(
+                f"{sealed.path / ENCODER_FILE}: damaged: found no configuration of a model. {RESTORE}"
+            )
+        sizes = {
+            size: next((config[n] for n in names if type(config.get(n)) is int), None) for size, names in SIZES.items()
+        }
         name = origin.name if origin is not None else options.get("model_name")
         return Encoder(str(config.get("model_type")), **sizes, name=name, licence=origin.licence if origin else None)
     kind = "windows of aligned words" if "window_size" in options else "bidirectional recurrent layers"

@@ -15,10 +15,8 @@ from kiwi.loggers.outbox import CLOSE_TIMEOUT, FIRST_PAUSE, Outbox, RefusedError
 from kiwi.loggers.store import (
     FILE_SETTINGS,
     SEND_SETTINGS,
-    START_SETTINGS,
     mlflow_exceptions,
     open_store,
-    quiet,
     settings,
 )
 
@@ -28,6 +26,9 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 RECORDS, FILES = {"tags": 100, "params": 100, "metrics": 1000, "status": 1}, {"files": 1}
 """The kinds of entries, and the number of each that MLflow accepts at a time."""
+
+SEND_TIMEOUT = 60.0
+"""The time in seconds that a run waits at its end for the server's answer to records. Files may take longer."""
 
 REFUSALS = frozenset({"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE", "BAD_REQUEST"})
 """The error codes for which retrying is useless."""
@@ -67,20 +68,19 @@ class MLFlowTrackingLogger:
         self._store = open_store(tracking_uri, anchor or Path())
         self._client = self._store.client
         self.logs_artifacts = self._store.is_remote or always_log_artifacts
-        with quiet(), settings(START_SETTINGS):
-            run = self._store.find_run(run_id, experiment_name) if run_id else None
-            self._params: dict[str, str] = dict(run.data.params) if run else {}
-            self._last_steps = self._store.last_steps(run) if run else {}
-            if run:
-                self._client.update_run(run.info.run_id, status="RUNNING")
-            else:
-                run = self._store.create_run(experiment_name, run_id)
+        run = self._store.ask(lambda: self._store.find_run(run_id, experiment_name)) if run_id else None
+        self._params: dict[str, str] = dict(run.data.params) if run else {}
+        self._last_steps = self._store.ask(lambda: self._store.last_steps(run)) if run else {}
+        if run:
+            self._store.ask(lambda: self._client.update_run(run.info.run_id, status="RUNNING"))
+        else:
+            run = self._store.ask(lambda: self._store.create_run(experiment_name, run_id))
         self._run_id: str = run.info.run_id
         self.experiment_id: str = run.info.experiment_id
         self.run_id: str = run_id or self._run_id
         self._numbers = itertools.count()
         # Files may be stored elsewhere, and that can fail separately.
-        self._records = Outbox(f"MLflow ({tracking_uri})", RECORDS, self._send)
+        self._records = Outbox(f"MLflow ({tracking_uri})", RECORDS, self._send, SEND_TIMEOUT)
         self._files = Outbox(self.name, FILES, self._send) if self.logs_artifacts else None
         self._is_finished = False
 
@@ -269,8 +269,7 @@ def download_run(
         ConfigError: when the run does not exist or has no files, or the destination is not empty.
     """
     store = open_store(tracking_uri, anchor or Path())
-    with quiet(), settings(START_SETTINGS):
-        run = store.find_run(run_id, experiment_name)
+    run = store.ask(lambda: store.find_run(run_id, experiment_name))
     if run is None:
         raise ConfigError(
             f"run.run_id: found no run {run_id} in MLflow ({tracking_uri}); expected the id of an earlier run. "

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from kiwi.utils.pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +36,24 @@ class Outbox:
         batch_sizes: the maximum number of entries to send at a time, by kind in the order of precedence.
         send: the function that sends entries of one kind, by key; it raises :class:`RefusedError` when retrying is
             useless, and any other exception when the entries should be sent again.
+        send_timeout: the time in seconds that :meth:`close` waits for the end of one call of ``send``; by default,
+            however long it takes.
     """
 
     def __init__(
-        self, name: str, batch_sizes: Mapping[str, int], send: Callable[[str, Mapping[Any, Any]], None]
+        self,
+        name: str,
+        batch_sizes: Mapping[str, int],
+        send: Callable[[str, Mapping[Any, Any]], None],
+        send_timeout: float = math.inf,
     ) -> None:
         self.name = name
         self.failure = ""
         """The reason why the last attempt failed; empty if it succeeded."""
         self._batch_sizes = batch_sizes
         self._send = send
+        self._send_timeout = send_timeout
+        self._n_sent = 0
         self._numbers = itertools.count()
         # Each entry has a number, to recognize one that was replaced while its former value was being sent.
         self._pending: dict[str, dict[Any, tuple[int, Any]]] = {kind: {} for kind in batch_sizes}
@@ -70,7 +81,7 @@ class Outbox:
             self._changed.notify_all()
 
     def close(self, timeout: float) -> dict[str, list[Any]]:
-        """Send the pending entries and stop, however long it takes while the server accepts them.
+        """Send the pending entries and stop, however long it takes while the server accepts them; Ctrl-C gives up.
 
         Args:
             timeout: the time in seconds to wait while the server does not answer.
@@ -81,16 +92,32 @@ class Outbox:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-            since = time.monotonic()
-            while self._thread.is_alive() and not self._given_up:
-                self._changed.wait(0.1)
-                if not self.failure:
-                    since = time.monotonic()
-                elif time.monotonic() - since > timeout:
-                    self._given_up = True
+            try:
+                self._wait(timeout)
+            except KeyboardInterrupt:
+                self.failure = "Ctrl-C"
+                self._given_up = True
             self._changed.notify_all()
             lost = {kind: [*self._lost[kind], *pending] for kind, pending in self._pending.items()}
         return {kind: keys for kind, keys in lost.items() if keys}
+
+    def _wait(self, timeout: float) -> None:
+        """Wait until everything is sent, or the server has not answered for too long; see :meth:`close`."""
+        answered = sent = time.monotonic()
+        n_sent, pace = self._n_sent, Pace()
+        while self._thread.is_alive() and not self._given_up:
+            self._changed.wait(0.1)
+            now = time.monotonic()
+            if self._n_sent != n_sent:
+                n_sent, sent = self._n_sent, now
+            if not self.failure:
+                answered = now
+            if now - sent > self._send_timeout:
+                self.failure = f"no complete answer within {self._send_timeout:g} s"
+            self._given_up = now - answered > timeout or now - sent > self._send_timeout
+            if pace.is_due():
+                n_pending = sum(map(len, self._pending.values()))
+                logger.info("%s: still sending, %d entries are left. Ctrl-C gives up.", self.name, n_pending)
 
     def _next_batch(self) -> tuple[str, dict[Any, tuple[int, Any]]] | None:
         for kind, size in self._batch_sizes.items():
@@ -117,6 +144,7 @@ class Outbox:
             except Exception as error:  # keep the entries and let training continue, whatever the error
                 failure = _first_line(error)
             with self._changed:
+                self._n_sent += 1
                 self._log_availability(kind, failure)
                 if failure:
                     # Move the entries to the end, since the failure may concern a single file.

@@ -8,15 +8,16 @@ import os
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 
 from kiwi import __version__
 from kiwi.exceptions import ConfigError
+from kiwi.utils.deadline import within
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged
 
@@ -44,6 +45,15 @@ FILE_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_ENABLE_ARTIFACT
 """MLflow's default timeout, since a server may take long to store a large file."""
 
 
+START_TIMEOUT = 60.0
+"""The time in seconds within which a server has to answer completely at the start of a run."""
+
+
+IS_IT_RUNNING = "Is the server running? Without run.use_mlflow, everything is in the directory of the run."
+
+Result = TypeVar("Result")
+
+
 @dataclass(frozen=True)
 class Store:
     """An open MLflow store."""
@@ -59,6 +69,20 @@ class Store:
 
     is_remote: bool
     """Whether the store is a server, possibly on this machine, and not a directory or SQLite file."""
+
+    def ask(self, function: Callable[[], Result]) -> Result:
+        """Return the result of calls of the client at the start of a run.
+
+        Raises:
+            ConfigError: when the server does not answer completely in time.
+        """
+        with quiet(), settings(START_SETTINGS):
+            if not self.is_remote:
+                return function()
+            try:
+                return within(START_TIMEOUT, function)
+            except TimeoutError as error:
+                raise ConfigError(f"run.mlflow_tracking_uri: {self.uri}: {error}. {IS_IT_RUNNING}") from error
 
     def find_run(self, run_id: str, experiment_name: str) -> Any:
         """Return the run with an id, either MLflow's own or a configured one; None if there is none.
@@ -206,9 +230,9 @@ def open_store(tracking_uri: str, anchor: Path) -> Store:
     try:
         with quiet(), settings(START_SETTINGS):
             client = MlflowClient(uri)
-            client.search_experiments(max_results=1)
+            within(START_TIMEOUT, lambda: client.search_experiments(max_results=1))
     except Exception as error:
-        advice = "Is the server running? Without run.use_mlflow, everything is in the directory of the run."
+        advice = IS_IT_RUNNING
         if isinstance(error, ImportError):  # MLflow is too old for a dependency
             advice = "Upgrade MLflow with: pip install --upgrade 'kiwi-qe[mlflow]'"
         elif "schema" in str(error):

@@ -70,12 +70,14 @@ class TagMetrics(Accumulator):
         return {f"{self.prefix}_{name}": value for name, value in functions.tag_metrics(self.counts).items()}
 
 
-class Accuracy(TagMetrics):
-    """Accuracy only, from the same counts."""
+class VerdictMetrics(TagMetrics):
+    """The same metrics of verdicts on segments, accuracy first."""
 
     @override
     def compute(self) -> dict[str, float]:
-        return {f"{self.prefix}_CORRECT": functions.accuracy(self.counts)}
+        main = f"{self.prefix}_CORRECT"
+        metrics = super().compute()
+        return {main: metrics[main]} | metrics
 
 
 class ScoreMetrics(Accumulator):

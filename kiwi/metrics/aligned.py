@@ -35,6 +35,12 @@ class Aligned:
     threshold: float = 0.5
     """The probability of BAD above which a tag counts as BAD."""
 
+    only_order: bool = False
+    """Whether predicted values have any scale, so that only their order has a meaning."""
+
+    left_out: int = 0
+    """The number of segments that are not compared, because a system has no prediction for them."""
+
     @property
     def n_segments(self) -> int:
         """The number of segments that are compared."""

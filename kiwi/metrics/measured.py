@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,6 +52,9 @@ class Measured:
     rule: str = ""
     """The rule that decides what counts as BAD, for tags, as it appears in signatures."""
 
+    left_out: int = 0
+    """The number of segments that are not compared, because a system has no prediction for them."""
+
     def figures(self) -> Mapping[str, float]:
         """Return the metrics of all segments."""
         return self.statistic(np.arange(self.n_segments))
@@ -79,11 +82,20 @@ def count_metrics(counts: NDArray[np.int64]) -> dict[str, float]:
 
 
 def measure(aligned: Aligned) -> list[Measured]:
-    """Prepare each system's scores, tags, or binary decisions on segments."""
-    return [_measured(aligned, system) for system in aligned.predicted]
+    """Prepare each system's scores, tags, or binary decisions on segments.
+
+    Tags whose predicted values have any scale have no metrics here; see :func:`measure_explanations`.
+    """
+    is_binary = aligned.output in output_names(kind="verdict")
+    if aligned.only_order and not is_binary:
+        return []
+    return [
+        replace(_measured(aligned, system, is_binary=is_binary), left_out=aligned.left_out)
+        for system in aligned.predicted
+    ]
 
 
-def _measured(aligned: Aligned, system: str) -> Measured:
+def _measured(aligned: Aligned, system: str, *, is_binary: bool) -> Measured:
     gold, values, n = aligned.gold, aligned.predicted[system], aligned.n_segments
     if aligned.offsets is None:
         return Measured(
@@ -96,8 +108,17 @@ def _measured(aligned: Aligned, system: str) -> Measured:
             None,
             values,
         )
+    if aligned.only_order:
+        return Measured(
+            aligned.output,
+            system,
+            n,
+            "segments",
+            n,
+            lambda chosen: critical_metrics(gold[chosen], values[chosen]),
+            rule="order",
+        )
     counts = aligned.counts(system)
-    is_binary = aligned.output in output_names(kind="verdict")
 
     def statistic(chosen: NDArray[np.int64]) -> dict[str, float]:
         metrics = count_metrics(counts[chosen].sum(axis=0))

@@ -164,8 +164,8 @@ def critical_metrics(gold: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     """Return the metrics of a binary decision on segments, from their scores only, by name."""
     counts = critical_counts(gold, scores)
     return {
-        "AUC": roc_auc(gold, scores),
-        "AP": average_precision(gold, scores),
         "MCC_at_K": matthews(counts),
         "recall_at_K": recall_at_k(gold, scores),
+        "AUC": roc_auc(gold, scores),
+        "AP": average_precision(gold, scores),
     }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kiwi import __version__
 from kiwi.metrics import functions
 from kiwi.metrics.confidence import (
+    SIGNIFICANT,
     approximate_randomization,
     bootstrap,
     clusters,
@@ -50,6 +51,9 @@ class Row:
     signature: str = ""
     """A signature of the data and the settings of the metrics, to append to the name of a metric."""
 
+    left_out: int = 0
+    """The number of segments that were not compared, because a system has no prediction for them."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -58,16 +62,19 @@ class Comparison:
     output: str
     metric: str
     better: str
-    """The system with the better value."""
+    """The system with the better value, which may be due to chance unless :attr:`significant`."""
 
     worse: str
-    """The system with the worse value."""
+    """The system with the worse value, or the same one."""
 
     difference: float
     """The difference of the two values, at least 0."""
 
     p: dict[str, float]
     """Two-sided p-values by test, corrected for the number of comparisons (Holm)."""
+
+    significant: bool = False
+    """Whether one system is better than the other: no test attributes the difference to chance (p < 0.05)."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +154,14 @@ def build_report(measured: Sequence[Measured], settings: Settings, origins: Mapp
         drawn = bootstrap(each.statistic, each.n_segments, samples=settings.samples, seed=settings.seed)
         parts = [each.output, f"{each.unit}:{each.n}"]
         parts += [f"segments:{each.n_segments}"] if each.unit != "segments" else []
+        parts += [f"left_out:{each.left_out}"] if each.left_out else []
         parts += [each.rule] if each.rule else []
         parts += [f"bootstrap:{settings.samples}", f"seed:{settings.seed}"] if drawn else []
         parts += [f"kiwi:{__version__}"]
         parts += [f"checkpoint:{origins[each.system][:12]}"] if each.system in origins else []
         intervals = {name: interval(values) for name, values in drawn.items()}
-        rows.append(Row(each.output, each.system, each.n, dict(each.figures()), intervals, "|".join(parts)))
+        signature = "|".join(parts)
+        rows.append(Row(each.output, each.system, each.n, dict(each.figures()), intervals, signature, each.left_out))
         draws.append(drawn)
     report = Report(rows)
     if not settings.samples:
@@ -204,6 +213,7 @@ def _compare(metric: str, systems: list[tuple[Row, Measured, Draws]], settings: 
             other.system,
             one.metrics[metric] - other.metrics[metric],
             {name: values[index] for name, values in adjusted.items()},
+            all(values[index] < SIGNIFICANT for values in adjusted.values()),
         )
         for index, ((one, *_), (other, *_)) in enumerate(pairs)
     ]

@@ -51,10 +51,10 @@ def open_runner(path: str | Path, options: PredictOptions, revision: str | None 
     """
     path = locate(path, revision)
     if is_export(path):
-        if options.precision != "32":
+        if options.precision not in ("32", "auto"):
             raise ConfigError(
                 f"precision: found {options.precision}, but {path} is an exported system, whose precision is fixed. "
-                "Set precision: 32."
+                "Set precision: auto."
             )
         with needs_extra("onnx", "Loading an exported system"):
             from kiwi.runner.onnx_engine import load_export

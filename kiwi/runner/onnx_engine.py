@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,7 @@ from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.outputs import OUTPUTS
 from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
 from kiwi.runner.options import PredictOptions
-from kiwi.systems.manifest.checkpoint import TOKENIZER_FILE
+from kiwi.systems.manifest.checkpoint import EXPORT_FILE, TOKENIZER_FILE
 from kiwi.systems.manifest.export import (
     GRAPH_FILE,
     LARGEST_GRAPH,
@@ -61,7 +62,13 @@ class OnnxEngine(Engine):
     @override
     def __call__(self, batch: NumpyBatch) -> dict[str, NDArray[Any]]:
         arrays = batch.arrays()
-        found = self.session.run(self._outputs, {name: arrays[name] for name in self._inputs})
+        try:
+            found = self.session.run(self._outputs, {name: arrays[name] for name in self._inputs})
+        except Exception as error:  # its errors have no common class
+            raise CheckpointError(
+                f"{self.about.place}: ONNX Runtime cannot compute a batch: {_reason(error)} If memory is short, set a "
+                "smaller batch_tokens. Otherwise the export is damaged: export the checkpoint again."
+            ) from error
         return dict(zip(self._outputs, found, strict=True))
 
 
@@ -84,7 +91,35 @@ def load_export(path: Path, options: PredictOptions) -> OnnxEngine:
         for check in checked:
             check.result()
         session = open_session(path / GRAPH_FILE, gpu_id, options.threads)
-    return OnnxEngine(session, collate, about(info, path, outputs))
+    engine = OnnxEngine(session, collate, about(info, path, outputs))
+    check_graph(engine, path)
+    return engine
+
+
+def check_graph(engine: OnnxEngine, path: Path) -> None:
+    """Check that a graph computes what the metadata of its export says, from the arrays of a batch.
+
+    Raises:
+        CheckpointError: when it has other inputs or outputs.
+    """
+    row = {field: "0-0" if field == const.ALIGNMENTS else "a" for field in engine.about.input_fields}
+    batch = engine.collate([row])
+    arrays = batch.arrays()
+    graph = path / GRAPH_FILE
+    if unknown := [value.name for value in engine.session.get_inputs() if value.name not in arrays]:
+        raise CheckpointError(
+            f"{graph}: damaged: its inputs ({', '.join(unknown)}) are not those of {EXPORT_FILE}. {RESTORE}"
+        )
+    found = [value.name for value in engine.session.get_outputs()]
+    if missing := [name for name in engine.about.outputs if name not in found]:
+        raise CheckpointError(
+            f"{graph}: damaged: it has no output {', '.join(missing)}, as in {EXPORT_FILE}. {RESTORE}"
+        )
+    for name, values in engine(batch).items():
+        if values.ndim < 1 or len(values) != 1:
+            raise CheckpointError(
+                f"{graph}: damaged: for one segment, {name} has shape {values.shape}; expected one row. {RESTORE}"
+            )
 
 
 def about(info: ExportInfo, place: Path, outputs: list[str]) -> AboutSystem:
@@ -138,6 +173,8 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
         CheckpointError: when ONNX Runtime cannot load the graph.
         ConfigError: when there is no such GPU, or this ONNX Runtime does not support GPUs.
     """
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":
+        onnxruntime.disable_telemetry_events()  # for a program that imported it before kiwi, and for Windows
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = number_of_threads(threads)
     options.log_severity_level = ERRORS_ONLY
@@ -152,9 +189,8 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
     try:
         session = onnxruntime.InferenceSession(str(graph), options, providers=providers)
     except Exception as error:  # its errors have no common class
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
-            f"{graph}: ONNX Runtime {onnxruntime.__version__} cannot load it: {reason} Upgrade it with: "
+            f"{graph}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_reason(error)} Upgrade it with: "
             f"pip install --upgrade onnxruntime. Otherwise, {RESTORE[0].lower()}{RESTORE[1:]}"
         ) from error
     if gpu_id is not None and CUDA not in session.get_providers():
@@ -162,6 +198,10 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
             f"gpu_id: found {gpu_id}, which ONNX Runtime could not use; see its messages about its libraries above."
         )
     return session
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 DISTRIBUTION = "sentence_level.use_distribution"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from kiwi.exceptions import ConfigError
 
-Precision = Literal["32", "bf16", "16"]
+Precision = Literal["32", "bf16", "16", "auto"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class PredictOptions:
     """The number of CPU threads; None means ``OMP_NUM_THREADS``, or all cores that this process may use."""
 
     precision: Precision = "32"
-    """The precision of the computation: ``bf16``, or ``16`` on a GPU, is faster but less exact."""
+    """The precision of the computation: ``bf16``, or ``16`` on a GPU, is less exact, and faster where the device
+    multiplies it natively; ``auto`` is the fastest that it does."""
 
     batch_size: int | None = None
     """The maximum number of segments in a batch; None means no limit other than ``batch_tokens``."""

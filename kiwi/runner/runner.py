@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,6 +58,8 @@ class Runner:
     def __init__(self, engine: Engine, options: PredictOptions | None = None) -> None:
         self.engine = engine
         self.options = options or PredictOptions()
+        self.on_computed: Callable[[int], None] = lambda n_segments: None
+        """A function to call after each batch, with the number of its segments."""
 
     @property
     def about(self) -> AboutSystem:
@@ -158,6 +160,7 @@ class Runner:
                 results = values.setdefault(name, [None] * n_segments)
                 for index, value in zip(chosen, found, strict=True):
                     results[firsts[index]] = value
+            self.on_computed(len(chosen))
         for first, *others in duplicates.values():
             for results in values.values():
                 for index in others:

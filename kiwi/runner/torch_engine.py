@@ -20,6 +20,7 @@ from kiwi.systems.config.architectures import ARCHITECTURES
 from kiwi.systems.config.system import model_config_of
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.systems.outputs.quality_estimation import QEOutputs
+from kiwi.systems.precision import choose_precision, warn_if_emulated
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.threads import number_of_threads
 
@@ -36,7 +37,7 @@ class TorchEngine(Engine):
     def __init__(self, system: QESystem, device: torch.device | str = "cpu", precision: str = "32") -> None:
         self.device = torch.device(device)
         if precision == "16" and self.device.type == "cpu":
-            raise ConfigError("precision: 16 needs a GPU; set bf16 or 32.")
+            raise ConfigError("precision: 16 needs a GPU; set auto or 32.")
         self.dtype = {"bf16": torch.bfloat16, "16": torch.float16}.get(precision)
         self.system = system.to(self.device).eval()
         self.collate = system.collate
@@ -78,7 +79,10 @@ def load_checkpoint(path: Path, options: PredictOptions | None = None) -> TorchE
     system = QESystem.load(path)
     if outputs is not None:
         system.restrict_outputs(outputs)
-    return TorchEngine(system, "cpu" if gpu_id is None else f"cuda:{gpu_id}", options.precision)
+    device = "cpu" if gpu_id is None else f"cuda:{gpu_id}"
+    precision = choose_precision(device) if options.precision == "auto" else options.precision
+    warn_if_emulated("precision", precision, device)
+    return TorchEngine(system, device, precision)
 
 
 def _restrict_outputs(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:

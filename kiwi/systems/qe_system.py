@@ -18,6 +18,7 @@ from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
 from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
+from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.outputs import names as output_names
 from kiwi.systems.checkpoint import build_on_meta, check_fit, check_layers, load_weights, read_weights, skip_init
@@ -138,11 +139,16 @@ class QESystem(System):
         missing: dict[str, str] = {}
         for name, part in (("train", data.train), ("valid", data.valid)):
             if part is not None:
-                for place, files, fields in (("input", part.input, reads), ("output", part.output, learns)):
-                    for field in fields:
-                        if getattr(files, field) is None:
-                            reason = f"required: {config.class_name} with these outputs needs {field}"
-                            missing[f"data.{name}.{place}.{field}"] = reason
+                needed = [("input", (field,)) for field in reads] + [("output", fields) for fields in learns]
+                for place, fields in needed:
+                    if all(getattr(getattr(part, place), field) is None for field in fields):
+                        reason = f"required: {config.class_name} with these outputs needs {' or '.join(fields)}"
+                        missing[f"data.{name}.{place}.{fields[0]}"] = reason
+        parts = {"train": data.train, "valid": data.valid}
+        for field in dict.fromkeys(field for fields in learns for field in fields[1:]):
+            lacking = [name for name, part in parts.items() if part and getattr(part.output, field) is None]
+            if len(lacking) == 1 and all(parts.values()):
+                missing[f"data.{lacking[0]}.output.{field}"] = "required: the other part of the data has it"
         return missing
 
     @classmethod
@@ -174,6 +180,7 @@ class QESystem(System):
         if config.load is not None:
             system = cls.load(config.load, config.model)
             system.outputs.fit(columns, new_weights=system.new_weights)
+            system.encoder.check(training=True)
             system.encoder.prepare_training()
             system.metrics = {}
             return system
@@ -209,6 +216,7 @@ class QESystem(System):
             system.load_encoder(config.load_encoder)
         elif config.data_processing.embeddings is not None:
             system.load_embeddings(config.data_processing)
+        system.encoder.check(training=True)
         system.encoder.prepare_training()
         return system
 
@@ -268,6 +276,10 @@ class QESystem(System):
         with nullcontext() if changed else skip_init():
             system = build()
         load_weights(system, weights, path, allowed_missing=changed)
+        try:
+            system.encoder.check(training=False)
+        except ConfigError as error:
+            raise CheckpointError(f"{path}: {error}") from error
         system.new_weights = changed
         system._record_checkpoint(path, info)
         return system

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +13,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from kiwi.exceptions import ConfigError, PrunedError
+from kiwi.training.best_model import BestModel, name_checkpoint
 from kiwi.training.module import TrainingModule
 
 logger = logging.getLogger(__name__)
-
-BEST_MODEL = "best_model"
 
 
 class BestCheckpoints(Callback):
     """Saves the best models by the main metric, and remembers the metrics of the best one.
 
-    Checkpoints are in ``checkpoints/`` of the output directory, whose ``best_model`` is a link to the best one.
+    Checkpoints are in ``checkpoints/`` of the output directory, whose :class:`BestModel` is the best one.
 
     Args:
         output_dir: the directory of the run.
@@ -41,6 +38,8 @@ class BestCheckpoints(Callback):
         """The merit (higher is better) and the path of each saved model, best first."""
         self._best_merit = float("-inf")
         self._superseded: list[Path] = []
+        self._link = BestModel(output_dir)
+        self._is_resumed = False
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -54,6 +53,7 @@ class BestCheckpoints(Callback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         # What was saved after this state will be saved again.
+        self._is_resumed = True
         self.best_metrics, self._best_merit = state_dict["best_metrics"], state_dict["best_merit"]
         self.best_models = [(merit, self._directory / name) for merit, name in state_dict["kept"]]
         self.best_model_path = state_dict["best_model"] and self._directory / state_dict["best_model"]
@@ -77,13 +77,13 @@ class BestCheckpoints(Callback):
         for name in unknown:
             shutil.rmtree(self._directory / name, ignore_errors=True)
         if self.best_model_path is not None:
-            _link(self.output_dir / BEST_MODEL, self.best_model_path)
+            self._link.point_to(self.best_model_path)
         else:
-            (self.output_dir / BEST_MODEL).unlink(missing_ok=True)
+            self._link.remove()
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check that there will be a validation.
+        """Check that there will be a validation, and remove the link to the best model of a former run.
 
         Raises:
             ConfigError: when the run ends before the first validation.
@@ -95,6 +95,12 @@ class BestCheckpoints(Callback):
                 f"trainer.checkpoint.validation_steps: found {interval}; expected at most {n_batches}, the number of "
                 "batches of the whole run, because without a validation no model is saved. Lower it, or raise "
                 "trainer.epochs."
+            )
+        if trainer.is_global_zero and not self._is_resumed and self._link.remove():
+            logger.warning(
+                "%s: removed best_model, which was that of a former run, whose checkpoints stay in %s.",
+                self.output_dir,
+                self._directory,
             )
 
     @override
@@ -112,8 +118,8 @@ class BestCheckpoints(Callback):
         if self.save_top_k == 0 or (full and merit <= self.best_models[-1][0]):
             return
         value = metrics[pl_module.monitor]
-        step = trainer.global_step
-        path = self._directory / f"epoch={trainer.current_epoch + 1}-step={step}-{pl_module.monitor}={value:.4f}"
+        name = name_checkpoint(trainer.current_epoch + 1, trainer.global_step, pl_module.main_metric, value)
+        path = self._directory / name
         if any(path == other for _, other in self.best_models):
             return  # validated again before the next optimizer step: the same model
         weights = pl_module.system.weights()
@@ -125,7 +131,7 @@ class BestCheckpoints(Callback):
         if is_best:
             self.best_model_path = path
             if trainer.is_global_zero:
-                _link(self.output_dir / BEST_MODEL, path)
+                self._link.point_to(path)
         if full:
             self._superseded.append(self.best_models.pop()[1])
 
@@ -214,12 +220,3 @@ class ValidationHook(Callback):
                 f"Ended early, after validation {self.n_validations} ({pl_module.monitor} {value:.4f}). "
                 f"{self.resume_advice}"
             )
-
-
-def _link(link: Path, target: Path) -> None:
-    """Make ``link`` point to ``target`` atomically."""
-    stage = link.with_name(f".{link.name}.part")
-    with suppress(FileNotFoundError):
-        stage.unlink()
-    stage.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
-    stage.replace(link)

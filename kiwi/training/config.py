@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from kiwi.metrics.functions import find_metric, higher_is_better
 from kiwi.utils.io import BaseConfig
@@ -34,17 +43,43 @@ class GPUConfig(BaseConfig):
 
     gpus: int | list[int] = 0
     """The number of GPUs (0 for the CPU, -1 for all GPUs), or a list of GPU ids, such as ``[0, 2]``. On a machine
-    without a GPU, training falls back to the CPU with a warning."""
+    without a GPU, training falls back to the CPU, and a ``precision`` of 16 bits to ``auto``, with a warning."""
 
-    precision: Literal[16, 32, "bf16"] = 32
+    precision: Literal[16, 32, "bf16", "auto"] = 32
     """The floating-point precision of training in bits, 32 or 16 (float16, on GPUs only), or ``bf16`` (bfloat16, on
-    GPUs and CPUs, which has 16 bits and the range of 32)."""
+    GPUs and CPUs, which has 16 bits and the range of 32). ``auto`` is ``bf16`` where the processor or the GPU
+    multiplies it natively, otherwise 16 on a GPU that does, and otherwise 32; ``config.yaml`` of the run has the one
+    that was chosen."""
 
     amp_level: Literal["O0", "O1", "O2", "O3"] = "O0"
     """The level of mixed precision, under the names of NVIDIA Apex. ``O0`` is full precision. ``O1`` and ``O2`` are
     mixed precision, with weights of 32 bits and most operations in 16 bits. ``O3`` is true half precision, with 16 bits
-    throughout. A level that contradicts ``precision`` is changed with a warning, to ``O1`` for 16 and ``bf16`` and to
-    ``O0`` for 32."""
+    throughout. A level that contradicts ``precision`` is changed, to ``O1`` for 16 and ``bf16`` and to ``O0`` for 32,
+    with a warning unless ``precision`` is ``auto``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def choose_automatic_precision(cls, data: Any) -> Any:
+        """Replace ``precision: auto``, and any precision of a run that falls back to the CPU, by the one that suits."""
+        if not isinstance(data, Mapping) or data.get("precision", 32) not in ("auto", "bf16", 16):
+            return data
+        import torch
+
+        gpus = data.get("gpus", 0)
+        asks_for_gpus = isinstance(gpus, int | list) and gpus not in (0, [])
+        on_gpu = asks_for_gpus and torch.cuda.is_available()
+        if data["precision"] != "auto" and (on_gpu or not asks_for_gpus):
+            return data
+        from kiwi.systems.precision import choose_precision
+
+        first = gpus[0] if isinstance(gpus, list) and gpus else 0
+        if on_gpu and first not in range(torch.cuda.device_count()):
+            return data  # setup_gpu_ids rejects it
+        chosen = choose_precision(f"cuda:{first}" if on_gpu else "cpu")
+        level = data.get("amp_level", "O0")
+        if chosen == "32" or level == "O0":
+            level = "O0" if chosen == "32" else "O1"
+        return {**data, "precision": chosen if chosen == "bf16" else int(chosen), "amp_level": level}
 
     @field_validator("gpus")
     @classmethod
@@ -58,7 +93,11 @@ class GPUConfig(BaseConfig):
                 logger.warning("%d GPU(s) available, but trainer.gpus asks for none: training on the CPU.", available)
             return 0
         if available == 0:
-            logger.warning("trainer.gpus asks for GPUs (%s), but none is available: training on the CPU.", v)
+            logger.warning(
+                "trainer.gpus asks for GPUs (%s), but none is available: training on the CPU, in 16 bits only where it "
+                "computes them natively.",
+                v,
+            )
             return 0
         if isinstance(v, int):
             if v < -1 or v > available:
@@ -72,7 +111,7 @@ class GPUConfig(BaseConfig):
     def refuse_float16_on_cpu(cls, v: int | str, values: ValidationInfo) -> int | str:
         """Reject float16 on the CPU."""
         if v == 16 and values.data.get("gpus") == 0:
-            raise ValueError("float16 is for GPUs, and this run is on the CPU; use bf16 or 32")
+            raise ValueError("float16 is for GPUs, and this run is on the CPU; use auto or 32")
         return v
 
     @field_validator("amp_level")
@@ -132,7 +171,8 @@ class TrainerConfig(GPUConfig):
     of the configured outputs."""
 
     log_interval: PositiveInt = 100
-    """The number of batches between logged steps."""
+    """The number of optimizer steps between those whose training loss is logged; in shorter epochs, the last step of
+    each is logged."""
 
     log_save_interval: PositiveInt = 100
     """The number of steps between writes of ``metrics.csv``, which is also written after each validation and at the

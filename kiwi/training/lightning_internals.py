@@ -13,6 +13,8 @@ from typing import Any
 
 import lightning
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+from typing_extensions import override
 
 from kiwi.training.devices import is_first_process
 
@@ -37,6 +39,14 @@ def warn_if_untested() -> None:
 
 def _minor_version(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+class ProgressBar(RichProgressBar):
+    """A progress bar that counts epochs from 1, as everything else in kiwi; Lightning's counts from 0."""
+
+    @override
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(len(self.validation_description))
 
 
 def is_logging_step(trainer: Trainer) -> bool:

@@ -30,6 +30,11 @@ class Tracker(Protocol):
         """Log the values of one step, by name."""
 
 
+def count_from_one(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics of a step with epochs counted from 1; Lightning counts from 0."""
+    return {name: value + 1 if name == "epoch" else value for name, value in metrics.items()}
+
+
 class PlainLogger(Logger):
     """A Lightning logger without name, version and hyperparameters."""
 
@@ -71,7 +76,7 @@ class MetricsFile(PlainLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         step = self._n_written + len(self._pending) if step is None else step
-        self._pending.append({**metrics, "step": step})
+        self._pending.append({**count_from_one(metrics), "step": step})
         is_due = (step + 1) % self.save_interval == 0
         if is_due or not self._n_written or any(name.startswith("val_") for name in metrics):
             self.flush()
@@ -150,7 +155,7 @@ class TrackerMetrics(PlainLogger):
     @override
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        self.tracker.log_metrics(metrics, step or 0)
+        self.tracker.log_metrics(count_from_one(metrics), step or 0)
 
 
 class TensorBoardMetrics(PlainLogger):
@@ -174,7 +179,7 @@ class TensorBoardMetrics(PlainLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self._writer = self._writer or self._open()
-        for name, value in metrics.items():
+        for name, value in count_from_one(metrics).items():
             self._writer.add_scalar(name, value, step)
 
     @override

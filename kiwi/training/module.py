@@ -130,6 +130,12 @@ class TrainingModule(LightningModule):
             self._is_sharded = True
 
     @override
+    def on_train_start(self) -> None:
+        """Log the training loss at least once an epoch, however short it is."""
+        n_steps = -(-int(self.trainer.num_training_batches) // self.trainer.accumulate_grad_batches)
+        self.trainer.log_every_n_steps = min(self.trainer.log_every_n_steps, n_steps)
+
+    @override
     def on_fit_start(self) -> None:
         """Compute the outputs of the encoder's frozen layers for all segments, once for all epochs."""
         encoder = self.system.encoder

@@ -156,7 +156,8 @@ def run_session(
         on_saved: a function to call when a state of the run has been saved.
 
     Raises:
-        ConfigError: when another process trains in the directory, or :meth:`RunRecord.load_state` raises it.
+        ConfigError: when another process trains in the directory, a new run would replace one that has not finished,
+            or :meth:`RunRecord.load_state` raises it.
         CheckpointError: when :meth:`RunRecord.load_state` raises it.
     """
     record = RunRecord(output_dir, configuration, on_saved)
@@ -168,9 +169,8 @@ def run_session(
     with _locked(output_dir):
         if resume:
             record.load_state()
-        elif record.state_file.exists():
-            logger.warning("%s: this run replaces one that had not finished.", output_dir)
-            record.state_file.unlink()
+        else:
+            _require_no_state(record)
         write_yaml(output_dir / "config.yaml", record.configuration)
         _write_status(output_dir, "running", resumed=resume)
         try:
@@ -183,6 +183,20 @@ def run_session(
             raise
         _write_status(output_dir, "finished")
         record.state_file.unlink(missing_ok=True)
+
+
+def _require_no_state(record: RunRecord) -> None:
+    """Reject a new run in the directory of a run that can still be resumed, whose state it would replace."""
+    if not record.state_file.exists():
+        return
+    if read_status(record.output_dir).get("status") == "finished":
+        record.state_file.unlink()  # the run was killed just before it did so itself
+        return
+    raise ConfigError(
+        f"run.output_dir: {record.output_dir} has the state of a run that has not finished. To resume it, add "
+        "trainer.resume=true to the command that started it; to keep it, choose another directory. To give it up, "
+        f"remove {record.state_file}."
+    )
 
 
 def _format_differences(differing: Mapping[str, tuple[str, str]]) -> str:

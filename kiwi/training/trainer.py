@@ -10,7 +10,7 @@ from typing import Any
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import HalfPrecision
 from lightning.pytorch.strategies import Strategy
@@ -23,8 +23,9 @@ from kiwi.training.config import TrainerConfig
 from kiwi.training.devices import count_cpu_processes, count_processes
 from kiwi.training.keep_state import KeepState, StateIO
 from kiwi.training.learning_curve import LearningCurve
-from kiwi.training.lightning_internals import warn_if_untested
+from kiwi.training.lightning_internals import ProgressBar, warn_if_untested
 from kiwi.training.module import TrainingModule
+from kiwi.training.progress_log import ProgressLog
 from kiwi.training.run_record import RunRecord
 
 
@@ -76,7 +77,9 @@ def build_trainer(run: TrainingRun) -> tuple[Trainer, BestCheckpoints]:
     show_progress = not run.quiet and sys.stderr.isatty()
     callbacks = _build_callbacks(run, checkpoints)
     if show_progress:
-        callbacks.append(RichProgressBar(leave=False, console_kwargs={"stderr": True}))
+        callbacks.append(ProgressBar(leave=False, console_kwargs={"stderr": True}))
+    else:
+        callbacks.append(ProgressLog())
     trainer = Trainer(
         **_device_options(run.config),
         **_loop_options(run.config),

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,26 @@ class SealedDirectory:
         except OSError as error:
             raise CheckpointError(f"{file}: cannot be read: {error.strerror}.") from error
 
+    def check_complete(self, required: Iterable[str], known: Iterable[str] = ()) -> None:
+        """Check that all files are there and have a checksum, without reading them.
+
+        Args:
+            required: the names of the files that must be there.
+            known: patterns of the names of other files, which need a checksum only if they are there.
+
+        Raises:
+            CheckpointError: when a file is missing, or is not in the list of checksums.
+        """
+        if self.sums is None:
+            return
+        for name in self.sums:
+            if not (self.path / name).is_file():
+                raise CheckpointError(f"{self.path / name}: missing, but listed in {SUMS_FILE}. {RESTORE}")
+        there = [file.relative_to(self.path).as_posix() for pattern in known for file in self.path.glob(pattern)]
+        for name in (*required, *sorted(there)):
+            if name not in self.sums:
+                raise self._unlisted(name)
+
     def check_all(self) -> None:
         """Verify all files that have a checksum.
 
@@ -104,11 +124,14 @@ class SealedDirectory:
         for name in self.sums or ():
             self.check(name)
 
+    def _unlisted(self, name: str) -> CheckpointError:
+        return CheckpointError(f"{self.path / name}: damaged: has no SHA-256 in {SUMS_FILE}. {RESTORE}")
+
     def _compare(self, name: str, found: str) -> None:
         if self.sums is None:
             return
         if name not in self.sums:
-            raise CheckpointError(f"{self.path / name}: damaged: has no SHA-256 in {SUMS_FILE}. {RESTORE}")
+            raise self._unlisted(name)
         if found != (expected := self.sums[name]):
             raise CheckpointError(
                 f"{self.path / name}: damaged: found SHA-256 {found[:12]}...; expected {expected[:12]}..., as in "

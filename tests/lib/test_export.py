@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import math
 import os
@@ -7,8 +9,9 @@ import shutil
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,6 +32,7 @@ from kiwi.runner.onnx_engine import OnnxEngine, open_session
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
 from tests.conftest import Corpus, Trained
+from tests.network import trace_sockets
 from tests.pretrained import write_model
 
 
@@ -383,6 +387,53 @@ def test_what_is_sealed_but_wrong(name: str, content: str, message: str, exporte
         load_system(path)
 
 
+def test_every_file_is_listed(exported_int8: Export, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(exported_int8.path, tmp_path / "copy"))
+    lines = (path / "SHA256SUMS").read_text(encoding="utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        (path / "SHA256SUMS").write_text("".join(lines[:number] + lines[number + 1 :]), encoding="utf-8")
+        for command in (load_system, inspect_checkpoint, lambda path: publish(path, tmp_path / "published")):
+            with pytest.raises(CheckpointError, match=rf"{line.split()[1]}: damaged: has no SHA-256"):
+                command(path)
+
+
+def leaves(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all values of nested mappings, those of mappings included."""
+    if path:
+        yield path
+    for key in content if isinstance(content, dict) else ():
+        yield from leaves(content[key], (*path, key))
+
+
+ODD_VALUES: tuple[Any, ...] = (None, -1, "x", [3], {"a": []}, True, 1e300, float("nan"), [["source"]])
+
+
+@pytest.mark.parametrize("name", ["export.json", "encoder.json", "vocab.json"])
+def test_odd_metadata_that_is_sealed_again(name: str, exported_int8: Export, tmp_path: Path) -> None:
+    """Refused, or of no effect; never another error."""
+    path = Path(shutil.copytree(exported_int8.path, tmp_path / "copy"))
+    content = json.loads((path / name).read_text(encoding="utf-8"))
+    random = Random(7)
+    places = list(leaves(content))
+    for number, place in enumerate(random.sample(places, min(80, len(places)))):
+        changed = copy.deepcopy(content)
+        *parents, last = place
+        inner: Any = changed
+        for key in parents:
+            inner = inner[key]
+        inner[last] = random.choice(ODD_VALUES)
+        (path / name).write_text(json.dumps(changed), encoding="utf-8")
+        (path / "SHA256SUMS").unlink()
+        seal(path)
+        with contextlib.suppress(CheckpointError):
+            found = inspect_checkpoint(path)
+            found.rows()
+            found.to_dict()
+        if number % 4 == 0:
+            with contextlib.suppress(CheckpointError):
+                load_system(path).predict(["a b"], ["c d"])
+
+
 def test_no_sums(exported: Export, tmp_path: Path) -> None:
     shutil.copytree(exported.path, tmp_path / "copy")
     (tmp_path / "copy" / "SHA256SUMS").unlink()
@@ -434,3 +485,25 @@ def test_torch_is_not_needed(exported: Export, exported_int8: Export, trained: T
         assert all(map(math.isfinite, found[name]))
         assert np.std(found[name]) > 0
     assert "pip install 'kiwi-qe[train]'" in found["error"]
+
+
+# Telemetry.
+
+PROGRAM = """
+import sys
+from kiwi.runner import PredictOptions, load_system
+from kiwi.runner.processes import RunnerPool
+
+if __name__ == "__main__":
+    columns = {"source": ["a b c"], "target": ["d e"], "alignments": ["0-0"]}
+    load_system(sys.argv[1], threads=1).predict(**columns)
+    pool = RunnerPool(sys.argv[1], [None, None], PredictOptions(threads=1))
+    print([len(each.predictions) for each in pool.predict_chunks([columns, columns, columns])])
+    pool.close()
+"""
+
+
+def test_an_exported_system_contacts_nobody_and_writes_nothing(exported: Export, tmp_path: Path) -> None:
+    """ONNX Runtime has telemetry, which opens sockets, and writes to the user's cache, when a session is opened."""
+    opened = trace_sockets([sys.executable, "-c", PROGRAM, str(exported.path)], tmp_path)
+    assert opened == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -156,6 +158,27 @@ def test_a_server_that_is_only_slow_is_not_given_up(server: Server) -> None:
     threading.Timer(0.5, server.go.set).start()
     assert box.close(0.05) == {}
     assert server.got == [("metrics", {1: 1})]
+
+
+def test_a_server_whose_answer_does_not_end_is_given_up(server: Server) -> None:
+    server.go.clear()
+    box = Outbox("server", KINDS, server.send, send_timeout=0.2)
+    box.put("metrics", {1: 1})
+    start = time.monotonic()
+    assert box.close(30) == {"metrics": [1]}
+    assert time.monotonic() - start < 10
+    assert box.failure == "no complete answer within 0.2 s"
+    server.go.set()
+
+
+def test_ctrl_c_gives_up_what_is_being_sent(server: Server) -> None:
+    server.go.clear()
+    box = Outbox("server", KINDS, server.send)
+    box.put("metrics", {1: 1})
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert len(box.close(30)) == 1
+    assert box.failure == "Ctrl-C"
+    server.go.set()
 
 
 def test_memory_is_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

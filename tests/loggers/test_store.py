@@ -6,14 +6,16 @@ import logging
 import os
 import socket
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
 from kiwi.exceptions import ConfigError
-from kiwi.loggers import MLFlowTrackingLogger
+from kiwi.loggers import MLFlowTrackingLogger, store
 from kiwi.loggers.store import open_store, settings
+from tests.dripping import DrippingServer
 
 
 def test_a_directory_is_a_database(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -21,9 +23,9 @@ def test_a_directory_is_a_database(tmp_path: Path, capfd: pytest.CaptureFixture[
     forms = [f"{directory}", f"{directory}/", f"file:{directory}", f"file://{directory}"]
     # A relative one is under the anchor; a database is opened as it is.
     for form in [*forms, f"{directory.name}/", f"sqlite:///{directory}/mlflow.db"]:
-        store = open_store(form, tmp_path)
-        assert store.uri == f"sqlite:///{directory}/mlflow.db"
-        assert not store.is_remote
+        opened = open_store(form, tmp_path)
+        assert opened.uri == f"sqlite:///{directory}/mlflow.db"
+        assert not opened.is_remote
     assert {path.name for path in directory.iterdir()} == {"mlflow.db"}
     assert capfd.readouterr() == ("", "")  # no word of migrations
 
@@ -48,6 +50,16 @@ def test_an_old_file_store_is_left_untouched_and_named(tmp_path: Path, caplog: p
     caplog.clear()
     open_store(str(old), Path())
     assert caplog.text == ""  # once is enough
+
+
+def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "START_TIMEOUT", 0.5)
+    start = time.monotonic()
+    with DrippingServer() as server, pytest.raises(ConfigError) as error:
+        open_store(f"http://127.0.0.1:{server.port}", Path())
+    assert time.monotonic() - start < 20
+    assert "no complete answer within 0.5 s" in str(error.value)
+    assert "Is the server running? Without run.use_mlflow" in str(error.value)
 
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:

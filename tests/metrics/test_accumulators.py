@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kiwi.metrics import functions
-from kiwi.metrics.accumulators import Accuracy, LanguageModelMetrics, ScoreMetrics, TagMetrics
+from kiwi.metrics.accumulators import LanguageModelMetrics, ScoreMetrics, TagMetrics, VerdictMetrics
 
 GOLD = np.array([[1, 0, -1], [0, 0, 1], [1, -1, -1], [0, -1, -1]])
 PREDICTED = np.array([[1, 1, 1], [0, 0, 0], [1, 0, 1], [0, 1, 0]])
@@ -50,11 +50,11 @@ def test_tags_forget():
 
 
 def test_accuracy():
-    metrics = Accuracy("binary")
-    assert metrics.names == ("binary_CORRECT",)
+    metrics = VerdictMetrics("binary")
+    assert metrics.names[:2] == ("binary_CORRECT", "binary_MCC")
     metrics.update([0, 1], [0, 0])
     metrics.update([1], [1])
-    assert metrics.compute() == pytest.approx({"binary_CORRECT": 2 / 3})
+    assert metrics.compute()["binary_CORRECT"] == pytest.approx(2 / 3)
 
 
 SCORES = np.array([0.1, 0.4, 0.4, 0.9]), np.array([0.2, 0.3, 0.5, 0.7])

@@ -5,7 +5,7 @@ import sklearn.metrics
 from hypothesis import given, settings, strategies as st
 
 from kiwi.metrics import functions
-from kiwi.metrics.accumulators import Accuracy, LanguageModelMetrics, ScoreMetrics, TagMetrics
+from kiwi.metrics.accumulators import LanguageModelMetrics, ScoreMetrics, TagMetrics, VerdictMetrics
 from kiwi.metrics.explanations import FIGURES
 from kiwi.metrics.measured import count_metrics, score_metrics
 from kiwi.metrics.ranking import critical_metrics
@@ -180,7 +180,7 @@ def test_every_metric_has_a_direction():
     names |= {*FIGURES, *SpanCounts().metrics}
     for accumulator in (
         TagMetrics("gap_tags"),
-        Accuracy("pe"),
+        VerdictMetrics("pe"),
         ScoreMetrics("sentence_scores"),
         ScoreMetrics("mqm"),
         LanguageModelMetrics("target"),

@@ -51,7 +51,7 @@ def test_json():
     content = json.loads(REPORT.to_json())
     assert len(content["rows"]) == 4
     row = {"output": "sentence_scores", "system": "a", "n": 4, "metrics": {"PEARSON": 0.5, "RMSE": 0.125}}
-    assert content["rows"][3] == {**row, "intervals": {}, "signature": ""}
+    assert content["rows"][3] == {**row, "intervals": {}, "signature": "", "left_out": 0}
 
 
 def test_text():

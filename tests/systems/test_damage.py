@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -17,16 +18,20 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 
 from kiwi.data.text.vocabulary import load_vocabularies
 from kiwi.exceptions import CheckpointError
+from kiwi.lib.inspect import inspect_checkpoint
+from kiwi.lib.publish import publish
 from kiwi.runner import load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import SUMS_FILE, seal
+from tests.conftest import changed
 from tests.pretrained import write_model
 
 SOURCE, TARGET, ALIGNMENTS = ["Close the bank ."], ["Schließen Sie die Bank ."], ["0-0 1-2 2-3 3-4"]
@@ -333,6 +338,55 @@ def test_files_that_are_not_its_own_do_no_harm(checkpoint: Path) -> None:
         (checkpoint / name).write_text("x")
     (checkpoint / ".cache").mkdir()
     assert predictions(checkpoint) == before
+
+
+def test_every_file_is_listed_and_every_listed_file_is_there(checkpoint: Path, tmp_path: Path) -> None:
+    """Whoever removes a line can change its file; a file that is not there cannot be verified."""
+    lines = (checkpoint / SUMS_FILE).read_text(encoding="utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        name = line.split("  ")[1].strip()
+        (checkpoint / SUMS_FILE).write_text("".join(lines[:number] + lines[number + 1 :]), encoding="utf-8")
+        for command in (load_system, inspect_checkpoint, lambda path: publish(path, tmp_path / "published")):
+            with pytest.raises(CheckpointError, match=rf"{name}: damaged: has no SHA-256 in SHA256SUMS"):
+                command(checkpoint)
+        (checkpoint / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
+        (checkpoint / name).rename(tmp_path / "moved")
+        for command in (load_system, inspect_checkpoint, lambda path: publish(path, tmp_path / "published")):
+            with pytest.raises(CheckpointError, match=re.escape(str(checkpoint))):
+                command(checkpoint)
+        (tmp_path / "moved").rename(checkpoint / name)
+    assert not (tmp_path / "published").exists()
+    assert inspect_checkpoint(checkpoint).tensors
+
+
+ODD_METADATA: dict[str, Any] = {
+    "system": None,
+    "system.class_name": ["NuQE"],
+    "system.model": [],
+    "system.model.encoder": 3,
+    "system.model.outputs": "all",
+    "system.model.outputs.word_level": [1],
+    "system.model.outputs.sentence_level": "hter",
+    "data": 5,
+    "data.source_language": "en",
+    "data.target_language": 3,
+    "data.train_segments": ".inf",
+    "pretrained": "bert",
+    "metrics": [0.5],
+    "metrics.val_PEARSON": "high",
+}
+
+
+@pytest.mark.parametrize("path", ODD_METADATA)
+def test_odd_metadata_that_is_sealed_again(checkpoint: Path, path: str) -> None:
+    file = checkpoint / "config.yaml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    value = ODD_METADATA[path]
+    file.write_text(yaml.safe_dump(changed(content, {path: float("inf") if value == ".inf" else value})), "utf-8")
+    reseal(checkpoint)
+    for command in (load_system, inspect_checkpoint):
+        with pytest.raises(CheckpointError, match=re.escape(str(checkpoint))):
+            command(checkpoint)
 
 
 def test_links_as_the_cache_of_the_hub_has_them(checkpoint: Path, tmp_path: Path) -> None:

@@ -271,13 +271,29 @@ def test_names_of_outputs_and_metrics(options: dict[str, Any], names: list[str],
     assert ("WMT19_MCC" in config.metric_names) == ({"target_tags", "gap_tags"} <= set(names))
 
 
+def test_verdicts_of_a_file_come_before_those_of_scores() -> None:
+    module = outputs(sentence_level={"binary": True})
+    logits = {"binary": torch.tensor([[0.0, 3.0], [3.0, 0.0]])}
+    of_scores = batch([1, 1], sentence_scores=[0.5, 0.0])
+    of_file = batch([1, 1], sentence_scores=[0.5, 0.0], binary=[0, 1])
+    accumulators = {}
+    for name, gold in (("scores", of_scores), ("file", of_file)):
+        accumulators[name] = module.accumulators()
+        module.update(accumulators[name], logits, gold)
+    assert accumulators["scores"]["binary"].compute()["binary_MCC"] == 1.0
+    assert accumulators["file"]["binary"].compute()["binary_MCC"] == -1.0
+    losses = [float(module.loss(logits, gold)["binary_loss"]) for gold in (of_scores, of_file)]
+    assert losses == pytest.approx([math.log1p(math.exp(-3)), math.log1p(math.exp(3))])
+
+
 def test_metric_names_of_all_outputs() -> None:
     tags = [
         f"{side}_{name}"
         for side in ("target_tags", "gap_tags", "source_tags", "WMT19")
         for name in ("MCC", "F1_MULT", "CORRECT", "F1_OK", "F1_BAD")
     ]
-    expected = {*tags, "PEARSON", "SPEARMAN", "RMSE", "binary_CORRECT"}
+    tags += [f"binary_{name}" for name in ("CORRECT", "MCC", "F1_MULT", "F1_OK", "F1_BAD")]
+    expected = {*tags, "PEARSON", "SPEARMAN", "RMSE"}
     assert set(QEOutputs.Config.from_dict(ALL).metric_names) == expected
 
 

@@ -124,6 +124,18 @@ def test_a_second_run_in_the_same_directory(options: Options, tmp_path: Path) ->
     assert json.dumps(saved, sort_keys=True) == json.dumps(second.best_metrics, sort_keys=True)
 
 
+def test_the_best_model_of_a_former_run_is_not_taken_for_that_of_this_one(
+    options: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = train_from_configuration(options({**RUN, "trainer.epochs": 1}))
+    second = train_from_configuration(options({**RUN, "trainer.epochs": 1, "trainer.checkpoint.save_top_k": 0}))
+    assert second.best_model_path is None
+    assert not (tmp_path / "run" / "best_model").is_symlink()
+    assert "removed best_model, which was that of a former run" in caplog.text
+    assert first.best_model_path is not None
+    assert QESystem.load(first.best_model_path).class_name == "NuQE"
+
+
 @pytest.mark.parametrize("changes", [{}, {"trainer.gradient_accumulation_steps": 2}])
 def test_what_is_logged_does_not_depend_on_how_often(options: Options, tmp_path: Path, changes: dict[str, Any]) -> None:
     rows = {}

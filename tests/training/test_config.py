@@ -72,11 +72,39 @@ def test_metrics_that_are_added_up_agree_on_what_is_better(metric: Any, message:
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("gpus", [0, 1, [0, 1]])
+@pytest.mark.parametrize("gpus", [0, []])
 def test_float16_is_for_gpus(gpus: Any) -> None:
     with pytest.raises(ConfigError) as error:
         GPUConfig.from_dict({"gpus": gpus, "precision": 16})
-    assert "precision: float16 is for GPUs, and this run is on the CPU; use bf16" in str(error.value)
+    assert "precision: float16 is for GPUs, and this run is on the CPU; use auto" in str(error.value)
+
+
+@pytest.mark.parametrize("flags", [set(), {"bf16"}, {"avx512_bf16"}, {"amx_bf16", "avx512_bf16"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": "auto"},
+        {"precision": "auto", "amp_level": "O1"},
+        {"precision": "auto", "amp_level": "O3"},
+        {"gpus": 1, "precision": 16, "amp_level": "O2"},
+        {"gpus": [0, 1], "precision": 16},
+        {"gpus": -1, "precision": "bf16"},
+    ],
+)
+def test_auto_and_the_fallback_to_the_cpu_choose_what_the_processor_multiplies(
+    options: dict[str, Any], flags: set[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kiwi.systems.precision.cpu_flags", lambda: frozenset(flags))
+    with caplog.at_level(logging.WARNING, logger="kiwi"):
+        config = GPUConfig.from_dict(options)
+    levels = {"O1": "O1", "O2": "O2", "O3": "O3"}
+    expected = ("bf16", levels.get(options.get("amp_level", ""), "O1")) if flags else (32, "O0")
+    assert (config.gpus, config.precision, config.amp_level) == (0, *expected)
+    assert len(caplog.records) == ("gpus" in options)  # one warning, about the device
+    for plain in ({}, {"precision": 32}):
+        assert GPUConfig.from_dict({"gpus": options.get("gpus", 0), **plain}).precision == 32
+    # What the run records leads to the same choice elsewhere.
+    assert GPUConfig.from_dict(config.model_dump(mode="json")) == config
 
 
 def test_defaults() -> None:

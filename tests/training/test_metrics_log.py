@@ -30,7 +30,7 @@ def test_the_file_of_a_run(path: Path) -> None:
     log.log_metrics({"train_loss": 0.1 + 0.2, "epoch": 0}, 9)
     log.log_metrics({"val_A+B": 0.5, "epoch": 0}, 9)
     log.finalize("success")
-    assert path.read_bytes() == (b"epoch,step,train_loss,val_A+B\n0,4,2.5,\n0,9,0.30000000000000004,\n0,9,,0.5\n")
+    assert path.read_bytes() == (b"epoch,step,train_loss,val_A+B\n1,4,2.5,\n1,9,0.30000000000000004,\n1,9,,0.5\n")
     assert [file.name for file in path.parent.iterdir()] == ["metrics.csv"]
 
 

@@ -18,7 +18,7 @@ from kiwi.exceptions import CheckpointError, ConfigError, KiwiError, StoppedErro
 from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.train import TrainRunInfo, train_from_configuration
 from kiwi.systems import checkpoint
-from kiwi.training import callbacks, keep_state, module, optimizers, run_record, state
+from kiwi.training import best_model, callbacks, keep_state, module, optimizers, run_record, state
 from tests.pretrained import write_model
 
 Options = Callable[..., dict[str, Any]]
@@ -149,8 +149,8 @@ EVERY_BATCH = [
     ((module.TrainingModule, "on_validation_epoch_end"), 2, True),
     ((callbacks.BestCheckpoints, "on_validation_end"), 2, False),
     ((callbacks.BestCheckpoints, "on_validation_end"), 2, True),
-    ((callbacks, "_link"), 1, False),
-    ((callbacks, "_link"), 1, True),
+    ((best_model.BestModel, "point_to"), 1, False),
+    ((best_model.BestModel, "point_to"), 1, True),
     ((callbacks.BestCheckpoints, "remove_superseded"), 3, False),
     ((checkpoint, "save_file"), 2, True),
     ((checkpoint, "write_json"), 2, False),
@@ -313,17 +313,28 @@ def test_a_run_is_found_by_its_id(options: Options, tmp_path: Path, monkeypatch:
 
 
 def test_two_processes_do_not_train_in_one_directory(stopped: dict[str, Any]) -> None:
-    with run_record.run_session(Path(stopped["run"]["output_dir"]), {"run": {}}, resume=False):
+    output_dir = Path(stopped["run"]["output_dir"])
+    (output_dir / state.STATE_FILE).unlink()
+    with run_record.run_session(output_dir, {"run": {}}, resume=False):
         message = refused(stopped, ConfigError)
     assert f"process {os.getpid()} is training in" in message
 
 
-def test_a_new_run_in_the_same_directory_warns_of_what_it_replaces(
-    stopped: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_new_run_never_replaces_the_state_of_one_that_has_not_finished(stopped: dict[str, Any], debug: bool) -> None:
+    output_dir = Path(stopped["run"]["output_dir"])
+    before = files(output_dir), (output_dir / "config.yaml").read_bytes(), (output_dir / "run.json").read_bytes()
     stopped["trainer"]["resume"] = False
-    train_from_configuration(stopped)
-    assert "this run replaces one that had not finished" in caplog.text
+    message = refused({**stopped, "debug": debug}, ConfigError)
+    assert "has the state of a run that has not finished" in message
+    assert "trainer.resume=true" in message
+    assert before == (
+        files(output_dir),
+        (output_dir / "config.yaml").read_bytes(),
+        (output_dir / "run.json").read_bytes(),
+    )
+    (output_dir / state.STATE_FILE).unlink()
+    assert train_from_configuration({**stopped, "debug": debug}).best_metrics
 
 
 def test_the_second_signal_stops_at_once(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

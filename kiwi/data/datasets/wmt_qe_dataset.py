@@ -49,6 +49,9 @@ class OutputConfig(BaseConfig):
     sentence_scores: FilePath | None = None
     """File of sentence scores, one number per segment, such as HTER."""
 
+    binary: FilePath | None = None
+    """File of verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
+
 
 class TrainingConfig(BaseConfig):
     """A labelled part of the data."""

@@ -24,6 +24,9 @@ def check_line_count(path: Path, found: int, gold_path: Path, expected: int) -> 
         raise DataError.at(path, None, found=f"{found} lines", expected=f"{expected}, as {gold_path} has")
 
 
+NO_TAGS_ADVICE = "Only a segment with an empty side may have none; texts says which these are."
+
+
 @dataclass(frozen=True)
 class Matched:
     """Gold and predicted tags of the segments that can be compared."""
@@ -53,7 +56,7 @@ class GoldTags:
         self.path = path
         self.rows = read_tags(path) if rows is None else rows
 
-    def align(self, output: str, predicted: Ragged, place: Path) -> Matched:
+    def align(self, output: str, predicted: Ragged, place: Path, left_out: NDArray[np.bool_] | None = None) -> Matched:
         """Align the gold tags with predicted ones.
 
         A segment without words has one gold gap and no predictions, so it is skipped.
@@ -62,6 +65,7 @@ class GoldTags:
             output: the output that is compared.
             predicted: the predicted probabilities of BAD.
             place: the file of the predictions, for errors.
+            left_out: which segments are not compared, (segments,).
 
         Raises:
             DataError: at the first line of the predictions whose number of tags differs from the gold tags.
@@ -74,11 +78,15 @@ class GoldTags:
             expected = counts.get(_unit(output), lengths)
         no_words = has_gaps & (lengths == 1)
         wrong = (predicted.lengths != expected) & ~(no_words & (predicted.lengths == 0))
+        compared = ~no_words
+        if left_out is not None:
+            wrong, compared = wrong & ~left_out, compared & ~left_out
         if wrong.any():
             row = int(wrong.argmax())
             found = f"{predicted.lengths[row]} tags"
-            raise DataError.at(place, row + 1, found=found, expected=f"{expected[row]}, as {self.path} has")
-        compared = ~no_words
+            advice = NO_TAGS_ADVICE if not predicted.lengths[row] else ""
+            expected_count = f"{expected[row]}, as {self.path} has"
+            raise DataError.at(place, row + 1, found=found, expected=expected_count, advice=advice)
         chosen = np.repeat(compared, lengths)
         if has_gaps and _unit(output) in ("target word", "gap"):
             places = np.arange(len(self.rows.values)) - np.repeat(self.rows.offsets[:-1], lengths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,21 @@ def read_tags(path: Path) -> Ragged:
             is_ok &= second == ord("K")
             if bool((is_bad | is_ok).all()):
                 return Ragged(is_bad.astype(np.float64), offsets)
+    return parse_tags(read_lines(path), path)
+
+
+def parse_tags(lines: Sequence[str], path: object) -> Ragged:
+    """Parse lines of OK/BAD tags; BAD is 1.
+
+    Args:
+        lines: the lines, with one row each.
+        path: the file of the lines, for errors.
+
+    Raises:
+        DataError: at the first line with a value that is neither OK nor BAD.
+    """
     rows = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         tags = words(line)
         for position, tag in enumerate(tags, start=1):
             if tag not in const.LABELS:
@@ -77,8 +91,12 @@ def read_tags(path: Path) -> Ragged:
     return ragged(rows)
 
 
-def read_probabilities(path: Path) -> Ragged:
+def read_probabilities(path: Path, *, any_scale: bool = False) -> Ragged:
     """Read probabilities of BAD, one row per line; OK is read as 0 and BAD as 1.
+
+    Args:
+        path: the file.
+        any_scale: whether any finite numbers are allowed.
 
     Raises:
         DataError: at the first line with a value that is neither a probability nor OK or BAD.
@@ -92,24 +110,28 @@ def read_probabilities(path: Path) -> Ragged:
         values = np.fromstring(content.tobytes(), dtype=np.float64, sep=" ")
         if len(values) == len(lengths) and (not len(values) or (values.min() >= 0.0 and values.max() <= 1.0)):
             return Ragged(values, offsets)
-    return parse_probabilities(read_lines(path), path)
+    return parse_probabilities(read_lines(path), path, any_scale=any_scale)
 
 
-def parse_probabilities(lines: Sequence[str], path: Path) -> Ragged:
+def parse_probabilities(lines: Sequence[str], path: Path, *, any_scale: bool = False) -> Ragged:
     """Parse lines of probabilities of BAD, as in :func:`read_probabilities`.
 
     Args:
         lines: the lines, with one row each.
         path: the file of the lines, for errors.
+        any_scale: whether any finite numbers are allowed.
     """
     rows, label_values = [], {const.OK: 0.0, const.BAD: 1.0}
+    low, high = (-sys.float_info.max, sys.float_info.max) if any_scale else (0.0, 1.0)
+    expected = "finite numbers" if any_scale else "probabilities between 0 and 1"
     for number, line in enumerate(lines, start=1):
         try:
             row = [label_values[item] if item in label_values else float(item) for item in words(line)]
         except ValueError as error:
             raise DataError.at(path, number, found=str(error), expected="probabilities of BAD, or OK and BAD") from None
-        if row and not (min(row) >= 0.0 and max(row) <= 1.0):
-            raise DataError.at(path, number, found=f"{line:.60}", expected="probabilities between 0 and 1")
+        # A comparison with NaN is false.
+        if not all(low <= value <= high for value in row):
+            raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
         rows.append(row)
     return ragged(rows)
 

@@ -45,10 +45,11 @@ def parse_scores(lines: Sequence[str], path: Path, *, allow_nan: bool = True) ->
     Args:
         lines: the lines, with one number each.
         path: the file of the lines, for errors.
-        allow_nan: whether ``nan`` is allowed, which stands for an empty segment.
+        allow_nan: whether a segment may be without a score: an empty line or ``nan``, which is returned as NaN.
 
     Raises:
         DataError: at the first line that is not a finite number.
     """
-    check_scores(["0" if allow_nan and line == "nan" else line for line in lines], path)
-    return [float(line) for line in lines]
+    found = ["nan" if allow_nan and line.strip().lower() in ("", "nan") else line for line in lines]
+    check_scores(["0" if line == "nan" and allow_nan else line for line in found], path)
+    return [float(line) for line in found]

@@ -6,11 +6,11 @@ import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from kiwi.data.files.lines import stream_lines
+from kiwi.data.wmt.header import HEADER_LENGTHS, Header, parse_count, parse_header
 from kiwi.exceptions import DataError
 from kiwi.utils.io import staged
 
@@ -18,42 +18,14 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FIGURES = ("the bytes of the model on disk", "its number of parameters", "the number of ensembled models")
-"""The figures of a header, in order."""
+NO_NUMBERS = ("nan", "inf", "infinity")
+"""What stands for a number without digits."""
 
-HEADER_LENGTHS = (0, 2, 3)
-"""The possible numbers of header lines, which are 0 in WMT20, 2 in WMT21, and 3 in WMT22 and WMT23."""
+MOST_ROWS = 10_000_000
+"""The number of rows in which an error looks for language pairs."""
 
-MAX_DIGITS = 18
-"""The maximum number of digits of a count."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """The figures of the model before the first row of a submission; none in WMT20.
-
-    Raises:
-        DataError: for a combination of figures that no year's format has.
-    """
-
-    disk_bytes: int | None = None
-    """The size of the model's files in bytes, without compression; from WMT21 on."""
-
-    parameters: int | None = None
-    """The number of parameters of the model; from WMT21 on."""
-
-    ensembled: int | None = None
-    """The number of ensembled models; from WMT22 on."""
-
-    def __post_init__(self) -> None:
-        given = [figure is not None for figure in (self.disk_bytes, self.parameters, self.ensembled)]
-        if given not in ([False] * 3, [True, True, False], [True] * 3):
-            raise DataError(f"{self}: expected no figure, disk_bytes and parameters, or all three.")
-
-    @property
-    def figures(self) -> list[int]:
-        """The figures that are given, in order."""
-        return [figure for figure in (self.disk_bytes, self.parameters, self.ensembled) if figure is not None]
+MOST_PAIRS = 20
+"""The maximum number of language pairs that an error lists."""
 
 
 class Rows:
@@ -62,23 +34,38 @@ class Rows:
     Args:
         path: the file.
         columns: the names of the columns, which start with ``LP`` and ``METHOD`` and include ``SEG``.
-        language_pair: the expected language pair, such as ``en-de``, compared without regard to case; None allows any.
+        numbers: the columns that hold numbers; a first row without a digit in any of them holds names of columns.
+        language_pair: the language pair to read, such as ``en-de``, compared without regard to case; rows of other
+            pairs are skipped. None stands for the only pair of the file.
+        more: whether rows may have further columns, which are ignored with a warning.
 
     Raises:
         DataError: for an invalid header and, during iteration, for blank lines between rows.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], language_pair: str | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[str],
+        language_pair: str | None,
+        *,
+        numbers: Sequence[str] = ("SEG",),
+        more: bool = False,
+    ) -> None:
         self.path = Path(path)
         self.columns = tuple(columns)
         self.method = ""
+        self._options: dict[str, Any] = {"numbers": numbers, "more": more}
         self._asked = language_pair
         self.language_pair = ""
+        self._others: dict[str, int] = {}
+        self._is_first = True
+        self._further: dict[int, tuple[int, str]] = {}
         self._stream = stream_lines(self.path)
         lines = enumerate(self._stream, start=1)
         header: list[str] = []
         for number, line in lines:
-            if "\t" in line:
+            if self._is_row(line, len(header)):
                 self._lines = itertools.chain([(number, line)], lines)
                 break
             header.append(line.strip())
@@ -86,10 +73,10 @@ class Rows:
                 self.fail(number, f"'{line:.60}', without a tab", self._form)
         else:
             self.fail(None, "no row", self._form)
-        self.header = self._parse_header(header)
+        self.header = self._header(header)
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        """Yield the number and text of each line with a row."""
+        """Yield the number and text of each line with a row, of any language pair."""
         blank = 0
         for number, line in self._lines:
             if not line.strip():
@@ -100,6 +87,12 @@ class Rows:
             yield number, line
         if blank:
             logger.warning("%s: dropped the blank line(s) at the end, from line %d on.", self.path, blank)
+        if not self.language_pair and self._others:
+            self._fail_other_pairs()
+        for place, (first, text) in self._further.items():
+            shown = f"'{text:.40}'" if text.strip() else "nothing"
+            form = "%s, line %d: ignored column %d, which has %s; submissions of this form have %d columns."
+            logger.warning(form, self.path, first, place, shown, len(self.columns))
 
     @property
     def _form(self) -> str:
@@ -110,27 +103,34 @@ class Rows:
         self._stream.close()
         raise DataError.at(self.path, line, found=found, expected=expected, advice=advice)
 
-    def split(self, number: int, line: str) -> dict[str, str]:
-        """Split a line into its fields by column.
+    def split(self, number: int, line: str) -> dict[str, str] | None:
+        """Split a line into its fields by column; return None for a row of another language pair or names of columns.
 
         Raises:
-            DataError: when the number of fields is wrong, or language pair or method differ from previous rows.
+            DataError: when the number of fields is wrong, or the method differs from that of previous rows.
         """
         fields = line.split("\t")
+        if len(fields) > len(self.columns):
+            fields = self._without_further(number, fields)
         if len(fields) != len(self.columns):
             self.fail(number, f"{len(fields)} columns", f"{len(self.columns)}: {' '.join(self.columns)}")
         row = dict(zip(self.columns, fields, strict=True))
+        if self._is_first:
+            self._is_first = False
+            if all(_is_name(row[column]) for column in self._options["numbers"]):
+                logger.info("%s, line %d: skipped the names of the columns.", self.path, number)
+                return None
         language_pair, method = row["LP"], row["METHOD"]
+        for name in ("LP", "METHOD") if not self.language_pair else ():
+            if not row[name].strip():
+                self.fail(number, f"an empty {name}", "a value, the same on all lines")
+        if self._asked is not None and language_pair.strip().lower() != self._asked.strip().lower():
+            self._others.setdefault(language_pair, number)
+            return None
         if not self.language_pair:
-            for name in ("LP", "METHOD"):
-                if not row[name].strip():
-                    self.fail(number, f"an empty {name}", "a value, the same on all lines")
-            if self._asked is not None and language_pair.lower() != self._asked.lower():
-                self.fail(number, f"the language pair '{language_pair}'", f"'{self._asked}'")
             self.language_pair, self.method = language_pair, method
-        if language_pair != self.language_pair:
-            advice = "Split a submission of several language pairs into one file for each."
-            self.fail(number, f"the language pair '{language_pair}'", f"'{self.language_pair}', as before", advice)
+        if language_pair != self.language_pair and self._asked is None:
+            self._fail_several_pairs(number, language_pair)
         if method != self.method:
             self.fail(number, f"the method '{method}'", f"'{self.method}', as before")
         return row
@@ -141,19 +141,19 @@ class Rows:
         Raises:
             DataError: when it is not a whole number.
         """
-        value = parse_count(row[column])
+        value = parse_count(row[column].strip())
         if value is None:
             self.fail(number, f"the {column} '{row[column]}'", "a whole number, counted from 0")
         return value
 
     def line_of(self, where: Mapping[str, object]) -> int | None:
         """Return the number of the first line with these values, which is searched for by reading the file again."""
-        wanted = {column: str(value) for column, value in where.items()}
-        again = Rows(self.path, self.columns, self._asked)
+        wanted = {column: str(value).lower() for column, value in where.items()}
+        again = Rows(self.path, self.columns, self._asked, **self._options)
         with closing(again._stream):
             for number, line in again:
                 row = again.split(number, line)
-                if all(row[column] == value for column, value in wanted.items()):
+                if row is not None and all(row[column].strip().lower() == value for column, value in wanted.items()):
                     return number
         return None
 
@@ -185,21 +185,53 @@ class Rows:
                 self.fail(line, found, f"each of {size} segments, counted from 0")
         return [by_segment[segment] for segment in range(size)]
 
-    def _parse_header(self, lines: Sequence[str]) -> Header:
-        if len(lines) not in HEADER_LENGTHS:
-            self.fail(len(lines), f"{len(lines)} line(s) before the first row", "none, two or three")
-        figures = []
-        for number, (line, name) in enumerate(zip(lines, FIGURES, strict=False), start=1):
-            figure = parse_count(line)
-            if figure is None:
-                self.fail(number, f"'{line:.60}'", f"{name}, a whole number, or a row with columns separated by tabs")
-            figures.append(figure)
-        return Header(*figures)
+    def _is_row(self, line: str, n_header: int) -> bool:
+        """Return whether a line is a row, rather than a figure of the header, in which words may follow after a tab."""
+        cells = line.split("\t")
+        if len(cells) == 1:
+            return False
+        return n_header >= max(HEADER_LENGTHS) or len(cells) >= len(self.columns) or not cells[0].strip().isdigit()
+
+    def _header(self, lines: Sequence[str]) -> Header:
+        try:
+            return parse_header(lines, self.path)
+        except DataError:
+            self._stream.close()
+            raise
+
+    def _without_further(self, number: int, fields: list[str]) -> list[str]:
+        """Remove the fields after the last column: empty ones and, where rows may have them, any."""
+        size = len(self.columns)
+        if not self._options["more"]:
+            return fields if "".join(fields[size:]).strip() else fields[:size]
+        for place, text in enumerate(fields[size:], start=size + 1):
+            if place not in self._further or (text.strip() and not self._further[place][1].strip()):
+                self._further[place] = number, text
+        return fields[:size]
+
+    def _fail_several_pairs(self, number: int, language_pair: str) -> NoReturn:
+        others = (line.partition("\t")[0] for _, line in self._lines if line.strip())
+        pairs = dict.fromkeys([self.language_pair, language_pair])
+        pairs |= dict.fromkeys(itertools.islice(others, MOST_ROWS))
+        listed = _listed(pairs)
+        advice = "Set language_pair to the one to read."
+        self.fail(number, f"rows of several language pairs: {listed}", "one language pair", advice)
+
+    def _fail_other_pairs(self) -> NoReturn:
+        first = next(iter(self._others.values()))
+        pairs = f"pair '{next(iter(self._others))}'" if len(self._others) == 1 else f"pairs {_listed(self._others)}"
+        self.fail(first, f"the language {pairs}", f"'{self._asked}'")
 
 
-def parse_count(text: str) -> int | None:
-    """Parse a whole number in ASCII digits; return None when the text is not one."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
+def _listed(pairs: Iterable[str]) -> str:
+    names = list(pairs)
+    shown = ", ".join(f"{name:.40}" for name in names[:MOST_PAIRS])
+    return shown if len(names) <= MOST_PAIRS else f"{shown} and {len(names) - MOST_PAIRS} more"
+
+
+def _is_name(text: str) -> bool:
+    """Return whether a cell is the name of a column rather than a number."""
+    return text[:1].isalpha() and not any(character.isdigit() for character in text) and text.lower() not in NO_NUMBERS
 
 
 def check_field(name: str, value: str) -> None:

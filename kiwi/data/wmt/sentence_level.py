@@ -9,10 +9,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from kiwi.data.labels.scores import parse_score
-from kiwi.data.wmt.rows import Header, Rows, check_field, parse_count, write_rows
+from kiwi.data.wmt.header import Header
+from kiwi.data.wmt.rows import Rows, check_field, write_rows
+from kiwi.data.wmt.spans import NO_ERROR, NOWHERE, SEVERITIES, Span, SpanParser, expected_span, quoted, unquoted
 from kiwi.exceptions import DataError
 
 __all__ = [
@@ -32,15 +33,6 @@ SENTENCE_COLUMNS = ("LP", "METHOD", "SEG", "SCORE")
 
 SPAN_COLUMNS = ("LP", "METHOD", "SEG", "TARGET", "STARTS", "ENDS", "TYPES")
 
-SEVERITIES = ("minor", "major", "critical")
-"""The severities of errors, the least severe first."""
-
-NO_ERROR = "no-error"
-"""The TYPES value of a segment without errors, whose positions are :data:`NOWHERE`."""
-
-NOWHERE = "-1"
-"""The STARTS and ENDS value of a segment without errors."""
-
 
 @dataclass(frozen=True)
 class SentenceSubmission:
@@ -57,19 +49,6 @@ class SentenceSubmission:
 
     scores: list[float]
     """The scores, in the order of the segments."""
-
-
-class Span(NamedTuple):
-    """An error in a translation; an empty span is an omission at its position."""
-
-    start: int
-    """Position of the first character, counted from 0."""
-
-    end: int
-    """Position after the last character."""
-
-    severity: str
-    """One of :data:`SEVERITIES`."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +78,18 @@ def read_sentence_submission(
 
     Args:
         path: the file, with a header of no, two or three lines.
-        language_pair: the expected language pair; None allows any.
+        language_pair: the language pair to read; None stands for the only pair of the file.
         n_segments: the expected number of segments; None allows any.
 
     Raises:
         DataError: at the first invalid line.
     """
-    rows = Rows(path, SENTENCE_COLUMNS, language_pair)
+    rows = Rows(path, SENTENCE_COLUMNS, language_pair, numbers=("SEG", "SCORE"))
     scores: dict[int, float] = {}
     for number, line in rows:
         row = rows.split(number, line)
+        if row is None:
+            continue
         segment = _new_segment(rows, number, row, scores)
         try:
             scores[segment] = parse_score(row["SCORE"])
@@ -145,19 +126,25 @@ def read_span_submission(
 ) -> SpanSubmission:
     """Read rows of ``LP METHOD SEG TARGET STARTS ENDS TYPES``, in any order of segments.
 
+    Spans are clipped to the end of their text, further columns are ignored (both with a warning), and the quotes of CSV
+    around a text are removed.
+
     Args:
         path: the file, with a header of no, two or three lines.
-        language_pair: the expected language pair; None allows any.
+        language_pair: the language pair to read; None stands for the only pair of the file.
         targets: the expected translations, compared without trailing white space; None allows any.
 
     Raises:
         DataError: at the first invalid line.
     """
-    rows = Rows(path, SPAN_COLUMNS, language_pair)
+    rows = Rows(path, SPAN_COLUMNS, language_pair, numbers=("SEG", "STARTS", "ENDS"), more=True)
+    parser = SpanParser(rows)
     segments: dict[int, tuple[str, list[Span]]] = {}
     for number, line in rows:
         row = rows.split(number, line)
-        segment, target = _new_segment(rows, number, row, segments), row["TARGET"]
+        if row is None:
+            continue
+        segment, target = _new_segment(rows, number, row, segments), unquoted(row["TARGET"])
         if targets is not None and segment < len(targets) and target.rstrip() != targets[segment].rstrip():
             rows.fail(
                 number,
@@ -165,7 +152,8 @@ def read_span_submission(
                 f"'{targets[segment]:.60}'",
                 "The submission is for other translations.",
             )
-        segments[segment] = (target, _parse_spans(rows, number, row))
+        segments[segment] = (target, parser.parse(number, row, target))
+    parser.warn()
     ordered = rows.in_order(segments, None if targets is None else len(targets))
     return SpanSubmission(
         rows.header,
@@ -193,12 +181,12 @@ def write_span_submission(path: Path, submission: SpanSubmission) -> None:
         if any(character in target for character in "\t\n\r"):
             raise DataError(f"Segment {segment} (from 0): found a tab or line end in {target!r}; expected none.")
         for span in spans:
-            if expected := _expected_span(span, target):
+            if expected := expected_span(span, len(target)):
                 raise DataError(f"Segment {segment} (from 0): found {span}; expected {expected}.")
         starts = " ".join(str(span.start) for span in spans) or NOWHERE
         ends = " ".join(str(span.end) for span in spans) or NOWHERE
         types = " ".join(span.severity for span in spans) or NO_ERROR
-        lines.append("\t".join([start, str(segment), target, starts, ends, types]))
+        lines.append("\t".join([start, str(segment), quoted(target), starts, ends, types]))
     write_rows(path, submission.header, lines)
 
 
@@ -207,39 +195,3 @@ def _new_segment(rows: Rows, number: int, row: dict[str, str], known: Mapping[in
     if segment in known:
         rows.fail(number, f"SEG {segment} again", "each segment once")
     return segment
-
-
-def _parse_spans(rows: Rows, number: int, row: dict[str, str]) -> list[Span]:
-    starts, ends, types = (row[column].split() for column in ("STARTS", "ENDS", "TYPES"))
-    if not len(starts) == len(ends) == len(types):
-        rows.fail(
-            number,
-            f"{len(starts)} STARTS, {len(ends)} ENDS, {len(types)} TYPES",
-            "the same number of each, separated by spaces",
-        )
-    nothing = ([NOWHERE], [NOWHERE], [NO_ERROR])
-    if (starts, ends, types) == nothing:
-        return []
-    if not starts or NO_ERROR in types or NOWHERE in (*starts, *ends):
-        rows.fail(
-            number,
-            f"'{row['STARTS']}', '{row['ENDS']}', '{row['TYPES']}'",
-            f"positions and severities, or {NOWHERE}, {NOWHERE}, {NO_ERROR} for a segment without errors",
-        )
-    spans = []
-    for start, end, severity in zip(starts, ends, types, strict=True):
-        first, after = parse_count(start), parse_count(end)
-        if first is None or after is None:
-            rows.fail(number, f"the span '{start}' to '{end}'", "whole numbers, counted from 0")
-        span = Span(first, after, severity)
-        if expected := _expected_span(span, row["TARGET"]):
-            rows.fail(number, f"the span {start} to {end}, {severity}", expected)
-        spans.append(span)
-    return spans
-
-
-def _expected_span(span: Span, target: str) -> str:
-    """Return what is expected of an invalid span; empty for a valid one."""
-    if not 0 <= span.start <= span.end <= len(target):
-        return f"0 ≤ start ≤ end ≤ {len(target)}, the characters of the translation"
-    return "" if span.severity in SEVERITIES else f"a severity of {', '.join(SEVERITIES)}"

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiwi.constants import BAD, LABELS, OK
-from kiwi.data.wmt.rows import Header, Rows, check_field, write_rows
+from kiwi.data.wmt.eos import EOS, target_with_eos, with_eos
+from kiwi.data.wmt.header import Header
+from kiwi.data.wmt.rows import Rows, check_field, write_rows
 from kiwi.exceptions import DataError
 
 __all__ = ["EOS", "WordSubmission", "read_word_submission", "target_with_eos", "write_word_submission"]
@@ -19,12 +21,12 @@ __all__ = ["EOS", "WordSubmission", "read_word_submission", "target_with_eos", "
 COLUMNS = ("LP", "METHOD", "TYPE", "SEG", "INDEX", "WORD", "TAG")
 
 TARGET, GAP, SOURCE = "mt", "gap", "source"
-"""The TYPE values of rows."""
+"""The TYPE values of rows, which are read in any case."""
+
+TARGET_WITH_EOS = "MT"
+"""The TYPE of target words as it is written for WMT22 and WMT23, whose submissions have it in capitals."""
 
 TYPES = (TARGET, GAP, SOURCE)
-
-EOS = "<EOS>"
-"""The last word of each translation in WMT22 and WMT23, whose tag marks an omission at the end."""
 
 INTERNED_LABELS = {str(label): str(label) for label in LABELS}
 """One shared string for each label, to save memory."""
@@ -86,17 +88,17 @@ def read_word_submission(
 
     Args:
         path: the file, with a header of no, two or three lines.
-        language_pair: the expected language pair; None allows any.
+        language_pair: the language pair to read; None stands for the only pair of the file.
         target_words: the expected words of each translation, with or without ``<EOS>``; None allows any.
         source_words: the expected words of each source segment; None allows any.
 
     Raises:
         DataError: at the first invalid line.
     """
-    rows = Rows(path, COLUMNS, language_pair)
+    rows = Rows(path, COLUMNS, language_pair, numbers=("SEG", "INDEX"))
     found = _read(rows)
     has_eos = _check_eos(rows, found)
-    expected_words = None if target_words is None else [_with_eos(words, has_eos) for words in target_words]
+    expected_words = None if target_words is None else [with_eos(words, has_eos) for words in target_words]
     columns: dict[str, tuple[list[list[str]], list[list[str]]]] = {}
     for kind, expected in ((TARGET, expected_words), (SOURCE, source_words)):
         if segments := found[kind]:
@@ -118,17 +120,17 @@ def _read(rows: Rows) -> dict[str, dict[int, _Segment]]:
     found: dict[str, dict[int, _Segment]] = {kind: {} for kind in TYPES}
     interned: dict[str, str] = {}
     before = None
-    segment = _Segment()
+    segment: _Segment | None = None
     for number, line in rows:
         # The first four columns rarely change from one row to the next, and are only parsed when they do.
         start, *cells = line.rsplit("\t", 3)
         if start != before or len(cells) != 3:
-            row = rows.split(number, line)
-            if row["TYPE"] not in found:
-                rows.fail(number, f"the TYPE '{row['TYPE']}'", f"one of {', '.join(TYPES)}")
-            index = rows.count(number, row, "SEG")
-            segment = found[row["TYPE"]].setdefault(index, _Segment())
-            before = start
+            before, row = start, rows.split(number, line)
+            segment = None if row is None else _segment_of(rows, number, row, found)
+            if row is not None:
+                cells = [row[column] for column in COLUMNS[-3:]]
+        if segment is None:
+            continue
         position, word, label = cells
         tag = INTERNED_LABELS.get(label)
         if tag is None:
@@ -138,6 +140,7 @@ def _read(rows: Rows) -> dict[str, dict[int, _Segment]]:
             segment.tags.append(tag)
             continue
         row = rows.split(number, line)
+        assert row is not None, "of the same language pair as the row before"
         place = rows.count(number, row, "INDEX")
         if place < len(segment.tags) or place in segment.early:
             rows.fail(number, f"INDEX {position} of SEG {row['SEG']} ({row['TYPE']}) again", "each index once")
@@ -147,6 +150,14 @@ def _read(rows: Rows) -> dict[str, dict[int, _Segment]]:
             if segment.early:
                 _append_early(rows, kind, index, segment)
     return found
+
+
+def _segment_of(rows: Rows, number: int, row: dict[str, str], found: dict[str, dict[int, _Segment]]) -> _Segment:
+    """Return the segment that a row belongs to."""
+    kind = row["TYPE"].strip().lower()
+    if kind not in found:
+        rows.fail(number, f"the TYPE '{row['TYPE']}'", f"one of {', '.join(TYPES)}")
+    return found[kind].setdefault(rows.count(number, row, "SEG"), _Segment())
 
 
 def _append_early(rows: Rows, kind: str, index: int, segment: _Segment) -> None:
@@ -183,10 +194,6 @@ def _check_eos(rows: Rows, found: dict[str, dict[int, _Segment]]) -> bool:
     return True
 
 
-def _with_eos(words: Sequence[str], has_eos: bool) -> Sequence[str]:
-    return [*words, EOS] if has_eos and list(words[-1:]) != [EOS] else words
-
-
 def _columns(
     rows: Rows, segments: dict[int, _Segment], kind: str, expected: Sequence[Sequence[str]] | None
 ) -> tuple[list[list[str]], list[list[str]]]:
@@ -218,29 +225,6 @@ def _columns(
     return [segment.words for segment in ordered], [segment.tags for segment in ordered]
 
 
-def target_with_eos(
-    words: Sequence[str], tags: Sequence[str], gap_tags: Sequence[str] | None
-) -> tuple[list[str], list[str]]:
-    """Convert words and tags of a translation to the form of WMT22 and WMT23.
-
-    A word is BAD if its own tag or that of the gap before it is BAD; ``<EOS>`` is BAD if the last gap is BAD.
-
-    Args:
-        words: the words of the translation; ``<EOS>`` is appended unless it is the last word.
-        tags: the tags of the words.
-        gap_tags: the tags of the gaps; None means no omissions.
-    """
-    words, folded = list(words), list(tags)
-    if words[-1:] != [EOS]:
-        words.append(EOS)
-        folded.append(OK)
-    for index, gap in enumerate(gap_tags or ()):
-        if gap == BAD:
-            # There is no word after <EOS>, so that omissions there count with <EOS>.
-            folded[min(index, len(folded) - 1)] = BAD
-    return words, folded
-
-
 def write_word_submission(path: Path, submission: WordSubmission) -> None:
     """Write a submission that :func:`read_word_submission` reads back unchanged, in the order mt, gap, source.
 
@@ -269,10 +253,11 @@ def write_word_submission(path: Path, submission: WordSubmission) -> None:
     def lines() -> Iterator[str]:
         start = f"{submission.language_pair}\t{submission.method}"
         for kind, (tags, words, _) in parts.items():
+            name = TARGET_WITH_EOS if submission.has_eos else kind
             for segment, row in enumerate(tags or ()):
                 names = [GAP] * len(row) if kind == GAP or words is None else words[segment]
                 for index, (word, tag) in enumerate(zip(names, row, strict=True)):
-                    yield f"{start}\t{kind}\t{segment}\t{index}\t{word}\t{tag}"
+                    yield f"{start}\t{name}\t{segment}\t{index}\t{word}\t{tag}"
 
     write_rows(path, submission.header, lines())
 

@@ -16,12 +16,10 @@ from kiwi.lib.bulk.worker import ShardReport
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.runner import load_system
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.pace import format_time, regularly
 from kiwi.utils.signals import stop_on_signals
 
 logger = logging.getLogger(__name__)
-
-SECONDS_BETWEEN_LINES = 10.0
-"""The time in seconds between two lines of progress in the log."""
 
 ADVICE = "Finished shards are kept; run the same command again to resume the job."
 """The end of the message about a job that was stopped."""
@@ -114,30 +112,30 @@ def run(config: BulkConfiguration) -> BulkInfo:
         return info
     with stop_on_signals(ADVICE), open_pool(config.bulk, verbose=config.verbose) as pool:
         logger.info("Workers: %d", min(pool.workers, len(pending)))
-        _collect(predict_shards(job, pending, pool, verbose=config.verbose), info, {task.name for task in pending})
+        _collect(predict_shards(job, pending, pool, verbose=config.verbose), info)
     job.output.clear_leftovers()
     _warn_of_rejects(info, job)
     _check_failures(info, job)
     return info
 
 
-def _collect(reports: Iterable[ShardReport], info: BulkInfo, waiting: set[str]) -> None:
-    """Add up the reports of shards as they arrive, and log the progress.
+def _collect(reports: Iterable[ShardReport], info: BulkInfo) -> None:
+    """Add up the reports of shards as they arrive, and log the progress regularly, and at the end.
 
     Args:
         reports: the reports.
         info: the result that they are added to.
-        waiting: the names of the shards without a report.
     """
-    started = last_logged = time.monotonic()
-    for report in reports:
-        waiting.discard(report.name)
-        _add(info, report)
-        now = time.monotonic()
-        info.seconds = now - started
-        if now - last_logged > SECONDS_BETWEEN_LINES or not waiting:
-            last_logged = now
-            _log_progress(info)
+    started = time.monotonic()
+
+    def log() -> None:
+        info.seconds = time.monotonic() - started
+        _log_progress(info)
+
+    with regularly(log):
+        for report in reports:
+            _add(info, report)
+    log()
 
 
 def _add(info: BulkInfo, report: ShardReport) -> None:
@@ -159,13 +157,16 @@ def _add(info: BulkInfo, report: ShardReport) -> None:
 
 
 def _log_progress(info: BulkInfo) -> None:
+    n_left = info.shards - info.skipped - info.done - len(info.failed)
+    left = f", {format_time(n_left * info.seconds / info.done)} left" if info.done and n_left else ""
     logger.info(
-        "%d of %d shards done; %d segments in %.0f s, %.1f segments/s%s",
+        "%d of %d shards done; %d segments in %.0f s, %.1f segments/s%s%s",
         info.skipped + info.done,
         info.shards,
         info.segments,
         info.seconds,
         info.segments / max(info.seconds, 1e-9),
+        left,
         f"; {len(info.failed)} without results" if info.failed else "",
     )
 

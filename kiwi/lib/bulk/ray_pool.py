@@ -140,7 +140,6 @@ def open_pool(bulk: BulkConfig, *, verbose: bool) -> Iterator[Pool]:
 
 
 def _start(address: str | None, *, verbose: bool) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     level = logging.INFO if verbose else logging.ERROR
     options: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
     if address is not None and address != "auto":

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
-logger = logging.getLogger(__name__)
+from kiwi.utils.pace import Pace, format_time
 
-SECONDS_BETWEEN_LINES = 60.0
-"""The time in seconds between two lines in the log."""
+logger = logging.getLogger(__name__)
 
 
 class Progress:
@@ -27,7 +25,8 @@ class Progress:
     def __init__(self, title: str, total: int | None, done: int = 0) -> None:
         self.title, self.total, self.done = title, total, done
         self._done_before, self._started = done, time.monotonic()
-        self._last_logged = self._started
+        self._pace = Pace()
+        self._ahead = 0
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -66,29 +65,32 @@ class Progress:
         if error is None and self.done > self._done_before:
             seconds = time.monotonic() - self._started
             logger.info(
-                "%d segments in %s: %.1f segments/s.", self.done - self._done_before, _format_time(seconds), self.rate
+                "%d segments in %s: %.1f segments/s.", self.done - self._done_before, format_time(seconds), self.rate
             )
 
     @property
     def rate(self) -> float:
         """Return the number of segments per second so far."""
-        return (self.done - self._done_before) / max(time.monotonic() - self._started, 1e-9)
+        return (self.done + self._ahead - self._done_before) / max(time.monotonic() - self._started, 1e-9)
 
     def advance(self, n_segments: int) -> None:
         """Add segments that are done."""
         self.done += n_segments
-        now = time.monotonic()
+        self._ahead = 0
+        self._show()
+
+    def advance_within_chunk(self, n_segments: int) -> None:
+        """Add segments of a chunk that is not done; :meth:`advance` replaces them."""
+        self._ahead += n_segments
+        self._show()
+
+    def _show(self) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=self.done, rate=self.rate)
-        elif now - self._last_logged >= SECONDS_BETWEEN_LINES:
-            self._last_logged = now
-            logger.info("%d segments%s: %.1f segments/s.", self.done, self._remaining(), self.rate)
+            self._bar.update(self._task, completed=self.done + self._ahead, rate=self.rate)
+        elif self._pace.is_due():
+            logger.info("%d segments%s: %.1f segments/s.", self.done + self._ahead, self._remaining(), self.rate)
 
     def _remaining(self) -> str:
         if self.total is None:
             return ""
-        return f" of {self.total}, {_format_time((self.total - self.done) / self.rate)} left"
-
-
-def _format_time(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+        return f" of {self.total}, {format_time((self.total - self.done - self._ahead) / self.rate)} left"

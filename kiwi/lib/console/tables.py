@@ -43,11 +43,15 @@ def print_report(report: Report) -> None:
         rows = report.of(output)
         main = next(iter(rows[0].metrics))
         ranks = {name: rank for rank, group in enumerate(report.clusters.get(output, []), start=1) for name in group}
-        header = ["system", *(["rank"] if ranks else []), "n", main]
+        # Segments that are not compared are never left out without a word.
+        with_left_out = any(row.left_out for row in rows)
+        header = ["system", *(["rank"] if ranks else []), "n", *(["left out"] if with_left_out else []), main]
         header += [f"95 % of {main}"] if main in rows[0].intervals else []
         lines = []
         for row in rows:
-            line = [row.system, *([str(ranks[row.system])] if ranks else []), str(row.n), f"{row.metrics[main]:.4f}"]
+            line = [row.system, *([str(ranks[row.system])] if ranks else []), str(row.n)]
+            line += [str(row.left_out)] if with_left_out else []
+            line.append(f"{row.metrics[main]:.4f}")
             line += ["{:.3f} to {:.3f}".format(*row.intervals[main])] if main in row.intervals else []
             lines.append([*line, *(f"{value:.4f}" for name, value in row.metrics.items() if name != main)])
         header += [name for name in rows[0].metrics if name != main]

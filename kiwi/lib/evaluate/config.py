@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, field_validator, model_validator
 
 from kiwi import constants as const
-from kiwi.lib.evaluate.sources import gold_by_prediction
+from kiwi.lib.evaluate.sources import given_fields, gold_by_prediction
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
 
@@ -36,7 +36,7 @@ class GoldFiles(BaseConfig):
     """The scores, one number per segment."""
 
     binary: FilePath | None = None
-    """The verdicts, OK or BAD per segment, such as whether it has a critical error."""
+    """The verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
 
     spans: FilePath | None = None
     """The error spans, in the format of span submissions (WMT 2023)."""
@@ -49,7 +49,7 @@ class PredictedFiles(BaseConfig):
     """The files of a system's predictions, one segment per line; tags are probabilities of BAD, or OK/BAD."""
 
     target_tags: FilePath | None = None
-    """The tags of target words."""
+    """The tags of target words. Tags that are interleaved with those of gaps (2n+1 for n words) are split."""
 
     source_tags: FilePath | None = None
     """The tags of source words."""
@@ -67,10 +67,11 @@ class PredictedFiles(BaseConfig):
     """The mean and standard deviation of each score, tab-separated, to measure its calibration."""
 
     binary: FilePath | None = None
-    """The verdicts, one probability of BAD per segment."""
+    """The verdicts, one probability of BAD per segment, or a score of any scale that ranks segments."""
 
     sentence_submission: FilePath | None = None
-    """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``."""
+    """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``. With ``gold_files.binary`` and without
+    ``gold_files.sentence_scores``, they rank segments by how likely they are BAD."""
 
     word_submission: FilePath | None = None
     """The tags as submitted to a shared task, ``LP METHOD TYPE SEG INDEX WORD TAG``."""
@@ -109,17 +110,11 @@ class Output(BaseConfig):
 
 
 SUBMISSIONS = {
-    "sentence_submission": {const.SENTENCE_SCORES},
+    "sentence_submission": {const.SENTENCE_SCORES, const.BINARY},
     "word_submission": {const.TARGET_TAGS, const.SOURCE_TAGS},
     "span_submission": {"spans"},
 }
 """The gold fields that each kind of submission is compared with."""
-
-
-def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
-    """Return the fields that have a file or a column."""
-    given = [name for name, path in files if path is not None and name != "table"]
-    return given + (list(files.table.columns) if files.table is not None else [])
 
 
 class Files(BaseConfig):
@@ -135,10 +130,11 @@ class Files(BaseConfig):
     """The files of each system."""
 
     texts: Texts | None = None
-    """The source and target texts, for :attr:`Output.report`."""
+    """The source and target texts, for :attr:`Output.report`, and to check that only segments with an empty side have
+    no prediction."""
 
     language_pair: str | None = None
-    """The language pair of the submissions, such as ``en-de``; if unset, it is not checked."""
+    """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
@@ -193,7 +189,12 @@ class Configuration(Files):
     """Whether to find the threshold with the highest MCC; the metrics remain those of ``threshold``."""
 
     explanations: bool = False
-    """Whether to evaluate the probabilities of target words as explanations of the score too."""
+    """Whether to evaluate the predictions of target words as explanations of the score too; they may be of any scale,
+    and where they are not probabilities, the metrics of tags are left out."""
+
+    low_is_bad: bool = False
+    """Whether low values of what is compared with ``gold_files.binary`` mean BAD, rather than high ones, as with scores
+    of quality (the constrained setting of WMT 2022)."""
 
     verbose: bool = False
     """Whether to show debug messages."""

@@ -11,8 +11,9 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.exceptions import ConfigError
+from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.config import Configuration, Files
-from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction, read_outputs
+from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.calibration import coverage, reliability
@@ -81,9 +82,11 @@ def run(config: Configuration) -> Report:
 
 
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
+    sources = collect_sources(files, any_scale=config.explanations)
     required = files.predicted_files is not None
-    outputs, spans, origins = read_outputs(files.gold_files, collect_sources(files), required=required)
-    outputs = [replace(aligned, threshold=config.threshold) for aligned in outputs]
+    alignment = align(files, sources, required=required, low_is_bad=config.low_is_bad, explanations=config.explanations)
+    outputs = [replace(aligned, threshold=config.threshold) for aligned in alignment.outputs]
+    spans = alignment.spans
     if not outputs and not spans:
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
@@ -96,7 +99,7 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
         if not words:
             raise ConfigError("explanations: no system has target_tags, or gold_files.target_tags is not given.")
         measured += measure_explanations(words[0])
-    report = build_report(measured, Settings(config.bootstrap, config.seed), origins)
+    report = build_report(measured, Settings(config.bootstrap, config.seed), alignment.origins)
     return outputs, replace(report, calibration=calibrate(outputs, config))
 
 
@@ -113,6 +116,8 @@ def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibra
     found: list[Calibration] = []
     for aligned in outputs:
         for system, values in aligned.predicted.items():
+            if aligned.only_order:
+                continue
             if aligned.offsets is not None:
                 bins = reliability(aligned.gold, values)
                 figures = {"ECE": bins.ece, "Brier": bins.brier}

@@ -80,7 +80,8 @@ class Configuration(BaseConfig):
     """The submissions to a shared task, ``sentence_submission.tsv`` and ``word_submission.tsv``; none if unset."""
 
     use_gpu: bool = False
-    """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU."""
+    """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU, where a ``precision`` of 16
+    bits becomes ``auto``."""
 
     gpu_id: NonNegativeInt | None = None
     """The number of the GPU; if unset, the first (0)."""
@@ -94,7 +95,8 @@ class Configuration(BaseConfig):
     number of processes."""
 
     precision: Precision = "32"
-    """The precision of the computation. ``bf16``, or ``16`` on a GPU, is faster; probabilities differ by about 0.01."""
+    """The precision of the computation. ``bf16``, or ``16`` on a GPU, is faster where the device multiplies it
+    natively; probabilities differ by about 0.01. ``auto`` is the fastest that it does."""
 
     verbose: bool = False
     """Whether to show debug messages."""
@@ -112,7 +114,7 @@ class Configuration(BaseConfig):
             part = self.run.predict_on_data_partition
             wrong[f"data.{part}"] = f"required, because run.predict_on_data_partition is '{part}'"
         if self.precision == "16" and not self.use_gpu:
-            wrong["precision"] = "16 needs use_gpu; bf16 and 32 do not"
+            wrong["precision"] = "16 needs use_gpu; auto, bf16 and 32 do not"
         if wrong:
             raise mistakes("Configuration", wrong)
         return self

@@ -37,7 +37,7 @@ def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns,
     Raises:
         DataError: when labels cannot be used; the message names file and line.
     """
-    needed = {OUTPUTS[name].label_field for name in outputs}
+    needed = {field for name in outputs for field in OUTPUTS[name].label_fields}
     given = {field: path for field, path in files if path is not None and field in needed}
     labels = {field: read_lines(path) for field, path in given.items()}
     size = len(columns[const.SOURCE])
@@ -68,16 +68,20 @@ def _align_segments(predictions: Predictions, labels: Columns, system: str) -> I
     """Align the labels with the outputs that have one value per segment."""
     for spec in OUTPUTS.values():
         values = predictions.get(spec.attributes[0])
-        if spec.is_word_level or values is None or spec.label_field not in labels:
+        given = [field for field in spec.label_fields if field in labels]
+        if spec.is_word_level or values is None or not given:
             continue
-        gold = np.array(labels[spec.label_field], dtype=np.float64)
+        has_verdicts = given[-1] == spec.verdict_field
+        lines = labels[given[-1]]
+        gold = np.array([line == const.BAD for line in lines] if has_verdicts else lines, dtype=np.float64)
         found = np.round(values, DIGITS)  # as in the files, so that the metrics are theirs
         scored = np.flatnonzero(~np.isnan(found))
         if not len(scored):
             continue
         offsets = None
         if spec.is_bad is not None:
-            gold, offsets = spec.is_bad(gold).astype(np.int64), np.arange(len(scored) + 1)
+            gold = (gold if has_verdicts else spec.is_bad(gold)).astype(np.int64)
+            offsets = np.arange(len(scored) + 1)
         yield Aligned(spec.name, gold[scored], {system: found[scored]}, offsets, scored + 1)
 
 

@@ -217,6 +217,8 @@ def _predict(runner: Runner | RunnerPool, split: _Split, growing: GrowingFiles) 
 
     with Progress("Predicting", split.n_segments, growing.n_lines) as progress:
         counts: list[tuple[int, int]] = []
+        if isinstance(runner, Runner):
+            runner.on_computed = progress.advance_within_chunk
         for chunk in runner.predict_chunks(digested()):
             growing.add(chunk.predictions.lines(), digests.popleft())
             progress.advance(len(chunk.predictions))
@@ -261,12 +263,14 @@ def _origin(about: AboutSystem) -> dict[str, str]:
 
 def _load(config: Configuration) -> Runner | RunnerPool:
     first, place = _first_gpu(config), str(config.system.load)
+    falls_back = config.use_gpu and first is None and config.precision != "32"
+    options = replace(config.options, precision="auto") if falls_back else config.options
     runner: Runner | RunnerPool
     if config.processes == 1:
-        runner = open_runner(place, replace(config.options, gpu_id=first))
+        runner = open_runner(place, replace(options, gpu_id=first))
     else:
         gpus = [None if first is None else first + index for index in range(config.processes)]
-        runner = RunnerPool(place, gpus, config.options)
+        runner = RunnerPool(place, gpus, options)
     expected = config.system.class_name
     if expected not in (None, runner.about.class_name):
         runner.close()
@@ -284,9 +288,10 @@ def _first_gpu(config: Configuration) -> int | None:
 
     if torch.cuda.is_available():
         return config.gpu_id or 0
-    if config.precision == "16":
-        raise ConfigError("precision: 16 needs a GPU, and none is available; set bf16 or 32.")
-    logger.warning("use_gpu is set, but no GPU is available: predicting on the CPU.")
+    logger.warning(
+        "use_gpu is set, but no GPU is available: predicting on the CPU, in 16 bits only where it computes them "
+        "natively."
+    )
     return None
 
 

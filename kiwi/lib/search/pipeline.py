@@ -78,6 +78,7 @@ def run(config: Configuration) -> SearchInfo:
         from kiwi.lib.search.processes import run_workers
         from kiwi.lib.search.progress import show_progress
         from kiwi.lib.search.report import write_report
+        from kiwi.lib.search.storage import explain_storage_errors
         from kiwi.lib.search.tracking import log_result, track_search
         from kiwi.lib.search.worker import keep_best_models, work
 
@@ -88,7 +89,11 @@ def run(config: Configuration) -> SearchInfo:
         for parameter in context.space.parameters:
             logger.info("  %s: %s", parameter.name, parameter.distribution)
         with track_search(context) as tracker:
-            with show_progress(context) as progress, stop_on_signals(context.advice):
+            with (
+                show_progress(context) as progress,
+                stop_on_signals(context.advice),
+                explain_storage_errors(context.advice),
+            ):
                 if config.num_workers == 1:
                     work(context, progress.update)
                 else:

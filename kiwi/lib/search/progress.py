@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.live import Live
@@ -20,6 +21,7 @@ from kiwi.lib.search.context import SearchContext
 from kiwi.lib.search.trial_values import JSON_PREFIX
 from kiwi.lib.search.trials import FINISHED
 from kiwi.lib.utils import configure_logging
+from kiwi.utils.pace import format_time, regularly
 
 logger = logging.getLogger("kiwi.lib.search")
 
@@ -65,6 +67,27 @@ class Progress:
             if not self.is_live or each.state == TrialState.FAIL:
                 level = logging.WARNING if each.state == TrialState.FAIL else logging.INFO
                 logger.log(level, "%s", self._describe(each, best))
+
+    def log_running(self) -> None:
+        """Log how far the search and the running trials are."""
+        try:
+            logger.info("%s", self._describe_running())
+        except StorageInternalError as error:  # the search itself reports it when it lasts
+            logger.warning("The storage did not respond (%s).", str(error).splitlines()[0])
+
+    def _describe_running(self) -> str:
+        context = self.context
+        ended = context.trials.list_trials(*FINISHED)
+        running = [
+            f"trial {each.number} after validation {each.last_step or 0}"
+            + (f" ({context.space.metric} {each.intermediate_values[each.last_step]:.4f})" if each.last_step else "")
+            for each in context.trials.list_trials(TrialState.RUNNING)
+        ]
+        seconds = [each.duration.total_seconds() for each in ended if each.duration]
+        rounds = (context.config.num_trials - len(ended)) / context.config.num_workers
+        left = f", {format_time(rounds * sum(seconds) / len(seconds))} left" if seconds else ""
+        listing = ", ".join(running) or "none"
+        return f"{len(ended)} of {context.config.num_trials} trials have ended{left}; running: {listing}"
 
     def _describe(self, trial: FrozenTrial, best: FrozenTrial | None) -> str:
         if trial.state == TrialState.FAIL:
@@ -119,7 +142,8 @@ def show_progress(context: SearchContext) -> Iterator[Progress]:
             with Live(get_renderable=progress.build_table, console=console, refresh_per_second=1, redirect_stderr=True):
                 yield progress
         else:
-            yield progress
+            with regularly(progress.log_running):
+                yield progress
     configure_logging(verbose=config.verbose, quiet=config.quiet)  # trials have configured it for themselves
 
 

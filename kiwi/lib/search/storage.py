@@ -5,19 +5,26 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
-from kiwi.exceptions import ConfigError, MissingExtraError
+from kiwi.exceptions import ConfigError, KiwiError, MissingExtraError
+from kiwi.utils.deadline import within
 
 logger = logging.getLogger("kiwi.lib.search")
 
 JOURNAL_FILE = "study.journal"
+
+CONNECT_TIMEOUT, STATEMENT_TIMEOUT, OPEN_TIMEOUT = 10, 60, 60
+"""The times in seconds after which a database that does not answer is given up: to accept a connection, to execute a
+statement, and to open the storage with its tables."""
 
 MAX_ATTEMPTS = 10
 """Attempts to open a database while another worker creates its tables."""
@@ -55,19 +62,77 @@ def open_storage(url: str | None, directory: Path) -> BaseStorage:
         ) from error
 
 
+@contextmanager
+def explain_storage_errors(advice: str) -> Iterator[None]:
+    """Turn errors of a storage that has stopped answering during a search into one of kiwi.
+
+    Args:
+        advice: a sentence that says how to resume the search.
+
+    Raises:
+        KiwiError: when the storage has failed.
+    """
+    try:
+        yield
+    except StorageInternalError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise KiwiError(f"storage: the database has stopped answering: {reason}. {advice}") from error
+
+
 def _open_database(url: str) -> BaseStorage:
     """Open a database, and retry while workers that start at the same time create its tables."""
+    options = {"pool_pre_ping": True, "connect_args": _timeouts(url)}
     for attempt in range(MAX_ATTEMPTS):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+                storage = within(OPEN_TIMEOUT, lambda: RDBStorage(url, engine_kwargs=options))
+            _limit_statements(storage)
+            return storage
         except Exception as error:
             is_being_created = type(error).__name__ == "IntegrityError" or "already exists" in str(error)
             if not is_being_created or attempt == MAX_ATTEMPTS - 1:
                 raise
             time.sleep(0.5)
     raise AssertionError("not reached")
+
+
+def _timeouts(url: str) -> dict[str, Any]:
+    """Return options with which the driver of a database gives up a server that is gone, except those of the URL."""
+    place, _, query = url.partition("?")
+    backend = place.partition("://")[0].partition("+")
+    options: dict[str, Any] = {}
+    if backend[0] in ("postgresql", "postgres") and backend[2] in ("", "psycopg", "psycopg2"):
+        options = {
+            "connect_timeout": CONNECT_TIMEOUT,
+            "keepalives_idle": STATEMENT_TIMEOUT // 2,
+            "keepalives_interval": STATEMENT_TIMEOUT // 6,
+            "keepalives_count": 3,
+            "tcp_user_timeout": STATEMENT_TIMEOUT * 1000,
+        }
+    elif backend[0] in ("mysql", "mariadb") and backend[2] in ("", "mysqldb", "pymysql"):
+        options = {
+            "connect_timeout": CONNECT_TIMEOUT,
+            "read_timeout": STATEMENT_TIMEOUT,
+            "write_timeout": STATEMENT_TIMEOUT,
+        }
+    given = {pair.partition("=")[0] for pair in query.split("&")}
+    return {name: value for name, value in options.items() if name not in given}
+
+
+def _limit_statements(storage: RDBStorage) -> None:
+    """Let a PostgreSQL server end statements that take too long, such as those that wait for a lock."""
+    if storage.engine.dialect.name != "postgresql":
+        return
+    from sqlalchemy import event
+
+    @event.listens_for(storage.engine, "connect")
+    def limit(connection: Any, record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT * 1000}")
+        connection.commit()
+
+    storage.engine.dispose()  # the connections that were opened before
 
 
 def hide_password(url: str) -> str:

@@ -59,7 +59,7 @@ class TrialOptions:
 
     def __init__(self, shared: Mapping[str, Any]) -> None:
         self.shared = shared
-        self._n_segments: int | None = None
+        self._n_segments: dict[str, int] = {}
 
     def with_values(self, values: Iterable[tuple[SearchRange, Any]], **run: Any) -> dict[str, Any]:
         """Return the training options of a trial.
@@ -85,8 +85,9 @@ class TrialOptions:
 
     def _count_steps_per_epoch(self, options: Mapping[str, Any]) -> int:
         config = train.Configuration.from_dict(options)
-        if self._n_segments is None:
-            data, _ = QESystem.read_datasets(config.system, config.data, config.run.seed)
-            self._n_segments = len(data)
-        n_batches = -(-self._n_segments // config.system.batch_size_for("train"))
+        data = json.dumps([options["data"], options["run"]["seed"]])  # which may be searched too
+        if data not in self._n_segments:
+            train_data, _ = QESystem.read_datasets(config.system, config.data, config.run.seed)
+            self._n_segments[data] = len(train_data)
+        n_batches = -(-self._n_segments[data] // config.system.batch_size_for("train"))
         return -(-n_batches // config.trainer.gradient_accumulation_steps)

@@ -26,6 +26,7 @@ from kiwi.lib import train
 from kiwi.lib.search.attributes import CONFIGURATION, MLFLOW_PARENT, MLFLOW_RUN, REASON
 from kiwi.lib.search.config import Configuration
 from kiwi.lib.search.context import CONFIG_FILE, SearchContext, open_search
+from kiwi.lib.search.storage import explain_storage_errors
 from kiwi.lib.search.trials import FINISHED, ClaimedTrial, trial_directory
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.training.run_record import differences, read_status
@@ -39,6 +40,10 @@ LARGE_FILES = ("best_model", "checkpoints", STATE_FILE, "optimizer.safetensors")
 
 POLL_INTERVAL = 1.0
 """The interval in seconds at which the trials of other workers are checked when no trial waits."""
+
+
+class OccupiedError(ConfigError):
+    """Raised when the directory of a trial holds a trial of another search, which is not replaced."""
 
 
 def work(context: SearchContext, on_change: Callable[[], None] = lambda: None) -> None:
@@ -77,7 +82,7 @@ def _run_trial(context: SearchContext, claimed: ClaimedTrial) -> None:
     except PrunedError:
         if not claimed.is_lost:
             study.tell(trial, state=TrialState.PRUNED)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OccupiedError):
         claimed.requeue()
         raise
     except StoppedError as error:
@@ -110,9 +115,11 @@ def _train_trial(context: SearchContext, claimed: ClaimedTrial, drawn: dict[str,
     config = train.Configuration.from_dict(options)
     former = read_structured(directory / "config.yaml") if (directory / "config.yaml").is_file() else None
     if former is not None and differences(former, config.model_dump(mode="json")):
-        logger.warning("%s: found the run of another search, which is replaced.", directory)
-        _remove(directory, (*LARGE_FILES, "run.json"))
-    elif read_status(directory).get("status") == "finished":
+        raise OccupiedError(
+            f"{directory}: found a trial of another search; expected one of '{context.name}', or nothing. Choose "
+            f"another search_name or directory, or move {context.directory} away."
+        )
+    if read_status(directory).get("status") == "finished":
         # The process died after the end of the run and before the end of the trial.
         return read_checkpoint_info(directory / "best_model").metrics[metric]
 
@@ -133,6 +140,7 @@ def _train_trial(context: SearchContext, claimed: ClaimedTrial, drawn: dict[str,
             return float(info.best_metrics[metric])
         except (CheckpointError, ConfigError) as error:
             logger.warning("Trial %d: it cannot be resumed and starts again: %s", claimed.number, error)
+            (directory / STATE_FILE).unlink(missing_ok=True)
     info = train.run(config, on_validation=report, tags=tags)
     return float(info.best_metrics[metric])
 
@@ -194,7 +202,7 @@ def main(directory: Path) -> int:
     configure_logging(verbose=config.verbose, quiet=config.quiet)
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     try:
-        with closing(open_search(config, directory)) as context:
+        with closing(open_search(config, directory)) as context, explain_storage_errors(context.advice):
             work(context)
     except KiwiError as error:
         print(f"Error: {error}", file=sys.stderr)

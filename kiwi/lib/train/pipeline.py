@@ -13,6 +13,7 @@ from kiwi.lib.train.config import AnyConfiguration, Configuration, check_run, ch
 from kiwi.lib.train.setup import log_system, open_run, share_run_id
 from kiwi.lib.utils import configure_logging, ignore_warnings_of, load_configuration
 from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.precision import warn_if_emulated
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.tlm_system import TLMSystem
@@ -95,6 +96,8 @@ def run(
     check_run(kind, system_config, config)
     main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
     with open_run(config, tags) as (record, tracker):
+        if config.trainer.gpus == 0:
+            warn_if_emulated("trainer.precision", config.trainer.precision)
         train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
         record.check_data(train=train.columns, valid=valid.columns)
         logger.info("Training on %d segments, validating on %d.", len(train), len(valid))

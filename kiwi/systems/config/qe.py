@@ -162,6 +162,6 @@ def vocabulary_fields(class_name: str, model: ModelConfig) -> list[str]:
     return [field for field in input_fields(class_name, model) if field in const.TEXT_FIELDS]
 
 
-def label_fields(model: ModelConfig) -> list[str]:
-    """Return the label files that the outputs need; gap tags are part of the file of target tags."""
-    return list(dict.fromkeys(OUTPUTS[name].label_field for name in model.outputs.names))
+def label_fields(model: ModelConfig) -> list[tuple[str, ...]]:
+    """Return the label files of which the outputs need one each; gap tags are part of the file of target tags."""
+    return list(dict.fromkeys(OUTPUTS[name].label_fields for name in model.outputs.names))

@@ -62,6 +62,16 @@ class Encoder(nn.Module, ABC):
     def prepare_training(self) -> None:
         """Prepare for training, after all weights have been loaded."""
 
+    def check(self, *, training: bool) -> None:
+        """Check, after all weights have been loaded, that the encoder does what a system relies on.
+
+        Args:
+            training: whether it is about to be trained.
+
+        Raises:
+            ConfigError: when it does not.
+        """
+
     def weights(self) -> dict[str, Tensor]:
         """Return the weights to store in a checkpoint."""
         return self.state_dict()

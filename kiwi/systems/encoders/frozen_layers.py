@@ -86,7 +86,7 @@ def _key(row: Row) -> tuple[str, str]:
     return row[const.SOURCE], row[const.TARGET]
 
 
-class _StopForward(Exception):
+class StopForward(Exception):
     """Stops the forward pass at the first layer above the frozen ones, and carries its input."""
 
     def __init__(self, states: Tensor) -> None:
@@ -111,7 +111,7 @@ def run_frozen_layers(layers: Sequence[nn.Module], n_frozen: int, run: Callable[
         n_results = len(result) if isinstance(result, tuple) else 0
 
     def stop(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        raise _StopForward(args[0] if args else kwargs["hidden_states"])
+        raise StopForward(args[0] if args else kwargs["hidden_states"])
 
     hooks = [
         layers[0].register_forward_hook(record_length),
@@ -119,7 +119,7 @@ def run_frozen_layers(layers: Sequence[nn.Module], n_frozen: int, run: Callable[
     ]
     try:
         run()
-    except _StopForward as stopped:
+    except StopForward as stopped:
         return stopped.states, n_results
     finally:
         for hook in hooks:

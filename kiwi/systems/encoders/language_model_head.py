@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,11 +37,35 @@ class LanguageModelHead(nn.Module):
         self._model = (model,)
         self._mask_id = mask_id
         self.output: Any = model.get_output_embeddings()
+        self._model_type = body.config.model_type
         if not isinstance(self.output, nn.Linear) or self.output.out_features != body.config.vocab_size:
-            raise ConfigError(
-                f"system.model.encoder.model_name: the language-modelling head of this {body.config.model_type} is of "
-                f"an unsupported form, but it is required by {HEAD_READERS}. Switch these off."
-            )
+            raise self._unsupported()
+
+    def _unsupported(self) -> ConfigError:
+        return ConfigError(
+            f"system.model.encoder.model_name: the language-modelling head of this {self._model_type} is of an "
+            f"unsupported form, but it is required by {HEAD_READERS}. Switch these off."
+        )
+
+    @torch.no_grad()
+    def check(self, inputs: Mapping[str, Any]) -> None:
+        """Check that the logits of the model are the product of the states of the head and the output embeddings.
+
+        Args:
+            inputs: the arguments of the model.
+
+        Raises:
+            ConfigError: when they are not.
+        """
+        expected = self._model[0](**inputs).logits
+        try:
+            with self.states_as_logits() as model:
+                states = model(**inputs).logits
+            found = self.output(states)
+        except RuntimeError as error:  # shapes that do not fit
+            raise self._unsupported() from error
+        if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-3, atol=1e-3):
+            raise self._unsupported()
 
     @property
     def size(self) -> int:

@@ -30,6 +30,12 @@ def add_adapters(body: nn.Module, layers: Sequence[nn.Module], config: LoraConfi
 
     trained = {id(module) for layer in layers for module in layer.modules()}
     linear = [n for n, module in body.named_modules() if isinstance(module, nn.Linear) and id(module) in trained]
+    if not linear:
+        kinds = sorted({type(module).__name__ for layer in layers for module in layer.modules() if _has_matrix(module)})
+        raise ConfigError(
+            "system.model.encoder.lora: the layers of this model have no linear layers for adapters, only "
+            f"{', '.join(kinds) or 'other modules'}. Remove lora."
+        )
     endings = {name.rpartition(".")[2] for name in linear}
     for ending in config.modules or ():
         if ending not in endings:
@@ -40,6 +46,11 @@ def add_adapters(body: nn.Module, layers: Sequence[nn.Module], config: LoraConfi
     chosen = [name for name in linear if config.modules is None or name.rpartition(".")[2] in config.modules]
     options: dict[str, Any] = {"r": config.rank, "lora_alpha": config.alpha, "lora_dropout": config.dropout}
     peft.inject_adapter_in_model(peft.LoraConfig(target_modules=chosen, **options), body)
+
+
+def _has_matrix(module: nn.Module) -> bool:
+    weight = getattr(module, "weight", None)
+    return isinstance(weight, Tensor) and weight.ndim > 1
 
 
 def merged_weights(module: nn.Module) -> dict[str, Tensor]:

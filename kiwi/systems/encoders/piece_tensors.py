@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from kiwi.data.batch import QEBatch
@@ -36,6 +37,23 @@ class Pieces:
         rest = {name: arrays[f"piece_{name}"] for name in ("mask", "types", "words", "sides", "weights")}
         places = {name: arrays[name] for name in ("segment_windows", "target_readings", "source_readings")}
         return cls(arrays["pieces"], **rest, **places)
+
+    @classmethod
+    def without_words(cls, ids: Tensor, mask: Tensor, types: tuple[int, int]) -> Pieces:
+        """Return pieces that belong to no word; the first two columns are the target, the others the source.
+
+        Args:
+            ids: the pieces, int64 (windows, pieces).
+            mask: whether there is a piece, bool (windows, pieces).
+            types: the token types of target and source.
+        """
+        sides = torch.zeros_like(ids)
+        sides[:, 2:] = SOURCE_SIDE
+        none = torch.full_like(ids, NO_WORD)
+        places = torch.arange(len(ids), device=ids.device)[:, None]
+        return cls(
+            ids, mask, torch.tensor(types, device=ids.device)[sides], none, sides, mask.float(), places, none, none
+        )
 
     def of_words(self, side: int) -> Tensor:
         """Return the mask of the pieces of one side's words, bool (windows, pieces)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -19,11 +20,20 @@ from kiwi.data.collate import Collate, Row
 from kiwi.data.text.pieces import SOURCE_SIDE, TARGET_SIDE, PieceTokenizer
 from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.data.text.words import words
-from kiwi.exceptions import ConfigError
 from kiwi.modules.scalar_mix import ScalarMix
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.encoders.base import Encoder
-from kiwi.systems.encoders.body import find_layers, frozen_modules, language_indices, max_sequence_length
+from kiwi.systems.encoders.body import (
+    build_tokenizer,
+    check_freezing,
+    depths_of,
+    enable_gradient_checkpointing,
+    find_layers,
+    frozen_modules,
+    language_indices,
+    takes_types,
+)
+from kiwi.systems.encoders.checks import check_encoder, check_training
 from kiwi.systems.encoders.frozen_layers import FrozenStates, run_frozen_layers, skip_frozen_layers
 from kiwi.systems.encoders.language_model_head import LanguageModelHead
 from kiwi.systems.encoders.lora import add_adapters, merged_weights
@@ -31,7 +41,11 @@ from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
 from kiwi.systems.features import Features, FeatureSizes, TokenStates
 from kiwi.systems.pretrained.model import Pretrained
+from kiwi.systems.pretrained.probes import explain_errors
 from kiwi.utils.io import BaseConfig
+from kiwi.utils.pace import Pace
+
+logger = logging.getLogger(__name__)
 
 
 class TransformerEncoder(Encoder):
@@ -62,32 +76,18 @@ class TransformerEncoder(Encoder):
         self.config = config
         self.pretrained = pretrained
         self.with_source = with_source
+        self.name = pretrained.model_name or f"the {pretrained.config.get('model_type')} of this system"
         with_head = config.reads_head or with_language_model
         model = pretrained.build_model(with_head=with_head)
-        self.body = model.base_model
-        body_config = self.body.config
-        if body_config.is_encoder_decoder or getattr(body_config, "is_decoder", False):
-            raise ConfigError(
-                f"system.model.encoder.model_name: {pretrained.model_name} is not an encoder. Name an encoder."
-            )
-        size = int(body_config.hidden_size)
-        self.layers = find_layers(self.body)
-        self.n_layer_results = 0
-        if config.freeze_layers > len(self.layers):
-            raise ConfigError(
-                f"system.model.encoder.freeze_layers: found {config.freeze_layers}; expected at most "
-                f"{len(self.layers)}, the layers of {pretrained.model_name or 'this model'}."
-            )
-        try:
-            self.pieces = PieceTokenizer(
-                pretrained.tokenizer,
-                max_sequence_length(self.body),
-                source_max_pieces=config.source_max_length,
-                target_max_pieces=config.target_max_length,
-            )
-        except ValueError as error:
-            raise ConfigError(f"system.model.encoder.model_name: {pretrained.model_name}: {error}.") from error
-        self.takes_types = getattr(body_config, "type_vocab_size", 0) > 1 and body_config.model_type != "xlm"
+        with explain_errors(self.name):
+            self.body = model.base_model
+            self.layers = find_layers(self.body)
+            self.n_layer_results = 0
+            self.can_skip_layers = False
+            check_freezing(self.layers, config, self.name)
+            self.pieces: PieceTokenizer = build_tokenizer(pretrained.tokenizer, self.body, config, self.name)
+            self.takes_types = takes_types(self.body)
+            size = int(self.body.config.hidden_size)
         self.languages = language_indices(config, self.body)
         self.head = LanguageModelHead(model, self.pieces.mask_id) if with_head else None
         n_read = len(self.layers) - config.freeze_layers + 1
@@ -114,12 +114,7 @@ class TransformerEncoder(Encoder):
         for module in frozen:
             module.requires_grad_(False)
         if config.gradient_checkpointing:
-            if not self.body.supports_gradient_checkpointing:
-                raise ConfigError(
-                    f"system.model.encoder.gradient_checkpointing: Transformers does not support it for a "
-                    f"{body_config.model_type}; remove it."
-                )
-            self.body.activation_checkpointing_enable()
+            enable_gradient_checkpointing(self.body)
         self.train()  # from_pretrained sets evaluation mode, and trainers leave modes as they are
 
     @classmethod
@@ -145,7 +140,8 @@ class TransformerEncoder(Encoder):
     @override
     def prepare_training(self) -> None:
         if self.config.lora is not None:
-            add_adapters(self.body, self.layers[self.config.freeze_layers :], self.config.lora)
+            with explain_errors(self.name):
+                add_adapters(self.body, self.layers[self.config.freeze_layers :], self.config.lora)
             self.train(self.training)
 
     @override
@@ -166,12 +162,7 @@ class TransformerEncoder(Encoder):
     @override
     def depths(self) -> dict[str, int]:
         """Return the number of layers above each weight, by name; weights outside of layers count as below all."""
-        above = {
-            id(weight): len(self.layers) - 1 - index
-            for index, layer in enumerate(self.layers)
-            for weight in layer.parameters()
-        }
-        return {f"body.{name}": above.get(id(w), len(self.layers)) for name, w in self.body.named_parameters()}
+        return {f"body.{name}": depth for name, depth in depths_of(self.body, self.layers).items()}
 
     @override
     def at_step(self, step: int) -> None:
@@ -198,7 +189,8 @@ class TransformerEncoder(Encoder):
             sentence=self.sentence_mlp(self._sentence(mixed, last, pieces)),
         )
 
-    def _model_inputs(self, pieces: Pieces) -> dict[str, Any]:
+    def model_inputs(self, pieces: Pieces) -> dict[str, Any]:
+        """Return the arguments of the model."""
         inputs: dict[str, Any] = {"input_ids": pieces.ids, "attention_mask": pieces.mask.long()}
         if self.takes_types:
             inputs["token_type_ids"] = pieces.types
@@ -219,7 +211,7 @@ class TransformerEncoder(Encoder):
 
     def _run_model(self, pieces: Pieces, *, with_head: bool) -> tuple[Sequence[Tensor], Tensor | None]:
         """Return the states of all layers, lowest first, and those of the head."""
-        inputs = {**self._model_inputs(pieces), "output_hidden_states": True, "return_dict": True}
+        inputs = {**self.model_inputs(pieces), "output_hidden_states": True, "return_dict": True}
         if not with_head:
             return self.body(**inputs).hidden_states, None
         assert self.head is not None
@@ -245,8 +237,13 @@ class TransformerEncoder(Encoder):
     def keeps_states(self) -> bool:
         """Whether the outputs of the frozen layers are cached in training."""
         some_frozen = 0 < self.config.freeze_layers < len(self.layers)
-        # The modules of XLM's layers are in parallel lists, so a layer cannot be skipped as one module.
-        return some_frozen and self.config.keep_frozen_states != "no" and self.body.config.model_type != "xlm"
+        return some_frozen and self.config.keep_frozen_states != "no" and self.can_skip_layers
+
+    @override
+    def check(self, *, training: bool) -> None:
+        check_encoder(self)
+        if training:
+            check_training(self)
 
     @torch.no_grad()
     def compute_states(
@@ -265,14 +262,17 @@ class TransformerEncoder(Encoder):
         n_pieces = sum(self.pieces.lengths(*sides))
         on_disk = self.config.keep_frozen_states == "disk"
         states = FrozenStates(n_pieces, self.body.config.hidden_size, directory if on_disk else None)
-        for indices in batches:
+        pace = Pace()
+        for number, indices in enumerate(batches, start=1):
             chosen = [rows[index] for index in indices]
             arrays = collate(chosen)
-            inputs = self._model_inputs(Pieces.of(as_tensors(arrays, self.body.device)))
+            inputs = self.model_inputs(Pieces.of(as_tensors(arrays, self.body.device)))
             outputs, self.n_layer_results = run_frozen_layers(
                 self.layers, self.config.freeze_layers, partial(self.body, **inputs)
             )
             states.add(chosen, arrays, outputs.float().cpu().numpy())
+            if pace.is_due():
+                logger.info("Frozen layers: batch %d of %d", number, len(batches))
         return states
 
     def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces) -> Tensor:

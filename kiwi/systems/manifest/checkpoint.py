@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kiwi import __version__, constants as const
+from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.exceptions import CheckpointError
 from kiwi.outputs import switched_on
+from kiwi.systems.manifest.foreign import explain_broken_link, explain_other_program
 from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
 
 FORMAT_VERSION = 2
@@ -28,6 +30,9 @@ EXPORT_FILE = "export.json"
 
 LICENCES = "licences"
 """The directory of the licence notices of the pretrained model."""
+
+OPTIONAL_FILES = (VOCABULARY_FILE, ENCODER_FILE, TOKENIZER_FILE, f"{LICENCES}/[!.]*")
+"""Patterns of the files that only some systems have."""
 
 BEST_MODEL = "best_model"
 """The link to the best checkpoint, in the directory of a run."""
@@ -126,16 +131,17 @@ class CheckpointInfo:
         data = dict(content["data"]) if version > 1 else {}
         origin = content["pretrained"] if version > 1 else None
         model = system["model"]
-        if not isinstance(model, dict):
-            raise TypeError(f"system.model is {type(model).__name__}")
-        return cls(
+        check_options(model, "system.model", ("encoder", "decoder", "outputs"))
+        check_options(model.get("encoder") or {}, "system.model.encoder", ("embeddings",))
+        check_options(model.get("outputs") or {}, "system.model.outputs", ("word_level", "sentence_level", "custom"))
+        info = cls(
             class_name=str(system["class_name"]),
             model=model,
             metrics={str(name): float(value) for name, value in content["metrics"].items()},
             kiwi_version=str(content["kiwi_version"]),
             data=DataInfo(
-                source_language=tuple(map(str, data.get("source_language") or ())),
-                target_language=tuple(map(str, data.get("target_language") or ())),
+                source_language=_texts(data.get("source_language")),
+                target_language=_texts(data.get("target_language")),
                 train_segments=_count(data.get("train_segments")),
                 valid_segments=_count(data.get("valid_segments")),
             ),
@@ -144,6 +150,8 @@ class CheckpointInfo:
             sha256=sha256,
             weights_sha256=str(content["weights_sha256"]) if version == 1 else None,
         )
+        _ = info.outputs, info.languages  # raises for options of other types
+        return info
 
 
 def read_checkpoint_info(path: Path) -> CheckpointInfo:
@@ -154,11 +162,15 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
     """
     file = path / CONFIG_FILE
     try:
+        if broken := explain_broken_link(path) or explain_broken_link(path / BEST_MODEL):
+            raise CheckpointError(broken)
         if (path / BEST_MODEL / CONFIG_FILE).is_file():
             raise CheckpointError(f"{path} is the directory of a run. Name its best model, {path / BEST_MODEL}.")
         if (path / EXPORT_FILE).is_file():
             raise CheckpointError(f"{path} is an exported system. Name the checkpoint that it was exported from.")
         if not file.is_file():
+            if (other := explain_other_program(path)) is not None:
+                raise CheckpointError(other)
             what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
             raise CheckpointError(f"{path}: not a trained system: found {what}; expected a checkpoint directory.")
     except OSError as error:
@@ -166,6 +178,8 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
         raise CheckpointError(f"{path}: cannot be read: {reason}. Name a directory that you can read.") from error
     content = parse_plain_yaml(read_limited(file, LONGEST_CONFIG), file)
     if not isinstance(content, dict) or "format_version" not in content:
+        if (other := explain_other_program(path)) is not None:
+            raise CheckpointError(other)
         raise CheckpointError(
             f"{file}: not a checkpoint's configuration: found no format_version; expected a checkpoint directory."
         )
@@ -187,9 +201,13 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
         sealed.read(CONFIG_FILE)
     check_label_names(sealed)
     try:
-        return CheckpointInfo.from_dict(content, sealed.sha256)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        info = CheckpointInfo.from_dict(content, sealed.sha256)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(f"{file}: damaged checkpoint: {error!r}. {RESTORE}") from error
+    pretrained = "model_name" in (info.model.get("encoder") or {})
+    text = (ENCODER_FILE, TOKENIZER_FILE) if pretrained else (VOCABULARY_FILE,)
+    sealed.check_complete((CONFIG_FILE, WEIGHTS_FILE, LABELS_FILE, *text), OPTIONAL_FILES)
+    return info
 
 
 def check_label_names(sealed: SealedDirectory) -> None:
@@ -203,6 +221,21 @@ def check_label_names(sealed: SealedDirectory) -> None:
         raise CheckpointError(
             f"{sealed.path / LABELS_FILE}: found {str(labels)[:200]}; expected labels {list(const.LABELS)}."
         )
+
+
+def check_options(options: Any, place: str, levels: Iterable[str]) -> None:
+    """Raise a ``TypeError`` unless options, and those of some levels, are mappings."""
+    if not isinstance(options, dict):
+        raise TypeError(f"{place} is {type(options).__name__}; expected options")
+    for level in levels:
+        if not isinstance(options.get(level) or {}, dict):
+            raise TypeError(f"{place}.{level} is {type(options[level]).__name__}; expected options")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | None):
+        raise TypeError(f"found {value!r}; expected a list of languages")
+    return tuple(map(str, value or ()))
 
 
 def _count(value: Any) -> int | None:

@@ -8,9 +8,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from kiwi import __version__
+from kiwi import __version__, constants as const
+from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.exceptions import CheckpointError
-from kiwi.systems.manifest.checkpoint import EXPORT_FILE, CheckpointInfo, check_label_names
+from kiwi.systems.manifest.checkpoint import (
+    ENCODER_FILE,
+    EXPORT_FILE,
+    LABELS_FILE,
+    OPTIONAL_FILES,
+    TOKENIZER_FILE,
+    CheckpointInfo,
+    check_label_names,
+)
 from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory
 
 logger = logging.getLogger(__name__)
@@ -27,6 +36,11 @@ TENSORS_FILE = "model.onnx.data"
 
 LARGEST_GRAPH = 512 * 2**20
 """The maximum size in bytes of the graph without its weights."""
+
+FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
+"""The fields that a system may read."""
+
+MOST_PIECES = 2**20
 
 Precision = Literal["fp32", "int8"]
 
@@ -110,21 +124,46 @@ class ExportInfo:
     def from_dict(cls, content: Mapping[str, Any], sha256: str = "") -> ExportInfo:
         """Invert :meth:`to_dict`; raises various errors for invalid content."""
         pieces, precision = content["pieces"], content["precision"]
+        fields, vocabularies = (_fields(content[name], name) for name in ("input_fields", "vocabularies"))
+        if missing := {const.SOURCE, const.TARGET}.difference(fields):
+            raise ValueError(f"input_fields lacks {', '.join(sorted(missing))}")
         if precision not in ("fp32", "int8"):
             raise ValueError(f"precision: found {precision}; expected fp32 or int8")
-        return cls(
+        info = cls(
             checkpoint=CheckpointInfo.from_dict(content["checkpoint"], str(content["checkpoint_sha256"])),
             precision=precision,
-            input_fields=tuple(map(str, content["input_fields"])),
-            vocabularies=tuple(map(str, content["vocabularies"])),
-            pieces=None if pieces is None else PiecesInfo(**pieces),
+            input_fields=fields,
+            vocabularies=vocabularies,
+            pieces=None if pieces is None else PiecesInfo(**{name: _length(v, name) for name, v in pieces.items()}),
             n_parameters=int(content["n_parameters"]),
             n_tensors=int(content["n_tensors"]),
-            differences={str(name): Difference(**found) for name, found in content["differences"].items()},
+            differences={
+                str(name): Difference(int(found["n"]), float(found["largest"]), float(found["mean"]))
+                for name, found in content["differences"].items()
+            },
             n_compared=int(content.get("n_compared", 0)),
             kiwi_version=str(content["kiwi_version"]),
             sha256=sha256,
         )
+        if not info.checkpoint.outputs:
+            raise ValueError("its outputs are all switched off")
+        return info
+
+
+def _fields(names: Any, place: str) -> tuple[str, ...]:
+    """Return names of fields; raises errors for anything else."""
+    if not isinstance(names, list):
+        raise TypeError(f"{place} is {type(names).__name__}; expected a list of fields")
+    if unknown := [name for name in names if name not in FIELDS]:
+        raise ValueError(f"{place} has {unknown[0]!r}; expected {', '.join(FIELDS)}")
+    return tuple(names)
+
+
+def _length(value: Any, name: str) -> Any:
+    """Return a number of pieces; raises errors for anything else."""
+    if (value is None and name != "max_pieces") or (type(value) is int and 0 < value <= MOST_PIECES):
+        return value
+    raise ValueError(f"pieces.{name} is {value!r}; expected a number of pieces")
 
 
 def is_export(path: Path) -> bool:
@@ -161,6 +200,10 @@ def read_export_info(path: Path) -> tuple[ExportInfo, SealedDirectory]:
         )
     check_label_names(sealed)
     try:
-        return ExportInfo.from_dict(content, sealed.sha256), sealed
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        info = ExportInfo.from_dict(content, sealed.sha256)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(f"{file}: damaged: {error!r}. {RESTORE}") from error
+    text = [VOCABULARY_FILE] if info.vocabularies else []
+    text += [ENCODER_FILE, TOKENIZER_FILE] if info.pieces is not None else []
+    sealed.check_complete((EXPORT_FILE, GRAPH_FILE, LABELS_FILE, *text), (TENSORS_FILE, *OPTIONAL_FILES))
+    return info, sealed

@@ -10,7 +10,7 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.exceptions import ConfigError
 from kiwi.outputs import OUTPUTS
-from kiwi.systems.manifest.checkpoint import CONFIG_FILE, CheckpointInfo
+from kiwi.systems.manifest.checkpoint import BEST_MODEL, CONFIG_FILE, CheckpointInfo
 from kiwi.systems.manifest.export import ExportInfo
 from kiwi.utils.io import read_structured, to_yaml
 from kiwi.utils.templates import render
@@ -23,11 +23,12 @@ def read_run_configuration(checkpoint: Path) -> Mapping[str, Any] | None:
     """Return the configuration of the run that wrote a checkpoint; None if the checkpoint is not within a run.
 
     Args:
-        checkpoint: the directory of the checkpoint, or a link to it.
+        checkpoint: the directory of the checkpoint, or a link to it; ``best_model`` may be a copy.
     """
     checkpoint = checkpoint.resolve()
-    file = checkpoint.parent.parent / CONFIG_FILE
-    if checkpoint.parent.name != CHECKPOINTS or not file.is_file():
+    parent = checkpoint.parent
+    file = (parent if checkpoint.name == BEST_MODEL else parent.parent) / CONFIG_FILE
+    if (checkpoint.name != BEST_MODEL and parent.name != CHECKPOINTS) or not file.is_file():
         return None
     try:
         content = read_structured(file)

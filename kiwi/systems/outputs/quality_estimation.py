@@ -14,7 +14,7 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.files.lines import Columns
 from kiwi.exceptions import DataError
-from kiwi.metrics.accumulators import Accumulator, Accuracy, ScoreMetrics, TagMetrics
+from kiwi.metrics.accumulators import Accumulator, ScoreMetrics, TagMetrics, VerdictMetrics
 from kiwi.outputs import OUTPUTS, Kind, OutputSpec, names as output_names, switched_on
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
@@ -65,7 +65,8 @@ class SentenceLevelConfig(BaseConfig):
     negative log-likelihood."""
 
     binary: bool = False
-    """Whether to predict a binary verdict, which is OK where the score is exactly 0."""
+    """Whether to predict a binary verdict: the label of ``data.*.output.binary`` or, without such a file, BAD where the
+    score is not exactly 0."""
 
     @model_validator(mode="after")
     def check_distribution_has_a_score(self) -> SentenceLevelConfig:
@@ -243,7 +244,7 @@ class QEOutputs(nn.Module):
 ACCUMULATORS: dict[Kind, Callable[[str], Accumulator]] = {
     "tags": TagMetrics,
     "score": ScoreMetrics,
-    "verdict": Accuracy,
+    "verdict": VerdictMetrics,
 }
 """The validation metrics of each kind of output."""
 

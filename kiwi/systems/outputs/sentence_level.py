@@ -150,7 +150,8 @@ class ScoreDistributionOutput(ScoreOutput):
 class BinaryOutput(SentenceOutput):
     """A verdict on each segment, such as whether it needs any edit.
 
-    The function ``is_bad`` in its row of the table derives its classes from scores.
+    Its classes are the labels of ``verdict_field`` in its row of the table or, where the data has none, derived from
+    scores by the function ``is_bad`` there.
 
     Args:
         in_dim: the size of the sentence's features.
@@ -172,7 +173,10 @@ class BinaryOutput(SentenceOutput):
     @override
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
         """Return the gold classes, (batch,)."""
-        is_bad = OUTPUTS[self.name].is_bad
+        spec = OUTPUTS[self.name]
+        if spec.verdict_field is not None and (verdicts := batch.arrays().get(spec.verdict_field)) is not None:
+            return verdicts
+        is_bad = spec.is_bad
         assert is_bad is not None, "the row of a verdict has it"
         classes: Tensor = is_bad(super().gold(batch)).long()
         return classes

@@ -79,7 +79,7 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
 
 def _exists(path: Path) -> bool:
     try:
-        return path.exists()
+        return path.exists() or path.is_symlink()  # a link without its target is explained when it is read
     except OSError:
         return True  # reading it will report the error
 
@@ -108,24 +108,43 @@ def origin_and_licences(model_name: str, *, local: bool) -> tuple[Origin, dict[s
     files = [file for file in folder.iterdir() if any(pattern.fullmatch(file.name) for pattern in patterns)]
     texts: dict[str, str] = {}
     for file in sorted(files):
-        if file.is_file() and file.stat().st_size <= MEBIBYTE:
-            texts[file.name] = file.read_text(encoding="utf-8", errors="replace")
+        if (text := _read_inside(file)) is not None:
+            texts[file.name] = text
         else:
-            logger.warning("%s is not copied into checkpoints, since it is not a file of at most 1 MiB.", file)
+            logger.warning(
+                "%s is not copied into checkpoints, since it is not a file of at most 1 MiB in this folder.", file
+            )
     return origin, texts
 
 
 def read_card_data(file: Path) -> Mapping[str, Any]:
     """Return the fields at the beginning of a model card; empty if there is no card or it has no fields."""
-    if not file.is_file() or file.stat().st_size > MEBIBYTE:
-        return {}
-    found = re.match(r"---\r?\n(.*?)\n---", file.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    found = re.match(r"---\r?\n(.*?)\n---", _read_inside(file) or "", re.DOTALL)
     try:
         content = parse_yaml(found[1], file, plain=True) if found else {}
     except ConfigError as error:
         logger.info("The card of the pretrained model cannot be parsed and is ignored: %s", error)
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _read_inside(file: Path) -> str | None:
+    """Return the text of a file that is copied into checkpoints; None if it is not a regular file of at most 1 MiB.
+
+    A link must lead to a file in the same folder, since it could lead to any private file of this machine. Those of the
+    hub's cache lead from ``snapshots/COMMIT`` to ``blobs`` of the same model.
+    """
+    folder = file.parent.resolve()
+    allowed = [folder, *([folder.parents[1] / "blobs"] if folder.parent.name == "snapshots" else [])]
+    try:
+        target = file.resolve(strict=True)
+        if not any(target.is_relative_to(place) for place in allowed) or not target.is_file():
+            return None
+        with target.open("rb") as content:
+            text = content.read(MEBIBYTE + 1)
+    except (OSError, RuntimeError):  # gone, not readable, or a loop of links
+        return None
+    return None if len(text) > MEBIBYTE else text.decode("utf-8", errors="replace")
 
 
 def _fetch_notices(model_name: str) -> Path | None:

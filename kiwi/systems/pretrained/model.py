@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, parse_tokenizer
@@ -23,7 +23,9 @@ from kiwi.systems.manifest.checkpoint import (
     read_checkpoint_info,
     read_licences,
 )
+from kiwi.systems.pretrained.folder import check_folder, check_full_precision, check_sizes
 from kiwi.systems.pretrained.hub import origin_and_licences
+from kiwi.systems.pretrained.probes import reason_of
 from kiwi.utils.io import write_json, write_text
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 
@@ -60,19 +62,24 @@ class Pretrained:
 
         local = Path(model_name).is_dir()
         try:
+            if local:
+                check_folder(Path(model_name))
             with quiet_transformers():
                 config = AutoConfig.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
+                content = config.to_dict()
+                check_full_precision(content, model_name)
                 tokenizer = _tokenizer(model_name, config, local=local)
                 origin, licences = origin_and_licences(model_name, local=local)
+        except ConfigError:
+            raise
         except Exception as error:  # a damaged tokenizer raises bare Exception
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ConfigError(
-                f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason} Without "
-                "network access, give the folder of a model that was saved with save_pretrained, or write one with: "
-                "kiwi encoder multilingual-e5-small DIR"
+                f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason_of(error)} "
+                "Without network access, give the folder of a model that was saved with save_pretrained, or write one "
+                "with: kiwi encoder multilingual-e5-small DIR"
             ) from error
-        return cls(config.to_dict(), tokenizer, model_name, origin, licences)
+        return cls(content, tokenizer, model_name, origin, licences)
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> Pretrained:
@@ -112,28 +119,47 @@ class Pretrained:
 
         auto_model: Any = transformers.AutoModelForMaskedLM if with_head else transformers.AutoModel
         content = {name: value for name, value in self.config.items() if name not in CODE_OPTIONS}
+        options: dict[str, Any] = {"dtype": torch.float32, "trust_remote_code": False}
+        missing: list[str] = []
         try:
             config = transformers.AutoConfig.for_model(content.pop("model_type"), **content)
+            if getattr(config, "attention_type", None) == "block_sparse":
+                # Which blocks are read depends on the length of the batch.
+                config.attention_type = "original_full"
             # No feature reads the pooler, which is for a pretraining task on the first token.
-            takes_pooler = config.model_type in WITH_POOLER and not with_head
-            options = {"add_pooling_layer": False} if takes_pooler else {}
+            if config.model_type in WITH_POOLER and not with_head:
+                options["add_pooling_layer"] = False
             with quiet_transformers():
                 if self.model_name is None:
-                    return auto_model.from_config(config, dtype=torch.float32, trust_remote_code=False, **options)
-                local = Path(self.model_name).is_dir()
-                model, report = auto_model.from_pretrained(
-                    self.model_name,
-                    dtype=torch.float32,
-                    local_files_only=local,
-                    output_loading_info=True,
-                    trust_remote_code=False,
-                    **options,
-                )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+                    model = auto_model.from_config(config, **options)
+                else:
+                    local = Path(self.model_name).is_dir()
+                    if local:
+                        check_sizes(content, self.model_name, partial(auto_model.from_config, config, **options))
+                    model, report = auto_model.from_pretrained(
+                        self.model_name, config=config, local_files_only=local, output_loading_info=True, **options
+                    )
+                    missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
+        except ConfigError:
+            raise
+        except Exception as error:  # several libraries, and hundreds of model classes, raise various errors
             name = self.model_name or "the checkpoint's encoder"
             what = f"{name} with a language-modelling head ({HEAD_READERS})" if with_head else name
-            raise ConfigError(f"system.model.encoder: {what} cannot be built: {error}") from error
-        missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
+            raise ConfigError(f"system.model.encoder: {what} cannot be built: {reason_of(error)}") from error
+        return self._check_weights(_encoder_part(model, with_head=with_head), model, missing, with_head=with_head)
+
+    def _check_weights(self, part: Any, model: Any, missing: Sequence[str], *, with_head: bool) -> Any:
+        """Return a part of a model, after checking that none of its weights is missing.
+
+        Args:
+            part: the part that is used.
+            model: the model as Transformers has built it.
+            missing: the names of the weights that the files of the model lack.
+            with_head: whether its language-modelling head is used.
+        """
+        used = {id(weight) for weight in part.state_dict(keep_vars=True).values()}
+        own = model.state_dict(keep_vars=True)
+        missing = [name for name in missing if name not in own or id(own[name]) in used]
         base = {f"{model.base_model_prefix}.{name}" for name in model.base_model.state_dict()}
         if with_head and missing and not base.intersection(missing):
             raise ConfigError(
@@ -143,10 +169,34 @@ class Pretrained:
         if missing:
             raise ConfigError(
                 f"system.model.encoder.model_name: '{self.model_name}' lacks {len(missing)} weights of a "
-                f"{config.model_type}, such as '{missing[0]}', which would be random. Save the model again with "
+                f"{model.config.model_type}, such as '{missing[0]}', which would be random. Save the model again with "
                 "save_pretrained."
             )
+        return part
+
+
+def _encoder_part(model: Any, *, with_head: bool) -> Any:
+    """Return the encoder of a model that has a decoder too, such as T5, or else the model itself.
+
+    Raises:
+        ConfigError: when a head is asked for, which reads the decoder.
+    """
+    config = model.config
+    # The configuration of a T5EncoderModel says that it has no decoder, but AutoModel builds one.
+    has_both = hasattr(model, "encoder") and hasattr(model, "decoder")
+    if not has_both and not getattr(config, "is_encoder_decoder", False):
         return model
+    if with_head:
+        raise ConfigError(
+            f"system.model.encoder.model_name: the language-modelling head of a {config.model_type} reads its decoder, "
+            f"but is required by {HEAD_READERS}. Switch these off."
+        )
+    encoder = model.get_encoder()
+    if encoder is model:
+        raise ConfigError(
+            f"system.model.encoder.model_name: the encoder of a {config.model_type} cannot be found. Name an encoder."
+        )
+    return encoder
 
 
 CODE_OPTIONS = frozenset(

@@ -12,6 +12,15 @@ from numpy.typing import NDArray
 from kiwi.data.batch import pad
 from kiwi.exceptions import ConfigError
 from kiwi.systems.pretrained.model import Pretrained
+from kiwi.systems.pretrained.probes import (
+    PROBE_LENGTH,
+    check_embeddings,
+    check_padding,
+    check_states,
+    count_embeddings,
+    example_ids,
+    explain_errors,
+)
 
 BATCH_SIZE = 256
 
@@ -32,13 +41,11 @@ def word_vectors(encoder: str, words: Sequence[str], layer: int | None = None) -
         The vectors, (words, hidden).
 
     Raises:
-        ConfigError: when the encoder cannot be loaded, or has no such layer.
+        ConfigError: when the encoder cannot be loaded, sees padding, or has no such layer.
     """
     pretrained = Pretrained.from_model(encoder)
     model: Any = pretrained.build_model().eval()
-    if model.config.is_encoder_decoder:
-        raise ConfigError(f"{encoder} has a decoder; name a model that is an encoder only.")
-    n_layers = model.config.num_hidden_layers
+    n_layers = _check_model(model, encoder, pretrained)
     layer = round(n_layers * 2 / 3) if layer is None else layer
     if not 0 <= layer <= n_layers:
         raise ConfigError(f"layer: found {layer}; expected 0 (embeddings) to {n_layers}, the layers of {encoder}.")
@@ -58,3 +65,18 @@ def word_vectors(encoder: str, words: Sequence[str], layer: int | None = None) -
         weights = own.float().unsqueeze(-1)
         vectors[chosen] = ((states * weights).sum(dim=1) / weights.sum(dim=1)).numpy()
     return vectors
+
+
+def _check_model(model: Any, name: str, pretrained: Pretrained) -> int:
+    """Return the number of layers of a model, after checking that its states do not depend on padding."""
+
+    def run(ids: torch.Tensor, mask: torch.Tensor) -> Any:
+        return model(input_ids=ids, attention_mask=mask.long(), output_hidden_states=True).hidden_states
+
+    with explain_errors(name):
+        n_layers, n_embeddings = int(model.config.num_hidden_layers), count_embeddings(model, name)
+        check_embeddings(pretrained.tokenizer, n_embeddings, name)
+        ids = example_ids(n_embeddings, PROBE_LENGTH, [0])
+        check_states(run, ids, (n_layers + 1, model.config.hidden_size), name)
+        check_padding(run, ids, 0, name)
+    return n_layers

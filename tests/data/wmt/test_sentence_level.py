@@ -60,7 +60,11 @@ def test_line_ends_and_blank_lines_at_the_end(tmp_path: Path, caplog: pytest.Log
     [
         (["en-de|kiwi|0"], 1, "found 3 columns; expected 4: LP METHOD SEG SCORE"),
         (["en-de|kiwi|0|1|2"], 1, "found 5 columns; expected 4"),
-        (["en-de|kiwi|0|1", "en-fr|kiwi|1|1"], 2, "found the language pair 'en-fr'; expected 'en-de', as before"),
+        (
+            ["en-de|kiwi|0|1", "en-fr|kiwi|0|1", "he-en|kiwi|0|1"],
+            2,
+            "found rows of several language pairs: en-de, en-fr, he-en; expected one language pair. Set language_pair",
+        ),
         (["en-de|kiwi|0|1", "en-de|wiki|1|1"], 2, "found the method 'wiki'; expected 'kiwi', as before"),
         (["|kiwi|0|1"], 1, "found an empty LP"),
         (["en-de| |0|1"], 1, "found an empty METHOD"),
@@ -99,6 +103,34 @@ def test_what_the_caller_expects(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=re.escape(message)):
             read_sentence_submission(path, asked, count)
+
+
+def test_the_rows_of_one_language_pair(tmp_path: Path) -> None:
+    rows = ["he-en|other|0|9", "en-de|kiwi|1|1", "en-de|kiwi|0|2", "he-en|other|1|8", "he-en|other|2|7"]
+    path = write(tmp_path, "1", "2", "3", *rows)
+    assert read_sentence_submission(path, "en-DE", 2) == SentenceSubmission(Header(1, 2, 3), "en-de", "kiwi", [2, 1])
+    assert read_sentence_submission(path, "he-en").scores == [9, 8, 7]
+    with pytest.raises(DataError, match=re.escape(f"{path}, line 4: found the language pairs he-en, en-de; expected")):
+        read_sentence_submission(path, "en-zh")
+    with pytest.raises(DataError, match=re.escape(f"{path}, line 5: found SEG 1; expected less than 1")):
+        read_sentence_submission(path, "en-de", 1)
+
+
+@pytest.mark.parametrize("line", ["12 models", "12(3 models of average size)", "12|models", "12\t# ensemble"])
+def test_of_a_header_line_the_number_counts(line: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path, "1", "2", line, "en-de|kiwi|0|0.5|")
+    assert read_sentence_submission(path).header == Header(1, 2, 12)
+    assert f"{path}, line 3: read 12 as the number of ensembled models; ignored" in caplog.text
+
+
+def test_a_line_of_names_is_skipped(tmp_path: Path) -> None:
+    path = write(tmp_path, "lp|method|seg|score", "en-de|kiwi|0|0.5")
+    assert read_sentence_submission(path, "en-de").scores == [0.5]
+    path = write(tmp_path, "lp|gold|sid|mt|start_id|end_id|error", "en-de|kiwi|0|Haus|0|2|minor")
+    assert read_span_submission(path).spans == [[Span(0, 2, "minor")]]
+    path = write(tmp_path, "en-de|kiwi|0|0.5", "lp|method|seg|score")
+    with pytest.raises(DataError, match="several language pairs"):
+        read_sentence_submission(path)
 
 
 def test_files_that_are_no_text(tmp_path: Path) -> None:
@@ -178,8 +210,8 @@ def test_spans_are_read(tmp_path: Path) -> None:
         ("0|Ein Haus|0|3|no-error", "found '0', '3', 'no-error'; expected positions and severities"),
         ("0|Ein Haus|-1|-1|minor", "found '-1', '-1', 'minor'"),
         ("0|Ein Haus|0 -1|3 -1|minor no-error", "found '0 -1'"),
-        ("0|Ein Haus|0|9|minor", "found the span 0 to 9, minor; expected 0 ≤ start ≤ end ≤ 8, the characters"),
-        ("0|Ein Haus|4|3|minor", "found the span 4 to 3"),
+        ("0|Ein Haus|4|3|minor", "found the span 4 to 3, minor; expected 0 ≤ start ≤ end ≤ 8, the characters"),
+        ("0|Ein Haus|99|9|minor", "found the span 99 to 9"),
         ("0|Ein Haus|a|3|minor", "found the span 'a' to '3'; expected whole numbers"),
         ("0|Ein Haus|0|3|neutral", "found the span 0 to 3, neutral; expected a severity of minor, major, critical"),
         ("0|Ein Baum|0|3|minor", "found the TARGET 'Ein Baum' of SEG 0; expected 'Ein Haus'"),
@@ -194,8 +226,51 @@ def test_spans_that_are_refused(tmp_path: Path, cells: str, message: str) -> Non
     assert str(error.value).startswith(f"{path}, line 1: {message}")
 
 
+def test_spans_beyond_the_end_are_clipped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(
+        tmp_path,
+        "en-de|kiwi|0|Das Haus .|4 10 12|99 11 13|major minor minor",
+        "en-de|kiwi|1|Gut .|0|5|minor",
+    )
+    assert read_span_submission(path).spans == [[Span(4, 10, "major"), Span(10, 10, "minor")], [Span(0, 5, "minor")]]
+    assert f"{path}: 3 span(s) lie beyond the end of their text, the first in line 1" in caplog.text
+
+
+def test_further_columns_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(
+        tmp_path,
+        "en-de|kiwi|0|Haus|-1|-1|no-error|",
+        "en-de|kiwi|1|Haus|-1|-1|no-error|0.7|x",
+        "en-de|kiwi|2|Haus|0|1|major",
+    )
+    assert read_span_submission(path).spans == [[], [], [Span(0, 1, "major")]]
+    assert f"{path}, line 2: ignored column 8, which has '0.7'; submissions of this form have 7" in caplog.text
+    assert f"{path}, line 2: ignored column 9, which has 'x'" in caplog.text
+    assert len(caplog.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('"Ich nenne es ""Haus""."', 'Ich nenne es "Haus".'),
+        ('"""Haus"" ist gut"', '"Haus" ist gut'),
+        ('"Haus"', '"Haus"'),
+        ('"Haus" und "Hof"', '"Haus" und "Hof"'),
+        ('das "Haus"', 'das "Haus"'),
+    ],
+)
+def test_texts_in_the_quotes_of_csv(cell: str, text: str, tmp_path: Path) -> None:
+    path = write(tmp_path, f"en-de|kiwi|0|{cell}|-1|-1|no-error")
+    assert read_span_submission(path).targets == [text]
+
+
 @ROUND_TRIP
-@given(data=st.data(), targets=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n")), min_size=1))
+@given(
+    data=st.data(),
+    targets=st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n")) | st.text('"a', max_size=8), min_size=1
+    ),
+)
 def test_spans_come_back(tmp_path: Path, data: st.DataObject, targets: list[str]) -> None:
     spans = []
     for target in targets:

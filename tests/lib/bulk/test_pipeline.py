@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +20,16 @@ import pytest
 
 from kiwi.data.segments.shards import LONGEST_LINE
 from kiwi.exceptions import CheckpointError, ConfigError, DataError
-from kiwi.lib.bulk import bulk_from_configuration, worker as bulk_worker
+from kiwi.lib.bulk import bulk_from_configuration, pipeline, worker as bulk_worker
 from kiwi.lib.bulk.config import BulkConfiguration, is_bulk
 from kiwi.lib.bulk.job import JOB_FILE, Job, Task, pending_tasks, plan_job
-from kiwi.lib.bulk.worker import load, predict_shard
+from kiwi.lib.bulk.worker import ShardReport, load, predict_shard
 from kiwi.lib.export import export
 from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
+from kiwi.utils import pace
 from kiwi.utils.places import Place
 from tests.pretrained import write_model
 
@@ -452,3 +455,25 @@ def test_which_engine(given: dict[str, Any], found: bool | str) -> None:
     with pytest.raises(ConfigError) as error:
         is_bulk(given)
     assert str(error.value).startswith(found)
+
+
+def test_a_job_says_how_far_it_is_while_shards_are_predicted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pace, "SECONDS_BETWEEN_LINES", 0.01)
+
+    def reports() -> Iterator[ShardReport]:
+        for name in "abc":
+            deadline = time.monotonic() + 10
+            n_before = len(caplog.records)
+            while len(caplog.records) < n_before + 2 and time.monotonic() < deadline:
+                time.sleep(0.005)  # no shard is done for a while
+            yield ShardReport(name, segments=100)
+
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        pipeline._collect(reports(), pipeline.BulkInfo("out", 3, 0))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) >= 7
+    assert lines[0].startswith("0 of 3 shards done; 0 segments in ")
+    assert any(line.startswith("2 of 3 shards done; 200 segments in ") and line.endswith(" left") for line in lines)
+    assert lines[-1].startswith("3 of 3 shards done; 300 segments in ")

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -607,3 +608,127 @@ def test_tables(tmp_path, suffix):
     options["gold_files"]["table"]["columns"]["sentence_score"] = "hter"
     with pytest.raises(ConfigError, match="sentence_score: not a field; did you mean 'sentence_scores'"):
         evaluate_from_configuration(options)
+
+
+def test_only_segments_with_an_empty_side_may_have_no_score(tmp_path, caplog):
+    files = gold(tmp_path, sentence_scores="0.1\n0.4\n0.4\n0.9\n", source_tags="OK BAD\n\nOK\nOK\n")
+    texts = {
+        "source": write(tmp_path / "source", "a b\n\nc\nd\n"),
+        "target": write(tmp_path / "target", "x\n\n\ny z\n"),
+    }
+    name = system(tmp_path, "a", sentence_scores="0.1\nnan\n\n0.8\n", source_tags="0 1\n\n\n0\n")
+    options = {"gold_files": files, "predicted_dir": name, "texts": texts, "bootstrap": 0}
+    report = evaluate_from_configuration(options)
+    assert [(row.output, row.n, row.left_out) for row in report.rows] == [
+        ("sentence_scores", 2, 2),
+        ("source_tags", 3, 1),
+    ]
+    assert "|left_out:2|" in report.rows[0].signature
+    assert "2 empty segment(s) of 4" in caplog.text
+    assert "1 segment(s) of the texts have one empty side" in caplog.text
+    for scores, expected in (
+        ("nan\nnan\n0.1\n0.8\n", "line 1: found no value; expected a number, since neither source nor target"),
+        ("0.1\nnan\n0.1\ninf\n", "line 4: found 'inf'; expected a finite number"),
+    ):
+        system(tmp_path, "a", sentence_scores=scores)
+        with pytest.raises(DataError, match=re.escape(f"{name}/sentence_scores, {expected}")):
+            evaluate_from_configuration(options)
+    system(tmp_path, "a", sentence_scores="0.1\n\n\n0.8\n", source_tags="0 1\n\n\n\n")
+    with pytest.raises(DataError, match="source_tags, line 4: found 0 tags; expected 1"):
+        evaluate_from_configuration(options)
+
+
+def test_missing_scores_are_counted_where_the_texts_are_not_known(tmp_path, caplog):
+    files = gold(tmp_path, sentence_scores=SCORES)
+    name = system(tmp_path, "a", sentence_scores="nan\n0.4\nNaN\n0.9\n")
+    (row,) = evaluate(files, name).rows
+    assert (row.n, row.left_out) == (2, 2)
+    assert "|left_out:2|" in row.signature
+    assert "2 empty segment(s) of 4, which have no value, are left out; texts is not given" in caplog.text
+    with pytest.raises(DataError, match="no segment to compare for sentence_scores"):
+        evaluate(files, system(tmp_path, "b", sentence_scores="nan\n" * 4))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "", "-inf"])
+def test_gold_scores_are_never_missing(value, tmp_path):
+    files = gold(tmp_path, sentence_scores=f"0.5\n{value}\n0.1\n")
+    with pytest.raises(DataError, match="gold/sentence_scores, line 2"):
+        evaluate(files, system(tmp_path, "a", sentence_scores="0.5\n0.5\n0.5\n"))
+    path = tmp_path / "table.jsonl"
+    path.write_text('{"hter": 0.1}\n{"hter": null}\n')
+    files = {"table": {"path": str(path), "columns": {"sentence_scores": "hter"}}}
+    with pytest.raises(DataError, match="line 2: found null in column 'hter'"):
+        evaluate(files, system(tmp_path, "b", sentence_scores="0.5\n0.5\n"))
+
+
+def test_a_nan_among_probabilities_is_refused(tmp_path):
+    files = gold(tmp_path, target_tags=WORDS)
+    with pytest.raises(DataError, match=r"line 1: found 0\.5 nan; expected probabilities between 0 and 1"):
+        evaluate(files, system(tmp_path, "a", target_tags="0.5 nan\n0.1\n"))
+
+
+LONGER = "OK BAD OK OK BAD\nOK OK OK OK OK OK OK\n"
+
+
+@pytest.mark.parametrize("tags", [LONGER, INTERLEAVED])
+def test_interleaved_predictions_are_split(tags, tmp_path, caplog):
+    words = {"source": "a\na\n", "target": "x y\nz u v\n" if tags == LONGER else "x y\nz\n"}
+    texts = {name: write(tmp_path / name, content) for name, content in words.items()}
+    options = {"gold_files": gold(tmp_path, target_tags=tags), "bootstrap": 0}
+    options["predicted_files"] = [{"target_tags": write(tmp_path / "p", tags.replace("BAD", "0.9"))}]
+    for known in ({"texts": texts}, {}):
+        caplog.clear()
+        report = evaluate_from_configuration(options | known)
+        assert [row.output for row in report.rows] == ["target_tags", "gap_tags", "WMT19"]
+        assert [row.n for row in report.rows] == ([5, 7, 12] if tags == LONGER else [3, 5, 8])
+        assert ("may be of words or of gaps and words" in caplog.text) == (not known)
+    texts["target"] = write(tmp_path / "target", tags)  # as many words as tags
+    assert [row.output for row in evaluate_from_configuration(options | {"texts": texts}).rows] == ["target_tags"]
+    # Gold tags of words alone: the gaps have nothing to be compared with.
+    only = gold(tmp_path, target_tags="BAD OK\nOK OK OK\n" if tags == LONGER else WORDS)
+    assert [row.output for row in evaluate_from_configuration(options | {"gold_files": only}).rows] == ["target_tags"]
+
+
+def test_explanations_of_any_scale(tmp_path, caplog):
+    files = gold(tmp_path, target_tags="OK BAD OK\nOK OK BAD\n")
+    name = system(tmp_path, "a", target_tags="-0.013 0.43 0.02\n0.1 2.3 1.7\n")
+    with pytest.raises(DataError, match="expected probabilities between 0 and 1"):
+        evaluate(files, name)
+    options = {"gold_files": files, "predicted_dir": name, "explanations": True, "bootstrap": 0}
+    (row,) = evaluate_from_configuration(options).rows
+    assert row.output == "explanations"
+    assert row.metrics == {"AUC": 0.75, "AP": 0.75, "recall_at_K": 0.5}
+    assert "figures that need probabilities are left out" in caplog.text
+    system(tmp_path, "a", target_tags="-0.013 nan 0.02\n0.1 2.3 1.7\n")
+    with pytest.raises(DataError, match=r"line 1: found -0\.013 nan 0\.02; expected finite numbers"):
+        evaluate_from_configuration(options)
+
+
+@pytest.mark.parametrize("labels", ["OK\nBAD\nOK\nOK\n", "0\n1\n0\n0\n", "NOT\nERR\nNOT\nNOT\n"])
+def test_critical_errors_of_any_scale(labels, tmp_path, caplog):
+    files = gold(tmp_path, binary=labels)
+    expected = {"MCC_at_K": 1.0, "recall_at_K": 1.0, "AUC": 1.0, "AP": 1.0}
+    (row,) = evaluate(files, system(tmp_path, "a", binary="-0.8\n0.2\n-1.5\n-0.3\n")).rows
+    assert (row.output, row.n, row.metrics) == ("binary", 4, expected)
+    assert "not all between 0 and 1" in caplog.text
+    rows = "".join(f"en-de\tus\t{index}\t{score}\n" for index, score in enumerate((0.1, 0.9, 0.8, 0.7)))
+    path = write(tmp_path / "submission", rows)
+    options = {"gold_files": files, "predicted_files": {"sentence_submission": path}, "bootstrap": 50}
+    (row,) = evaluate_from_configuration(options).rows
+    assert (row.output, row.metrics, row.signature.split("|")[2]) == ("binary", expected, "order")
+    (row,) = evaluate_from_configuration(options | {"low_is_bad": True}).rows
+    assert row.metrics == {"MCC_at_K": pytest.approx(-1 / 3), "recall_at_K": 0.0, "AUC": 0.0, "AP": 0.25}
+
+
+def test_verdicts_that_are_refused(tmp_path):
+    name = system(tmp_path, "a", binary="0.4\n0.1\n")
+    for labels, message in (("OK\nmaybe\n", "line 2: found 'maybe'; expected OK or BAD"), ("OK\n", "found 2 lines")):
+        with pytest.raises(DataError, match=message):
+            evaluate(gold(tmp_path, binary=labels), name)
+
+
+def test_alike_systems_are_not_significantly_different(three):
+    report = evaluate_from_configuration(three)
+    for each in report.comparisons:
+        assert each.significant == (max(each.p.values()) < 0.05)
+    assert {each.significant for each in report.comparisons} == {True, False}

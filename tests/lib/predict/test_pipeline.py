@@ -27,6 +27,7 @@ from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.predict import predict_from_configuration, predict_from_file, predict_to_files
 from kiwi.lib.predict.labels import compare, read_labels
 from kiwi.runner import Predictions, load_system
+from kiwi.utils import pace
 from kiwi.utils.resumable import GrowingFiles
 from tests.systems.test_qe_system import assert_same
 
@@ -628,6 +629,30 @@ def test_half_precision_is_close(predicting: Options, tmp_path: Path) -> None:
 def test_options_that_cannot_be(predicting: Options, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         predict_to_files(predicting(changes))
+
+
+def test_a_prediction_says_how_far_it_is_within_a_chunk(
+    predicting: Options, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pace, "SECONDS_BETWEEN_LINES", 0.0)
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting({"run.chunk_size": 6}))
+    lines = [record.getMessage() for record in caplog.records if record.name == "kiwi.lib.console.progress"]
+    counts = [int(line.partition(" ")[0]) for line in lines if " of 10, " in line]
+    # Chunks of 6 and 4 segments, in batches of 4.
+    assert counts == [4, 6, 6, 10, 10]
+    assert all(line.endswith(" segments/s.") for line in lines)
+
+
+def test_float16_falls_back_with_the_gpu(
+    predicting: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kiwi.systems.precision.cpu_flags", frozenset)
+    predict_to_files(predicting({"use_gpu": True, "precision": 16}))
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "predicting on the CPU, in 16 bits only where it computes them natively" in warning
+    whole = predict_from_configuration(predicting({"run.output_dir": str(tmp_path / "whole"), "precision": "auto"}))
+    assert_same(Predictions.read(tmp_path / "out"), whole)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from rich.console import Console
 
@@ -24,6 +26,7 @@ from kiwi.lib.search import (
     progress as search_progress,
     search_from_configuration,
     search_from_file,
+    storage as search_storage,
     study as search_study,
     trials as search_trials,
     worker as search_worker,
@@ -37,6 +40,7 @@ from kiwi.runner import load_system
 from kiwi.training import keep_state, module
 from kiwi.training.run_record import read_status
 from kiwi.utils.io import write_yaml
+from tests.dripping import DrippingServer
 
 Options = Callable[..., dict[str, Any]]
 
@@ -468,6 +472,39 @@ def test_storages_that_cannot_be_used(url: str, kind: type[KiwiError], expected:
     assert "secret" not in str(error.value)
 
 
+def test_a_database_that_drips_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_storage, "OPEN_TIMEOUT", 0.5)
+    start = time.monotonic()
+    # "S" would mean that the server speaks TLS, and a notice follows that never ends.
+    with DrippingServer(b"N", b"N") as server, pytest.raises(ConfigError) as error:
+        open_storage(f"postgresql+psycopg://me:secret@127.0.0.1:{server.port}/name", tmp_path)
+    assert time.monotonic() - start < 20
+    assert "cannot be used: " in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:///search.db", set()),
+        ("postgresql+psycopg://host/name", {"connect_timeout", "keepalives_idle", "tcp_user_timeout"}),
+        ("postgresql://host/name?connect_timeout=3", {"keepalives_idle", "tcp_user_timeout"}),
+        ("postgresql+pg8000://host/name", set()),
+        ("mysql+pymysql://host/name", {"connect_timeout", "read_timeout", "write_timeout"}),
+    ],
+)
+def test_drivers_give_up_servers_that_are_gone(url: str, expected: set[str]) -> None:
+    assert {name for name in search_storage._timeouts(url) if name[-8:] not in ("interval", "es_count")} == expected
+
+
+def test_a_storage_that_fails_is_named_with_the_next_step() -> None:
+    with (
+        pytest.raises(KiwiError, match=r"stopped answering: gone. To resume, run"),
+        search_storage.explain_storage_errors("To resume, run the same command."),
+    ):
+        raise StorageInternalError("gone")
+
+
 def test_passwords_are_in_no_file(settings: Options, tmp_path: Path) -> None:
     assert hide_password("postgresql://me:secret@host/name") == "postgresql://me:***@host/name"
     assert hide_password("postgresql://me@host:5432/name") == "postgresql://me@host:5432/name"
@@ -475,18 +512,13 @@ def test_passwords_are_in_no_file(settings: Options, tmp_path: Path) -> None:
     assert "secret" not in hide_password(url)
 
 
-def test_a_directory_of_another_search_is_not_taken_for_this_one(
-    settings: Options, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_directory_of_another_search_is_left_alone(settings: Options) -> None:
     info = search_from_configuration(settings(num_trials=1))
     (info.directory / "study.journal").unlink()
-    again = search_from_configuration(settings(num_trials=1, seed=7))
-    assert "found the run of another search, which is replaced" in caplog.text
-    assert values(again) != values(info)
-    assert (
-        load_configuration(again.directory / "trial_0" / "config.yaml")["system"]["optimizer"]["learning_rate"]
-        == (again.best_options["learning_rate"])
-    )
+    model = (info.directory / "trial_0" / "best_model" / "model.safetensors").read_bytes()
+    with pytest.raises(ConfigError, match=r"trial_0: found a trial of another search; .* another search_name"):
+        search_from_configuration(settings(num_trials=1, seed=7))
+    assert (info.directory / "trial_0" / "best_model" / "model.safetensors").read_bytes() == model
 
 
 # Progress and tracking.
@@ -503,6 +535,28 @@ def test_the_table(settings: Options, tmp_path: Path) -> None:
     assert "tiny: 3 of 3 trials" in text
     assert text.count("done") == 3
     assert "learning_rate" in text
+
+
+def test_a_search_says_how_far_it_is_while_trials_run(
+    settings: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = open_search(Configuration.from_dict(settings(num_trials=3)), tmp_path)
+    progress = search_progress.Progress(context, is_live=False)
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        progress.log_running()
+        for value in (0.25, 0.5):
+            claimed = context.trials.claim_next()
+            assert claimed is not None
+            with claimed:
+                claimed.trial.report(value, 1)
+                progress.log_running()
+                context.study.tell(claimed.trial, value)
+    first, second, third = (record.getMessage() for record in caplog.records[-3:])
+    metric = context.space.metric
+    assert first == "0 of 3 trials have ended; running: none"
+    assert second == f"0 of 3 trials have ended; running: trial 0 after validation 1 ({metric} 0.2500)"
+    assert third.startswith("1 of 3 trials have ended, 0:00:0")
+    assert third.endswith(f" left; running: trial 1 after validation 1 ({metric} 0.5000)")
 
 
 def test_the_report_escapes_text(settings: Options, tmp_path: Path) -> None:

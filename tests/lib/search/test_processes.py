@@ -17,7 +17,7 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from kiwi.lib.search import search_from_configuration
+from kiwi.lib.search import search_from_configuration, storage
 from kiwi.lib.search.storage import open_storage
 from kiwi.training import keep_state, module
 from kiwi.training.run_record import read_status
@@ -55,6 +55,15 @@ def start_process(run: Callable[[], Any]) -> int:
 
 def wait_for(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def test_statements_end(server: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "STATEMENT_TIMEOUT", 1)
+    opened = open_storage(server.url, tmp_path)
+    assert isinstance(opened, RDBStorage)
+    with opened.engine.connect() as connection, pytest.raises(Exception, match="statement timeout"):
+        connection.exec_driver_sql("SELECT pg_sleep(30)")
+    opened.engine.dispose()
 
 
 def test_processes_share_a_study(server: PostgreSQL, options: Options, tmp_path: Path) -> None:

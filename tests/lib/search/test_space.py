@@ -13,8 +13,10 @@ from kiwi.exceptions import ConfigError
 from kiwi.lib.search import ClassWeightsConfig, Configuration, RangeConfig, SearchOptions
 from kiwi.lib.search.config import load_search
 from kiwi.lib.search.space import SearchSpace, build_space
+from kiwi.lib.search.trial_values import encode_value
 from kiwi.utils.dotted import put
 from kiwi.utils.io import write_yaml
+from tests.conftest import Corpus
 from tests.pretrained import write_model
 
 Options = Callable[..., dict[str, Any]]
@@ -180,7 +182,7 @@ def test_the_direction_is_that_of_the_metric(options: Options) -> None:
         assert space.is_better_high == is_high
 
 
-def test_sizes_and_layers_of_other_systems(options: Options, tmp_path: Path) -> None:
+def test_sizes_and_layers_of_other_systems(options: Options, corpus: Corpus, tmp_path: Path) -> None:
     given = {"hidden_size": {"lower": 4, "upper": 8}, "search_mlp": True}
     found = {each.name: each.keys for each in space_of(estimator(options), given).parameters}
     assert found == {
@@ -205,6 +207,12 @@ def test_sizes_and_layers_of_other_systems(options: Options, tmp_path: Path) -> 
     # 40 segments make 5 batches of 8 or 10 batches of 4.
     for size, steps in {8: 10, 4: 20}.items():
         trial = space.build_options({"freeze_epochs": 2, "bottleneck_size": 4, "system.batch_size": size})
+        assert trial["system"]["model"]["encoder"]["freeze_for_number_of_steps"] == steps
+    # The data may be searched too; the test part has 10 segments.
+    train, test = base["data"]["train"], {"input": corpus.inputs("test"), "output": corpus.labels("test")}
+    space = space_of(base, {"freeze_epochs": [1, 2], "space": {"data.train": [train, test]}})
+    for data, steps in ((train, 10), (test, 4), (train, 10)):
+        trial = space.build_options({"freeze_epochs": 2, "data.train": encode_value(data)})
         assert trial["system"]["model"]["encoder"]["freeze_for_number_of_steps"] == steps
 
 

@@ -185,3 +185,34 @@ def test_the_card_of_a_folder(tmp_path: Path, card: str | None, name: str, licen
     origin, licences = origin_and_licences(str(folder), local=True)
     assert (origin.name, origin.licence) == (name, licence)
     assert licences == {notice: notice for notice in ("LICENSE", "NOTICE.md", "license-of-data.txt")}
+
+
+def test_links_out_of_a_folder_are_not_copied(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "id_rsa").write_text("a secret\n", encoding="utf-8")
+    (private / "card").write_text("---\nlicense: a secret\n---\n", encoding="utf-8")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "terms").write_text("Do what you like.\n", encoding="utf-8")
+    (folder / "LICENSE").symlink_to("terms")
+    (folder / "NOTICE").symlink_to(private / "id_rsa")
+    (folder / "COPYING").symlink_to("COPYING")
+    (folder / "README.md").symlink_to(private / "card")
+    (folder / "LICENSE.txt").write_bytes(b"x" * (2**20 + 1))
+    os.mkfifo(folder / "NOTICE.txt")
+    origin, licences = origin_and_licences(str(folder), local=True)
+    assert licences == {"LICENSE": "Do what you like.\n"}
+    assert origin.licence is None
+    assert sum("is not copied into checkpoints" in record.getMessage() for record in caplog.records) == 4
+
+
+def test_links_of_the_cache_of_the_hub_are_followed(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "models--org--name" / "blobs", tmp_path / "models--org--name" / "snapshots" / COMMIT
+    blobs.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    (blobs / "0a").write_text("Do what you like.\n", encoding="utf-8")
+    (tmp_path / "models--org--name" / "0b").write_text("a secret\n", encoding="utf-8")
+    (snapshot / "LICENSE").symlink_to(Path("..", "..", "blobs", "0a"))
+    (snapshot / "NOTICE").symlink_to(Path("..", "..", "0b"))
+    assert origin_and_licences(str(snapshot), local=True)[1] == {"LICENSE": "Do what you like.\n"}

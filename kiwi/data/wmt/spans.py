@@ -1,0 +1,120 @@
+"""Error spans and the texts whose characters they count, as the fine-grained task of WMT23 writes them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kiwi.data.wmt.header import parse_count
+from kiwi.data.wmt.rows import Rows
+
+logger = logging.getLogger(__name__)
+
+SEVERITIES = ("minor", "major", "critical")
+"""The severities of errors, the least severe first."""
+
+NO_ERROR = "no-error"
+"""The TYPES value of a segment without errors, whose positions are :data:`NOWHERE`."""
+
+NOWHERE = "-1"
+"""The STARTS and ENDS value of a segment without errors."""
+
+QUOTED = re.compile(r'"(?=.*"".*")(?:[^"]|"")*"', re.DOTALL)
+"""A text in the quotes of CSV, in which a quote is written twice."""
+
+
+class Span(NamedTuple):
+    """An error in a translation; an empty span is an omission at its position."""
+
+    start: int
+    """Position of the first character, counted from 0."""
+
+    end: int
+    """Position after the last character."""
+
+    severity: str
+    """One of :data:`SEVERITIES`."""
+
+
+def unquoted(text: str) -> str:
+    """Remove the quotes that a writer of CSV puts around a text that has quotes, and undouble those inside."""
+    return text[1:-1].replace('""', '"') if QUOTED.fullmatch(text) else text
+
+
+def quoted(text: str) -> str:
+    """Return a text that :func:`unquoted` returns unchanged; only a text that looks quoted needs quotes."""
+    return '"' + text.replace('"', '""') + '"' if QUOTED.fullmatch(text) else text
+
+
+class SpanParser:
+    """Parses spans, and clips those that lie beyond the end of their text as the official scorer does.
+
+    Args:
+        rows: the rows of the file, for errors.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._n_clipped = self._first = 0
+
+    def parse(self, number: int, row: Mapping[str, str], target: str) -> list[Span]:
+        """Parse the spans of a row.
+
+        Args:
+            number: the number of the line.
+            row: the cells by column.
+            target: the text whose characters the positions count.
+
+        Raises:
+            DataError: when the spans are malformed, or end before they start.
+        """
+        starts, ends, types = (row[column].split() for column in ("STARTS", "ENDS", "TYPES"))
+        if not len(starts) == len(ends) == len(types):
+            self._rows.fail(
+                number,
+                f"{len(starts)} STARTS, {len(ends)} ENDS, {len(types)} TYPES",
+                "the same number of each, separated by spaces",
+            )
+        if (starts, ends, types) == ([NOWHERE], [NOWHERE], [NO_ERROR]):
+            return []
+        if not starts or NO_ERROR in types or NOWHERE in (*starts, *ends):
+            self._rows.fail(
+                number,
+                f"'{row['STARTS']}', '{row['ENDS']}', '{row['TYPES']}'",
+                f"positions and severities, or {NOWHERE}, {NOWHERE}, {NO_ERROR} for a segment without errors",
+            )
+        parsed = (self._parse(number, *cells, target) for cells in zip(starts, ends, types, strict=True))
+        return [span for span in parsed if span is not None]
+
+    def warn(self) -> None:
+        """Log how many spans were clipped."""
+        if self._n_clipped:
+            logger.warning(
+                "%s: %d span(s) lie beyond the end of their text, the first in line %d; as in the official scorer, "
+                "they end where the text ends.",
+                self._rows.path,
+                self._n_clipped,
+                self._first,
+            )
+
+    def _parse(self, number: int, start: str, end: str, severity: str, target: str) -> Span | None:
+        first, after, size = parse_count(start), parse_count(end), len(target)
+        if first is None or after is None:
+            self._rows.fail(number, f"the span '{start}' to '{end}'", "whole numbers, counted from 0")
+        expected = expected_span(Span(first, after, severity), max(after, size))
+        if expected:
+            self._rows.fail(number, f"the span {start} to {end}, {severity}", expected)
+        if after > size:
+            self._n_clipped += 1
+            self._first = self._first or number
+        # A span that starts beyond the end marks nothing.
+        return Span(first, min(after, size), severity) if first <= size else None
+
+
+def expected_span(span: Span, size: int) -> str:
+    """Return what is expected of an invalid span of a text with ``size`` characters; empty for a valid one."""
+    if not 0 <= span.start <= span.end <= size:
+        return f"0 ≤ start ≤ end ≤ {size}, the characters of the translation"
+    return "" if span.severity in SEVERITIES else f"a severity of {', '.join(SEVERITIES)}"

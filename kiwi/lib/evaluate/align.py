@@ -1,0 +1,281 @@
+"""The comparison of predictions with gold labels, segment by segment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiwi import constants as const
+from kiwi.data.files.lines import read_lines
+from kiwi.data.labels.gold import GoldTags, Matched, check_line_count
+from kiwi.data.labels.interleaved import is_interleaved, split_rows
+from kiwi.data.labels.ragged import Ragged
+from kiwi.exceptions import DataError
+from kiwi.lib.evaluate.sources import EXTRAS, Source, Sources, checkpoint_hash, collect_gold, gold_by_prediction
+from kiwi.lib.evaluate.spans import align_spans
+from kiwi.lib.evaluate.word_counts import WordCounts
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.measured import SPANS, Measured
+from kiwi.metrics.report import ENSEMBLE
+from kiwi.outputs import OUTPUTS
+
+if TYPE_CHECKING:
+    from kiwi.lib.evaluate.config import Files
+
+logger = logging.getLogger(__name__)
+
+Scores = NDArray[np.float64]
+
+IN_ORDER = (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY, SPANS)
+"""The gold files in the order in which they are compared."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Everything that can be compared."""
+
+    outputs: list[Aligned]
+    """Scores, verdicts and tags."""
+
+    spans: list[Measured]
+    """The metrics of error spans."""
+
+    origins: dict[str, str]
+    """The hashes of the checkpoints that made the predictions, by system, where they are known."""
+
+
+def align(
+    files: Files,
+    systems: Mapping[str, Sources],
+    *,
+    required: bool,
+    low_is_bad: bool = False,
+    explanations: bool = False,
+) -> Alignment:
+    """Read and align the predictions of all systems.
+
+    Args:
+        files: the files to compare.
+        systems: the sources of each system's predictions.
+        required: whether predictions that cannot be compared are an error, rather than a warning.
+        low_is_bad: whether low values of verdicts mean BAD.
+        explanations: whether tags of target words explain scores, so that they are of words if that is unclear.
+
+    Raises:
+        DataError: when predictions and gold labels do not match; the message names the first place.
+    """
+    gold = collect_gold(files)
+    counts = None if files.texts is None else WordCounts.read(files.texts.source, files.texts.target)
+    outputs: list[Aligned | None] = []
+    spans: list[Measured] = []
+    for name in (name for name in IN_ORDER if name in gold):
+        source = gold[name]
+        compared = [output for output, needed in gold_by_prediction().items() if needed == name]
+        if name == SPANS:
+            compared = [SPANS]
+            spans = align_spans(source, systems)
+        elif name in (const.SENTENCE_SCORES, const.BINARY):
+            values = np.array(source.read())
+            for output in compared:
+                is_bad = OUTPUTS[output].is_bad if name != const.BINARY else None
+                golds = values if is_bad is None else is_bad(values).astype(np.float64)
+                outputs.append(_align_segments(output, golds, source, systems, counts, low_is_bad))
+        else:
+            tags = GoldTags(source.path, source.read())
+            if counts is not None:
+                check_line_count(source.path, len(tags.rows), counts.path, len(counts.target))
+            if name == const.TARGET_TAGS:
+                systems = {
+                    system: _split_interleaved(own, tags, counts, explanations) for system, own in systems.items()
+                }
+            outputs += [_align_tags(output, tags, systems, counts, required) for output in compared]
+        if not any(output in sources for sources in systems.values() for output in compared):
+            logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
+    origins = {name: found for name, sources in systems.items() if (found := checkpoint_hash(sources))}
+    return Alignment([aligned for aligned in outputs if aligned is not None], spans, origins)
+
+
+def _align_segments(
+    output: str,
+    gold: Scores,
+    source: Source,
+    systems: Mapping[str, Sources],
+    counts: WordCounts | None,
+    low_is_bad: bool,
+) -> Aligned | None:
+    """Align scores or verdicts; segments for which a system has none are left out, and counted."""
+    spec = OUTPUTS[output]
+    predicted: dict[str, Scores] = {}
+    deviations: dict[str, tuple[Scores, Scores]] = {}
+    only_order = low_is_bad and spec.kind == "verdict"
+    for system, sources in systems.items():
+        if mine := sources.get(output):
+            values = np.array(mine.read())
+            check_line_count(mine.path, len(values), source.path, len(gold))
+            _check_missing(values, mine.path, counts)
+            predicted[system] = values
+            only_order |= mine.only_order
+            if spec.has_distribution and (extras := sources.get(EXTRAS)):
+                deviations[system] = _read_extras(extras.path, source.path, np.isnan(values))
+    if not predicted:
+        return None
+    present: NDArray[np.bool_] = np.isfinite(np.array([*predicted.values()])).all(axis=0)
+    _note_left_out(output, present, counts, source.path)
+    chosen = {system: values[present] for system, values in predicted.items()}
+    kept = {system: (mean[present], deviation[present]) for system, (mean, deviation) in deviations.items()}
+    numbers, left_out = np.flatnonzero(present) + 1, int(np.count_nonzero(~present))
+    gold = gold[present]
+    if spec.kind == "score":
+        return Aligned(output, gold, _add_ensemble(chosen), None, numbers, kept, left_out=left_out)
+    if not only_order and (unusual := _beyond_probabilities(chosen)):
+        only_order = True
+        _note_only_order(output, unusual)
+    if low_is_bad:
+        chosen = {system: -values for system, values in chosen.items()}
+    ensembled = chosen if only_order else _add_ensemble(chosen)
+    offsets = np.arange(len(gold) + 1)
+    return Aligned(output, gold.astype(np.int64), ensembled, offsets, numbers, only_order=only_order, left_out=left_out)
+
+
+def _check_missing(values: Scores, path: Path, counts: WordCounts | None) -> None:
+    """Check that only segments with an empty side have no value, where the texts are known."""
+    if counts is None:
+        return
+    check_line_count(path, len(values), counts.path, len(counts.target))
+    wrong = np.isnan(values) & ~counts.has_empty_side
+    if wrong.any():
+        expected = "a number, since neither source nor target of the segment is empty"
+        raise DataError.at(path, int(wrong.argmax()) + 1, found="no value", expected=expected)
+
+
+def _note_left_out(output: str, present: NDArray[np.bool_], counts: WordCounts | None, path: Path) -> None:
+    """Log how many segments are left out; it is an error if these are all."""
+    n = int(np.count_nonzero(~present))
+    if n == len(present):
+        expected = "a value of every system for at least one segment"
+        raise DataError.at(path, None, found=f"no segment to compare for {output}", expected=expected)
+    if not n:
+        return
+    if counts is None:
+        known = "texts is not given, so that it is not known whether a side of each is empty"
+    else:
+        known = f"{counts.n_half_empty} segment(s) of the texts have one empty side, the others two"
+    logger.warning(
+        "%s: %d empty segment(s) of %d, which have no value, are left out; %s.", output, n, len(present), known
+    )
+
+
+def _beyond_probabilities(predicted: Mapping[str, Scores]) -> list[str]:
+    """Return the systems whose values are not all in [0, 1]."""
+    beyond = {name: len(values) and (values.min() < 0.0 or values.max() > 1.0) for name, values in predicted.items()}
+    return [name for name, is_beyond in beyond.items() if is_beyond]
+
+
+def _note_only_order(output: str, systems: list[str]) -> None:
+    form = "%s: the values of %s are not all between 0 and 1; figures that need probabilities are left out."
+    logger.warning(form, output, ", ".join(systems))
+
+
+def _read_extras(path: Path, gold_path: Path, missing: NDArray[np.bool_]) -> tuple[Scores, Scores]:
+    """Read means and standard deviations, which only segments without a score may lack."""
+    lines = read_lines(path)
+    check_line_count(path, len(lines), gold_path, len(missing))
+    rows = []
+    for number, (line, is_missing) in enumerate(zip(lines, missing.tolist(), strict=True), start=1):
+        try:
+            mean, deviation = map(float, line.split("\t")) if not is_missing else (np.nan, np.nan)
+        except ValueError:
+            raise DataError.at(path, number, found=f"{line:.60}", expected="mean, tab, deviation") from None
+        if not is_missing and not (np.isfinite(mean) and 0 < deviation < np.inf):
+            expected = "a finite mean, a tab, and a positive deviation"
+            raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
+        rows.append((mean, deviation))
+    means, widths = np.array(rows).T
+    return means, widths
+
+
+def _split_interleaved(sources: Sources, gold: GoldTags, counts: WordCounts | None, words_if_unclear: bool) -> Sources:
+    """Split tags of target words that are interleaved with those of gaps, as OpenKiwi 2.1 does."""
+    source = sources.get(const.TARGET_TAGS)
+    if source is None or source.has_eos or source.of_words:
+        return sources
+    rows: Ragged = source.read()
+    interleaved, certain = is_interleaved(rows, gold.rows.lengths, None if counts is None else counts.target)
+    interleaved &= certain or not words_if_unclear
+    if not certain:
+        form = "gaps and words interleaved (2n+1)" if interleaved else "words"
+        logger.warning(
+            "%s: the number of tags is odd and as in %s in every segment, so that they may be of words or of gaps and "
+            "words; read as %s. Give texts to decide by the number of words.",
+            source.path,
+            gold.path,
+            form,
+        )
+    parts = {const.TARGET_TAGS: rows}
+    if interleaved:
+        targets, gaps = split_rows(rows)
+        parts = {const.TARGET_TAGS: targets, const.GAP_TAGS: gaps, const.TARGETGAPS_TAGS: rows}
+        logger.info("%s: split into the tags of words and of gaps.", source.path)
+    split = {name: replace(source, read=partial(_return, part)) for name, part in parts.items()}
+    return split | {name: own for name, own in sources.items() if name != const.TARGET_TAGS}
+
+
+def _return(rows: Ragged) -> Ragged:
+    return rows
+
+
+def _align_tags(
+    output: str, gold: GoldTags, systems: Mapping[str, Sources], counts: WordCounts | None, required: bool
+) -> Aligned | None:
+    with_gaps = output == const.TARGETGAPS_TAGS or OUTPUTS[output].unit == "gap"
+    found: dict[str, tuple[Source, Ragged]] = {}
+    for system, sources in systems.items():
+        if source := sources.get(output):
+            rows = source.read()
+            if with_gaps and not gold.has_gaps(rows, output):
+                if required and const.TARGET_TAGS not in sources:
+                    expected = f"tags with gaps, for {source.path}"
+                    raise DataError.at(gold.path, None, found="one tag per word", expected=expected)
+                logger.warning("%s is left out: %s has one tag per word, and none for gaps.", source.path, gold.path)
+                continue
+            check_line_count(source.path, len(rows), gold.path, len(gold.rows))
+            found[system] = source, rows
+    if not found:
+        return None
+    left_out = None
+    if counts is not None:
+        lacking = np.any([rows.lengths == 0 for _, rows in found.values()], axis=0)
+        left_out = lacking & counts.has_empty_side
+    matched: dict[str, Matched] = {}
+    for system, (source, rows) in found.items():
+        golds = gold.for_eos(rows) if source.has_eos else gold
+        matched[system] = golds.align(output, rows, source.path, left_out)
+        if len(matched[system].classes) != len(next(iter(matched.values())).classes):
+            expected = "the format of the first system, with or without <EOS>"
+            raise DataError.at(source.path, None, found="tags in another format", expected=expected)
+    first = next(iter(matched.values()))
+    n_left_out = 0
+    if left_out is not None and counts is not None:
+        n_left_out = int(np.count_nonzero(left_out & (gold.rows.lengths > 0)))
+        _note_left_out(output, ~left_out, counts, gold.path)
+    name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
+    predicted = {system: each.probabilities for system, each in matched.items()}
+    if unusual := _beyond_probabilities(predicted):
+        _note_only_order(output, unusual)
+    ensembled = predicted if unusual else _add_ensemble(predicted)
+    return Aligned(
+        name, first.classes, ensembled, first.offsets, first.numbers, only_order=bool(unusual), left_out=n_left_out
+    )
+
+
+def _add_ensemble(predicted: dict[str, Scores]) -> dict[str, Scores]:
+    if len(predicted) < 2:
+        return predicted
+    return {**predicted, ENSEMBLE: np.mean(list(predicted.values()), axis=0)}

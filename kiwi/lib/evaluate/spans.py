@@ -1,0 +1,52 @@
+"""The comparison of error spans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kiwi.data.labels.gold import check_line_count
+from kiwi.exceptions import DataError
+from kiwi.lib.evaluate.sources import Source, Sources
+from kiwi.metrics.measured import SPANS, Measured, measure_spans
+
+
+def align_spans(source: Source, systems: Mapping[str, Sources]) -> list[Measured]:
+    """Compare the spans of all systems with the gold spans.
+
+    Args:
+        source: the source of the gold spans.
+        systems: the sources of each system's predictions.
+
+    Raises:
+        DataError: when the texts of a system are others than those of the gold spans.
+    """
+    gold = source.read()
+    predicted = {}
+    for system, sources in systems.items():
+        if mine := sources.get(SPANS):
+            submission = mine.read()
+            check_line_count(mine.path, len(submission.targets), source.path, len(gold.targets))
+            for number, (target, expected) in enumerate(zip(submission.targets, gold.targets, strict=True)):
+                if not _same_text(target.strip(), expected.strip()):
+                    raise DataError.at(
+                        mine.path,
+                        None,
+                        found=f"{target!r:.60} as the TARGET of SEG {number}",
+                        expected=f"{expected!r:.60}",
+                    )
+            predicted[system] = submission.spans
+    # As in the official scorer, white space around a text does not count.
+    return measure_spans([target.strip() for target in gold.targets], gold.spans, predicted)
+
+
+def _same_text(one: str, other: str) -> bool:
+    """Return whether two texts differ in the kind of their white space and quotes at most, not in any position."""
+    if one == other:
+        return True
+    return len(one) == len(other) and all(
+        a == b or (a.isspace() and b.isspace()) or {a, b} <= QUOTES for a, b in zip(one, other, strict=True)
+    )
+
+
+QUOTES = set("\"'`´“”„‟‘’‚‛«»")
+"""Characters that writers of tables exchange for each other."""
