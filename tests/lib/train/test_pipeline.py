@@ -665,6 +665,8 @@ RUN = [
     "mlflow_tracking_uri",
     "mlflow_always_log_artifacts",
     "use_tensorboard",
+    "predict_after_training",
+    "overwrite",
 ]
 GPU = ["gpus", "precision", "amp_level"]
 
@@ -710,6 +712,8 @@ def test_defaults_of_a_run() -> None:
         "mlflow_tracking_uri": "mlruns/",
         "mlflow_always_log_artifacts": False,
         "use_tensorboard": False,
+        "predict_after_training": False,
+        "overwrite": False,
     }
 
 
