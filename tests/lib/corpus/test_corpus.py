@@ -20,6 +20,8 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.corpus import CorpusInfo, CorpusOptions, Input, make_corpus
 from kiwi.lib.train import Configuration
 from kiwi.lib.utils import load_configuration
+from kiwi.runner.word_aligner import load_word_aligner
+from tests.pretrained import write_model
 
 OPTIONS = CorpusOptions(
     source_language="en", target_language="de", tokenizer=("none", "none"), dev=2, test=1, processes=1
@@ -352,3 +354,18 @@ def test_bad_arguments(
     monkeypatch.setattr(sys, "argv", ["kiwi", "corpus", str(tmp_path / "corpus"), "t.csv", *arguments])
     assert run(lambda: app(standalone_mode=False)) == 2
     assert message in capsys.readouterr().err
+
+
+def test_words_are_aligned_where_no_file_does(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    encoder = write_model("xlm-roberta", tmp_path_factory.mktemp("encoders") / "tiny", max_position_embeddings=300)
+    make(tmp_path, files(tmp_path), dev=0, test=0, encoder=str(encoder))
+    source, target, post_edit = map(list, zip(*ROWS, strict=True))
+    aligner = load_word_aligner(encoder)
+    assert lines(tmp_path, "train.src-mt.alignments") == list(aligner.align(source, target))
+    # Source tags follow from the alignments with the post-edit, which have more links.
+    own = list(aligner.align(source, post_edit, ["softmax"] * len(ROWS)))
+    given = tmp_path / "given"
+    given.mkdir()
+    make(given, files(given, alignments=ALIGNMENTS, post_edit_alignments=own), dev=0, test=0)
+    assert lines(tmp_path, "train.source_tags") == lines(given, "train.source_tags")
+    assert any("BAD" in line for line in lines(tmp_path, "train.source_tags"))
