@@ -52,7 +52,6 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"onnx"},
     ],
     "lib": [
-        {"composition"},
         {"utils", "inspect", "console"},
         {"train", "predict", "bulk", "evaluate", "score"},
         {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors", "align", "corpus"},

@@ -11,11 +11,11 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.exceptions import ConfigError
-from kiwi.lib.composition import configuration_files
 from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.config import Configuration, Files
 from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
 from kiwi.lib.utils import configure_logging, load_configuration
+from kiwi.lib.utils.composition import configuration_files
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.calibration import coverage, reliability
 from kiwi.metrics.measured import measure, measure_explanations

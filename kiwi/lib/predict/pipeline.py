@@ -19,7 +19,6 @@ from kiwi.data.files.tables import check_table_format
 from kiwi.data.segments.bad_rows import BadRows, writing_rejects
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
-from kiwi.lib.composition import configuration_files
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.predict.config import Configuration
 from kiwi.lib.predict.labels import compare
@@ -27,6 +26,7 @@ from kiwi.lib.predict.outputs import without_untrained
 from kiwi.lib.predict.split import Split, read_split
 from kiwi.lib.predict.submissions import ON_DEMAND, write_predictions_table, write_submissions
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
+from kiwi.lib.utils.composition import configuration_files
 from kiwi.runner import Predictions, Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner

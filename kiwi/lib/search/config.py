@@ -12,8 +12,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 from typing_extensions import override
 
 from kiwi.lib import train
-from kiwi.lib.composition import compose, read_mapping
 from kiwi.lib.utils import load_configuration, warn_of_unused
+from kiwi.lib.utils.composition import compose, read_mapping
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import BaseConfig, Workers
 from kiwi.utils.written import PathText, texts_of, user_path

@@ -15,7 +15,7 @@ from rich.logging import RichHandler
 from typing_extensions import override
 
 from kiwi.exceptions import ConfigError
-from kiwi.lib.composition import PACKAGE_ASSETS, compose, read_mapping
+from kiwi.lib.utils.composition import PACKAGE_ASSETS, compose, read_mapping
 from kiwi.utils.display import hide_secrets, shown
 from kiwi.utils.io import BaseConfig, write_yaml
 from kiwi.utils.written import user_path
