@@ -1,4 +1,4 @@
-"""A fuzzer: whatever a file contains, kiwi succeeds or explains what is wrong; it never crashes, hangs, or exhausts memory."""
+"""A fuzzer: whatever a file contains, kiwi succeeds or says what is wrong; it never crashes, hangs, or exhausts memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from kiwi.data.text.embeddings import read_embeddings
 from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.export import export
 from kiwi.lib.inspect import inspect_checkpoint
-from kiwi.lib.predict import config as predict_config
-from kiwi.lib.predict import predict_from_configuration
+from kiwi.lib.predict import config as predict_config, predict_from_configuration
 from kiwi.lib.publish import publish
 from kiwi.lib.score import Input, score
 from kiwi.lib.search import config as search_config
@@ -37,9 +36,7 @@ SOURCE, TARGET, ALIGNMENTS = ["Close the bank ."], ["Schließen Sie die Bank ."]
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _elsewhere(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Odd paths are relative to a directory of the test, and to a home of its own; warnings are not collected."""
     (tmp_path / "a" / "b" / "c").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b" / "c")
