@@ -1,4 +1,4 @@
-"""A fuzzer: whatever a file contains, kiwi succeeds or says what is wrong; it never crashes, hangs, or exhausts memory."""
+"""A fuzzer: whatever a file contains, kiwi succeeds or says what is wrong; it never crashes or exhausts memory."""
 
 from __future__ import annotations
 
