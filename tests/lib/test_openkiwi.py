@@ -325,7 +325,7 @@ def test_pretrain_and_train_on_it(tmp_path: Path) -> None:
     assert {"val_WMT19_MCC", "val_PEARSON", "val_pe_PERP", "val_source_tags_MCC"} <= set(info.best_metrics)
 
 
-PRETRAIN = """
+PREDICTOR_WITH_TAGS = """
 run: {{experiment_name: Predictor, seed: 42, output_dir: {output}, use_mlflow: false, mlflow_tracking_uri: mlruns}}
 defaults:
     - data: sample
@@ -361,7 +361,7 @@ def test_pretrain_on_quality_estimation_data(tmp_path: Path, caplog: pytest.LogC
     names = {"assets": PACKAGE_ASSETS / "sample", "output": tmp_path / "run"}
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sample.yaml").write_text(DATA.format(**names), encoding="utf-8")
-    (tmp_path / "pretrain.yaml").write_text(PRETRAIN.format(**names), encoding="utf-8")
+    (tmp_path / "pretrain.yaml").write_text(PREDICTOR_WITH_TAGS.format(**names), encoding="utf-8")
     info = pretrain_from_file(tmp_path / "pretrain.yaml")
     assert info.best_model_path is not None
     assert "not read: data.train.input.alignments, data.train.input.post_edit, data.train.output." in caplog.text

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
-from kiwi.data.labels.scores import parse_score
+from kiwi.data.labels.scores import parse_number
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 from kiwi.utils.inputs import reading
@@ -133,8 +133,8 @@ def parse_probabilities(lines: Sequence[str], path: Path, *, any_scale: bool = F
         try:
             row = [_parse_probability(item) for item in words(line)]
         except ValueError as error:
-            found = f"'{error!s:.60}'"
-            raise DataError.at(path, number, found=found, expected="probabilities of BAD, or OK and BAD") from None
+            expected = "finite numbers" if any_scale else "probabilities of BAD, or OK and BAD"
+            raise DataError.at(path, number, found=f"'{error!s:.60}'", expected=expected) from None
         # A comparison with NaN is false.
         if not all(low <= value <= high for value in row):
             raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
@@ -146,7 +146,7 @@ def _parse_probability(item: str) -> float:
     if item in const.LABELS:
         return float(item == const.BAD)
     try:
-        return parse_score(item)
+        return parse_number(item)
     except ValueError:
         raise ValueError(item) from None
 

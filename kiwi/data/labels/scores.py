@@ -11,16 +11,25 @@ LARGEST_SCORE = 3.4e38
 """The largest absolute score, because scores are stored in single precision."""
 
 
+def parse_number(text: str) -> float:
+    """Parse a number, which may be infinite or NaN.
+
+    Raises:
+        ValueError: when the text is not a number.
+    """
+    # Python's float() also accepts 1_0 and digits of any script.
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)
+
+
 def parse_score(text: str) -> float:
     """Parse a finite number.
 
     Raises:
         ValueError: when the text is not a finite number.
     """
-    # Python's float() also accepts 1_0 and digits of any script.
-    if "_" in text or not text.isascii():
-        raise ValueError(text)
-    score = float(text)
+    score = parse_number(text)
     if not abs(score) <= LARGEST_SCORE:
         raise ValueError(text)
     return score

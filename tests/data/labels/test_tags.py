@@ -53,7 +53,7 @@ def test_good_tags(lines, counts, form):
         (["OK", "OK bad"], [1, 2], TagForm.WORDS, "f, line 2: found tag 2 'bad'", "expected OK or BAD"),
         (["1"], [1], TagForm.WORDS, "f, line 1: found tag 1 '1'", "expected OK or BAD"),
         (["OK\u00a0BAD"], [2], TagForm.WORDS, "f, line 1: found 1 tags", "expected 2 "),
-        (["OK\u2028"], [1], TagForm.WORDS, "f, line 1: found tag 1 'OK\u2028'", "expected OK or BAD"),
+        (["OK\u2028"], [1], TagForm.WORDS, "f, line 1: found tag 1 'OK\\u2028'", "expected OK or BAD"),
     ],
 )
 def test_wrong_tags_are_refused(lines, counts, form, start, expected):
