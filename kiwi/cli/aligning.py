@@ -8,24 +8,28 @@ from typing import Annotated
 
 import typer
 
-from kiwi.cli.options import OverwriteOption, QuietOption, VerboseOption, check_choice, parse_columns, set_up_log
+from kiwi.cli.options import (
+    ColumnsOption,
+    GpuOption,
+    InputFormatOption,
+    OverwriteOption,
+    QuietOption,
+    SourceOption,
+    StreamOption,
+    TableArgument,
+    TargetOption,
+    ThreadsOption,
+    VerboseOption,
+    check_choice,
+    parse_columns,
+    set_up_log,
+)
 
 
 def align(
-    table: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="TABLE",
-            help="TSV, JSON Lines or Parquet file with one segment per row.",
-            show_default="standard input",
-        ),
-    ] = None,
-    source: Annotated[
-        Path | None, typer.Option("-s", "--source", help="Source segments, one per line.", show_default=False)
-    ] = None,
-    target: Annotated[
-        Path | None, typer.Option("-t", "--target", help="Their translations, one per line.", show_default=False)
-    ] = None,
+    table: TableArgument = None,
+    source: SourceOption = None,
+    target: TargetOption = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File to write.", show_default="standard output")
     ] = None,
@@ -47,19 +51,9 @@ def align(
         int | None,
         typer.Option(min=1, help="Layer of the encoder to compare.", show_default="the one in the middle"),
     ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(help="Column names by field, such as source=src,target=mt.", metavar="FIELD=NAME[,...]"),
-    ] = None,
-    input_format: Annotated[
-        str,
-        typer.Option(
-            help="Format of standard input: tsv (source and target, separated by a tab) or jsonl.", metavar="tsv|jsonl"
-        ),
-    ] = "tsv",
-    stream: Annotated[
-        bool, typer.Option("--stream", help="Write the result of each line before reading the next line.")
-    ] = False,
+    columns: ColumnsOption = None,
+    input_format: InputFormatOption = "tsv",
+    stream: StreamOption = False,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -69,12 +63,8 @@ def align(
         ),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="With --export: quantize the weights to 8 bits.")] = False,
-    gpu_id: Annotated[
-        int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores")
-    ] = None,
+    gpu_id: GpuOption = None,
+    threads: ThreadsOption = None,
     overwrite: OverwriteOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,

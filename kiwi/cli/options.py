@@ -49,6 +49,39 @@ TargetPosOption = Annotated[
     Path | None, typer.Option(help="Part-of-speech tags of the target words.", show_default=False)
 ]
 
+TableArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="TABLE",
+        help="TSV, CSV, JSON Lines or Parquet file with one segment per row.",
+        show_default="standard input",
+    ),
+]
+SourceOption = Annotated[
+    Path | None, typer.Option("-s", "--source", help="Source segments, one per line.", show_default=False)
+]
+TargetOption = Annotated[
+    Path | None, typer.Option("-t", "--target", help="Their translations, one per line.", show_default=False)
+]
+ColumnsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Column names by field, such as source=src,target=mt.", metavar="FIELD=NAME[,...]"),
+]
+InputFormatOption = Annotated[
+    str,
+    typer.Option(
+        help="Format of standard input: tsv (source and target, separated by a tab) or jsonl.", metavar="tsv|jsonl"
+    ),
+]
+StreamOption = Annotated[
+    bool, typer.Option("--stream", help="Write the result of each line before reading the next line.")
+]
+GpuOption = Annotated[int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores"),
+]
+
 
 def read_options(
     pipeline: str,

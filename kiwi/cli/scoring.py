@@ -10,10 +10,18 @@ import typer
 
 from kiwi.cli.options import (
     AlignmentsOption,
+    ColumnsOption,
+    GpuOption,
+    InputFormatOption,
     OverwriteOption,
     QuietOption,
+    SourceOption,
     SourcePosOption,
+    StreamOption,
+    TableArgument,
+    TargetOption,
     TargetPosOption,
+    ThreadsOption,
     VerboseOption,
     check_choice,
     exit_if_bad,
@@ -33,29 +41,14 @@ def score(
             show_default=False,
         ),
     ],
-    table: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="TABLE",
-            help="TSV, CSV, JSON Lines or Parquet file with one segment per row.",
-            show_default="standard input",
-        ),
-    ] = None,
-    source: Annotated[Path | None, typer.Option("-s", "--source", help="Source segments, one per line.")] = None,
-    target: Annotated[Path | None, typer.Option("-t", "--target", help="Their translations, one per line.")] = None,
+    table: TableArgument = None,
+    source: SourceOption = None,
+    target: TargetOption = None,
     alignments: AlignmentsOption = None,
     source_pos: SourcePosOption = None,
     target_pos: TargetPosOption = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(help="Column names by field, such as source=src,target=mt.", metavar="FIELD=NAME[,...]"),
-    ] = None,
-    input_format: Annotated[
-        str,
-        typer.Option(
-            help="Format of standard input: tsv (source and target, separated by a tab) or jsonl.", metavar="tsv|jsonl"
-        ),
-    ] = "tsv",
+    columns: ColumnsOption = None,
+    input_format: InputFormatOption = "tsv",
     output_format: Annotated[
         str, typer.Option("-f", "--format", help="Format of standard output.", metavar="tsv|jsonl")
     ] = "tsv",
@@ -63,9 +56,7 @@ def score(
         bool, typer.Option("--scores-only", help="Write sentence scores only, without word-level predictions.")
     ] = False,
     no_header: Annotated[bool, typer.Option("--no-header", help="Write TSV without a header line.")] = False,
-    stream: Annotated[
-        bool, typer.Option("--stream", help="Write the result of each line before reading the next line.")
-    ] = False,
+    stream: StreamOption = False,
     on_bad: Annotated[
         str,
         typer.Option(
@@ -79,13 +70,8 @@ def score(
         typer.Option(help="Write all bad segments to a file of JSON Lines, with the reasons.", show_default=False),
     ] = None,
     overwrite: OverwriteOption = False,
-    gpu_id: Annotated[
-        int | None, typer.Option(help="Index of the GPU to use.", show_default="none, use the CPU")
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores"),
-    ] = None,
+    gpu_id: GpuOption = None,
+    threads: ThreadsOption = None,
     batch_tokens: Annotated[
         int | None,
         typer.Option(
