@@ -127,7 +127,7 @@ def test_shards_and_another_start(
         bulk_from_configuration(options())
     assert "1 of 3 shards have no results; the others are complete." in str(error.value)
     assert f"c: {tmp_path}/in/c.tsv, line 1: found no column 'target'" in str(error.value)
-    assert "1 of 61 rows are bad; they are in" in caplog.text
+    assert "1 of 61 rows are bad and left out; they are in" in caplog.text
     expected = load_system(trained.path, threads=1).predict(*[[row[field] for row in rows] for field in FIELDS])
     for name in "ab":
         found = read_jsonl(tmp_path / "out" / f"{name}.jsonl")
