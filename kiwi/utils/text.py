@@ -108,13 +108,14 @@ class TextDecoder:
         Raises:
             DataError: when the file as a whole is not text.
         """
-        was_at_start = self._is_at_start
+        if self._is_at_start:  # which the block tells better than its first line does
+            self._begin(block)
+            block = block.removeprefix(BOM)
         try:
             return self.lines(block)
         except DataError as error:
             if error.line is None:
                 raise
-        self._is_at_start = was_at_start
         lines = []
         for line in io.BytesIO(block):
             try:
@@ -133,10 +134,13 @@ class TextDecoder:
         """
         return bool(self._decode(block))
 
+    def _begin(self, block: bytes) -> None:
+        self._is_at_start = False
+        check_start(block, self.place)
+
     def _decode(self, block: bytes) -> str:
         if self._is_at_start:
-            self._is_at_start = False
-            check_start(block, self.place)
+            self._begin(block)
             block = block.removeprefix(BOM)
         if b"\0" in block:
             raise self._not_text(block, block.index(b"\0"), "a NUL byte", "Remove it, for example with: tr -d '\\0'.")

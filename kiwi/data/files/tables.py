@@ -246,14 +246,21 @@ def _read_tsv(path: Path, wanted: Collection[str]) -> Rows:
 
 def _read_csv(path: Path, wanted: Collection[str]) -> Rows:
     number = 1
-    with closing(stream_lines(path)) as lines:
-        rows = csv.reader((f"{line}\n" for line in lines), strict=True)
+    damaged: dict[int, tuple[DataError, str]] = {}
+    with closing(_stream_text(path, damaged)) as lines:
+        # Damaged lines keep their quotes, which tell where rows end.
+        whole = (damaged[n][1] if n in damaged else line for n, line in enumerate(lines, start=1))
+        rows = csv.reader((f"{line}\n" for line in whole), strict=True)
         try:
             names = next(rows)
+            if damaged_now := damaged.get(1):
+                raise damaged_now[0]
             check_names(path, 1, wanted, names)
             number = rows.line_num + 1
             for cells in rows:
-                if len(cells) != len(names):
+                if found_damage := [damaged.pop(n) for n in range(number, rows.line_num + 1) if n in damaged]:
+                    yield number, found_damage[0][0], ",".join(cells)
+                elif len(cells) != len(names):
                     expected = f"{len(names)}, as in the header line"
                     error = DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
                     yield number, error, ",".join(cells)

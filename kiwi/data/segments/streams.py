@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from kiwi import constants as const
-from kiwi.data.files.lines import Columns, count_surplus, different_lengths, stream_lines
+from kiwi.data.files.lines import Columns, Note, count_surplus, different_lengths, stream_lines
 from kiwi.data.segments.bad_rows import BadRows
+from kiwi.exceptions import DataError
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,19 @@ class SegmentStream:
         """Yield columns of ``size`` segments; the last ones may be shorter, and damaged lines are blank."""
         return self._read(warn=False)
 
+    def joined(self, chunks: Iterable[Columns]) -> Columns:
+        """Return the columns of several chunks as one."""
+        whole: Columns = {name: [] for name in self.files}
+        for chunk in chunks:
+            for name, column in chunk.items():
+                whole[name] += column
+        return whole
+
     def _read(self, *, warn: bool) -> Generator[Columns, None, None]:
-        note: Callable[..., None] | None = self.bad.note
+        last_damaged = dict.fromkeys(self.files, 0)
         with ExitStack() as stack:
             lines = {
-                field: stack.enter_context(closing(stream_lines(path, note, warn=warn)))
+                field: stack.enter_context(closing(stream_lines(path, self._note(field, last_damaged), warn=warn)))
                 for field, path in self.files.items()
             }
             done = 0
@@ -73,6 +83,8 @@ class SegmentStream:
                         field: count_surplus(chain(column[count:], lines[field]), self.files[field], warn=warn)
                         for field, column in columns.items()
                     }
+                    # Damaged lines, which are read as blank ones, count.
+                    surplus = {f: max(more, last_damaged[f] - done - count) for f, more in surplus.items()}
                     if any(surplus.values()):
                         raise different_lengths({self.files[f]: done + count + more for f, more in surplus.items()})
                 if count:
@@ -80,3 +92,15 @@ class SegmentStream:
                 done += count
                 if count < self.size:
                     return
+
+    def _note(self, field: str, last_damaged: dict[str, int]) -> Note | None:
+        """Return a function that notes a damaged line of a file, and remembers its number."""
+        note = self.bad.note
+        if note is None:
+            return None
+
+        def note_line(number: int, error: DataError, line: Any) -> None:
+            last_damaged[field] = number
+            note(number, error, line)
+
+        return note_line

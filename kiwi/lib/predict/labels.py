@@ -21,7 +21,9 @@ from kiwi.runner import Predictions
 from kiwi.runner.predictions import DIGITS
 
 
-def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns, place: Path) -> Columns:
+def read_labels(
+    files: OutputConfig, outputs: Collection[str], columns: Columns, place: Path, bad: Collection[int] = ()
+) -> Columns:
     """Read the available labels for some outputs, and check them against the texts.
 
     Args:
@@ -29,10 +31,11 @@ def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns,
         outputs: the outputs of the system; labels of other outputs are not read.
         columns: the source and target columns.
         place: the file of the source, for errors.
+        bad: the numbers of the bad segments, whose labels are not checked.
 
     Returns:
         The labels by field; ``target_tags`` that are interleaved with gaps are split into ``target_tags`` and
-        ``gap_tags``.
+        ``gap_tags``. Those of bad segments are without meaning.
 
     Raises:
         DataError: when labels cannot be used; the message names file and line.
@@ -47,7 +50,14 @@ def read_labels(files: OutputConfig, outputs: Collection[str], columns: Columns,
             raise DataError.at(given[field], None, found=f"{n_lines} lines", expected=f"{size}, as {place} has")
         del lines[size:]
     texts = {field: columns[field] for field in (const.SOURCE, const.TARGET)}
-    labelled = read_labelled(texts | labels, given)
+    good = next((index for index in range(size) if index + 1 not in bad), None)
+    if good is None:
+        return {}
+    # In place of bad segments stands a good one, so that the others keep the numbers of their lines in errors.
+    rows = [good if index + 1 in bad else index for index in range(size)]
+    labelled = read_labelled(
+        {field: [column[row] for row in rows] for field, column in (texts | labels).items()}, given
+    )
     return {field: column for field, column in labelled.items() if field not in texts}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kiwi import constants as const
 from kiwi.data.datasets.split import same_language
 from kiwi.data.files.lines import Columns
-from kiwi.data.readers import check_segments, read_columns
+from kiwi.data.readers import check_segments
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError, DataError
@@ -71,11 +71,13 @@ def read_split(config: Configuration, runner: Runner | RunnerPool, bad: BadRows)
     n_segments = _check_segments(stream, config.run.output_format)
     texts, labels = {}, {}
     if config.submission is not None or any(path is not None for _, path in split.output):
-        texts = bad.apply(read_columns(files, warn=False), 1, drop=False)  # the stream has warned
+        whole = stream.joined(stream)
         if config.submission is not None:
-            check_segments(texts, files)  # submissions have no place for empty segments
-        labels = read_labels(split.output, about.outputs, texts, split.input.source)
-        texts, labels = bad.apply(texts, 1), bad.apply(labels, 1)
+            check_segments(bad.apply(whole, 1, drop=False), files)  # submissions have no place for empty segments
+        labels = read_labels(split.output, about.outputs, whole, split.input.source, bad.reasons)
+        texts = bad.apply(whole, 1)
+        if bad.on_bad == "skip":
+            labels = bad.apply(labels, 1)
     return Split(stream, n_segments, texts, labels, levels)
 
 
@@ -89,12 +91,12 @@ def _check_segments(stream: SegmentStream, output_format: str) -> int:
     for columns, _ in stream.checked():
         for field in (const.SOURCE, const.TARGET) if output_format == "tsv" else ():
             for number, line in enumerate(columns[field], start=n_segments + 1):
-                if "\t" in line:
+                if "\t" in line or "\r" in line:
                     raise DataError.at(
                         stream.files[field],
                         number,
-                        found="a tab",
-                        expected="no tabs in a TSV table",
+                        found="a tab" if "\t" in line else "a carriage return inside the line",
+                        expected="none in a TSV table",
                         advice="Set run.output_format to jsonl or parquet.",
                     )
         n_segments += len(columns[const.SOURCE])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig
@@ -38,13 +37,9 @@ def predict_after_training(
         return
     files = {field: path for field, path in test.input if path is not None and field in fields}
     bad = BadRows()
-    chunks = [screened for _, screened in SegmentStream(files, CHUNK_SIZE, bad).checked()]
-    columns = {field: _joined([chunk[field] for chunk in chunks]) for field in files}
+    stream = SegmentStream(files, CHUNK_SIZE, bad)
+    columns = stream.joined(screened for _, screened in stream.checked())
     runner.predict_columns(columns).save(output_dir / "test", overwrite=overwrite)
     logger.info("Predictions on the test data: %s", output_dir / "test")
     if bad:
         logger.warning(bad.summary(len(columns["target"])))
-
-
-def _joined(parts: Sequence[list[str]]) -> list[str]:
-    return [text for part in parts for text in part]

@@ -253,3 +253,17 @@ def test_cells_as_in_files_of_lines(suffix: str, tmp_path: Path, caplog: pytest.
     write_table(path, [{"text": ["a", "b\0c"]}])
     with pytest.raises(DataError, match=re.escape(f"{path}, line 2: found a NUL character in column 'text'")):
         read_table(path, {"source": "text"})
+
+
+def test_a_damaged_line_of_csv_costs_its_row_alone(tmp_path: Path) -> None:
+    path, noted = tmp_path / "table.csv", {}
+    path.write_bytes(b'src,mt\na,A\n"b\n\xff","B"\nc,C\xfe\n"d",D\n')
+    rows = stream_rows(
+        path, {"source": "src"}, 10, note=lambda number, error, row: noted.update({number: error.reason})
+    )
+    assert list(rows) == [([2, 3, 5, 6], {"source": ["a", "", "", "d"]})]
+    assert list(noted) == [3, 5]
+    assert noted[3].startswith("found byte 0xff")
+    assert noted[5].startswith("found byte 0xfe")
+    with pytest.raises(DataError, match=r"table\.csv, line 4: found byte 0xff"):
+        read_table(path, {"source": "src"})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiwi.data.readers import read_columns
+from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import DataError
 
@@ -64,3 +65,18 @@ def test_errors_name_the_line(tmp_path: Path, content: dict[str, str], message: 
     with pytest.raises(DataError) as error:
         SegmentStream(files(tmp_path, **content), size).check()
     assert str(error.value).startswith(f"{tmp_path}/{message}")
+
+
+@pytest.mark.parametrize("size", [1, 3, 10])
+def test_damaged_lines_beyond_the_end_are_not_blank(tmp_path: Path, size: int) -> None:
+    there = files(tmp_path, source="a\nb\nc\n", target="A\nB\nC\n\0\n\n")
+    with pytest.raises(DataError, match=r"source has 3, .*target has 4 lines"):
+        SegmentStream(there, size, BadRows("nan")).check()
+
+
+def test_a_damaged_first_line_is_not_taken_for_the_whole_file(tmp_path: Path) -> None:
+    bad = BadRows("nan")
+    there = files(tmp_path, source="a\nb\nc\n", target="\ufeffA\0\nB\nC\n")
+    stream = SegmentStream(there, 2, bad)
+    assert stream.joined(screened for _, screened in stream.checked())["target"] == ["", "B", "C"]
+    assert bad.reasons[1].startswith("found a NUL byte at position 2")

@@ -145,6 +145,26 @@ def test_labels_beside_empty_segments(
     assert (counts["target_tags"], counts["gap_tags"], counts["WMT19"]) == (words, words + 10, 2 * words + 10)
 
 
+@pytest.mark.parametrize("on_bad", ["nan", "skip"])
+def test_labels_beside_bad_segments(
+    predicting: Options, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, on_bad: str
+) -> None:
+    source, target = corpus.lines("test", "source"), corpus.lines("test", "target")
+    source[0] = ""  # the first line, by which the form of tags is recognized
+    changed = [line.encode() for line in target]
+    changed[3] = b"\xff " + changed[3]
+    (tmp_path / "source").write_text("\n".join(source) + "\n", encoding="utf-8")
+    (tmp_path / "target").write_bytes(b"\n".join(changed) + b"\n")
+    changes = {f"data.test.input.{name}": str(tmp_path / name) for name in ("source", "target")}
+    labels = {"data.test.output": corpus.labels("test"), "run.on_bad_segment": on_bad}
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        found = predict_from_configuration(predicting(changes | labels))
+    assert len(found) == {"nan": 10, "skip": 8}[on_bad]
+    assert "sentence_scores of 8 against data.test.output" in caplog.text
+    n_words = sum(len(line.split()) for number, line in enumerate(target) if number not in (0, 3))
+    assert f"target_tags of {n_words} against data.test.output" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("field", "content", "message"),
     [
@@ -716,10 +736,20 @@ def test_a_tab_is_found_before_any_work(predicting: Options, corpus: Any, tmp_pa
     lines[4] = lines[4].replace(" ", "\t", 1)
     (tmp_path / "source").write_text("\n".join(lines) + "\n", encoding="utf-8")
     changes = {"data.test.input.source": str(tmp_path / "source"), "run.output_format": "tsv"}
-    with pytest.raises(DataError, match="source, line 5: found a tab; expected no tabs"):
+    with pytest.raises(DataError, match="source, line 5: found a tab; expected none in a TSV table"):
         predict_to_files(predicting(changes))
     assert not (tmp_path / "out").exists()
     assert predict_to_files(predicting({**changes, "run.output_format": "jsonl"})).n_segments == 10
+
+
+def test_a_carriage_return_is_found_before_any_work(predicting: Options, corpus: Any, tmp_path: Path) -> None:
+    lines = corpus.lines("test", "source")
+    lines[4] = lines[4].replace(" ", "\r", 1)
+    (tmp_path / "source").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    changes = {"data.test.input.source": str(tmp_path / "source"), "run.output_format": "tsv"}
+    with pytest.raises(DataError, match="source, line 5: found a carriage return inside the line"):
+        predict_to_files(predicting(changes | {"data.test.input.alignments": None}))
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_fails_behind_the_predictions_costs_none_of_them(
