@@ -171,12 +171,15 @@ class Shard:
                     try:
                         decoder.n_lines = number - 1  # rejected lines count too
                         row = self._row(self._decoded(line, decoder), names)
+                        if names is None:
+                            check_names(self.place, None, list(self.names.values()), list(row))
+                            self._check_reserved(row, None)
                         self._add(chunk, row, number)
                     except DataError as error:
                         shown = line[:SHOWN] if len(line) > LONGEST_LINE else line.rstrip(b"\r\n")
                         self._reject(chunk, number, error, shown.decode("utf-8", "backslashreplace"))
                         if self.on_bad == "nan":
-                            chunk.rows.append(row if self._has_texts(row) else {})
+                            chunk.rows.append(self._usable(row))
                     else:
                         chunk.rows.append(row)
                 yield chunk
@@ -239,10 +242,7 @@ class Shard:
     def _row(self, line: str, names: list[str] | None) -> dict[str, Any]:
         """Return the cells of a line by column."""
         if names is None:
-            row = json_object(line, "", None)
-            check_names(self.place, None, list(self.names.values()), list(row))
-            self._check_reserved(row, None)
-            return row
+            return json_object(line, "", None)
         cells = line.split("\t")
         if len(cells) != len(names):
             expected = f"{len(names)}, separated by tabs: {', '.join(names)}"
@@ -266,12 +266,14 @@ class Shard:
             for column in chunk.columns.values():
                 column.append("")
 
-    def _has_texts(self, row: Mapping[str, Any]) -> bool:
-        """Return whether the cells of a row have the types of valid rows."""
-        try:
-            return all(cell_text(row[column], "", 0, column) is not None for column in self.names.values())
-        except (DataError, KeyError):
-            return False
+    def _usable(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the cells of an invalid row that the output has place for: texts that are none have the wrong type."""
+        texts = set(self.names.values())
+        return {
+            column: cell
+            for column, cell in row.items()
+            if column not in self.reserved and (column not in texts or _is_text(cell, column))
+        }
 
     def _check_reserved(self, names: Collection[str], number: int | None) -> None:
         if both := sorted(self.reserved.intersection(names)):
@@ -312,3 +314,11 @@ def _infer_schema(rows: list[dict[str, Any]]) -> pyarrow.Schema:
 
     names = dict.fromkeys(name for row in rows for name in row)
     return pyarrow.schema([(name, pyarrow.array([row.get(name) for row in rows]).type) for name in names])
+
+
+def _is_text(cell: Any, column: str) -> bool:
+    try:
+        cell_text(cell, "", 0, column)
+    except DataError:
+        return False
+    return True

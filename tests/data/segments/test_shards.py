@@ -249,3 +249,14 @@ def test_lines_are_those_of_other_readers(tmp_path: Path, caplog: pytest.LogCapt
     assert caplog.messages[0].startswith(f"{path}, line 2: dropped a byte order mark")
     with pytest.raises(DataError, match="iconv -f UTF-16"):
         list(shard(written(path, "a\tb\n".encode("utf-16")), "text", TWO).chunks(2))
+
+
+def test_a_bad_row_keeps_its_other_cells(tmp_path: Path) -> None:
+    path = tmp_path / "shard.jsonl"
+    path.write_text(
+        '{"id": 7, "source": null, "target": "b"}\n{"id": 8, "source": "a", "binary": 1}\n', encoding="utf-8"
+    )
+    shard = Shard(Place.of(str(path)), "jsonl", {"source": "source", "target": "target"}, frozenset(["binary"]), "nan")
+    (chunk,) = shard.chunks(10)
+    assert chunk.rows == [{"id": 7, "target": "b"}, {"id": 8, "source": "a"}]
+    assert chunk.columns == {"source": ["", ""], "target": ["", ""]}
