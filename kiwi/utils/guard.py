@@ -184,7 +184,7 @@ def _identity(path: Path) -> tuple[int, int] | Path:
 
 def _recorded(record: Path) -> dict[str, str]:
     files = _content(record).get("files")
-    return files if isinstance(files, dict) else {}
+    return {name: sha for name, sha in files.items() if isinstance(sha, str)} if isinstance(files, dict) else {}
 
 
 def _content(file: Path) -> dict[str, Any]:

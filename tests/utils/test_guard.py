@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiwi.exceptions import ConfigError
+from kiwi.utils import guard
 from kiwi.utils.guard import RECORD_FILE, Guard, is_written, record_written, require_new_directory
 from kiwi.utils.sealed import seal
 
@@ -112,3 +113,9 @@ def test_directories(tmp_path: Path) -> None:
     for directory in (sealed, file(tmp_path / "mine" / "a").parent, tmp_path / "mine" / "a"):
         with pytest.raises(ConfigError, match="expected only files of a checkpoint"):
             require_new_directory(directory, overwrite=True)
+
+
+def test_a_damaged_record_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / "scores").write_text("1")
+    (tmp_path / guard.RECORD_FILE).write_text('{"files": {"scores": ["x"]}}')
+    assert not guard.is_written(tmp_path / "scores")
