@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from kiwi.exceptions import ConfigError
-from kiwi.utils import guard
 from kiwi.utils.guard import RECORD_FILE, Guard, is_written, record_written, require_new_directory
 from kiwi.utils.sealed import seal
 
@@ -117,5 +116,5 @@ def test_directories(tmp_path: Path) -> None:
 
 def test_a_damaged_record_is_no_record(tmp_path: Path) -> None:
     (tmp_path / "scores").write_text("1")
-    (tmp_path / guard.RECORD_FILE).write_text('{"files": {"scores": ["x"]}}')
-    assert not guard.is_written(tmp_path / "scores")
+    (tmp_path / RECORD_FILE).write_text('{"files": {"scores": ["x"]}}')
+    assert not is_written(tmp_path / "scores")
