@@ -17,7 +17,7 @@ from kiwi.utils.guard import Guard, record_written, require_new_directory
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json, write_text
 from kiwi.utils.sealed import seal
-from kiwi.utils.written import user_path
+from kiwi.utils.written import user_name, user_path
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def export_aligner(
         from kiwi.runner.torch_states import TorchStates
         from kiwi.systems.onnx.graph import make_states_graph, save_graph
         from kiwi.systems.pretrained.lower_layers import load_lower_layers
-    loaded = load_lower_layers(encoder, layer)
+    loaded = load_lower_layers(encoder if encoder is None else user_name(encoder), layer)
     states = TorchStates(loaded)
     info = AlignerInfo(loaded.name, loaded.n_layers, states.max_pieces, "int8" if int8 else "fp32")
     with staged(directory) as stage:

@@ -96,7 +96,8 @@ class Input:
         if self.files:
             if missing := [name for name in fields if name not in self.files]:
                 options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
-                raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}.")
+                advice = ", which `kiwi align` computes" if "alignments" in missing else ""
+                raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}{advice}.")
             return _numbered(SegmentStream({name: self.files[name] for name in fields}, size, bad).checked())
         columns = {name: self.columns.get(name, name) for name in fields}
         if self.table is not None:

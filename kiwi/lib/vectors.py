@@ -16,7 +16,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.systems.pretrained.word_vectors import word_vectors
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
-from kiwi.utils.written import user_path
+from kiwi.utils.written import user_name, user_path
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def write_vectors(
     Guard([*map(user_path, texts), user_path(encoder)], overwrite, "--overwrite").check([output])
     counts = Counter(word for path in texts for line in read_lines(user_path(path)) for word in words_of(line))
     words = sorted(counts)
-    vectors = word_vectors(str(user_path(encoder)), words, layer)
+    vectors = word_vectors(user_name(encoder), words, layer)
     largest = min(vectors.shape)
     if not 0 < dim <= largest:
         raise ConfigError(f"dim: found {dim}; expected 1 to {largest} (the hidden size, or the number of words).")

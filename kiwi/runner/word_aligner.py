@@ -17,7 +17,7 @@ from kiwi.data.text.word_alignment import Method, Vectors, align_words, alignmen
 from kiwi.data.text.words import words
 from kiwi.systems.manifest.aligner import is_exported_aligner
 from kiwi.utils.imports import needs_extra
-from kiwi.utils.written import user_path
+from kiwi.utils.written import user_name
 
 BATCH_TOKENS = 2048
 """The maximum number of pieces in a batch, padding included."""
@@ -137,14 +137,14 @@ def load_word_aligner(
         ConfigError: when the encoder cannot be loaded, or has no such layer.
         MissingExtraError: when an extra must be installed; the message names it.
     """
-    encoder = encoder if encoder is None else user_path(encoder)
+    encoder = encoder if encoder is None else user_name(encoder)
     if encoder is not None and is_exported_aligner(Path(encoder)):
         with needs_extra("onnx", "Aligning with an exported encoder"):
             from kiwi.runner.onnx_states import load_exported_states
         return WordAligner(load_exported_states(Path(encoder), layer, gpu_id, threads), method)
     with needs_extra("train", "Aligning with a pretrained encoder"):
         from kiwi.runner.torch_states import load_torch_states
-    return WordAligner(load_torch_states(None if encoder is None else str(encoder), layer, gpu_id, threads), method)
+    return WordAligner(load_torch_states(encoder, layer, gpu_id, threads), method)
 
 
 def _window_starts(n_pieces: int, room: int) -> list[int]:

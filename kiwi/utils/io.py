@@ -134,6 +134,8 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
     found: dict[str, str] = {}
     for details in error.errors():
         kind, text = details["type"], details["msg"].removeprefix("Value error, ").rstrip(".")
+        if kind in ("dict_type", "model_type"):
+            text = "expected options (key: value)"
         path = _dotted_path(details["loc"], options, as_given=kind == "mistake")
         path = ".".join(filter(None, (place, path)))
         if kind == "missing":

@@ -121,10 +121,19 @@ def user_path(path: str | Path) -> Path:
     Raises:
         ConfigError: when there is no such user.
     """
+    return Path(user_name(path))
+
+
+def user_name(name: str | Path) -> str:
+    """Return the name of a model, or the path of its folder, with ``~`` expanded; ``./`` stays, which marks a path.
+
+    Raises:
+        ConfigError: when there is no such user.
+    """
     try:
-        return expand_home(path)
+        return _expand(str(name))
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}.") from error
+        raise ConfigError(f"{name}: {error}.") from error
 
 
 def _expand(text: str) -> str:

@@ -221,3 +221,9 @@ def test_the_default_encoder_is_read_from_its_packages() -> None:
     aligner = load_word_aligner()
     assert aligner.engine.name == "multilingual-e5-small, layer 6"
     assert list(aligner.align(["The house is small ."], ["Das Haus ist klein ."])) == ["0-0 1-1 2-2 3-3 4-4"]
+
+
+def test_a_path_that_is_not_there_is_never_looked_up(tmp_path: Path) -> None:
+    for use in (load_word_aligner, lambda encoder: export_aligner(tmp_path / "out", encoder)):
+        with pytest.raises(ConfigError, match=r"'\./nothing' is not a folder on this machine"):
+            use("./nothing")

@@ -99,4 +99,6 @@ def test_what_cannot_be_written_is_refused(encoder: Path, corpus: Any, tmp_path:
         write_vectors(encoder, tmp_path / "out", [tmp_path / "nothing"])
     with pytest.raises(ConfigError, match="cannot be loaded"):
         write_vectors(tmp_path, tmp_path / "out", [text])
+    with pytest.raises(ConfigError, match=r"'\./nothing' is not a folder on this machine"):
+        write_vectors("./nothing", tmp_path / "out", [text])
     assert not (tmp_path / "out").exists()

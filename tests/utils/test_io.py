@@ -107,6 +107,7 @@ def test_several_mistakes_are_reported_together():
         ("x", "inner.size", "valid integer"),
         ({"source": 0}, "inner.size.source", "greater than 0"),
         ({"sorce": 2}, "inner.size.sorce", "did you mean 'source'?"),
+        ([2], "inner.size", "or expected options (key: value)"),
     ],
 )
 def test_a_mistake_in_a_union_is_reported_once(size, path, text):

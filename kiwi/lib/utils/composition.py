@@ -74,7 +74,7 @@ class Composition:
             if key.partition(".")[0] in references:
                 continue
             candidates = [*known, *others]
-            hint = did_you_mean(key, candidates) if candidates else "it has no variables"
+            hint = did_you_mean(key, candidates) if candidates else "it has no variables."
             raise ConfigError(f"Override '{key}': {self.path} has no such variable, and nothing refers to it; {hint}")
 
 

@@ -193,7 +193,9 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
             if (other := explain_other_program(path)) is not None:
                 raise CheckpointError(other)
             what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
-            raise CheckpointError(f"{path}: not a trained system: found {what}; expected a checkpoint directory.")
+            raise CheckpointError(
+                f"{path}: not a trained system: found {what}; expected a checkpoint directory, or that of a run."
+            )
     except OSError as error:
         reason = error.strerror
         raise CheckpointError(f"{path}: cannot be read: {reason}. Name a directory that you can read.") from error

@@ -57,7 +57,7 @@ def locate(name_or_path: str | Path, revision: str | None = None) -> Path:
         CheckpointError: when the system or the revision is not on the hub, or the hub cannot be reached.
     """
     path = resolve_run_directory(name_or_path)
-    found = HUB_NAME.fullmatch(path.as_posix())
+    found = HUB_NAME.fullmatch(str(name_or_path))
     if found is None or _exists(path) or _exists(path.parent):
         if revision is not None:
             raise CheckpointError(

@@ -168,6 +168,6 @@ def _advice(config: Mapping[str, Any], model_name: str) -> str:
         return "Name a model with a tokenizer of its own."
     files = ", ".join(sorted(file.name for file in folder.iterdir() if file.is_file()))
     return (
-        f"The folder has {files[:300]}. Copy the tokenizer's files that a {config.get('model_type')} reads into it, or "
-        "save the model's own tokenizer there with save_pretrained (tokenizer.json, tokenizer_config.json)."
+        f"The folder has {files[:300]}. Copy the tokenizer's files of the model ({config.get('model_type')}) into it, "
+        "or save the model's own tokenizer there with save_pretrained (tokenizer.json, tokenizer_config.json)."
     )

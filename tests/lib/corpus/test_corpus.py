@@ -223,7 +223,10 @@ def test_references_are_named_as_such(tmp_path: Path) -> None:
     options: dict[str, Any] = {"references": True, "source_tags": "none", "align": False}
     make(tmp_path, files(tmp_path), **options)
     assert json.loads((tmp_path / "corpus" / "corpus.json").read_text(encoding="utf-8"))["post_edits"] == "references"
-    assert "References stand in for post-edits." in (tmp_path / "corpus" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "corpus" / "report.html").read_text(encoding="utf-8")
+    assert "References stand in for post-edits." in page
+    # A phone shows each row as a list, in which the labels stand for the columns.
+    assert page.count('data-label="reference words"') == page.count('data-label="mean HTER"') > 0
 
 
 def test_the_report_trusts_no_text(tmp_path: Path) -> None:

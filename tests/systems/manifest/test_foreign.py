@@ -77,7 +77,7 @@ def test_a_run_of_openkiwi_with_its_configuration(tmp_path: Path) -> None:
 def test_other_files_are_not_taken_for_them(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "model.ckpt"
     file.write_bytes(content)
-    with pytest.raises(CheckpointError, match="found a file; expected a checkpoint directory"):
+    with pytest.raises(CheckpointError, match="found a file; expected a checkpoint directory, or that of a run"):
         read_checkpoint_info(file)
 
 
