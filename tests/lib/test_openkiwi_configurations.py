@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.predict import predict_from_file
 from kiwi.lib.pretrain import pretrain_from_file
 from kiwi.lib.search import search_from_file
@@ -272,3 +273,12 @@ def test_predictor(write: Any) -> None:
 def test_search(encoders: dict[str, Path], write: Any) -> None:
     write("train", XLM_ROBERTA, ENCODER=encoders["xlm-roberta"])
     search_from_file(write("search", SEARCH))
+
+
+def test_evaluation_of_directories_and_files_together(corpus: Corpus) -> None:
+    gold = corpus.labels("valid")
+    files = {name: [path, path] for name, path in gold.items()}
+    report = evaluate_from_configuration(
+        {"gold_files": gold, "predicted_dir": [str(corpus.directory)], "predicted_files": files, "bootstrap": 0}
+    )
+    assert len({row.system for row in report.rows}) == 3  # two systems of files and their average
