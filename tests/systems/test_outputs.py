@@ -338,7 +338,7 @@ def test_defaults() -> None:
     ("options", "messages"),
     [
         ({}, ["no output is on"]),
-        ({"sentence_level": {"use_distribution": True}}, ["sentence_level", "it needs hter: true"]),
+        ({"sentence_level": {"use_distribution": True}}, ["no output is on"]),
         (
             {"sentence_level": {"hter": True, "use_distribution": True}, "last_activation": True},
             ["last_activation cannot be combined with use_distribution"],

@@ -128,10 +128,10 @@ class Files(BaseConfig):
     """The gold labels and scores."""
 
     predicted_dir: list[DirectoryPath] | None = None
-    """The directories that ``kiwi predict`` wrote, one per system; either these or ``predicted_files`` are required."""
+    """The directories that ``kiwi predict`` wrote, one per system; these or ``predicted_files`` are required."""
 
     predicted_files: list[PredictedFiles] | None = None
-    """The files of each system."""
+    """The files of each system; with ``predicted_dir``, of further systems."""
 
     texts: Texts | None = None
     """The source and target texts, for :attr:`Output.report`, and to check that only segments with an empty side have
@@ -158,12 +158,17 @@ class Files(BaseConfig):
         return value if value is None or isinstance(value, list | tuple) else [value]
 
     @property
+    def n_systems(self) -> int:
+        """Return the number of systems."""
+        return len(self.predicted_dir or ()) + len(self.predicted_files or ())
+
+    @property
     def mistakes(self) -> dict[str, str]:
         """Return the mistakes by option, such as predictions without gold labels."""
         gold = set(given_fields(self.gold_files))
         wrong = {} if gold else {"gold_files": "at least one file is required"}
-        if (self.predicted_dir is None) == (self.predicted_files is None):
-            wrong["predicted_dir"] = "exactly one of predicted_dir and predicted_files is required"
+        if not self.n_systems:
+            wrong["predicted_dir"] = "at least one of predicted_dir and predicted_files is required"
         gold_by_field = gold_by_prediction()
         fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
             "gold_files": (self.gold_files, sorted({*gold_by_field.values()}))
@@ -235,7 +240,7 @@ class Configuration(Files):
             }
             if not self.language_pairs:
                 wrong["language_pairs"] = "expected at least one"
-            counts = {len(files.predicted_dir or files.predicted_files or ()) for files in self.language_pairs.values()}
+            counts = {files.n_systems for files in self.language_pairs.values()}
             if len(counts) > 1:
                 wrong["language_pairs"] = (
                     f"found {' and '.join(map(str, sorted(counts)))} systems; expected the same number in each"

@@ -108,7 +108,7 @@ def _page_path(path: Path, pair: str) -> Path:
 
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
     sources = collect_sources(files, any_scale=config.explanations)
-    required = files.predicted_files is not None
+    required = not files.predicted_dir
     alignment = align(files, sources, required=required, low_is_bad=config.low_is_bad, explanations=config.explanations)
     outputs = [replace(aligned, threshold=config.threshold) for aligned in alignment.outputs]
     spans = alignment.spans

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from kiwi.utils.io import BaseConfig, Size, mistakes
 from kiwi.utils.written import PathText
+
+logger = logging.getLogger(__name__)
 
 Pooling = Literal["first_token", "mean", "ll_mean", "mixed", "compare"]
 
@@ -46,6 +49,10 @@ class TransformerEncoderConfig(BaseConfig):
     interleave_input: bool = False
     """Accepted for compatibility with OpenKiwi. Target and source are always joined in the form in which the model was
     pretrained on pairs, without padding between them."""
+
+    encode_source: bool | None = None
+    """Accepted for compatibility with OpenKiwi and ignored. The outputs determine whether source words have
+    features."""
 
     freeze: bool = False
     """Whether to freeze the pretrained model."""
@@ -100,6 +107,13 @@ class TransformerEncoderConfig(BaseConfig):
     def reads_head(self) -> bool:
         """Whether a feature needs the model's language-modelling head."""
         return self.use_mismatch_features or self.use_predictor_features
+
+    @field_validator("encode_source")
+    @classmethod
+    def ignore_encode_source(cls, value: bool | None) -> None:
+        """Leave out an option that only OpenKiwi has."""
+        if value is not None:
+            logger.info("system.model.encoder.encode_source is not used, since the outputs determine it.")
 
     @field_validator("keep_frozen_states", mode="before")
     @classmethod

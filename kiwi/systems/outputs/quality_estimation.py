@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, NonNegativeFloat, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
@@ -20,6 +21,8 @@ from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
 from kiwi.systems.outputs.sentence_level import ScoreOutput
 from kiwi.utils.io import BaseConfig, Layers, did_you_mean
+
+logger = logging.getLogger(__name__)
 
 
 class ClassWeightsConfig(BaseConfig):
@@ -62,18 +65,20 @@ class SentenceLevelConfig(BaseConfig):
 
     use_distribution: bool = False
     """Whether to predict the score as mean and standard deviation of a Gaussian truncated to [0, 1], trained with the
-    negative log-likelihood."""
+    negative log-likelihood. Ignored with a warning without ``hter``."""
 
     binary: bool = False
     """Whether to predict a binary verdict: the label of ``data.*.output.binary`` or, without such a file, BAD where the
     score is not exactly 0."""
 
-    @model_validator(mode="after")
-    def check_distribution_has_a_score(self) -> SentenceLevelConfig:
-        """Reject a distribution without a score."""
-        if self.use_distribution and not self.hter:
-            raise ValueError("use_distribution changes how the score is predicted; it needs hter: true")
-        return self
+    @field_validator("use_distribution")
+    @classmethod
+    def ignore_distribution_without_score(cls, value: bool, info: ValidationInfo) -> bool:
+        """Switch a distribution without a score off, as OpenKiwi does."""
+        if value and info.data.get("hter") is False:
+            logger.warning("sentence_level.use_distribution is ignored: it has no effect without hter: true.")
+            return False
+        return value
 
 
 class QEOutputs(nn.Module):
