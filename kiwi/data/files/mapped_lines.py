@@ -19,8 +19,11 @@ from kiwi.exceptions import DataError
 from kiwi.utils.inputs import plain_file
 from kiwi.utils.text import BOM, MARK, MARKS_AT_STARTS, TextDecoder, line_blocks
 
-CHUNK = 2**18
+CHUNK = 2**22
 """The number of bytes that are read at once when a file is indexed; more for longer lines."""
+
+MAY_BE_BLANK = np.isin(np.arange(256), [*b" \t\r\n", BOM[0]])
+"""Whether a line may have no word, by its first byte."""
 
 
 class LazyLines(Sequence[str], ABC):
@@ -75,9 +78,10 @@ class MappedLines(LazyLines):
             raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
         with tempfile.TemporaryFile() as file:
             end = 0
-            for starts, end_of_block in self._starts():
+            for starts, first_bytes, end_of_block in self._starts():
                 end = end_of_block
-                self._check_words(starts, file.tell() // 8, allow_blank=allow_blank)
+                if not allow_blank:
+                    self._check_words(starts, first_bytes, n_before=file.tell() // 8)
                 starts.tofile(file)
             if not end:
                 raise no_line(path)
@@ -94,23 +98,22 @@ class MappedLines(LazyLines):
         self.path, self._plain, self._index = state["path"], state["plain"], state["index"]
         self._text = np.memmap(self._plain, dtype=np.uint8, mode="r")
 
-    def _starts(self) -> Iterator[tuple[NDArray[np.int64], int]]:
-        """Yield the positions at which lines start and at which the last one ends, and check that all of it is text."""
+    def _starts(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8], int]]:
+        """Yield where lines start, their first bytes, and where the last one ends, and check that all of it is text."""
         decoder, begin = TextDecoder(self.path), 0
         with self._plain.open("rb") as file:
             for block in line_blocks(file, self.path, CHUNK):
                 if decoder.check(block):
-                    starts = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + (begin + 1)
-                    starts = np.concatenate([[begin], starts[:-1] if block.endswith(b"\n") else starts])
+                    content = np.frombuffer(block, dtype=np.uint8)
+                    starts = np.flatnonzero(content == ord("\n")) + 1
+                    starts = np.concatenate([[0], starts[:-1] if block.endswith(b"\n") else starts])
                     decoder.n_lines += len(starts)
-                    yield starts, begin + len(block)
+                    yield starts + begin, content[starts], begin + len(block)
                 begin += len(block)
 
-    def _check_words(self, starts: NDArray[np.int64], n_before: int, *, allow_blank: bool) -> None:
+    def _check_words(self, starts: NDArray[np.int64], first_bytes: NDArray[np.uint8], n_before: int) -> None:
         """Check that lines have words; only lines that begin with white space or a mark can have none."""
-        if allow_blank:
-            return
-        for index in np.flatnonzero(np.isin(self._text[starts], [*b" \t\r\n", BOM[0]])):
+        for index in np.flatnonzero(MAY_BE_BLANK[first_bytes]):
             start = int(starts[index])
             line = self._text[start : start + 2**16].tobytes().partition(b"\n")[0]
             if not words(_without_ends(line.decode("utf-8", errors="replace"))):

@@ -197,7 +197,7 @@ def cell_text(cell: Any, path: object, number: int, name: str) -> str:
         DataError: when the value is of another type, or has a line end or NUL.
     """
     text = cell if isinstance(cell, str) else _joined(cell)
-    if text is not None and (text.endswith("\r") or text.startswith(MARK)):
+    if text is not None and ("\r" in text or MARK in text) and (text.endswith("\r") or text.startswith(MARK)):
         # A file has them where it was taken apart as text of another kind.
         if text.startswith(MARK):
             logger.warning("%s, line %d: dropped a byte order mark at the start of column '%s'.", path, number, name)

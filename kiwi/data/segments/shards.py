@@ -235,7 +235,7 @@ class Shard:
 
     def _decoded(self, line: bytes, decoder: TextDecoder) -> str:
         """Return the text of a line, which has been cut if it is overlong."""
-        if len(line.rstrip(b"\r\n")) > LONGEST_LINE:
+        if len(line) > LONGEST_LINE and len(line.rstrip(b"\r\n")) > LONGEST_LINE:
             raise DataError.at("", None, found=f"a line of more than {LONGEST_LINE} bytes", expected="a segment")
         return "".join(decoder.lines(line))
 
