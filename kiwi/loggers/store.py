@@ -240,7 +240,7 @@ def open_store(tracking_uri: str, anchor: Path) -> Store:
     except Exception as error:
         advice = IS_IT_RUNNING
         if isinstance(error, ImportError):  # MLflow is too old for a dependency
-            advice = "Upgrade MLflow with: pip install --upgrade 'kiwi-qe[mlflow]'"
+            advice = "Upgrade MLflow: in a clone of kiwi, run pip install --upgrade '.[mlflow]'"
         elif "schema" in str(error):
             advice = f"Upgrade its schema with: mlflow db upgrade {uri}"
         reason = " ".join(str(error).split())[:300]

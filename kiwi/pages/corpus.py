@@ -102,6 +102,7 @@ def corpus_page(corpus: CorpusFigures) -> str:
     return render(
         "corpus.html.jinja",
         corpus=corpus,
+        n_segments=sum(part.n_segments for part in corpus.parts),
         outputs={output: name for output, name in OUTPUTS.items() if any(output in part.bad for part in corpus.parts)},
         style=read_asset("evaluation.css"),
         figures=[_draw_hter(corpus), _draw_lengths(corpus)],

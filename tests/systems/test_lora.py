@@ -95,5 +95,5 @@ def test_frozen_models_get_no_adapters(lora_options: Options) -> None:
 
 def test_without_peft(lora_options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(MissingExtraError, match=r"needs 'peft'.*kiwi-qe\[lora\]"):
+    with pytest.raises(MissingExtraError, match=r"needs 'peft'.*pip install '\.\[lora\]"):
         train_from_configuration(lora_options())

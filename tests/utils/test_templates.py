@@ -19,6 +19,7 @@ UNESCAPED = {
     "evaluation.html.jinja": ["style", "script"],
     "evaluation/figure.html.jinja": ["each.svg"],
     "search.html.jinja": ["figure.html"],
+    "corpus.html.jinja": ["style", "each.svg"],
 }
 """The values that kiwi itself writes as markup."""
 

@@ -57,7 +57,7 @@ def check_sentencepiece(model_name: str, reason: str = "") -> None:
         what = f"{files[0]}, a file of SentencePiece" if files else "files of SentencePiece"
         raise MissingExtraError(
             f"{OPTION}: '{model_name}' has its tokenizer in {what}. Reading it needs {' and '.join(missing)}, not "
-            "installed here. Install with: pip install 'kiwi-qe[sentencepiece]'"
+            "installed here. Install the extra 'sentencepiece': in a clone of kiwi, run pip install '.[sentencepiece]'"
         )
 
 

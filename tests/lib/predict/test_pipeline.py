@@ -746,9 +746,12 @@ def test_a_carriage_return_is_found_before_any_work(predicting: Options, corpus:
     lines = corpus.lines("test", "source")
     lines[4] = lines[4].replace(" ", "\r", 1)
     (tmp_path / "source").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
-    changes = {"data.test.input.source": str(tmp_path / "source"), "run.output_format": "tsv"}
+    alignments = corpus.lines("test", "alignments")
+    alignments[4] = "0-0"  # the line has one word less
+    (tmp_path / "alignments").write_text("\n".join(alignments) + "\n", encoding="utf-8")
+    changes = {f"data.test.input.{name}": str(tmp_path / name) for name in ("source", "alignments")}
     with pytest.raises(DataError, match="source, line 5: found a carriage return inside the line"):
-        predict_to_files(predicting(changes | {"data.test.input.alignments": None}))
+        predict_to_files(predicting({**changes, "run.output_format": "tsv"}))
     assert not (tmp_path / "out").exists()
 
 
