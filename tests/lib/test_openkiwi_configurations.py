@@ -267,7 +267,7 @@ def test_predictor(write: Any) -> None:
         "class_name: Predictor\n    load: OUTPUT/predictor/best_model",
     )
     pretrain_from_file(write("again", again))
-    train_from_file(write("train", ESTIMATOR))
+    assert "sentence_scores" in train_from_file(write("train", ESTIMATOR)).model.model_config.outputs.names
 
 
 def test_search(encoders: dict[str, Path], write: Any) -> None:
