@@ -78,7 +78,12 @@ LIBRARIES = {
     "optuna": ["lib.search"],
     "peft": ["systems"],
     "plotly": ["lib.search"],
-    "pyarrow": ["data.files.tables", "data.files.table_writers", "data.segments.shards", "data.segments.shard_writers"],
+    "pyarrow": [
+        "data.files.parquet",
+        "data.files.table_writers",
+        "data.segments.shards",
+        "data.segments.shard_writers",
+    ],
     # zstd before Python 3.14.
     "backports": ["utils.compression"],
     "compression": ["utils.compression"],

@@ -9,15 +9,9 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
+from kiwi.data.files.cells import cell_text, check_names, json_object
 from kiwi.data.files.lines import Columns
-from kiwi.data.files.tables import (
-    cell_text,
-    check_names,
-    check_table_format,
-    invalid_texts,
-    json_object,
-    readable_row,
-)
+from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import OnBad, Reject
 from kiwi.exceptions import DataError, KiwiError

@@ -15,7 +15,7 @@ from typing import Any
 from kiwi import __version__, constants as const
 from kiwi.data.collate import note_long_segments
 from kiwi.data.files.lines import Columns
-from kiwi.data.files.tables import check_table_format
+from kiwi.data.files.parquet import check_table_format
 from kiwi.data.segments.bad_rows import BadRows, writing_rejects
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
