@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from kiwi.constants import BAD, LABELS, OK, TARGET
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
+
+T = TypeVar("T")
 
 
 class TagForm(Enum):
@@ -78,9 +81,9 @@ def split_tags(line: str) -> tuple[str, str]:
     return " ".join(tags[0::2]), " ".join(tags[1::2])
 
 
-def interleave(gaps: Sequence[object], target: Sequence[object]) -> list[object]:
+def interleave(gaps: Sequence[T], target: Sequence[T]) -> list[T]:
     """Interleave gaps and words, which is the inverse of :func:`split_tags`, for tags or probabilities."""
-    merged: list[object] = [None] * (len(gaps) + len(target))
+    merged: list[Any] = [None] * (len(gaps) + len(target))
     merged[0::2] = gaps
     merged[1::2] = target
     return merged
