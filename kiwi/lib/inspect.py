@@ -17,7 +17,7 @@ from kiwi.systems.manifest.checkpoint import (
     resolve_run_directory,
 )
 from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
-from kiwi.systems.manifest.model_card import published_metrics
+from kiwi.systems.manifest.model_card import metrics_by_pair, published_metrics
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
 
@@ -94,6 +94,7 @@ class Inspection:
             "bytes": self.size,
             "source_languages": list(source),
             "target_languages": list(target),
+            "language_pairs": list(self.info.data.language_pairs),
             "train_segments": self.info.data.train_segments,
             "valid_segments": self.info.data.valid_segments,
             "metrics": {name: v if math.isfinite(v) else None for name, v in self.info.metrics.items()},
@@ -122,6 +123,7 @@ class Inspection:
             ("encoder", ", ".join(filter(None, parts))),
             ("weights", f"{self.weights:,} in {self.tensors} tensors, {self.size / 1e6:,.1f} MB of files"),
             ("languages", f"{source or '?'} → {target or '?'}" if source or target else "not known"),
+            *([("language pairs", ", ".join(pairs))] if (pairs := info.data.language_pairs) else []),
             ("trained on", "not known" if trained is None else f"{trained:,} segments"),
             ("kiwi version", f"{info.kiwi_version} (format {info.format_version})"),
             ("hash", info.sha256 or "none in format 1"),
@@ -140,8 +142,14 @@ class Inspection:
                 ("differs", f"by at most {worst:.2g} from its checkpoint, whose hash is above"),
                 ("export's hash", self.export.sha256),
             ]
-        metrics = [(name, f"{value:.4f}") for name, value in published_metrics(info.metrics).items()]
-        return [*rows, *metrics]
+        metrics = published_metrics(info.metrics).items()
+        return [*rows, *((name, f"{value:.4f}{self._pairs_of(name)}") for name, value in metrics)]
+
+    def _pairs_of(self, metric: str) -> str:
+        """Return the values of a metric for each language pair, if there are any."""
+        by_pair = metrics_by_pair(self.info.metrics)
+        listed = ", ".join(f"{pair} {found[metric]:.4f}" for pair, found in by_pair.items() if metric in found)
+        return f", the mean of {listed}" if listed else ""
 
     def _licence_line(self) -> str:
         names = ", ".join(self.licences)

@@ -98,6 +98,11 @@ class Predictions:
         added = {name: value for name, value in values.items() if name not in own}
         return cls(**{name: value for name, value in values.items() if name in own}, added=added)
 
+    def select(self, rows: Sequence[int]) -> Predictions:
+        """Return the predictions of these segments, in this order."""
+        found = {name: value for name in self.attributes() if (value := self.get(name)) is not None}
+        return self.from_attributes({name: [value[row] for row in rows] for name, value in found.items()})
+
     @property
     def targetgaps_tags_BAD_probabilities(self) -> list[list[Any]] | None:
         """The probabilities of gap, word, gap, ..., gap: 2n+1 for n target words; None unless both are predicted."""

@@ -49,7 +49,9 @@ class TagForm(Enum):
         )
 
 
-def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place: object, side: str = TARGET) -> None:
+def check_tags(
+    lines: Sequence[str], counts: Sequence[int], form: TagForm, place: object, side: str = TARGET, *, first: int = 1
+) -> None:
     """Check every line of a tag file.
 
     Args:
@@ -58,11 +60,12 @@ def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place
         form: the form of the file.
         place: the file, for errors.
         side: the side of the tagged words, ``target`` or ``source``.
+        first: the number of the first line.
 
     Raises:
         DataError: at the first line with a wrong number of tags, or a tag that is neither OK nor BAD.
     """
-    for number, (line, n_words) in enumerate(zip(lines, counts, strict=True), start=1):
+    for number, (line, n_words) in enumerate(zip(lines, counts, strict=True), start=first):
         tags = words(line)
         expected = form.count(n_words)
         if len(tags) != expected:

@@ -99,25 +99,34 @@ def read_sentence_submission(
     return SentenceSubmission(rows.header, rows.language_pair, rows.method, ordered)
 
 
-def write_sentence_submission(path: Path, submission: SentenceSubmission) -> None:
+def write_sentence_submission(path: Path, submission: SentenceSubmission, *others: SentenceSubmission) -> None:
     """Write a submission that :func:`read_sentence_submission` reads back unchanged.
+
+    Args:
+        path: the file.
+        submission: the submission, whose header is written.
+        others: the submissions for further language pairs.
 
     Raises:
         DataError: for a score that is not a finite number.
     """
-    check_field("language_pair", submission.language_pair)
-    check_field("method", submission.method)
-    for segment, score in enumerate(submission.scores):
-        if not math.isfinite(score):
-            advice = "Submissions cannot have empty segments." if math.isnan(score) else ""
-            raise DataError(
-                f"Segment {segment} (from 0): found the score {score}; expected a finite number. {advice}".strip()
-            )
-    start = f"{submission.language_pair}\t{submission.method}"
+    for each in (submission, *others):
+        check_field("language_pair", each.language_pair)
+        check_field("method", each.method)
+        for segment, score in enumerate(each.scores):
+            if not math.isfinite(score):
+                advice = "Submissions cannot have empty segments." if math.isnan(score) else ""
+                raise DataError(
+                    f"Segment {segment} (from 0): found the score {score}; expected a finite number. {advice}".strip()
+                )
     write_rows(
         path,
         submission.header,
-        (f"{start}\t{segment}\t{float(score)!r}" for segment, score in enumerate(submission.scores)),
+        (
+            f"{each.language_pair}\t{each.method}\t{segment}\t{float(score)!r}"
+            for each in (submission, *others)
+            for segment, score in enumerate(each.scores)
+        ),
     )
 
 

@@ -141,6 +141,7 @@ def training_configuration(stage: Path, output: Path, summary: Summary, options:
     has_alignments = (stage / "train.src-mt.alignments").exists()
     has_source = options.source_tags != "none"
     has_gaps = options.tag_form == "interleaved"
+    has_pairs = (stage / f"train.{const.LANGUAGE_PAIR}").exists()
     data: dict[str, Any] = {
         f"{side}_language": language
         for side, language in (("source", options.source_language), ("target", options.target_language))
@@ -148,7 +149,7 @@ def training_configuration(stage: Path, output: Path, summary: Summary, options:
     }
     for name, part in (("train", "train"), ("valid", "dev")):
         if part in summary.parts:
-            data[name] = _part(part, has_alignments, has_source)
+            data[name] = _part(part, has_alignments, has_source, has_pairs)
     if "dev" not in summary.parts:
         data["split"] = 0.9
     outputs = {const.TARGET_TAGS: "target"}
@@ -181,10 +182,10 @@ def training_configuration(stage: Path, output: Path, summary: Summary, options:
     return title + to_yaml(content)
 
 
-def _part(part: str, has_alignments: bool, has_source: bool) -> dict[str, Any]:
-    inputs = {const.SOURCE: "src", const.TARGET: "mt"} | (
-        {const.ALIGNMENTS: "src-mt.alignments"} if has_alignments else {}
-    )
+def _part(part: str, has_alignments: bool, has_source: bool, has_pairs: bool) -> dict[str, Any]:
+    inputs = {const.SOURCE: "src", const.TARGET: "mt"}
+    inputs |= {const.ALIGNMENTS: "src-mt.alignments"} if has_alignments else {}
+    inputs |= {const.LANGUAGE_PAIR: const.LANGUAGE_PAIR} if has_pairs else {}
     labels = {const.TARGET_TAGS: "tags", const.SENTENCE_SCORES: "hter"}
     labels |= {const.SOURCE_TAGS: "source_tags"} if has_source else {}
     return {

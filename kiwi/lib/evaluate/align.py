@@ -47,6 +47,9 @@ class Alignment:
     spans: list[Measured]
     """The metrics of error spans."""
 
+    lines: dict[Path, int]
+    """The number of segments of each gold file."""
+
     origins: dict[str, str]
     """The hashes of the checkpoints that made the predictions, by system, where they are known."""
 
@@ -75,6 +78,7 @@ def align(
     counts = None if files.texts is None else WordCounts.read(files.texts.source, files.texts.target)
     outputs: list[Aligned | None] = []
     spans: list[Measured] = []
+    lines: dict[Path, int] = {}
     for name in (name for name in IN_ORDER if name in gold):
         source = gold[name]
         compared = [output for output, needed in gold_by_prediction().items() if needed == name]
@@ -83,12 +87,14 @@ def align(
             spans = align_spans(source, systems)
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
+            lines[source.path] = len(values)
             for output in compared:
                 is_bad = OUTPUTS[output].is_bad if name != const.BINARY else None
                 golds = values if is_bad is None else is_bad(values).astype(np.float64)
                 outputs.append(_align_segments(output, golds, source, systems, counts, low_is_bad))
         else:
             tags = GoldTags(source.path, source.read())
+            lines[source.path] = len(tags.rows)
             if counts is not None:
                 check_line_count(source.path, len(tags.rows), counts.path, len(counts.target))
             if name == const.TARGET_TAGS:
@@ -99,7 +105,7 @@ def align(
         if not any(output in sources for sources in systems.values() for output in compared):
             logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
     origins = {name: found for name, sources in systems.items() if (found := checkpoint_hash(sources))}
-    return Alignment([aligned for aligned in outputs if aligned is not None], spans, origins)
+    return Alignment([aligned for aligned in outputs if aligned is not None], spans, lines, origins)
 
 
 def _align_segments(

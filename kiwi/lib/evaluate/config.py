@@ -42,8 +42,13 @@ class GoldFiles(BaseConfig):
     spans: InputFile | None = None
     """The error spans, in the format of span submissions (WMT 2023)."""
 
+    lp: InputFile | None = None
+    """The language pairs, such as ``en-de``, one per segment. Results are then given for each pair, and as unweighted
+    means. If unset, they are those that ``kiwi predict`` has written to ``predicted_dir``, if any."""
+
     table: Table | None = None
-    """A table with columns instead of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``."""
+    """A table with columns instead of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``,
+    ``lp``."""
 
 
 class PredictedFiles(BaseConfig):
@@ -163,6 +168,14 @@ class Files(BaseConfig):
         return len(self.predicted_dir or ()) + len(self.predicted_files or ())
 
     @property
+    def _with_pairs_of_their_own(self) -> list[str]:
+        """Return the files whose segments are counted within a language pair."""
+        names = ["gold_files.spans"] if self.gold_files.spans is not None else []
+        for index, files in enumerate(self.predicted_files or []):
+            names += [f"predicted_files.{index}.{name}" for name in SUBMISSIONS if getattr(files, name) is not None]
+        return names
+
+    @property
     def mistakes(self) -> dict[str, str]:
         """Return the mistakes by option, such as predictions without gold labels."""
         gold = set(given_fields(self.gold_files))
@@ -171,7 +184,7 @@ class Files(BaseConfig):
             wrong["predicted_dir"] = "at least one of predicted_dir and predicted_files is required"
         gold_by_field = gold_by_prediction()
         fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
-            "gold_files": (self.gold_files, sorted({*gold_by_field.values()}))
+            "gold_files": (self.gold_files, sorted({*gold_by_field.values(), const.LANGUAGE_PAIR}))
         }
         for index, files in enumerate(self.predicted_files or []):
             fields[f"predicted_files.{index}"] = (files, list(gold_by_field))
@@ -179,6 +192,12 @@ class Files(BaseConfig):
                 needed = {gold_by_field[name]} if name in gold_by_field else SUBMISSIONS.get(name, gold)
                 if not needed & gold:
                     wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{min(needed)} is not"
+        in_table = self.gold_files.table is not None and const.LANGUAGE_PAIR in self.gold_files.table.columns
+        if self.gold_files.lp is not None and in_table:
+            wrong["gold_files.lp"] = "given, but gold_files.table has a column of it; remove one of them"
+        if (self.gold_files.lp is not None or in_table) and (others := self._with_pairs_of_their_own):
+            reason = f"not supported with {', '.join(others)}, whose rows name a language pair; use language_pairs"
+            wrong["gold_files.lp"] = reason
         for place, (given, known) in fields.items():
             for name in given.table.columns if given.table is not None else ():
                 if name not in known:
@@ -247,6 +266,8 @@ class Configuration(Files):
                 )
         for pair, files in self.pairs.items():
             prefix = f"language_pairs.{pair}." if pair else ""
+            if pair and files.gold_files.lp is not None:
+                wrong[f"{prefix}gold_files.lp"] = f"given, but these are files of {pair}; remove it, or language_pairs"
             wrong |= {f"{prefix}{path}": why for path, why in files.mistakes.items()}
         if wrong:
             raise mistakes("Configuration", wrong)

@@ -39,9 +39,10 @@ def gold_by_prediction() -> dict[str, str]:
 
 
 def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
-    """Return the fields that have a file or a column."""
+    """Return the fields with values to compare that have a file or a column."""
     given = [name for name, path in files if path is not None and name != "table"]
-    return given + (list(files.table.columns) if files.table is not None else [])
+    given += list(files.table.columns) if files.table is not None else []
+    return [name for name in given if name != const.LANGUAGE_PAIR]
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,19 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
 def collect_gold(config: Files) -> dict[str, Source]:
     """Return the sources of the gold labels and scores, by field; none of them may be missing for a segment."""
     files = config.gold_files
-    labels = {name: path for name, path in files if isinstance(path, Path) and name != SPANS}
+    others = (SPANS, const.LANGUAGE_PAIR)
+    labels = {name: path for name, path in files if isinstance(path, Path) and name not in others}
     sources = {name: _gold_source(name, path, partial(read_lines, path)) for name, path in labels.items()}
     if files.spans is not None:
         sources[SPANS] = spans_source(files.spans, config.language_pair)
     if (table := files.table) is not None:
-        columns = cache(lambda: read_table(table.path, table.columns))
+        names = {name: column for name, column in table.columns.items() if name != const.LANGUAGE_PAIR}
+        columns = cache(lambda: read_table(table.path, names))
 
         def column(name: str) -> list[str]:
             return columns()[name]
 
-        sources |= {name: _gold_source(name, table.path, partial(column, name)) for name in table.columns}
+        sources |= {name: _gold_source(name, table.path, partial(column, name)) for name in names}
     return sources
 
 

@@ -13,6 +13,7 @@ from kiwi.lib.search.checks import Parameter, check_ranges
 from kiwi.lib.search.config import Configuration
 from kiwi.lib.search.ranges import TAGS, list_ranges
 from kiwi.lib.search.trial_values import TrialOptions, list_shared_options, resolve_system
+from kiwi.lib.train.language_pairs import has_pairs
 from kiwi.metrics.functions import higher_is_better
 from kiwi.training.devices import count_processes
 
@@ -124,4 +125,5 @@ def _choose_main_metric(config: Configuration, model: Any) -> list[str]:
             if not (options.search_word_level and name.startswith(_word_metrics(model)))
             and not (options.search_hter and name in SCORE_METRICS)
         ] or known
-    return train.choose_main_metric(config.base_config.trainer.main_metric, known)
+    base = config.base_config
+    return train.choose_main_metric(base.trainer.main_metric, known, has_pairs=has_pairs(base.data))

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from typing_extensions import override
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
+from kiwi.data.text.language_pairs import PAIR
 from kiwi.exceptions import ConfigError
+from kiwi.lib.train.language_pairs import has_pairs
 from kiwi.systems.config.system import sparse_fields
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.tlm_system import TLMSystem
@@ -70,7 +72,8 @@ class AnyConfiguration(BaseConfig):
                 valid_system = system_type.Config.model_validate({**system, "optimizer": None})
                 with suppress(ValidationError):
                     wrong |= system_type.missing_files(valid_system, system_type.Dataset.Config.model_validate(data))
-                if mistake := find_main_metric_mistake(trainer.get("main_metric"), valid_system.model.metric_names):
+                metric, known = trainer.get("main_metric"), valid_system.model.metric_names
+                if mistake := find_main_metric_mistake(metric, known, has_pairs=has_pairs(data)):
                     wrong["trainer.main_metric"] = mistake
         return wrong
 
@@ -87,26 +90,38 @@ class Configuration(AnyConfiguration):
     """Options of the system to train."""
 
 
-def find_main_metric_mistake(configured: Any, known: Sequence[str]) -> str | None:
-    """Return a message about the first metric that the configured outputs do not have, or None."""
+def find_main_metric_mistake(configured: Any, known: Sequence[str], *, has_pairs: bool = False) -> str | None:
+    """Return a message about the first metric that the configured outputs do not have, or None.
+
+    Args:
+        configured: the value of ``trainer.main_metric``.
+        known: the metrics of the configured outputs.
+        has_pairs: whether a name may begin with any language pair, as in ``en-de_PEARSON``.
+    """
     names = [configured] if isinstance(configured, str) else configured if isinstance(configured, list) else []
     for name in names:
-        if str(name).removeprefix("val_") not in known:
+        metric = str(name).removeprefix("val_")
+        if has_pairs and PAIR.fullmatch(metric.partition("_")[0]):
+            metric = metric.partition("_")[2]
+        if metric not in known:
             return f"'{name}' is not a metric of the configured outputs; {did_you_mean(name, known)}"
     return None
 
 
-def choose_main_metric(configured: str | list[str] | None, known: Sequence[str]) -> list[str]:
+def choose_main_metric(
+    configured: str | list[str] | None, known: Sequence[str], *, has_pairs: bool = False
+) -> list[str]:
     """Return the metrics whose sum determines which model is best, without the prefix ``val_``.
 
     Args:
         configured: the value of ``trainer.main_metric``.
         known: the metrics of the configured outputs, the main one first.
+        has_pairs: whether a name may begin with any language pair, as in ``en-de_PEARSON``.
 
     Raises:
         ConfigError: when the configured outputs do not have such a metric.
     """
-    if mistake := find_main_metric_mistake(configured, known):
+    if mistake := find_main_metric_mistake(configured, known, has_pairs=has_pairs):
         raise ConfigError(f"trainer.main_metric: {mistake}")
     names = [configured] if isinstance(configured, str) else configured or known[:1]
     return [name.removeprefix("val_") for name in names]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig
 from kiwi.data.files.lines import Columns
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream
-from kiwi.runner import load_system
+from kiwi.runner import Runner, load_system
+from kiwi.utils.guard import Guard, record_written
+from kiwi.utils.io import write_lines
 
 logger = logging.getLogger("kiwi.lib.train")
 
@@ -31,15 +34,29 @@ def predict_after_training(
     """
     runner = load_system(model, gpu_id=gpu_id)
     fields = runner.about.input_fields
-    runner.predict_columns({field: valid[field] for field in fields}).save(output_dir, overwrite=overwrite)
+    _predict(runner, valid, output_dir, overwrite=overwrite)
     logger.info("Predictions on the validation data: %s", output_dir)
     if test is None:
         return
-    files = {field: path for field, path in test.input if path is not None and field in fields}
+    wanted = (*fields, const.LANGUAGE_PAIR)
+    files = {field: path for field, path in test.input if path is not None and field in wanted}
     bad = BadRows()
     stream = SegmentStream(files, CHUNK_SIZE, bad)
     columns = stream.joined(screened for _, screened in stream.checked())
-    runner.predict_columns(columns).save(output_dir / "test", overwrite=overwrite)
+    _predict(runner, columns, output_dir / "test", overwrite=overwrite)
     logger.info("Predictions on the test data: %s", output_dir / "test")
     if bad:
         logger.warning(bad.summary(len(columns["target"])))
+
+
+def _predict(runner: Runner, columns: Columns, directory: Path, *, overwrite: bool) -> None:
+    """Write the predictions and, where they are known, the language pairs of the segments."""
+    fields = {field: columns[field] for field in runner.about.input_fields}
+    pairs = directory / const.LANGUAGE_PAIR
+    Guard((), overwrite, "run.overwrite=true").check([pairs])
+    runner.predict_columns(fields).save(directory, overwrite=overwrite)
+    if const.LANGUAGE_PAIR in columns:
+        write_lines(pairs, [pair.strip(" \t") for pair in columns[const.LANGUAGE_PAIR]])
+        record_written(pairs)
+    else:
+        pairs.unlink(missing_ok=True)

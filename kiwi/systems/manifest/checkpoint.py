@@ -74,6 +74,9 @@ class DataInfo:
     target_marks_alone: float | None = None
     """The same share of the target."""
 
+    language_pairs: tuple[str, ...] = ()
+    """The language pairs of the training data, such as ``en-de``, where each segment has one."""
+
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The languages of source and target."""
@@ -165,6 +168,7 @@ class CheckpointInfo:
                 valid_segments=_count(data.get("valid_segments")),
                 source_marks_alone=_share(data.get("source_marks_alone")),
                 target_marks_alone=_share(data.get("target_marks_alone")),
+                language_pairs=_texts(data.get("language_pairs")),
             ),
             origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
             format_version=version,
