@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kiwi import constants as const
 from kiwi.exceptions import CheckpointError
 from kiwi.systems.manifest.checkpoint import (
     ENCODER_FILE,
@@ -97,6 +98,7 @@ class Inspection:
             "language_pairs": list(self.info.data.language_pairs),
             "train_segments": self.info.data.train_segments,
             "valid_segments": self.info.data.valid_segments,
+            "score": None if self.info.data.score is None else self.info.data.score.to_dict(),
             "metrics": {name: v if math.isfinite(v) else None for name, v in self.info.metrics.items()},
             "kiwi_version": self.info.kiwi_version,
             "format_version": self.info.format_version,
@@ -125,6 +127,7 @@ class Inspection:
             ("languages", f"{source or '?'} → {target or '?'}" if source or target else "not known"),
             *([("language pairs", ", ".join(pairs))] if (pairs := info.data.language_pairs) else []),
             ("trained on", "not known" if trained is None else f"{trained:,} segments"),
+            *([("scores", self._score_line())] if const.SENTENCE_SCORES in info.outputs else []),
             ("kiwi version", f"{info.kiwi_version} (format {info.format_version})"),
             ("hash", info.sha256 or "none in format 1"),
             (
@@ -150,6 +153,10 @@ class Inspection:
         by_pair = metrics_by_pair(self.info.metrics)
         listed = ", ".join(f"{pair} {found[metric]:.4f}" for pair, found in by_pair.items() if metric in found)
         return f", the mean of {listed}" if listed else ""
+
+    def _score_line(self) -> str:
+        meaning = self.info.data.score
+        return str(meaning) if meaning is not None else "kind and direction unknown; set them with --set-score"
 
     def _licence_line(self) -> str:
         names = ", ".join(self.licences)

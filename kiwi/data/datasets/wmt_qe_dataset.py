@@ -12,6 +12,7 @@ from kiwi import constants as const
 from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import Columns
+from kiwi.data.labels.score_meaning import ScoreConfig
 from kiwi.data.readers import (
     check_alignments,
     check_language_pairs,
@@ -107,6 +108,9 @@ class WMTQEDataset:
 
         test: TestConfig | None = None
         """Test data to predict on."""
+
+        score: ScoreConfig = ScoreConfig()
+        """What the sentence scores mean."""
 
         pair_temperature: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 1.0
         """Temperature T by which the language pairs of ``train.input.lp`` are sampled: in each epoch, a pair with n
