@@ -95,6 +95,7 @@ class Inspection:
             "source_languages": list(source),
             "target_languages": list(target),
             "language_pairs": list(self.info.data.language_pairs),
+            "labels_from": self.info.data.labels_from,
             "train_segments": self.info.data.train_segments,
             "valid_segments": self.info.data.valid_segments,
             "metrics": {name: v if math.isfinite(v) else None for name, v in self.info.metrics.items()},
@@ -125,6 +126,7 @@ class Inspection:
             ("languages", f"{source or '?'} → {target or '?'}" if source or target else "not known"),
             *([("language pairs", ", ".join(pairs))] if (pairs := info.data.language_pairs) else []),
             ("trained on", "not known" if trained is None else f"{trained:,} segments"),
+            *([("labels from", origin)] if (origin := info.data.labels_from) else []),
             ("kiwi version", f"{info.kiwi_version} (format {info.format_version})"),
             ("hash", info.sha256 or "none in format 1"),
             (

@@ -54,6 +54,7 @@ def describe_data(data: Any, train: Mapping[str, Sequence[str]], valid: Mapping[
         source_marks_alone=share_of_marks_alone(train[const.SOURCE]),
         target_marks_alone=share_of_marks_alone(train[const.TARGET]),
         language_pairs=pairs,
+        labels_from=getattr(data, "labels_from", None),
     )
 
 

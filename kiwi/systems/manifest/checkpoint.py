@@ -77,6 +77,9 @@ class DataInfo:
     language_pairs: tuple[str, ...] = ()
     """The language pairs of the training data, such as ``en-de``, where each segment has one."""
 
+    labels_from: str | None = None
+    """What the labels were made from: ``post-edits``, ``references`` or ``both``."""
+
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The languages of source and target."""
@@ -169,6 +172,7 @@ class CheckpointInfo:
                 source_marks_alone=_share(data.get("source_marks_alone")),
                 target_marks_alone=_share(data.get("target_marks_alone")),
                 language_pairs=_texts(data.get("language_pairs")),
+                labels_from=_text(data.get("labels_from")),
             ),
             origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
             format_version=version,
