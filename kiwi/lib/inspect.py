@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
-from kiwi.exceptions import CheckpointError
+from kiwi.data.labels.score_meaning import ScoreConfig, declared_meaning
+from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.systems.manifest.checkpoint import (
     ENCODER_FILE,
     WEIGHTS_FILE,
@@ -19,8 +21,11 @@ from kiwi.systems.manifest.checkpoint import (
 )
 from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
 from kiwi.systems.manifest.model_card import metrics_by_pair, published_metrics
+from kiwi.systems.manifest.rewriting import set_score_meaning
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
+
+logger = logging.getLogger(__name__)
 
 SIZES = {
     "layers": ("num_hidden_layers", "n_layers", "n_layer", "encoder_layers", "num_layers"),
@@ -96,6 +101,7 @@ class Inspection:
             "source_languages": list(source),
             "target_languages": list(target),
             "language_pairs": list(self.info.data.language_pairs),
+            "labels_from": self.info.data.labels_from,
             "train_segments": self.info.data.train_segments,
             "valid_segments": self.info.data.valid_segments,
             "score": None if self.info.data.score is None else self.info.data.score.to_dict(),
@@ -128,6 +134,7 @@ class Inspection:
             *([("language pairs", ", ".join(pairs))] if (pairs := info.data.language_pairs) else []),
             ("trained on", "not known" if trained is None else f"{trained:,} segments"),
             *([("scores", self._score_line())] if const.SENTENCE_SCORES in info.outputs else []),
+            *([("labels from", origin)] if (origin := info.data.labels_from) else []),
             ("kiwi version", f"{info.kiwi_version} (format {info.format_version})"),
             ("hash", info.sha256 or "none in format 1"),
             (
@@ -192,6 +199,30 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
         size=sum((path / name).stat().st_size for name in names),
         licences=read_licences(path),
     )
+
+
+def set_score_of(path: str | Path, text: str) -> None:
+    """Write into a checkpoint or an exported system what its scores mean.
+
+    Args:
+        path: its directory, or that of a run, whose best model is used.
+        text: the options of :class:`kiwi.data.labels.score_meaning.ScoreConfig`, such as ``kind=hter``; the ends of
+            the range are separated by a colon.
+
+    Raises:
+        CheckpointError: when there is no system, or a file of it is damaged.
+        ConfigError: when the options are invalid, or the system predicts no score.
+    """
+    options: dict[str, Any] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        options[name.strip()] = value.strip().split(":") if name.strip() == "range" else value.strip()
+    try:
+        meaning = declared_meaning(ScoreConfig.from_dict(options))
+    except ConfigError as error:
+        raise ConfigError(f"--set-score {text}: {str(error).removeprefix('data.score.')}") from error
+    set_score_meaning(resolve_run_directory(path), meaning)
+    logger.info("%s: the scores are %s.", path, meaning)
 
 
 def _inspect_export(path: Path) -> Inspection:

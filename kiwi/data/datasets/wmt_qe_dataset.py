@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,8 @@ from kiwi.data.readers import (
 from kiwi.exceptions import ConfigError
 from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig
+
+LabelOrigin = Literal["post-edits", "references", "both"]
 
 
 class InputConfig(BaseConfig):
@@ -111,6 +113,10 @@ class WMTQEDataset:
 
         score: ScoreConfig = ScoreConfig()
         """What the sentence scores mean."""
+
+        labels_from: LabelOrigin | None = None
+        """What the labels were made from: ``post-edits``, independent ``references``, or ``both``. It is stored in the
+        trained system, whose model card says it."""
 
         pair_temperature: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 1.0
         """Temperature T by which the language pairs of ``train.input.lp`` are sampled: in each epoch, a pair with n

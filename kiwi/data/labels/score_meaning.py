@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Literal, get_args
@@ -150,7 +150,7 @@ def find_meaning(config: ScoreConfig, scores: Sequence[float], path: Path) -> Sc
         DataError: when the scores contradict the options; the message names file and line.
     """
     values = np.array(scores, dtype=np.float64)
-    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+    low, high = float(values.min()), float(values.max())
     kind = config.kind or _recognize(path, low, high)
     if kind is None:
         if config.higher_is_better is not None or config.range is not None:
@@ -158,13 +158,31 @@ def find_meaning(config: ScoreConfig, scores: Sequence[float], path: Path) -> Sc
                 "data.score.kind: required with higher_is_better or range. Set hter, da, mqm, esa or other."
             )
         return None
+    meaning = _meaning(kind, config, low, high)
+    _check_values(values, kind, config, path)
+    return replace(meaning, mean=float(values.mean()), deviation=float(values.std()) or 1.0)
+
+
+def declared_meaning(config: ScoreConfig) -> ScoreMeaning:
+    """Return what scores mean by their options alone, without any data.
+
+    Raises:
+        ConfigError: when options are missing or contradict each other.
+    """
+    if config.kind is None:
+        raise ConfigError("kind: required. Set hter, da, mqm, esa or other.")
+    low, high = (0.0, 1.0) if config.kind == "hter" else (-1.0, 1.0)
+    if config.kind == "mqm" and config.higher_is_better is not None:
+        low, high = (-WORST_PENALTY, 0.0) if config.higher_is_better else (0.0, WORST_PENALTY)
+    return _meaning(config.kind, config, low, high)
+
+
+def _meaning(kind: ScoreKind, config: ScoreConfig, low: float, high: float) -> ScoreMeaning:
     higher = _direction(kind, config, low, high)
     span = config.range or _usual_range(kind, higher, low, high)
     if span is not None and not span[0] < span[1]:
         raise ConfigError(f"data.score.range: found {span[0]:g} and {span[1]:g}; expected the lowest score first.")
-    _check_values(values, kind, config, higher, path)
-    deviation = float(values.std()) if len(values) else 1.0
-    return ScoreMeaning(kind, higher, span, float(values.mean()) if len(values) else 0.0, deviation or 1.0)
+    return ScoreMeaning(kind, higher, span)
 
 
 def _recognize(path: Path, low: float, high: float) -> ScoreKind | None:
@@ -212,7 +230,7 @@ def _usual_range(kind: ScoreKind, higher: bool, low: float, high: float) -> tupl
     return None
 
 
-def _check_values(values: Scores, kind: ScoreKind, config: ScoreConfig, higher: bool, path: Path) -> None:
+def _check_values(values: Scores, kind: ScoreKind, config: ScoreConfig, path: Path) -> None:
     """Check that all scores are possible."""
     low, high = config.range or ((0.0, math.inf) if kind == "hter" else (-math.inf, math.inf))
     if len(beyond := np.flatnonzero((values < low) | (values > high))):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiwi import __version__, constants as const
+from kiwi.data.datasets.wmt_qe_dataset import LabelOrigin
 from kiwi.data.labels.tags import TagForm
 from kiwi.lib.corpus.joining import LEAK, LEAK_REASON, Joined
 from kiwi.lib.corpus.members import Member
@@ -44,12 +45,13 @@ def write_joined_records(
     options = CorpusOptions(
         tag_form="target" if joined.form is TagForm.WORDS else "interleaved",
         source_tags="normal" if SUFFIXES[const.SOURCE_TAGS] in kinds else "none",
-        references=all(member.post_edits == REFERENCES for member in members),
     )
     totals = {part: whole for part in PARTS if (whole := joined.whole(part)) is not None}
-    origins = sorted({member.post_edits or "unknown" for member in members})
+    origins = sorted({origin for member in members for origin in (member.post_edits or "unknown").split(", ")})
+    known: dict[tuple[str, ...], LabelOrigin] = {(REFERENCES,): "references", ("post-edits",): "post-edits"}
+    origin = known.get(tuple(origins), "both" if REFERENCES in origins else None)
     write_text(stage / REPORT_FILE, corpus_page(_figures(output, joined, members, origins, keep_leaks=keep_leaks)))
-    write_text(stage / CONFIG_FILE, training_configuration(stage, output, Summary(parts=totals), options))
+    write_text(stage / CONFIG_FILE, training_configuration(stage, output, Summary(parts=totals), options, origin))
     write_json(
         stage / CORPUS_FILE,
         {
@@ -81,8 +83,8 @@ def _figures(
 ) -> CorpusFigures:
     notes = []
     if REFERENCES in origins and len(origins) > 1:
-        places = ", ".join(str(member.directory) for member in members if member.post_edits == REFERENCES)
-        notes.append(f"References stand in for post-edits in {places}, but not in the other corpora.")
+        places = ", ".join(str(member.directory) for member in members if REFERENCES in member.post_edits)
+        notes.append(f"References stand in for post-edits in {places}, but not in all corpora.")
     for pair in joined.pairs:
         notes += [f"{pair} has no {part}." for part in PARTS if (part, pair) not in joined.parts]
     settings = [(member.pair or "several pairs", str(member.directory)) for member in members]

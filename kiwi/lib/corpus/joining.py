@@ -177,6 +177,13 @@ def join_corpora(
         stage.mkdir()
         joined = _write_parts(stage, members, kinds, keep_leaks=keep_leaks)
         write_joined_records(stage, output, joined, members, kinds, keep_leaks=keep_leaks)
+    if n_leaks := joined.dropped[LEAK]:
+        logger.warning(
+            "Left out %s training segments: %s (%s). --keep-leaks keeps them.",
+            f"{n_leaks:,}",
+            LEAK_REASON,
+            DROPPED_FILE,
+        )
     return JoinInfo(output, joined)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import __version__, constants as const
+from kiwi.data.datasets.wmt_qe_dataset import LabelOrigin
 from kiwi.lib.corpus.cleaning import RULES
 from kiwi.lib.corpus.options import PARTS, CorpusOptions, Input
 from kiwi.lib.corpus.summary import Summary
@@ -49,14 +50,15 @@ def write_records(
     """
     rules = [rule for rule in RULES if rule not in options.keep]
     write_text(stage / REPORT_FILE, corpus_page(_figures(output, summary, rules, segments, options, tokenizers)))
-    write_text(stage / CONFIG_FILE, training_configuration(stage, output, summary, options))
+    origin: LabelOrigin = "references" if options.references else "post-edits"
+    write_text(stage / CONFIG_FILE, training_configuration(stage, output, summary, options, origin))
     write_json(
         stage / CORPUS_FILE,
         {
             "format": FORMAT,
             "source_language": options.source_language,
             "target_language": options.target_language,
-            "post_edits": "references" if options.references else "post-edits",
+            "post_edits": origin,
             "input": {name: str(segments.place(name)) for name in segments.fields},
             "columns": dict(segments.columns),
             "settings": options.settings(),
@@ -127,7 +129,9 @@ def _figures(
     )
 
 
-def training_configuration(stage: Path, output: Path, summary: Summary, options: CorpusOptions) -> str:
+def training_configuration(
+    stage: Path, output: Path, summary: Summary, options: CorpusOptions, origin: LabelOrigin | None
+) -> str:
     """Return a configuration that trains a system on the corpus.
 
     It is NuQE if there are alignments, and otherwise a PredictorEstimator, which reads none.
@@ -137,6 +141,7 @@ def training_configuration(stage: Path, output: Path, summary: Summary, options:
         output: the directory that they will be in.
         summary: the counts of the corpus.
         options: how the corpus was made.
+        origin: what the labels were made from, if that is known.
     """
     has_alignments = (stage / "train.src-mt.alignments").exists()
     has_source = options.source_tags != "none"
@@ -147,6 +152,7 @@ def training_configuration(stage: Path, output: Path, summary: Summary, options:
         for side, language in (("source", options.source_language), ("target", options.target_language))
         if language
     }
+    data |= {"labels_from": origin} if origin else {}
     for name, part in (("train", "train"), ("valid", "dev")):
         if part in summary.parts:
             data[name] = _part(part, has_alignments, has_source, has_pairs)

@@ -9,6 +9,7 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.datasets.split import same_language
 from kiwi.data.files.lines import Columns
+from kiwi.data.labels.score_meaning import ScoreConfig, ScoreMeaning, find_meaning
 from kiwi.data.sampling import GroupSampling
 from kiwi.data.text.language_pairs import count_pairs, listed, split_pair
 from kiwi.data.text.tokenization import share_of_marks_alone
@@ -54,7 +55,31 @@ def describe_data(data: Any, train: Mapping[str, Sequence[str]], valid: Mapping[
         source_marks_alone=share_of_marks_alone(train[const.SOURCE]),
         target_marks_alone=share_of_marks_alone(train[const.TARGET]),
         language_pairs=pairs,
+        labels_from=getattr(data, "labels_from", None),
+        score=_score_meaning(data, train),
     )
+
+
+def _score_meaning(data: Any, train: Mapping[str, Sequence[str]]) -> ScoreMeaning | None:
+    """Return what the sentence scores of the training data mean, where it has some and it is known."""
+    config = getattr(data, "score", None)
+    if config is None:
+        return None
+    if const.SENTENCE_SCORES not in train:
+        if config != ScoreConfig():
+            raise ConfigError("data.score: the data has no sentence scores. Add data.train.output.sentence_scores.")
+        return None
+    path = data.train.output.sentence_scores
+    meaning = find_meaning(config, list(map(float, train[const.SENTENCE_SCORES])), path)
+    if meaning is None:
+        logger.warning(
+            "%s: kind and direction of the scores are unknown. Set data.score.kind (hter, da, mqm, esa or other), so "
+            "that everybody who uses the system knows what its scores mean.",
+            path,
+        )
+    else:
+        logger.info("Sentence scores: %s.", meaning)
+    return meaning
 
 
 def _merge(given: tuple[Languages, Languages], pairs: Languages) -> tuple[Languages, Languages]:

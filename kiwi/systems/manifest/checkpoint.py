@@ -81,6 +81,9 @@ class DataInfo:
     score: ScoreMeaning | None = None
     """What the sentence scores mean, where it is known."""
 
+    labels_from: str | None = None
+    """What the labels were made from: ``post-edits``, ``references`` or ``both``."""
+
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The languages of source and target."""
@@ -179,6 +182,7 @@ class CheckpointInfo:
                 target_marks_alone=_share(data.get("target_marks_alone")),
                 language_pairs=_texts(data.get("language_pairs")),
                 score=None if data.get("score") is None else ScoreMeaning.from_dict(data["score"]),
+                labels_from=_text(data.get("labels_from")),
             ),
             origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
             format_version=version,

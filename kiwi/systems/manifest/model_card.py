@@ -65,7 +65,7 @@ def model_card(
         name=name,
         info=info,
         languages=languages,
-        outputs=[(output, OUTPUTS[output].description) for output in info.outputs],
+        outputs=[(output, _describe_output(output, info)) for output in info.outputs],
         input_fields=[const.SOURCE, const.TARGET, *extra_fields(info)],
         metrics=published_metrics(info.metrics),
         by_pair=metrics_by_pair(info.metrics),
@@ -74,6 +74,13 @@ def model_card(
         licence=licence,
         licences=licences or {},
     )
+
+
+def _describe_output(output: str, info: CheckpointInfo) -> str:
+    description = OUTPUTS[output].description
+    if output == const.SENTENCE_SCORES and info.data.score is not None:
+        return f"a score for each segment: {info.data.score}"
+    return description
 
 
 def _title(name: str) -> str:
