@@ -78,6 +78,11 @@ class Predictions:
     added: Mapping[str, list[Any]] = field(default_factory=dict)
     """The values of outputs that were added to :data:`kiwi.outputs.OUTPUTS`, by attribute."""
 
+    @property
+    def sentence_scores(self) -> list[float] | None:
+        """The score of each segment, which OpenKiwi named ``sentences_hter`` whatever its kind."""
+        return self.sentences_hter
+
     def __len__(self) -> int:
         return next((len(value) for name in self.attributes() if (value := self.get(name)) is not None), 0)
 

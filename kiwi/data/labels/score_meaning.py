@@ -95,7 +95,12 @@ class ScoreMeaning:
         """
         kind, higher, ends = content.get("kind"), content.get("higher_is_better"), content.get("range")
         numbers = [float(content.get("mean", 0.0)), float(content.get("deviation", 1.0)), *map(float, ends or ())]
-        if kind not in get_args(ScoreKind) or not isinstance(higher, bool) or not all(map(math.isfinite, numbers)):
+        if (
+            kind is None
+            or kind not in get_args(ScoreKind)
+            or not isinstance(higher, bool)
+            or not all(map(math.isfinite, numbers))
+        ):
             raise ValueError(f"found {content!r:.200}; expected kind, higher_is_better and range of a score")
         mean, deviation, *span = numbers
         if (span and (len(span) != 2 or span[0] >= span[1])) or deviation <= 0:
@@ -206,9 +211,9 @@ def _direction(kind: ScoreKind, config: ScoreConfig, low: float, high: float) ->
             known = None  # another form of it
     given = config.higher_is_better
     if given is None and known is None:
-        reason = "with scores on both sides of 0" if kind == "mqm" else "without a direction of its own"
+        unless = ", unless all scores are on one side of 0" if kind == "mqm" else ""
         raise ConfigError(
-            f"data.score.higher_is_better: required for {kind} {reason}. Set true if a higher score means a better "
+            f"data.score.higher_is_better: required for {kind}{unless}. Set true if a higher score means a better "
             "translation, else false."
         )
     if known is not None and given is not None and given != known:

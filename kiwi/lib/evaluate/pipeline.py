@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.gold import check_line_count
@@ -21,10 +23,12 @@ from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.lib.utils.composition import configuration_files
 from kiwi.metrics.aligned import Aligned, split_by_pair
 from kiwi.metrics.calibration import coverage, reliability
+from kiwi.metrics.functions import pearson
 from kiwi.metrics.measured import Measured, measure, measure_explanations
 from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
-from kiwi.metrics.report import Calibration, Report, Settings, build_report, combine
+from kiwi.metrics.report import ENSEMBLE, Calibration, Report, Settings, build_report, combine
+from kiwi.outputs import names as output_names
 from kiwi.pages.evaluation import evaluation_page
 from kiwi.runner.predictions import prediction_files
 from kiwi.utils.guard import Guard, paths_in, record_written
@@ -32,6 +36,12 @@ from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_text
 
 logger = logging.getLogger(__name__)
+
+FEWEST_FOR_DIRECTION = 10
+"""The number of segments from which on a correlation tells the direction of scores."""
+
+Z_OF_DIRECTION = 3.0
+"""The number of standard errors below 0 at which a correlation tells that directions are opposite."""
 
 
 def evaluate_from_file(filename: str | Path) -> Report:
@@ -121,6 +131,8 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
             f"Nothing to compare: none of {places} has predictions for the gold files; "
             f"expected files named {', '.join(gold_by_prediction())}."
         )
+    for aligned in outputs:
+        _warn_if_opposite(aligned)
     if pairs is None:
         return outputs, _report(config, outputs, alignment.spans, alignment.origins)
     for path, n_segments in alignment.lines.items():
@@ -128,6 +140,25 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     by_pair = split_by_pair(outputs, pairs[0])
     logger.info("Metrics of %s, and their means (%s).", listed([*by_pair]), pairs[1])
     return outputs, combine({pair: _report(config, own, [], alignment.origins) for pair, own in by_pair.items()})
+
+
+def _warn_if_opposite(aligned: Aligned) -> None:
+    """Warn when scores fall where the gold scores rise, as those of opposite directions do."""
+    if aligned.output not in output_names(kind="score"):
+        return
+    n_segments = len(aligned.gold)
+    for system, scores in aligned.predicted.items():
+        if system == ENSEMBLE or n_segments < FEWEST_FOR_DIRECTION:
+            continue
+        correlation = pearson(aligned.gold, scores)
+        if correlation < -Z_OF_DIRECTION / np.sqrt(n_segments - 1):
+            logger.warning(
+                "%s: predicted scores fall where the gold scores rise (PEARSON %.3f, %d segments). If higher is better "
+                "in one of them and lower in the other, such as in DA and HTER, negate one before you compare them.",
+                system,
+                correlation,
+                n_segments,
+            )
 
 
 def _report(

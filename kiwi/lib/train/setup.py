@@ -180,6 +180,9 @@ def log_system(system: System, n_segments: int, tracker: MLFlowTrackingLogger | 
     n_weights = sum(weight.numel() for weight in system.parameters())
     logger.info("%s with %d weights.", system.class_name, n_weights)
     if tracker is not None:
+        meaning = system.data_info.score
+        if meaning is not None:
+            tracker.set_tags({"kiwi.score_kind": meaning.kind, "kiwi.higher_is_better": meaning.higher_is_better})
         tracker.describe(f"{system.class_name}, {n_weights:,} weights, trained on {n_segments:,} segments")
 
 

@@ -81,7 +81,7 @@ def test_meaning_of_training_data(name: str, scores: list[float], options: dict,
     [
         ([0.1], {"higher_is_better": True}, r"data\.score\.kind: required"),
         ([0.1], {"kind": "other"}, r"data\.score\.higher_is_better: required for other"),
-        ([-1.0, 1.0], {"kind": "mqm"}, r"higher_is_better: required for mqm with scores on both sides"),
+        ([-1.0, 1.0], {"kind": "mqm"}, r"higher_is_better: required for mqm, unless all scores"),
         (
             [0.1],
             {"kind": "hter", "higher_is_better": True},

@@ -731,3 +731,14 @@ def test_alike_systems_are_not_significantly_different(three):
     for each in report.comparisons:
         assert each.significant == (max(each.p.values()) < 0.05)
     assert {each.significant for each in report.comparisons} == {True, False}
+
+
+def test_scores_of_opposite_direction_are_warned_of(tmp_path, caplog):
+    values = [index / 20 for index in range(20)]
+    gold_files = gold(tmp_path, sentence_scores="".join(f"{value}\n" for value in values))
+    same = system(tmp_path, "same", sentence_scores="".join(f"{value}\n" for value in values))
+    opposite = system(tmp_path, "opposite", sentence_scores="".join(f"{-value}\n" for value in values))
+    evaluate(gold_files, same)
+    assert not caplog.records
+    evaluate(gold_files, opposite)
+    assert "fall where the gold scores rise (PEARSON -1.000, 20 segments)" in caplog.text
