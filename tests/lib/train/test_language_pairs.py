@@ -90,7 +90,7 @@ def lp(place: Path, lines: list[str]) -> str:
     [
         (
             "en_de",
-            "lp, line 3: found 'en_de'; expected two language codes joined by '-', such as en-de. Did you mean 'en-de'?",
+            "line 3: found 'en_de'; expected two language codes joined by '-', such as en-de. Did you mean 'en-de'?",
         ),
         ("english", "lp, line 3: found 'english'; expected two language codes joined by '-', such as en-de."),
         ("EN-DE", "Did you mean 'en-de'?"),
