@@ -13,6 +13,9 @@ PAIR = re.compile(rf"({_TAG})-({_TAG})")
 """Two BCP 47 tags of language, script and region, whose case tells where the second one begins, as in ``pt-BR-en``."""
 
 
+EXPECTED = "two language codes joined by '-', such as en-de"
+"""The form of a language pair, for errors."""
+
 MOST_LISTED = 12
 """The maximum number of language pairs that a message lists."""
 
@@ -25,10 +28,15 @@ def split_pair(pair: str) -> tuple[str, str]:
     """
     found = PAIR.fullmatch(pair)
     if found is None:
-        nearest = name_pair(*halves) if len(halves := re.split(r"[-_ /:>→]+", pair.strip())) == 2 else None
-        advice = f"; did you mean '{nearest}'?" if nearest and PAIR.fullmatch(nearest) else ""
-        raise ValueError(f"found '{pair:.60}'; expected two language codes joined by '-', such as en-de{advice}")
+        raise ValueError(f"found '{pair:.60}'; expected {EXPECTED}")
     return found[1], found[2]
+
+
+def _nearest_pair(text: str) -> str | None:
+    """Return the language pair that a text may mean in another spelling, such as ``EN_DE``."""
+    halves = re.split(r"[-_ /:>→]+", text.strip())
+    nearest = name_pair(*halves) if len(halves) == 2 else ""
+    return nearest if PAIR.fullmatch(nearest) else None
 
 
 def name_pair(source: str, target: str) -> str:
@@ -60,12 +68,9 @@ def parse_language_pairs(lines: Sequence[str], place: object, *, first: int = 1)
     for number, line in enumerate(lines, start=first):
         if line not in known:
             pair = line.strip(" \t")
-            try:
-                if pair:
-                    split_pair(pair)
-            except ValueError as error:
-                found, _, expected = str(error).removeprefix("found ").partition("; expected ")
-                raise DataError.at(place, number, found=found, expected=expected) from None
+            if pair and not PAIR.fullmatch(pair):
+                advice = f"Did you mean '{nearest}'?" if (nearest := _nearest_pair(pair)) else ""
+                raise DataError.at(place, number, found=f"'{pair:.60}'", expected=EXPECTED, advice=advice)
             known[line] = pair
     return [known[line] for line in lines]
 

@@ -46,7 +46,7 @@ def write_joined_records(
         tag_form="target" if joined.form is TagForm.WORDS else "interleaved",
         source_tags="normal" if SUFFIXES[const.SOURCE_TAGS] in kinds else "none",
     )
-    totals = {part: whole for part in PARTS if (whole := joined.whole(part)) is not None}
+    totals: dict[str, Part] = {part: whole for part in PARTS if (whole := joined.whole(part)) is not None}
     origins = sorted({origin for member in members for origin in (member.post_edits or "unknown").split(", ")})
     known: dict[tuple[str, ...], LabelOrigin] = {(REFERENCES,): "references", ("post-edits",): "post-edits"}
     origin = known.get(tuple(origins), "both" if REFERENCES in origins else None)

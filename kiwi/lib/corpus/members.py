@@ -69,8 +69,11 @@ def open_member(directory: Path, pair: str | None) -> Member:
             raise ConfigError(f"--pair: {error}.") from None
     record = directory / CORPUS_FILE
     files = _find_files(directory)
+    with_pairs = any(const.LANGUAGE_PAIR in own for own in files.values())
+    if with_pairs and pair is not None:
+        raise ConfigError(f"--pair: {directory} has a language pair for each segment. Give the directory without one.")
     if not record.is_file():
-        if pair is None:
+        if pair is None and not with_pairs:
             raise ConfigError(
                 f"{directory}: found no {CORPUS_FILE}; expected a directory of kiwi corpus. For other files, "
                 f"name their language pair: --pair en-de={directory}."
@@ -78,7 +81,7 @@ def open_member(directory: Path, pair: str | None) -> Member:
         return Member(directory, pair, files, "", "")
     content = _read_record(record)
     _check_sums(directory, content["sha256"], files)
-    if pair is None and not any(const.LANGUAGE_PAIR in own for own in files.values()):
+    if pair is None and not with_pairs:
         pair = _pair_of(content, record)
     digest = hashlib.sha256(record.read_bytes()).hexdigest()
     return Member(directory, pair, files, str(content.get("post_edits", "")), digest)

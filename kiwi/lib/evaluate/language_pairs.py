@@ -38,9 +38,9 @@ def read_language_pairs(files: Files) -> tuple[list[str], Path] | None:
     for path in (directory / LANGUAGE_PAIR for directory in files.predicted_dir or ()):
         if path.is_file():
             own = parse_language_pairs(read_lines(path), path)
-            if found is None:
+            if found is None and any(own):
                 found = own, path
-            else:
+            elif found is not None:
                 _check_same(own, path, *found)
     return found
 

@@ -139,6 +139,9 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
         check_line_count(path, n_segments, pairs[1], len(pairs[0]))
     by_pair = split_by_pair(outputs, pairs[0])
     logger.info("Metrics of %s, and their means (%s).", listed([*by_pair]), pairs[1])
+    for pair, own in by_pair.items():
+        if lacking := {each.output for each in outputs} - {each.output for each in own}:
+            logger.warning("%s: no segment to compare for %s, so there is no mean.", pair, ", ".join(sorted(lacking)))
     return outputs, combine({pair: _report(config, own, [], alignment.origins) for pair, own in by_pair.items()})
 
 

@@ -112,7 +112,7 @@ def check_metrics_of_pairs(main_metric: Sequence[str], valid: Columns, known: Se
 
 
 def note_pairs(train: Sequence[str], valid: Mapping[str, int], sampling: GroupSampling | None) -> None:
-    """Log what the language pairs mean for training, and warn of those without training data."""
+    """Log what the language pairs mean for training, and warn of those without training or validation data."""
     if valid:
         logger.info(
             "Validation has a figure for each of %d language pairs; models are compared by the mean of the pairs, "
@@ -121,6 +121,8 @@ def note_pairs(train: Sequence[str], valid: Mapping[str, int], sampling: GroupSa
         )
     if unseen := [pair for pair in valid if pair not in train]:
         logger.warning("The validation data has language pairs without training data: %s.", listed(unseen))
+    if unvalidated := [pair for pair in train if pair not in valid]:
+        logger.warning("Language pairs without validation data are not part of the mean: %s.", listed(unvalidated))
     if sampling is not None:
         counts = listed([f"{pair} {n:,}" for pair, n in sampling.counts.items()])
         logger.info("Segments of each language pair in an epoch (data.pair_temperature): %s.", counts)

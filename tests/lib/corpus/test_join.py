@@ -107,6 +107,8 @@ def test_the_files_of_a_joined_corpus(made: Path, tmp_path: Path) -> None:
     page = (place / "report.html").read_text(encoding="utf-8")
     assert "train en-de" in page
     assert "test et-en" in page
+    with pytest.raises(ConfigError, match="all has a language pair for each segment"):
+        join(tmp_path / "other", (place, "en-de"), made / "et-en")
     again = tmp_path / "more"
     again.mkdir()
     make(again, "en", "et", 24)

@@ -88,9 +88,12 @@ def lp(place: Path, lines: list[str]) -> str:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("en_de", "lp, line 3: found 'en_de'; expected two language codes joined by '-', such as en-de; did you mean"),
+        (
+            "en_de",
+            "line 3: found 'en_de'; expected two language codes joined by '-', such as en-de. Did you mean 'en-de'?",
+        ),
         ("english", "lp, line 3: found 'english'; expected two language codes joined by '-', such as en-de."),
-        ("EN-DE", "did you mean 'en-de'?"),
+        ("EN-DE", "Did you mean 'en-de'?"),
         (" ", "lp, line 3: found no language pair; expected one such as en-de per segment."),
     ],
 )
