@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -16,6 +15,7 @@ from kiwi.lib import train
 from kiwi.lib.search.config import RangeConfig
 from kiwi.lib.search.ranges import SearchRange
 from kiwi.lib.search.trial_values import TrialOptions, decode_value, encode_value, resolve_system
+from kiwi.lib.utils import silenced_logs
 
 logger = logging.getLogger("kiwi.lib.search")
 
@@ -135,21 +135,9 @@ def _find_ends(values: RangeConfig) -> list[int | float]:
 def _find_refusal(each: SearchRange, value: Any, trial_options: TrialOptions) -> str | None:
     """Return the reason why training cannot be configured with a value; None when it can."""
     try:
-        with _silenced_logs():
+        with silenced_logs():
             resolve_system(train.Configuration.from_dict(trial_options.with_values([(each, value)])))
     except (ConfigError, CheckpointError) as error:
         lines = str(error).splitlines()
         return "; ".join(line.strip() for line in (lines[1:] if len(lines) > 1 else lines))
     return None
-
-
-@contextmanager
-def _silenced_logs() -> Iterator[None]:
-    """Hide kiwi's log of configurations that are only tried."""
-    kiwi = logging.getLogger("kiwi")
-    level = kiwi.level
-    kiwi.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        kiwi.setLevel(level)

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
+from kiwi.lib.utils import silenced_logs
 from kiwi.systems.config.system import sparse_fields
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.tlm_system import TLMSystem
@@ -66,7 +67,7 @@ class AnyConfiguration(BaseConfig):
             wrong["system.optimizer"] = "required for training"
         if system.get("load") is None:  # a system that is loaded is not known before the run starts
             system_type: Any = cls.system_type
-            with suppress(ValidationError):
+            with suppress(ValidationError), silenced_logs():  # what they warn of is said when the options are read
                 valid_system = system_type.Config.model_validate({**system, "optimizer": None})
                 with suppress(ValidationError):
                     wrong |= system_type.missing_files(valid_system, system_type.Dataset.Config.model_validate(data))
