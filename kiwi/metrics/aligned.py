@@ -41,6 +41,9 @@ class Aligned:
     left_out: int = 0
     """The number of segments that are not compared, because a system has no prediction for them."""
 
+    excluded: int = 0
+    """The number of segments that are not compared on request."""
+
     @property
     def n_segments(self) -> int:
         """The number of segments that are compared."""
