@@ -62,6 +62,10 @@ UTF_16_AND_32 = {
 """The byte order marks of encodings that kiwi does not read; those of UTF-32 begin with those of UTF-16."""
 
 
+MARKS_AS_LATIN_1 = tuple(mark.decode("latin-1").encode() for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+"""The byte order marks of UTF-16 after a conversion from Latin-1 to UTF-8."""
+
+
 class TextDecoder:
     """Decodes the lines of one file, and checks that they are text.
 
@@ -231,6 +235,14 @@ def check_start(content: bytes, place: object) -> None:
         DataError: when it does; the message says how to convert the file.
     """
     start = content[:START]
+    if start.startswith(MARKS_AS_LATIN_1) and b"\0" in start:
+        raise DataError.at(
+            place,
+            None,
+            found="UTF-16 that was converted to UTF-8 as if it were Latin-1",
+            expected="UTF-8",
+            advice="Convert the original file, with iconv -f UTF-16 -t UTF-8.",
+        )
     encoding = next((name for mark, name in UTF_16_AND_32.items() if start.startswith(mark)), None)
     if encoding is None:
         _check_format(content, start, place)
