@@ -22,6 +22,7 @@ from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +40,10 @@ class Input:
     """The input of segments: files of one segment per line, a table, or a pipe."""
 
     files: Mapping[str, Path] = field(default_factory=dict)
-    """The file of each field."""
+    """The file of each field; ``~`` is the home directory."""
 
     table: Path | None = None
-    """A TSV, CSV, JSON Lines or Parquet file."""
+    """A TSV, CSV, JSON Lines or Parquet file; ``~`` is the home directory."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """The column of each field, in a table or a pipe of JSON Lines; by default, the name of the field."""
@@ -52,6 +53,10 @@ class Input:
 
     pipe_form: Form = "tsv"
     """The format of the pipe: ``tsv`` is the fields separated by tabs, ``jsonl`` one object per line."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", {name: user_path(path) for name, path in self.files.items()})
+        object.__setattr__(self, "table", None if self.table is None else user_path(self.table))
 
     def check(self) -> None:
         """Check that there is one kind of input, and that all fields are known.
@@ -115,8 +120,9 @@ def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[tuple[int, 
 
 
 def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) -> Iterator[tuple[int, Columns]]:
-    for first, columns in chunks:
-        yield first, bad.screen(columns, dict.fromkeys(columns, place), first)
+    with bad.advising():
+        for first, columns in chunks:
+            yield first, bad.screen(columns, dict.fromkeys(columns, place), first)
 
 
 def score_to_stream(
@@ -151,14 +157,15 @@ def score_to_stream(
     guard = Guard([*segments.paths, Path(model)], overwrite, "--overwrite")
     guard.check_stream(output)
     guard.check([] if rejects is None else [rejects])
-    bad = BadRows(on_bad)
+    bad = BadRows(on_bad, option="--on-bad")
     with writing_rejects(rejects, bad):
         n_segments = score(model, segments, output, bad=bad, **how)
     if rejects is not None:
         record_written(rejects)
     if bad:
         n_all = n_segments + (len(bad) if on_bad == "skip" else 0)
-        logger.warning(bad.summary(n_all, rejects))
+        advice = "" if how.get("form") == "jsonl" and on_bad == "nan" else "--rejects FILE lists all, with the reasons."
+        logger.warning("%s", bad.summary(n_all, rejects, advice))
     return len(bad)
 
 

@@ -42,6 +42,9 @@ class Aligned:
     left_out: int = 0
     """The number of segments that are not compared, because a system has no prediction for them."""
 
+    excluded: frozenset[int] = frozenset()
+    """The numbers of the segments that are not compared on request, counted from 0."""
+
     def select(self, is_chosen: NDArray[np.bool_]) -> Aligned:
         """Return the data of some of the segments.
 
@@ -49,7 +52,8 @@ class Aligned:
             is_chosen: whether to keep each line of the files, (lines,), segments that are left out included.
         """
         chosen = is_chosen[self.numbers - 1]
-        n_left_out = int(np.count_nonzero(is_chosen)) - int(np.count_nonzero(chosen))
+        excluded = frozenset(number for number in self.excluded if is_chosen[number])
+        n_left_out = int(np.count_nonzero(is_chosen)) - int(np.count_nonzero(chosen)) - len(excluded)
         offsets, of_values = self.offsets, chosen
         if offsets is not None:
             lengths = np.diff(offsets)
@@ -62,6 +66,7 @@ class Aligned:
             numbers=self.numbers[chosen],
             deviations={name: (mean[chosen], width[chosen]) for name, (mean, width) in self.deviations.items()},
             left_out=min(n_left_out, self.left_out),
+            excluded=excluded,
         )
 
     @property

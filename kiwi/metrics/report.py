@@ -154,6 +154,7 @@ def build_report(measured: Sequence[Measured], settings: Settings, origins: Mapp
         parts = [each.output, f"{each.unit}:{each.n}"]
         parts += [f"segments:{each.n_segments}"] if each.unit != "segments" else []
         parts += [f"left_out:{each.left_out}"] if each.left_out else []
+        parts += [f"excluded:{each.excluded}"] if each.excluded else []
         parts += [each.rule] if each.rule else []
         parts += [f"bootstrap:{settings.samples}", f"seed:{settings.seed}"] if drawn else []
         parts += [f"kiwi:{__version__}"]

@@ -253,7 +253,8 @@ class Shard:
     def _reject(self, chunk: Chunk, number: int, error: DataError, row: Any) -> None:
         """Add an invalid row to a chunk."""
         if self.on_bad == "stop":
-            raise DataError(f"{self.place}, line {number}: {error.reason}") from error
+            advice = "To go on without such segments, set bulk.on_bad_segment to nan or skip."
+            raise DataError(f"{self.place}, line {number}: {error.reason} {advice}") from error
         chunk.rejects.append(Reject(number, error.reason, row))
         if self.on_bad == "nan":
             chunk.n_bad += 1

@@ -6,7 +6,7 @@ Word-level submissions are in :mod:`kiwi.data.wmt.word_level`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def read_sentence_submission(
         row = rows.split(number, line)
         if row is None:
             continue
-        segment = _new_segment(rows, number, row, scores)
+        segment = rows.new_segment(number, row, scores)
         try:
             scores[segment] = parse_score(row["SCORE"])
         except ValueError:
@@ -153,7 +153,7 @@ def read_span_submission(
         row = rows.split(number, line)
         if row is None:
             continue
-        segment, target = _new_segment(rows, number, row, segments), unquoted(row["TARGET"])
+        segment, target = rows.new_segment(number, row, segments), unquoted(row["TARGET"])
         if targets is not None and segment < len(targets) and target.rstrip() != targets[segment].rstrip():
             rows.fail(
                 number,
@@ -197,10 +197,3 @@ def write_span_submission(path: Path, submission: SpanSubmission) -> None:
         types = " ".join(span.severity for span in spans) or NO_ERROR
         lines.append("\t".join([start, str(segment), quoted(target), starts, ends, types]))
     write_rows(path, submission.header, lines)
-
-
-def _new_segment(rows: Rows, number: int, row: dict[str, str], known: Mapping[int, object]) -> int:
-    segment = rows.count(number, row, "SEG")
-    if segment in known:
-        rows.fail(number, f"SEG {segment} again", "each segment once")
-    return segment

@@ -28,13 +28,14 @@ class GoldFiles(BaseConfig):
     """The files of gold labels and scores, one segment per line."""
 
     target_tags: InputFile | None = None
-    """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words)."""
+    """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words); or the gold file of
+    WMT 2023, ``LP METHOD SEG TARGET TOKENS TAGS``."""
 
     source_tags: InputFile | None = None
     """The OK/BAD tags of source words."""
 
     sentence_scores: InputFile | None = None
-    """The scores, one number per segment."""
+    """The scores, one number per segment; or the gold file of WMT 2023, ``LP METHOD SEG SCORE``."""
 
     binary: InputFile | None = None
     """The verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
@@ -144,6 +145,10 @@ class Files(BaseConfig):
 
     language_pair: str | None = None
     """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs."""
+
+    exclude: list[NonNegativeInt] | InputFile | None = None
+    """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a file with one
+    number per line, or with a language pair and a number, such as ``hallucinations_idx.tsv`` of WMT 2023."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod

@@ -108,7 +108,7 @@ def _check_outputs(config: Configuration) -> list[Path]:
     outputs = [*pages, *(path for path in (output.figures, output.markdown, output.latex) if path is not None)]
     reads: list[Path] = list(configuration_files())
     for files in config.pairs.values():
-        reads += paths_in([files.gold_files, files.predicted_files, files.texts])
+        reads += paths_in([files.gold_files, files.predicted_files, files.texts, files.exclude])
         for directory in files.predicted_dir or ():
             reads += [directory / name for name in (*prediction_files(), const.LANGUAGE_PAIR, const.ORIGIN_FILE)]
     Guard(reads, output.overwrite, "--overwrite (output.overwrite=true)").check(outputs)

@@ -123,7 +123,7 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     reads = [*paths_in(config.split), locate(str(config.system.load)), *configuration_files()]
     guard = Guard(reads, config.run.overwrite, "run.overwrite=true")
     guard.check([directory / name for name in dict.fromkeys((*names, *possible))] + ([rejects] if rejects else []))
-    bad = BadRows(config.run.on_bad_segment)
+    bad = BadRows(config.run.on_bad_segment, option="run.on_bad_segment")
     with writing_rejects(rejects, bad):
         split = read_split(config, runner, bad)
     if rejects is not None:
@@ -144,7 +144,8 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     if gone := [name for name in surplus if directory / name not in written]:
         logger.info("Removed files of an earlier prediction from %s: %s", directory, ", ".join(gone))
     if bad:
-        logger.warning(bad.summary(split.n_segments, rejects))
+        advice = "run.rejects=FILE lists all, with the reasons."
+        logger.warning("%s", bad.summary(split.n_segments, rejects, advice))
     return PredictRunInfo(directory, written, split.n_segments, len(bad))
 
 

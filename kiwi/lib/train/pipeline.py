@@ -12,9 +12,10 @@ from kiwi import constants as const
 from kiwi.data.collate import note_long_segments
 from kiwi.lib.train.config import AnyConfiguration, Configuration, check_run, choose_main_metric
 from kiwi.lib.train.language_pairs import check_metrics_of_pairs, describe_data, has_pairs, note_pairs
-from kiwi.lib.train.predictions import predict_after_training
+from kiwi.lib.train.predictions import check_test_data, predict_after_training
 from kiwi.lib.train.setup import log_system, open_run, share_run_id
 from kiwi.lib.utils import configure_logging, ignore_warnings_of, load_configuration
+from kiwi.systems.config.qe import input_fields
 from kiwi.systems.precision import warn_if_emulated
 from kiwi.systems.pretrained.tokenizer import check_text
 from kiwi.systems.qe_system import QESystem
@@ -106,6 +107,8 @@ def run(
         if config.trainer.gpus == 0:
             warn_if_emulated("trainer.precision", config.trainer.precision)
         train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
+        if config.run.predict_after_training and system_type is QESystem and config.data.test is not None:
+            check_test_data(config.data.test, input_fields(system_config.class_name, system_config.model))
         record.check_data(train=train.columns, valid=valid.columns)
         logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
         data_info = describe_data(config.data, train.columns, valid.columns)

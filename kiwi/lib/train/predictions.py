@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 
 from kiwi import constants as const
@@ -10,6 +11,7 @@ from kiwi.data.datasets.wmt_qe_dataset import TestConfig
 from kiwi.data.files.lines import Columns
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream
+from kiwi.exceptions import ConfigError
 from kiwi.runner import Runner, load_system
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
@@ -17,6 +19,30 @@ from kiwi.utils.io import write_lines
 logger = logging.getLogger("kiwi.lib.train")
 
 CHUNK_SIZE = 4096
+
+
+def check_test_data(test: TestConfig, fields: Collection[str]) -> None:
+    """Check, before training, that the files of the test data are there, and have as many lines as each other.
+
+    Args:
+        test: the files of the test data.
+        fields: the fields that the system reads.
+
+    Raises:
+        ConfigError: when there is no file for a field.
+        DataError: when a file cannot be read, or the files have different lengths.
+    """
+    files = _files(test, fields)
+    if missing := [field for field in fields if field not in files]:
+        lacking = "".join(f"\n  data.test.input.{field}: required" for field in missing)
+        raise ConfigError(f"run.predict_after_training predicts on data.test, which lacks files:{lacking}")
+    for _ in SegmentStream(files, CHUNK_SIZE, BadRows()):
+        pass
+
+
+def _files(test: TestConfig, fields: Collection[str]) -> dict[str, Path]:
+    wanted = (*fields, const.LANGUAGE_PAIR)
+    return {field: path for field, path in test.input if path is not None and field in wanted}
 
 
 def predict_after_training(
@@ -38,10 +64,8 @@ def predict_after_training(
     logger.info("Predictions on the validation data: %s", output_dir)
     if test is None:
         return
-    wanted = (*fields, const.LANGUAGE_PAIR)
-    files = {field: path for field, path in test.input if path is not None and field in wanted}
     bad = BadRows()
-    stream = SegmentStream(files, CHUNK_SIZE, bad)
+    stream = SegmentStream(_files(test, fields), CHUNK_SIZE, bad)
     columns = stream.joined(screened for _, screened in stream.checked())
     _predict(runner, columns, output_dir / "test", overwrite=overwrite)
     logger.info("Predictions on the test data: %s", output_dir / "test")
