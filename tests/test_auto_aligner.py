@@ -233,8 +233,15 @@ def test_a_named_column_has_to_be_there(scored: Scored, texts: Any, tmp_path: Pa
 
 
 def test_the_options_of_the_command(
-    trained: Trained, exported_aligner: Path, texts: Any, expected: Predictions, tmp_path: Path, capsys: Any
+    trained: Trained,
+    exported_aligner: Path,
+    texts: dict[str, list[str]],
+    expected: Predictions,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.clear()
     files = inputs("files", texts, tmp_path).files
     command = ["score", "-m", str(trained.path), "-s", str(files["source"]), "-t", str(files["target"])]
 
@@ -242,10 +249,9 @@ def test_the_options_of_the_command(
         return run(lambda: app([*command, "--scores-only", "--no-header", *options], standalone_mode=False))
 
     assert cli("--aligner", str(exported_aligner)) == 0
-    captured = capsys.readouterr()
-    scores = [float(line.split("\t")[0]) for line in captured.out.splitlines()]
+    scores = [float(line.split("\t")[0]) for line in capsys.readouterr().out.splitlines()]
     assert scores == pytest.approx(expected.sentences_hter, abs=2e-6)
-    assert captured.err.count("kiwi aligns") == 1
+    assert caplog.messages == [MESSAGE]
     assert cli("--no-align") == 2
     captured = capsys.readouterr()
     assert captured.out == ""
