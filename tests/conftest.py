@@ -172,6 +172,23 @@ def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Trained
     return Trained(options, train_from_configuration(options), output_dir)
 
 
+@pytest.fixture(scope="session")
+def aligning_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder of four layers, which aligns words; not to be changed."""
+    from tests.pretrained import write_model
+
+    folder = tmp_path_factory.mktemp("encoders") / "tiny"
+    return write_model("xlm-roberta", folder, num_hidden_layers=4, max_position_embeddings=300)
+
+
+@pytest.fixture(scope="session")
+def exported_aligner(aligning_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Not to be changed."""
+    from kiwi.lib.align import export_aligner
+
+    return export_aligner(tmp_path_factory.mktemp("exported") / "aligner", str(aligning_encoder))
+
+
 def random_system(corpus: Corpus, changes: Mapping[str, Any]) -> QESystem:
     """A system whose outputs differ from word to word, as those of little training hardly do."""
     config = QESystem.Config.from_dict({"class_name": "NuQE", "model": changed(tiny_model(), changes)})

@@ -189,7 +189,6 @@ def test_one_side_empty_is_an_error_that_names_it(runner: Runner, side: str, oth
 @pytest.mark.parametrize(
     ("changes", "messages"),
     [
-        ({"alignments": None}, ["NuQE", "reads alignments, which is not given"]),
         ({"target": ["x y", "z"]}, ["source has 1", "target has 2", "alignments has 1"]),
         ({"alignments": ["5-0"]}, ["alignments, line 1", "source index 5 in '5-0'", "less than 5"]),
         ({"alignments": ["0-9"]}, ["alignments, line 1", "target index 9 in '0-9'", "less than 5"]),

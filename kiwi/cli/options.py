@@ -42,6 +42,20 @@ AlignmentsOption = Annotated[
     Path | None,
     typer.Option("-a", "--alignments", help="Word alignments, one line of i-j pairs per segment.", show_default=False),
 ]
+AlignOption = Annotated[
+    bool,
+    typer.Option(
+        "--align/--no-align", help="Align words automatically if the system reads alignments and none are given."
+    ),
+]
+AlignerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIRECTORY",
+        help="What aligns words: a directory written with kiwi align --export, or an encoder.",
+        show_default="multilingual-e5-small, from the packages of the extra encoder",
+    ),
+]
 SourcePosOption = Annotated[
     Path | None, typer.Option(help="Part-of-speech tags of the source words.", show_default=False)
 ]

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from kiwi.cli.options import (
+    AlignerOption,
     AlignmentsOption,
+    AlignOption,
     ColumnsOption,
     GpuOption,
     InputFormatOption,
@@ -47,6 +49,8 @@ def score(
     alignments: AlignmentsOption = None,
     source_pos: SourcePosOption = None,
     target_pos: TargetPosOption = None,
+    align: AlignOption = True,
+    aligner: AlignerOption = None,
     columns: ColumnsOption = None,
     input_format: InputFormatOption = "tsv",
     output_format: Annotated[
@@ -131,6 +135,8 @@ def score(
             threads=threads,
             batch_tokens=batch_tokens,
             precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
+            align=align,
+            aligner=aligner,
         ),
     )
     exit_if_bad(n_bad)

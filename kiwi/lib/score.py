@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
@@ -13,6 +13,7 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.files.table_writers import json_line, tsv_cell
 from kiwi.data.files.tables import stream_table
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
+from kiwi.data.segments.given import has_column
 from kiwi.data.segments.piped import STDIN, read_pipe
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
@@ -83,13 +84,22 @@ class Input:
         """The files that are read."""
         return [*self.files.values(), *([self.table] if self.table is not None else [])]
 
-    def read(self, fields: Sequence[str], size: int, bad: BadRows) -> Iterator[tuple[int, Columns]]:
+    def lacks(self, name: str) -> bool:
+        """Return whether a field is not given; of a pipe, that is known when its first line is read."""
+        if self.files:
+            return name not in self.files
+        return self.table is not None and name not in self.columns and not has_column(self.table, name)
+
+    def read(
+        self, fields: Sequence[str], size: int, bad: BadRows, optional: Collection[str] = ()
+    ) -> Iterator[tuple[int, Columns]]:
         """Read and check segments chunk by chunk.
 
         Args:
             fields: the fields that the system reads.
             size: the number of segments in a chunk.
             bad: what happens to segments that cannot be used; they are noted there.
+            optional: the fields that are left out where a pipe does not have them.
 
         Returns:
             For each chunk, the number of its first line, and the columns to predict.
@@ -101,15 +111,15 @@ class Input:
         if self.files:
             if missing := [name for name in fields if name not in self.files]:
                 options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
-                advice = ", which `kiwi align` computes" if "alignments" in missing else ""
-                raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}{advice}.")
+                raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}.")
             return _numbered(SegmentStream({name: self.files[name] for name in fields}, size, bad).checked())
         columns = {name: self.columns.get(name, name) for name in fields}
         if self.table is not None:
             return _screen(stream_table(self.table, columns, size, note=bad.note), self.table, bad)
         if self.pipe is None:
             raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")
-        return _screen(read_pipe(self.pipe, self.pipe_form, columns, size, bad.note), STDIN, bad)
+        optional = [name for name in optional if name not in self.columns]
+        return _screen(read_pipe(self.pipe, self.pipe_form, columns, size, bad.note, optional), STDIN, bad)
 
 
 def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[tuple[int, Columns]]:
@@ -211,9 +221,14 @@ def score(
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
     fields = [name for name in FIELDS if name in runner.about.input_fields]
+    if const.ALIGNMENTS in fields and segments.lacks(const.ALIGNMENTS):
+        fields.remove(const.ALIGNMENTS)
+        runner.prepare_aligner()
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0
-    for first, columns in segments.read(fields, 1 if stream else CHUNK_SIZE, bad):
+    for first, columns in segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,)):
+        if runner.options.aligner is not None and const.ALIGNMENTS in columns:
+            raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
         found = _predict(runner, columns, scores_only)
         if form == "tsv" and header and is_first:
             output.write("\t".join(found) + "\n")

@@ -73,7 +73,8 @@ def choose_thresholds(
     system = QESystem.load(path)
     if missing := [field for field in system.input_fields if getattr(data.input, field) is None]:
         given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)
-        raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given. Add {given}.")
+        advice = " `kiwi align` writes alignments." if const.ALIGNMENTS in missing else ""
+        raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given. Add {given}.{advice}")
     columns = WMTQEDataset.read(data).columns
     outputs = {
         name: output

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kiwi import constants as const
 from kiwi.exceptions import ConfigError
+from kiwi.runner.engine import Engine
 from kiwi.runner.options import Precision, PredictOptions
 from kiwi.runner.runner import Runner
 from kiwi.systems.manifest.export import is_export
@@ -21,6 +23,8 @@ def load_system(
     revision: str | None = None,
     threads: int | None = None,
     precision: Precision = "32",
+    align: bool = True,
+    aligner: str | Path | None = None,
 ) -> Runner:
     """Load a trained system, ready to predict.
 
@@ -32,13 +36,17 @@ def load_system(
         revision: the branch, tag or commit on the hub.
         threads: see :attr:`PredictOptions.threads`.
         precision: see :attr:`PredictOptions.precision`.
+        align: see :attr:`PredictOptions.align`.
+        aligner: see :attr:`PredictOptions.aligner`.
 
     Raises:
         CheckpointError: when there is no trained system, or it is damaged.
-        ConfigError: when ``model`` asks for an output that the system was not trained for, or there is no such GPU.
+        ConfigError: when ``model`` asks for an output that the system was not trained for, there is no such GPU, or an
+            aligner is named for a system that reads no alignments.
         MissingExtraError: when an extra must be installed; the message names it.
     """
-    return open_runner(path, PredictOptions(gpu_id, model, threads, precision), revision)
+    options = PredictOptions(gpu_id, model, threads, precision, align=align, aligner=aligner)
+    return open_runner(path, options, revision)
 
 
 def open_runner(path: str | Path, options: PredictOptions, revision: str | None = None) -> Runner:
@@ -49,7 +57,15 @@ def open_runner(path: str | Path, options: PredictOptions, revision: str | None 
         options: how to load it and how it predicts.
         revision: the branch, tag or commit on the hub.
     """
-    path = locate(path, revision)
+    engine = _load_engine(locate(path, revision), options)
+    if options.aligner is not None and const.ALIGNMENTS not in engine.about.input_fields:
+        raise ConfigError(
+            f"aligner: found {options.aligner}, but {path} ({engine.about.class_name}) reads no alignments. Remove it."
+        )
+    return Runner(engine, options)
+
+
+def _load_engine(path: Path, options: PredictOptions) -> Engine:
     if is_export(path):
         if options.precision not in ("32", "auto"):
             raise ConfigError(
@@ -58,7 +74,7 @@ def open_runner(path: str | Path, options: PredictOptions, revision: str | None 
             )
         with needs_extra("onnx", "Loading an exported system"):
             from kiwi.runner.onnx_engine import load_export
-        return Runner(load_export(path, options), options)
+        return load_export(path, options)
     with needs_extra("train", "Loading a trained system"):
         from kiwi.runner.torch_engine import load_checkpoint
-    return Runner(load_checkpoint(path, options), options)
+    return load_checkpoint(path, options)

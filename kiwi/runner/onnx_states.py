@@ -26,13 +26,20 @@ class OnnxStates(StatesEngine):
         session: the inference session of the graph.
         tokenizer: the tokenizer of the encoder.
         info: the metadata of the exported encoder.
+        sha256: the hash of its directory.
     """
 
-    def __init__(self, session: Any, tokenizer: Any, info: AlignerInfo) -> None:
+    def __init__(self, session: Any, tokenizer: Any, info: AlignerInfo, sha256: str) -> None:
         self.session = session
+        self._sha256 = sha256
         self.tokenizer = tokenizer
         self.max_pieces = info.max_pieces
         self.name = f"{info.encoder}, layer {info.layer}, {info.precision}"
+
+    @property
+    @override
+    def sha256(self) -> str:
+        return self._sha256
 
     @override
     def __call__(self, pieces: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -57,4 +64,4 @@ def load_exported_states(path: Path, layer: int | None, gpu_id: int | None, thre
         tokenizer = parse_tokenizer(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
     except ValueError as error:
         raise CheckpointError(f"{path / TOKENIZER_FILE}: damaged: {error}. {RESTORE}") from error
-    return OnnxStates(open_session(path / GRAPH_FILE, gpu_id, threads), tokenizer, info)
+    return OnnxStates(open_session(path / GRAPH_FILE, gpu_id, threads), tokenizer, info, sealed.sha256)

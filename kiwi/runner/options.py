@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from kiwi.data.segments.bad_rows import OnBad
@@ -14,10 +15,12 @@ Precision = Literal["32", "bf16", "16", "auto"]
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """The options of loading a trained system and predicting; only ``model`` and ``precision`` affect the results.
+    """The options of loading a trained system and predicting.
+
+    Only ``model``, ``precision`` and ``aligner`` affect the results.
 
     Raises:
-        ConfigError: when a size is out of range.
+        ConfigError: when a size is out of range, or options are incompatible.
     """
 
     gpu_id: int | None = None
@@ -50,6 +53,13 @@ class PredictOptions:
     """What :meth:`Runner.predict` does with a segment that cannot be used, such as one with only one side empty:
     ``stop`` raises the error, ``nan`` gives it no score, ``skip`` leaves it out of the predictions."""
 
+    align: bool = True
+    """Whether kiwi aligns the words of segments by itself, for systems that read alignments, where none are given."""
+
+    aligner: str | Path | None = None
+    """What aligns them: a directory that ``kiwi align --export`` has written, or an encoder; None is
+    multilingual-e5-small, from the packages of the extra ``encoder``."""
+
     def loading_changes(self, loaded: PredictOptions) -> list[str]:
         """Return the names of the options that differ from those that a system was loaded with.
 
@@ -59,11 +69,13 @@ class PredictOptions:
         default = PredictOptions()
         return [
             name
-            for name in ("gpu_id", "model", "threads", "precision")
+            for name in ("gpu_id", "model", "threads", "precision", "align", "aligner")
             if (value := getattr(self, name)) != getattr(loaded, name) and value != getattr(default, name)
         ]
 
     def __post_init__(self) -> None:
+        if self.aligner is not None and not self.align:
+            raise ConfigError(f"aligner: found {self.aligner}, but align is false. Remove one of the two.")
         if self.on_bad not in get_args(OnBad):
             raise ConfigError(f"on_bad: found {self.on_bad!r}; expected one of {', '.join(get_args(OnBad))}.")
         sizes = {"batch_size": self.batch_size, "batch_tokens": self.batch_tokens}

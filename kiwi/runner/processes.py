@@ -13,6 +13,7 @@ from typing import Any
 
 from kiwi.data.files.lines import Columns
 from kiwi.exceptions import KiwiError
+from kiwi.runner.auto_aligner import announce
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -54,6 +55,13 @@ class RunnerPool:
         with self._explain_errors():
             yield from in_order(self._pool, _predict, map(self._see, chunks), 2 * self.n_processes)
 
+    def prepare_aligner(self) -> str:
+        """Load what aligns words in one process, as :meth:`Runner.prepare_aligner` does."""
+        with self._explain_errors():
+            name, identity = self._pool.submit(_prepare_aligner).result()
+        announce(self.about.class_name, name)
+        return identity
+
     def _see(self, columns: Columns) -> Columns:
         self._watch.see(columns)
         return columns
@@ -84,6 +92,7 @@ def _load(path: str, gpu_queue: Any, options: PredictOptions) -> None:
     try:
         _runner = open_runner(path, replace(options, gpu_id=gpu_queue.get()))
         _runner.watch = InputWatch(DataInfo(), _runner.engine.collate.pieces)  # of tokenization, the parent warns once
+        _runner.auto_aligner.announces = False
     except Exception as error:  # a failing initializer breaks the pool without a reason; raised in _loaded
         _runner = error
 
@@ -96,6 +105,11 @@ def _loaded() -> Runner:
 
 def _about() -> AboutSystem:
     return _loaded().about
+
+
+def _prepare_aligner() -> tuple[str, str]:
+    engine = _loaded().auto_aligner.load().engine
+    return engine.name, engine.identity
 
 
 def _predict(columns: Columns) -> ChunkPredictions:

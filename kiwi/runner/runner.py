@@ -20,6 +20,7 @@ from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.segments.bad_rows import BadRows, OnBad
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.outputs import OUTPUTS, Unit
+from kiwi.runner.auto_aligner import AutoAligner, switched_off
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
@@ -66,6 +67,8 @@ class Runner:
         """A function to call after each batch, with the number of its segments."""
         self.watch = InputWatch(engine.about.data, engine.collate.pieces)
         """What warns about unusual input."""
+        self.auto_aligner = AutoAligner(engine.about.class_name, self.options)
+        """What aligns words where alignments are read and not given."""
 
     @property
     def about(self) -> AboutSystem:
@@ -93,6 +96,7 @@ class Runner:
             source: the source segments, words separated by spaces.
             target: the translations, words separated by spaces.
             alignments: the ``i-j`` pairs of each segment, source index first, from zero; for systems that read them.
+                Without them, kiwi aligns by itself, see :attr:`PredictOptions.align`.
             batch_size: see :attr:`PredictOptions.batch_size`.
             num_data_workers: see :attr:`PredictOptions.num_data_workers`.
             source_pos: the part-of-speech tags of the source words; for systems that read them.
@@ -157,7 +161,7 @@ class Runner:
         self._check_fields(columns)
         self.watch.see(columns)
         n_segments = len(columns[const.TARGET])
-        fields = {field: columns[field] for field in self.about.input_fields}
+        fields = {field: columns[field] for field in self.about.input_fields if field in columns}
         duplicates: dict[tuple[str | int, ...], list[int]] = {}  # the indices of equal segments
         for index, texts in enumerate(zip(*fields.values(), strict=True)):
             duplicates.setdefault(texts if options.deduplicate else (index,), []).append(index)
@@ -196,15 +200,36 @@ class Runner:
     def close(self) -> None:
         """Do nothing; :class:`kiwi.runner.processes.RunnerPool` ends its processes here."""
 
+    def prepare_aligner(self) -> str:
+        """Load what aligns words, before the first segments without alignments are predicted.
+
+        Returns:
+            Its name and the hash of its weights, which alignments depend on.
+
+        Raises:
+            ConfigError: when kiwi is not to align, or the encoder cannot be loaded.
+            MissingExtraError: when the encoder is not installed.
+        """
+        return self.auto_aligner.load().engine.identity
+
     def _check_fields(self, columns: Columns) -> None:
-        if missing := [field for field in self.about.input_fields if field not in columns]:
+        missing = [field for field in self.about.input_fields if field not in columns]
+        if missing == [const.ALIGNMENTS]:
+            if not self.options.align:
+                raise switched_off(self.about.class_name)
+        elif missing:
             raise DataError(f"This system ({self.about.class_name}) reads {', '.join(missing)}, which is not given.")
 
     def _prepare(self, rows: Sequence[Row], batches: Sequence[Sequence[int]], ahead: int) -> Iterator[NumpyBatch]:
-        """Yield the arrays of each batch, prepared in a thread up to ``ahead`` batches before they are needed."""
+        """Yield the arrays of each batch, prepared in a thread up to ``ahead`` batches before they are needed.
+
+        Rows whose alignments are read and not given are aligned here, batch by batch, so that progress is steady.
+        """
+        must_align = const.ALIGNMENTS in self.about.input_fields and bool(rows) and const.ALIGNMENTS not in rows[0]
 
         def collate(indices: Sequence[int]) -> NumpyBatch:
-            return self.engine.collate([rows[index] for index in indices])
+            chosen = [rows[index] for index in indices]
+            return self.engine.collate(self.auto_aligner.add(chosen) if must_align else chosen)
 
         if not ahead:
             yield from map(collate, batches)

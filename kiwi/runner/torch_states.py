@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,6 +31,15 @@ class TorchStates(StatesEngine):
         self.tokenizer = loaded.tokenizer
         self.max_pieces = max_sequence_length(loaded.layers.body)
         self.name = f"{loaded.name}, layer {loaded.n_layers}"
+
+    @cached_property
+    @override
+    def sha256(self) -> str:
+        digest = hashlib.sha256(self.tokenizer.to_str().encode())
+        for name, tensor in self.layers.state_dict().items():
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+        return digest.hexdigest()
 
     @override
     @torch.inference_mode()

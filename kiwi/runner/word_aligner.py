@@ -36,7 +36,17 @@ class StatesEngine(ABC):
     """The maximum length of a sequence, special pieces included."""
 
     name: str
-    """The name of the encoder."""
+    """The name of the encoder, with its layer."""
+
+    @property
+    @abstractmethod
+    def sha256(self) -> str:
+        """The hash of its weights."""
+
+    @property
+    def identity(self) -> str:
+        """What alignments depend on: the name of the encoder, its layer, and the hash of its weights."""
+        return f"{self.name}, {self.sha256}"
 
     @abstractmethod
     def __call__(self, pieces: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

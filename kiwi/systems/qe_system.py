@@ -143,6 +143,8 @@ class QESystem(System):
                 for place, fields in needed:
                     if all(getattr(getattr(part, place), field) is None for field in fields):
                         reason = f"required: {config.class_name} with these outputs needs {' or '.join(fields)}"
+                        if fields == (const.ALIGNMENTS,):
+                            reason += ", which `kiwi align` writes, or `kiwi corpus` with everything else"
                         missing[f"data.{name}.{place}.{fields[0]}"] = reason
         parts = {"train": data.train, "valid": data.valid}
         for field in dict.fromkeys(field for fields in learns for field in fields[1:]):

@@ -27,11 +27,9 @@ from tests.pretrained import FAMILIES, write_model
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four layers; not to be changed."""
-    return write_model(
-        "xlm-roberta", tmp_path_factory.mktemp("encoders") / "tiny", num_hidden_layers=4, max_position_embeddings=300
-    )
+def encoder(aligning_encoder: Path) -> Path:
+    """Not to be changed."""
+    return aligning_encoder
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +38,9 @@ def aligner(encoder: Path) -> WordAligner:
 
 
 @pytest.fixture(scope="module")
-def exported(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(exported_aligner: Path) -> Path:
     """Not to be changed."""
-    return export_aligner(tmp_path_factory.mktemp("exported") / "aligner", str(encoder))
+    return exported_aligner
 
 
 def reference(encoder: Path, text: str, layer: int) -> np.ndarray:

@@ -458,6 +458,11 @@ found = {}
 for name, path in zip(("nuqe", "bert"), sys.argv[1:]):
     runner = kiwi.load_system(path)
     found[name] = runner.predict(source, target, alignments if name == "nuqe" else None).sentences_hter
+found["aligned"] = kiwi.load_system(sys.argv[1], aligner=sys.argv[4]).predict(source, target).sentences_hter
+try:
+    kiwi.load_system(sys.argv[1]).predict(source, target)
+except kiwi.exceptions.MissingExtraError as error:
+    found["no aligner"] = str(error)
 try:
     kiwi.load_system(sys.argv[3])
 except kiwi.exceptions.MissingExtraError as error:
@@ -466,10 +471,22 @@ print(json.dumps(found))
 """
 
 
-def test_torch_is_not_needed(exported: Export, exported_int8: Export, trained: Trained, corpus: Corpus) -> None:
+def test_torch_is_not_needed(
+    exported: Export, exported_int8: Export, trained: Trained, corpus: Corpus, exported_aligner: Path
+) -> None:
     texts = [corpus.lines("test", field) for field in ("source", "target", "alignments")]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, exported.path, exported_int8.path, trained.path],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            SCRIPT,
+            exported.path,
+            exported_int8.path,
+            trained.path,
+            exported_aligner,
+        ],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         input=json.dumps(texts),
         capture_output=True,
@@ -485,6 +502,9 @@ def test_torch_is_not_needed(exported: Export, exported_int8: Export, trained: T
         assert all(map(math.isfinite, found[name]))
         assert np.std(found[name]) > 0
     assert "pip install '.[train]'" in found["error"]
+    aligned = load_system(exported.path, aligner=exported_aligner).predict(*texts[:2])
+    assert found["aligned"] == pytest.approx(aligned.sentences_hter, abs=1e-6)
+    assert "Or name an aligner (--aligner, aligner)" in found["no aligner"]
 
 
 # Telemetry.

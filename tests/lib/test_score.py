@@ -130,7 +130,7 @@ def test_what_is_before_a_bad_line_is_written(trained: Any, lines: list[bytes], 
 @pytest.mark.parametrize(
     ("segments", "message"),
     [
-        (Input(files={"source": Path("a"), "target": Path("b")}), "Add --alignments, which `kiwi align` computes."),
+        (Input(files={"source": Path("a")}), "Add --target"),
         (Input(files={"source": Path("a")}, table=Path("t.tsv")), "remove the table and --columns"),
         (Input(table=Path("t.tsv"), columns={"sorce": "a"}), "did you mean 'source'"),
         (Input(pipe=io.BytesIO(), columns={"source": "a"}), "--input-format jsonl"),

@@ -134,7 +134,9 @@ def check_names(path: object, number: int | None, wanted: Collection[str], known
             )
 
 
-def json_cells(line: str, path: object, number: int, wanted: Collection[str]) -> list[Any]:
+def json_cells(
+    line: str, path: object, number: int, wanted: Collection[str], absent: Collection[str] = ()
+) -> list[Any]:
     """Parse a line of JSON Lines into the cells of some columns.
 
     Args:
@@ -142,11 +144,14 @@ def json_cells(line: str, path: object, number: int, wanted: Collection[str]) ->
         path: the file, for errors.
         number: the number of the line, for errors.
         wanted: the columns.
+        absent: columns that the first line does not have, nor may another one.
 
     Raises:
-        DataError: when the line is not a JSON object, or lacks a column.
+        DataError: when the line is not a JSON object, lacks a column, or has one that the first line does not have.
     """
     row = json_object(line, path, number)
+    if surplus := [name for name in absent if name in row]:
+        raise DataError.at(path, number, found=f"a column '{surplus[0]}'", expected="none, as in the first line")
     try:
         return [row[name] for name in wanted]
     except KeyError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from kiwi.data.files.cells import Row, json_cells, texts_of_rows
+from kiwi.data.files.cells import Row, json_cells, json_object, texts_of_rows
 from kiwi.data.files.lines import Columns, Note
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.compression import damage_errors, decompressed
@@ -23,6 +23,7 @@ def read_pipe(
     columns: Mapping[str, str],
     size: int,
     note: Note | None = None,
+    optional: Collection[str] = (),
 ) -> Iterator[tuple[int, Columns]]:
     """Read segments from a pipe in chunks, each as soon as its lines are available.
 
@@ -32,6 +33,7 @@ def read_pipe(
         columns: the column name of each field; for TSV, the fields in the order of their columns.
         size: the number of segments in a chunk.
         note: a function to call for each invalid line, whose fields are then blank.
+        optional: the fields that are read only if the first line has them; in TSV, all of them or none.
 
     Returns:
         For each chunk, the number of its first line, and one string per segment for each field.
@@ -41,12 +43,19 @@ def read_pipe(
     """
     damaged: dict[int, tuple[DataError, str]] = {}
     lines = _lines(pipe, damaged)
+    required = {field: name for field, name in columns.items() if field not in optional}
+    read = None if optional else columns
     while part := list(islice(lines, size)):
+        if read is None:
+            given = (_given(line, form, columns, required) for number, line in part if number not in damaged)
+            read = next((fields for fields in given if fields is not None), None)
+        fields = required if read is None else read
+        absent = [name for field, name in columns.items() if field not in fields]
         rows = [
-            (number, *damaged.pop(number)) if number in damaged else _row(line, number, form, columns)
+            (number, *damaged.pop(number)) if number in damaged else _row(line, number, form, fields, absent)
             for number, line in part
         ]
-        yield part[0][0], texts_of_rows(rows, columns, STDIN, note=note)
+        yield part[0][0], texts_of_rows(rows, fields, STDIN, note=note)
 
 
 def _lines(pipe: BinaryIO, damaged: dict[int, tuple[DataError, str]]) -> Iterator[tuple[int, str]]:
@@ -64,10 +73,21 @@ def _lines(pipe: BinaryIO, damaged: dict[int, tuple[DataError, str]]) -> Iterato
         raise DataError(f"{STDIN}: cannot be read, after line {decoder.n_lines} ({reason:.200}).") from error
 
 
-def _row(line: str, number: int, form: str, columns: Mapping[str, str]) -> Row:
+def _given(line: str, form: str, columns: Mapping[str, str], required: Mapping[str, str]) -> Mapping[str, str] | None:
+    """Return the columns that a line has of those asked for; None if it is no row of either kind."""
+    if form == "tsv":
+        return {len(columns): columns, len(required): required}.get(line.count("\t") + 1)
+    try:
+        row = json_object(line, STDIN, None)
+    except DataError:
+        return None
+    return {field: name for field, name in columns.items() if field in required or name in row}
+
+
+def _row(line: str, number: int, form: str, columns: Mapping[str, str], absent: Sequence[str]) -> Row:
     if form == "jsonl":
         try:
-            return number, json_cells(line, STDIN, number, columns.values()), line
+            return number, json_cells(line, STDIN, number, columns.values(), absent), line
         except DataError as error:
             return number, error, line
     cells = line.split("\t")

@@ -76,25 +76,23 @@ class Shard:
     """What happens to invalid rows."""
 
     def columns(self) -> list[str] | None:
-        """Return the names of the columns, which in JSON Lines are those of the first row.
+        """Return the names of the columns, which in JSON Lines are those of the first valid row.
 
-        The result is None when the file has no line, or the first row of JSON Lines is invalid.
+        The result is None when the file has no line, or JSON Lines have no valid row.
         """
         if self.format == "text":
             return [self.names[const.SOURCE], self.names[const.TARGET]]
         if self.format == "parquet":
             return list(self._arrow_schema().names)
         with self.place.reading() as file, closing(self._lines(file)) as lines:
-            _, line = next(lines, (1, None))
-        if line is None:
-            return None
-        try:
-            text = self._decoded(line, TextDecoder(self.place, warn=False))
-            return text.split("\t") if self.format == "tsv" else list(json_object(text, "", None))
-        except DataError as error:
-            if self.format == "jsonl":
-                return None
-            raise DataError(f"{self.place}, line 1: {error.reason}") from error
+            for _, line in lines:
+                try:
+                    text = self._decoded(line, TextDecoder(self.place, warn=False))
+                    return text.split("\t") if self.format == "tsv" else list(json_object(text, "", None))
+                except DataError as error:
+                    if self.format == "tsv":
+                        raise DataError(f"{self.place}, line 1: {error.reason}") from error
+        return None
 
     def check(self) -> None:
         """Check the columns.

@@ -98,6 +98,15 @@ class BulkConfig(BaseConfig):
     a score; ``skip`` leaves it out; ``stop`` gives up its shard. Rows of ``nan`` and ``skip`` are below ``_rejects/``
     with the reasons, and the exit code is 3 in the end."""
 
+    align: bool = True
+    """Whether kiwi aligns the words of segments by itself, if the system reads alignments and the first shard has no
+    column of them."""
+
+    aligner: Location | None = None
+    """What aligns them: a directory that ``kiwi align --export`` has written, or the directory of an encoder, at the
+    same path on every machine of the cluster; or its name on the hub. If unset, multilingual-e5-small, from the
+    packages of the extra ``encoder``."""
+
     rows_at_once: PositiveInt = 8192
     """The number of rows of a shard that a worker holds in memory."""
 
@@ -109,13 +118,15 @@ class BulkConfig(BaseConfig):
     alone."""
 
     @model_validator(mode="after")
-    def check_device_and_address(self) -> BulkConfig:
-        """Check that a worker uses at most one GPU, and that the address is not one for Ray's client."""
+    def check_workers(self) -> BulkConfig:
+        """Check that a worker uses at most one GPU, that the address is not one for Ray's client, and the aligner."""
         wrong: dict[str, str] = {}
         if self.gpus_per_worker > 1:
             wrong["gpus_per_worker"] = "at most 1: a worker computes on one GPU; raise bulk.workers to use more"
         if self.address and "://" in self.address:
             wrong["address"] = "found a URL; run the command on a machine of the cluster, with 'auto'"
+        if self.aligner is not None and not self.align:
+            wrong["aligner"] = "given, but align is false; remove one of the two"
         if wrong:
             raise mistakes("BulkConfig", wrong)
         return self

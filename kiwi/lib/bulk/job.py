@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kiwi import __version__
+from kiwi import __version__, constants as const
 from kiwi.data.segments.shard_writers import OutputFormat
 from kiwi.data.segments.shards import SUFFIXES, Format, Shard
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.bulk.config import BulkConfiguration
+from kiwi.lib.bulk.config import BulkConfig, BulkConfiguration
 from kiwi.runner import Predictions
+from kiwi.runner.auto_aligner import switched_off
 from kiwi.runner.engine import AboutSystem
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 from kiwi.utils.places import Found, Place, find, finding, plain_suffix
@@ -55,6 +56,16 @@ class Job:
     options: Mapping[str, Any]
     """The options that results depend on; they must be the same when the job is resumed."""
 
+    aligns: bool = False
+    """Whether kiwi aligns the words of the segments."""
+
+    aligner: str | None = None
+    """What aligns them; see :attr:`kiwi.runner.options.PredictOptions.aligner`."""
+
+    def with_aligner(self, aligner: str) -> Job:
+        """Return the job with what :meth:`kiwi.runner.Runner.prepare_aligner` returns, which results depend on."""
+        return replace(self, options={**self.options, "aligner": aligner})
+
 
 def identity(about: AboutSystem) -> dict[str, str]:
     """Return the values that determine a system's results; an 8-bit export differs from its checkpoint."""
@@ -74,7 +85,8 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
         about: the system.
 
     Raises:
-        ConfigError: when two shards would have the same name, or results would be read as input.
+        ConfigError: when two shards would have the same name, results would be read as input, or alignments are
+            neither given nor made.
         DataError: when there are no shards, or the first one lacks columns.
     """
     bulk = config.bulk
@@ -85,6 +97,9 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     nothing = Predictions.from_values({}, 0, about.outputs, use_distribution=about.use_distribution)
     outputs = tuple(nothing.columns())
     names = {field: getattr(bulk.columns, field) for field in about.input_fields}
+    aligns = _must_align(bulk, about, (Shard(place, format_, names) for place, format_ in formats.items()))
+    if aligns:
+        del names[const.ALIGNMENTS]
     output = Place.of(bulk.output)
     options = {
         "system": identity(about),
@@ -94,10 +109,11 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
         "columns": names,
         "output_format": output_format,
         "on_bad_segment": bulk.on_bad_segment,
+        "aligner": None,
     }
-    path = Path(config.system.load)
-    load = str(path.resolve()) if path.exists() else config.system.load  # a name on the hub
-    job = Job(output, output_format, load, config.system.model, identity(about), outputs, options)
+    load, aligner = _absolute(config.system.load), bulk.aligner and _absolute(bulk.aligner)
+    model = config.system.model
+    job = Job(output, output_format, load, model, identity(about), outputs, options, aligns=aligns, aligner=aligner)
     tasks: dict[str, Task] = {}
     for each in found:
         name = _without_suffix(each.name)
@@ -111,6 +127,25 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     _check_output_is_not_input(config, tasks.values())
     _check_first_shard(next(iter(tasks.values())).shard, about)
     return job, list(tasks.values())
+
+
+def _absolute(name: str) -> str:
+    """Return the absolute path of a directory; a name on the hub is returned as it is."""
+    path = Path(name)
+    return str(path.resolve()) if path.exists() else name
+
+
+def _must_align(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) -> bool:
+    """Return whether kiwi aligns: whether the system reads alignments, and the first shard with rows has none."""
+    if const.ALIGNMENTS not in about.input_fields:
+        return False
+    names = next((names for shard in shards if (names := shard.columns()) is not None), None)
+    is_given = const.ALIGNMENTS in bulk.columns.model_fields_set or names is None or bulk.columns.alignments in names
+    if is_given and bulk.aligner is not None:
+        raise ConfigError(f"bulk.aligner: found {bulk.aligner}, but the shards have alignments. Remove it.")
+    if not is_given and not bulk.align:
+        raise switched_off(about.class_name)
+    return not is_given
 
 
 def pending_tasks(job: Job, tasks: list[Task]) -> list[Task]:
@@ -157,7 +192,7 @@ def _check_same_job(job: Job, place: Place) -> None:
     try:
         with place.reading() as file:
             former = json.loads(file.read())
-        former = {"on_bad_segment": "skip", **former}  # of versions without this option
+        former = {"on_bad_segment": "skip", "aligner": None, **former}  # of versions without these options
         changed = {key: former[key] for key, value in job.options.items() if former[key] != value}
     except (DataError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{place}: found no description of a job ({error}). Name another bulk.output.") from error
@@ -209,7 +244,7 @@ def _without_suffix(name: str) -> str:
 
 def _check_first_shard(shard: Shard, about: AboutSystem) -> None:
     """Check the columns of one shard before any work, because all shards are likely to have the same ones."""
-    columns = sorted(set(about.input_fields) - {"source", "target"})
+    columns = sorted(set(shard.names) - {const.SOURCE, const.TARGET})
     if shard.format == "text" and columns:
         raise ConfigError(
             f"{shard.place}: text has only source and target, but this system ({about.class_name}) also reads "

@@ -103,8 +103,12 @@ def run(config: BulkConfiguration) -> BulkInfo:
         from kiwi.lib.bulk.ray_pool import open_pool, predict_shards
 
     # The system is loaded here once, so that its problems are reported before any worker starts.
-    about = load_system(config.system.load, model=config.system.model).about
-    job, tasks = plan_job(config, about)
+    bulk = config.bulk
+    runner = load_system(config.system.load, model=config.system.model, align=bulk.align, aligner=bulk.aligner)
+    job, tasks = plan_job(config, runner.about)
+    if job.aligns:
+        job = job.with_aligner(runner.prepare_aligner())
+    del runner  # its memory is for the workers
     pending = pending_tasks(job, tasks)
     info = BulkInfo(str(job.output), len(tasks), len(tasks) - len(pending))
     logger.info("%d shards, %d of them already done; results go to %s", info.shards, info.skipped, info.output)

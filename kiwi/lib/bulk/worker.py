@@ -56,13 +56,16 @@ def load(job: Job, options: PredictOptions) -> Runner:
         options: how this worker loads the system, and how it predicts.
 
     Raises:
-        CheckpointError: when it differs from the system on the machine that started the job.
+        CheckpointError: when it or its aligner differs from that on the machine that started the job.
     """
-    runner = open_runner(job.load, replace(options, model=job.model))
-    found = identity(runner.about)
+    runner = open_runner(job.load, replace(options, model=job.model, aligner=job.aligner))
+    found, wanted = identity(runner.about), dict(job.system)
+    if job.aligns:
+        runner.auto_aligner.announces = False  # the machine that started the job says so
+        found["aligner"], wanted["aligner"] = runner.prepare_aligner(), job.options["aligner"]
     differences = [
         f"{key}: found {found[key] or 'none'}, expected {expected or 'none'}"
-        for key, expected in job.system.items()
+        for key, expected in wanted.items()
         if found[key] != expected
     ]
     if differences:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
+from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
 from kiwi.data.segments.bad_rows import OnBad
 from kiwi.lib.predict.submissions import SubmissionConfig
@@ -15,6 +17,7 @@ from kiwi.systems.config.optimizer import BatchSizes
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.io import BaseConfig, Workers, mistakes
 from kiwi.utils.process.threads import number_of_threads
+from kiwi.utils.written import PathText
 
 
 class RunConfig(BaseConfig):
@@ -55,6 +58,14 @@ class RunConfig(BaseConfig):
     rejects: Path | None = None
     """A file of JSON Lines for all bad segments, with ``file``, ``line``, ``reason`` and ``row``."""
 
+    align: bool = True
+    """Whether kiwi aligns the words of segments by itself, if the system reads alignments and ``data`` names no file of
+    them."""
+
+    aligner: Annotated[PathText, Field(min_length=1)] | None = None
+    """What aligns them: a directory that ``kiwi align --export`` has written, which needs no torch, the directory of an
+    encoder, or its name on the hub. If unset, multilingual-e5-small, from the packages of the extra ``encoder``."""
+
     overwrite: bool = False
     """Whether to replace or remove files in the directory that kiwi has not written, where predictions have the same
     names. Files that are read are never overwritten."""
@@ -64,6 +75,13 @@ class RunConfig(BaseConfig):
         """Check that there can be bad segments to write."""
         if self.rejects is not None and self.on_bad_segment == "stop":
             raise ValueError("rejects needs on_bad_segment: nan or skip, because stop writes nothing")
+        return self
+
+    @model_validator(mode="after")
+    def check_aligner(self) -> RunConfig:
+        """Check that an aligner is used."""
+        if self.aligner is not None and not self.align:
+            raise ValueError("found an aligner, but align is false; remove one of the two")
         return self
 
     @model_validator(mode="after")
@@ -140,6 +158,9 @@ class Configuration(BaseConfig):
                 wrong[option] = f"given, but {place} has the language pair of each segment; remove one of them"
             if not has_pairs and self.submission.language_pair is None:
                 wrong[option] = "required, unless lp of the data has the language pair of each segment"
+        if self.run.aligner is not None and self.split is not None and self.split.input.alignments is not None:
+            part = self.run.predict_on_data_partition
+            wrong["run.aligner"] = f"given, but so is data.{part}.input.alignments; remove one of the two"
         if self.precision == "16" and not self.use_gpu:
             wrong["precision"] = "16 needs use_gpu; auto, bf16 and 32 do not"
         if wrong:
@@ -163,6 +184,8 @@ class Configuration(BaseConfig):
             batch_tokens=self.run.batch_tokens,
             num_data_workers=self.system.num_data_workers,
             deduplicate=self.run.deduplicate,
+            align=self.run.align,
+            aligner=self.run.aligner,
         )
 
     @property
@@ -178,3 +201,8 @@ class Configuration(BaseConfig):
         """Return the files to predict on, or None if they are not configured."""
         split = getattr(self.data, self.run.predict_on_data_partition)
         return split and TestConfig(input=split.input, output=split.output)
+
+    def must_align(self, fields: Collection[str]) -> bool:
+        """Return whether kiwi aligns words for a system that reads these fields."""
+        given = self.split is not None and self.split.input.alignments is not None
+        return self.run.align and const.ALIGNMENTS in fields and not given

@@ -123,6 +123,9 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     reads = [*paths_in(config.split), locate(str(config.system.load)), *configuration_files()]
     guard = Guard(reads, config.run.overwrite, "run.overwrite=true")
     guard.check([directory / name for name in dict.fromkeys((*names, *possible))] + ([rejects] if rejects else []))
+    origin = _origin(about)
+    if config.must_align(about.input_fields):
+        origin["aligner"] = runner.prepare_aligner()
     bad = BadRows(config.run.on_bad_segment, option="run.on_bad_segment")
     with writing_rejects(rejects, bad):
         split = read_split(config, runner, bad)
@@ -130,14 +133,14 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
         record_written(rejects)
     logger.info("Predicting %d segments with %s.", split.n_segments, config.system.load)
     names += [const.LANGUAGE_PAIR] if const.LANGUAGE_PAIR in split.stream.files else []
-    growing = GrowingFiles(directory, names, _origin(about) | {"on_bad_segment": bad.on_bad})
+    growing = GrowingFiles(directory, names, origin | {"on_bad_segment": bad.on_bad})
     with growing.opened():
         _predict(runner, split, growing)
         surplus = [name for name in possible[:-1] if name not in names and (directory / name).exists()]
         written = growing.finish(stale=possible)
-        _write_origin(about, written)
+        _write_origin(origin, written)
         written += _write_on_demand(config, about, split)
-        _write_origin(about, written)
+        _write_origin(origin, written)
         growing.forget()  # nothing that could fail from here on would need it to resume
     for path in written:
         logger.info("Wrote %s", path)
@@ -149,9 +152,9 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     return PredictRunInfo(directory, written, split.n_segments, len(bad))
 
 
-def _write_origin(about: AboutSystem, written: Sequence[Path]) -> None:
+def _write_origin(origin: Mapping[str, str], written: Sequence[Path]) -> None:
     """Record what made the predictions, and the checksums of their files, over which the next prediction may write."""
-    write_json(written[0].with_name(const.ORIGIN_FILE), {**_origin(about), "files": checksums(written)})
+    write_json(written[0].with_name(const.ORIGIN_FILE), {**origin, "files": checksums(written)})
 
 
 def _write_on_demand(config: Configuration, about: AboutSystem, split: Split) -> list[Path]:

@@ -60,10 +60,16 @@ def read_split(config: Configuration, runner: Runner | RunnerPool, bad: BadRows)
     """
     split, name, about = config.split, config.run.predict_on_data_partition, runner.about
     assert split is not None, "checked by the configuration"
-    if missing := [field for field in about.input_fields if getattr(split.input, field) is None]:
+    missing = [field for field in about.input_fields if getattr(split.input, field) is None]
+    if config.run.align and const.ALIGNMENTS in missing:
+        missing.remove(const.ALIGNMENTS)
+    if missing:
+        own = ", or run.align=true, with which kiwi aligns by itself"
         raise ConfigError(
             f"{config.system.load} ({about.class_name}) reads files that the configuration does not name:\n"
-            + "\n".join(f"  data.{name}.input.{field}: required" for field in missing)
+            + "\n".join(
+                f"  data.{name}.input.{field}: required{own if field == const.ALIGNMENTS else ''}" for field in missing
+            )
         )
     levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
     files = {field: path for field, path in split.input if path is not None}

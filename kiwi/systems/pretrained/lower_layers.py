@@ -74,7 +74,10 @@ def load_lower_layers(encoder: str | None = None, n_layers: int | None = None) -
     """
     if encoder is None:
         return _load_packaged(n_layers)
-    pretrained = Pretrained.from_model(encoder)
+    try:
+        pretrained = Pretrained.from_model(encoder)
+    except ConfigError as error:  # names an option of training
+        raise ConfigError(str(error).removeprefix("system.model.encoder.model_name: ")) from error
     if pretrained.config.get("is_encoder_decoder"):
         raise ConfigError(f"{encoder} has a decoder; name a model that is an encoder only.")
     import transformers

