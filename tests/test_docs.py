@@ -61,7 +61,7 @@ def test_commands(page: Path) -> None:
     for words in commands(page):
         command = group.commands.get(words[0]) if not words[0].startswith("-") else group
         assert command is not None, words
-        known = {"-h", "--help"}.union(*(parameter.opts for parameter in command.params))
+        known = {"-h", "--help"}.union(*(parameter.opts + parameter.secondary_opts for parameter in command.params))
         given = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z].*", word)}
         assert given <= known, words
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from kiwi.cli.options import (
     AlignmentsOption,
     ColumnsOption,
+    FileArgument,
     GpuOption,
     InputFormatOption,
     OverwriteOption,
@@ -18,7 +19,6 @@ from kiwi.cli.options import (
     SourceOption,
     SourcePosOption,
     StreamOption,
-    TableArgument,
     TargetOption,
     TargetPosOption,
     ThreadsOption,
@@ -41,7 +41,39 @@ def score(
             show_default=False,
         ),
     ],
-    table: TableArgument = None,
+    table: FileArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File to write, whole or not at all; a copy of FILE with the scores added.",
+            show_default="standard output",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Score that divides good translations from those to review.", show_default=False),
+    ] = None,
+    set_state: Annotated[
+        bool,
+        typer.Option("--set-state", help="Mark translations worse than --threshold for review (XLIFF, PO)."),
+    ] = False,
+    higher_is_better: Annotated[
+        bool | None,
+        typer.Option(
+            "--higher-is-better/--lower-is-better",
+            help="Which scores are good, for --set-state: high (such as DA) or low (such as HTER) ones.",
+            show_default=False,
+        ),
+    ] = None,
+    languages: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Languages of source and target in TMX, such as --languages en,de.",
+            metavar="SOURCE,TARGET",
+        ),
+    ] = None,
     source: SourceOption = None,
     target: TargetOption = None,
     alignments: AlignmentsOption = None,
@@ -88,13 +120,14 @@ def score(
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Score segments and write one line for each to standard output.
+    """Score segments: write one line for each to standard output, or scores into a copy of a file of translations.
 
-    Example: kiwi score -m MODEL -s source.txt -t target.txt
+    Examples: kiwi score -m MODEL -s source.txt -t target.txt; kiwi score -m MODEL project.xlf -o scored.xlf
     """
     import signal
 
-    from kiwi.lib.score import Input, score_to_stream
+    from kiwi.exceptions import ConfigError
+    from kiwi.lib.score import DocumentOptions, Input, is_document, score_document, score_to_stream
     from kiwi.runner.options import PredictOptions
 
     if hasattr(signal, "SIGPIPE"):
@@ -109,6 +142,31 @@ def score(
         "source_pos": source_pos,
         "target_pos": target_pos,
     }
+    common: dict[str, Any] = {
+        "on_bad": check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
+        "rejects": rejects,
+        "overwrite": overwrite,
+        "options": PredictOptions(
+            gpu_id=gpu_id,
+            threads=threads,
+            batch_tokens=batch_tokens,
+            precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
+        ),
+    }
+    document = DocumentOptions(
+        columns=parse_columns(columns or []),
+        languages=[name for argument in languages or [] for name in argument.split(",")],
+        threshold=threshold,
+        higher_is_better=higher_is_better,
+        set_state=set_state,
+        scores_only=scores_only,
+    )
+    if table is not None and is_document(table, output):
+        if any(path is not None for path in given.values()):
+            raise ConfigError(f"--source and --target are files with one segment per line; remove {table}, or them.")
+        exit_if_bad(score_document(model, table, output, document=document, **common))
+        return
+    document.check_unused()
     n_bad = score_to_stream(
         model,
         Input(
@@ -118,19 +176,11 @@ def score(
             pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
             pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
         ),
-        open_standard_output(),
-        on_bad=check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
-        rejects=rejects,
-        overwrite=overwrite,
+        open_standard_output() if output is None else output,
         form=check_choice("--format", output_format, ("tsv", "jsonl")),
         scores_only=scores_only,
         header=not no_header,
         stream=stream,
-        options=PredictOptions(
-            gpu_id=gpu_id,
-            threads=threads,
-            batch_tokens=batch_tokens,
-            precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
-        ),
+        **common,
     )
     exit_if_bad(n_bad)

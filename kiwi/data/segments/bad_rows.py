@@ -58,8 +58,9 @@ class BadRows:
             return
         self.first = self.first or str(error)
         self.reasons[line] = error.reason or str(error)
-        file = str(error).partition(f", line {line}: ")[0]
-        self.write({"file": file, "line": line, "reason": self.reasons[line], "row": row})
+        place = line if error.line is None else error.line  # documents number their segments, not their lines
+        file = str(error).partition(f", line {place}: ")[0]
+        self.write({"file": file, "line": place, "reason": self.reasons[line], "row": row})
 
     def screen(self, columns: Columns, places: Mapping[str, object], first: int) -> Columns:
         """Check the columns of a chunk, note its bad rows, and return the columns to predict, as :meth:`apply` does.
