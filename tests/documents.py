@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kiwi.data.documents.formats import HowToRead, require_format
-from kiwi.data.documents.parts import Segment, Tape, copy_scored
+from kiwi.data.documents.parts import Segment
 from kiwi.data.documents.rating import Rating
 
 
@@ -47,8 +47,10 @@ def copied(
         return [{"sentence_scores": score_of(segment.texts)} for segment in some]
 
     raw = content.encode() if isinstance(content, str) else content
-    tape = Tape(io.BytesIO(raw), Path(name))
-    document = require_format(Path(name)).make(HowToRead(rating or Rating("sha256:1f"), **options), tape)
-    output = io.BytesIO()
-    assert copy_scored(document, tape, score, output, size) == len(segments)
-    return Copied(output.getvalue(), segments, document.n_without_target)
+    with tempfile.TemporaryDirectory() as folder:
+        path, output = Path(folder) / name, Path(folder) / f"copy-of-{name}"
+        path.write_bytes(raw)
+        how = HowToRead(rating or Rating("sha256:1f"), **options)
+        n_segments, n_without_target = require_format(path).copy(path, output, how, score, size)
+        assert n_segments == len(segments)
+        return Copied(output.read_bytes(), segments, n_without_target)

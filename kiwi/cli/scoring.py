@@ -87,7 +87,9 @@ def score(
     scores_only: Annotated[
         bool, typer.Option("--scores-only", help="Write sentence scores only, without word-level predictions.")
     ] = False,
-    no_header: Annotated[bool, typer.Option("--no-header", help="Write TSV without a header line.")] = False,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="TSV and CSV have no line with the names of the columns.")
+    ] = False,
     stream: StreamOption = False,
     on_bad: Annotated[
         str,
@@ -155,6 +157,7 @@ def score(
     }
     document = DocumentOptions(
         columns=parse_columns(columns or []),
+        has_header=not no_header,
         languages=[name for argument in languages or [] for name in argument.split(",")],
         threshold=threshold,
         higher_is_better=higher_is_better,

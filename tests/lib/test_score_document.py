@@ -141,6 +141,37 @@ def test_a_system_that_reads_alignments(trained: Any, tmp_path: Path) -> None:
         score_document(trained.path, written(tmp_path / "a.xlf", XLIFF), tmp_path / "b.xlf")
 
 
+def test_tables(system: Path, expected: list[str], tmp_path: Path) -> None:
+    rows = list(zip(SOURCES, TARGETS, strict=True))
+    path = written(
+        tmp_path / "a.csv", "1;Close the bank .;Schließen Sie die Bank .\n2;Open the window .;Öffnen Sie\n3;x\n"
+    )
+    options = DocumentOptions({"source": "2", "target": "3"}, has_header=False, scores_only=True)
+    assert score_document(system, path, tmp_path / "b.csv", document=options) == 1
+    lines = (tmp_path / "b.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == [f"{n};{';'.join(rows[n - 1])};{expected[n - 1]}" for n in (1, 2)]
+    assert lines[2] == "3;x;nan"
+    content = "".join(json.dumps({"target": target, "src": source}) + "\n" for source, target in rows)
+    path = written(tmp_path / "a.jsonl", content)
+    columns = {"source": "src"}
+    assert score_document(system, path, tmp_path / "b.jsonl", document=DocumentOptions(columns=columns)) == 0
+    found = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert list(found[0]) == ["target", "src", "sentence_scores", "target_tags", "target_tags_labels"]
+    assert [str(row["sentence_scores"]) for row in found] == expected
+    assert [len(row["target_tags"]) for row in found] == [5, 2]
+    with pytest.raises(ConfigError, match=r"--threshold: .* is CSV, which has no place for it"):
+        score_document(system, tmp_path / "a.csv", tmp_path / "c.csv", document=DocumentOptions(threshold=1.0))
+
+
+def test_a_table_with_alignments(trained: Any, corpus: Any, tmp_path: Path) -> None:
+    texts = [corpus.lines("test", field)[:3] for field in ("source", "target", "alignments")]
+    content = "\n".join(map("\t".join, [("source", "target", "alignments"), *zip(*texts, strict=True)])) + "\n"
+    options = DocumentOptions(scores_only=True)
+    assert score_document(trained.path, written(tmp_path / "a.tsv", content), tmp_path / "b.tsv", document=options) == 0
+    header = (tmp_path / "b.tsv").read_text(encoding="utf-8").partition("\n")[0]
+    assert header == "source\ttarget\talignments\tsentence_scores\tsentence_scores_deviation\tbinary\tbinary_labels"
+
+
 # The command.
 
 

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiwi import constants as const
-from kiwi.data.documents.parts import Document, Tape
+from kiwi.data.documents.objects import ArrayTable, ObjectTable
+from kiwi.data.documents.parts import Document, Score, Tape, copy_scored
+from kiwi.data.documents.po import PO
 from kiwi.data.documents.rating import Rating
+from kiwi.data.documents.separated import SeparatedTable
 from kiwi.data.documents.tmx import TMX
 from kiwi.data.documents.xliff_1 import XLIFF1
 from kiwi.data.documents.xliff_2 import XLIFF2
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.utils.compression import SUFFIXES as COMPRESSED
+from kiwi.utils.compression import SUFFIXES as COMPRESSED, compressing
+from kiwi.utils.inputs import reading
 from kiwi.utils.io import did_you_mean
 
 
@@ -28,8 +32,33 @@ class HowToRead:
     columns: Mapping[str, str] = field(default_factory=lambda: {name: name for name in (const.SOURCE, const.TARGET)})
     """The column of each field that the system reads, in tables."""
 
+    has_header: bool = True
+    """Whether the first line of a table as text has the names of its columns."""
+
     languages: Sequence[str] = ()
     """The languages of source and target, in documents of several ones."""
+
+
+Copy = Callable[[Path, Path, HowToRead, Score, int], tuple[int, int]]
+"""A function that copies a document with the scores of its segments, given the document, the copy, how to read it, the
+function that scores, and how many segments are scored together. It returns the number of segments, and of units without
+a translation."""
+
+
+def spliced(make: Callable[[HowToRead, Tape], Document]) -> Copy:
+    """Return the function that copies the bytes of a document around the scores.
+
+    Args:
+        make: a function that returns a document of some format.
+    """
+
+    def copy(path: Path, output: Path, how: HowToRead, score: Score, size: int) -> tuple[int, int]:
+        with reading(path) as content, compressing(output, output.suffix) as file:
+            tape = Tape(content, path)
+            document = make(how, tape)
+            return copy_scored(document, tape, score, file, size), document.n_without_target
+
+    return copy
 
 
 @dataclass(frozen=True)
@@ -38,8 +67,8 @@ class Format:
 
     name: str
     suffixes: tuple[str, ...]
-    make: Callable[[HowToRead, Tape], Document]
-    """A function that returns a document of this format."""
+    copy: Copy
+    """The function that copies documents of this format."""
 
     has_state: bool = False
     """Whether its translations have a state, which ``--set-state`` sets."""
@@ -55,10 +84,15 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "XLIFF",
         (".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".mxliff"),
-        lambda how, tape: _xliff(how, tape),
+        spliced(lambda how, tape: _xliff(how, tape)),
         has_state=True,
     ),
-    Format("TMX", (".tmx",), lambda how, tape: _tmx(how, tape), has_languages=True),
+    Format("TMX", (".tmx",), spliced(lambda how, tape: _tmx(how, tape)), has_languages=True),
+    Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True),
+    Format("CSV", (".csv",), spliced(lambda how, tape: _separated(how, is_quoted=True)), is_table=True),
+    Format("TSV", (".tsv",), spliced(lambda how, tape: _separated(how, is_quoted=False)), is_table=True),
+    Format("JSON Lines", (".jsonl", ".ndjson"), spliced(lambda how, tape: ObjectTable(how.columns)), is_table=True),
+    Format("JSON", (".json",), spliced(lambda how, tape: ArrayTable(how.columns)), is_table=True),
 )
 """The formats, of which each document has one."""
 
@@ -103,6 +137,10 @@ def _xliff(how: HowToRead, tape: Tape) -> Document:
         return XLIFF2(how.rating)
     found = f"the root element <{name}>, version '{version}'" if name else "no element of XML"
     raise DataError.at(tape.place, None, found=found, expected="<xliff> of version 1.2, 2.0, 2.1 or 2.2")
+
+
+def _separated(how: HowToRead, *, is_quoted: bool) -> Document:
+    return SeparatedTable(how.columns, is_quoted=is_quoted, has_header=how.has_header)
 
 
 def _tmx(how: HowToRead, tape: Tape) -> Document:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
-from kiwi.data.documents.parts import Row, Segment, Tape, copy_scored
+from kiwi.data.documents.parts import Row, Segment
 from kiwi.data.documents.rating import Rating
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
@@ -20,9 +20,7 @@ from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
-from kiwi.utils.compression import compressing
 from kiwi.utils.guard import Guard, record_written
-from kiwi.utils.inputs import reading
 from kiwi.utils.staging import staged
 
 logger = logging.getLogger(__name__)
@@ -34,6 +32,9 @@ class DocumentOptions:
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """The column of each field, in tables; by default, the name of the field."""
+
+    has_header: bool = True
+    """Whether the first line of CSV and TSV has the names of the columns."""
 
     languages: Sequence[str] = ()
     """The languages of source and target, in documents with more than two."""
@@ -156,19 +157,17 @@ def score_document(
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     _check_system(runner, path, form, fields)
     rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, what.higher_is_better is not False, what.set_state)
-    how = HowToRead(rating, {name: what.columns.get(name, name) for name in fields}, what.languages)
+    columns = {name: what.columns.get(name, name) for name in fields}
+    how = HowToRead(rating, columns, what.has_header, what.languages)
     scorer = Scorer(runner, path, BadRows(on_bad), scores_only=what.scores_only)
     with writing_rejects(rejects, scorer.bad), staged(output) as stage:
-        with reading(path) as content, compressing(stage, output.suffix) as copy:
-            tape = Tape(content, path)
-            read = form.make(how, tape)
-            n_segments = copy_scored(read, tape, scorer, copy, CHUNK_SIZE)
+        n_segments, n_without_target = form.copy(path, stage, how, scorer, CHUNK_SIZE)
         if not n_segments:
-            found = f"no translation in {read.n_without_target} units" if read.n_without_target else "no segment"
+            found = f"no translation in {n_without_target} units" if n_without_target else "no segment"
             raise DataError.at(path, None, found=found, expected="segments with a translation")
     record_written(*([output] if rejects is None else [output, rejects]))
-    if read.n_without_target:
-        logger.warning("%s: %d units without a translation were left as they are.", path, read.n_without_target)
+    if n_without_target:
+        logger.warning("%s: %d units without a translation were left as they are.", path, n_without_target)
     if scorer.bad:
         logger.warning(scorer.bad.summary(n_segments, rejects))
     return len(scorer.bad)
