@@ -40,7 +40,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"files"},
         {"labels"},
         {"readers", "collate"},
-        {"segments", "wmt", "datasets"},
+        {"segments", "wmt", "datasets", "documents"},
     ],
     "systems": [
         {"manifest", "features", "precision"},

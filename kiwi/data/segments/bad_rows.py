@@ -48,7 +48,7 @@ class BadRows:
     _errors: dict[int, str] = field(default_factory=dict)
     """The place and the reason of each bad row, by its line."""
 
-    _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _waiting: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     """The bad rows that are not written yet, because readers find damaged rows ahead of the chunk of other ones."""
 
     def __len__(self) -> int:
@@ -63,15 +63,18 @@ class BadRows:
         if line in self.reasons:
             return
         self._errors[line], self.reasons[line] = str(error), error.reason or str(error)
-        file = str(error).partition(f", line {line}: ")[0]
-        self._waiting.append({"file": file, "line": line, "reason": self.reasons[line], "row": row})
+        place = line if error.line is None else error.line  # documents number their segments, not their lines
+        file = str(error).partition(f", line {place}: ")[0]
+        self._waiting.append((line, {"file": file, "line": place, "reason": self.reasons[line], "row": row}))
 
     def flush(self, end: int | None = None) -> None:
         """Write the bad rows that are waiting, in the order of their lines; those before ``end``, if it is given."""
-        ready = [cells for cells in self._waiting if end is None or cells["line"] < end]
-        self._waiting = [cells for cells in self._waiting if cells not in ready]
-        for cells in sorted(ready, key=lambda cells: int(cells["line"])):
-            self.write(cells)
+        waiting, self._waiting = sorted(self._waiting, key=lambda each: each[0]), []
+        for line, cells in waiting:
+            if end is None or line < end:
+                self.write(cells)
+            else:
+                self._waiting.append((line, cells))
 
     @contextmanager
     def advising(self) -> Iterator[None]:

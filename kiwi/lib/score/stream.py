@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
@@ -21,8 +23,10 @@ from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
+from kiwi.utils.compression import compressing
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.staging import staged
 from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
@@ -138,7 +142,7 @@ def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) ->
 def score_to_stream(
     model: str | Path,
     segments: Input,
-    output: IO[str],
+    output: IO[str] | Path,
     *,
     on_bad: OnBad = "nan",
     rejects: Path | None = None,
@@ -150,7 +154,7 @@ def score_to_stream(
     Args:
         model: a checkpoint, an exported system, or a name on the hub.
         segments: the input of segments.
-        output: the stream to write to.
+        output: the stream to write to; or a file, which appears when it is complete.
         on_bad: what happens to segments that cannot be used.
         rejects: the file for the bad segments; None writes none.
         overwrite: whether the file may replace one that kiwi has not written.
@@ -165,18 +169,31 @@ def score_to_stream(
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
     guard = Guard([*segments.paths, Path(model)], overwrite, "--overwrite")
-    guard.check_stream(output)
-    guard.check([] if rejects is None else [rejects])
+    written = [path for path in (rejects, output) if isinstance(path, Path)]
+    if not isinstance(output, Path):
+        guard.check_stream(output)
+    guard.check(written)
     bad = BadRows(on_bad, option="--on-bad")
-    with writing_rejects(rejects, bad):
-        n_segments = score(model, segments, output, bad=bad, **how)
-    if rejects is not None:
-        record_written(rejects)
+    with writing_rejects(rejects, bad), _opened(output) as stream:
+        n_segments = score(model, segments, stream, bad=bad, **how)
+    if written:
+        record_written(*written)
     if bad:
         n_all = n_segments + (len(bad) if on_bad == "skip" else 0)
         advice = "" if how.get("form") == "jsonl" and on_bad == "nan" else "--rejects FILE lists all, with the reasons."
         logger.warning("%s", bad.summary(n_all, rejects, advice))
     return len(bad)
+
+
+@contextmanager
+def _opened(output: IO[str] | Path) -> Iterator[IO[str]]:
+    if not isinstance(output, Path):
+        yield output
+        return
+    with staged(output) as stage, compressing(stage, output.suffix) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        yield text
+        text.detach().flush()
 
 
 def score(
