@@ -75,6 +75,7 @@ LIBRARIES = {
     "onnx_ir": ["systems.onnx.graph", "systems.onnx.quantize", "lib.export", "lib.align"],
     "onnxruntime": ["runner.onnx_engine"],
     "onnxscript": ["systems.onnx.graph"],
+    "openpyxl": ["data.documents.xlsx"],
     "optuna": ["lib.search"],
     "peft": ["systems"],
     "plotly": ["lib.search"],
@@ -83,6 +84,7 @@ LIBRARIES = {
         "data.files.table_writers",
         "data.segments.shards",
         "data.segments.shard_writers",
+        "data.documents.parquet",
     ],
     # zstd before Python 3.14.
     "backports": ["utils.compression"],

@@ -75,7 +75,7 @@ FileArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="FILE",
-        help="Table with one segment per row (TSV, CSV, JSON Lines, Parquet); or XLIFF, TMX, PO.",
+        help="Table with one segment per row (TSV, CSV, XLSX, JSON Lines, Parquet); or XLIFF, TMX, PO.",
         show_default="standard input",
     ),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.documents.objects import ArrayTable, ObjectTable
+from kiwi.data.documents.parquet import copy_parquet
 from kiwi.data.documents.parts import Document, Score, Tape, copy_scored
 from kiwi.data.documents.po import PO
 from kiwi.data.documents.rating import Rating
@@ -16,6 +17,7 @@ from kiwi.data.documents.separated import SeparatedTable
 from kiwi.data.documents.tmx import TMX
 from kiwi.data.documents.xliff_1 import XLIFF1
 from kiwi.data.documents.xliff_2 import XLIFF2
+from kiwi.data.documents.xlsx import copy_workbook
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED, compressing
 from kiwi.utils.inputs import reading
@@ -92,6 +94,21 @@ FORMATS: tuple[Format, ...] = (
     Format("CSV", (".csv",), spliced(lambda how, tape: _separated(how, is_quoted=True)), is_table=True),
     Format("TSV", (".tsv",), spliced(lambda how, tape: _separated(how, is_quoted=False)), is_table=True),
     Format("JSON Lines", (".jsonl", ".ndjson"), spliced(lambda how, tape: ObjectTable(how.columns)), is_table=True),
+    Format(
+        "Parquet",
+        (".parquet",),
+        lambda path, output, how, score, size: (copy_parquet(path, output, how.columns, score, size), 0),
+        is_table=True,
+    ),
+    Format(
+        "XLSX",
+        (".xlsx", ".xlsm"),
+        lambda path, output, how, score, size: (
+            copy_workbook(path, output, how.columns, how.has_header, score, size),
+            0,
+        ),
+        is_table=True,
+    ),
     Format("JSON", (".json",), spliced(lambda how, tape: ArrayTable(how.columns)), is_table=True),
 )
 """The formats, of which each document has one."""

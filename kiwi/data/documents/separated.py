@@ -49,7 +49,7 @@ class SeparatedTable:
                 yield Part(end)
                 continue
             if not places:
-                places = self._find(cells, number)
+                places = find_columns(self._columns, cells, tape.place, number, has_header=self._has_header)
                 n_cells = len(cells)
                 if self._has_header:
                     header = record
@@ -90,23 +90,6 @@ class SeparatedTable:
             blank = dict.fromkeys(places, "")
             return Segment(blank, number, error, content.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
         return Segment({name: one_line(cells[place]) for name, place in places.items()}, number)
-
-    def _find(self, names: list[str], number: int) -> dict[str, int]:
-        """Return the position of the column of each field."""
-        places = {}
-        for field, name in self._columns.items():
-            is_number = name.isascii() and name.isdigit() and (name not in names or not self._has_header)
-            if is_number and 1 <= int(name) <= len(names):
-                places[field] = int(name) - 1
-            elif is_number or not self._has_header:
-                found = f"the column '{name}' for {field}"
-                advice = "Give --columns source=1,target=2." if not self._has_header else ""
-                expected = f"a number from 1 to {len(names)}"
-                raise DataError.at(self._place, number, found=found, expected=expected, advice=advice)
-            else:
-                check_names(self._place, number, [name], names)
-                places[field] = names.index(name)
-        return places
 
     def _records(self, tape: Tape) -> Iterator[Record]:
         lines = tape_lines(tape)
@@ -155,6 +138,37 @@ class SeparatedTable:
             if wanted <= {*names} | numbers:
                 return delimiter
         return DELIMITERS[0]
+
+
+def find_columns(
+    columns: Mapping[str, str], names: Sequence[str], place: object, number: int | None, *, has_header: bool
+) -> dict[str, int]:
+    """Return the position of the column of each field.
+
+    Args:
+        columns: the column of each field: its name, or its number, counted from 1.
+        names: the cells of the first row.
+        place: the table, for errors.
+        number: the number of the first row, for errors.
+        has_header: whether the first row has the names of the columns.
+
+    Raises:
+        DataError: when there is no such column.
+    """
+    places = {}
+    for field, name in columns.items():
+        is_number = name.isascii() and name.isdigit() and (name not in names or not has_header)
+        if is_number and 1 <= int(name) <= len(names):
+            places[field] = int(name) - 1
+        elif is_number or not has_header:
+            found = f"the column '{name}' for {field}"
+            advice = "Give --columns source=1,target=2." if not has_header else ""
+            expected = f"a number from 1 to {len(names)}"
+            raise DataError.at(place, number, found=found, expected=expected, advice=advice)
+        else:
+            check_names(place, number, [name], names)
+            places[field] = names.index(name)
+    return places
 
 
 def already_there(place: object, number: int | None, name: str) -> DataError:
