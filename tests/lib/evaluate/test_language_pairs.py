@@ -127,3 +127,14 @@ def test_tags_of_each_pair() -> None:
     assert other.gold.tolist() == [0, 1, 0, 0, 1]
     assert other.predicted["a"].tolist() == [0.1, 0.2, 0.4, 0.5, 0.6]
     assert (other.offsets.tolist(), other.numbers.tolist(), other.left_out) == ([0, 2, 5], [1, 4], 0)
+
+
+def test_excluded_segments_count_in_their_pair(options: dict[str, Any]) -> None:
+    report = evaluate_from_configuration({**options, "exclude": [2, 3]})
+    german, estonian, mean = report.rows
+    assert [row.n for row in report.rows] == [3, 2, 5]
+    assert german.metrics["PEARSON"] == pytest.approx(pearson([0.1, 0.8, 0.2], [0.3, 0.9, 0.1]))
+    assert "|excluded:1|" in german.signature
+    assert "|excluded:1|" in estonian.signature
+    assert "left" not in german.signature + estonian.signature
+    assert mean.metrics["PEARSON"] == pytest.approx((german.metrics["PEARSON"] + estonian.metrics["PEARSON"]) / 2)
