@@ -39,6 +39,12 @@ class Aligned:
     only_order: bool = False
     """Whether predicted values have any scale, so that only their order has a meaning."""
 
+    scale: str = ""
+    """What scores mean, in words, where it is known: their kind, direction and range."""
+
+    higher_is_better: bool | None = None
+    """Whether higher scores mean better translations, where it is known."""
+
     left_out: int = 0
     """The number of segments that are not compared, because a system has no prediction for them."""
 

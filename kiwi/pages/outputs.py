@@ -75,12 +75,14 @@ def sections(report: Report, outputs: Sequence[Aligned], system: str, texts: Tex
 
 
 def _scores(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, signed: str) -> Section:
-    gold, predicted = aligned.gold.astype(np.float64), aligned.predicted[system]
+    gold, predicted, higher = aligned.gold.astype(np.float64), aligned.predicted[system], aligned.higher_is_better
     figures = [
-        score_charts.scatter(gold, predicted, signed),
+        score_charts.scatter(gold, predicted, signed, aligned.scale),
         score_charts.residuals(gold, predicted, signed),
         score_charts.distributions(gold, predicted, signed),
-        rank_charts.worst_first(rank_charts.badness(gold, gold), rank_charts.badness(gold, predicted), signed),
+        rank_charts.worst_first(
+            rank_charts.badness(gold, gold, higher), rank_charts.badness(gold, predicted, higher), signed
+        ),
     ]
     if lengths is not None:
         groups = []
@@ -90,7 +92,7 @@ def _scores(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, si
             pair = gold[members], predicted[members]
             groups.append(Group(name, functions.pearson(*pair), len(pair[0]), f"{functions.mae(*pair):.3f}"))
         figures.append(by_length("PEARSON", groups, "MAE", signed))
-    return Section(title_of(aligned.output), figures, direction=rank_charts.direction(gold))
+    return Section(title_of(aligned.output), figures, direction=rank_charts.direction(gold, aligned.scale))
 
 
 def _ranking(aligned: Aligned, system: str, lengths: NDArray[np.int64] | None, signed: str) -> Section:

@@ -21,16 +21,30 @@ def counts_errors(gold: Scores) -> bool:
     return bool(len(gold) and gold.min() >= 0.0 and gold.max() <= 1.0)
 
 
-def direction(gold: Scores) -> str:
-    """Return a sentence that says what a high score means."""
+def direction(gold: Scores, scale: str = "") -> str:
+    """Return a sentence that says what a high score means.
+
+    Args:
+        gold: the gold scores.
+        scale: what they mean, in words, where it is known.
+    """
+    if scale:
+        return f"The name of the gold file tells what scores mean: {scale}."
     if counts_errors(gold):
         return "Higher scores mean more errors, as with HTER: all gold scores lie between 0 and 1."
     return "Higher scores mean better translations, as with DA and MQM: not all gold scores lie between 0 and 1."
 
 
-def badness(gold: Scores, values: Scores) -> Scores:
-    """Return values that are higher for worse segments, whatever the direction of the gold scores."""
-    return values if counts_errors(gold) else -values
+def badness(gold: Scores, values: Scores, higher_is_better: bool | None = None) -> Scores:
+    """Return values that are higher for worse segments, whatever the direction of the gold scores.
+
+    Args:
+        gold: the gold scores.
+        values: the gold or the predicted scores.
+        higher_is_better: their direction, where it is known; otherwise, it is guessed from the gold scores.
+    """
+    is_worse = counts_errors(gold) if higher_is_better is None else not higher_is_better
+    return values if is_worse else -values
 
 
 def worst_first(gold: Scores, predicted: Scores, signature: str) -> Figure:

@@ -22,8 +22,15 @@ BINS = 30
 """The number of bins of a histogram of scores."""
 
 
-def scatter(gold: Scores, predicted: Scores, signature: str) -> Figure:
-    """Draw predicted scores over gold scores."""
+def scatter(gold: Scores, predicted: Scores, signature: str, scale: str = "") -> Figure:
+    """Draw predicted scores over gold scores.
+
+    Args:
+        gold: the gold score of each segment.
+        predicted: the predicted scores.
+        signature: the signature of the scores.
+        scale: what the scores mean, in words, where it is known.
+    """
     pearson = functions.pearson(gold, predicted)
     both = bounds((gold.min(), gold.max(), predicted.min(), predicted.max()), 0.04)
     spans = (np.ptp(gold), np.ptp(predicted))
@@ -31,7 +38,10 @@ def scatter(gold: Scores, predicted: Scores, signature: str) -> Figure:
     same = all(span == 0 or span >= SAME_SCALE * (both[1] - both[0]) for span in spans)
     x = both if same else bounds((gold.min(), gold.max()), 0.04)
     y = both if same else bounds((predicted.min(), predicted.max()), 0.04)
-    chart = Chart(x, y, "gold score", "predicted score", f"Predicted over gold scores: Pearson {pearson:.3f}.")
+    meaning = f" ({scale})" if scale else ""
+    chart = Chart(
+        x, y, f"gold score{meaning}", f"predicted score{meaning}", f"Predicted over gold scores: Pearson {pearson:.3f}."
+    )
     if same:
         chart.line([(both[0], both[0]), (both[1], both[1])], "ideal")
     _draw_cloud(chart, gold, predicted)

@@ -15,6 +15,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.gold import GoldTags, Matched, check_line_count
 from kiwi.data.labels.ragged import Ragged
+from kiwi.data.labels.score_meaning import ScoreConfig, find_meaning
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.excluded import Excluded, read_excluded
 from kiwi.lib.evaluate.interleaving import split_interleaved
@@ -146,8 +147,19 @@ def _align_segments(
     if not len(gold):
         raise DataError.at(excluded.place, None, found="every segment", expected="some to compare")
     if spec.kind == "score":
-        ensembled = _add_ensemble(chosen)
-        return Aligned(output, gold, ensembled, None, numbers, kept, left_out=left_out, excluded=excluded.numbers)
+        meaning = find_meaning(ScoreConfig(), gold.tolist(), source.path)
+        return Aligned(
+            output,
+            gold,
+            _add_ensemble(chosen),
+            None,
+            numbers,
+            kept,
+            scale="" if meaning is None else str(meaning),
+            higher_is_better=None if meaning is None else meaning.higher_is_better,
+            left_out=left_out,
+            excluded=excluded.numbers,
+        )
     if not only_order and (unusual := _beyond_probabilities(chosen)):
         only_order = True
         _note_only_order(output, unusual)

@@ -845,3 +845,19 @@ def test_predictions_given_twice_are_one_system(tmp_path, caplog):
     columns = [{"table": {"path": str(table), "columns": {"sentence_scores": column}}} for column in "xyx"]
     report = evaluate_from_configuration({**given, "predicted_files": columns})
     assert len({row.system for row in report.rows}) == 3  # x, y and their average
+
+
+def test_the_page_says_what_scores_mean(tmp_path):
+    scores = "0.9\n0.6\n0.2\n0.1\n"
+    for name, expected in (("test.da", "direct assessment (DA), higher is better, 0 to 1"), ("scores", None)):
+        page = tmp_path / f"{name}.html"
+        gold_file = write(tmp_path / name / name, scores)
+        given = {"gold_files": {"sentence_scores": gold_file}, "output": {"report": str(page)}, "bootstrap": 0}
+        predicted = system(tmp_path / name, "p", sentence_scores=scores)
+        evaluate_from_configuration({**given, "predicted_dir": [predicted]})
+        content = page.read_text(encoding="utf-8")
+        if expected is None:
+            assert "Higher scores mean more errors" in content
+        else:
+            assert f"predicted score ({expected})" in content
+            assert f"tells what scores mean: {expected}." in content
