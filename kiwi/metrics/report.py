@@ -27,6 +27,9 @@ from kiwi.metrics.measured import Measured
 ENSEMBLE = "*ensemble*"
 """The name of the average of all systems."""
 
+MEAN = "mean "
+"""The beginning of the name of an output whose metrics are means over language pairs."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -248,5 +251,5 @@ def combine(reports: Mapping[str, Report]) -> Report:
             system = names.pop() if len(names) == 1 else f"system {number}"
             metrics = functions.mean_over_pairs({str(index): row.metrics for index, row in enumerate(same)})
             signature = f"mean of {len(same)} language pairs|kiwi:{__version__}"
-            means.append(Row(f"mean {output}", system, sum(row.n for row in same), metrics, {}, signature))
+            means.append(Row(f"{MEAN}{output}", system, sum(row.n for row in same), metrics, {}, signature))
     return replace(whole, rows=[*whole.rows, *means])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kiwi import __version__, constants as const
 from kiwi.metrics import functions
 from kiwi.metrics.measured import EXPLANATIONS, SPANS
-from kiwi.metrics.report import ENSEMBLE, Comparison, Report, Row
+from kiwi.metrics.report import ENSEMBLE, MEAN, Comparison, Report, Row
 from kiwi.outputs import OUTPUTS
 
 TITLES = {
@@ -84,8 +84,8 @@ def signature(row: Row | None, output: str, n: int) -> str:
 
 
 def result_tables(report: Report) -> list[Table]:
-    """Return a table for each output of a report."""
-    return [_table(report, output) for output in report.outputs]
+    """Return a table for each output of a report; means over language pairs come first."""
+    return [_table(report, output) for output in sorted(report.outputs, key=lambda name: not name.startswith(MEAN))]
 
 
 def _table(report: Report, output: str) -> Table:

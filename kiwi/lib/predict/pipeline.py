@@ -18,6 +18,7 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.files.parquet import check_table_format
 from kiwi.data.segments.bad_rows import BadRows, writing_rejects
 from kiwi.data.segments.streams import SegmentStream
+from kiwi.data.text.language_pairs import PAIR
 from kiwi.exceptions import ConfigError
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.predict.config import Configuration
@@ -188,9 +189,8 @@ def _predict(runner: Runner | RunnerPool, split: Split, growing: GrowingFiles) -
             _update(digest, chunk)
             n_rows = len(chunk[const.SOURCE])
             chosen = split.stream.bad.apply(chunk, first)
-            own = {name: column for name, column in chosen.items() if name == const.LANGUAGE_PAIR}
-            beside = {name: [line.strip(" \t") for line in column] for name, column in own.items()}
-            ahead.append((digest.hexdigest(), n_rows, beside))
+            written = chosen if split.stream.bad.on_bad == "skip" else chunk
+            ahead.append((digest.hexdigest(), n_rows, _lines_beside(written)))
             yield chosen
             first += n_rows
 
@@ -205,6 +205,14 @@ def _predict(runner: Runner | RunnerPool, split: Split, growing: GrowingFiles) -
             progress.advance(n_rows)
             counts.append((chunk.n_long, chunk.n_cut))
     note_long_segments(counts)
+
+
+def _lines_beside(chunk: Columns) -> Columns:
+    """Return the language pairs of a chunk, if it has any, as they are written; a bad one is blank."""
+    found = chunk.get(const.LANGUAGE_PAIR)
+    if found is None:
+        return {}
+    return {const.LANGUAGE_PAIR: [pair if PAIR.fullmatch(pair := line.strip(" \t")) else "" for line in found]}
 
 
 def _skip_predicted(stream: SegmentStream, growing: GrowingFiles) -> tuple[Iterator[Columns], hashlib._Hash]:

@@ -831,3 +831,34 @@ def test_labels_beside_blank_lines_at_the_end(predicting: Options, corpus: Any, 
         files[name] = str(tmp_path / name)
     changes = {"data.test": {"input": files, "output": corpus.labels("valid")}}
     assert predict_to_files(predicting(changes)).n_segments == 12
+
+
+@pytest.mark.parametrize("on_bad", ["nan", "skip"])
+def test_language_pairs_are_kept_beside_the_predictions(
+    on_bad: str, predicting: Options, corpus: Any, tmp_path: Path
+) -> None:
+    target, pairs = corpus.lines("test", "target"), corpus.lines("test", "lp")
+    target[1], pairs[4], pairs[6] = "", "english", " et-en"
+    changes = {"run.on_bad_segment": on_bad, "run.chunk_size": 3}
+    for name, lines in (("target", target), ("lp", pairs)):
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        changes[f"data.test.input.{name}"] = str(tmp_path / name)
+    if on_bad == "nan":
+        killed(predicting(changes), 3, tmp_path)
+    predict_to_files(predicting(changes))
+    expected = [*pairs[:4], "", pairs[5], "et-en", *pairs[7:]]
+    expected = [pair for row, pair in enumerate(expected) if on_bad == "nan" or row not in (1, 4)]
+    assert (tmp_path / "out" / "lp").read_text(encoding="utf-8").splitlines() == expected
+    assert len(Predictions.read(tmp_path / "out")) == len(expected)
+    predict_to_files(predicting({"run.on_bad_segment": on_bad}))
+    assert not (tmp_path / "out" / "lp").exists()
+
+
+def test_submissions_name_one_pair_or_the_pair_of_each_segment(predicting: Options, corpus: Any) -> None:
+    pairs = {"data.test.input.lp": str(corpus.file("test", "lp"))}
+    submission = SUBMISSION | {"format": "wmt21"}
+    with pytest.raises(ConfigError, match=r"submission.language_pair: given, but data.test.input.lp has the language"):
+        predict_from_configuration(predicting({"submission": submission, **pairs}))
+    without = {name: value for name, value in submission.items() if name != "language_pair"}
+    with pytest.raises(ConfigError, match=r"submission.language_pair: required, unless lp of the data has"):
+        predict_from_configuration(predicting({"submission": without}))
