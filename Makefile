@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0
+# The number of processes that run the tests.
+JOBS   ?= 2
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
@@ -36,7 +38,7 @@ demo: $(READY)
 	@echo "The configurations are in kiwi/assets/config; copy one and make it yours."
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

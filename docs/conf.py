@@ -93,6 +93,7 @@ class Help(Directive):
     """The help text of a command, as the command line prints it: ``.. help:: train``, or of kiwi itself."""
 
     optional_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         """Return the text as a literal block."""

@@ -8,6 +8,7 @@ POST_EDIT = "post_edit"
 SOURCE_POS = "source_pos"
 TARGET_POS = "target_pos"
 ALIGNMENTS = "alignments"
+LANGUAGE_PAIR = "lp"
 
 TARGET_TAGS = "target_tags"
 GAP_TAGS = "gap_tags"

@@ -40,12 +40,14 @@ SUFFIXES = {
     "source_tags": "source_tags",
     "sentence_scores": "hter",
     "word_tags": "target_tags",
+    "lp": "lp",
 }
+MADE_UP = ("_pos", "lp")
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The beginning of each part of the bundled sample, with made-up part-of-speech tags."""
+    """The beginning of each part of the bundled sample, with made-up part-of-speech tags and language pairs."""
 
     directory: Path
 
@@ -74,12 +76,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     sample = Path(str(resources.files("kiwi"))) / "assets" / "sample"
     for part, count in SEGMENTS.items():
         for suffix in SUFFIXES.values():
-            if not suffix.endswith("_pos"):
+            if not suffix.endswith(MADE_UP):
                 lines = (sample / f"{part}.{suffix}").read_text(encoding="utf-8").splitlines()[:count]
                 (corpus.directory / f"{part}.{suffix}").write_text("\n".join(lines) + "\n", encoding="utf-8")
         for side in ("source", "target"):
             lines = [made_up_pos(line) for line in corpus.lines(part, side)]
             corpus.file(part, f"{side}_pos").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        pairs = ["et-en" if number % 4 == 3 else "en-de" for number in range(count)]
+        corpus.file(part, "lp").write_text("\n".join(pairs) + "\n", encoding="utf-8")
     return corpus
 
 

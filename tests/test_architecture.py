@@ -40,7 +40,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"files"},
         {"labels"},
         {"readers", "collate"},
-        {"segments", "wmt", "datasets"},
+        {"segments", "wmt", "datasets", "documents"},
     ],
     "systems": [
         {"manifest", "features", "precision"},
@@ -75,10 +75,17 @@ LIBRARIES = {
     "onnx_ir": ["systems.onnx.graph", "systems.onnx.quantize", "lib.export", "lib.align"],
     "onnxruntime": ["runner.onnx_engine"],
     "onnxscript": ["systems.onnx.graph"],
+    "openpyxl": ["data.documents.xlsx"],
     "optuna": ["lib.search"],
     "peft": ["systems"],
     "plotly": ["lib.search"],
-    "pyarrow": ["data.files.tables", "data.files.table_writers", "data.segments.shards", "data.segments.shard_writers"],
+    "pyarrow": [
+        "data.files.parquet",
+        "data.files.table_writers",
+        "data.segments.shards",
+        "data.segments.shard_writers",
+        "data.documents.parquet",
+    ],
     # zstd before Python 3.14.
     "backports": ["utils.compression"],
     "compression": ["utils.compression"],

@@ -28,6 +28,7 @@ SUFFIXES = {
     "source_tags": "source_tags",
     "hter": "sentence_scores",
     "da": "sentence_scores",
+    "lp": "lp",
 }
 
 
@@ -35,7 +36,7 @@ SUFFIXES = {
 def mlqe(corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny corpus under the names of MLQE-PE."""
     folder = tmp_path_factory.mktemp("mlqe-pe")
-    for name, part in {"train": "train", "dev": "valid", "test20": "test"}.items():
+    for name, part in {"train": "train", "dev": "valid", "test20": "test", "test": "test"}.items():
         for suffix, field in SUFFIXES.items():
             (folder / f"{name}.{suffix}").write_bytes(corpus.file(part, field).read_bytes())
     return folder
@@ -59,7 +60,7 @@ def test_every_configuration_is_known_here() -> None:
         "predict.yaml",
         "predict-ray.yaml",
     }
-    groups = {"data/mlqe-pe-parallel.yaml"}
+    groups = {"data/mlqe-pe-parallel.yaml", "data/joined.yaml"}
     groups |= {"data/mlqe-pe.yaml", "data/mlqe-pe-da.yaml", "embeddings/learned.yaml", "embeddings/pretrained.yaml"}
     assert found == tested | groups
 
@@ -76,6 +77,12 @@ def test_nuqe(embeddings: str, mlqe: Path, encoder: Path, tmp_path: Path) -> Non
     system = train_from_configuration(options | {"debug": True}).model
     frozen = not system.encoder.get_submodule("embeddings.source").tokens.weight.requires_grad
     assert frozen == (embeddings == "pretrained")
+
+
+def test_several_language_pairs(mlqe: Path, tmp_path: Path) -> None:
+    overrides = [f"_corpus={mlqe}", "data=joined", f"run.output_dir={tmp_path}/run", "data.pair_temperature=2"]
+    info = train_from_configuration(load_configuration(CONFIG / "nuqe.yaml", overrides) | {"debug": True})
+    assert {"val_en-de_PEARSON", "val_et-en_PEARSON"} <= {*info.best_metrics}
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,10 @@ def test_links(page: Path) -> None:
 def test_commands(page: Path) -> None:
     group: Any = typer.main.get_command(app)
     for words in commands(page):
-        command = group.commands.get(words[0]) if not words[0].startswith("-") else group
+        name = " ".join(words[:2]) if " ".join(words[:2]) in group.commands else words[0]
+        command = group.commands.get(name) if not name.startswith("-") else group
         assert command is not None, words
-        known = {"-h", "--help"}.union(*(parameter.opts for parameter in command.params))
+        known = {"-h", "--help"}.union(*(parameter.opts + parameter.secondary_opts for parameter in command.params))
         given = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z].*", word)}
         assert given <= known, words
 

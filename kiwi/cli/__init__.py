@@ -20,6 +20,7 @@ from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "corpus": corpus.corpus,
+    corpus.JOIN: corpus.join,
     "train": pipelines.train,
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,
@@ -41,8 +42,20 @@ SWITCHES = {"verbose": False, "quiet": False}
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+
+class _Group(typer.core.TyperGroup):
+    """The commands, some of which have names of two words."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command, its name, and the rest of the arguments."""
+        if (name := " ".join(args[:2])) in self.commands:
+            return super().resolve_command(ctx, [name, *args[2:]])
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="kiwi",
+    cls=_Group,
     help="Estimate the quality of machine translations: how good is a translation, and which words are wrong?",
     no_args_is_help=True,
     context_settings=CONTEXT,

@@ -105,8 +105,8 @@ def align(
     chosen = check_choice("--method", method, ("argmax", "softmax"))
     aligner = load_word_aligner(encoder, chosen, layer=layer, gpu_id=gpu_id, threads=threads)
     if output is not None:
-        align_to_file(aligner, segments, output, overwrite=overwrite)
+        align_to_file(aligner, segments, output, overwrite=overwrite, encoder=encoder)
         return
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end silently when the reader closes the pipe
-    write_alignments(aligner, segments, sys.stdout, stream=stream)
+    write_alignments(aligner, segments, sys.stdout, stream=stream, encoder=encoder)

@@ -9,6 +9,9 @@ import typer
 
 from kiwi.cli.options import QuietOption, VerboseOption, check_choice, parse_columns
 
+JOIN = "corpus join"
+"""The name of :func:`join`, which is a command below another one."""
+
 TOKENIZERS = ("auto", "none", "moses", "zh", "ja")
 
 
@@ -168,6 +171,60 @@ def corpus(
             processes=processes,
         ),
     )
+    if not quiet:
+        print_table(str(info.path), HEADER, info.rows())
+    typer.echo(info.path)
+
+
+def join(
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Directory to write; must be new or empty.", show_default=False)
+    ],
+    directories: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DIR...", help="Directories that kiwi corpus wrote.", show_default=False),
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further directory and its language pair, which takes the place of the one that it knows.",
+            metavar="PAIR=DIR",
+        ),
+    ] = None,
+    common_only: Annotated[
+        bool, typer.Option("--common-only", help="Leave out kinds of files that not all directories have.")
+    ] = False,
+    keep_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--keep-leaks", help="Keep training segments whose source or translation is in dev or test of another one."
+        ),
+    ] = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Join corpora of several language pairs, with the pair of each segment.
+
+    Training, prediction and evaluation then give figures for each pair.
+
+    Example: kiwi corpus join all-pairs en-de-corpus et-en-corpus
+    """
+    from kiwi.exceptions import ConfigError
+    from kiwi.lib.console.tables import print_table
+    from kiwi.lib.corpus.joining import HEADER, join_corpora
+    from kiwi.lib.utils import configure_logging
+    from kiwi.utils.written import user_path
+
+    configure_logging(verbose=verbose, quiet=quiet)
+    corpora: list[tuple[Path, str | None]] = [(directory, None) for directory in directories or []]
+    for value in pair or []:
+        name, equals, place = value.partition("=")
+        if not (name and equals and place):
+            raise ConfigError(f"--pair: found '{value}'; expected a pair and its directory, such as en-de=DIR.")
+        corpora.append((user_path(Path(place)), name))
+    if not corpora:
+        raise ConfigError("kiwi corpus join: found no directory to join; give some, or --pair en-de=DIR.")
+    info = join_corpora(output, corpora, common_only=common_only, keep_leaks=keep_leaks)
     if not quiet:
         print_table(str(info.path), HEADER, info.rows())
     typer.echo(info.path)

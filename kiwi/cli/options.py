@@ -71,6 +71,14 @@ TableArgument = Annotated[
         show_default="standard input",
     ),
 ]
+FileArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Table with one segment per row (TSV, CSV, XLSX, JSON Lines, Parquet); or XLIFF, TMX, PO.",
+        show_default="standard input",
+    ),
+]
 SourceOption = Annotated[
     Path | None, typer.Option("-s", "--source", help="Source segments, one per line.", show_default=False)
 ]

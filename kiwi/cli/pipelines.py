@@ -96,6 +96,10 @@ def evaluate(
     config: ConfigArgument = None,
     example: ExampleOption = False,
     print_config: PrintConfigOption = False,
+    lp: Annotated[
+        Path | None,
+        typer.Option(help="Language pairs of the segments, one per line, to evaluate each.", show_default=False),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report as an HTML page.", show_default=False)] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report as JSON.", show_default=False)] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown tables.", show_default=False)] = None,
@@ -109,6 +113,8 @@ def evaluate(
     files = {"report": report, "figures": json, "markdown": markdown, "latex": latex}
     given = {name: path for name, path in files.items() if path} | ({"overwrite": True} if overwrite else {})
     options["output"] = (options.get("output") or {}) | given
+    if lp is not None:
+        options["gold_files"] = (options.get("gold_files") or {}) | {"lp": lp}
     from kiwi.lib.console.tables import print_report
     from kiwi.lib.evaluate import evaluate_from_configuration
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from kiwi.cli.options import (
     AlignmentsOption,
     AlignOption,
     ColumnsOption,
+    FileArgument,
     GpuOption,
     InputFormatOption,
     OverwriteOption,
@@ -20,7 +21,6 @@ from kiwi.cli.options import (
     SourceOption,
     SourcePosOption,
     StreamOption,
-    TableArgument,
     TargetOption,
     TargetPosOption,
     ThreadsOption,
@@ -43,7 +43,39 @@ def score(
             show_default=False,
         ),
     ],
-    table: TableArgument = None,
+    table: FileArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File to write, whole or not at all; a copy of FILE with the scores added.",
+            show_default="standard output",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Score that divides good translations from those to review.", show_default=False),
+    ] = None,
+    set_state: Annotated[
+        bool,
+        typer.Option("--set-state", help="Mark translations worse than --threshold for review (XLIFF, PO)."),
+    ] = False,
+    higher_is_better: Annotated[
+        bool | None,
+        typer.Option(
+            "--higher-is-better/--lower-is-better",
+            help="Which scores are good, for --set-state: high (such as DA) or low (such as HTER) ones.",
+            show_default=False,
+        ),
+    ] = None,
+    languages: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Languages of source and target in TMX, such as --languages en,de.",
+            metavar="SOURCE,TARGET",
+        ),
+    ] = None,
     source: SourceOption = None,
     target: TargetOption = None,
     alignments: AlignmentsOption = None,
@@ -59,7 +91,9 @@ def score(
     scores_only: Annotated[
         bool, typer.Option("--scores-only", help="Write sentence scores only, without word-level predictions.")
     ] = False,
-    no_header: Annotated[bool, typer.Option("--no-header", help="Write TSV without a header line.")] = False,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="TSV and CSV have no line with the names of the columns.")
+    ] = False,
     stream: StreamOption = False,
     on_bad: Annotated[
         str,
@@ -92,13 +126,14 @@ def score(
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Score segments and write one line for each to standard output.
+    """Score segments: write one line for each to standard output, or scores into a copy of a file of translations.
 
-    Example: kiwi score -m MODEL -s source.txt -t target.txt
+    Examples: kiwi score -m MODEL -s source.txt -t target.txt; kiwi score -m MODEL project.xlf -o scored.xlf
     """
     import signal
 
-    from kiwi.lib.score import Input, score_to_stream
+    from kiwi.exceptions import ConfigError
+    from kiwi.lib.score import DocumentOptions, Input, is_document, score_document, score_to_stream
     from kiwi.runner.options import PredictOptions
 
     if hasattr(signal, "SIGPIPE"):
@@ -113,6 +148,34 @@ def score(
         "source_pos": source_pos,
         "target_pos": target_pos,
     }
+    common: dict[str, Any] = {
+        "on_bad": check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
+        "rejects": rejects,
+        "overwrite": overwrite,
+        "options": PredictOptions(
+            gpu_id=gpu_id,
+            threads=threads,
+            batch_tokens=batch_tokens,
+            precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
+            align=align,
+            aligner=aligner,
+        ),
+    }
+    document = DocumentOptions(
+        columns=parse_columns(columns or []),
+        has_header=not no_header,
+        languages=[name for argument in languages or [] for name in argument.split(",")],
+        threshold=threshold,
+        higher_is_better=higher_is_better,
+        set_state=set_state,
+        scores_only=scores_only,
+    )
+    if table is not None and is_document(table, output):
+        if any(path is not None for path in given.values()):
+            raise ConfigError(f"--source and --target are files with one segment per line; remove {table}, or them.")
+        exit_if_bad(score_document(model, table, output, document=document, **common))
+        return
+    document.check_unused()
     n_bad = score_to_stream(
         model,
         Input(
@@ -122,21 +185,11 @@ def score(
             pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
             pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
         ),
-        open_standard_output(),
-        on_bad=check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
-        rejects=rejects,
-        overwrite=overwrite,
+        open_standard_output() if output is None else output,
         form=check_choice("--format", output_format, ("tsv", "jsonl")),
         scores_only=scores_only,
         header=not no_header,
         stream=stream,
-        options=PredictOptions(
-            gpu_id=gpu_id,
-            threads=threads,
-            batch_tokens=batch_tokens,
-            precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
-            align=align,
-            aligner=aligner,
-        ),
+        **common,
     )
     exit_if_bad(n_bad)

@@ -80,10 +80,22 @@ def inspect_(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, which includes the text of licence notices.")
     ] = False,
+    set_score: Annotated[
+        str | None,
+        typer.Option(
+            help="Write into the system what its scores mean, such as kind=hter, or "
+            "kind=other,higher_is_better=true,range=1:5.",
+            metavar="KEY=VALUE[,...]",
+            show_default=False,
+        ),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Describe a checkpoint and verify its files."""
-    from kiwi.lib.inspect import inspect_checkpoint
+    from kiwi.lib.inspect import inspect_checkpoint, set_score_of
+
+    if set_score is not None:
+        set_score_of(path, set_score)
 
     found = inspect_checkpoint(path)
     if as_json:

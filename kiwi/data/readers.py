@@ -13,6 +13,7 @@ from kiwi.data.files.lines import Columns, count_surplus, different_lengths, rea
 from kiwi.data.labels.scores import check_scores, parse_scores
 from kiwi.data.labels.tags import TagForm, check_tags, split_tags
 from kiwi.data.labels.verdicts import parse_verdicts
+from kiwi.data.text.language_pairs import parse_language_pairs
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 
@@ -100,8 +101,35 @@ def check_columns(columns: Columns, places: Mapping[str, object], *, first: int 
     """
     check_segments(columns, places, allow_empty=True, first=first)
     check_word_counts(columns, places, first=first)
+    if const.LANGUAGE_PAIR in columns:
+        check_language_pairs(columns, places, first=first)
     if const.ALIGNMENTS in columns:
         check_alignments(columns, places, first=first)
+
+
+def check_language_pairs(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> list[str]:
+    """Check the language pair of each segment, which only a segment without words may lack.
+
+    Args:
+        columns: columns that include ``source``, ``target`` and ``lp``.
+        places: the file of each column, for errors.
+        first: the number of the first line.
+
+    Returns:
+        The language pairs, without white space around them.
+
+    Raises:
+        DataError: at the first segment without a language pair.
+    """
+    place = places[const.LANGUAGE_PAIR]
+    pairs = parse_language_pairs(columns[const.LANGUAGE_PAIR], place, first=first)
+    if "" in pairs:
+        for number, (pair, source, target) in enumerate(
+            zip(pairs, columns[const.SOURCE], columns[const.TARGET], strict=True), start=first
+        ):
+            if not pair and (words(source) or words(target)):
+                raise DataError.at(place, number, found="no language pair", expected="one such as en-de per segment")
+    return pairs
 
 
 def parse_alignment(line: str) -> list[tuple[int, int]]:

@@ -17,6 +17,43 @@ BLOCKS_AT_ONCE = 2**14
 """The number of blocks whose segments are shuffled together."""
 
 
+class GroupSampling:
+    """Draws as many segments as there are, so that groups share an epoch in proportion to n^(1/T).
+
+    n is the number of segments of a group, and T the temperature: Arivazhagan et al. 2019, Massively Multilingual
+    Neural Machine Translation in the Wild (arXiv 1907.05019). A group whose share is larger than itself is read
+    several times; what is left of its share, and that of a group that is not read completely, is drawn at random.
+
+    Args:
+        groups: the name of the group of each segment, such as its language pair.
+        temperature: the temperature, at least 1, at which each segment is drawn once.
+    """
+
+    def __init__(self, groups: Sequence[str], temperature: float) -> None:
+        names, of_segment = np.unique(np.asarray(groups), return_inverse=True)
+        self._members = [np.flatnonzero(of_segment == number) for number in range(len(names))]
+        sizes = np.array([len(members) for members in self._members])
+        self._counts = _round_to_sum(sizes ** (1.0 / temperature), len(of_segment))
+        self.counts: dict[str, int] = dict(zip(names.tolist(), self._counts.tolist(), strict=True))
+        """The number of segments that are drawn from each group in an epoch."""
+
+    def draw(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """Return the indices of the segments of an epoch, in the order of their groups."""
+        drawn = []
+        for members, count in zip(self._members, self._counts.tolist(), strict=True):
+            n_times, n_more = divmod(count, len(members))
+            drawn += [np.tile(members, n_times), random.permutation(members)[:n_more]]
+        return np.concatenate(drawn)
+
+
+def _round_to_sum(weights: NDArray[np.float64], total: int) -> NDArray[np.int64]:
+    """Return whole numbers in proportion to weights, with a given sum; the largest remainders are rounded up."""
+    exact = weights * (total / weights.sum())
+    rounded: NDArray[np.int64] = np.floor(exact + 1e-9).astype(np.int64)
+    rounded[np.argsort(rounded - exact, kind="stable")[: total - int(rounded.sum())]] += 1
+    return rounded
+
+
 class ShuffledBatches:
     """Batches of segment indices in an order that depends only on seed and epoch.
 
@@ -29,6 +66,7 @@ class ShuffledBatches:
             returns an array of lengths for an array of indices.
         batch_size: the number of segments in a batch; the last batch of a buffer may be smaller.
         buffer_size: the number of segments to sort together, rounded up to whole batches; None disables sorting.
+        groups: how often to read the segments of each group in an epoch; None reads each segment once.
         seed: the seed of the order.
         rank: the rank of this process, which receives every ``world_size``-th batch.
         world_size: the number of processes, which all receive the same number of batches.
@@ -40,6 +78,7 @@ class ShuffledBatches:
         batch_size: int,
         *,
         buffer_size: int | None = None,
+        groups: GroupSampling | None = None,
         seed: int = 42,
         rank: int = 0,
         world_size: int = 1,
@@ -48,6 +87,7 @@ class ShuffledBatches:
         self.batch_size = batch_size
         # Whole batches, so that no batch is cut short at the end of a buffer.
         self.buffer_size = buffer_size and -(-buffer_size // batch_size) * batch_size
+        self.groups = groups
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
@@ -90,7 +130,11 @@ class ShuffledBatches:
                 yield batch.tolist()
 
     def _batches(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        for buffer in _rechunk(_shuffle(len(self.lengths), random), self.buffer_size or self.batch_size):
+        order = _shuffle(len(self.lengths), random)
+        if self.groups is not None:
+            drawn = self.groups.draw(random)
+            order = (drawn[places] for places in order)
+        for buffer in _rechunk(order, self.buffer_size or self.batch_size):
             if self.buffer_size:
                 buffer = buffer[np.argsort(self.lengths[buffer], kind="stable")]
             batches = [buffer[start : start + self.batch_size] for start in range(0, len(buffer), self.batch_size)]
@@ -127,6 +171,28 @@ def longest_first(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
     """
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     return [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
+
+
+def batches_by_group(
+    lengths: Sequence[int], groups: Sequence[str], batch_size: int
+) -> tuple[list[list[int]], list[str]]:
+    """Return batches of similar length with segments of one group each, longest first, and the group of each batch.
+
+    Args:
+        lengths: the length of each segment.
+        groups: the name of the group of each segment, such as its language pair.
+        batch_size: the maximum number of segments in a batch.
+    """
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    found = [
+        (group, [indices[place] for place in places])
+        for group, indices in sorted(members.items())
+        for places in longest_first([lengths[index] for index in indices], batch_size)
+    ]
+    found.sort(key=lambda batch: -lengths[batch[1][0]])
+    return [batch for _, batch in found], [group for group, _ in found]
 
 
 def batches_by_tokens(lengths: Sequence[int], tokens: int, most: int | None = None) -> list[list[int]]:

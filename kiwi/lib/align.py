@@ -26,7 +26,9 @@ FIELDS = (const.SOURCE, const.TARGET)
 """The fields that are read."""
 
 
-def align_to_file(aligner: WordAligner, segments: Input, path: Path, *, overwrite: bool = False) -> int:
+def align_to_file(
+    aligner: WordAligner, segments: Input, path: Path, *, overwrite: bool = False, encoder: str | None = None
+) -> int:
     """Align like :func:`align`, and write a file atomically.
 
     Args:
@@ -34,6 +36,7 @@ def align_to_file(aligner: WordAligner, segments: Input, path: Path, *, overwrit
         segments: the input of segments.
         path: the file to write.
         overwrite: whether the file may replace one that kiwi has not written.
+        encoder: the folder of the encoder, whose files are never replaced.
 
     Returns:
         The number of segments.
@@ -41,14 +44,21 @@ def align_to_file(aligner: WordAligner, segments: Input, path: Path, *, overwrit
     Raises:
         ConfigError: when the file is read, or kiwi has not written it.
     """
-    Guard(segments.paths, overwrite, "--overwrite").check([path])
+    Guard(_reads(segments, encoder), overwrite, "--overwrite").check([path])
     with staged(path) as stage, stage.open("w", encoding="utf-8", newline="\n") as file:
         count = align(aligner, segments, file)
     record_written(path)
     return count
 
 
-def align(aligner: WordAligner, segments: Input, output: IO[str], *, stream: bool = False) -> int:
+def _reads(segments: Input, encoder: str | None) -> list[Path]:
+    folder = None if encoder is None else user_path(encoder)
+    return [*segments.paths, *([folder] if folder is not None and folder.exists() else [])]
+
+
+def align(
+    aligner: WordAligner, segments: Input, output: IO[str], *, stream: bool = False, encoder: str | None = None
+) -> int:
     """Write the word alignments of segments, a line of ``i-j`` pairs for each, in the order of the segments.
 
     Args:
@@ -56,6 +66,7 @@ def align(aligner: WordAligner, segments: Input, output: IO[str], *, stream: boo
         segments: the input of segments.
         output: the stream to write to.
         stream: whether to write the line of each segment before the next segment is read.
+        encoder: the folder of the encoder, which the output must not be redirected to.
 
     Returns:
         The number of segments.
@@ -67,7 +78,7 @@ def align(aligner: WordAligner, segments: Input, output: IO[str], *, stream: boo
     segments.check()
     if unread := [name for name in segments.columns if name not in FIELDS]:
         raise ConfigError(f"--columns: found {', '.join(unread)}; words are aligned from {' and '.join(FIELDS)} only.")
-    Guard(segments.paths, False, "--overwrite").check_stream(output)
+    Guard(_reads(segments, encoder), False, "--overwrite").check_stream(output)
     count = 0
     for lines in _aligned(aligner, segments, 1 if stream else CHUNK_SIZE):
         output.writelines(f"{line}\n" for line in lines)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiwi.exceptions import CheckpointError
+from kiwi import constants as const
+from kiwi.data.labels.score_meaning import ScoreConfig, declared_meaning
+from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.systems.manifest.checkpoint import (
     ENCODER_FILE,
     WEIGHTS_FILE,
@@ -17,9 +20,12 @@ from kiwi.systems.manifest.checkpoint import (
     resolve_run_directory,
 )
 from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
-from kiwi.systems.manifest.model_card import published_metrics
+from kiwi.systems.manifest.model_card import metrics_by_pair, published_metrics
+from kiwi.systems.manifest.rewriting import set_score_meaning
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
+
+logger = logging.getLogger(__name__)
 
 SIZES = {
     "layers": ("num_hidden_layers", "n_layers", "n_layer", "encoder_layers", "num_layers"),
@@ -94,8 +100,11 @@ class Inspection:
             "bytes": self.size,
             "source_languages": list(source),
             "target_languages": list(target),
+            "language_pairs": list(self.info.data.language_pairs),
+            "labels_from": self.info.data.labels_from,
             "train_segments": self.info.data.train_segments,
             "valid_segments": self.info.data.valid_segments,
+            "score": None if self.info.data.score is None else self.info.data.score.to_dict(),
             "metrics": {name: v if math.isfinite(v) else None for name, v in self.info.metrics.items()},
             "kiwi_version": self.info.kiwi_version,
             "format_version": self.info.format_version,
@@ -122,7 +131,10 @@ class Inspection:
             ("encoder", ", ".join(filter(None, parts))),
             ("weights", f"{self.weights:,} in {self.tensors} tensors, {self.size / 1e6:,.1f} MB of files"),
             ("languages", f"{source or '?'} → {target or '?'}" if source or target else "not known"),
+            *([("language pairs", ", ".join(pairs))] if (pairs := info.data.language_pairs) else []),
             ("trained on", "not known" if trained is None else f"{trained:,} segments"),
+            *([("scores", self._score_line())] if const.SENTENCE_SCORES in info.outputs else []),
+            *([("labels from", origin)] if (origin := info.data.labels_from) else []),
             ("kiwi version", f"{info.kiwi_version} (format {info.format_version})"),
             ("hash", info.sha256 or "none in format 1"),
             (
@@ -140,8 +152,18 @@ class Inspection:
                 ("differs", f"by at most {worst:.2g} from its checkpoint, whose hash is above"),
                 ("export's hash", self.export.sha256),
             ]
-        metrics = [(name, f"{value:.4f}") for name, value in published_metrics(info.metrics).items()]
-        return [*rows, *metrics]
+        metrics = published_metrics(info.metrics).items()
+        return [*rows, *((name, f"{value:.4f}{self._pairs_of(name)}") for name, value in metrics)]
+
+    def _pairs_of(self, metric: str) -> str:
+        """Return the values of a metric for each language pair, if there are any."""
+        by_pair = metrics_by_pair(self.info.metrics)
+        listed = ", ".join(f"{pair} {found[metric]:.4f}" for pair, found in by_pair.items() if metric in found)
+        return f", the mean of {listed}" if listed else ""
+
+    def _score_line(self) -> str:
+        meaning = self.info.data.score
+        return str(meaning) if meaning is not None else "kind and direction unknown; set them with --set-score"
 
     def _licence_line(self) -> str:
         names = ", ".join(self.licences)
@@ -177,6 +199,30 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
         size=sum((path / name).stat().st_size for name in names),
         licences=read_licences(path),
     )
+
+
+def set_score_of(path: str | Path, text: str) -> None:
+    """Write into a checkpoint or an exported system what its scores mean.
+
+    Args:
+        path: its directory, or that of a run, whose best model is used.
+        text: the options of :class:`kiwi.data.labels.score_meaning.ScoreConfig`, such as ``kind=hter``; the ends of
+            the range are separated by a colon.
+
+    Raises:
+        CheckpointError: when there is no system, or a file of it is damaged.
+        ConfigError: when the options are invalid, or the system predicts no score.
+    """
+    options: dict[str, Any] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        options[name.strip()] = value.strip().split(":") if name.strip() == "range" else value.strip()
+    try:
+        meaning = declared_meaning(ScoreConfig.from_dict(options))
+    except ConfigError as error:
+        raise ConfigError(f"--set-score {text}: {str(error).removeprefix('data.score.')}") from error
+    set_score_meaning(resolve_run_directory(path), meaning)
+    logger.info("%s: the scores are %s.", path, meaning)
 
 
 def _inspect_export(path: Path) -> Inspection:

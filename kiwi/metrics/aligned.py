@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,33 @@ class Aligned:
     left_out: int = 0
     """The number of segments that are not compared, because a system has no prediction for them."""
 
+    excluded: frozenset[int] = frozenset()
+    """The numbers of the segments that are not compared on request, counted from 0."""
+
+    def select(self, is_chosen: NDArray[np.bool_]) -> Aligned:
+        """Return the data of some of the segments.
+
+        Args:
+            is_chosen: whether to keep each line of the files, (lines,), segments that are left out included.
+        """
+        chosen = is_chosen[self.numbers - 1]
+        excluded = frozenset(number for number in self.excluded if is_chosen[number])
+        n_left_out = int(np.count_nonzero(is_chosen)) - int(np.count_nonzero(chosen)) - len(excluded)
+        offsets, of_values = self.offsets, chosen
+        if offsets is not None:
+            lengths = np.diff(offsets)
+            offsets, of_values = np.concatenate([[0], np.cumsum(lengths[chosen])]), np.repeat(chosen, lengths)
+        return replace(
+            self,
+            gold=self.gold[of_values],
+            predicted={system: values[of_values] for system, values in self.predicted.items()},
+            offsets=offsets,
+            numbers=self.numbers[chosen],
+            deviations={name: (mean[chosen], width[chosen]) for name, (mean, width) in self.deviations.items()},
+            left_out=min(n_left_out, self.left_out),
+            excluded=excluded,
+        )
+
     @property
     def n_segments(self) -> int:
         """The number of segments that are compared."""
@@ -57,3 +85,15 @@ class Aligned:
             sums = np.concatenate([[0], np.cumsum(cells == cell)])
             counts[:, cell] = np.diff(sums[self.offsets])
         return counts.reshape(-1, len(LABELS), len(LABELS))
+
+
+def split_by_pair(outputs: Sequence[Aligned], pairs: Sequence[str]) -> dict[str, list[Aligned]]:
+    """Return the data of each language pair, in alphabetical order, without outputs that a pair has no segments for.
+
+    Args:
+        outputs: the data of all segments.
+        pairs: the language pair of each line of the files; blank for a segment without one, which is left out.
+    """
+    names, of_line = np.array(sorted({*pairs} - {""})), np.array(pairs)
+    found = {str(name): [aligned.select(of_line == name) for aligned in outputs] for name in names}
+    return {name: [aligned for aligned in selected if aligned.n_segments] for name, selected in found.items()}

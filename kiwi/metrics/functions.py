@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -162,3 +163,9 @@ def perplexity(log_probability: float, n_tokens: int) -> float:
         return 0.0
     # The perplexity of an untrained model may exceed the range of floating-point numbers.
     return math.exp(min(-log_probability / n_tokens, math.log(sys.float_info.max)))
+
+
+def mean_over_pairs(by_pair: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return the unweighted mean of each metric over language pairs, as the multilingual tracks of WMT report it."""
+    names = next(iter(by_pair.values()), {})
+    return {name: float(np.mean([metrics[name] for metrics in by_pair.values()])) for name in names}

@@ -55,6 +55,9 @@ class Measured:
     left_out: int = 0
     """The number of segments that are not compared, because a system has no prediction for them."""
 
+    excluded: int = 0
+    """The number of segments that are not compared on request."""
+
     def figures(self) -> Mapping[str, float]:
         """Return the metrics of all segments."""
         return self.statistic(np.arange(self.n_segments))
@@ -90,7 +93,9 @@ def measure(aligned: Aligned) -> list[Measured]:
     if aligned.only_order and not is_binary:
         return []
     return [
-        replace(_measured(aligned, system, is_binary=is_binary), left_out=aligned.left_out)
+        replace(
+            _measured(aligned, system, is_binary=is_binary), left_out=aligned.left_out, excluded=len(aligned.excluded)
+        )
         for system in aligned.predicted
     ]
 
@@ -149,7 +154,8 @@ def measure_explanations(aligned: Aligned) -> list[Measured]:
             means = figures[chosen].mean(axis=0) if len(chosen) else np.zeros(len(FIGURES))
             return dict(zip(FIGURES, means.tolist(), strict=True))
 
-        found.append(Measured(EXPLANATIONS, system, len(figures), "segments", len(figures), statistic))
+        measured = Measured(EXPLANATIONS, system, len(figures), "segments", len(figures), statistic)
+        found.append(replace(measured, left_out=aligned.left_out, excluded=len(aligned.excluded)))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kiwi.metrics.functions import matthews, ranks
+from kiwi.metrics.functions import matthews, ranks, recall
 
 
 def kendall(gold: ArrayLike, predicted: ArrayLike) -> float:
@@ -112,30 +112,36 @@ def average_precision(gold: ArrayLike, scores: ArrayLike) -> float:
 
 
 def recall_at_k(gold: ArrayLike, scores: ArrayLike) -> float:
-    """Return the share of the K BAD items (class 1) that are among the K highest scores; 0 without BAD items."""
-    found, n_bad = _found_at_k(gold, scores)
-    return found / n_bad if n_bad else 0.0
+    """Return the share of the K BAD items (class 1) that are among the K highest scores; 0 without BAD items.
 
-
-def critical_counts(gold: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
-    """Return the confusion matrix (gold, flagged) when the K highest scores are flagged, as in WMT 2022.
-
-    K is the number of BAD items. Equal scores at the border are flagged in equal part, so counts may be fractions.
+    Equal scores at the border are found in equal part.
     """
-    found, n_bad = _found_at_k(gold, scores)
-    missed = n_bad - found
-    return np.array([[np.size(gold) - n_bad - missed, missed], [missed, found]])
-
-
-def _found_at_k(gold: ArrayLike, scores: ArrayLike) -> tuple[float, int]:
     bad, values = np.asarray(gold, dtype=bool), np.asarray(scores)
     n_bad = int(bad.sum())
     if not n_bad:
-        return 0.0, 0
-    border = np.partition(values, len(values) - n_bad)[len(values) - n_bad]
+        return 0.0
+    border = _border(values, n_bad)
     above, at = values > border, values == border
     left = n_bad - int(above.sum())
-    return float(bad[above].sum() + left * bad[at].sum() / at.sum()), n_bad
+    return float(bad[above].sum() + left * bad[at].sum() / at.sum()) / n_bad
+
+
+def _border(values: NDArray[np.float64], k: int) -> float:
+    """Return the K-th highest value."""
+    return float(np.partition(values, len(values) - k)[len(values) - k])
+
+
+def critical_counts(gold: ArrayLike, scores: ArrayLike) -> NDArray[np.int64]:
+    """Return the confusion matrix (gold, flagged) when the K highest scores are flagged, as in WMT 2022.
+
+    K is the number of BAD items. Of equal scores at the border all are flagged, as the official scorer does, so that
+    more than K items may be; with all scores equal, these are all items.
+    """
+    bad, values = np.asarray(gold, dtype=bool), np.asarray(scores, dtype=np.float64)
+    n_bad = int(bad.sum())
+    flagged = values >= _border(values, n_bad) if n_bad else np.zeros_like(bad)
+    found, called = int(bad[flagged].sum()), int(flagged.sum())
+    return np.array([[len(bad) - n_bad - (called - found), called - found], [n_bad - found, found]])
 
 
 def best_threshold(gold: ArrayLike, probabilities: ArrayLike) -> tuple[float, float]:
@@ -165,7 +171,7 @@ def critical_metrics(gold: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     counts = critical_counts(gold, scores)
     return {
         "MCC_at_K": matthews(counts),
-        "recall_at_K": recall_at_k(gold, scores),
+        "recall_at_K": recall(counts, 1),
         "AUC": roc_auc(gold, scores),
         "AP": average_precision(gold, scores),
     }

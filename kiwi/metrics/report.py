@@ -23,7 +23,6 @@ from kiwi.metrics.confidence import (
     williams,
 )
 from kiwi.metrics.measured import Measured
-from kiwi.metrics.spans import mean_over_pairs
 
 ENSEMBLE = "*ensemble*"
 """The name of the average of all systems."""
@@ -155,6 +154,7 @@ def build_report(measured: Sequence[Measured], settings: Settings, origins: Mapp
         parts = [each.output, f"{each.unit}:{each.n}"]
         parts += [f"segments:{each.n_segments}"] if each.unit != "segments" else []
         parts += [f"left_out:{each.left_out}"] if each.left_out else []
+        parts += [f"excluded:{each.excluded}"] if each.excluded else []
         parts += [each.rule] if each.rule else []
         parts += [f"bootstrap:{settings.samples}", f"seed:{settings.seed}"] if drawn else []
         parts += [f"kiwi:{__version__}"]
@@ -246,7 +246,7 @@ def combine(reports: Mapping[str, Report]) -> Report:
         for number, same in enumerate(zip(*of_pairs, strict=True), start=1):
             names = {row.system for row in same}
             system = names.pop() if len(names) == 1 else f"system {number}"
-            metrics = mean_over_pairs({str(index): row.metrics for index, row in enumerate(same)})
+            metrics = functions.mean_over_pairs({str(index): row.metrics for index, row in enumerate(same)})
             signature = f"mean of {len(same)} language pairs|kiwi:{__version__}"
             means.append(Row(f"mean {output}", system, sum(row.n for row in same), metrics, {}, signature))
     return replace(whole, rows=[*whole.rows, *means])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,9 +64,3 @@ def _mark(length: int, spans: Iterable[Span]) -> NDArray[np.bool_]:
         begin = min(start, length)
         marked[int(severity != MINOR), begin : max(min(end, length + 1), begin + 1)] = True
     return marked
-
-
-def mean_over_pairs(by_pair: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Return the unweighted mean of each metric over language pairs, as the multilingual tracks of WMT report it."""
-    names = next(iter(by_pair.values()), {})
-    return {name: float(np.mean([metrics[name] for metrics in by_pair.values()])) for name in names}

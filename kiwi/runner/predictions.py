@@ -78,6 +78,11 @@ class Predictions:
     added: Mapping[str, list[Any]] = field(default_factory=dict)
     """The values of outputs that were added to :data:`kiwi.outputs.OUTPUTS`, by attribute."""
 
+    @property
+    def sentence_scores(self) -> list[float] | None:
+        """The score of each segment, which OpenKiwi named ``sentences_hter`` whatever its kind."""
+        return self.sentences_hter
+
     def __len__(self) -> int:
         return next((len(value) for name in self.attributes() if (value := self.get(name)) is not None), 0)
 
@@ -97,6 +102,11 @@ class Predictions:
         own = {each.name for each in fields(cls)}
         added = {name: value for name, value in values.items() if name not in own}
         return cls(**{name: value for name, value in values.items() if name in own}, added=added)
+
+    def select(self, rows: Sequence[int]) -> Predictions:
+        """Return the predictions of these segments, in this order."""
+        found = {name: value for name in self.attributes() if (value := self.get(name)) is not None}
+        return self.from_attributes({name: [value[row] for row in rows] for name, value in found.items()})
 
     @property
     def targetgaps_tags_BAD_probabilities(self) -> list[list[Any]] | None:

@@ -137,10 +137,11 @@ class Runner:
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
             raise DataError(f"Lists of different length: {lengths} segments; expected the same number in each.")
-        bad = BadRows(options.on_bad)
-        columns = bad.screen(columns, ARGUMENTS, 1)
+        bad = BadRows(options.on_bad, option="on_bad")
+        with bad.advising():
+            columns = bad.screen(columns, ARGUMENTS, 1)
         if bad:
-            logger.warning(bad.summary(len(source)))
+            logger.warning("%s", bad.summary(len(source)))
         self._check_fields(columns)
         note_long_segments([self.engine.collate.count_long(columns)])
         return self.predict_columns(columns, options)

@@ -151,6 +151,11 @@ class QESystem(System):
             lacking = [name for name, part in parts.items() if part and getattr(part.output, field) is None]
             if len(lacking) == 1 and all(parts.values()):
                 missing[f"data.{lacking[0]}.output.{field}"] = "required: the other part of the data has it"
+        without_pairs = [name for name, part in parts.items() if part and part.input.lp is None]
+        if len(without_pairs) == 1 and all(parts.values()):
+            missing[f"data.{without_pairs[0]}.input.lp"] = "required: the other part of the data has it"
+        elif "train" in without_pairs and data.pair_temperature != 1.0:
+            missing["data.train.input.lp"] = "required with data.pair_temperature"
         return missing
 
     @classmethod

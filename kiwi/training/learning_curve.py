@@ -29,7 +29,7 @@ LAYOUT = Layout(
     width=860, height=386, left=84, right=34, top=70, bottom=66, space_left=10, space_below=24, x_intervals=8
 )
 
-N_COLORS = 5
+N_COLORS = 8
 
 STYLE = """\
 text { fill: #334155; font: 13px Helvetica, Arial, sans-serif; }
@@ -44,6 +44,9 @@ text { fill: #334155; font: 13px Helvetica, Arial, sans-serif; }
 .color2 { stroke: #16a34a; }
 .color3 { stroke: #9333ea; }
 .color4 { stroke: #64748b; }
+.color5 { stroke: #0891b2; }
+.color6 { stroke: #be123c; }
+.color7 { stroke: #ca8a04; }
 .best { stroke: #0f172a; stroke-dasharray: 4 4; }
 .ring { fill: none; stroke: #0f172a; stroke-width: 2; }
 .note { font-weight: bold; paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
@@ -51,6 +54,9 @@ text { fill: #334155; font: 13px Helvetica, Arial, sans-serif; }
 
 MAX_MARKS = 40
 """The maximum number of points of a line that are marked."""
+
+MAX_PAIRS = 8
+"""The maximum number of language pairs that are drawn, as many as the legend has room for."""
 
 MAX_POINTS = 300
 """The maximum number of points of a line; more are averaged."""
@@ -81,6 +87,7 @@ class LearningCurve(Callback):
         self.destination = output_dir / LEARNING_CURVE
         self.main_metric = module.main_metric
         self.monitor = module.monitor
+        self.pairs = list(module.validation.counts)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -98,12 +105,14 @@ class LearningCurve(Callback):
                 each.flush()
         if self.metrics_file.is_file():
             try:
-                draw_learning_curve(self.metrics_file, self.destination, self.main_metric, self.monitor)
+                draw_learning_curve(self.metrics_file, self.destination, self.main_metric, self.monitor, self.pairs)
             except OSError as error:  # neither lose the run nor hide why it failed
                 logger.warning("%s: the learning curve could not be written: %s.", self.destination, error)
 
 
-def draw_learning_curve(metrics_file: Path, destination: Path, main_metric: Sequence[str], monitor: str) -> None:
+def draw_learning_curve(
+    metrics_file: Path, destination: Path, main_metric: Sequence[str], monitor: str, pairs: Sequence[str] = ()
+) -> None:
     """Draw losses and main metrics over the optimizer steps, and mark the best step.
 
     Args:
@@ -111,6 +120,7 @@ def draw_learning_curve(metrics_file: Path, destination: Path, main_metric: Sequ
         destination: the SVG file to write; it is not written when there is nothing to draw.
         main_metric: the metrics to draw, without ``val_``.
         monitor: the column whose best value marks the best step.
+        pairs: the language pairs of the validation data, whose metrics are drawn too.
     """
     columns = {name: f"val_{name}" for name in main_metric}
     lines = _read_columns(metrics_file, ["train_loss", "val_loss", monitor, *columns.values()])
@@ -125,6 +135,12 @@ def draw_learning_curve(metrics_file: Path, destination: Path, main_metric: Sequ
         Panel("Loss", "loss (mean per segment)", losses),
         Panel(f"Main metric on the validation data ({direction})", " + ".join(main_metric), metrics),
     ]
+    if pairs:
+        title = "Main metric by language pair" + (
+            f" (the first {MAX_PAIRS} of {len(pairs)})" * (len(pairs) > MAX_PAIRS)
+        )
+        shown = {pair: _sum_of_columns(metrics_file, pair, main_metric) for pair in pairs[:MAX_PAIRS]}
+        panels.append(Panel(title, " + ".join(main_metric), shown))
     panels = [panel for panel in panels if any(panel.lines.values())]
     if panels:
         last_step = max(x for panel in panels for points in panel.lines.values() for x, _ in points)
@@ -140,6 +156,16 @@ def _read_columns(metrics_file: Path, columns: Sequence[str]) -> dict[str, Point
                     # Rows are logged before their step is counted.
                     points.append((int(row["step"]) + 1, value))
     return lines
+
+
+def _sum_of_columns(metrics_file: Path, pair: str, main_metric: Sequence[str]) -> Points:
+    """Return the sum of the main metrics of a language pair; nothing where a main metric names a pair itself."""
+    lines = _read_columns(metrics_file, [f"val_{pair}_{name}" for name in main_metric])
+    sums: dict[float, list[float]] = {}
+    for points in lines.values():
+        for x, y in points:
+            sums.setdefault(x, []).append(y)
+    return [(x, sum(values)) for x, values in sums.items() if len(values) == len(main_metric)]
 
 
 def _downsample(points: Points) -> Points:

@@ -23,9 +23,8 @@ from kiwi.data.batch import NumpyBatch, QEBatch
 from kiwi.data.collate import Collate, Row
 from kiwi.data.datasets.parallel_dataset import ParallelDataset
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
-from kiwi.data.sampling import ShuffledBatches, longest_first
+from kiwi.data.sampling import GroupSampling, ShuffledBatches, longest_first
 from kiwi.exceptions import KiwiError
-from kiwi.metrics.accumulators import Accumulator
 from kiwi.metrics.functions import higher_is_better
 from kiwi.systems.batching import as_tensors, build_loader
 from kiwi.systems.config.system import SystemConfig
@@ -34,6 +33,7 @@ from kiwi.systems.encoders.transformer import TransformerEncoder
 from kiwi.systems.system import System
 from kiwi.training.lightning_internals import is_logging_step, log_at_least_every
 from kiwi.training.optimizers import build_optimizer, build_schedule
+from kiwi.training.pair_metrics import PairMetrics
 from kiwi.training.sharding import shard
 
 logger = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ class TrainingModule(LightningModule):
         buffer_size: the number of segments that are sorted by length together.
         seed: the seed of the order of the training data.
         start_position: the epoch and the batch to start with, counted from 0; not (0, 0) in a resumed run.
+        pair_temperature: the temperature by which language pairs are sampled; at 1, each segment is read once an epoch.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class TrainingModule(LightningModule):
         buffer_size: int | None,
         seed: int,
         start_position: tuple[int, int] = (0, 0),
+        pair_temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.allow_zero_length_dataloader_with_multiple_devices = True  # a process may have no validation data
@@ -106,7 +108,11 @@ class TrainingModule(LightningModule):
         self.buffer_size = buffer_size
         self.seed = seed
         self.start_position = start_position
-        self.accumulators: dict[str, Accumulator] = {}
+        self.sampling: GroupSampling | None = None
+        """How language pairs are sampled; None reads each segment once an epoch."""
+        if pair_temperature != 1.0:
+            self.sampling = GroupSampling(train.columns[const.LANGUAGE_PAIR], pair_temperature)
+        self.validation = PairMetrics(valid.columns.get(const.LANGUAGE_PAIR, ()))
         self.collate = WithFrozenStates(system.collate)
         self._current_batch = ("train", 0)
         self._is_sharded = False
@@ -168,6 +174,7 @@ class TrainingModule(LightningModule):
             self.system.lengths(self.train_data.columns),
             self.config.batch_size_for("train"),
             buffer_size=self.buffer_size,
+            groups=self.sampling,
             seed=self.seed,
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
@@ -177,9 +184,13 @@ class TrainingModule(LightningModule):
 
     @override
     def val_dataloader(self) -> DataLoader[Any]:
-        """Return the loader of batches of segments of similar length, different ones in each process."""
-        batches = longest_first(self.system.lengths(self.valid_data.columns), self.config.batch_size_for("valid"))
-        batches = batches[self.trainer.global_rank :: self.trainer.world_size]
+        """Return the loader of batches of segments of similar length and one language pair, for this process alone."""
+        batches = self.validation.batches(
+            self.system.lengths(self.valid_data.columns),
+            self.config.batch_size_for("valid"),
+            self.trainer.global_rank,
+            self.trainer.world_size,
+        )
         return build_loader(self.valid_data, batches, self.collate, self.config.num_data_workers)
 
     @override
@@ -266,7 +277,7 @@ class TrainingModule(LightningModule):
     @override
     def on_validation_epoch_start(self) -> None:
         """Reset the metrics."""
-        self.accumulators = self.system.accumulators()
+        self.validation.reset(self.system.accumulators)
 
     @override
     def validation_step(self, batch: QEBatch[Tensor], batch_idx: int) -> None:
@@ -275,7 +286,7 @@ class TrainingModule(LightningModule):
         Raises:
             KiwiError: when training has diverged.
         """
-        losses = self.system.validate(self.accumulators, batch)
+        losses = self.system.validate(self.validation.of_batch(batch_idx), batch)
         if not torch.isfinite(losses["loss"]):
             raise self._divergence_error("validation")
         for name, value in losses.items():
@@ -284,18 +295,15 @@ class TrainingModule(LightningModule):
     @override
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the whole corpus, merged from the segments of each process."""
-        first, *others = gather_objects(self.trainer, self.accumulators)
-        metrics: dict[str, float] = {}
-        for name, accumulator in first.items():
-            for other in others:
-                accumulator.merge(other[name])
-            metrics |= accumulator.compute()
+        metrics = self.validation.compute(gather_objects(self.trainer, self.validation.accumulators))
         if len(self.main_metric) > 1:
             metrics["+".join(self.main_metric)] = sum(metrics[name] for name in self.main_metric)
         self.log_dict({f"val_{name}": value for name, value in metrics.items()})
         if not self.trainer.sanity_checking:
-            listing = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items() if "F1_" not in name)
-            logger.info("Epoch %d, step %d: %s", self.current_epoch + 1, self.global_step, listing)
+            first, *of_pairs = self.validation.describe(metrics, self.main_metric)
+            logger.info("Epoch %d, step %d: %s", self.current_epoch + 1, self.global_step, first)
+            for line in of_pairs:
+                logger.info(line)
 
     @override
     def configure_optimizers(self) -> Any:

@@ -1,4 +1,4 @@
-"""Compressed files, which are recognized by their content and decompressed as they are read."""
+"""Compressed files, recognized by their content and decompressed as they are read; and written, by their suffix."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import io
 import lzma
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from typing_extensions import override
@@ -61,6 +64,29 @@ def decompressed(file: IO[bytes]) -> BinaryIO:
     return cast(BinaryIO, plain)
 
 
+@contextmanager
+def compressing(path: Path, suffix: str) -> Iterator[BinaryIO]:
+    """Open a file for writing, whose content is compressed if the suffix says so.
+
+    Args:
+        path: the file.
+        suffix: the suffix of its name, such as ``.gz``.
+    """
+    with path.open("wb") as file:
+        compressed: Any = nullcontext(file)
+        match suffix.lower():
+            case ".gz":
+                compressed = gzip.GzipFile("", "wb", fileobj=file, mtime=0)  # the same content gives the same file
+            case ".bz2":
+                compressed = bz2.BZ2File(file, "wb")
+            case ".xz":
+                compressed = lzma.LZMAFile(file, "wb")  # noqa: SIM115  (it is closed below)
+            case ".zst":
+                compressed = _zstd().ZstdFile(file, "wb")
+        with compressed as plain:
+            yield plain
+
+
 def rejoined(start: bytes, file: IO[bytes]) -> BinaryIO:
     """Return a file from its first byte on, although its start has been read.
 
@@ -88,8 +114,7 @@ def _zstd() -> Any:
             from backports import zstd
         except ModuleNotFoundError as error:
             raise MissingExtraError(
-                "Reading zstd data needs 'backports.zstd', which is not installed. Install it with: pip install "
-                "backports.zstd"
+                "zstd data needs 'backports.zstd', which is not installed. Install it with: pip install backports.zstd"
             ) from error
     return zstd
 

@@ -83,7 +83,7 @@ class Guard:
             status = os.fstat(output.fileno())
         except (OSError, ValueError):  # a stream in memory
             return
-        for path in self.reads:
+        for path in _files(self.reads):
             if stat.S_ISREG(status.st_mode) and _identity(path) == (status.st_dev, status.st_ino):
                 raise ConfigError(
                     f"{path}: the output is redirected to this file, which the command reads. Choose another one."

@@ -62,6 +62,10 @@ UTF_16_AND_32 = {
 """The byte order marks of encodings that kiwi does not read; those of UTF-32 begin with those of UTF-16."""
 
 
+MARKS_AS_LATIN_1 = tuple(mark.decode("latin-1").encode() for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+"""The byte order marks of UTF-16 after a conversion from Latin-1 to UTF-8."""
+
+
 class TextDecoder:
     """Decodes the lines of one file, and checks that they are text.
 
@@ -231,10 +235,25 @@ def check_start(content: bytes, place: object) -> None:
         DataError: when it does; the message says how to convert the file.
     """
     start = content[:START]
-    if encoding := _utf_16_or_32(start):
+    if start.startswith(MARKS_AS_LATIN_1) and b"\0" in start:
+        raise DataError.at(
+            place,
+            None,
+            found="UTF-16 that was converted to UTF-8 as if it were Latin-1",
+            expected="UTF-8",
+            advice="Convert the original file, with iconv -f UTF-16 -t UTF-8.",
+        )
+    encoding = next((name for mark, name in UTF_16_AND_32.items() if start.startswith(mark)), None)
+    if encoding is None:
+        _check_format(content, start, place)
+        encoding = _utf_16_or_32(start)
+    if encoding is not None:
         why = "its byte order mark" if encoding in UTF_16_AND_32.values() else "its NUL bytes"
         advice = f"Convert the file, for example with: iconv -f {encoding} -t UTF-8."
         raise DataError.at(place, None, found=f"{encoding} (by {why})", expected="UTF-8", advice=advice)
+
+
+def _check_format(content: bytes, start: bytes, place: object) -> None:
     found = next((name for magic, name in OTHER_FORMATS.items() if start.startswith(magic)), None)
     if (compression := format_of(start)) is not None:
         found = f"{compression} data inside compressed data"
@@ -245,10 +264,7 @@ def check_start(content: bytes, place: object) -> None:
 
 
 def _utf_16_or_32(start: bytes) -> str | None:
-    """Return the name of the encoding of text that is UTF-16 or UTF-32; None for other content."""
-    for mark, encoding in UTF_16_AND_32.items():
-        if start.startswith(mark):
-            return encoding
+    """Return the name of the encoding of text that is UTF-16 or UTF-32 without a mark; None for other content."""
     if b"\0" not in start:
         return None
     best, most = None, 0
@@ -259,14 +275,13 @@ def _utf_16_or_32(start: bytes) -> str | None:
             continue
         # Read in another byte order, ASCII is something else, and so are the spaces and line ends of any text.
         n_ascii = sum("\t" <= character <= "~" for character in text)
-        if "\0" not in text and n_ascii > most and (n_ascii > len(text) / 2 or not _is_utf_8(start)):
+        if "\0" not in text and n_ascii > most and (n_ascii > len(text) / 2 or not _looks_like_utf_8(start)):
             best, most = encoding, n_ascii
     return best
 
 
-def _is_utf_8(start: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _looks_like_utf_8(start: bytes) -> bool:
+    """Return whether content is UTF-8, apart from a few bytes that are damaged or control characters."""
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(start)
+    n_odd = sum(character == "\ufffd" or (character < " " and character not in "\t\n\r\f") for character in text)
+    return n_odd <= max(2, len(text) // 20)

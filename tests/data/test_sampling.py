@@ -1,8 +1,10 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from kiwi.data import sampling
-from kiwi.data.sampling import ShuffledBatches, batches_by_tokens, longest_first
+from kiwi.data.sampling import GroupSampling, ShuffledBatches, batches_by_group, batches_by_tokens, longest_first
 
 LENGTHS = np.random.default_rng(7).integers(2, 60, size=203).tolist()
 
@@ -129,3 +131,54 @@ def test_more_segments_than_blocks(n_segments, buffer_size, monkeypatch):
 )
 def test_batches_by_tokens(lengths: list[int], tokens: int, most: int | None, expected: list[list[int]]) -> None:
     assert batches_by_tokens(lengths, tokens, most) == expected
+
+
+GROUPS = ["a"] * 64 + ["b"] * 16 + ["c"]
+
+
+# n^(1/2) is 8, 4 and 1, so that 81 segments are shared as 49.85, 24.92 and 6.23; n^(1/6) is 2, 1.587 and 1.
+@pytest.mark.parametrize(
+    ("temperature", "counts"),
+    [(1.0, (64, 16, 1)), (2.0, (50, 25, 6)), (6.0, (35, 28, 18)), (1e6, (27, 27, 27))],
+)
+def test_the_share_of_a_group_depends_on_the_temperature(temperature, counts):
+    sampling = GroupSampling(GROUPS, temperature)
+    assert sampling.counts == dict(zip("abc", counts, strict=True))
+    drawn = sampling.draw(np.random.default_rng(1)).tolist()
+    assert [GROUPS[index] for index in drawn] == [name for name, n in sampling.counts.items() for _ in range(n)]
+    times = np.bincount(drawn, minlength=81)
+    for name, n in sampling.counts.items():
+        # A small group is read as often as its share has room for it, and its segments as often as each other.
+        own = [times[index] for index in range(81) if GROUPS[index] == name]
+        assert max(own) - min(own) <= 1
+        assert sum(own) == n
+
+
+@pytest.mark.parametrize("buffer_size", [None, 20])
+def test_sampled_epochs_keep_their_length_are_resumed_and_shared_by_processes(buffer_size):
+    def of(rank=0, world_size=1, epoch=0, seed=3):
+        groups = GroupSampling(GROUPS, 2.0)
+        lengths = LENGTHS[: len(GROUPS)]
+        sampler = ShuffledBatches(
+            lengths, 10, buffer_size=buffer_size, groups=groups, seed=seed, rank=rank, world_size=world_size
+        )
+        sampler.set_epoch(epoch)
+        return sampler
+
+    whole = list(of())
+    assert len(whole) == len(of()) == 9
+    assert Counter(GROUPS[index] for index in flat(whole)) == {"a": 50, "b": 25, "c": 6}
+    assert list(of()) == whole
+    assert list(of(seed=4)) != whole
+    later = list(of(epoch=1))
+    assert {index for index in flat(later) if GROUPS[index] == "a"} != {i for i in flat(whole) if GROUPS[i] == "a"}
+    sampler = of()
+    sampler.resume_at(1, 4)
+    assert list(sampler) == later[4:]
+    parts = [list(of(rank, 2)) for rank in (0, 1)]
+    assert [batch for pair in zip(*parts, strict=True) for batch in pair] == whole[:8]
+
+
+def test_batches_of_groups_have_one_group_each_and_come_longest_first():
+    lengths, groups = [5, 9, 2, 7, 3, 8], ["x", "y", "x", "y", "x", "y"]
+    assert batches_by_group(lengths, groups, 2) == ([[1, 5], [3], [0, 4], [2]], ["y", "y", "x", "x"])

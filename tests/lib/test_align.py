@@ -226,3 +226,18 @@ def test_a_path_that_is_not_there_is_never_looked_up(tmp_path: Path) -> None:
     for use in (load_word_aligner, lambda encoder: export_aligner(tmp_path / "out", encoder)):
         with pytest.raises(ConfigError, match=r"'\./nothing' is not a folder on this machine"):
             use("./nothing")
+
+
+def test_files_of_the_encoder_are_never_written_over(
+    encoder: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(encoder, tmp_path / "encoder")
+    files = ["-s", str(corpus.file("test", "source")), "-t", str(corpus.file("test", "target"))]
+    config = folder / "config.json"
+    before = config.read_bytes()
+    monkeypatch.setattr(
+        sys, "argv", ["kiwi", "align", *files, "--encoder", str(folder), "-o", str(config), "--overwrite", "--quiet"]
+    )
+    assert run(app) == 2
+    assert "would be written over, but this command reads it" in capsys.readouterr().err
+    assert config.read_bytes() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typer.testing import CliRunner
 
 import kiwi
 from kiwi.cli import app, run
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.lib.inspect import inspect_checkpoint
+from kiwi.lib.inspect import inspect_checkpoint, set_score_of
 from kiwi.lib.publish import publish
 from kiwi.lib.train import train_from_configuration
 from kiwi.runner import load_system
@@ -91,7 +93,8 @@ def test_the_command(trained: Any, tmp_path: Path) -> None:
 def test_a_damaged_one(trained: Any, tmp_path: Path, name: str) -> None:
     checkpoint = Path(shutil.copytree(trained.path, tmp_path / "checkpoint"))
     content = bytearray((checkpoint / name).read_bytes())
-    content[-5] ^= 1
+    digit = max(content.rfind(str(digit).encode()) for digit in range(10))
+    content[digit] ^= 1  # another digit, so that the file is still of its format
     (checkpoint / name).write_bytes(content)
     with pytest.raises(CheckpointError, match="SHA"):
         inspect_checkpoint(checkpoint)
@@ -118,3 +121,58 @@ def test_publishing(trained: Any, tmp_path: Path) -> None:
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="found nothing there"):
         inspect_checkpoint(tmp_path / "nothing")
+
+
+def test_what_scores_mean_is_kept_and_shown(trained: Any, tmp_path: Path) -> None:
+    found = inspect_checkpoint(trained.path)
+    assert found.info.data.score is not None
+    assert found.info.data.score.kind == "hter"
+    assert dict(found.rows())["scores"] == "HTER, lower is better, 0 to 1"
+    assert found.to_dict()["score"]["higher_is_better"] is False
+    card = (publish(trained.path, tmp_path / "published") / "README.md").read_text(encoding="utf-8")
+    assert "a score for each segment: HTER, lower is better, 0 to 1" in card
+
+
+def test_what_scores_mean_can_be_set(trained: Any, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(trained.path, path)
+    before = inspect_checkpoint(path)
+    done = CliRunner().invoke(app, ["inspect", str(path), "--set-score", "kind=other,higher_is_better=true,range=1:5"])
+    assert done.exit_code == 0, done.output
+    after = inspect_checkpoint(path)
+    assert dict(after.rows())["scores"] == "score, higher is better, 1 to 5"
+    assert after.info.sha256 != before.info.sha256
+    assert load_system(path).predict(["a"], ["b"], ["0-0"]) == load_system(trained.path).predict(["a"], ["b"], ["0-0"])
+    set_score_of(path, "kind=hter")
+    assert inspect_checkpoint(path).info.data.score == ScoreMeaning("hter", False, (0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind=mqm", "--set-score kind=mqm: higher_is_better: required"),
+        ("knd=da", "did you mean 'kind'"),
+        ("higher_is_better=true", "kind: required"),
+        ("kind=other,higher_is_better=true,range=5:1", "range: found 5 and 1"),
+    ],
+)
+def test_a_meaning_that_is_incomplete_changes_nothing(trained: Any, tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(trained.path, path)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        set_score_of(path, text)
+    assert inspect_checkpoint(path).info == inspect_checkpoint(trained.path).info
+
+
+def test_a_system_without_scores_has_no_meaning_of_them(options: Any, tmp_path: Path, corpus: Any) -> None:
+    with pytest.raises(ConfigError, match=r"data\.score: the data has no sentence scores"):
+        train_from_configuration(
+            options(
+                {
+                    "data.train.output": {"target_tags": str(corpus.file("train", "target_tags"))},
+                    "data.valid.output": {"target_tags": str(corpus.file("valid", "target_tags"))},
+                    "system.model.outputs": {"word_level": {"target": True}},
+                    "data.score": {"kind": "hter"},
+                }
+            )
+        )

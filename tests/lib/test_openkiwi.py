@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file
 from kiwi.lib.predict import predict_from_file
 from kiwi.lib.pretrain import pretrain_from_file
@@ -379,11 +379,22 @@ def test_predictions_after_training(options: Any, corpus: Any, tmp_path: Path) -
     assert "sentence_scores" in evaluate_from_configuration(gold).outputs
 
 
-def test_predicted_files_as_lists_by_output(corpus: Any) -> None:
+def test_test_data_is_checked_before_training(options: Any, corpus: Any, tmp_path: Path) -> None:
+    (tmp_path / "mt").write_text("a\n" * 9)
+    changes = {"run.predict_after_training": True, "data.test": {"input": corpus.inputs("test")}}
+    with pytest.raises(DataError, match="different length"):
+        train_from_configuration(options({**changes, "data.test.input.target": str(tmp_path / "mt")}))
+    with pytest.raises(ConfigError, match=r"data\.test\.input\.alignments: required"):
+        train_from_configuration(options({**changes, "data.test.input.alignments": None}))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_predicted_files_as_lists_by_output(corpus: Any, tmp_path: Path) -> None:
     gold = corpus.labels("valid")
-    report = evaluate_from_configuration(
-        {"gold_files": gold, "predicted_files": {name: [path, path] for name, path in gold.items()}, "bootstrap": 0}
-    )
+    for name, path in gold.items():
+        (tmp_path / name).write_bytes(Path(path).read_bytes())
+    lists = {name: [path, str(tmp_path / name)] for name, path in gold.items()}
+    report = evaluate_from_configuration({"gold_files": gold, "predicted_files": lists, "bootstrap": 0})
     assert len({row.system for row in report.rows}) == 3  # two systems and their average
     with pytest.raises(ConfigError, match="found 1 and 2 files; expected one of each per system"):
         evaluate_from_configuration(

@@ -199,6 +199,7 @@ options:
     hidden_size: [16, 12]
     bottleneck_size: {lower: 8, upper: 16, step: 4}
     search_mlp: true
+    freeze_epochs: {lower: 0, upper: 5}
     learning_rate: {lower: 1e-7, upper: 1e-5, distribution: loguniform}
     class_weights:
         target_tags: {lower: 1, upper: 10, step: 1}
@@ -270,9 +271,33 @@ def test_predictor(write: Any) -> None:
     assert "sentence_scores" in train_from_file(write("train", ESTIMATOR)).model.model_config.outputs.names
 
 
-def test_search(encoders: dict[str, Path], write: Any) -> None:
-    write("train", XLM_ROBERTA, ENCODER=encoders["xlm-roberta"])
-    search_from_file(write("search", SEARCH))
+NO_SCORE = XLM_ROBERTA.replace("hter: true", "hter: false").replace("[WMT19_MCC, PEARSON]", "WMT19_MCC")
+
+
+@pytest.mark.parametrize(
+    ("base", "searched", "ignored"),
+    [
+        (XLM_ROBERTA, {"hidden_size", "bottleneck_size", "search_mlp", "freeze_epochs", "gap_tags"}, {"search_hter"}),
+        (NO_SCORE, {"hidden_size", "bottleneck_size", "search_mlp", "freeze_epochs", "gap_tags", "search_hter"}, set()),
+        (NUQE, {"gap_tags"}, {"hidden_size", "bottleneck_size", "search_mlp", "freeze_epochs", "search_hter"}),
+    ],
+    ids=["score and tags", "score off", "NuQE"],
+)
+def test_search(
+    base: str,
+    searched: set[str],
+    ignored: set[str],
+    encoders: dict[str, Path],
+    write: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write("train", base, ENCODER=encoders["xlm-roberta"])
+    drawn = search_from_file(write("search", SEARCH)).best_options
+    always = {"learning_rate", "target_tags", "sentence_loss_weight"}
+    assert {name.rpartition(".")[2] for name in drawn} == searched | always
+    warnings = [message for message in caplog.messages if " is ignored: " in message]
+    assert {each.split()[0].removeprefix("options.") for each in warnings} >= ignored
+    assert not any(each.startswith(f"options.{name} ") for name in searched for each in warnings)
 
 
 def test_evaluation_of_directories_and_files_together(corpus: Corpus) -> None:
@@ -281,4 +306,4 @@ def test_evaluation_of_directories_and_files_together(corpus: Corpus) -> None:
     report = evaluate_from_configuration(
         {"gold_files": gold, "predicted_dir": [str(corpus.directory)], "predicted_files": files, "bootstrap": 0}
     )
-    assert len({row.system for row in report.rows}) == 3  # two systems of files and their average
+    assert len({row.system for row in report.rows}) == 1  # each file is given twice

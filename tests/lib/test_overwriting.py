@@ -261,7 +261,10 @@ def test_bad_segments_of_a_table(
     assert [score == "nan" for score in scores["nan"]] == [False, True, False]
     assert scores["skip"] == [scores["nan"][0], scores["nan"][2]]
     assert len(scores["stop"]) == stream
+    assert "set --on-bad to nan or skip" in captured.err
     assert run_kiwi(monkeypatch, *command, "--on-bad", "stop", "--rejects", str(rejects)) == 2
+    assert run_kiwi(monkeypatch, *command) == 3
+    assert "--rejects FILE lists all, with the reasons" in caplog.text
 
 
 @pytest.mark.parametrize(("on_bad", "n_lines"), [("nan", 10), ("skip", 8)])
@@ -291,7 +294,9 @@ def test_bad_segments_of_files(
     assert len(scores) == len(table) == n_lines
     assert [index for index, score in enumerate(scores) if score == "nan"] == ([3, 7] if on_bad == "nan" else [])
     rejects = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
-    assert sorted(one["line"] for one in rejects) == [4, 8]
+    # In the order of the lines, although a damaged line is found before an empty one.
+    assert [one["line"] for one in rejects] == [4, 8]
+    assert f"The first: {tmp_path / 'mt'}, line 4: " in caplog.text
     assert labels
 
 

@@ -190,3 +190,10 @@ def test_a_reader_that_goes_away_is_no_error(trained: Any, corpus: Any) -> None:
     process.stdout.close()
     _, error = process.communicate(timeout=60)
     assert error == b""
+
+
+def test_the_home_directory_in_python(corpus: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(corpus.directory))
+    source = corpus.file("test", "source")
+    assert Input(files={"source": Path(f"~/{source.name}")}).paths == [source]
+    assert Input(table=Path("~/table.tsv")).paths == [corpus.directory / "table.tsv"]

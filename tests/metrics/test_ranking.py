@@ -77,14 +77,25 @@ def test_auc_and_average_precision_are_those_of_scikit_learn(rows: list[tuple[bo
     [
         ([1, 0, 0, 1], [0.9, 0.1, 0.2, 0.8], [[2, 0], [0, 2]]),
         ([1, 0, 0, 1], [0.1, 0.9, 0.8, 0.2], [[0, 2], [2, 0]]),
-        ([1, 0, 0, 0], [0.5, 0.5, 0.1, 0.1], [[2.5, 0.5], [0.5, 0.5]]),
+        ([1, 0, 0, 0], [0.5, 0.5, 0.1, 0.1], [[2, 1], [0, 1]]),  # all of those tied at the border
+        ([1, 0, 0, 0], [0.5, 0.5, 0.5, 0.5], [[0, 3], [0, 1]]),
         ([0, 0], [0.5, 0.9], [[2, 0], [0, 0]]),
         ([1, 1], [0.5, 0.9], [[0, 0], [0, 2]]),
     ],
 )
 def test_as_many_are_flagged_as_are_bad(gold: list[int], scores: list[float], counts: list[list[float]]) -> None:
     assert ranking.critical_counts(gold, scores).tolist() == counts
-    assert ranking.recall_at_k(gold, scores) == pytest.approx(counts[1][1] / max(1, sum(gold)))
+    metrics = ranking.critical_metrics(gold, scores)
+    assert metrics["recall_at_K"] == pytest.approx(counts[1][1] / max(1, sum(gold)))
+    if 0 < sum(gold) < len(gold):
+        flagged = np.array(scores) >= sorted(scores, reverse=True)[sum(gold) - 1]
+        assert metrics["MCC_at_K"] == pytest.approx(sklearn.metrics.matthews_corrcoef(gold, flagged))
+
+
+def test_ties_at_the_border_are_recalled_in_part_where_no_official_scorer_counts_them() -> None:
+    assert ranking.recall_at_k([1, 0, 0, 0], [0.5, 0.5, 0.1, 0.1]) == 0.5
+    assert ranking.recall_at_k([1, 0, 0, 1], [0.9, 0.1, 0.2, 0.8]) == 1.0
+    assert ranking.recall_at_k([0, 0], [0.9, 0.1]) == 0.0
 
 
 @pytest.mark.parametrize(

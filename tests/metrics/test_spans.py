@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from kiwi.metrics.explanations import explain_segments
+from kiwi.metrics.functions import mean_over_pairs
 from kiwi.metrics.measured import measure_spans
-from kiwi.metrics.spans import Span, SpanCounts, count_spans, mean_over_pairs
+from kiwi.metrics.spans import Span, SpanCounts, count_spans
 
 
 @pytest.mark.parametrize(

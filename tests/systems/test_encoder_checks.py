@@ -61,6 +61,10 @@ def test_families_that_are_read(family: str, tmp_path: Path) -> None:
     check_independent(system)
     system.save(tmp_path / "saved")
     loaded = QESystem.load(tmp_path / "saved").eval()
+    # Mapped weights may be aligned in another way than those in memory, which can change the last bit of a product.
+    with torch.no_grad():
+        for weight in (*loaded.parameters(), *loaded.buffers()):
+            weight.data = weight.data.clone()
     found, expected = (runner_of(each).predict(SOURCE, TARGET).sentences_hter for each in (loaded, system))
     assert found == expected
 

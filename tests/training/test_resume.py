@@ -87,6 +87,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "system.model.encoder.embeddings": {"source": {"dim": 8, "sparse_embeddings": True}, "target": {"dim": 8}},
     },
     "bfloat16": {"trainer.precision": "bf16", "trainer.amp_level": "O1"},
+    "language pairs": {"data.pair_temperature": 3.0},
     "buckets and workers": {"data.buffer_size": 16, "system.num_data_workers": 2},
 }
 
@@ -94,9 +95,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", list(VARIANTS))
 @pytest.mark.parametrize("every", [2, 3])
 def test_a_resumed_run_ends_like_one_that_never_stopped(
-    name: str, every: int, options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, every: int, options: Options, corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = options({"trainer.epochs": 3, "trainer.log_interval": 1, **VARIANTS[name]})
+    for part in ("train", "valid") if "data.pair_temperature" in VARIANTS[name] else ():
+        settings["data"][part]["input"]["lp"] = str(corpus.file(part, "lp"))
     settings["run"]["output_dir"] = str(tmp_path / "whole")
     whole = train_from_configuration(settings)
     parts = stopped_everywhere(settings, tmp_path / "parts", monkeypatch, every)

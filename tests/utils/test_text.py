@@ -74,6 +74,13 @@ TEXT = "the house is big\ndas Haus ist groß, sagt sie\n"
         (TEXT.encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
         (TEXT.encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
         ("一个 词\n这是一个句子\n".encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
+        ("два слова\nда\n".encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
+        (b"two words\n" * 9 + b"a\0 \xff b\n", "tr -d"),  # UTF-8 with a NUL and a damaged byte
+        ("这是一个句子\n".encode() * 9 + b"\0\xff\n", "tr -d"),
+        (
+            TEXT.encode("utf-16").decode("latin-1").encode(),
+            "found UTF-16 that was converted to UTF-8 as if it were Latin-1",
+        ),
         (TEXT.encode("utf-32"), "iconv -f UTF-32 -t UTF-8"),
         (TEXT.encode("utf-32-le"), "iconv -f UTF-32LE -t UTF-8"),
         (TEXT.encode("utf-32-be"), "iconv -f UTF-32BE -t UTF-8"),

@@ -39,13 +39,17 @@ from pathlib import Path
 
 from sacremoses import MosesDetokenizer
 
+from kiwi.constants import BAD
+from kiwi.data.labels.edits import DELETED, INSERTED, SAME, edit_path, gap_tags, source_tags, target_tags
+from kiwi.data.labels.tags import interleave
+from kiwi.data.labels.ter import hter
+
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parents[1] / "kiwi" / "assets" / "sample"
 SEED = "kiwi sample 1"
 # Segments are dealt to the splits in rounds of 22: 16 to train, 3 to valid, 3 to test.
 ROUND = ["valid" if i in (3, 10, 17) else "test" if i in (6, 13, 20) else "train" for i in range(22)]
 STATISTICS = re.compile(r"(?<=<!-- statistics -->\n).*?(?=<!-- end -->)", re.DOTALL)
-EDIT, MATCH = 1_000_000, 1_000  # an edit outweighs all matches, a match all shared characters
 
 
 @dataclass
@@ -59,57 +63,36 @@ class Segment:
     links: list[list[int]]  # for each MT word, the source words it is aligned to
 
     def __post_init__(self) -> None:
-        self.edits, self.words, self.gaps = edit_tags(self.mt, self.pe)
-        self.hter = min(1.0, self.edits / len(self.pe))
-        self.source = [self.is_bad(i) for i in range(len(self.src))]
+        self.path = edit_path(self.mt, self.pe)
+        self.words, self.gaps = target_tags(self.path), gap_tags(self.path)
+        self.source = source_tags(self.path, self.post_edit_links(), len(self.src))
+        self.hter = hter(self.mt, self.pe)
         self.key = hashlib.sha256(f"{SEED} {' '.join(self.src)}".encode()).hexdigest()
 
-    def is_bad(self, i: int) -> bool:
-        """Say whether source word i is BAD; README.md states the rule."""
-        known = {k for link in self.links for k in link}
-        if i in known:
-            return any(bad for bad, link in zip(self.words, self.links, strict=True) if i in link)
-        near = {max((k for k in known if k < i), default=-1), min((k for k in known if k > i), default=-1)}
-        return any(self.gaps[j] or self.gaps[j + 1] for j, link in enumerate(self.links) if near & {*link})
+    def post_edit_links(self) -> list[tuple[int, int]]:
+        """Return pairs of source word and word of the post-edit, which follow from those of the translation.
+
+        A word of the post-edit is aligned as the word of the translation is that it stays or replaces. A missing word
+        is aligned to the source words that no word of the translation is aligned to, and whose nearest neighbours are
+        aligned to a word next to its gap.
+        """
+        links = []
+        known = {i for link in self.links for i in link}
+        j = k = 0  # words of the translation and of the post-edit before the step
+        for step in self.path:
+            if step == INSERTED:
+                beside = {i for link in self.links[max(j - 1, 0) : j + 1] for i in link}
+                links += [(i, k) for i in range(len(self.src)) if i not in known and neighbours(i, known) & beside]
+            elif step != DELETED:
+                links += [(i, k) for i in self.links[j]]
+            j += step != INSERTED
+            k += step != DELETED
+        return links
 
 
-def edit_tags(mt: list[str], pe: list[str]) -> tuple[int, list[bool], list[bool]]:
-    """Return the edit distance, and which words and which gaps of the translation are BAD.
-
-    Of the cheapest alignments, the one with the most matches is taken, then the one whose
-    substituted words share the longest beginnings; what is still equal, read from the end, goes
-    to an insertion before a match or substitution, and to these before a deletion: what German
-    sentences miss or misplace is mostly what belongs at their end.
-    """
-    best: dict[tuple[int, int], tuple[int, int, int]] = {(0, 0): (0, 0, 0)}  # cost, MT and PE step
-    for i, j in [(i, j) for i in range(len(mt) + 1) for j in range(len(pe) + 1)][1:]:
-        options = []
-        if j:
-            options.append((best[i, j - 1][0] + EDIT, 0, 1))
-        if i and j:
-            shared = common_prefix(mt[i - 1].lower(), pe[j - 1].lower())
-            cost = -MATCH if mt[i - 1] == pe[j - 1] else EDIT - shared
-            options.append((best[i - 1, j - 1][0] + cost, 1, 1))
-        if i:
-            options.append((best[i - 1, j][0] + EDIT, 1, 0))
-        best[i, j] = min(options, key=lambda option: option[0])  # the first of equal ones
-    edits, words, gaps = 0, [False] * len(mt), [False] * (len(mt) + 1)
-    i, j = len(mt), len(pe)
-    while i or j:
-        _, in_mt, in_pe = best[i, j]
-        bad = not (in_mt and in_pe and mt[i - 1] == pe[j - 1])
-        edits += bad
-        if in_mt:
-            words[i - 1] = bad
-        else:
-            gaps[i] = True
-        i, j = i - in_mt, j - in_pe
-    return edits, words, gaps
-
-
-def common_prefix(one: str, other: str) -> int:
-    """Length of the beginning that two words share."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+def neighbours(i: int, known: set[int]) -> set[int]:
+    """Return the nearest of some source words on either side of source word i."""
+    return {max((k for k in known if k < i), default=-1), min((k for k in known if k > i), default=-1)}
 
 
 def error(where: str, found: object, expected: str) -> SystemExit:
@@ -186,7 +169,7 @@ def deal(segments: list[Segment]) -> dict[str, list[Segment]]:
     for segment in segments:
         if first.setdefault(segment.key, segment) is not segment:
             raise error(segment.where, " ".join(segment.src), f"not that of {first[segment.key].where}")
-    kinds = sorted(segments, key=lambda s: (s.edits > 0, any(s.gaps), round(s.hter, 1), s.key))
+    kinds = sorted(segments, key=lambda s: (set(s.path) != {SAME}, BAD in s.gaps, round(s.hter, 1), s.key))
     for number, segment in enumerate(kinds):
         splits[ROUND[number % len(ROUND)]].append(segment)
     return {name: sorted(part, key=lambda s: s.key) for name, part in splits.items()}
@@ -199,10 +182,10 @@ def table(splits: dict[str, list[Segment]]) -> str:
         "---" + "|---:" * 8,
     ]
     for name, part in [*splits.items(), ("all", [segment for one in splits.values() for segment in one])]:
-        flat = [[bad for s in part for bad in getattr(s, side)] for side in ("words", "gaps", "source")]
-        words, gaps, source = (f"{sum(bad)} ({sum(bad) / len(bad):.1%})" for bad in flat)
+        flat = [[tag for s in part for tag in getattr(s, side)] for side in ("words", "gaps", "source")]
+        words, gaps, source = (f"{tags.count(BAD)} ({tags.count(BAD) / len(tags):.1%})" for tags in flat)
         rows.append(
-            f"{name}|{len(part)}|{sum(not s.edits for s in part) / len(part):.1%}|{len(flat[2])}|"
+            f"{name}|{len(part)}|{sum(set(s.path) == {SAME} for s in part) / len(part):.1%}|{len(flat[2])}|"
             f"{len(flat[0])}|{words}|{gaps}|{source}|{sum(s.hter for s in part) / len(part):.4f}"
         )
     return "".join(f"| {row.replace('|', ' | ')} |\n" for row in rows)
@@ -210,10 +193,6 @@ def table(splits: dict[str, list[Segment]]) -> str:
 
 def outputs(splits: dict[str, list[Segment]]) -> dict[str, str]:
     """Return the content of each file of the corpus by its name."""
-
-    def tags(values: list[bool]) -> str:
-        return " ".join("BAD" if bad else "OK" for bad in values)
-
     readme = (TARGET / "README.md").read_text(encoding="utf-8")
     files = {"README.md": STATISTICS.sub(lambda _: table(splits), readme)}
     for name, part in splits.items():
@@ -222,12 +201,9 @@ def outputs(splits: dict[str, list[Segment]]) -> dict[str, str]:
             "mt": [" ".join(s.mt) for s in part],
             "pe": [" ".join(s.pe) for s in part],
             "hter": [f"{s.hter:.6f}" for s in part],
-            "tags": [
-                tags([bad for pair in zip(s.gaps[:-1], s.words, strict=True) for bad in pair] + s.gaps[-1:])
-                for s in part
-            ],
-            "target_tags": [tags(s.words) for s in part],
-            "source_tags": [tags(s.source) for s in part],
+            "tags": [" ".join(interleave(s.gaps, s.words)) for s in part],
+            "target_tags": [" ".join(s.words) for s in part],
+            "source_tags": [" ".join(s.source) for s in part],
             "alignments": [
                 " ".join(f"{i}-{j}" for i, j in sorted((i, j) for j, link in enumerate(s.links) for i in link))
                 for s in part

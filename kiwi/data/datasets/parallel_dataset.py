@@ -20,7 +20,7 @@ from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig
 
 UNREAD = {
-    "input": ("alignments", "post_edit", "source_pos", "target_pos"),
+    "input": ("alignments", "post_edit", "source_pos", "target_pos", "lp"),
     "output": ("target_tags", "source_tags", "sentence_scores"),
 }
 """The files of quality estimation data that pretraining does not read."""

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from kiwi import constants as const
 from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import Columns
-from kiwi.data.readers import check_alignments, check_segments, check_word_counts, read_columns, read_labelled
+from kiwi.data.labels.score_meaning import ScoreConfig
+from kiwi.data.readers import (
+    check_alignments,
+    check_language_pairs,
+    check_segments,
+    check_word_counts,
+    read_columns,
+    read_labelled,
+)
 from kiwi.exceptions import ConfigError
 from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig
+
+LabelOrigin = Literal["post-edits", "references", "both"]
 
 
 class InputConfig(BaseConfig):
@@ -36,6 +48,10 @@ class InputConfig(BaseConfig):
 
     target_pos: InputFile | None = None
     """File of part-of-speech tags of the target, one per word."""
+
+    lp: InputFile | None = None
+    """File of language pairs such as ``en-de``, one per segment, for data of several pairs. Metrics are then computed
+    for each pair, and the mean of the pairs decides which model is best."""
 
 
 class OutputConfig(BaseConfig):
@@ -95,6 +111,19 @@ class WMTQEDataset:
         test: TestConfig | None = None
         """Test data to predict on."""
 
+        score: ScoreConfig = ScoreConfig()
+        """What the sentence scores mean."""
+
+        labels_from: LabelOrigin | None = None
+        """What the labels were made from: ``post-edits``, independent ``references``, or ``both``. It is stored in the
+        trained system, whose model card says it."""
+
+        pair_temperature: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 1.0
+        """Temperature T by which the language pairs of ``train.input.lp`` are sampled: in each epoch, a pair with n
+        segments has a share in proportion to n^(1/T) (Arivazhagan et al. 2019, arXiv 1907.05019). At 1, each segment is
+        read once per epoch. Larger values repeat segments of small pairs and leave out some of large ones, other ones
+        in each epoch. An epoch always has as many segments as the training data."""
+
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
 
@@ -116,6 +145,8 @@ class WMTQEDataset:
         columns = read_columns(files)
         check_segments(columns, files, allow_empty=part.output == OutputConfig())
         check_word_counts(columns, files)
+        if const.LANGUAGE_PAIR in columns:
+            columns[const.LANGUAGE_PAIR] = check_language_pairs(columns, files)
         if const.ALIGNMENTS in columns:
             check_alignments(columns, files)
         return cls(read_labelled(columns, files))

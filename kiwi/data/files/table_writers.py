@@ -11,7 +11,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
-from kiwi.data.files.tables import check_table_format, for_suffix
+from kiwi.data.files.parquet import check_table_format
+from kiwi.data.files.tables import for_suffix
 from kiwi.exceptions import DataError
 from kiwi.utils.io import staged
 

@@ -35,13 +35,13 @@ def parse_score(text: str) -> float:
     return score
 
 
-def check_scores(scores: Sequence[str], place: object) -> None:
-    """Check that every line is a finite number.
+def check_scores(scores: Sequence[str], place: object, *, first: int = 1) -> None:
+    """Check that every line is a finite number; ``first`` is the number of the first line.
 
     Raises:
         DataError: at the first line that is not a finite number.
     """
-    for number, text in enumerate(scores, start=1):
+    for number, text in enumerate(scores, start=first):
         try:
             parse_score(text)
         except ValueError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from kiwi.constants import BAD, LABELS, OK, TARGET
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
+
+T = TypeVar("T")
 
 
 class TagForm(Enum):
@@ -46,7 +49,9 @@ class TagForm(Enum):
         )
 
 
-def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place: object, side: str = TARGET) -> None:
+def check_tags(
+    lines: Sequence[str], counts: Sequence[int], form: TagForm, place: object, side: str = TARGET, *, first: int = 1
+) -> None:
     """Check every line of a tag file.
 
     Args:
@@ -55,11 +60,12 @@ def check_tags(lines: Sequence[str], counts: Sequence[int], form: TagForm, place
         form: the form of the file.
         place: the file, for errors.
         side: the side of the tagged words, ``target`` or ``source``.
+        first: the number of the first line.
 
     Raises:
         DataError: at the first line with a wrong number of tags, or a tag that is neither OK nor BAD.
     """
-    for number, (line, n_words) in enumerate(zip(lines, counts, strict=True), start=1):
+    for number, (line, n_words) in enumerate(zip(lines, counts, strict=True), start=first):
         tags = words(line)
         expected = form.count(n_words)
         if len(tags) != expected:
@@ -78,9 +84,9 @@ def split_tags(line: str) -> tuple[str, str]:
     return " ".join(tags[0::2]), " ".join(tags[1::2])
 
 
-def interleave(gaps: Sequence[object], target: Sequence[object]) -> list[object]:
+def interleave(gaps: Sequence[T], target: Sequence[T]) -> list[T]:
     """Interleave gaps and words, which is the inverse of :func:`split_tags`, for tags or probabilities."""
-    merged: list[object] = [None] * (len(gaps) + len(target))
+    merged: list[Any] = [None] * (len(gaps) + len(target))
     merged[0::2] = gaps
     merged[1::2] = target
     return merged

@@ -39,11 +39,17 @@ class BadRows:
     reasons: dict[int, str] = field(default_factory=dict)
     """The reason of each bad row, by its line."""
 
-    first: str = ""
-    """The place and the reason of the first bad row."""
+    option: str = ""
+    """The option that says what happens to bad rows, for errors; without one, errors do not name it."""
 
     write: Callable[[dict[str, Any]], None] = lambda cells: None
-    """A function to call for each bad row, with ``file``, ``line``, ``reason`` and ``row``."""
+    """A function to call for each bad row, in order, with ``file``, ``line``, ``reason`` and ``row``."""
+
+    _errors: dict[int, str] = field(default_factory=dict)
+    """The place and the reason of each bad row, by its line."""
+
+    _waiting: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    """The bad rows that are not written yet, because readers find damaged rows ahead of the chunk of other ones."""
 
     def __len__(self) -> int:
         return len(self.reasons)
@@ -56,10 +62,31 @@ class BadRows:
     def _note(self, line: int, error: DataError, row: Any) -> None:
         if line in self.reasons:
             return
-        self.first = self.first or str(error)
-        self.reasons[line] = error.reason or str(error)
-        file = str(error).partition(f", line {line}: ")[0]
-        self.write({"file": file, "line": line, "reason": self.reasons[line], "row": row})
+        self._errors[line], self.reasons[line] = str(error), error.reason or str(error)
+        place = line if error.line is None else error.line  # documents number their segments, not their lines
+        file = str(error).partition(f", line {place}: ")[0]
+        self._waiting.append((line, {"file": file, "line": place, "reason": self.reasons[line], "row": row}))
+
+    def flush(self, end: int | None = None) -> None:
+        """Write the bad rows that are waiting, in the order of their lines; those before ``end``, if it is given."""
+        waiting, self._waiting = sorted(self._waiting, key=lambda each: each[0]), []
+        for line, cells in waiting:
+            if end is None or line < end:
+                self.write(cells)
+            else:
+                self._waiting.append((line, cells))
+
+    @contextmanager
+    def advising(self) -> Iterator[None]:
+        """Name the option that allows to go on in the error of a bad row that stops the command."""
+        try:
+            yield
+        except DataError as error:
+            if self.on_bad != "stop" or not self.option or error.line is None:
+                raise
+            advised = DataError(f"{error} To go on without such segments, set {self.option} to nan or skip.")
+            advised.reason, advised.line = error.reason, error.line
+            raise advised from error
 
     def screen(self, columns: Columns, places: Mapping[str, object], first: int) -> Columns:
         """Check the columns of a chunk, note its bad rows, and return the columns to predict, as :meth:`apply` does.
@@ -83,6 +110,8 @@ class BadRows:
                     check_columns({name: [text] for name, text in texts.items()}, places, first=line)
                 except DataError as error:
                     self.note(line, error, texts)
+        if self._waiting:
+            self.flush(first + len(next(iter(columns.values()), ())))
         return self.apply(columns, first)
 
     def apply(self, columns: Columns, first: int, *, drop: bool = True) -> Columns:
@@ -101,16 +130,18 @@ class BadRows:
             return {name: [text for i, text in enumerate(column) if i not in bad] for name, column in columns.items()}
         return {name: ["" if i in bad else text for i, text in enumerate(column)] for name, column in columns.items()}
 
-    def summary(self, n_segments: int, rejects: Path | None = None) -> str:
-        """Return a sentence about the bad rows.
+    def summary(self, n_segments: int, rejects: Path | None = None, advice: str = "") -> str:
+        """Return sentences about the bad rows.
 
         Args:
             n_segments: the number of all segments.
             rejects: the file that they are in, if any.
+            advice: how to get all reasons, where no file has them.
         """
         outcome = "are left out" if self.on_bad == "skip" else "have no score (nan)"
-        place = f" All are in {rejects}, with the reasons." if rejects is not None else ""
-        return f"{len(self)} of {n_segments} segments are bad and {outcome}.{place} The first: {self.first}"
+        place = f" All are in {rejects}, with the reasons." if rejects is not None else f" {advice}".rstrip()
+        first = self._errors[min(self._errors)]
+        return f"{len(self)} of {n_segments} segments are bad and {outcome}.{place} The first: {first}"
 
 
 @contextmanager
@@ -131,3 +162,4 @@ def writing_rejects(path: Path | None, bad: BadRows) -> Iterator[None]:
 
         bad.write = write
         yield
+        bad.flush()

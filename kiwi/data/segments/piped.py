@@ -7,11 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from kiwi.data.files.cells import Row, json_cells, json_object, texts_of_rows
 from kiwi.data.files.lines import Columns, Note
-from kiwi.data.files.tables import cell_text, json_object, json_row
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.compression import damage_errors, decompressed
-from kiwi.utils.text import TextDecoder
+from kiwi.utils.text import TextDecoder, line_blocks
 
 STDIN = Path("<stdin>")
 """The name of the pipe in errors."""
@@ -41,33 +41,31 @@ def read_pipe(
     Raises:
         DataError: at the first invalid line.
     """
-    lines = _lines(pipe, note)
+    damaged: dict[int, tuple[DataError, str]] = {}
+    lines = _lines(pipe, damaged)
     required = {field: name for field, name in columns.items() if field not in optional}
     read = None if optional else columns
     while part := list(islice(lines, size)):
         if read is None:
-            given = (_given(line, form, columns, required) for _, line in part if line is not None)
+            given = (_given(line, form, columns, required) for number, line in part if number not in damaged)
             read = next((fields for fields in given if fields is not None), None)
         fields = required if read is None else read
         absent = [name for field, name in columns.items() if field not in fields]
-        rows = [_row(line, number, form, fields, absent, note) for number, line in part]
-        yield part[0][0], dict(zip(fields, map(list, zip(*rows, strict=True)), strict=True))
+        rows = [
+            (number, *damaged.pop(number)) if number in damaged else _row(line, number, form, fields, absent)
+            for number, line in part
+        ]
+        yield part[0][0], texts_of_rows(rows, fields, STDIN, note=note)
 
 
-def _lines(pipe: BinaryIO, note: Note | None) -> Iterator[tuple[int, str | None]]:
-    """Yield the number and the text of each line, which is None if it is not text and has been noted."""
+def _lines(pipe: BinaryIO, damaged: dict[int, tuple[DataError, str]]) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each line; those that are not text are blank and added to ``damaged``."""
     decoder = TextDecoder(STDIN)
-    bad: list[int] = []
-
-    def remember(number: int, error: DataError, content: str) -> None:
-        bad.append(number)
-        assert note is not None
-        note(number, error, content)
-
     try:
-        for line in iter(decompressed(pipe).readline, b""):
-            for text in decoder.lines(line) if note is None else decoder.noted_lines(line, remember):
-                yield decoder.n_lines, None if bad and bad[-1] == decoder.n_lines else text
+        for block in line_blocks(decompressed(pipe), STDIN):
+            number = decoder.n_lines
+            lines = decoder.noted_lines(block, lambda n, error, line: damaged.update({n: (error, line)}))
+            yield from enumerate(lines, start=number + 1)
     except damage_errors() as error:
         if isinstance(error, KiwiError):
             raise
@@ -86,30 +84,14 @@ def _given(line: str, form: str, columns: Mapping[str, str], required: Mapping[s
     return {field: name for field, name in columns.items() if field in required or name in row}
 
 
-def _row(
-    line: str | None, number: int, form: str, columns: Mapping[str, str], absent: Sequence[str], note: Note | None
-) -> Sequence[str]:
-    blank = [""] * len(columns)
-    if line is None:
-        return blank
-    try:
-        return _cells(line, number, form, columns, absent)
-    except DataError as error:
-        if note is None:
-            raise
-        note(number, error, line)
-        return blank
-
-
-def _cells(line: str, number: int, form: str, columns: Mapping[str, str], absent: Sequence[str]) -> Sequence[str]:
+def _row(line: str, number: int, form: str, columns: Mapping[str, str], absent: Sequence[str]) -> Row:
     if form == "jsonl":
-        row = json_row(line, STDIN, number, columns.values())
-        if surplus := [name for name in absent if name in row]:
-            expected = "none, as in the first line"
-            raise DataError.at(STDIN, number, found=f"a column '{surplus[0]}'", expected=expected)
-        return [cell_text(row[name], STDIN, number, name) for name in columns.values()]
+        try:
+            return number, json_cells(line, STDIN, number, columns.values(), absent), line
+        except DataError as error:
+            return number, error, line
     cells = line.split("\t")
     if len(cells) != len(columns):
         expected = f"{len(columns)}, separated by tabs: {', '.join(columns)}"
-        raise DataError.at(STDIN, number, found=f"{len(cells)} columns", expected=expected)
-    return cells
+        return number, DataError.at(STDIN, number, found=f"{len(cells)} columns", expected=expected), line
+    return number, cells, line

@@ -9,15 +9,9 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
+from kiwi.data.files.cells import cell_text, check_names, json_object
 from kiwi.data.files.lines import Columns
-from kiwi.data.files.tables import (
-    cell_text,
-    check_names,
-    check_table_format,
-    invalid_texts,
-    json_object,
-    readable_row,
-)
+from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import OnBad, Reject
 from kiwi.exceptions import DataError, KiwiError
@@ -257,7 +251,8 @@ class Shard:
     def _reject(self, chunk: Chunk, number: int, error: DataError, row: Any) -> None:
         """Add an invalid row to a chunk."""
         if self.on_bad == "stop":
-            raise DataError(f"{self.place}, line {number}: {error.reason}") from error
+            advice = "To go on without such segments, set bulk.on_bad_segment to nan or skip."
+            raise DataError(f"{self.place}, line {number}: {error.reason} {advice}") from error
         chunk.rejects.append(Reject(number, error.reason, row))
         if self.on_bad == "nan":
             chunk.n_bad += 1

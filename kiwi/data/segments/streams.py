@@ -46,10 +46,11 @@ class SegmentStream:
             DataError: at the first invalid line, if bad segments stop the command.
         """
         count = 0
-        for columns in self._read(warn=True):
-            screened = self.bad.screen(columns, self.files, count + 1)
-            count += len(columns[const.SOURCE])
-            yield columns, screened
+        with self.bad.advising():
+            for columns in self._read(warn=True):
+                screened = self.bad.screen(columns, self.files, count + 1)
+                count += len(columns[const.SOURCE])
+                yield columns, screened
 
     def unchecked(self) -> Iterator[Columns]:
         """Yield the same columns as :meth:`__iter__`, and warn about blank lines that are dropped at the end."""

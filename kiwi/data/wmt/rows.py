@@ -146,6 +146,17 @@ class Rows:
             self.fail(number, f"the {column} '{row[column]}'", "a whole number, counted from 0")
         return value
 
+    def new_segment(self, number: int, row: Mapping[str, str], known: Mapping[int, object]) -> int:
+        """Parse the number of a segment, counted from 0, that is not among the known ones.
+
+        Raises:
+            DataError: when it is not a whole number, or known already.
+        """
+        segment = self.count(number, row, "SEG")
+        if segment in known:
+            self.fail(number, f"SEG {segment} again", "each segment once")
+        return segment
+
     def line_of(self, where: Mapping[str, object]) -> int | None:
         """Return the number of the first line with these values, which is searched for by reading the file again."""
         wanted = {column: str(value).lower() for column, value in where.items()}

@@ -6,7 +6,7 @@ Word-level submissions are in :mod:`kiwi.data.wmt.word_level`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def read_sentence_submission(
         row = rows.split(number, line)
         if row is None:
             continue
-        segment = _new_segment(rows, number, row, scores)
+        segment = rows.new_segment(number, row, scores)
         try:
             scores[segment] = parse_score(row["SCORE"])
         except ValueError:
@@ -99,25 +99,34 @@ def read_sentence_submission(
     return SentenceSubmission(rows.header, rows.language_pair, rows.method, ordered)
 
 
-def write_sentence_submission(path: Path, submission: SentenceSubmission) -> None:
+def write_sentence_submission(path: Path, submission: SentenceSubmission, *others: SentenceSubmission) -> None:
     """Write a submission that :func:`read_sentence_submission` reads back unchanged.
+
+    Args:
+        path: the file.
+        submission: the submission, whose header is written.
+        others: the submissions for further language pairs.
 
     Raises:
         DataError: for a score that is not a finite number.
     """
-    check_field("language_pair", submission.language_pair)
-    check_field("method", submission.method)
-    for segment, score in enumerate(submission.scores):
-        if not math.isfinite(score):
-            advice = "Submissions cannot have empty segments." if math.isnan(score) else ""
-            raise DataError(
-                f"Segment {segment} (from 0): found the score {score}; expected a finite number. {advice}".strip()
-            )
-    start = f"{submission.language_pair}\t{submission.method}"
+    for each in (submission, *others):
+        check_field("language_pair", each.language_pair)
+        check_field("method", each.method)
+        for segment, score in enumerate(each.scores):
+            if not math.isfinite(score):
+                advice = "Submissions cannot have empty segments." if math.isnan(score) else ""
+                raise DataError(
+                    f"Segment {segment} (from 0): found the score {score}; expected a finite number. {advice}".strip()
+                )
     write_rows(
         path,
         submission.header,
-        (f"{start}\t{segment}\t{float(score)!r}" for segment, score in enumerate(submission.scores)),
+        (
+            f"{each.language_pair}\t{each.method}\t{segment}\t{float(score)!r}"
+            for each in (submission, *others)
+            for segment, score in enumerate(each.scores)
+        ),
     )
 
 
@@ -144,7 +153,7 @@ def read_span_submission(
         row = rows.split(number, line)
         if row is None:
             continue
-        segment, target = _new_segment(rows, number, row, segments), unquoted(row["TARGET"])
+        segment, target = rows.new_segment(number, row, segments), unquoted(row["TARGET"])
         if targets is not None and segment < len(targets) and target.rstrip() != targets[segment].rstrip():
             rows.fail(
                 number,
@@ -188,10 +197,3 @@ def write_span_submission(path: Path, submission: SpanSubmission) -> None:
         types = " ".join(span.severity for span in spans) or NO_ERROR
         lines.append("\t".join([start, str(segment), quoted(target), starts, ends, types]))
     write_rows(path, submission.header, lines)
-
-
-def _new_segment(rows: Rows, number: int, row: dict[str, str], known: Mapping[int, object]) -> int:
-    segment = rows.count(number, row, "SEG")
-    if segment in known:
-        rows.fail(number, f"SEG {segment} again", "each segment once")
-    return segment

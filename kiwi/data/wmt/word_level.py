@@ -225,12 +225,35 @@ def _columns(
     return [segment.words for segment in ordered], [segment.tags for segment in ordered]
 
 
-def write_word_submission(path: Path, submission: WordSubmission) -> None:
+def write_word_submission(path: Path, submission: WordSubmission, *others: WordSubmission) -> None:
     """Write a submission that :func:`read_word_submission` reads back unchanged, in the order mt, gap, source.
+
+    Args:
+        path: the file.
+        submission: the submission, whose header is written.
+        others: the submissions for further language pairs.
 
     Raises:
         DataError: when the number of tags is wrong, a word has a tab, or the header does not fit the tags.
     """
+    for each in (submission, *others):
+        _check_submission(each)
+    write_rows(path, submission.header, (line for each in (submission, *others) for line in _lines(each)))
+
+
+Parts = dict[str, tuple[list[list[str]] | None, list[list[str]] | None, int]]
+"""The tags and the words of each type, and how many more tags than words there are."""
+
+
+def _parts(submission: WordSubmission) -> Parts:
+    return {
+        TARGET: (submission.target_tags, submission.target_words, 0),
+        GAP: (submission.gap_tags, submission.target_words, 1),
+        SOURCE: (submission.source_tags, submission.source_words, 0),
+    }
+
+
+def _check_submission(submission: WordSubmission) -> None:
     check_field("language_pair", submission.language_pair)
     check_field("method", submission.method)
     if submission.header.ensembled is not None and not submission.has_eos:
@@ -239,27 +262,22 @@ def write_word_submission(path: Path, submission: WordSubmission) -> None:
         )
     if submission.has_eos and (submission.gap_tags is not None or submission.source_tags is not None):
         raise DataError(f"Found translations that end with {EOS}; expected neither gap_tags nor source_tags.")
-    parts = {
-        TARGET: (submission.target_tags, submission.target_words, 0),
-        GAP: (submission.gap_tags, submission.target_words, 1),
-        SOURCE: (submission.source_tags, submission.source_words, 0),
-    }
+    parts = _parts(submission)
     if all(tags is None for tags, _, _ in parts.values()):
         raise DataError("Found a submission without tags; expected target_tags, gap_tags or source_tags.")
     for kind, (tags, words, more) in parts.items():
         if tags is not None:
             _check_rows(kind, tags, words, more)
 
-    def lines() -> Iterator[str]:
-        start = f"{submission.language_pair}\t{submission.method}"
-        for kind, (tags, words, _) in parts.items():
-            name = TARGET_WITH_EOS if submission.has_eos else kind
-            for segment, row in enumerate(tags or ()):
-                names = [GAP] * len(row) if kind == GAP or words is None else words[segment]
-                for index, (word, tag) in enumerate(zip(names, row, strict=True)):
-                    yield f"{start}\t{name}\t{segment}\t{index}\t{word}\t{tag}"
 
-    write_rows(path, submission.header, lines())
+def _lines(submission: WordSubmission) -> Iterator[str]:
+    start = f"{submission.language_pair}\t{submission.method}"
+    for kind, (tags, words, _) in _parts(submission).items():
+        name = TARGET_WITH_EOS if submission.has_eos else kind
+        for segment, row in enumerate(tags or ()):
+            names = [GAP] * len(row) if kind == GAP or words is None else words[segment]
+            for index, (word, tag) in enumerate(zip(names, row, strict=True)):
+                yield f"{start}\t{name}\t{segment}\t{index}\t{word}\t{tag}"
 
 
 def _check_rows(kind: str, tags: Sequence[Sequence[str]], words: Sequence[Sequence[str]] | None, more: int) -> None:

@@ -125,8 +125,27 @@ def make_corpus(output: Path, segments: Input, options: CorpusOptions | None = N
         parts = keys.split(options, segments.place(const.SOURCE))
         summary = _write_parts(stage, work, parts, segments, options, labeller)
         work.unlink()
+        _note_dropped(summary, options)
         write_records(stage, output, summary, segments, options, (labeller.source, labeller.target))
     return CorpusInfo(output, summary)
+
+
+def _note_dropped(summary: Summary, options: CorpusOptions) -> None:
+    """Say how many segments each rule has left out."""
+    if not summary.dropped:
+        return
+    counts = ", ".join(f"{rule} {n:,}" for rule, n in summary.dropped.items())
+    hint = ""
+    if summary.dropped["empty"] and not options.empty_is_unedited:
+        hint = " If a post-edit is empty where nothing was edited, give --empty-is-unedited."
+    logger.warning(
+        "Left out %s of %s segments: %s. %s has the reasons.%s",
+        f"{sum(summary.dropped.values()):,}",
+        f"{summary.n_read:,}",
+        counts,
+        DROPPED_FILE,
+        hint,
+    )
 
 
 def read_chunks(segments: Input, size: int = CHUNK_SIZE) -> Iterator[Chunk]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import __version__, constants as const
+from kiwi.data.datasets.wmt_qe_dataset import LabelOrigin
 from kiwi.lib.corpus.cleaning import RULES
 from kiwi.lib.corpus.options import PARTS, CorpusOptions, Input
 from kiwi.lib.corpus.summary import Summary
@@ -49,14 +50,15 @@ def write_records(
     """
     rules = [rule for rule in RULES if rule not in options.keep]
     write_text(stage / REPORT_FILE, corpus_page(_figures(output, summary, rules, segments, options, tokenizers)))
-    write_text(stage / CONFIG_FILE, training_configuration(stage, output, summary, options))
+    origin: LabelOrigin = "references" if options.references else "post-edits"
+    write_text(stage / CONFIG_FILE, training_configuration(stage, output, summary, options, origin))
     write_json(
         stage / CORPUS_FILE,
         {
             "format": FORMAT,
             "source_language": options.source_language,
             "target_language": options.target_language,
-            "post_edits": "references" if options.references else "post-edits",
+            "post_edits": origin,
             "input": {name: str(segments.place(name)) for name in segments.fields},
             "columns": dict(segments.columns),
             "settings": options.settings(),
@@ -127,7 +129,9 @@ def _figures(
     )
 
 
-def training_configuration(stage: Path, output: Path, summary: Summary, options: CorpusOptions) -> str:
+def training_configuration(
+    stage: Path, output: Path, summary: Summary, options: CorpusOptions, origin: LabelOrigin | None
+) -> str:
     """Return a configuration that trains a system on the corpus.
 
     It is NuQE if there are alignments, and otherwise a PredictorEstimator, which reads none.
@@ -137,18 +141,21 @@ def training_configuration(stage: Path, output: Path, summary: Summary, options:
         output: the directory that they will be in.
         summary: the counts of the corpus.
         options: how the corpus was made.
+        origin: what the labels were made from, if that is known.
     """
     has_alignments = (stage / "train.src-mt.alignments").exists()
     has_source = options.source_tags != "none"
     has_gaps = options.tag_form == "interleaved"
+    has_pairs = (stage / f"train.{const.LANGUAGE_PAIR}").exists()
     data: dict[str, Any] = {
         f"{side}_language": language
         for side, language in (("source", options.source_language), ("target", options.target_language))
         if language
     }
+    data |= {"labels_from": origin} if origin else {}
     for name, part in (("train", "train"), ("valid", "dev")):
         if part in summary.parts:
-            data[name] = _part(part, has_alignments, has_source)
+            data[name] = _part(part, has_alignments, has_source, has_pairs)
     if "dev" not in summary.parts:
         data["split"] = 0.9
     outputs = {const.TARGET_TAGS: "target"}
@@ -181,10 +188,10 @@ def training_configuration(stage: Path, output: Path, summary: Summary, options:
     return title + to_yaml(content)
 
 
-def _part(part: str, has_alignments: bool, has_source: bool) -> dict[str, Any]:
-    inputs = {const.SOURCE: "src", const.TARGET: "mt"} | (
-        {const.ALIGNMENTS: "src-mt.alignments"} if has_alignments else {}
-    )
+def _part(part: str, has_alignments: bool, has_source: bool, has_pairs: bool) -> dict[str, Any]:
+    inputs = {const.SOURCE: "src", const.TARGET: "mt"}
+    inputs |= {const.ALIGNMENTS: "src-mt.alignments"} if has_alignments else {}
+    inputs |= {const.LANGUAGE_PAIR: const.LANGUAGE_PAIR} if has_pairs else {}
     labels = {const.TARGET_TAGS: "tags", const.SENTENCE_SCORES: "hter"}
     labels |= {const.SOURCE_TAGS: "source_tags"} if has_source else {}
     return {

@@ -59,6 +59,10 @@ class Keys:
             _, first = np.unique(np.frombuffer(self._rows, np.uint64)[kept], return_index=True)
             parts[np.delete(kept, first)] = DUPLICATE
         kept = np.flatnonzero(parts == 0)
+        if not len(kept):
+            found = f"{len(is_kept):,} segments, all of which the cleaning rules leave out"
+            advice = "Do the lines of the files match? --keep switches rules off, one by one."
+            raise DataError.at(place, None, found=found, expected="some to train on", advice=advice)
         sizes = [_size(options.dev, len(kept)), _size(options.test, len(kept))]
         if sum(sizes) >= len(kept):
             sizes_given = f"{sizes[0]:,} for dev and {sizes[1]:,} for test"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kiwi import constants as const
@@ -54,6 +54,16 @@ class Part:
         for output, values in tags.items():
             self.n_tags[output] += len(values)
             self.n_bad[output] += values.count(const.BAD)
+
+    @classmethod
+    def total(cls, parts: Sequence[Part]) -> Part | None:
+        """Return the sums of the counts of several parts; None without any."""
+        if not parts:
+            return None
+        sums = [
+            sum((getattr(part, each.name) for part in parts[1:]), getattr(parts[0], each.name)) for each in fields(cls)
+        ]
+        return cls(*sums)
 
     def figures(self, name: str) -> PartFigures:
         """Return the figures that are shown."""

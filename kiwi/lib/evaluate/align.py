@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.gold import GoldTags, Matched, check_line_count
-from kiwi.data.labels.interleaved import is_interleaved, split_rows
 from kiwi.data.labels.ragged import Ragged
 from kiwi.exceptions import DataError
+from kiwi.lib.evaluate.excluded import Excluded, read_excluded
+from kiwi.lib.evaluate.interleaving import split_interleaved
 from kiwi.lib.evaluate.sources import EXTRAS, Source, Sources, checkpoint_hash, collect_gold, gold_by_prediction
 from kiwi.lib.evaluate.spans import align_spans
 from kiwi.lib.evaluate.word_counts import WordCounts
@@ -47,6 +47,9 @@ class Alignment:
     spans: list[Measured]
     """The metrics of error spans."""
 
+    lines: dict[Path, int]
+    """The number of segments of each gold file."""
+
     origins: dict[str, str]
     """The hashes of the checkpoints that made the predictions, by system, where they are known."""
 
@@ -71,35 +74,41 @@ def align(
     Raises:
         DataError: when predictions and gold labels do not match; the message names the first place.
     """
-    gold = collect_gold(files)
+    excluded = read_excluded(files.exclude, files.language_pair)
+    if excluded.numbers:
+        logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
+    gold = collect_gold(files, excluded.numbers)
     counts = None if files.texts is None else WordCounts.read(files.texts.source, files.texts.target)
     outputs: list[Aligned | None] = []
     spans: list[Measured] = []
+    lines: dict[Path, int] = {}
     for name in (name for name in IN_ORDER if name in gold):
         source = gold[name]
         compared = [output for output, needed in gold_by_prediction().items() if needed == name]
         if name == SPANS:
             compared = [SPANS]
-            spans = align_spans(source, systems)
+            spans = align_spans(source, systems, excluded)
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
+            lines[source.path] = len(values)
             for output in compared:
                 is_bad = OUTPUTS[output].is_bad if name != const.BINARY else None
                 golds = values if is_bad is None else is_bad(values).astype(np.float64)
-                outputs.append(_align_segments(output, golds, source, systems, counts, low_is_bad))
+                outputs.append(_align_segments(output, golds, source, systems, counts, excluded, low_is_bad))
         else:
             tags = GoldTags(source.path, source.read())
+            lines[source.path] = len(tags.rows)
             if counts is not None:
                 check_line_count(source.path, len(tags.rows), counts.path, len(counts.target))
             if name == const.TARGET_TAGS:
                 systems = {
-                    system: _split_interleaved(own, tags, counts, explanations) for system, own in systems.items()
+                    system: split_interleaved(own, tags, counts, explanations) for system, own in systems.items()
                 }
-            outputs += [_align_tags(output, tags, systems, counts, required) for output in compared]
+            outputs += [_align_tags(output, tags, systems, counts, excluded, required) for output in compared]
         if not any(output in sources for sources in systems.values() for output in compared):
             logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
     origins = {name: found for name, sources in systems.items() if (found := checkpoint_hash(sources))}
-    return Alignment([aligned for aligned in outputs if aligned is not None], spans, origins)
+    return Alignment([aligned for aligned in outputs if aligned is not None], spans, lines, origins)
 
 
 def _align_segments(
@@ -108,32 +117,37 @@ def _align_segments(
     source: Source,
     systems: Mapping[str, Sources],
     counts: WordCounts | None,
+    excluded: Excluded,
     low_is_bad: bool,
 ) -> Aligned | None:
     """Align scores or verdicts; segments for which a system has none are left out, and counted."""
     spec = OUTPUTS[output]
     predicted: dict[str, Scores] = {}
     deviations: dict[str, tuple[Scores, Scores]] = {}
-    only_order = low_is_bad and spec.kind == "verdict"
+    only_order, is_excluded = low_is_bad and spec.kind == "verdict", excluded.mask(len(gold))
     for system, sources in systems.items():
         if mine := sources.get(output):
             values = np.array(mine.read())
             check_line_count(mine.path, len(values), source.path, len(gold))
-            _check_missing(values, mine.path, counts)
+            _check_missing(values, mine.path, counts, is_excluded)
             predicted[system] = values
             only_order |= mine.only_order
             if spec.has_distribution and (extras := sources.get(EXTRAS)):
-                deviations[system] = _read_extras(extras.path, source.path, np.isnan(values))
+                deviations[system] = _read_extras(extras.path, source.path, np.isnan(values) | is_excluded)
     if not predicted:
         return None
     present: NDArray[np.bool_] = np.isfinite(np.array([*predicted.values()])).all(axis=0)
+    present |= is_excluded
     _note_left_out(output, present, counts, source.path)
+    left_out, present = int(np.count_nonzero(~present)), present & ~is_excluded
     chosen = {system: values[present] for system, values in predicted.items()}
     kept = {system: (mean[present], deviation[present]) for system, (mean, deviation) in deviations.items()}
-    numbers, left_out = np.flatnonzero(present) + 1, int(np.count_nonzero(~present))
-    gold = gold[present]
+    numbers, gold = np.flatnonzero(present) + 1, gold[present]
+    if not len(gold):
+        raise DataError.at(excluded.place, None, found="every segment", expected="some to compare")
     if spec.kind == "score":
-        return Aligned(output, gold, _add_ensemble(chosen), None, numbers, kept, left_out=left_out)
+        ensembled = _add_ensemble(chosen)
+        return Aligned(output, gold, ensembled, None, numbers, kept, left_out=left_out, excluded=excluded.numbers)
     if not only_order and (unusual := _beyond_probabilities(chosen)):
         only_order = True
         _note_only_order(output, unusual)
@@ -141,15 +155,24 @@ def _align_segments(
         chosen = {system: -values for system, values in chosen.items()}
     ensembled = chosen if only_order else _add_ensemble(chosen)
     offsets = np.arange(len(gold) + 1)
-    return Aligned(output, gold.astype(np.int64), ensembled, offsets, numbers, only_order=only_order, left_out=left_out)
+    return Aligned(
+        output,
+        gold.astype(np.int64),
+        ensembled,
+        offsets,
+        numbers,
+        only_order=only_order,
+        left_out=left_out,
+        excluded=excluded.numbers,
+    )
 
 
-def _check_missing(values: Scores, path: Path, counts: WordCounts | None) -> None:
+def _check_missing(values: Scores, path: Path, counts: WordCounts | None, is_excluded: NDArray[np.bool_]) -> None:
     """Check that only segments with an empty side have no value, where the texts are known."""
     if counts is None:
         return
     check_line_count(path, len(values), counts.path, len(counts.target))
-    wrong = np.isnan(values) & ~counts.has_empty_side
+    wrong = np.isnan(values) & ~counts.has_empty_side & ~is_excluded
     if wrong.any():
         expected = "a number, since neither source nor target of the segment is empty"
         raise DataError.at(path, int(wrong.argmax()) + 1, found="no value", expected=expected)
@@ -201,38 +224,13 @@ def _read_extras(path: Path, gold_path: Path, missing: NDArray[np.bool_]) -> tup
     return means, widths
 
 
-def _split_interleaved(sources: Sources, gold: GoldTags, counts: WordCounts | None, words_if_unclear: bool) -> Sources:
-    """Split tags of target words that are interleaved with those of gaps, as OpenKiwi 2.1 does."""
-    source = sources.get(const.TARGET_TAGS)
-    if source is None or source.has_eos or source.of_words:
-        return sources
-    rows: Ragged = source.read()
-    interleaved, certain = is_interleaved(rows, gold.rows.lengths, None if counts is None else counts.target)
-    interleaved &= certain or not words_if_unclear
-    if not certain:
-        form = "gaps and words interleaved (2n+1)" if interleaved else "words"
-        logger.warning(
-            "%s: the number of tags is odd and as in %s in every segment, so that they may be of words or of gaps and "
-            "words; read as %s. Give texts to decide by the number of words.",
-            source.path,
-            gold.path,
-            form,
-        )
-    parts = {const.TARGET_TAGS: rows}
-    if interleaved:
-        targets, gaps = split_rows(rows)
-        parts = {const.TARGET_TAGS: targets, const.GAP_TAGS: gaps, const.TARGETGAPS_TAGS: rows}
-        logger.info("%s: split into the tags of words and of gaps.", source.path)
-    split = {name: replace(source, read=partial(_return, part)) for name, part in parts.items()}
-    return split | {name: own for name, own in sources.items() if name != const.TARGET_TAGS}
-
-
-def _return(rows: Ragged) -> Ragged:
-    return rows
-
-
 def _align_tags(
-    output: str, gold: GoldTags, systems: Mapping[str, Sources], counts: WordCounts | None, required: bool
+    output: str,
+    gold: GoldTags,
+    systems: Mapping[str, Sources],
+    counts: WordCounts | None,
+    excluded: Excluded,
+    required: bool,
 ) -> Aligned | None:
     with_gaps = output == const.TARGETGAPS_TAGS or OUTPUTS[output].unit == "gap"
     found: dict[str, tuple[Source, Ragged]] = {}
@@ -249,21 +247,21 @@ def _align_tags(
             found[system] = source, rows
     if not found:
         return None
-    left_out = None
+    is_excluded = excluded.mask(len(gold.rows))
+    left_out = np.zeros_like(is_excluded)
     if counts is not None:
         lacking = np.any([rows.lengths == 0 for _, rows in found.values()], axis=0)
-        left_out = lacking & counts.has_empty_side
+        left_out = lacking & counts.has_empty_side & ~is_excluded
     matched: dict[str, Matched] = {}
     for system, (source, rows) in found.items():
         golds = gold.for_eos(rows) if source.has_eos else gold
-        matched[system] = golds.align(output, rows, source.path, left_out)
+        matched[system] = golds.align(output, rows, source.path, left_out | is_excluded)
         if len(matched[system].classes) != len(next(iter(matched.values())).classes):
             expected = "the format of the first system, with or without <EOS>"
             raise DataError.at(source.path, None, found="tags in another format", expected=expected)
     first = next(iter(matched.values()))
-    n_left_out = 0
-    if left_out is not None and counts is not None:
-        n_left_out = int(np.count_nonzero(left_out & (gold.rows.lengths > 0)))
+    n_left_out = int(np.count_nonzero(left_out & (gold.rows.lengths > 0)))
+    if counts is not None:
         _note_left_out(output, ~left_out, counts, gold.path)
     name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
     predicted = {system: each.probabilities for system, each in matched.items()}
@@ -271,7 +269,14 @@ def _align_tags(
         _note_only_order(output, unusual)
     ensembled = predicted if unusual else _add_ensemble(predicted)
     return Aligned(
-        name, first.classes, ensembled, first.offsets, first.numbers, only_order=bool(unusual), left_out=n_left_out
+        name,
+        first.classes,
+        ensembled,
+        first.offsets,
+        first.numbers,
+        only_order=bool(unusual),
+        left_out=n_left_out,
+        excluded=excluded.numbers,
     )
 
 

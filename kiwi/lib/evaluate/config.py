@@ -28,13 +28,14 @@ class GoldFiles(BaseConfig):
     """The files of gold labels and scores, one segment per line."""
 
     target_tags: InputFile | None = None
-    """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words)."""
+    """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words); or the gold file of
+    WMT 2023, ``LP METHOD SEG TARGET TOKENS TAGS``."""
 
     source_tags: InputFile | None = None
     """The OK/BAD tags of source words."""
 
     sentence_scores: InputFile | None = None
-    """The scores, one number per segment."""
+    """The scores, one number per segment; or the gold file of WMT 2023, ``LP METHOD SEG SCORE``."""
 
     binary: InputFile | None = None
     """The verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
@@ -42,8 +43,13 @@ class GoldFiles(BaseConfig):
     spans: InputFile | None = None
     """The error spans, in the format of span submissions (WMT 2023)."""
 
+    lp: InputFile | None = None
+    """The language pairs, such as ``en-de``, one per segment. Results are then given for each pair, and as unweighted
+    means. If unset, they are those that ``kiwi predict`` has written to ``predicted_dir``, if any."""
+
     table: Table | None = None
-    """A table with columns instead of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``."""
+    """A table with columns instead of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``,
+    ``lp``."""
 
 
 class PredictedFiles(BaseConfig):
@@ -140,6 +146,10 @@ class Files(BaseConfig):
     language_pair: str | None = None
     """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs."""
 
+    exclude: list[NonNegativeInt] | InputFile | None = None
+    """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a file with one
+    number per line, or with a language pair and a number, such as ``hallucinations_idx.tsv`` of WMT 2023."""
+
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
     def convert_to_list(cls, value: Any) -> Any:
@@ -163,6 +173,14 @@ class Files(BaseConfig):
         return len(self.predicted_dir or ()) + len(self.predicted_files or ())
 
     @property
+    def _with_pairs_of_their_own(self) -> list[str]:
+        """Return the files whose segments are counted within a language pair."""
+        names = ["gold_files.spans"] if self.gold_files.spans is not None else []
+        for index, files in enumerate(self.predicted_files or []):
+            names += [f"predicted_files.{index}.{name}" for name in SUBMISSIONS if getattr(files, name) is not None]
+        return names
+
+    @property
     def mistakes(self) -> dict[str, str]:
         """Return the mistakes by option, such as predictions without gold labels."""
         gold = set(given_fields(self.gold_files))
@@ -171,7 +189,7 @@ class Files(BaseConfig):
             wrong["predicted_dir"] = "at least one of predicted_dir and predicted_files is required"
         gold_by_field = gold_by_prediction()
         fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
-            "gold_files": (self.gold_files, sorted({*gold_by_field.values()}))
+            "gold_files": (self.gold_files, sorted({*gold_by_field.values(), const.LANGUAGE_PAIR}))
         }
         for index, files in enumerate(self.predicted_files or []):
             fields[f"predicted_files.{index}"] = (files, list(gold_by_field))
@@ -179,6 +197,12 @@ class Files(BaseConfig):
                 needed = {gold_by_field[name]} if name in gold_by_field else SUBMISSIONS.get(name, gold)
                 if not needed & gold:
                     wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{min(needed)} is not"
+        in_table = self.gold_files.table is not None and const.LANGUAGE_PAIR in self.gold_files.table.columns
+        if self.gold_files.lp is not None and in_table:
+            wrong["gold_files.lp"] = "given, but gold_files.table has a column of it; remove one of them"
+        if (self.gold_files.lp is not None or in_table) and (others := self._with_pairs_of_their_own):
+            reason = f"not supported with {', '.join(others)}, whose rows name a language pair; use language_pairs"
+            wrong["gold_files.lp"] = reason
         for place, (given, known) in fields.items():
             for name in given.table.columns if given.table is not None else ():
                 if name not in known:
@@ -247,6 +271,8 @@ class Configuration(Files):
                 )
         for pair, files in self.pairs.items():
             prefix = f"language_pairs.{pair}." if pair else ""
+            if pair and files.gold_files.lp is not None:
+                wrong[f"{prefix}gold_files.lp"] = f"given, but these are files of {pair}; remove it, or language_pairs"
             wrong |= {f"{prefix}{path}": why for path, why in files.mistakes.items()}
         if wrong:
             raise mistakes("Configuration", wrong)

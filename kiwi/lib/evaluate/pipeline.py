@@ -8,20 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
+from kiwi.data.labels.gold import check_line_count
+from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.config import Configuration, Files
+from kiwi.lib.evaluate.language_pairs import read_language_pairs
 from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.lib.utils.composition import configuration_files
-from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.aligned import Aligned, split_by_pair
 from kiwi.metrics.calibration import coverage, reliability
-from kiwi.metrics.measured import measure, measure_explanations
+from kiwi.metrics.functions import pearson
+from kiwi.metrics.measured import Measured, measure, measure_explanations
 from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
-from kiwi.metrics.report import Calibration, Report, Settings, build_report, combine
+from kiwi.metrics.report import ENSEMBLE, Calibration, Report, Settings, build_report, combine
+from kiwi.outputs import names as output_names
 from kiwi.pages.evaluation import evaluation_page
 from kiwi.runner.predictions import prediction_files
 from kiwi.utils.guard import Guard, paths_in, record_written
@@ -29,6 +36,12 @@ from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_text
 
 logger = logging.getLogger(__name__)
+
+FEWEST_FOR_DIRECTION = 10
+"""The number of segments from which on a correlation tells the direction of scores."""
+
+Z_OF_DIRECTION = 3.0
+"""The number of standard errors below 0 at which a correlation tells that directions are opposite."""
 
 
 def evaluate_from_file(filename: str | Path) -> Report:
@@ -95,9 +108,9 @@ def _check_outputs(config: Configuration) -> list[Path]:
     outputs = [*pages, *(path for path in (output.figures, output.markdown, output.latex) if path is not None)]
     reads: list[Path] = list(configuration_files())
     for files in config.pairs.values():
-        reads += paths_in([files.gold_files, files.predicted_files, files.texts])
+        reads += paths_in([files.gold_files, files.predicted_files, files.texts, files.exclude])
         for directory in files.predicted_dir or ():
-            reads += [directory / name for name in (*prediction_files(), const.ORIGIN_FILE)]
+            reads += [directory / name for name in (*prediction_files(), const.LANGUAGE_PAIR, const.ORIGIN_FILE)]
     Guard(reads, output.overwrite, "--overwrite (output.overwrite=true)").check(outputs)
     return outputs
 
@@ -107,25 +120,61 @@ def _page_path(path: Path, pair: str) -> Path:
 
 
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
+    pairs = None if config.language_pairs is not None else read_language_pairs(files)
     sources = collect_sources(files, any_scale=config.explanations)
     required = not files.predicted_dir
     alignment = align(files, sources, required=required, low_is_bad=config.low_is_bad, explanations=config.explanations)
     outputs = [replace(aligned, threshold=config.threshold) for aligned in alignment.outputs]
-    spans = alignment.spans
-    if not outputs and not spans:
+    if not outputs and not alignment.spans:
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
             f"Nothing to compare: none of {places} has predictions for the gold files; "
             f"expected files named {', '.join(gold_by_prediction())}."
         )
-    measured = [each for aligned in outputs for each in measure(aligned)] + spans
+    for aligned in outputs:
+        _warn_if_opposite(aligned)
+    if pairs is None:
+        return outputs, _report(config, outputs, alignment.spans, alignment.origins)
+    for path, n_segments in alignment.lines.items():
+        check_line_count(path, n_segments, pairs[1], len(pairs[0]))
+    by_pair = split_by_pair(outputs, pairs[0])
+    logger.info("Metrics of %s, and their means (%s).", listed([*by_pair]), pairs[1])
+    for pair, own in by_pair.items():
+        if lacking := {each.output for each in outputs} - {each.output for each in own}:
+            logger.warning("%s: no segment to compare for %s, so there is no mean.", pair, ", ".join(sorted(lacking)))
+    return outputs, combine({pair: _report(config, own, [], alignment.origins) for pair, own in by_pair.items()})
+
+
+def _warn_if_opposite(aligned: Aligned) -> None:
+    """Warn when scores fall where the gold scores rise, as those of opposite directions do."""
+    if aligned.output not in output_names(kind="score"):
+        return
+    n_segments = len(aligned.gold)
+    for system, scores in aligned.predicted.items():
+        if system == ENSEMBLE or n_segments < FEWEST_FOR_DIRECTION:
+            continue
+        correlation = pearson(aligned.gold, scores)
+        if correlation < -Z_OF_DIRECTION / np.sqrt(n_segments - 1):
+            logger.warning(
+                "%s: predicted scores fall where the gold scores rise (PEARSON %.3f, %d segments). If higher is better "
+                "in one of them and lower in the other, such as in DA and HTER, negate one before you compare them.",
+                system,
+                correlation,
+                n_segments,
+            )
+
+
+def _report(
+    config: Configuration, outputs: Sequence[Aligned], spans: Sequence[Measured], origins: Mapping[str, str]
+) -> Report:
+    measured = [*(each for aligned in outputs for each in measure(aligned)), *spans]
     if config.explanations:
         words = [aligned for aligned in outputs if aligned.output == const.TARGET_TAGS]
         if not words:
             raise ConfigError("explanations: no system has target_tags, or gold_files.target_tags is not given.")
         measured += measure_explanations(words[0])
-    report = build_report(measured, Settings(config.bootstrap, config.seed), alignment.origins)
-    return outputs, replace(report, calibration=calibrate(outputs, config))
+    report = build_report(measured, Settings(config.bootstrap, config.seed), origins)
+    return replace(report, calibration=calibrate(outputs, config))
 
 
 def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:

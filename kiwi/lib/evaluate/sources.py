@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiwi import constants as const
-from kiwi.data.files.lines import read_lines
+from kiwi.data.files.lines import read_lines, stream_lines
 from kiwi.data.files.tables import read_table
 from kiwi.data.labels.ragged import parse_probabilities, parse_tags, ragged_tags, read_probabilities
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
-from kiwi.data.wmt.sentence_level import read_sentence_submission, read_span_submission
+from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_gold_tags
+from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission, read_span_submission
 from kiwi.data.wmt.word_level import read_word_submission
 from kiwi.metrics.measured import SPANS
 from kiwi.outputs import OUTPUTS
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files, GoldFiles, PredictedFiles, Table
+
+logger = logging.getLogger(__name__)
 
 EXTRAS = const.SENTENCE_SCORES_EXTRAS
 """The file of means and standard deviations."""
@@ -39,9 +43,10 @@ def gold_by_prediction() -> dict[str, str]:
 
 
 def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
-    """Return the fields that have a file or a column."""
+    """Return the fields with values to compare that have a file or a column."""
     given = [name for name, path in files if path is not None and name != "table"]
-    return given + (list(files.table.columns) if files.table is not None else [])
+    given += list(files.table.columns) if files.table is not None else []
+    return [name for name in given if name != const.LANGUAGE_PAIR]
 
 
 @dataclass(frozen=True)
@@ -76,10 +81,13 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
         any_scale: whether predictions of target words may be any finite numbers, rather than probabilities.
     """
     systems: dict[str, Sources] = {}
+    identities: dict[str, set[Identity]] = {}
     for directory in config.predicted_dir or []:
         paths = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, const.ORIGIN_FILE)}
         sources = {name: _file_source(name, path, any_scale) for name, path in paths.items() if path.is_file()}
-        systems[_unique(str(directory), systems)] = sources
+        _add(
+            systems, _unique(str(directory), systems), sources, identities, {(n, p.resolve()) for n, p in paths.items()}
+        )
     for index, files in enumerate(config.predicted_files or [], start=1):
         known = (*gold_by_prediction(), EXTRAS)
         sources = {
@@ -94,32 +102,81 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
             sources[SPANS] = spans_source(path, config.language_pair)
         parents = {str(source.path.parent) for source in sources.values()}
         name = parents.pop() if len(parents) == 1 else f"system {index}"
-        systems[_unique(name, systems)] = sources
+        _add(systems, _unique(name, systems), sources, identities, _identity(files))
     return systems
 
 
-def collect_gold(config: Files) -> dict[str, Source]:
-    """Return the sources of the gold labels and scores, by field; none of them may be missing for a segment."""
+Identity = tuple[str, object]
+"""What a source is: the output, and its file or column."""
+
+
+def _identity(files: PredictedFiles) -> set[Identity]:
+    paths = {(name, path.resolve()) for name, path in files if isinstance(path, Path)}
+    table = files.table
+    return paths | (
+        {(name, (table.path.resolve(), column)) for name, column in table.columns.items()} if table else set()
+    )
+
+
+def _add(
+    systems: dict[str, Sources], name: str, sources: Sources, known: dict[str, set[Identity]], own: set[Identity]
+) -> None:
+    """Add a system, unless all of its files are those of another one, as OpenKiwi counts them."""
+    if (other := next((other for other, identity in known.items() if own and own <= identity), None)) is not None:
+        files = ", ".join(str(source.path) for source in sources.values())
+        logger.warning("%s: given twice, and evaluated once, as %s.", files, other)
+        return
+    known[name], systems[name] = own, sources
+
+
+def collect_gold(config: Files, excluded: Collection[int] = ()) -> dict[str, Source]:
+    """Return the sources of the gold labels and scores, by field; none of them may be missing for a segment.
+
+    Args:
+        config: the files to compare.
+        excluded: the segments, counted from 0, that need no gold labels.
+    """
     files = config.gold_files
-    labels = {name: path for name, path in files if isinstance(path, Path) and name != SPANS}
-    sources = {name: _gold_source(name, path, partial(read_lines, path)) for name, path in labels.items()}
+    others = (SPANS, const.LANGUAGE_PAIR)
+    labels = {name: path for name, path in files if isinstance(path, Path) and name not in others}
+    sources = {name: _gold_file(name, path, config.language_pair, excluded) for name, path in labels.items()}
     if files.spans is not None:
         sources[SPANS] = spans_source(files.spans, config.language_pair)
     if (table := files.table) is not None:
-        columns = cache(lambda: read_table(table.path, table.columns))
+        names = {name: column for name, column in table.columns.items() if name != const.LANGUAGE_PAIR}
+        columns = cache(lambda: read_table(table.path, names))
 
         def column(name: str) -> list[str]:
             return columns()[name]
 
-        sources |= {name: _gold_source(name, table.path, partial(column, name)) for name in table.columns}
+        sources |= {name: _gold_source(name, table.path, partial(column, name), excluded) for name in names}
     return sources
 
 
-def _gold_source(name: str, path: Path, lines: Callable[[], list[str]]) -> Source:
+def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Collection[int]) -> Source:
+    """Return a file with a segment per line, or one of WMT 2023, whose rows have further columns."""
+    plain = _gold_source(name, path, partial(read_lines, path), excluded)
+
+    def read() -> Any:
+        with closing(stream_lines(path, warn=False)) as lines:
+            first = next(lines, "")
+        if name == const.SENTENCE_SCORES and has_columns(first, SENTENCE_COLUMNS):
+            return parse_scores(read_gold_scores(path, language_pair, excluded), path, allow_nan=False)
+        if name == const.TARGET_TAGS and has_columns(first, TAG_COLUMNS):
+            return ragged_tags(read_gold_tags(path, language_pair, excluded))
+        return plain.read()
+
+    return replace(plain, read=read)
+
+
+def _gold_source(name: str, path: Path, lines: Callable[[], list[str]], excluded: Collection[int]) -> Source:
+    def labelled(instead: str) -> list[str]:
+        return [instead if number in excluded else line for number, line in enumerate(lines())] if excluded else lines()
+
     if name == const.SENTENCE_SCORES:
-        return Source(path, lambda: parse_scores(lines(), path, allow_nan=False))
+        return Source(path, lambda: parse_scores(labelled("0"), path, allow_nan=False))
     if name == const.BINARY:
-        return Source(path, lambda: [float(verdict == const.BAD) for verdict in parse_verdicts(lines(), path)])
+        return Source(path, lambda: [float(verdict == const.BAD) for verdict in parse_verdicts(labelled("OK"), path)])
     return Source(path, lambda: parse_tags(lines(), path))
 
 

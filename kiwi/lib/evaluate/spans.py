@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from kiwi.data.labels.gold import check_line_count
 from kiwi.exceptions import DataError
+from kiwi.lib.evaluate.excluded import Excluded
 from kiwi.lib.evaluate.sources import Source, Sources
 from kiwi.metrics.measured import SPANS, Measured, measure_spans
 
 
-def align_spans(source: Source, systems: Mapping[str, Sources]) -> list[Measured]:
+def align_spans(source: Source, systems: Mapping[str, Sources], excluded: Excluded) -> list[Measured]:
     """Compare the spans of all systems with the gold spans.
 
     Args:
         source: the source of the gold spans.
         systems: the sources of each system's predictions.
+        excluded: the segments that are left out.
 
     Raises:
         DataError: when the texts of a system are others than those of the gold spans.
@@ -36,7 +41,10 @@ def align_spans(source: Source, systems: Mapping[str, Sources]) -> list[Measured
                     )
             predicted[system] = submission.spans
     # As in the official scorer, white space around a text does not count.
-    return measure_spans([target.strip() for target in gold.targets], gold.spans, predicted)
+    kept = np.flatnonzero(~excluded.mask(len(gold.targets))).tolist()
+    targets, spans = [gold.targets[index].strip() for index in kept], [gold.spans[index] for index in kept]
+    chosen = {system: [own[index] for index in kept] for system, own in predicted.items()}
+    return [replace(each, excluded=len(excluded.numbers)) for each in measure_spans(targets, spans, chosen)]
 
 
 def _same_text(one: str, other: str) -> bool:

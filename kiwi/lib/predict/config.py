@@ -151,6 +151,13 @@ class Configuration(BaseConfig):
         if self.split is None:
             part = self.run.predict_on_data_partition
             wrong[f"data.{part}"] = f"required, because run.predict_on_data_partition is '{part}'"
+        if self.submission is not None and self.split is not None:
+            has_pairs, option = self.split.input.lp is not None, "submission.language_pair"
+            if has_pairs and self.submission.language_pair is not None:
+                place = f"data.{self.run.predict_on_data_partition}.input.lp"
+                wrong[option] = f"given, but {place} has the language pair of each segment; remove one of them"
+            if not has_pairs and self.submission.language_pair is None:
+                wrong[option] = "required, unless lp of the data has the language pair of each segment"
         if self.run.aligner is not None and self.split is not None and self.split.input.alignments is not None:
             part = self.run.predict_on_data_partition
             wrong["run.aligner"] = f"given, but so is data.{part}.input.alignments; remove one of the two"

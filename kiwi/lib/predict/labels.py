@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ from kiwi.data.files.lines import Columns, count_surplus, read_lines
 from kiwi.data.labels.tags import interleave, to_classes
 from kiwi.data.readers import read_labelled
 from kiwi.exceptions import DataError
-from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.aligned import Aligned, split_by_pair
 from kiwi.metrics.measured import measure
-from kiwi.metrics.report import Row, Settings, build_report
+from kiwi.metrics.report import Row, Settings, build_report, combine
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Predictions
 from kiwi.runner.predictions import DIGITS
@@ -61,17 +61,22 @@ def read_labels(
     return {field: column for field, column in labelled.items() if field not in texts}
 
 
-def compare(predictions: Predictions, labels: Columns, system: str) -> list[Row]:
+def compare(predictions: Predictions, labels: Columns, system: str, pairs: Sequence[str] | None = None) -> list[Row]:
     """Compute the metrics of ``kiwi evaluate`` for predictions; segments without words are left out.
 
     Args:
         predictions: the predictions of all segments.
         labels: the labels by field, as returned by :func:`read_labels`.
         system: the name of the system.
+        pairs: the language pair of each segment; metrics are then those of each pair, and their means.
     """
     aligned = [*_align_segments(predictions, labels, system), *_align_words(predictions, labels, system)]
-    measured = [each for one in aligned for each in measure(one)]
-    return build_report(measured, Settings(samples=0), {}).rows
+    by_pair = {"": aligned} if pairs is None else split_by_pair(aligned, pairs)
+    reports = {
+        pair: build_report([each for one in outputs for each in measure(one)], Settings(samples=0), {})
+        for pair, outputs in by_pair.items()
+    }
+    return combine(reports).rows if reports else []
 
 
 def _align_segments(predictions: Predictions, labels: Columns, system: str) -> Iterator[Aligned]:

@@ -15,7 +15,7 @@ from typing import Any
 from kiwi import __version__, constants as const
 from kiwi.data.collate import note_long_segments
 from kiwi.data.files.lines import Columns
-from kiwi.data.files.tables import check_table_format
+from kiwi.data.files.parquet import check_table_format
 from kiwi.data.segments.bad_rows import BadRows, writing_rejects
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
@@ -119,19 +119,20 @@ def run(config: Configuration) -> PredictRunInfo:
 def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     about, directory, rejects = runner.about, config.run.directory, config.run.rejects
     names = prediction_files(about.outputs, use_distribution=about.use_distribution)
-    possible = (*prediction_files(), *ON_DEMAND, const.ORIGIN_FILE)
+    possible = (*prediction_files(), const.LANGUAGE_PAIR, *ON_DEMAND, const.ORIGIN_FILE)
     reads = [*paths_in(config.split), locate(str(config.system.load)), *configuration_files()]
     guard = Guard(reads, config.run.overwrite, "run.overwrite=true")
     guard.check([directory / name for name in dict.fromkeys((*names, *possible))] + ([rejects] if rejects else []))
     origin = _origin(about)
     if config.must_align(about.input_fields):
         origin["aligner"] = runner.prepare_aligner()
-    bad = BadRows(config.run.on_bad_segment)
+    bad = BadRows(config.run.on_bad_segment, option="run.on_bad_segment")
     with writing_rejects(rejects, bad):
         split = read_split(config, runner, bad)
     if rejects is not None:
         record_written(rejects)
     logger.info("Predicting %d segments with %s.", split.n_segments, config.system.load)
+    names += [const.LANGUAGE_PAIR] if const.LANGUAGE_PAIR in split.stream.files else []
     growing = GrowingFiles(directory, names, origin | {"on_bad_segment": bad.on_bad})
     with growing.opened():
         _predict(runner, split, growing)
@@ -146,7 +147,8 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     if gone := [name for name in surplus if directory / name not in written]:
         logger.info("Removed files of an earlier prediction from %s: %s", directory, ", ".join(gone))
     if bad:
-        logger.warning(bad.summary(split.n_segments, rejects))
+        advice = "run.rejects=FILE lists all, with the reasons."
+        logger.warning("%s", bad.summary(split.n_segments, rejects, advice))
     return PredictRunInfo(directory, written, split.n_segments, len(bad))
 
 
@@ -167,7 +169,7 @@ def _write_on_demand(config: Configuration, about: AboutSystem, split: Split) ->
     if config.submission is not None:
         header = config.submission.header(locate(system), about.n_parameters)
         written += write_submissions(directory, config.submission, split.levels, header, predictions, split.texts)
-    for row in compare(predictions, split.labels, system):
+    for row in compare(predictions, split.labels, system, split.texts.get(const.LANGUAGE_PAIR)):
         metrics = ", ".join(f"{metric} {value:.4f}" for metric, value in row.metrics.items())
         name = config.run.predict_on_data_partition
         logger.info("%s of %d against data.%s.output: %s", row.output, row.n, name, metrics)
@@ -177,15 +179,19 @@ def _write_on_demand(config: Configuration, about: AboutSystem, split: Split) ->
 def _predict(runner: Runner | RunnerPool, split: Split, growing: GrowingFiles) -> None:
     """Predict the segments that have no predictions yet, and write them chunk by chunk."""
     chunks, digest = _skip_predicted(split.stream, growing)
-    ahead: deque[tuple[str, int]] = deque()  # the digest up to the end of each chunk that is being predicted, its rows
+    # The digest up to the end of each chunk that is being predicted, its rows, and its lines beside the predictions.
+    ahead: deque[tuple[str, int, Columns]] = deque()
 
     def screened() -> Iterator[Columns]:
         first = growing.n_rows + 1
         for chunk in chunks:
             _update(digest, chunk)
             n_rows = len(chunk[const.SOURCE])
-            ahead.append((digest.hexdigest(), n_rows))
-            yield split.stream.bad.apply(chunk, first)
+            chosen = split.stream.bad.apply(chunk, first)
+            own = {name: column for name, column in chosen.items() if name == const.LANGUAGE_PAIR}
+            beside = {name: [line.strip(" \t") for line in column] for name, column in own.items()}
+            ahead.append((digest.hexdigest(), n_rows, beside))
+            yield chosen
             first += n_rows
 
     with Progress("Predicting", split.n_segments, growing.n_rows) as progress:
@@ -193,9 +199,9 @@ def _predict(runner: Runner | RunnerPool, split: Split, growing: GrowingFiles) -
         if isinstance(runner, Runner):
             runner.on_computed = progress.advance_within_chunk
         for chunk in runner.predict_chunks(screened()):
-            digest_so_far, n_rows = ahead.popleft()
+            digest_so_far, n_rows, beside = ahead.popleft()
             growing.n_skipped += n_rows - len(chunk.predictions)
-            growing.add(chunk.predictions.lines(), digest_so_far)
+            growing.add(chunk.predictions.lines() | beside, digest_so_far)
             progress.advance(n_rows)
             counts.append((chunk.n_long, chunk.n_cut))
     note_long_segments(counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kiwi import constants as const
@@ -12,6 +12,7 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.readers import check_segments
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream
+from kiwi.data.text.language_pairs import listed, split_pair
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.predict.config import Configuration
 from kiwi.lib.predict.labels import read_labels
@@ -70,11 +71,11 @@ def read_split(config: Configuration, runner: Runner | RunnerPool, bad: BadRows)
                 f"  data.{name}.input.{field}: required{own if field == const.ALIGNMENTS else ''}" for field in missing
             )
         )
-    _warn_of_other_languages(config, about)
     levels = config.submission.levels_for(about.outputs, str(config.system.load)) if config.submission else []
     files = {field: path for field, path in split.input if path is not None}
     stream = SegmentStream(files, config.run.chunk_size, bad)
-    n_segments = _check_segments(stream, config.run.output_format)
+    n_segments, pairs = _check_segments(stream, config.run.output_format)
+    _warn_of_other_languages(config, about, sorted(pairs))
     texts, labels = {}, {}
     if config.submission is not None or any(path is not None for _, path in split.output):
         whole = stream.joined(stream)
@@ -87,14 +88,15 @@ def read_split(config: Configuration, runner: Runner | RunnerPool, bad: BadRows)
     return Split(stream, n_segments, texts, labels, levels)
 
 
-def _check_segments(stream: SegmentStream, output_format: str) -> int:
-    """Read and check all segments once, and return their number.
+def _check_segments(stream: SegmentStream, output_format: str) -> tuple[int, set[str]]:
+    """Read and check all segments once, and return their number and their language pairs, if they have any.
 
     Raises:
         DataError: when a segment cannot be used; the message names file and line.
     """
-    n_segments = 0
-    for columns, _ in stream.checked():
+    n_segments, pairs = 0, set[str]()
+    for columns, screened in stream.checked():
+        pairs.update(pair.strip(" \t") for pair in set(screened.get(const.LANGUAGE_PAIR, ())))
         for field in (const.SOURCE, const.TARGET) if output_format == "tsv" else ():
             for number, line in enumerate(columns[field], start=n_segments + 1):
                 if "\t" in line or "\r" in line:
@@ -106,10 +108,26 @@ def _check_segments(stream: SegmentStream, output_format: str) -> int:
                         advice="Set run.output_format to jsonl or parquet.",
                     )
         n_segments += len(columns[const.SOURCE])
-    return n_segments
+    return n_segments, pairs - {""}
 
 
-def _warn_of_other_languages(config: Configuration, about: AboutSystem) -> None:
+def _warn_of_other_languages(config: Configuration, about: AboutSystem, pairs: list[str]) -> None:
+    """Warn of languages that the system was not trained on, as far as they are known.
+
+    Args:
+        config: the options.
+        about: the description of the system.
+        pairs: the language pairs of the segments, if they have any.
+    """
+    known_pairs = about.data.language_pairs
+    if known_pairs and (unknown := [pair for pair in pairs if not _has_pair(known_pairs, pair)]):
+        logger.warning(
+            "data.%s.input.lp has %s, but %s was trained on %s: its predictions for other pairs may be unreliable.",
+            config.run.predict_on_data_partition,
+            listed(unknown),
+            config.system.load,
+            listed(known_pairs),
+        )
     for side, given, known in zip(("source", "target"), config.data.languages, about.data.languages, strict=True):
         if known and (others := [tag for tag in given if not any(same_language(tag, own) for own in known)]):
             logger.warning(
@@ -119,3 +137,8 @@ def _warn_of_other_languages(config: Configuration, about: AboutSystem) -> None:
                 config.system.load,
                 ", ".join(known),
             )
+
+
+def _has_pair(known: Sequence[str], pair: str) -> bool:
+    """Return whether a language pair is among others, regardless of script and region."""
+    return any(all(map(same_language, split_pair(pair), split_pair(other))) for other in known)

@@ -41,8 +41,9 @@ class SubmissionConfig(BaseConfig):
     format: Literal["wmt20", "wmt21", "wmt22", "wmt23"]
     """The format, named after the year of the task."""
 
-    language_pair: Annotated[str, Field(pattern=r"^\S+$")]
-    """The language pair as the task writes it, such as ``en-de``."""
+    language_pair: Annotated[str, Field(pattern=r"^\S+$")] | None = None
+    """The language pair as the task writes it, such as ``en-de``. Required, unless ``lp`` of the data has the pair of
+    each segment; segments are then counted from 0 within each pair."""
 
     method: Annotated[str, Field(pattern=r"^[^\t\r\n]*[^\s][^\t\r\n]*$")]
     """The name of the system in the ranking."""
@@ -112,7 +113,7 @@ def write_submissions(
         levels: the levels to write.
         header: the header of the submissions.
         predictions: the predictions of all segments, none of which is empty.
-        columns: the source and target columns.
+        columns: the source and target columns, with those of language pairs unless the options name one.
 
     Returns:
         The paths of the files.
@@ -121,25 +122,47 @@ def write_submissions(
     for level, name in SUBMISSION_FILES.items():
         if level not in levels:
             (directory / name).unlink(missing_ok=True)  # left by an earlier prediction with other outputs
+    by_pair = _by_pair(config, predictions, columns)
     if "sentence" in levels:
-        assert predictions.sentences_hter is not None, "the levels are those of the system"
-        scores = [round(score, DIGITS) for score in predictions.sentences_hter]
         files.append(directory / SUBMISSION_FILES["sentence"])
-        write_sentence_submission(files[-1], SentenceSubmission(header, config.language_pair, config.method, scores))
+        of_pairs = [
+            SentenceSubmission(
+                header, pair, config.method, [round(score, DIGITS) for score in own.sentences_hter or ()]
+            )
+            for pair, (own, _) in by_pair.items()
+        ]
+        write_sentence_submission(files[-1], *of_pairs)
     if "word" in levels:
         files.append(directory / SUBMISSION_FILES["word"])
-        write_word_submission(files[-1], _word_submission(config, header, predictions, columns))
+        write_word_submission(
+            files[-1], *(_word_submission(config, pair, header, *own) for pair, own in by_pair.items())
+        )
     return files
 
 
+def _by_pair(
+    config: SubmissionConfig, predictions: Predictions, columns: Columns
+) -> dict[str, tuple[Predictions, Columns]]:
+    """Return the predictions and the texts of each language pair, in the order in which the pairs first occur."""
+    if config.language_pair is not None:
+        return {config.language_pair: (predictions, columns)}
+    rows: dict[str, list[int]] = {}
+    for row, pair in enumerate(columns[const.LANGUAGE_PAIR]):
+        rows.setdefault(pair.strip(" \t"), []).append(row)
+    return {
+        pair: (predictions.select(own), {name: [column[row] for row in own] for name, column in columns.items()})
+        for pair, own in rows.items()
+    }
+
+
 def _word_submission(
-    config: SubmissionConfig, header: Header, predictions: Predictions, columns: Columns
+    config: SubmissionConfig, language_pair: str, header: Header, predictions: Predictions, columns: Columns
 ) -> WordSubmission:
     target = [words(line) for line in columns[const.TARGET]]
     if config.format not in WITH_EOS:
         return WordSubmission(
             header,
-            config.language_pair,
+            language_pair,
             config.method,
             predictions.target_tags_labels,
             predictions.gap_tags_labels,
@@ -152,7 +175,7 @@ def _word_submission(
     rows = [target_with_eos(*parts) for parts in zip(target, predictions.target_tags_labels, gaps, strict=True)]
     return WordSubmission(
         header,
-        config.language_pair,
+        language_pair,
         config.method,
         target_tags=[tags for _, tags in rows],
         target_words=[texts for texts, _ in rows],
@@ -165,7 +188,7 @@ def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Column
     Args:
         directory: the directory of the predictions, whose files are read again.
         suffix: the suffix of the format, without the dot.
-        texts: the source and target columns, chunk by chunk.
+        texts: the columns of the data, chunk by chunk: source, target and, if they are known, language pairs.
 
     Returns:
         The path of the table.
@@ -173,17 +196,19 @@ def write_predictions_table(directory: Path, suffix: str, texts: Iterable[Column
     path = directory / f"{TABLE_FILE}.{suffix}"
     names = [name for name in prediction_files() if (directory / name).is_file()]
     columns = Predictions.from_lines({name: [] for name in names}).columns()
-    kinds: dict[str, Kind] = {const.SOURCE: "text", const.TARGET: "text"}
+    has_pairs = (directory / const.LANGUAGE_PAIR).is_file()
+    fields = (const.SOURCE, const.TARGET, *([const.LANGUAGE_PAIR] if has_pairs else []))
+    kinds: dict[str, Kind] = dict.fromkeys(fields, "text")
     kinds |= {name: kind for name, kind in column_kinds().items() if name in columns}
     with ExitStack() as stack:
         lines = {name: stack.enter_context(closing(stream_lines(directory / name))) for name in names}
 
         def chunks() -> Iterator[Mapping[str, Sequence[Any]]]:
             for chunk in texts:
-                both = {field: chunk[field] for field in (const.SOURCE, const.TARGET)}
-                n_rows = len(both[const.TARGET])
+                own = {field: chunk[field] for field in fields}
+                n_rows = len(own[const.TARGET])
                 outputs = {name: list(islice(stream, n_rows)) for name, stream in lines.items()}
-                yield both | Predictions.from_lines(outputs).columns()
+                yield own | Predictions.from_lines(outputs).columns()
 
         write_table(path, chunks(), kinds)
     return path

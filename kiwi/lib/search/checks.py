@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -16,6 +15,9 @@ from kiwi.lib import train
 from kiwi.lib.search.config import RangeConfig
 from kiwi.lib.search.ranges import SearchRange
 from kiwi.lib.search.trial_values import TrialOptions, decode_value, encode_value, resolve_system
+from kiwi.lib.utils import silenced_logs
+
+logger = logging.getLogger("kiwi.lib.search")
 
 FIXED = {
     "run.output_dir": "each trial has a directory of its own",
@@ -40,6 +42,9 @@ class Parameter(SearchRange):
 def check_ranges(ranges: Sequence[SearchRange], trial_options: TrialOptions) -> list[Parameter]:
     """Check each range against the base configuration, and choose the distribution of its values.
 
+    A range of the options of OpenKiwi that has no effect with the base configuration is left out with a warning, as
+    OpenKiwi leaves it out.
+
     Args:
         ranges: the ranges of the search.
         trial_options: makes the training options that a value leads to.
@@ -51,20 +56,30 @@ def check_ranges(ranges: Sequence[SearchRange], trial_options: TrialOptions) -> 
     parameters: list[Parameter] = []
     mistakes: dict[str, str] = {}
     searched: set[str] = set()
+    ignored = {each.option: each.ignored for each in ranges if each.ignored is not None}
+    for option, reason in ignored.items():
+        logger.warning("%s is ignored: %s.", option, reason)
     for each in ranges:
-        mistake = each.refusal or _find_mistake(each, searched, trial_options)
-        if mistake is not None:
+        if each.ignored is not None:
+            continue
+        if (mistake := _find_mistake(each, searched, trial_options)) is not None:
             mistakes[each.option] = mistake
         else:
             parameters.append(Parameter(**vars(each), distribution=_choose_distribution(each, trial_options)))
-        if each.refusal is None and each.kind == "value":
+        if each.kind == "value":
             searched |= set(each.keys)
     if mistakes:
-        listing = "\n".join(f"  {option}: {mistake}" for option, mistake in mistakes.items())
-        raise ConfigError(f"Ranges that the base configuration rejects:\n{listing}")
+        raise ConfigError(f"Ranges that the base configuration rejects:\n{_list(mistakes)}")
     if not parameters:
-        raise ConfigError("options: found no range; expected something to search, such as options.learning_rate.")
+        found = f"options: found no range; expected {'another one' if ignored else 'something'} to search, such as "
+        raise ConfigError(
+            f"{found}options.learning_rate." + (f" Ranges that have no effect:\n{_list(ignored)}" if ignored else "")
+        )
     return parameters
+
+
+def _list(reasons: Mapping[str, str]) -> str:
+    return "\n".join(f"  {option}: {reason}" for option, reason in reasons.items())
 
 
 def _find_mistake(each: SearchRange, searched: Collection[str], trial_options: TrialOptions) -> str | None:
@@ -120,21 +135,9 @@ def _find_ends(values: RangeConfig) -> list[int | float]:
 def _find_refusal(each: SearchRange, value: Any, trial_options: TrialOptions) -> str | None:
     """Return the reason why training cannot be configured with a value; None when it can."""
     try:
-        with _silenced_logs():
+        with silenced_logs():
             resolve_system(train.Configuration.from_dict(trial_options.with_values([(each, value)])))
     except (ConfigError, CheckpointError) as error:
         lines = str(error).splitlines()
         return "; ".join(line.strip() for line in (lines[1:] if len(lines) > 1 else lines))
     return None
-
-
-@contextmanager
-def _silenced_logs() -> Iterator[None]:
-    """Hide kiwi's log of configurations that are only tried."""
-    kiwi = logging.getLogger("kiwi")
-    level = kiwi.level
-    kiwi.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        kiwi.setLevel(level)

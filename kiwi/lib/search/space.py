@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,11 @@ from kiwi.exceptions import ConfigError
 from kiwi.lib import train
 from kiwi.lib.search.checks import Parameter, check_ranges
 from kiwi.lib.search.config import Configuration
-from kiwi.lib.search.ranges import TAGS, list_ranges
+from kiwi.lib.search.ranges import SCORE_METRICS, list_ranges, word_metrics
 from kiwi.lib.search.trial_values import TrialOptions, list_shared_options, resolve_system
+from kiwi.lib.train.language_pairs import has_pairs
 from kiwi.metrics.functions import higher_is_better
 from kiwi.training.devices import count_processes
-
-logger = logging.getLogger("kiwi.lib.search")
 
 
 @dataclass(frozen=True)
@@ -67,50 +65,10 @@ def build_space(config: Configuration) -> SearchSpace:
             "base_config.trainer: found several processes; expected one GPU or the CPU, because each trial trains in "
             "one process. Set num_workers to run several trials at a time."
         )
-    config = _without_impossible_switches(config, system.model)
     main_metric = _choose_main_metric(config, system.model)
     trial_options = TrialOptions(list_shared_options(config, main_metric))
     parameters = check_ranges(list_ranges(config, system), trial_options)
     return SearchSpace(parameters, main_metric, trial_options)
-
-
-def _without_impossible_switches(config: Configuration, model: Any) -> Configuration:
-    """Switch off searches with and without an output that is off anyway, or that the main metric needs.
-
-    OpenKiwi's own configurations ask for them.
-    """
-    options, metrics = config.options, config.base_config.trainer.main_metric
-    configured = [metrics] if isinstance(metrics, str) else metrics or []
-    changes: dict[str, bool] = {}
-    for option, outputs, is_on in (
-        (
-            "search_word_level",
-            _word_metrics(model),
-            any(getattr(model.outputs.word_level, each) for each in TAGS.values()),
-        ),
-        ("search_hter", SCORE_METRICS, model.outputs.sentence_level.hter),
-    ):
-        if not getattr(options, option):
-            continue
-        needed = [name for name in configured if name.removeprefix("val_").startswith(outputs)]
-        if needed:
-            reason = f"trials without the output have no {', '.join(needed)} (trainer.main_metric)"
-        elif not is_on:
-            reason = "the output is off in base_config.system.model.outputs"
-        else:
-            continue
-        logger.warning("options.%s is switched off: %s.", option, reason)
-        changes[option] = False
-    return config.model_copy(update={"options": options.model_copy(update=changes)}) if changes else config
-
-
-SCORE_METRICS = ("PEARSON", "SPEARMAN", "RMSE", "MAE")
-
-
-def _word_metrics(model: Any) -> tuple[str, ...]:
-    """Return the beginnings of the names of word-level metrics."""
-    on = (f"{name}_" for name, output in TAGS.items() if getattr(model.outputs.word_level, output))
-    return (*on, "WMT19_")
 
 
 def _choose_main_metric(config: Configuration, model: Any) -> list[str]:
@@ -121,7 +79,8 @@ def _choose_main_metric(config: Configuration, model: Any) -> list[str]:
         known = [
             name
             for name in known
-            if not (options.search_word_level and name.startswith(_word_metrics(model)))
+            if not (options.search_word_level and name.startswith(word_metrics(model)))
             and not (options.search_hter and name in SCORE_METRICS)
         ] or known
-    return train.choose_main_metric(config.base_config.trainer.main_metric, known)
+    base = config.base_config
+    return train.choose_main_metric(base.trainer.main_metric, known, has_pairs=has_pairs(base.data))

@@ -75,8 +75,6 @@ class TrialOptions:
         options["run"] |= run
         for each, encoded in sorted(values, key=lambda pair: pair[0].kind == "epochs"):  # these need the batch size
             value = decode_value(encoded)
-            if each.kind == "switch" and value:
-                continue
             if each.kind == "epochs":
                 value = round(value * self._count_steps_per_epoch(options))
             for key in each.keys:

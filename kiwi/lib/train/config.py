@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -9,8 +10,12 @@ from typing import Any, ClassVar
 from pydantic import ValidationError
 from typing_extensions import override
 
+from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
+from kiwi.data.text.language_pairs import PAIR
 from kiwi.exceptions import ConfigError
+from kiwi.lib.train.language_pairs import has_pairs
+from kiwi.lib.utils import silenced_logs
 from kiwi.systems.config.system import sparse_fields
 from kiwi.systems.qe_system import QESystem
 from kiwi.systems.tlm_system import TLMSystem
@@ -18,6 +23,8 @@ from kiwi.training.config import RunConfig, TrainerConfig
 from kiwi.training.devices import count_processes, was_started_by_launcher
 from kiwi.utils.inputs import refuse_pipes
 from kiwi.utils.io import BaseConfig, did_you_mean
+
+logger = logging.getLogger("kiwi.lib.train")
 
 
 class AnyConfiguration(BaseConfig):
@@ -66,11 +73,12 @@ class AnyConfiguration(BaseConfig):
             wrong["system.optimizer"] = "required for training"
         if system.get("load") is None:  # a system that is loaded is not known before the run starts
             system_type: Any = cls.system_type
-            with suppress(ValidationError):
+            with suppress(ValidationError), silenced_logs():  # what they warn of is said when the options are read
                 valid_system = system_type.Config.model_validate({**system, "optimizer": None})
                 with suppress(ValidationError):
                     wrong |= system_type.missing_files(valid_system, system_type.Dataset.Config.model_validate(data))
-                if mistake := find_main_metric_mistake(trainer.get("main_metric"), valid_system.model.metric_names):
+                metric, known = trainer.get("main_metric"), valid_system.model.metric_names
+                if mistake := find_main_metric_mistake(metric, known, has_pairs=has_pairs(data)):
                     wrong["trainer.main_metric"] = mistake
         return wrong
 
@@ -87,26 +95,38 @@ class Configuration(AnyConfiguration):
     """Options of the system to train."""
 
 
-def find_main_metric_mistake(configured: Any, known: Sequence[str]) -> str | None:
-    """Return a message about the first metric that the configured outputs do not have, or None."""
+def find_main_metric_mistake(configured: Any, known: Sequence[str], *, has_pairs: bool = False) -> str | None:
+    """Return a message about the first metric that the configured outputs do not have, or None.
+
+    Args:
+        configured: the value of ``trainer.main_metric``.
+        known: the metrics of the configured outputs.
+        has_pairs: whether a name may begin with any language pair, as in ``en-de_PEARSON``.
+    """
     names = [configured] if isinstance(configured, str) else configured if isinstance(configured, list) else []
     for name in names:
-        if str(name).removeprefix("val_") not in known:
+        metric = str(name).removeprefix("val_")
+        if has_pairs and PAIR.fullmatch(metric.partition("_")[0]):
+            metric = metric.partition("_")[2]
+        if metric not in known:
             return f"'{name}' is not a metric of the configured outputs; {did_you_mean(name, known)}"
     return None
 
 
-def choose_main_metric(configured: str | list[str] | None, known: Sequence[str]) -> list[str]:
+def choose_main_metric(
+    configured: str | list[str] | None, known: Sequence[str], *, has_pairs: bool = False
+) -> list[str]:
     """Return the metrics whose sum determines which model is best, without the prefix ``val_``.
 
     Args:
         configured: the value of ``trainer.main_metric``.
         known: the metrics of the configured outputs, the main one first.
+        has_pairs: whether a name may begin with any language pair, as in ``en-de_PEARSON``.
 
     Raises:
         ConfigError: when the configured outputs do not have such a metric.
     """
-    if mistake := find_main_metric_mistake(configured, known):
+    if mistake := find_main_metric_mistake(configured, known, has_pairs=has_pairs):
         raise ConfigError(f"trainer.main_metric: {mistake}")
     names = [configured] if isinstance(configured, str) else configured or known[:1]
     return [name.removeprefix("val_") for name in names]
@@ -125,6 +145,15 @@ def check_run(system_type: type[QESystem] | type[TLMSystem], system_config: Any,
     """
     if missing := system_type.missing_files(system_config, config.data):
         raise ConfigError("Files are missing:\n" + "\n".join(f"  {path}: {why}" for path, why in missing.items()))
+    if (
+        system_type is QESystem
+        and config.data.train.output.binary
+        and const.BINARY not in system_config.model.outputs.names
+    ):
+        option = "system.model.outputs.sentence_level.binary=true"
+        logger.warning(
+            "data.train.output.binary is not read, since no output learns from it. Set %s to learn it.", option
+        )
     if count_processes(config.trainer) > 1 or was_started_by_launcher():
         refuse_pipes(config, "", "each process of a run on several GPUs reads the files, and a pipe can be read once")
     if config.trainer.gradient_max_norm and sparse_fields(system_config.model):

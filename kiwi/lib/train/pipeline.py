@@ -10,12 +10,12 @@ from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.collate import note_long_segments
-from kiwi.data.text.tokenization import share_of_marks_alone
 from kiwi.lib.train.config import AnyConfiguration, Configuration, check_run, choose_main_metric
-from kiwi.lib.train.predictions import predict_after_training
+from kiwi.lib.train.language_pairs import check_metrics_of_pairs, describe_data, has_pairs, note_pairs
+from kiwi.lib.train.predictions import check_test_data, predict_after_training
 from kiwi.lib.train.setup import log_system, open_run, share_run_id
 from kiwi.lib.utils import configure_logging, ignore_warnings_of, load_configuration
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.config.qe import input_fields
 from kiwi.systems.precision import warn_if_emulated
 from kiwi.systems.pretrained.tokenizer import check_text
 from kiwi.systems.qe_system import QESystem
@@ -100,18 +100,22 @@ def run(
     kind: Any = system_type  # configuration, data and system go together
     system_config = kind.resolve(config.system)
     check_run(kind, system_config, config)
-    main_metric = choose_main_metric(config.trainer.main_metric, system_config.model.metric_names)
+    main_metric = choose_main_metric(
+        config.trainer.main_metric, system_config.model.metric_names, has_pairs=has_pairs(config.data)
+    )
     with open_run(config, tags) as (record, tracker):
         if config.trainer.gpus == 0:
             warn_if_emulated("trainer.precision", config.trainer.precision)
         train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
+        if config.run.predict_after_training and system_type is QESystem and config.data.test is not None:
+            check_test_data(config.data.test, input_fields(system_config.class_name, system_config.model))
         record.check_data(train=train.columns, valid=valid.columns)
         logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
+        data_info = describe_data(config.data, train.columns, valid.columns)
+        check_metrics_of_pairs(main_metric, valid.columns, system_config.model.metric_names)
 
         system: System = kind.build(system_config, train.columns)
-        source_languages, target_languages = config.data.languages
-        marks_alone = [share_of_marks_alone(train.columns[side]) for side in (const.SOURCE, const.TARGET)]
-        system.data_info = DataInfo(source_languages, target_languages, len(train), len(valid), *marks_alone)
+        system.data_info = data_info
         if system.collate.pieces is not None:
             texts = {side: train.columns[side] for side in (const.SOURCE, const.TARGET)}
             check_text(system.collate.pieces, texts, system_config.model.encoder.model_name)
@@ -134,7 +138,9 @@ def run(
                 buffer_size=config.data.buffer_size,
                 seed=config.run.seed,
                 start_position=record.start_position,
+                pair_temperature=getattr(config.data, "pair_temperature", 1.0),
             )
+            note_pairs(data_info.language_pairs, module.validation.counts, module.sampling)
             loggers = build_loggers(record.output_dir, config.run, config.trainer, tracker)
             quiet = config.quiet or on_validation is not None  # the caller shows the progress
             training_run = TrainingRun(config.trainer, module, record, loggers, config.debug, quiet, on_validation)

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 
+from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TestConfig
 from kiwi.data.files.lines import Columns
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream
-from kiwi.runner import load_system
+from kiwi.exceptions import ConfigError
+from kiwi.runner import Runner, load_system
+from kiwi.utils.guard import Guard, record_written
+from kiwi.utils.io import write_lines
 
 logger = logging.getLogger("kiwi.lib.train")
 
 CHUNK_SIZE = 4096
+
+
+def check_test_data(test: TestConfig, fields: Collection[str]) -> None:
+    """Check, before training, that the files of the test data are there, and have as many lines as each other.
+
+    Args:
+        test: the files of the test data.
+        fields: the fields that the system reads.
+
+    Raises:
+        ConfigError: when there is no file for a field.
+        DataError: when a file cannot be read, or the files have different lengths.
+    """
+    files = _files(test, fields)
+    if missing := [field for field in fields if field not in files]:
+        lacking = "".join(f"\n  data.test.input.{field}: required" for field in missing)
+        raise ConfigError(f"run.predict_after_training predicts on data.test, which lacks files:{lacking}")
+    for _ in SegmentStream(files, CHUNK_SIZE, BadRows()):
+        pass
+
+
+def _files(test: TestConfig, fields: Collection[str]) -> dict[str, Path]:
+    wanted = (*fields, const.LANGUAGE_PAIR)
+    return {field: path for field, path in test.input if path is not None and field in wanted}
 
 
 def predict_after_training(
@@ -31,15 +60,27 @@ def predict_after_training(
     """
     runner = load_system(model, gpu_id=gpu_id)
     fields = runner.about.input_fields
-    runner.predict_columns({field: valid[field] for field in fields}).save(output_dir, overwrite=overwrite)
+    _predict(runner, valid, output_dir, overwrite=overwrite)
     logger.info("Predictions on the validation data: %s", output_dir)
     if test is None:
         return
-    files = {field: path for field, path in test.input if path is not None and field in fields}
     bad = BadRows()
-    stream = SegmentStream(files, CHUNK_SIZE, bad)
+    stream = SegmentStream(_files(test, fields), CHUNK_SIZE, bad)
     columns = stream.joined(screened for _, screened in stream.checked())
-    runner.predict_columns(columns).save(output_dir / "test", overwrite=overwrite)
+    _predict(runner, columns, output_dir / "test", overwrite=overwrite)
     logger.info("Predictions on the test data: %s", output_dir / "test")
     if bad:
         logger.warning(bad.summary(len(columns["target"])))
+
+
+def _predict(runner: Runner, columns: Columns, directory: Path, *, overwrite: bool) -> None:
+    """Write the predictions and, where they are known, the language pairs of the segments."""
+    fields = {field: columns[field] for field in runner.about.input_fields}
+    pairs = directory / const.LANGUAGE_PAIR
+    Guard((), overwrite, "run.overwrite=true").check([pairs])
+    runner.predict_columns(fields).save(directory, overwrite=overwrite)
+    if const.LANGUAGE_PAIR in columns:
+        write_lines(pairs, [pair.strip(" \t") for pair in columns[const.LANGUAGE_PAIR]])
+        record_written(pairs)
+    else:
+        pairs.unlink(missing_ok=True)

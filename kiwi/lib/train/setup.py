@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from kiwi import constants as const
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.train.config import AnyConfiguration
 from kiwi.lib.utils import configure_logging, configure_seed
@@ -142,7 +143,8 @@ def _check_directory(config: AnyConfiguration) -> None:
     is_own = "kiwi_version" in read_status(directory)
     guard.check((directory / name for name in FILES), is_own=is_own)
     if run.predict_after_training:
-        guard.check(place / name for place in (directory, directory / "test") for name in prediction_files())
+        names = (*prediction_files(), const.LANGUAGE_PAIR)
+        guard.check(place / name for place in (directory, directory / "test") for name in names)
 
 
 @contextmanager
@@ -178,6 +180,9 @@ def log_system(system: System, n_segments: int, tracker: MLFlowTrackingLogger | 
     n_weights = sum(weight.numel() for weight in system.parameters())
     logger.info("%s with %d weights.", system.class_name, n_weights)
     if tracker is not None:
+        meaning = system.data_info.score
+        if meaning is not None:
+            tracker.set_tags({"kiwi.score_kind": meaning.kind, "kiwi.higher_is_better": meaning.higher_is_better})
         tracker.describe(f"{system.class_name}, {n_weights:,} weights, trained on {n_segments:,} segments")
 
 

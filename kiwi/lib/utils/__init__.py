@@ -169,3 +169,15 @@ def configure_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+@contextmanager
+def silenced_logs() -> Iterator[None]:
+    """Hide kiwi's log of configurations that are only tried."""
+    kiwi = logging.getLogger("kiwi")
+    level = kiwi.level
+    kiwi.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        kiwi.setLevel(level)

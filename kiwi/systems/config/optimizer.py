@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from kiwi.utils.io import BaseConfig, mistakes
+
+logger = logging.getLogger(__name__)
 
 OptimizerName = Literal[
     "sgd", "averaged_sgd", "adam", "noam", "sparse_adam", "adamw", "adagrad", "adadelta", "adamax", "rmsprop"
@@ -44,7 +47,8 @@ class OptimizerConfig(BaseConfig):
     steps."""
 
     training_steps: PositiveInt | None = None
-    """The number of steps after which linear decay reaches 0; by default the number of optimizer steps of the run."""
+    """The number of steps after which linear decay reaches 0; by default the number of optimizer steps of the run.
+    ``noam`` has no end, and uses it only for ``warmup_steps`` below 1."""
 
     learning_rate_decay: NonNegativeFloat = 1.0
     """The factor by which the learning rate is multiplied when the main metric stops improving. Only values strictly
@@ -73,10 +77,11 @@ class OptimizerConfig(BaseConfig):
             )
         if self.class_name == "noam" and not self.warmup_steps:
             wrong["warmup_steps"] = "noam needs warmup_steps"
-        if self.class_name == "noam" and self.training_steps is not None:
-            wrong["training_steps"] = "the noam schedule has no end; remove training_steps"
         if wrong:
             raise mistakes("OptimizerConfig", wrong)
+        is_share = isinstance(self.warmup_steps, float)
+        if self.class_name == "noam" and self.training_steps is not None and not is_share:
+            logger.warning("optimizer.training_steps is ignored: the noam schedule has no end.")
         return self
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import __version__, constants as const
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.exceptions import CheckpointError
 from kiwi.outputs import switched_on
@@ -74,10 +75,24 @@ class DataInfo:
     target_marks_alone: float | None = None
     """The same share of the target."""
 
+    language_pairs: tuple[str, ...] = ()
+    """The language pairs of the training data, such as ``en-de``, where each segment has one."""
+
+    score: ScoreMeaning | None = None
+    """What the sentence scores mean, where it is known."""
+
+    labels_from: str | None = None
+    """What the labels were made from: ``post-edits``, ``references`` or ``both``."""
+
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The languages of source and target."""
         return self.source_language, self.target_language
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for YAML and JSON."""
+        plain = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
+        return plain | {"score": None if self.score is None else self.score.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -131,7 +146,7 @@ class CheckpointInfo:
             "format_version": self.format_version,
             "kiwi_version": self.kiwi_version,
             "system": {"class_name": self.class_name, "model": self.model},
-            "data": {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self.data).items()},
+            "data": self.data.to_dict(),
             "pretrained": None if self.origin is None else asdict(self.origin),
             "metrics": dict(self.metrics),
         }
@@ -165,6 +180,9 @@ class CheckpointInfo:
                 valid_segments=_count(data.get("valid_segments")),
                 source_marks_alone=_share(data.get("source_marks_alone")),
                 target_marks_alone=_share(data.get("target_marks_alone")),
+                language_pairs=_texts(data.get("language_pairs")),
+                score=None if data.get("score") is None else ScoreMeaning.from_dict(data["score"]),
+                labels_from=_text(data.get("labels_from")),
             ),
             origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
             format_version=version,

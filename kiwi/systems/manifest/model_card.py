@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
+from kiwi.data.text.language_pairs import PAIR
 from kiwi.exceptions import ConfigError
 from kiwi.outputs import OUTPUTS
 from kiwi.systems.manifest.checkpoint import BEST_MODEL, CONFIG_FILE, CheckpointInfo
@@ -63,15 +64,23 @@ def model_card(
         title=_title(name),
         name=name,
         info=info,
-        languages=f" {languages}" if languages else "",
-        outputs=[(output, OUTPUTS[output].description) for output in info.outputs],
+        languages=languages,
+        outputs=[(output, _describe_output(output, info)) for output in info.outputs],
         input_fields=[const.SOURCE, const.TARGET, *extra_fields(info)],
         metrics=published_metrics(info.metrics),
+        by_pair=metrics_by_pair(info.metrics),
         export=export,
         run=_run_facts(run or {}),
         licence=licence,
         licences=licences or {},
     )
+
+
+def _describe_output(output: str, info: CheckpointInfo) -> str:
+    description = OUTPUTS[output].description
+    if output == const.SENTENCE_SCORES and info.data.score is not None:
+        return f"a score for each segment: {info.data.score}"
+    return description
 
 
 def _title(name: str) -> str:
@@ -123,7 +132,24 @@ def _hub_metric(name: str) -> str:
 
 
 def published_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return the metrics to publish, without losses and sums, rounded and without the prefix ``val_``."""
+    """Return the metrics to publish, without losses and sums, rounded and without the prefix ``val_``.
+
+    Those of single language pairs are in :func:`metrics_by_pair`.
+    """
+    return {name: value for name, value in _rounded(metrics).items() if not PAIR.fullmatch(name.partition("_")[0])}
+
+
+def metrics_by_pair(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Return the published metrics of each language pair, by pair and name."""
+    found: dict[str, dict[str, float]] = {}
+    for name, value in _rounded(metrics).items():
+        pair, _, metric = name.partition("_")
+        if PAIR.fullmatch(pair):
+            found.setdefault(pair, {})[metric] = value
+    return found
+
+
+def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:
     return {
         name.removeprefix("val_"): round(value, 4)
         for name, value in metrics.items()
@@ -133,6 +159,8 @@ def published_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
 
 def describe_languages(info: CheckpointInfo) -> str:
     """Return the languages in words, such as ``from en to de``; empty if they are not known."""
+    if info.data.language_pairs:
+        return f"for the language pairs {', '.join(info.data.language_pairs)}"
     source, target = (", ".join(side) for side in info.languages)
     return f"from {source or 'any language'} to {target or 'any language'}" if source or target else ""
 

@@ -12,8 +12,9 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from kiwi.data.files.parquet import check_table_format
 from kiwi.data.files.table_writers import write_table
-from kiwi.data.files.tables import check_table_format, read_table, stream_rows
+from kiwi.data.files.tables import read_table, stream_rows
 from kiwi.exceptions import DataError
 
 SUFFIXES = [".tsv", ".jsonl", ".parquet"]

@@ -31,8 +31,8 @@ TEXT = "a 1 -2.5 0\nb\u00fc 0.5 1e1 0.001\n".encode()
         ("text", TEXT.replace(b"\n", b"\r\n")),
         ("text", b"\xef\xbb\xbf" + TEXT),
         ("fasttext", b"\xef\xbb\xbf2 3\n" + TEXT),
-        ("word2vec", gzip.compress(binary(EXPECTED))),
-        ("glove", gzip.compress(TEXT)),
+        ("word2vec", gzip.compress(binary(EXPECTED), mtime=0)),
+        ("glove", gzip.compress(TEXT, mtime=0)),
     ],
 )
 def test_formats(tmp_path, form, content):
@@ -97,7 +97,7 @@ NAN = {"a": [1.0, 2.0, 3.0], "b": [1.0, float("nan"), 3.0]}
         ("text", "v.txt", b"a 1 2\nb\0 1 2\n", ["line 2", "NUL byte"]),
         ("text", "v.txt", TEXT.decode().encode("utf-16"), ["iconv -f UTF-16"]),
         ("fasttext", "v.vec", ("2 3\n" + TEXT.decode()).encode("utf-16"), ["iconv -f UTF-16"]),
-        ("glove", "v.txt.gz", gzip.compress(TEXT)[:-6], ["damaged or incomplete"]),
+        ("glove", "v.txt.gz", gzip.compress(TEXT, mtime=0)[:-6], ["damaged or incomplete"]),
     ],
 )
 def test_damaged_files_are_refused(tmp_path, form, name, content, parts):

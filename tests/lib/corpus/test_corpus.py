@@ -19,8 +19,11 @@ from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.corpus import CorpusInfo, CorpusOptions, Input, make_corpus
 from kiwi.lib.train import Configuration
+from kiwi.lib.train.language_pairs import describe_data
 from kiwi.lib.utils import load_configuration
 from kiwi.runner.word_aligner import load_word_aligner
+from kiwi.systems.manifest.checkpoint import CheckpointInfo
+from kiwi.systems.manifest.model_card import model_card
 from tests.pretrained import write_model
 
 OPTIONS = CorpusOptions(
@@ -372,3 +375,30 @@ def test_words_are_aligned_where_no_file_does(tmp_path: Path, tmp_path_factory: 
     make(given, files(given, alignments=ALIGNMENTS, post_edit_alignments=own), dev=0, test=0)
     assert lines(tmp_path, "train.source_tags") == lines(given, "train.source_tags")
     assert any("BAD" in line for line in lines(tmp_path, "train.source_tags"))
+
+
+def test_what_is_left_out_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [*ROWS, ("one", "eins", ""), ("two", "zwei", ""), ("three", "three", "drei")]
+    make(tmp_path, files(tmp_path, rows), source_tags="none", align=False)
+    assert "Left out 3 of 9 segments: empty 2, copied 1. dropped.tsv has the reasons." in caplog.text
+    assert "give --empty-is-unedited" in caplog.text
+
+
+def test_nothing_is_left(tmp_path: Path) -> None:
+    rows = [("same", "same", "anders")] * 3
+    with pytest.raises(DataError, match="found 3 segments, all of which the cleaning rules leave out; expected some"):
+        make(tmp_path, files(tmp_path, rows), source_tags="none", align=False)
+    assert not (tmp_path / "corpus").exists()
+
+
+@pytest.mark.parametrize("references", [True, False])
+def test_the_origin_of_labels_reaches_the_model_card(references: bool, tmp_path: Path) -> None:
+    make(tmp_path, files(tmp_path), source_tags="none", align=False, references=references)
+    options = load_configuration(tmp_path / "corpus" / "config.yaml")
+    data = describe_data(Configuration.from_dict(options).data, *[{"source": ["a ."], "target": ["b ."]}] * 2)
+    assert data.labels_from == ("references" if references else "post-edits")
+    info = CheckpointInfo("NuQE", {"outputs": {"sentence_level": {"hter": True}}}, data=data)
+    assert CheckpointInfo.from_dict(info.to_dict()).data == data
+    card = model_card(info, "me/system")
+    assert ("labels were made from references, which stand in for post-edits" in card) == references
+    assert ("labels were made from post-edits" in card) != references

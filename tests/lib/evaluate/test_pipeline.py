@@ -731,3 +731,117 @@ def test_alike_systems_are_not_significantly_different(three):
     for each in report.comparisons:
         assert each.significant == (max(each.p.values()) < 0.05)
     assert {each.significant for each in report.comparisons} == {True, False}
+
+
+def test_scores_of_opposite_direction_are_warned_of(tmp_path, caplog):
+    values = [index / 20 for index in range(20)]
+    gold_files = gold(tmp_path, sentence_scores="".join(f"{value}\n" for value in values))
+    same = system(tmp_path, "same", sentence_scores="".join(f"{value}\n" for value in values))
+    opposite = system(tmp_path, "opposite", sentence_scores="".join(f"{-value}\n" for value in values))
+    evaluate(gold_files, same)
+    assert not caplog.records
+    evaluate(gold_files, opposite)
+    assert "fall where the gold scores rise (PEARSON -1.000, 20 segments)" in caplog.text
+
+
+HALLUCINATIONS = "lp\tsid\nen-de\t1\nen-mr\t0\nen-mr\t7\n"
+
+
+def gold_2023(directory):
+    """Gold files in the form of WMT 2023, whose segment 1 of en-de is a hallucination."""
+    scores = "lp\tgold\tsid\tscore\n" + "".join(
+        f"en-de\tgold\t{number}\t{score}\n" for number, score in enumerate(["0.1", "hallucination", "0.4", "0.9"])
+    )
+    rows = [("a b", "a b <EOS>", "OK BAD OK"), ("c", "c <EOS>", "hallucination"), ("d", "d <EOS>", "BAD OK")]
+    words = "lp\tgold\tsid\tmt\tmttok\ttags\n" + "".join(
+        f"en-de\tgold\t{number}\t" + "\t".join(row) + "\n" for number, row in enumerate(rows)
+    )
+    return gold(directory, sentence_scores=scores + "en-mr\tgold\t0\t0.5\n", target_tags=words)
+
+
+def test_excluded_segments_of_wmt_2023(tmp_path):
+    files = gold_2023(tmp_path)
+    submission = "".join(f"en-de\tus\t{number}\t{score}\n" for number, score in enumerate([0.2, 9, 0.3, 0.8]))
+    tags = ["OK BAD OK", "BAD BAD", "OK OK"]
+    rows = "".join(
+        f"en-de\tus\tMT\t{number}\t{place}\tw\t{tag}\n"
+        for number, line in enumerate(tags)
+        for place, tag in enumerate(line.split())
+    )
+    given = {
+        "gold_files": files,
+        "predicted_files": {
+            "sentence_submission": write(tmp_path / "us" / "scores", submission),
+            "word_submission": write(tmp_path / "us" / "words", rows),
+        },
+        "language_pair": "en-de",
+        "bootstrap": 0,
+    }
+    with pytest.raises(DataError, match=r"line 3: found the SCORE 'hallucination'.*exclude"):
+        evaluate_from_configuration(given)
+    for exclude in ([1], write(tmp_path / "idx.tsv", HALLUCINATIONS), write(tmp_path / "numbers", "1\n\n1\n")):
+        report = evaluate_from_configuration({**given, "exclude": exclude})
+        scores, words = report.rows
+        assert (scores.n, words.n) == (3, 5)
+        assert scores.metrics["MAE"] == pytest.approx(0.1)
+        assert words.metrics["recall_BAD"] == 0.5
+        assert all("|excluded:1|" in row.signature for row in report.rows)
+
+
+def test_excluded_verdicts_and_explanations(tmp_path):
+    name = system(tmp_path, "a", binary="0.9\n0.9\n0.1\n", target_tags="0.9 0.1\n0.5\n0.1 0.9\n")
+    files = gold(tmp_path, binary="BAD\nOK\nOK\n", target_tags="BAD OK\nOK\nBAD OK\n")
+    given = {"gold_files": files, "predicted_dir": name, "explanations": True, "bootstrap": 0, "exclude": [1, 2]}
+    by_output = {row.output: row for row in evaluate_from_configuration(given).rows}
+    assert by_output["binary"].n == 1
+    assert by_output["explanations"].metrics["AUC"] == 1.0
+    assert all("|excluded:2|" in row.signature for row in by_output.values())
+
+
+def test_excluded_spans(tmp_path):
+    rows = ["en-de\tgold\t0\ta bad\t2\t5\tmajor\n", "en-de\tgold\t1\tb\t-1\t-1\tno-error\n"]
+    ours = ["en-de\tus\t0\ta bad\t2\t5\tmajor\n", "en-de\tus\t1\tb\t0\t1\tmajor\n"]
+    given = {
+        "gold_files": {"spans": write(tmp_path / "gold", "".join(rows))},
+        "predicted_files": {"span_submission": write(tmp_path / "us" / "spans", "".join(ours))},
+        "bootstrap": 0,
+    }
+    assert evaluate_from_configuration(given).rows[0].metrics["F1"] < 1.0
+    (row,) = evaluate_from_configuration({**given, "exclude": [1]}).rows
+    assert (row.metrics["F1"], row.n) == (1.0, 6)
+
+
+@pytest.mark.parametrize(
+    ("exclude", "message"),
+    [
+        ([4], "exclude: found segment 4; expected less than 4"),
+        ([0, 1, 2, 3], "exclude: found every segment"),
+        ("1\nx\n", "line 2: found 'x'; expected a segment number"),
+        ("en-de\t-1\n", "line 1: found 'en-de.-1'"),
+        ("en-de\t1\nen-mr\t1\n", "found segments of en-de, en-mr; expected one language pair"),
+    ],
+)
+def test_segments_that_cannot_be_excluded(exclude, message, tmp_path):
+    if isinstance(exclude, str):
+        exclude = write(tmp_path / "idx", exclude)
+    given = {"gold_files": gold(tmp_path, sentence_scores=SCORES), "exclude": exclude}
+    with pytest.raises(DataError, match=message):
+        evaluate_from_configuration({**given, "predicted_dir": system(tmp_path, "a", sentence_scores=SCORES)})
+
+
+def test_predictions_given_twice_are_one_system(tmp_path, caplog):
+    files = gold(tmp_path, target_tags=WORDS, sentence_scores=SCORES)
+    name = system(tmp_path, "a", target_tags="0.9 0.2\n0.6\n", sentence_scores=SCORES)
+    tags = f"{name}/target_tags"
+    given = {"gold_files": files, "bootstrap": 0}
+    both = evaluate_from_configuration(
+        {**given, "predicted_dir": [name, f"{name}/../a"], "predicted_files": {"target_tags": [tags, tags]}}
+    )
+    assert {row.system for row in both.rows} == {name}
+    assert caplog.text.count("given twice, and evaluated once") == 3
+    # Columns of a table are files of their own.
+    table = tmp_path / "t.tsv"
+    write(table, "x\ty\n" + "".join(f"{value}\t{value}\n" for value in SCORES.split()))
+    columns = [{"table": {"path": str(table), "columns": {"sentence_scores": column}}} for column in "xyx"]
+    report = evaluate_from_configuration({**given, "predicted_files": columns})
+    assert len({row.system for row in report.rows}) == 3  # x, y and their average

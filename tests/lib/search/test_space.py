@@ -14,7 +14,7 @@ from kiwi.lib.search import ClassWeightsConfig, Configuration, RangeConfig, Sear
 from kiwi.lib.search.config import load_search
 from kiwi.lib.search.space import SearchSpace, build_space
 from kiwi.lib.search.trial_values import encode_value
-from kiwi.utils.dotted import put
+from kiwi.utils.dotted import flatten, put
 from kiwi.utils.io import write_yaml
 from tests.conftest import Corpus
 from tests.pretrained import write_model
@@ -239,10 +239,7 @@ def test_sizes_and_layers_of_other_systems(options: Options, corpus: Corpus, tmp
         ({"search_mlp": True}, "options.search_mlp: NuQE has no such option"),
         ({"hidden_size": [4]}, "options.hidden_size: NuQE has no such option"),
         ({"bottleneck_size": [4]}, "options.bottleneck_size: NuQE has no such option"),
-        (
-            {"freeze_epochs": [1]},
-            "options.freeze_epochs: 1 is rejected: system.model.encoder.freeze_for_number_of_steps",
-        ),
+        ({"freeze_epochs": [1]}, "options.freeze_epochs: NuQE has no such option"),
         ({"dropout": [0.1, 0.1]}, "options.dropout: found [0.1, 0.1]; expected different choices"),
         (
             {"learning_rate": [0.1], "space": {"system.optimizer.learning_rate": [0.2]}},
@@ -267,16 +264,55 @@ def test_all_mistakes_are_listed_at_once(options: Options) -> None:
 @pytest.mark.parametrize(
     ("changes", "given", "expected"),
     [
-        ({f"{WORD}.source": None}, {"class_weights": {"source_tags": [1]}}, f"{WORD}.source is off"),
+        (
+            {f"{WORD}.source": None},
+            {"class_weights": {**QUIET["class_weights"], "source_tags": [1]}},
+            f"options.class_weights.source_tags is ignored: base_config.{WORD}.source is off",
+        ),
         ({SCORE: {}}, {"sentence_loss_weight": [1]}, "sentence_level has no output that is on"),
+        ({}, {"freeze_epochs": [1, 2]}, "options.freeze_epochs is ignored: NuQE has no such option"),
+        ({}, {"hidden_size": [4, 8]}, "options.hidden_size is ignored: NuQE has no such option"),
+        ({}, {"bottleneck_size": [4, 8]}, "options.bottleneck_size is ignored: NuQE has no such option"),
+        ({}, {"search_mlp": True}, "options.search_mlp is ignored: NuQE has no such option"),
     ],
 )
-def test_options_of_outputs_that_are_off_are_refused(
-    changes: dict[str, Any], given: dict[str, Any], expected: str, options: Options
+def test_ranges_without_effect_are_left_out_with_a_warning(
+    changes: dict[str, Any], given: dict[str, Any], expected: str, options: Options, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(ConfigError) as error:
-        space_of(options(changes), given)
-    assert expected in str(error.value)
+    space = space_of(options(changes), {**given, "dropout": [0.1, 0.2]})
+    assert [each.name for each in space.parameters] == ["dropout"]
+    assert expected in caplog.text
+
+
+SENTENCES_ONLY = {WORD: {}, f"{SCORE}.binary": None}
+TAGS_ONLY = {SCORE: {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "search", "keys", "others"),
+    [
+        (
+            SENTENCES_ONLY,
+            "search_word_level",
+            [f"{WORD}.target", f"{WORD}.gaps"],
+            ["class_weights.target_tags", "class_weights.gap_tags"],
+        ),
+        (TAGS_ONLY, "search_hter", [f"{SCORE}.hter"], []),
+        ({f"{SCORE}.use_distribution": None}, "search_hter", [f"{SCORE}.hter"], []),
+    ],
+)
+def test_outputs_that_are_off_are_searched_too(
+    changes: dict[str, Any], search: str, keys: list[str], others: list[str], options: Options
+) -> None:
+    weights = {name.partition(".")[2]: [1.0, 2.0] for name in others}
+    given = {search: True, "sentence_loss_weight": [1.0, 2.0], "class_weights": {**QUIET["class_weights"], **weights}}
+    space = space_of(options(changes), given)
+    assert {each.name for each in space.parameters} == {search, "sentence_loss_weight", *others}
+    first = {each.name: each.values[0] for each in space.parameters if isinstance(each.values, list)}
+    for value in (True, False):
+        trial = flatten(space.build_options(first | {search: value}))
+        assert {trial[key] for key in keys} == {value}
+    assert next(sorted(each.keys) for each in space.parameters if each.name == search) == sorted(keys)
 
 
 @pytest.mark.parametrize(
@@ -360,12 +396,10 @@ def test_several_processes_for_one_trial_are_refused(options: Options, monkeypat
 @pytest.mark.parametrize(
     ("changes", "search", "message"),
     [
-        ({WORD: {}}, "search_word_level", "search_word_level is switched off: the output is off"),
-        ({SCORE: {}}, "search_hter", "search_hter is switched off: the output is off"),
         (
             {"trainer.main_metric": ["WMT19_MCC", "PEARSON"]},
             "search_hter",
-            "search_hter is switched off: trials without the output have no PEARSON (trainer.main_metric)",
+            "search_hter is ignored: trials without the output have no PEARSON (base_config.trainer.main_metric)",
         ),
         ({"trainer.main_metric": "target_tags_MCC"}, "search_word_level", "have no target_tags_MCC"),
     ],

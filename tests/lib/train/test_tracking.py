@@ -76,6 +76,7 @@ def test_a_run_in_the_default_directory(options: Options, tmp_path: Path, monkey
     written = yaml.safe_load((output_dir / "config.yaml").read_text())
     assert run.data.params["data.train.input.source"] == written["data"]["train"]["input"]["source"]
     assert run.data.tags["mlflow.note.content"].startswith("NuQE, ")
+    assert (run.data.tags["kiwi.score_kind"], run.data.tags["kiwi.higher_is_better"]) == ("hter", "False")
     for name in ("val_PEARSON+SPEARMAN", "val_loss", "train_loss"):
         assert len(column(output_dir, name)) >= 2
         assert logged(uri, run, name.replace("+", "_")) == pytest.approx(column(output_dir, name))

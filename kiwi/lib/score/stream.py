@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
@@ -21,8 +23,11 @@ from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
+from kiwi.utils.compression import compressing
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.staging import staged
+from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +45,10 @@ class Input:
     """The input of segments: files of one segment per line, a table, or a pipe."""
 
     files: Mapping[str, Path] = field(default_factory=dict)
-    """The file of each field."""
+    """The file of each field; ``~`` is the home directory."""
 
     table: Path | None = None
-    """A TSV, CSV, JSON Lines or Parquet file."""
+    """A TSV, CSV, JSON Lines or Parquet file; ``~`` is the home directory."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """The column of each field, in a table or a pipe of JSON Lines; by default, the name of the field."""
@@ -53,6 +58,10 @@ class Input:
 
     pipe_form: Form = "tsv"
     """The format of the pipe: ``tsv`` is the fields separated by tabs, ``jsonl`` one object per line."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", {name: user_path(path) for name, path in self.files.items()})
+        object.__setattr__(self, "table", None if self.table is None else user_path(self.table))
 
     def check(self) -> None:
         """Check that there is one kind of input, and that all fields are known.
@@ -125,14 +134,15 @@ def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[tuple[int, 
 
 
 def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) -> Iterator[tuple[int, Columns]]:
-    for first, columns in chunks:
-        yield first, bad.screen(columns, dict.fromkeys(columns, place), first)
+    with bad.advising():
+        for first, columns in chunks:
+            yield first, bad.screen(columns, dict.fromkeys(columns, place), first)
 
 
 def score_to_stream(
     model: str | Path,
     segments: Input,
-    output: IO[str],
+    output: IO[str] | Path,
     *,
     on_bad: OnBad = "nan",
     rejects: Path | None = None,
@@ -144,7 +154,7 @@ def score_to_stream(
     Args:
         model: a checkpoint, an exported system, or a name on the hub.
         segments: the input of segments.
-        output: the stream to write to.
+        output: the stream to write to; or a file, which appears when it is complete.
         on_bad: what happens to segments that cannot be used.
         rejects: the file for the bad segments; None writes none.
         overwrite: whether the file may replace one that kiwi has not written.
@@ -159,17 +169,31 @@ def score_to_stream(
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
     guard = Guard([*segments.paths, Path(model)], overwrite, "--overwrite")
-    guard.check_stream(output)
-    guard.check([] if rejects is None else [rejects])
-    bad = BadRows(on_bad)
-    with writing_rejects(rejects, bad):
-        n_segments = score(model, segments, output, bad=bad, **how)
-    if rejects is not None:
-        record_written(rejects)
+    written = [path for path in (rejects, output) if isinstance(path, Path)]
+    if not isinstance(output, Path):
+        guard.check_stream(output)
+    guard.check(written)
+    bad = BadRows(on_bad, option="--on-bad")
+    with writing_rejects(rejects, bad), _opened(output) as stream:
+        n_segments = score(model, segments, stream, bad=bad, **how)
+    if written:
+        record_written(*written)
     if bad:
         n_all = n_segments + (len(bad) if on_bad == "skip" else 0)
-        logger.warning(bad.summary(n_all, rejects))
+        advice = "" if how.get("form") == "jsonl" and on_bad == "nan" else "--rejects FILE lists all, with the reasons."
+        logger.warning("%s", bad.summary(n_all, rejects, advice))
     return len(bad)
+
+
+@contextmanager
+def _opened(output: IO[str] | Path) -> Iterator[IO[str]]:
+    if not isinstance(output, Path):
+        yield output
+        return
+    with staged(output) as stage, compressing(stage, output.suffix) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        yield text
+        text.detach().flush()
 
 
 def score(

@@ -1,0 +1,181 @@
+"""The formats of documents, which are recognized by their suffix and their content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kiwi import constants as const
+from kiwi.data.documents.objects import ArrayTable, ObjectTable
+from kiwi.data.documents.parquet import copy_parquet
+from kiwi.data.documents.parts import Document, Score, Tape, copy_scored
+from kiwi.data.documents.po import PO
+from kiwi.data.documents.rating import Rating
+from kiwi.data.documents.separated import SeparatedTable
+from kiwi.data.documents.tmx import TMX
+from kiwi.data.documents.xliff_1 import XLIFF1
+from kiwi.data.documents.xliff_2 import XLIFF2
+from kiwi.data.documents.xlsx import copy_workbook
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.utils.compression import SUFFIXES as COMPRESSED, compressing
+from kiwi.utils.inputs import reading
+from kiwi.utils.io import did_you_mean
+
+
+@dataclass(frozen=True)
+class HowToRead:
+    """What a document may need to be read and written."""
+
+    rating: Rating = field(default_factory=Rating)
+    """The form of scores."""
+
+    columns: Mapping[str, str] = field(default_factory=lambda: {name: name for name in (const.SOURCE, const.TARGET)})
+    """The column of each field that the system reads, in tables."""
+
+    has_header: bool = True
+    """Whether the first line of a table as text has the names of its columns."""
+
+    languages: Sequence[str] = ()
+    """The languages of source and target, in documents of several ones."""
+
+
+Copy = Callable[[Path, Path, HowToRead, Score, int], tuple[int, int]]
+"""A function that copies a document with the scores of its segments, given the document, the copy, how to read it, the
+function that scores, and how many segments are scored together. It returns the number of segments, and of units without
+a translation."""
+
+
+def spliced(make: Callable[[HowToRead, Tape], Document]) -> Copy:
+    """Return the function that copies the bytes of a document around the scores.
+
+    Args:
+        make: a function that returns a document of some format.
+    """
+
+    def copy(path: Path, output: Path, how: HowToRead, score: Score, size: int) -> tuple[int, int]:
+        with reading(path) as content, compressing(output, output.suffix) as file:
+            tape = Tape(content, path)
+            document = make(how, tape)
+            return copy_scored(document, tape, score, file, size), document.n_without_target
+
+    return copy
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of documents."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    copy: Copy
+    """The function that copies documents of this format."""
+
+    has_state: bool = False
+    """Whether its translations have a state, which ``--set-state`` sets."""
+
+    has_languages: bool = False
+    """Whether it may have more than two languages, of which ``--languages`` chooses."""
+
+    is_table: bool = False
+    """Whether it has named columns."""
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "XLIFF",
+        (".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".mxliff"),
+        spliced(lambda how, tape: _xliff(how, tape)),
+        has_state=True,
+    ),
+    Format("TMX", (".tmx",), spliced(lambda how, tape: _tmx(how, tape)), has_languages=True),
+    Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True),
+    Format("CSV", (".csv",), spliced(lambda how, tape: _separated(how, is_quoted=True)), is_table=True),
+    Format("TSV", (".tsv",), spliced(lambda how, tape: _separated(how, is_quoted=False)), is_table=True),
+    Format("JSON Lines", (".jsonl", ".ndjson"), spliced(lambda how, tape: ObjectTable(how.columns)), is_table=True),
+    Format(
+        "Parquet",
+        (".parquet",),
+        lambda path, output, how, score, size: (copy_parquet(path, output, how.columns, score, size), 0),
+        is_table=True,
+    ),
+    Format(
+        "XLSX",
+        (".xlsx", ".xlsm"),
+        lambda path, output, how, score, size: (
+            copy_workbook(path, output, how.columns, how.has_header, score, size),
+            0,
+        ),
+        is_table=True,
+    ),
+    Format("JSON", (".json",), spliced(lambda how, tape: ArrayTable(how.columns)), is_table=True),
+)
+"""The formats, of which each document has one."""
+
+ROOT = re.compile(r"<([A-Za-z_][^\s/>]*)([^>]*)")
+"""The first start tag of a document in XML."""
+
+
+def bare_suffix(path: Path) -> str:
+    """Return the suffix of a document in lower case, without that of its compression."""
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    return inner.suffix.lower()
+
+
+def find_format(path: Path) -> Format | None:
+    """Return the format of a document by its suffix; None if it has another one."""
+    suffix = bare_suffix(path)
+    return next((each for each in FORMATS if suffix in each.suffixes), None)
+
+
+def require_format(path: Path) -> Format:
+    """Return the format of a document by its suffix.
+
+    Raises:
+        ConfigError: when it has another one; the message lists all.
+    """
+    found = find_format(path)
+    if found is None:
+        known = [suffix for each in FORMATS for suffix in each.suffixes]
+        listing = "; ".join(f"{each.name} ({', '.join(each.suffixes)})" for each in FORMATS)
+        suffix = bare_suffix(path)
+        near = did_you_mean(suffix, known)
+        advice = f" {near[0].upper()}{near[1:]}" if near.startswith("did") else ""
+        raise ConfigError(f"{path}: found the suffix '{suffix}'; expected that of a format: {listing}.{advice}")
+    return found
+
+
+def _xliff(how: HowToRead, tape: Tape) -> Document:
+    name, version = xml_root(tape)
+    if name == "xliff" and version.startswith("1."):
+        return XLIFF1(how.rating)
+    if name == "xliff" and version in ("2.0", "2.1", "2.2"):
+        return XLIFF2(how.rating)
+    found = f"the root element <{name}>, version '{version}'" if name else "no element of XML"
+    raise DataError.at(tape.place, None, found=found, expected="<xliff> of version 1.2, 2.0, 2.1 or 2.2")
+
+
+def _separated(how: HowToRead, *, is_quoted: bool) -> Document:
+    return SeparatedTable(how.columns, is_quoted=is_quoted, has_header=how.has_header)
+
+
+def _tmx(how: HowToRead, tape: Tape) -> Document:
+    name = xml_root(tape)[0]
+    if name == "tmx":
+        return TMX(how.rating, how.languages)
+    found = f"the root element <{name}>" if name else "no element of XML"
+    raise DataError.at(tape.place, None, found=found, expected="<tmx>")
+
+
+def xml_root(tape: Tape) -> tuple[str, str]:
+    """Return the name of the root element of a document, without its prefix, and its attribute ``version``."""
+    start = tape.peek()
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+    if b"\0" in start[:4] and encoding == "latin-1":
+        encoding = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+    text = re.sub(r"(?s)<!--.*?-->", "", start.decode(encoding, "replace"))
+    if (root := ROOT.search(text)) is None:
+        return "", ""
+    version = re.search(r"""\sversion\s*=\s*["']([^"']*)""", root[2])
+    return root[1].rpartition(":")[2], version[1] if version else ""

@@ -1,0 +1,265 @@
+"""Documents in XML, read in one pass by expat, which tells the offset of each tag.
+
+Neither entities nor anything outside of the document is read. The size of a tag and the depth of elements have bounds.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.parsers import expat
+
+from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Tape
+from kiwi.data.documents.rating import Rating
+from kiwi.data.documents.tags import Tag
+from kiwi.exceptions import DataError
+
+LONGEST_TOKEN = 2**22
+"""The maximum number of bytes of a tag or a comment."""
+
+DEEPEST = 256
+"""The maximum depth of elements."""
+
+XML = "http://www.w3.org/XML/1998/namespace"
+
+HIGH = re.compile(rb"[\x80-\xff]+")
+
+EXPECTED = "well-formed XML"
+
+
+class MarkupDocument(ABC):
+    """A document in XML.
+
+    Args:
+        rating: the form of scores.
+    """
+
+    def __init__(self, rating: Rating) -> None:
+        self.rating = rating
+        self.n_without_target = 0
+        """The number of units without a translation, which are left as they are."""
+        self.codec = "latin-1"
+        """The encoding; Latin-1 for all in which each byte below 128 is its character of ASCII."""
+        self.is_inside = False
+        """Whether the document is read to the middle of a unit."""
+        self._names: list[str] = []
+        self._has_root = False
+        self._ready: list[Part] = []
+        self._namespaces: dict[str, str] = {}
+        self._parser = self._make_parser()
+
+    # What each format defines.
+
+    @abstractmethod
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """Take a start tag.
+
+        Args:
+            name: the namespace, a space and the name of the element; only the name if it has no namespace.
+            attributes: the attributes by name, in the same form.
+        """
+
+    @abstractmethod
+    def end(self, name: str) -> None:
+        """Take an end tag."""
+
+    @abstractmethod
+    def text(self, text: str) -> None:
+        """Take the next piece of text."""
+
+    # What they use.
+
+    @property
+    def at(self) -> int:
+        """The offset of the current tag; of an empty element's end, the offset behind it."""
+        return int(self._parser.CurrentByteIndex)
+
+    @property
+    def line(self) -> int:
+        """The number of the current line."""
+        return int(self._parser.CurrentLineNumber)
+
+    @property
+    def depth(self) -> int:
+        """The number of open elements."""
+        return len(self._names)
+
+    @property
+    def parent(self) -> str:
+        """The name of the innermost open element; in :meth:`start`, of the parent of the new one."""
+        return self._names[-1] if self._names else ""
+
+    @property
+    def namespaces(self) -> Mapping[str, str]:
+        """The namespaces that the root element declares, by prefix."""
+        return self._namespaces
+
+    def add(self, part: Part) -> None:
+        """Add a part that is complete."""
+        self._ready.append(part)
+
+    def tag(self, start: int) -> Tag:
+        """Return the start tag at an offset, which must not have been copied."""
+        return Tag(self.tape, start, self.codec)
+
+    def encoded(self, start: int, text: str) -> Edit:
+        """Return the change that inserts markup at an offset."""
+        return Edit(start, start, text.encode(self.codec))
+
+    def error(self, found: str, expected: str, advice: str = "", line: int | None = None) -> DataError:
+        """Return an error at a line, by default the current one."""
+        return DataError.at(self.tape.place, line or self.line, found=found, expected=expected, advice=advice)
+
+    def parts(self, tape: Tape) -> Iterator[Part]:
+        """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
+        self.tape = tape
+        encoding = _EncodingCheck(self)
+        block = tape.read()
+        self.codec = _utf_16(block) or self.codec
+        copied = 0
+        while True:
+            self._parse(block, is_last=not block)
+            for part in self._ready:
+                copied = part.end
+                yield part
+            self._ready.clear()
+            if not block:
+                break
+            encoding.check(block)
+            if tape.end - self.at > LONGEST_TOKEN:
+                raise self.error(f"a tag or comment of more than {LONGEST_TOKEN} bytes", "shorter ones")
+            if not self.is_inside and self.at > copied:
+                copied = self.at
+                yield Part(copied)
+            elif self.is_inside and tape.end - copied > LONGEST_PART:
+                raise self.error(f"a unit of more than {LONGEST_PART} bytes", "units of text")
+            block = tape.read()
+        yield Part(tape.end)
+
+    def _make_parser(self) -> Any:
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self.text
+        parser.StartNamespaceDeclHandler = self._declare
+        parser.XmlDeclHandler = self._take_declaration
+        parser.StartDoctypeDeclHandler = self._check_doctype
+        parser.EntityDeclHandler = self._refuse_entity
+        parser.SkippedEntityHandler = self._refuse_skipped
+        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+        self.declared: str | None = None
+        """The encoding that the document declares."""
+        return parser
+
+    def _parse(self, block: bytes, *, is_last: bool) -> None:
+        try:
+            self._parser.Parse(block, is_last)
+        except expat.ExpatError as error:
+            raise self._not_well_formed(error) from error
+        except (LookupError, ValueError) as error:
+            if self._has_root:
+                raise
+            # Python does not know the encoding, or its characters have several bytes.
+            raise self.error(
+                f"the encoding '{self.declared}', which cannot be read ({error})",
+                "UTF-8, UTF-16 or an encoding of one byte a character",
+                f"Convert the file, for example with: iconv -f {self.declared} -t UTF-8, and its declaration.",
+            ) from error
+
+    def _not_well_formed(self, error: expat.ExpatError) -> DataError:
+        index = self._parser.ErrorByteIndex
+        byte = self.tape.look(index, index + 1)
+        place = f"at column {error.offset + 1}"
+        codes = expat.errors.codes
+        if error.code == codes[expat.errors.XML_ERROR_INCORRECT_ENCODING] or (
+            error.code == codes[expat.errors.XML_ERROR_INVALID_TOKEN] and byte >= b"\x80" and self.codec == "latin-1"
+        ):
+            found = f"byte 0x{byte.hex()}" if byte >= b"\x80" else "an encoding that is not the declared one"
+            return self.error(
+                f"{found} {place}",
+                f"{self.declared or 'UTF-8'}, {'as declared' if self.declared else 'since none is declared'}",
+                'Correct the declaration, such as <?xml version="1.0" encoding="windows-1252"?>, or convert the file.',
+                error.lineno,
+            )
+        return self.error(f"{expat.errors.messages[error.code]} {place}", EXPECTED, line=error.lineno)
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if len(self._names) >= DEEPEST:
+            raise self.error(f"elements that are nested more than {DEEPEST} levels deep", "the elements of a document")
+        self._has_root = True
+        self.start(name, attributes)
+        self._names.append(name)
+
+    def _end(self, name: str) -> None:
+        self._names.pop()
+        self.end(name)
+
+    def _declare(self, prefix: str | None, uri: str) -> None:
+        if not self._names:
+            self._namespaces[prefix or ""] = uri
+
+    def _take_declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        self.declared = encoding
+
+    def _check_doctype(self, name: str, system: str | None, public: str | None, has_subset: int) -> None:
+        if has_subset:
+            raise self.error("a document type with declarations of its own", "none", "Remove <!DOCTYPE ...>.")
+
+    def _refuse_entity(self, name: str, *others: Any) -> None:
+        raise self.error(f"a declaration of the entity '{name}'", "none", "Remove <!DOCTYPE ...>.")
+
+    def _refuse_skipped(self, name: str, is_parameter: int) -> None:
+        if not is_parameter:
+            raise self.error(f"the entity '&{name};', which is not declared", "characters", "Replace it.")
+
+
+class _EncodingCheck:
+    """Tells documents in UTF-8 that declare an encoding of one byte a character."""
+
+    def __init__(self, document: MarkupDocument) -> None:
+        self._document = document
+        self._is_done = False
+        self._n_lines = 0
+
+    def check(self, block: bytes) -> None:
+        """Check the next block, until there is one with characters beyond ASCII.
+
+        Raises:
+            DataError: when all of these are UTF-8, but another encoding is declared.
+        """
+        if self._is_done:
+            return
+        declared = self._document.declared
+        self._is_done = declared is None or codecs.lookup(declared).name in ("utf-8", "utf-16")
+        runs = [] if self._is_done else list(HIGH.finditer(block))
+        if runs:
+            self._is_done = True
+            if all(_is_utf_8(run[0], run.end() == len(block)) for run in runs):
+                raise self._document.error(
+                    f"text in UTF-8 (byte 0x{runs[0][0][:1].hex()})",
+                    f"{declared}, as declared",
+                    'Correct the declaration: <?xml version="1.0" encoding="UTF-8"?>.',
+                    self._n_lines + block.count(b"\n", 0, runs[0].start()) + 1,
+                )
+        self._n_lines += block.count(b"\n")
+
+
+def _is_utf_8(content: bytes, may_end_early: bool) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(content, final=not may_end_early)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _utf_16(start: bytes) -> str | None:
+    """Return the name of the encoding of a document in UTF-16; None for others."""
+    if start.startswith((codecs.BOM_UTF16_LE, b"<\0")):
+        return "utf-16-le"
+    if start.startswith((codecs.BOM_UTF16_BE, b"\0<")):
+        return "utf-16-be"
+    return None

@@ -1,0 +1,109 @@
+"""Parquet: columns with scores are added behind the others, a batch of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiwi.data.documents.parts import Row, Score, Segment, one_line
+from kiwi.data.documents.separated import already_there
+from kiwi.data.files.cells import cell_text, check_names
+from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
+from kiwi.data.files.table_writers import without_nan
+from kiwi.exceptions import DataError
+from kiwi.outputs import column_kinds
+from kiwi.utils.inputs import plain_file
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+def copy_parquet(path: Path, output: Path, columns: Mapping[str, str], score: Score, size: int) -> int:
+    """Copy a Parquet table with the scores of its rows.
+
+    Args:
+        path: the table.
+        output: the file to write.
+        columns: the column of each field.
+        score: the function that scores segments.
+        size: the number of rows at a time.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        DataError: when the table is damaged, or lacks a column.
+        MissingExtraError: when pyarrow is not installed.
+    """
+    check_table_format(".parquet")
+    import pyarrow.parquet
+
+    plain, copy = plain_file(path)
+    n_rows = 0
+    with ExitStack() as stack:
+        stack.enter_context(copy if copy is not None else nullcontext())
+        writer = None
+        for compression, batch in _batches(plain, path, columns, size):
+            segments = list(_segments(batch, columns, path, n_rows + 1))
+            scored = _with_columns(batch, score(segments), path)
+            if writer is None:
+                parquet = pyarrow.parquet.ParquetWriter(output, scored.schema, compression=compression)
+                writer = stack.enter_context(parquet)
+            writer.write_batch(scored)
+            n_rows += len(segments)
+    return n_rows
+
+
+def _batches(
+    plain: Path, path: Path, columns: Mapping[str, str], size: int
+) -> Iterator[tuple[str, pyarrow.RecordBatch]]:
+    """Yield the compression of a table, and its rows."""
+    import pyarrow
+    import pyarrow.parquet
+
+    n_rows = 0
+    try:
+        with pyarrow.parquet.ParquetFile(plain) as file:
+            check_names(path, None, columns.values(), file.schema_arrow.names)
+            for batch in file.iter_batches(size):
+                codec = file.metadata.row_group(0).column(0).compression.lower()
+                yield {"uncompressed": "none", "lz4_raw": "lz4"}.get(codec, codec), batch
+                n_rows += batch.num_rows
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as Parquet, after row {n_rows} ({reason:.200}).") from error
+
+
+def _segments(batch: pyarrow.RecordBatch, columns: Mapping[str, str], path: Path, first: int) -> Iterator[Segment]:
+    invalid = dict(invalid_texts(batch))
+    for index in range(batch.num_rows):
+        number = first + index
+        try:
+            if index in invalid:
+                found = f"bytes in column '{invalid[index]}'"
+                raise DataError.at(path, number, found=found, expected="UTF-8")
+            cells = {field: batch.column(name)[index].as_py() for field, name in columns.items()}
+            texts = {
+                field: cell_text(one_line(cell) if isinstance(cell, str) else cell, path, number, columns[field])
+                for field, cell in cells.items()
+            }
+        except DataError as error:
+            yield Segment(dict.fromkeys(columns, ""), number, error, readable_row(batch, index))
+        else:
+            yield Segment(texts, number)
+
+
+def _with_columns(batch: pyarrow.RecordBatch, rows: Sequence[Row], path: Path) -> pyarrow.RecordBatch:
+    import pyarrow
+
+    text, number = pyarrow.string(), pyarrow.float64()
+    types = {"text": text, "number": number, "texts": pyarrow.list_(text), "numbers": pyarrow.list_(number)}
+    kinds = column_kinds()
+    for name in rows[0]:
+        if name in batch.schema.names:
+            raise already_there(path, None, name)
+        cells = pyarrow.array([without_nan(row[name]) for row in rows], types[kinds[name]])
+        batch = batch.append_column(name, cells)
+    return batch

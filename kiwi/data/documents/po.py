@@ -1,0 +1,211 @@
+"""PO and POT: the catalogues of gettext."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from kiwi.data.documents.its import in_order
+from kiwi.data.documents.lines import tape_lines
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line, pair
+from kiwi.data.documents.rating import Rating
+from kiwi.exceptions import DataError
+
+COMMENT = b"# kiwi score: "
+"""The start of the comment with the scores of an entry, one for each of its forms."""
+
+STATEMENT = re.compile(rb'(msgctxt|msgid_plural|msgid|msgstr|domain)[ \t]*(\[[ \t]*\d+[ \t]*\])?[ \t]*(".*)', re.DOTALL)
+STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)", re.DOTALL)
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": " ", "b": " ", "f": " ", "v": " "}
+CHARSET = re.compile(r"charset=([^\s;\"]+)", re.IGNORECASE)
+TEMPLATE = "CHARSET"
+"""What stands for the encoding in the header of a template."""
+
+
+@dataclass
+class _Entry:
+    start: int
+    """The offset of its first comment, or of its text."""
+
+    line: int = 0
+    first: int | None = None
+    """The offset of its text; None if nothing but comments was read."""
+
+    texts: dict[str, list[bytes]] = field(default_factory=dict)
+    """The strings of each text by its keyword, such as ``msgid`` and ``msgstr[1]``."""
+
+    flags: tuple[int, bytes] | None = None
+    """The offset and the content of its flags."""
+
+    scores: tuple[int, int] | None = None
+    """The offsets around the scores that it has already."""
+
+    previous: int | None = None
+    """The offset of the comments about the text that it had before (``#|``)."""
+
+
+class PO:
+    """A catalogue of gettext.
+
+    Args:
+        rating: the form of scores.
+    """
+
+    def __init__(self, rating: Rating) -> None:
+        self.n_without_target = 0
+        """The number of entries without a translation, which are left as they are."""
+        self._rating = rating
+        self._encoding = "utf-8"
+        self._seen: set[int] = set()
+        self._line_end = b"\n"
+
+    def parts(self, tape: Tape) -> Iterator[Part]:
+        """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
+        self._place = tape.place
+        entry: _Entry | None = None
+        keyword = ""
+        for number, start, line in tape_lines(tape):
+            if number == 1 and line.endswith(b"\r\n"):
+                self._line_end = b"\r\n"
+            text = line.strip()
+            is_comment = text.startswith(b"#")
+            if entry is not None and entry.first is not None:
+                is_complete = any(name.startswith(("msgstr", "domain")) for name in entry.texts)
+                starts_entry = text.startswith((b"msgctxt", b"msgid", b"domain")) and is_complete
+                if is_comment or not text or starts_entry:
+                    yield self._finish(entry, start)
+                    entry, keyword = None, ""
+            if not text or text.startswith(b"#~"):  # obsolete entries are comments
+                entry = None
+                continue
+            entry = entry or _Entry(start)
+            if is_comment:
+                _take_comment(entry, start, line)
+                continue
+            if entry.first is None:
+                entry.first, entry.line = start, number
+            keyword = self._take_text(entry, keyword, text, number)
+        if entry is not None and entry.first is not None:
+            yield self._finish(entry, tape.end)
+        yield Part(tape.end)
+
+    def _take_text(self, entry: _Entry, keyword: str, text: bytes, number: int) -> str:
+        """Take a line of text, and return the keyword that it belongs to."""
+        line = text
+        if statement := STATEMENT.fullmatch(text):
+            index = re.sub(rb"[ \t]", b"", statement[2] or b"").decode()
+            keyword, text = statement[1].decode() + index, statement[3]
+            if keyword in entry.texts:
+                raise self._error(number, f"a second {keyword} in an entry", "one", "Remove one of them.")
+            if keyword.startswith("msgstr") and "msgid" not in entry.texts:
+                raise self._error(number, "msgstr without msgid", "msgid before it", "Check the lines above.")
+            entry.texts[keyword] = []
+        string = STRING.fullmatch(text)
+        if string is None or not keyword:
+            found = line.decode("utf-8", "backslashreplace")
+            expected = 'msgctxt, msgid, msgid_plural or msgstr and a text in quotes, such as msgid "Open"'
+            raise self._error(number, f"{found:.60}", expected, "msgfmt -c names all such lines.")
+        entry.texts[keyword].append(string[1])
+        return keyword
+
+    def _finish(self, entry: _Entry, end: int) -> Part:
+        if "domain" in entry.texts:
+            self._seen = set()
+            return Part(end)
+        msgid = self._decoded(entry, "msgid")
+        key = hash((b"".join(entry.texts.get("msgctxt", [b"\0"])), b"".join(entry.texts.get("msgid", []))))
+        if key in self._seen:
+            context = self._decoded(entry, "msgctxt")
+            found = f"a second entry of msgid '{msgid:.60}'" + (f" in the context '{context:.60}'" if context else "")
+            raise self._error(entry.line, found, "each once", "Merge them, for example with: msguniq.")
+        self._seen.add(key)
+        if not msgid and "msgctxt" not in entry.texts:
+            self._take_header(entry)
+            return Part(end)
+        segments = self._segments(entry, msgid)
+        self.n_without_target += not segments
+
+        def edits(rows: Sequence[Row]) -> list[Edit]:
+            return self._edits(entry, rows)
+
+        return Part(end, segments, edits) if segments else Part(end)
+
+    def _segments(self, entry: _Entry, msgid: str) -> list[Segment]:
+        forms = [name for name in entry.texts if name.startswith("msgstr")]
+        segments = []
+        for name in forms:
+            # The first of several forms is that of one thing, as far as gettext tells.
+            is_plural = "msgid_plural" in entry.texts and (name != "msgstr[0]" or len(forms) == 1)
+            source = self._decoded(entry, "msgid_plural") if is_plural else msgid
+            target = self._decoded(entry, name)
+            if one_line(target):
+                segments.append(pair(source, target, entry.line))
+        return segments
+
+    def _edits(self, entry: _Entry, rows: Sequence[Row]) -> list[Edit]:
+        texts = [self._rating.text(row) for row in rows]
+        if all(text is None for text in texts):
+            return []
+        scores = " ".join("nan" if text is None else text for text in texts).encode()
+        if entry.scores is not None:
+            found = [Edit(*entry.scores, scores)]
+        else:
+            found = [Edit(entry.start, entry.start, COMMENT + scores + self._line_end)]
+        if any(map(self._rating.is_marked, rows)):
+            if entry.flags is None:
+                place = entry.first if entry.previous is None else entry.previous
+                assert place is not None
+                found.append(Edit(place, place, b"#, fuzzy" + self._line_end))
+            elif b"fuzzy" not in re.split(rb"[,\s]+", entry.flags[1]):
+                found.append(Edit(entry.flags[0] + 2, entry.flags[0] + 2, b" fuzzy,"))
+        return in_order(found)
+
+    def _take_header(self, entry: _Entry) -> None:
+        found = CHARSET.search(b"".join(entry.texts.get("msgstr", [])).decode("latin-1").replace("\\n", "\n"))
+        if found is None or found[1] == TEMPLATE:
+            return
+        try:
+            name = codecs.lookup(found[1]).name
+            is_readable = "msgid".encode(name) == b"msgid"
+        except (LookupError, UnicodeError):
+            is_readable = False
+        if not is_readable:
+            advice = "Convert the file, for example with: msgconv -t UTF-8."
+            raise self._error(entry.line, f"the charset '{found[1]}'", "a known one that includes ASCII", advice)
+        self._encoding = found[1]
+
+    def _decoded(self, entry: _Entry, keyword: str) -> str:
+        content = b"".join(entry.texts.get(keyword, []))
+        try:
+            text = content.decode(self._encoding)
+        except UnicodeDecodeError as error:
+            found = f"byte 0x{content[error.start]:02x} in {keyword}"
+            advice = "Correct charset in the header, or convert the file, for example with: msgconv -t UTF-8."
+            raise self._error(entry.line, found, f"{self._encoding}, as in the header", advice) from error
+        return ESCAPE.sub(_unescaped, text) if "\\" in text else text
+
+    def _error(self, line: int, found: str, expected: str, advice: str) -> DataError:
+        return DataError.at(self._place, line, found=found, expected=expected, advice=advice)
+
+
+def _take_comment(entry: _Entry, start: int, line: bytes) -> None:
+    indent = len(line) - len(line.lstrip())
+    text = line.strip()
+    if text.startswith(COMMENT):
+        entry.scores = (start + indent + len(COMMENT), start + indent + len(text))
+    elif text.startswith(b"#,") and entry.flags is None:
+        entry.flags = (start + indent, text[2:])
+    elif text.startswith(b"#|") and entry.previous is None:
+        entry.previous = start
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape[1]
+    if code[0] in "01234567":
+        return chr(int(code, 8))
+    if code[0] == "x" and len(code) > 1:
+        return chr(int(code[1:], 16))
+    return ESCAPES.get(code, code)

@@ -1,0 +1,58 @@
+"""How documents carry a score: as which text, on which scale, and from which value on it is good enough."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from kiwi import constants as const
+from kiwi.data.documents.parts import Row
+
+OWN_SCALE = "urn:x-kiwi:scale:system"
+"""The profile of scores on the system's own scale, which is that of its training data."""
+
+ANNOTATOR = "urn:x-kiwi:system:"
+"""What precedes the fingerprint of a system in the IRI that identifies it."""
+
+
+@dataclass(frozen=True)
+class Rating:
+    """The form of scores in documents."""
+
+    system: str = ""
+    """The fingerprint of the system."""
+
+    threshold: float | None = None
+    """The score that divides good translations from those to review."""
+
+    higher_is_better: bool = True
+    """Whether a higher score is better, which the threshold depends on."""
+
+    set_state: bool = False
+    """Whether translations that are worse than the threshold are marked for review."""
+
+    profile = OWN_SCALE
+    """The IRI of the scale."""
+
+    @property
+    def annotator(self) -> str:
+        """The IRI of the system."""
+        return ANNOTATOR + self.system
+
+    def text(self, row: Row) -> str | None:
+        """Return the score of a segment as text; None if it has none."""
+        score = row.get(const.SENTENCE_SCORES)
+        return None if score is None or math.isnan(score) else number(score)
+
+    def is_marked(self, row: Row) -> bool:
+        """Return whether a segment is to be marked for review."""
+        score = row.get(const.SENTENCE_SCORES)
+        if not self.set_state or self.threshold is None or score is None or math.isnan(score):
+            return False
+        return bool(score < self.threshold if self.higher_is_better else score > self.threshold)
+
+
+def number(value: float) -> str:
+    """Return a number in decimals, without an exponent, which the schemas of XML do not allow."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -1,0 +1,190 @@
+"""Tables as text: CSV with any delimiter, and TSV without quoting. Columns with scores are added behind the others."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+
+from kiwi.data.documents.lines import tape_lines
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line
+from kiwi.data.files.cells import check_names
+from kiwi.data.files.table_writers import tsv_cell
+from kiwi.exceptions import DataError
+
+DELIMITERS = (",", ";", "\t", "|")
+"""The delimiters of CSV, of which the first one is used that gives the columns their names."""
+
+Record = tuple[int, int, list[str]]
+"""The number of the first line of a row, the offset of its line end, and its cells."""
+
+
+class SeparatedTable:
+    """A table as text.
+
+    Args:
+        columns: the column of each field: its name, or its number, counted from 1.
+        is_quoted: whether cells may be quoted, as in CSV.
+        has_header: whether the first line has the names of the columns.
+    """
+
+    def __init__(self, columns: Mapping[str, str], *, is_quoted: bool, has_header: bool = True) -> None:
+        self.n_without_target = 0
+        """Zero: a row without a translation is a bad segment."""
+        self._columns = columns
+        self._is_quoted = is_quoted
+        self._has_header = has_header
+        self._delimiter = "\t"
+
+    def parts(self, tape: Tape) -> Iterator[Part]:
+        """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
+        self._place = tape.place
+        records = self._records(tape)
+        header: Record | None = None
+        n_cells, places = 0, dict[str, int]()
+        for record in records:
+            number, end, cells = record
+            if not cells:  # a blank line
+                yield Part(end)
+                continue
+            if not places:
+                places = find_columns(self._columns, cells, tape.place, number, has_header=self._has_header)
+                n_cells = len(cells)
+                if self._has_header:
+                    header = record
+                    continue
+            yield Part(end, [self._segment(cells, number, places, n_cells)], self._edits(header, end))
+            header = None
+        yield Part(tape.end)
+
+    def _edits(self, header: Record | None, end: int) -> Callable[[Sequence[Row]], list[Edit]]:
+        """Return the function that adds the cells of a row, together with their names if the row is the first one."""
+
+        def edits(rows: Sequence[Row]) -> list[Edit]:
+            (row,) = rows
+            found = [Edit(end, end, self._joined([tsv_cell(cell) for cell in row.values()]))]
+            if header is None:
+                return found
+            number, place, names = header
+            if taken := [name for name in row if name in names]:
+                raise already_there(self._place, number, taken[0])
+            return [Edit(place, place, self._joined(list(row))), *found]
+
+        return edits
+
+    def _joined(self, cells: Sequence[str]) -> bytes:
+        return "".join(self._delimiter + cell for cell in cells).encode()
+
+    def _segment(self, cells: list[str], number: int, places: Mapping[str, int], n_cells: int) -> Segment:
+        content = self._delimiter.join(cells)
+        error = None
+        if len(cells) != n_cells:
+            expected = f"{n_cells}, as in the first line"
+            error = DataError.at(self._place, number, found=f"{len(cells)} columns", expected=expected)
+        elif any("\udc80" <= character <= "\udcff" for place in places.values() for character in cells[place]):
+            error = DataError.at(self._place, number, found="bytes that are not UTF-8", expected="UTF-8")
+        elif "\0" in content:
+            error = DataError.at(self._place, number, found="a NUL character", expected="text without it")
+        if error is not None:
+            blank = dict.fromkeys(places, "")
+            return Segment(blank, number, error, content.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        return Segment({name: one_line(cells[place]) for name, place in places.items()}, number)
+
+    def _records(self, tape: Tape) -> Iterator[Record]:
+        lines = tape_lines(tape)
+        if not self._is_quoted:
+            for number, start, line in lines:
+                text = _bare(line)
+                cells = _decoded(text).split("\t")
+                yield number, start + len(text), [] if cells == [""] and len(self._columns) > 1 else cells
+            return
+        yield from self._quoted_records(lines)
+
+    def _quoted_records(self, lines: Iterator[tuple[int, int, bytes]]) -> Iterator[Record]:
+        first: list[tuple[int, int, bytes]] = []
+        for each in lines:
+            first.append(each)
+            if sum(line.count(b'"') for _, _, line in first) % 2 == 0:
+                break
+        self._delimiter = self._find_delimiter("".join(_decoded(line) for _, _, line in first))
+        number, end = 1, 0
+
+        def fed() -> Iterator[str]:
+            nonlocal end
+            for _, start, line in chain(first, lines):
+                end = start + len(_bare(line))
+                yield _decoded(line)
+
+        rows = csv.reader(fed(), delimiter=self._delimiter, strict=True)
+        try:
+            for cells in rows:
+                yield number, end, cells
+                number = rows.line_num + 1
+        except csv.Error as reason:
+            advice = 'Quote cells with a delimiter, quote or line end, and double quotes in them: "say ""hi""".'
+            found, expected = f"invalid CSV ({reason})", "separated values as in RFC 4180"
+            raise DataError.at(self._place, number, found=found, expected=expected, advice=advice) from reason
+
+    def _find_delimiter(self, header: str) -> str:
+        """Return the first delimiter that gives each field a column."""
+        wanted = set(self._columns.values())
+        for delimiter in DELIMITERS:
+            try:
+                names = next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter), [])
+            except csv.Error:
+                continue
+            numbers = {str(number) for number in range(1, len(names) + 1)}
+            if wanted <= {*names} | numbers:
+                return delimiter
+        return DELIMITERS[0]
+
+
+def find_columns(
+    columns: Mapping[str, str], names: Sequence[str], place: object, number: int | None, *, has_header: bool
+) -> dict[str, int]:
+    """Return the position of the column of each field.
+
+    Args:
+        columns: the column of each field: its name, or its number, counted from 1.
+        names: the cells of the first row.
+        place: the table, for errors.
+        number: the number of the first row, for errors.
+        has_header: whether the first row has the names of the columns.
+
+    Raises:
+        DataError: when there is no such column.
+    """
+    places = {}
+    for field, name in columns.items():
+        is_number = name.isascii() and name.isdigit() and (name not in names or not has_header)
+        if is_number and 1 <= int(name) <= len(names):
+            places[field] = int(name) - 1
+        elif is_number or not has_header:
+            found = f"the column '{name}' for {field}"
+            advice = "Give --columns source=1,target=2." if not has_header else ""
+            expected = f"a number from 1 to {len(names)}"
+            raise DataError.at(place, number, found=found, expected=expected, advice=advice)
+        else:
+            check_names(place, number, [name], names)
+            places[field] = names.index(name)
+    return places
+
+
+def already_there(place: object, number: int | None, name: str) -> DataError:
+    """Return the error for a column with the name of one that is to be added."""
+    return DataError.at(
+        place,
+        number,
+        found=f"a column '{name}' already",
+        expected="none of this name",
+        advice="Give the file without the scores of before, or rename the column.",
+    )
+
+
+def _bare(line: bytes) -> bytes:
+    return line.rstrip(b"\r\n") if line.endswith(b"\n") else line
+
+
+def _decoded(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")

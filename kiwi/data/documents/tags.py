@@ -1,0 +1,70 @@
+"""Start tags as they are written in XML, whose attributes are changed in their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from xml.sax.saxutils import escape
+
+from kiwi.data.documents.parts import Edit, Tape
+
+NAME, SPACE = r"[^ \t\r\n=/>]+", r"[ \t\r\n]"
+VALUE = r"""(?:"([^"]*)"|'([^']*)')"""
+START_TAG = re.compile(rf"<({NAME})((?:{SPACE}+{NAME}{SPACE}*={SPACE}*{VALUE})*){SPACE}*/?>")
+ATTRIBUTE = re.compile(rf"({NAME}){SPACE}*={SPACE}*{VALUE}")
+
+
+class Tag:
+    """A start tag as it is written.
+
+    Args:
+        tape: the content of the document.
+        start: the offset of the tag.
+        codec: the encoding of the document.
+    """
+
+    def __init__(self, tape: Tape, start: int, codec: str) -> None:
+        size, found = 1024, None
+        while found is None:
+            content = tape.look(start, start + size)
+            text = content.decode(codec) if codec == "latin-1" else _whole(content).decode(codec, "surrogatepass")
+            found = START_TAG.match(text)
+            size *= 4
+        self._start, self._codec, self._text = start, codec, text
+        self.end = self._offset(found.end())
+        """The offset behind the tag."""
+        self.name = found[1]
+        """The name of the element, with its prefix."""
+        self.prefix = f"{prefix}:" if (prefix := self.name.rpartition(":")[0]) else ""
+        """The prefix of the name, with its colon; empty if there is none."""
+        self._behind = self._offset(found.end(2))
+        self._values = {
+            each[1]: each.span(2 if each[2] is not None else 3)
+            for each in ATTRIBUTE.finditer(text, found.end(1), found.end(2))
+        }
+
+    def edits(self, values: Mapping[str, str]) -> list[Edit]:
+        """Return the changes that set attributes, in order.
+
+        Args:
+            values: the values of the attributes, by their names with prefixes.
+        """
+        found, added = [], ""
+        for name, value in values.items():
+            text = escape(value, {'"': "&quot;", "'": "&apos;", "\n": "&#10;", "\t": "&#9;"})
+            if name not in self._values:
+                added += f' {name}="{text}"'
+            else:
+                start, end = self._values[name]
+                found.append(Edit(self._offset(start), self._offset(end), text.encode(self._codec)))
+        if added:
+            found.append(Edit(self._behind, self._behind, added.encode(self._codec)))
+        return sorted(found, key=lambda edit: edit.start)
+
+    def _offset(self, position: int) -> int:
+        return self._start + len(self._text[:position].encode(self._codec, "surrogatepass"))
+
+
+def _whole(content: bytes) -> bytes:
+    """Return text in UTF-16 without half a character at its end."""
+    return content[: len(content) // 2 * 2]

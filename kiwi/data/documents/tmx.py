@@ -1,0 +1,143 @@
+"""TMX 1.4: translation memories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from typing_extensions import override
+
+from kiwi.data.documents.inline import InlineText
+from kiwi.data.documents.markup import XML, MarkupDocument
+from kiwi.data.documents.parts import Edit, Part, Row, one_line, pair
+from kiwi.data.documents.rating import Rating
+from kiwi.exceptions import ConfigError
+
+CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})
+"""Elements whose content is code. That of ``hi`` is text."""
+
+PROPERTY = "x-kiwi-score"
+"""The type of the ``prop`` with a score."""
+
+
+@dataclass
+class _Variant:
+    """A ``tuv``: the text of a unit in one language."""
+
+    language: str
+    line: int
+    text: InlineText = field(default_factory=lambda: InlineText(CODES))
+    seg_start: int = 0
+    score: tuple[int, int] | None = None
+    """The offsets around the score that it has already."""
+
+
+class TMX(MarkupDocument):
+    """A document in TMX.
+
+    Args:
+        rating: the form of scores.
+        languages: the languages of source and target; by default, the source language of the document and the only
+            other one of each unit.
+    """
+
+    def __init__(self, rating: Rating, languages: Sequence[str] = ()) -> None:
+        super().__init__(rating)
+        self._languages = languages
+        self._source_language = ""
+        self._variants: list[_Variant] | None = None
+        self._is_in_segment = False
+        self._depth = 0
+        self._property_start: int | None = None
+
+    @override
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        local = name.rpartition(" ")[2]
+        if self._is_in_segment:
+            self._variants[-1].text.start(local, attributes)  # type: ignore[index]
+        elif local == "header":
+            self._source_language = attributes.get("srclang", "")
+        elif local == "tu":
+            self._variants, self.is_inside = [], True
+            self._unit_source = attributes.get("srclang", self._source_language)
+        elif local == "tuv" and self._variants is not None:
+            language = attributes.get(f"{XML} lang", attributes.get("lang", ""))
+            self._variants.append(_Variant(language, self.line))
+        elif self._variants and self.parent.rpartition(" ")[2] == "tuv":
+            if local == "seg":
+                self._is_in_segment, self._depth = True, self.depth
+                self._variants[-1].seg_start = self.at
+            elif local == "prop" and attributes.get("type") == PROPERTY:
+                self._property_start = self.at
+
+    @override
+    def end(self, name: str) -> None:
+        local = name.rpartition(" ")[2]
+        if self._is_in_segment and self._variants:
+            if self.depth > self._depth:
+                self._variants[-1].text.end(local)
+            else:
+                self._is_in_segment = False
+        elif self._property_start is not None and self._variants:
+            self._variants[-1].score, self._property_start = (self._property_start, self.at), None
+        elif local == "tu" and self._variants is not None:
+            self._end_unit(self._variants)
+            self._variants, self.is_inside = None, False
+
+    @override
+    def text(self, text: str) -> None:
+        if self._is_in_segment:
+            self._variants[-1].text.add(text)  # type: ignore[index]
+
+    def _end_unit(self, variants: list[_Variant]) -> None:
+        source_language, target_language = self._choose(variants)
+        sources = [each for each in variants if _is(each.language, source_language)]
+        targets = [each for each in variants if _is(each.language, target_language) and each not in sources[:1]]
+        targets = [each for each in targets if one_line(each.text.text)]
+        if not sources or not targets:
+            self.n_without_target += 1
+            self.add(Part(self.at))
+            return
+        segments = [pair(sources[0].text.text, each.text.text, each.line) for each in targets]
+
+        def edits(rows: Sequence[Row]) -> list[Edit]:
+            return [edit for each, row in zip(targets, rows, strict=True) for edit in self._rate(each, row)]
+
+        self.add(Part(self.at, segments, edits))
+
+    def _choose(self, variants: list[_Variant]) -> tuple[str, str]:
+        """Return the languages of source and target."""
+        if self._languages:
+            return self._languages[0], self._languages[1]
+        found = sorted({each.language.lower() for each in variants})
+        others = [language for language in found if not _is(language, self._unit_source)]
+        if len(others) > 1 or (others and len(others) == len(found)):
+            advice = f"Add --languages SOURCE,TARGET, of {', '.join(found)}."
+            source = self._unit_source or "no language"
+            raise ConfigError(
+                f"{self.tape.place}, line {self.line}: found a unit in {', '.join(found)}, in a document whose source "
+                f"is {source}; expected the source and one other language. {advice}"
+            )
+        return self._unit_source, others[0] if others else ""
+
+    def _rate(self, variant: _Variant, row: Row) -> list[Edit]:
+        text = self.rating.text(row)
+        if text is None:
+            return []
+        prefix = self.tag(variant.seg_start).prefix
+        added = f'<{prefix}prop type="{PROPERTY}">{text}</{prefix}prop>'
+        if variant.score is not None:
+            tag = self.tag(variant.score[0])
+            return [Edit(tag.end, variant.score[1], text.encode(self.codec))]
+        return [self.encoded(variant.seg_start, added + self._space_before(variant.seg_start))]
+
+    def _space_before(self, end: int) -> str:
+        """Return the line end and the indentation before an offset, for one more element like that behind it."""
+        text = self.tape.look(max(end - 256, 0), end).decode(self.codec, "replace")
+        return text[len(text.rstrip(" \t\r\n")) :]
+
+
+def _is(language: str, wanted: str) -> bool:
+    """Return whether a language is the wanted one: ``en-US`` is ``en``, but ``en`` is not ``en-US``."""
+    language, wanted = language.lower().replace("_", "-"), wanted.lower().replace("_", "-")
+    return bool(wanted) and (language == wanted or language.startswith(f"{wanted}-"))

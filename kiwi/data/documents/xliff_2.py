@@ -1,0 +1,179 @@
+"""XLIFF 2.0, 2.1 and 2.2, with the modules for ITS and for translation candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from typing_extensions import override
+
+from kiwi.data.documents.inline import InlineText
+from kiwi.data.documents.its import SCORE, RatingMarkup, in_order
+from kiwi.data.documents.markup import MarkupDocument
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, one_line, pair
+from kiwi.data.documents.rating import Rating
+
+CORE = ("urn:oasis:names:tc:xliff:document:2.0", "urn:oasis:names:tc:xliff:document:2.2")
+MATCHES = "urn:oasis:names:tc:xliff:matches:2.0"
+
+CODES = frozenset({"ph", "sc", "ec", "sm", "em"})
+"""Elements without text. That of ``pc`` and ``mrk`` is text, and ``cp`` is a character."""
+
+REVIEW = {"state": "translated", "subState": "kiwi:needs-review-translation"}
+"""The state of a translation that nobody has reviewed; 2.x has no state of its own for those that need it."""
+
+
+@dataclass
+class _Pair:
+    """A segment, or a candidate for one."""
+
+    start: int
+    source: InlineText = field(default_factory=lambda: InlineText(CODES))
+    target: InlineText = field(default_factory=lambda: InlineText(CODES))
+    target_start: int = 0
+    target_end: int = 0
+    rated: int | None = None
+    """The offset of the ``mrk`` that has a score already."""
+
+
+@dataclass
+class _Unit:
+    start: int
+    line: int
+    segments: list[_Pair] = field(default_factory=list)
+    candidates: list[_Pair] = field(default_factory=list)
+    identifiers: set[str] = field(default_factory=set)
+    is_to_translate: bool = True
+
+
+class XLIFF2(MarkupDocument):
+    """A document in XLIFF 2.0, 2.1 or 2.2."""
+
+    def __init__(self, rating: Rating) -> None:
+        super().__init__(rating)
+        self._unit: _Unit | None = None
+        self._pair: _Pair | None = None
+        self._text: InlineText | None = None
+        self._text_depth = 0
+        self._seen: set[int] = set()
+        self._translate = [True]
+
+    @override
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if not self.depth:
+            self._markup = RatingMarkup(self, attributes)
+        namespace, _, local = name.rpartition(" ")
+        self._translate.append({"yes": True, "no": False}.get(attributes.get("translate", ""), self._translate[-1]))
+        if self._text is not None:
+            self._start_inline(self._text, local, attributes)
+        elif namespace in CORE and local == "file":
+            self._seen = set()
+        elif namespace in CORE and local == "unit":
+            self._start_unit(attributes)
+        elif self._unit is None:
+            return
+        elif namespace in CORE and local == "segment":
+            self._pair = _Pair(self.at)
+            self._unit.segments.append(self._pair)
+        elif namespace == MATCHES and local == "match":
+            self._pair = _Pair(self.at)
+            self._unit.candidates.append(self._pair)
+        elif self._pair is not None and namespace in CORE and local in ("source", "target"):
+            self._text = self._pair.source if local == "source" else self._pair.target
+            self._text_depth = self.depth
+            if local == "target":
+                self._pair.target_start = self.at
+
+    def _start_unit(self, attributes: Mapping[str, str]) -> None:
+        identifier = attributes.get("id", "")
+        if identifier and hash(identifier) in self._seen:
+            raise self.error(
+                f"a second unit with the id '{identifier}'",
+                "each id once in a <file>",
+                "Give it another id; the tool that wrote the file can say which one.",
+            )
+        self._seen.add(hash(identifier))
+        self._unit = _Unit(self.at, self.line, is_to_translate=self._translate[-1])
+        self.is_inside = True
+
+    def _start_inline(self, text: InlineText, local: str, attributes: Mapping[str, str]) -> None:
+        assert self._unit is not None
+        assert self._pair is not None
+        if local == "cp" and "hex" in attributes:
+            text.add(_character(attributes["hex"]))
+        text.start(local, attributes)
+        self._unit.identifiers.add(attributes.get("id", ""))
+        if text is self._pair.target and SCORE in attributes and self._pair.rated is None:
+            self._pair.rated = self.at
+
+    @override
+    def end(self, name: str) -> None:
+        namespace, _, local = name.rpartition(" ")
+        self._translate.pop()
+        if self._text is not None:
+            if self.depth > self._text_depth:
+                self._text.end(local)
+                return
+            if self._pair is not None and self._text is self._pair.target:
+                self._pair.target_end = self.at
+            self._text = None
+        elif (namespace in CORE and local == "segment") or (namespace == MATCHES and local == "match"):
+            self._pair = None
+        elif namespace in CORE and local == "unit" and self._unit is not None:
+            self._end_unit(self._unit)
+            self._unit, self.is_inside = None, False
+
+    @override
+    def text(self, text: str) -> None:
+        if self._text is not None:
+            self._text.add(text)
+
+    def _end_unit(self, unit: _Unit) -> None:
+        if not unit.is_to_translate:
+            self.add(Part(self.at))
+            return
+        own = [each for each in unit.segments if one_line(each.target.text)]
+        self.n_without_target += not own
+        candidates = [each for each in unit.candidates if one_line(each.target.text)]
+        only = unit.segments[0].source if len(unit.segments) == 1 else None
+        segments: list[Segment] = [pair(each.source.text, each.target.text, unit.line) for each in own]
+        segments += [pair((only or each.source).text, each.target.text, unit.line) for each in candidates]
+
+        def edits(rows: Sequence[Row]) -> list[Edit]:
+            found: list[Edit] = []
+            for each, row in zip(own, rows, strict=False):
+                found += self._rate(unit, each, row)
+                if self.rating.is_marked(row):
+                    found += self.tag(each.start).edits(REVIEW)
+            for each, row in zip(candidates, rows[len(own) :], strict=True):
+                if (text := self.rating.text(row)) is not None:
+                    found += self.tag(each.start).edits({"matchQuality": text})
+            return in_order(found)
+
+        self.add(Part(self.at, segments, edits))
+
+    def _rate(self, unit: _Unit, each: _Pair, row: Row) -> list[Edit]:
+        """Return the changes that add the score of a segment: to its unit or, if that has several, around its text."""
+        values = self._markup.values(row)
+        if not values:
+            return []
+        if len(unit.segments) == 1:
+            return self.tag(unit.start).edits(values)
+        if each.rated is not None:
+            return self.tag(each.rated).edits(values)
+        number = next(n for n in range(1, len(unit.identifiers) + 2) if f"kiwi-{n}" not in unit.identifiers)
+        unit.identifiers.add(f"kiwi-{number}")
+        tag = self.tag(each.target_start)
+        written = "".join(f' {name}="{value}"' for name, value in values.items())
+        name = f"{tag.prefix}mrk"
+        opening = self.encoded(tag.end, f'<{name} id="kiwi-{number}" type="its:generic"{written}>')
+        return [opening, self.encoded(each.target_end, f"</{name}>")]
+
+
+def _character(code: str) -> str:
+    """Return the character that ``cp`` stands for; XML cannot have it, and text for systems does not need it."""
+    try:
+        character = chr(int(code, 16))
+    except (ValueError, OverflowError):
+        return " "
+    return character if character.isprintable() else " "

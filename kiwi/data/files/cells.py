@@ -1,0 +1,174 @@
+"""Cells of tables as text: what a cell may be, and how rows become one string per segment for each field."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from kiwi.data.files.lines import Columns, Note
+from kiwi.exceptions import DataError
+from kiwi.utils.io import did_you_mean
+from kiwi.utils.text import MARK
+
+logger = logging.getLogger(__name__)
+
+Row = tuple[int, Sequence[Any] | DataError, Any]
+"""The number of a row or line, its cells or the error of an invalid one, and its content."""
+
+
+def texts_of_rows(
+    rows: Sequence[Row],
+    columns: Mapping[str, str],
+    path: object,
+    null: Mapping[str, str] | None = None,
+    note: Note | None = None,
+) -> Columns:
+    """Return rows as one string per segment for each field.
+
+    Args:
+        rows: the rows, at least one, with their cells in the order of the columns.
+        columns: the column name of each field.
+        path: the table, for errors.
+        null: the text that null stands for, for each field that may be null.
+        note: a function to call for each invalid row, whose fields are then blank.
+
+    Raises:
+        DataError: at the first invalid row, when there is no ``note``.
+    """
+    errors = {index: cells for index, (_, cells, _) in enumerate(rows) if isinstance(cells, DataError)}
+    blank = [""] * len(columns)
+    by_column = zip(*(blank if isinstance(cells, DataError) else cells for _, cells, _ in rows), strict=True)
+    texts: Columns = {}
+    for (field, name), cells in zip(columns.items(), by_column, strict=True):
+        if _are_plain(cells):
+            texts[field] = list(cells)
+            continue
+        column = texts[field] = []
+        for index, cell in enumerate(cells):
+            try:
+                is_null = cell is None and null is not None and field in null
+                column.append(null[field] if is_null and null else cell_text(cell, path, rows[index][0], name))
+            except DataError as error:
+                column.append("")
+                errors.setdefault(index, error)
+    for index in sorted(errors):
+        if note is None:
+            raise errors[index]
+        number, _, content = rows[index]
+        note(number, errors[index], content)
+        for column in texts.values():
+            column[index] = ""
+    return texts
+
+
+def _are_plain(cells: Sequence[Any]) -> bool:
+    """Tell whether all cells are texts without a character that :func:`cell_text` looks at, in one look at all."""
+    try:
+        joined = "\n".join(cells)
+    except TypeError:
+        return False
+    return joined.count("\n") < len(cells) and not any(character in joined for character in ("\0", "\r", MARK))
+
+
+def cell_text(cell: Any, path: object, number: int, name: str) -> str:
+    """Return a cell as text, as it would appear in a file with one segment per line.
+
+    Args:
+        cell: the value of the cell.
+        path: the table, for errors.
+        number: the number of the line or row, for errors.
+        name: the name of the column, for errors.
+
+    Raises:
+        DataError: when the value is of another type, or has a line end or NUL.
+    """
+    text = cell if isinstance(cell, str) else _joined(cell)
+    if text is not None and ("\r" in text or MARK in text) and (text.endswith("\r") or text.startswith(MARK)):
+        # A file has them where it was taken apart as text of another kind.
+        if text.startswith(MARK):
+            logger.warning("%s, line %d: dropped a byte order mark at the start of column '%s'.", path, number, name)
+        text = text.lstrip(MARK).rstrip("\r")
+    if text is None:
+        found = "null" if cell is None else f"{cell!s:.60}, of type {type(cell).__name__},"
+        expected = "text, a number, or a list of words, tags or numbers"
+    elif "\n" in text:
+        found, expected = "a line end in the text", "one segment per row, on one line"
+    elif "\0" in text:
+        found, expected = "a NUL character", "text without it"
+    else:
+        return text
+    raise DataError.at(path, number, found=f"{found} in column '{name}'", expected=expected)
+
+
+def _joined(cell: Any) -> str | None:
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return repr(cell)
+    if not isinstance(cell, list):
+        return None
+    items = [item if isinstance(item, str) else _joined(item) for item in cell if not isinstance(item, list)]
+    if len(items) < len(cell) or any(item is None or not item or set(item) & set(" \t\n") for item in items):
+        return None
+    return " ".join(map(str, items))
+
+
+def check_names(path: object, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:
+    """Check that a table has each of some columns exactly once.
+
+    Args:
+        path: the table, for errors.
+        number: the number of the line that names the columns, for errors.
+        wanted: the names of the required columns.
+        known: the names of all columns of the table.
+
+    Raises:
+        DataError: at the first required column that is missing or duplicated.
+    """
+    for name in wanted:
+        if known.count(name) != 1:
+            found = f"no column '{name}'" if name not in known else f"several columns '{name}'"
+            advice = did_you_mean(name, known) if name not in known else ""
+            raise DataError.at(
+                path, number, found=found, expected="one", advice=advice and f"{advice[0].upper()}{advice[1:]}"
+            )
+
+
+def json_cells(
+    line: str, path: object, number: int, wanted: Collection[str], absent: Collection[str] = ()
+) -> list[Any]:
+    """Parse a line of JSON Lines into the cells of some columns.
+
+    Args:
+        line: the text of the line.
+        path: the file, for errors.
+        number: the number of the line, for errors.
+        wanted: the columns.
+        absent: columns that the first line does not have, nor may another one.
+
+    Raises:
+        DataError: when the line is not a JSON object, lacks a column, or has one that the first line does not have.
+    """
+    row = json_object(line, path, number)
+    if surplus := [name for name in absent if name in row]:
+        raise DataError.at(path, number, found=f"a column '{surplus[0]}'", expected="none, as in the first line")
+    try:
+        return [row[name] for name in wanted]
+    except KeyError:
+        check_names(path, number, wanted, list(row))
+        raise
+
+
+def json_object(line: str, path: object, number: int | None) -> dict[str, Any]:
+    """Parse a line of JSON Lines into its cells by column, as :func:`json_cells` does."""
+    try:
+        row = json.loads(line)
+        if "\\u" in line:
+            json.dumps(row, ensure_ascii=False).encode()  # refuse an escaped lone surrogate
+    except (ValueError, RecursionError) as error:
+        found = f"invalid JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error})"
+        raise DataError.at(path, number, found=found, expected="one object per line") from error
+    if not isinstance(row, dict):
+        expected = "a JSON object with the columns by name"
+        raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
+    return row

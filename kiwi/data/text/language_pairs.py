@@ -1,0 +1,89 @@
+"""Language pairs such as ``en-de``, one for each segment, as the shared tasks write them (LP)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from kiwi.exceptions import DataError
+
+_TAG = r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?"
+
+PAIR = re.compile(rf"({_TAG})-({_TAG})")
+"""Two BCP 47 tags of language, script and region, whose case tells where the second one begins, as in ``pt-BR-en``."""
+
+
+EXPECTED = "two language codes joined by '-', such as en-de"
+"""The form of a language pair, for errors."""
+
+MOST_LISTED = 12
+"""The maximum number of language pairs that a message lists."""
+
+
+def split_pair(pair: str) -> tuple[str, str]:
+    """Return source and target of a language pair.
+
+    Raises:
+        ValueError: when it is not a language pair.
+    """
+    found = PAIR.fullmatch(pair)
+    if found is None:
+        raise ValueError(f"found '{pair:.60}'; expected {EXPECTED}")
+    return found[1], found[2]
+
+
+def _nearest_pair(text: str) -> str | None:
+    """Return the language pair that a text may mean in another spelling, such as ``EN_DE``."""
+    halves = re.split(r"[-_ /:>→]+", text.strip())
+    nearest = name_pair(*halves) if len(halves) == 2 else ""
+    return nearest if PAIR.fullmatch(nearest) else None
+
+
+def name_pair(source: str, target: str) -> str:
+    """Return the language pair of two BCP 47 tags, in their canonical case."""
+    return f"{_canonical(source)}-{_canonical(target)}"
+
+
+def _canonical(tag: str) -> str:
+    language, *others = tag.split("-")
+    cased = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part for part in others]
+    return "-".join([language.lower(), *cased])
+
+
+def parse_language_pairs(lines: Sequence[str], place: object, *, first: int = 1) -> list[str]:
+    """Parse a language pair from each line; a blank line is returned as an empty string.
+
+    Args:
+        lines: the lines.
+        place: the file of the lines, for errors.
+        first: the number of the first line.
+
+    Returns:
+        The language pair of each line, equal ones as the same object, which saves memory.
+
+    Raises:
+        DataError: at the first other line.
+    """
+    known: dict[str, str] = {}
+    for number, line in enumerate(lines, start=first):
+        if line not in known:
+            pair = line.strip(" \t")
+            if pair and not PAIR.fullmatch(pair):
+                advice = f"Did you mean '{nearest}'?" if (nearest := _nearest_pair(pair)) else ""
+                raise DataError.at(place, number, found=f"'{pair:.60}'", expected=EXPECTED, advice=advice)
+            known[line] = pair
+    return [known[line] for line in lines]
+
+
+def count_pairs(pairs: Iterable[str]) -> dict[str, int]:
+    """Return the number of segments of each language pair, in alphabetical order; blank lines are not counted."""
+    counts: dict[str, int] = {}
+    for pair in pairs:
+        counts[pair] = counts.get(pair, 0) + 1
+    return {pair: counts[pair] for pair in sorted(counts) if pair}
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names separated by commas, of which the last ones are counted where there are many."""
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more

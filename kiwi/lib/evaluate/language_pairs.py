@@ -1,0 +1,62 @@
+"""The language pair of each segment that is compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiwi.constants import LANGUAGE_PAIR
+from kiwi.data.files.lines import read_lines
+from kiwi.data.files.tables import read_table
+from kiwi.data.labels.gold import check_line_count
+from kiwi.data.text.language_pairs import parse_language_pairs
+from kiwi.exceptions import DataError
+
+if TYPE_CHECKING:
+    from kiwi.lib.evaluate.config import Files
+
+
+def read_language_pairs(files: Files) -> tuple[list[str], Path] | None:
+    """Return the language pair of each segment and the file that has them; None where there are none.
+
+    They are those of the gold files, or else those that ``kiwi predict`` has written beside its predictions, in which
+    segments that it could not use have none.
+
+    Args:
+        files: the files to compare.
+
+    Raises:
+        DataError: when a line is not a language pair, or predictions are for segments of other pairs.
+    """
+    gold = files.gold_files
+    found: tuple[list[str], Path] | None = None
+    if gold.lp is not None:
+        found = _without_blanks(read_lines(gold.lp), gold.lp), gold.lp
+    elif gold.table is not None and LANGUAGE_PAIR in gold.table.columns:
+        column = {LANGUAGE_PAIR: gold.table.columns[LANGUAGE_PAIR]}
+        found = _without_blanks(read_table(gold.table.path, column)[LANGUAGE_PAIR], gold.table.path), gold.table.path
+    for path in (directory / LANGUAGE_PAIR for directory in files.predicted_dir or ()):
+        if path.is_file():
+            own = parse_language_pairs(read_lines(path), path)
+            if found is None and any(own):
+                found = own, path
+            elif found is not None:
+                _check_same(own, path, *found)
+    return found
+
+
+def _without_blanks(lines: list[str], path: Path) -> list[str]:
+    pairs = parse_language_pairs(lines, path)
+    if "" in pairs:
+        number = pairs.index("") + 1
+        raise DataError.at(path, number, found="no language pair", expected="one such as en-de per segment")
+    return pairs
+
+
+def _check_same(pairs: list[str], path: Path, others: list[str], place: Path) -> None:
+    """Check that predictions are for segments of these language pairs."""
+    check_line_count(path, len(pairs), place, len(others))
+    for number, (pair, other) in enumerate(zip(pairs, others, strict=True), start=1):
+        if pair and other and pair != other:
+            advice = "The predictions are for other segments."
+            raise DataError.at(path, number, found=f"'{pair}'", expected=f"'{other}', as {place} has", advice=advice)

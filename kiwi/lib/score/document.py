@@ -1,0 +1,240 @@
+"""Score the segments of a document, and write it with their scores: ``kiwi score FILE -o OUT``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kiwi import constants as const
+from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
+from kiwi.data.documents.parts import Row, Segment
+from kiwi.data.documents.rating import Rating
+from kiwi.data.readers import check_columns
+from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
+from kiwi.data.segments.given import has_column
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS
+from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.runner import Runner
+from kiwi.runner.loading import open_runner
+from kiwi.runner.options import PredictOptions
+from kiwi.utils.guard import Guard, record_written
+from kiwi.utils.staging import staged
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DocumentOptions:
+    """What ``kiwi score`` does with a document."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The column of each field, in tables; by default, the name of the field."""
+
+    has_header: bool = True
+    """Whether the first line of CSV and TSV has the names of the columns."""
+
+    languages: Sequence[str] = ()
+    """The languages of source and target, in documents with more than two."""
+
+    threshold: float | None = None
+    """The score that divides good translations from those to review."""
+
+    higher_is_better: bool | None = None
+    """Whether a higher score is better; None if it is not known."""
+
+    set_state: bool = False
+    """Whether translations that are worse than the threshold are marked for review."""
+
+    scores_only: bool = False
+    """Whether tables get no columns for words."""
+
+    def check(self, path: Path, form: Format) -> None:
+        """Check that the options fit the format of a document.
+
+        Args:
+            path: the document.
+            form: its format.
+
+        Raises:
+            ConfigError: when they do not, or not each other.
+        """
+        if self.set_state and self.threshold is None:
+            raise ConfigError("--set-state marks translations worse than a threshold. Add --threshold SCORE.")
+        if self.set_state and self.higher_is_better is None:
+            raise ConfigError(
+                "--set-state needs to know which scores are good. Add --higher-is-better (such as DA) or "
+                "--lower-is-better (such as HTER)."
+            )
+        if self.set_state and not form.has_state:
+            raise ConfigError(f"--set-state: {path} is {form.name}, which has no state of translations. Remove it.")
+        if self.columns and not form.is_table:
+            raise ConfigError(f"--columns names columns of a table, but {path} is {form.name}. Remove it.")
+        if self.threshold is not None and not form.has_state:
+            raise ConfigError(f"--threshold: {path} is {form.name}, which has no place for it. Remove it.")
+        if self.languages and not form.has_languages:
+            raise ConfigError(f"--languages: {path} is {form.name}, which has two languages. Remove it.")
+        if self.languages and len(self.languages) != 2:
+            raise ConfigError(
+                f"--languages: found {len(self.languages)}; expected the languages of source and target, such as "
+                "--languages en,de."
+            )
+
+    def check_unused(self) -> None:
+        """Check that there is no option that only documents have.
+
+        Raises:
+            ConfigError: when there is one.
+        """
+        given = {
+            "--threshold": self.threshold is not None,
+            "--set-state": self.set_state,
+            "--higher-is-better and --lower-is-better": self.higher_is_better is not None,
+            "--languages": bool(self.languages),
+        }
+        if found := [name for name, is_given in given.items() if is_given]:
+            raise ConfigError(f"{', '.join(found)}: for files of translations, such as XLIFF. Give FILE and -o.")
+
+
+def is_document(path: Path, output: Path | None) -> bool:
+    """Return whether scores are written into a copy of a file, rather than one line for each segment.
+
+    Args:
+        path: the file with the segments.
+        output: the file to write to, if any.
+    """
+    form = find_format(path)
+    return output is not None if form is None or form.is_table else True
+
+
+def score_document(
+    model: str | Path,
+    path: Path,
+    output: Path | None,
+    *,
+    document: DocumentOptions | None = None,
+    on_bad: OnBad = "nan",
+    rejects: Path | None = None,
+    overwrite: bool = False,
+    options: PredictOptions | None = None,
+) -> int:
+    """Score the segments of a document, and write a copy of the document with their scores.
+
+    Args:
+        model: a checkpoint, an exported system, or a name on the hub.
+        path: the document, which may be compressed.
+        output: the file to write, which must be given, with the suffix of the document. A second suffix such as ``.gz``
+            compresses it.
+        document: what to read and to write.
+        on_bad: what happens to segments that cannot be used; they have no score, or stop the command.
+        rejects: the file for the bad segments; None writes none.
+        overwrite: whether files may be replaced that kiwi has not written.
+        options: how to load the system, and how it predicts.
+
+    Returns:
+        The number of bad segments.
+
+    Raises:
+        ConfigError: when options do not fit, or the document would be written over.
+        DataError: when the document is not what its format says, or has no segment.
+        CheckpointError: when the system cannot be loaded.
+    """
+    form, what = require_format(path), document or DocumentOptions()
+    what.check(path, form)
+    if output is None:
+        raise ConfigError(f"{path} is {form.name}, which is copied with its scores. Add -o FILE.")
+    if bare_suffix(output) != bare_suffix(path):
+        raise ConfigError(
+            f"{output}: found the suffix '{bare_suffix(output)}'; expected '{bare_suffix(path)}', the format of {path}."
+        )
+    if rejects is not None and on_bad == "stop":
+        raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
+    guard = Guard([path, Path(model)], overwrite, "--overwrite")
+    guard.check([output] if rejects is None else [output, rejects])
+    runner = open_runner(model, options or PredictOptions())
+    fields = [name for name in FIELDS if name in runner.about.input_fields]
+    if const.ALIGNMENTS in fields and const.ALIGNMENTS not in what.columns and not _has_alignments(path, what):
+        fields.remove(const.ALIGNMENTS)
+        runner.prepare_aligner()
+    elif runner.options.aligner is not None and const.ALIGNMENTS in fields:
+        raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
+    _check_system(runner, path, form, fields)
+    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, what.higher_is_better is not False, what.set_state)
+    columns = {name: what.columns.get(name, name) for name in fields}
+    how = HowToRead(rating, columns, what.has_header, what.languages)
+    scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scores_only=what.scores_only)
+    with writing_rejects(rejects, scorer.bad), staged(output) as stage:
+        n_segments, n_without_target = form.copy(path, stage, how, scorer, CHUNK_SIZE)
+        if not n_segments:
+            found = f"no translation in {n_without_target} units" if n_without_target else "no segment"
+            raise DataError.at(path, None, found=found, expected="segments with a translation")
+    record_written(*([output] if rejects is None else [output, rejects]))
+    if n_without_target:
+        logger.warning("%s: %d units without a translation were left as they are.", path, n_without_target)
+    if scorer.bad:
+        logger.warning(scorer.bad.summary(n_segments, rejects))
+    return len(scorer.bad)
+
+
+def _has_alignments(path: Path, what: DocumentOptions) -> bool:
+    is_readable = bare_suffix(path) in (".csv", ".tsv", ".jsonl") and what.has_header
+    return is_readable and has_column(path, const.ALIGNMENTS)
+
+
+def _check_system(runner: Runner, path: Path, form: Format, fields: Sequence[str]) -> None:
+    if form.is_table:
+        return
+    if const.SENTENCE_SCORES not in runner.about.outputs:
+        outputs = ", ".join(runner.about.outputs)
+        raise ConfigError(f"{path}: this system predicts {outputs}, and no score. Choose one that predicts scores.")
+    if others := [name for name in fields if name not in (const.SOURCE, const.TARGET)]:
+        raise ConfigError(
+            f"{path}: this system reads {', '.join(others)}, which {form.name} does not have. Choose another "
+            "system, or give source and target as text, with --source and --target."
+        )
+
+
+class Scorer:
+    """Scores segments of a document.
+
+    Args:
+        runner: the system.
+        path: the document, for errors.
+        bad: what happens to segments that cannot be used; they are noted there.
+        scores_only: whether to omit the outputs for words.
+    """
+
+    def __init__(self, runner: Runner, path: Path, bad: BadRows, *, scores_only: bool) -> None:
+        self.bad = bad
+        self._runner = runner
+        self._path = path
+        self._scores_only = scores_only
+        self._n_scored = 0
+
+    def __call__(self, segments: Sequence[Segment]) -> Sequence[Row]:
+        """Return the predictions for each segment; those that cannot be used have the score NaN."""
+        first = self._n_scored + 1
+        self._n_scored += len(segments)
+        for number, segment in enumerate(segments, start=first):
+            if (error := segment.error or self._error(segment)) is not None:
+                if self.bad.note is None:
+                    raise error
+                self.bad.note(number, error, segment.texts if segment.content is None else segment.content)
+        names = list(segments[0].texts) if segments else []
+        columns = self.bad.apply({name: [each.texts[name] for each in segments] for name in names}, first, drop=False)
+        found = self._runner.predict_columns(columns).columns()
+        if self._scores_only:
+            kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
+            found = {name: cells for name, cells in found.items() if name in kept}
+        return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
+
+    def _error(self, segment: Segment) -> DataError | None:
+        texts: dict[str, Any] = {name: [text] for name, text in segment.texts.items()}
+        try:
+            check_columns(texts, dict.fromkeys(texts, self._path), first=segment.line)
+        except DataError as error:
+            return error
+        return None

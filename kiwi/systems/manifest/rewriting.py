@@ -1,0 +1,67 @@
+"""Changes to what a checkpoint or an exported system says of itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from kiwi import constants as const
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.systems.manifest.checkpoint import CONFIG_FILE, EXPORT_FILE, CheckpointInfo, read_checkpoint_info
+from kiwi.systems.manifest.export import is_export, read_export_info
+from kiwi.utils.io import write_json, write_yaml
+from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, seal
+from kiwi.utils.staging import staged
+
+
+def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
+    """Write into a checkpoint or an exported system what its scores mean; its fingerprint changes.
+
+    Args:
+        path: its directory, which is replaced atomically.
+        meaning: what the scores mean.
+
+    Raises:
+        CheckpointError: when it is damaged, or of format 1.
+        ConfigError: when it predicts no score.
+        WriteError: when the directory cannot be written.
+    """
+    path = path.resolve()
+    export = read_export_info(path)[0] if is_export(path) else None
+    info = read_checkpoint_info(path) if export is None else export.checkpoint
+    sealed = SealedDirectory.open(path)
+    if sealed.sums is None:
+        raise CheckpointError(f"{path}: found format 1, which has no {SUMS_FILE}. Load it and save it first.")
+    if const.SENTENCE_SCORES not in info.outputs:
+        raise ConfigError(f"{path}: predicts {', '.join(info.outputs)}, and no score, whose meaning could be set.")
+    sealed.check_all()
+    described = _with_meaning(info, meaning)
+    with staged(path) as stage:
+        for name in sealed.sums:
+            _link(path / name, stage / name)
+        if export is None:
+            (stage / CONFIG_FILE).unlink()
+            write_yaml(stage / CONFIG_FILE, described.to_dict())
+        else:
+            (stage / EXPORT_FILE).unlink()
+            write_json(stage / EXPORT_FILE, replace(export, checkpoint=described).to_dict())
+        seal(stage)
+
+
+def _with_meaning(info: CheckpointInfo, meaning: ScoreMeaning) -> CheckpointInfo:
+    known = info.data.score
+    if known is not None and (known.kind, known.range) == (meaning.kind, meaning.range):
+        meaning = replace(meaning, mean=known.mean, deviation=known.deviation)
+    return replace(info, data=replace(info.data, score=meaning))
+
+
+def _link(file: Path, copy: Path) -> None:
+    """Make a file appear in another directory, without its content being written again where that is possible."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file, copy)
+    except OSError:
+        shutil.copyfile(file, copy)

@@ -1,0 +1,140 @@
+"""``kiwi evaluate`` on segments of several language pairs: figures of each pair, and their means."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kiwi.cli import app, run
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.evaluate import evaluate_from_configuration
+from kiwi.metrics.aligned import Aligned, split_by_pair
+from kiwi.metrics.functions import pearson
+from kiwi.metrics.report import Report
+
+PAIRS = ["en-de", "et-en", "en-de", "et-en", "en-de", "en-de", "et-en"]
+GOLD = [0.1, 0.9, 0.4, 0.3, 0.8, 0.2, 0.5]
+SCORES = [0.3, 0.7, 0.2, 0.4, 0.9, 0.1, 0.3]
+
+
+def write(path: Path, lines: list[Any]) -> str:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> dict[str, Any]:
+    write(tmp_path / "a" / "sentence_scores", SCORES)
+    gold = {"sentence_scores": write(tmp_path / "hter", GOLD), "lp": write(tmp_path / "test.lp", PAIRS)}
+    return {"gold_files": gold, "predicted_dir": [str(tmp_path / "a")], "bootstrap": 0}
+
+
+def check(report: Report) -> None:
+    german = pearson([0.1, 0.4, 0.8, 0.2], [0.3, 0.2, 0.9, 0.1])
+    estonian = pearson([0.9, 0.3, 0.5], [0.7, 0.4, 0.3])
+    assert report.metric("en-de sentence_scores", "PEARSON") == pytest.approx(german)
+    assert report.metric("et-en sentence_scores", "PEARSON") == pytest.approx(estonian)
+    assert report.metric("mean sentence_scores", "PEARSON") == pytest.approx((german + estonian) / 2)
+    assert [row.n for row in report.rows] == [4, 3, 7]
+
+
+def test_pairs_of_a_file(options: dict[str, Any]) -> None:
+    report = evaluate_from_configuration(options)
+    check(report)
+    assert report.rows[1].signature.startswith("sentence_scores|segments:3|kiwi:")
+
+
+def test_pairs_beside_the_predictions(options: dict[str, Any], tmp_path: Path) -> None:
+    options["gold_files"].pop("lp")
+    assert [row.output for row in evaluate_from_configuration(options).rows] == ["sentence_scores"]
+    write(tmp_path / "a" / "lp", PAIRS)
+    check(evaluate_from_configuration(options))
+
+
+def test_pairs_of_a_table_and_of_the_command_line(options: dict[str, Any], tmp_path: Path) -> None:
+    rows = ["hter\tpair", *(f"{score}\t{pair}" for score, pair in zip(GOLD, PAIRS, strict=True))]
+    table = {"path": write(tmp_path / "gold.tsv", rows), "columns": {"sentence_scores": "hter", "lp": "pair"}}
+    check(evaluate_from_configuration({**options, "gold_files": {"table": table}}))
+    config = tmp_path / "evaluate.yaml"
+    config.write_text(
+        f"gold_files: {{sentence_scores: {tmp_path}/hter}}\npredicted_dir: [{tmp_path}/a]\nbootstrap: 0\n"
+    )
+    arguments = ["evaluate", str(config), "--lp", str(tmp_path / "test.lp"), "--markdown", str(tmp_path / "tables.md")]
+    assert run(lambda: app(arguments, standalone_mode=False)) == 0
+    assert "## mean sentence_scores" in (tmp_path / "tables.md").read_text(encoding="utf-8")
+
+
+def test_segments_without_a_prediction(options: dict[str, Any], tmp_path: Path) -> None:
+    write(tmp_path / "a" / "sentence_scores", ["nan", *SCORES[1:3], "nan", *SCORES[4:]])
+    rows = {row.output: row for row in evaluate_from_configuration(options).rows}
+    assert [rows[f"{pair} sentence_scores"].left_out for pair in ("en-de", "et-en")] == [1, 1]
+    assert rows["et-en sentence_scores"].n == 2
+
+
+def test_a_pair_without_predictions_has_no_mean(
+    options: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    scores = [score if pair == "en-de" else "nan" for score, pair in zip(SCORES, PAIRS, strict=True)]
+    write(tmp_path / "a" / "sentence_scores", scores)
+    assert [row.output for row in evaluate_from_configuration(options).rows] == ["en-de sentence_scores"]
+    assert "et-en: no segment to compare for sentence_scores, so there is no mean." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (PAIRS[:6], r"hter: found 7 lines; expected 6, as .*test.lp has"),
+        ([*PAIRS[:6], ""], r"test.lp, line 7: found no language pair; expected one such as en-de per segment"),
+        ([*PAIRS[:6], "german"], r"test.lp, line 7: found 'german'; expected two language codes joined by '-'"),
+    ],
+)
+def test_bad_pairs(lines: list[str], expected: str, options: dict[str, Any], tmp_path: Path) -> None:
+    write(tmp_path / "test.lp", lines)
+    with pytest.raises(DataError, match=expected):
+        evaluate_from_configuration(options)
+
+
+def test_contradictions(options: dict[str, Any], tmp_path: Path) -> None:
+    submission = {"sentence_submission": write(tmp_path / "submission", ["en-de\tme\t0\t0.5"])}
+    with pytest.raises(ConfigError, match=r"gold_files.lp: not supported with predicted_files.0.sentence_submission"):
+        evaluate_from_configuration({**options, "predicted_files": [submission]})
+    files = {name: options[name] for name in ("gold_files", "predicted_dir")}
+    with pytest.raises(ConfigError, match=r"language_pairs.en-de.gold_files.lp: given, but these are files of en-de"):
+        evaluate_from_configuration({"language_pairs": {"en-de": files}})
+
+
+def test_tags_of_each_pair() -> None:
+    # Lines 1 to 4 have 2, 1, 0 and 3 tags; line 3 is left out.
+    tags = Aligned(
+        "target_tags",
+        np.array([0, 1, 1, 0, 0, 1]),
+        {"a": np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])},
+        np.array([0, 2, 3, 6]),
+        np.array([1, 2, 4]),
+        left_out=1,
+    )
+    found = split_by_pair([tags], ["x-y", "a-b", "a-b", "x-y"])
+    assert list(found) == ["a-b", "x-y"]
+    (one,), (other,) = found.values()
+    assert (one.gold.tolist(), one.predicted["a"].tolist(), one.offsets.tolist()) == ([1], [0.3], [0, 1])
+    assert (one.numbers.tolist(), one.left_out) == ([2], 1)
+    assert other.gold.tolist() == [0, 1, 0, 0, 1]
+    assert other.predicted["a"].tolist() == [0.1, 0.2, 0.4, 0.5, 0.6]
+    assert (other.offsets.tolist(), other.numbers.tolist(), other.left_out) == ([0, 2, 5], [1, 4], 0)
+
+
+def test_excluded_segments_count_in_their_pair(options: dict[str, Any]) -> None:
+    report = evaluate_from_configuration({**options, "exclude": [2, 3]})
+    german, estonian, mean = report.rows
+    assert [row.n for row in report.rows] == [3, 2, 5]
+    assert german.metrics["PEARSON"] == pytest.approx(pearson([0.1, 0.8, 0.2], [0.3, 0.9, 0.1]))
+    assert "|excluded:1|" in german.signature
+    assert "|excluded:1|" in estonian.signature
+    assert "left" not in german.signature + estonian.signature
+    assert mean.metrics["PEARSON"] == pytest.approx((german.metrics["PEARSON"] + estonian.metrics["PEARSON"]) / 2)

@@ -1,0 +1,210 @@
+"""Files of translations, scored by a system."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.testing
+
+import kiwi
+from kiwi.cli import app
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.score import DocumentOptions, Input, score_document, score_to_stream
+from kiwi.systems.qe_system import QESystem
+from tests.pretrained import write_model
+
+XLIFF = """<xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2">
+<file source-language="en" target-language="de" original="a" datatype="plaintext"><body>
+<trans-unit id="1"><source>Close the bank .</source><target>Schließen Sie die Bank .</target></trans-unit>
+<trans-unit id="2"><source>Open the window .</source><target>Öffnen Sie</target></trans-unit>
+<trans-unit id="3"><source>Now .</source></trans-unit>
+</body></file></xliff>
+"""
+SOURCES, TARGETS = ["Close the bank .", "Open the window ."], ["Schließen Sie die Bank .", "Öffnen Sie"]
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A system of source and target only, with random weights; not to be changed."""
+    folder = tmp_path_factory.mktemp("system")
+    model = {
+        "encoder": {"model_name": str(write_model("bert", folder / "encoder"))},
+        "outputs": {"word_level": {"target": True}, "sentence_level": {"hter": True}},
+    }
+    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
+    columns = {"source": SOURCES, "target": TARGETS, "sentence_scores": ["0.1", "0.4"]}
+    QESystem.build(config, columns).save(folder / "trained")
+    return folder / "trained"
+
+
+@pytest.fixture(scope="module")
+def expected(system: Path) -> list[str]:
+    scores = kiwi.load_system(system).predict(SOURCES, TARGETS).sentences_hter
+    assert scores is not None
+    return [f"{score:.6f}".rstrip("0") for score in scores]
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_xliff(system: Path, expected: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF)
+    assert score_document(system, path, tmp_path / "b.xlf") == 0
+    text = (tmp_path / "b.xlf").read_text(encoding="utf-8")
+    for number, score in enumerate(expected, start=1):
+        assert f'<trans-unit id="{number}" its:locQualityRatingScore="{score}" its:' in text
+    assert "a.xlf: 1 units without a translation were left as they are." in caplog.text
+    assert path.read_bytes() == XLIFF.encode()
+    assert f"urn:x-kiwi:system:sha256:{kiwi.load_system(system).about.sha256}" in text
+    score_document(system, path, tmp_path / "b.xlf")  # which kiwi has written
+
+
+OPENERS: dict[str, Any] = {".gz": gzip, ".bz2": bz2, ".xz": lzma}
+
+
+@pytest.mark.parametrize("suffix", OPENERS)
+def test_compressed_files(system: Path, suffix: str, tmp_path: Path) -> None:
+    opener = OPENERS[suffix]
+    written(tmp_path / f"a.xlf{suffix}", opener.compress(XLIFF.encode()))
+    score_document(system, tmp_path / f"a.xlf{suffix}", tmp_path / f"b.xlf{suffix}")
+    score_document(system, tmp_path / f"a.xlf{suffix}", tmp_path / "b.xlf")
+    assert opener.open(tmp_path / f"b.xlf{suffix}").read() == (tmp_path / "b.xlf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "message"),
+    [
+        ("a.xlf", {}, "a.xlf: would be written over, but this command reads it"),
+        ("b.xlf", {}, "b.xlf: would be replaced or removed, but kiwi has not written it"),
+        ("c.tmx", {}, "found the suffix '.tmx'; expected '.xlf', the format of"),
+        (None, {}, "a.xlf is XLIFF, which is copied with its scores. Add -o FILE."),
+        ("c.xlf", {"set_state": True}, "--set-state marks translations worse than a threshold. Add --threshold"),
+        ("c.xlf", {"set_state": True, "threshold": 0.5}, "--set-state needs to know which scores are good. Add --hig"),
+        ("c.xlf", {"columns": {"source": "a"}}, "--columns names columns of a table, but"),
+        ("c.xlf", {"languages": ["en"]}, "which has two languages. Remove it."),
+    ],
+)
+def test_options_that_do_not_fit(
+    system: Path, output: str | None, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF)
+    written(tmp_path / "b.xlf", "by hand")
+    with pytest.raises(ConfigError) as error:
+        score_document(system, path, output and tmp_path / output, document=DocumentOptions(**options))
+    assert message in str(error.value)
+    assert (tmp_path / "b.xlf").read_text() == "by hand"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.xlf", "b.xlf"]
+
+
+def test_an_unknown_format_lists_all(system: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"found the suffix '.xlif'; expected that of a format: XLIFF .* Did you mean"
+    ):
+        score_document(system, written(tmp_path / "a.xlif", XLIFF), tmp_path / "b.xlif")
+
+
+def test_nothing_is_written_when_a_document_ends_badly(system: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF.replace("</body>", "</bod>"))
+    with pytest.raises(DataError, match="line 6: found mismatched tag"):
+        score_document(system, path, tmp_path / "b.xlf")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.xlf"]
+    written(path, XLIFF.split("<trans-unit")[0] + "</body></file></xliff>")
+    with pytest.raises(DataError, match="found no segment; expected segments with a translation"):
+        score_document(system, path, tmp_path / "b.xlf")
+
+
+def test_bad_segments(system: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF.replace("Open the window .", " "))
+    with pytest.raises(DataError, match=r"a\.xlf, line 4: found an empty source"):
+        score_document(system, path, tmp_path / "b.xlf", on_bad="stop")
+    assert score_document(system, path, tmp_path / "b.xlf", rejects=tmp_path / "bad.jsonl") == 1
+    (row,) = (tmp_path / "bad.jsonl").read_text().splitlines()
+    assert json.loads(row)["line"] == 4
+    assert json.loads(row)["file"] == str(path)
+    assert '<trans-unit id="2"><source> </source>' in (tmp_path / "b.xlf").read_text()
+    assert "1 of 2 segments are bad and have no score (nan)" in caplog.text
+
+
+def test_a_system_that_reads_alignments(trained: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="this system reads alignments, which XLIFF does not have"):
+        score_document(trained.path, written(tmp_path / "a.xlf", XLIFF), tmp_path / "b.xlf")
+
+
+def test_tables(system: Path, expected: list[str], tmp_path: Path) -> None:
+    rows = list(zip(SOURCES, TARGETS, strict=True))
+    path = written(
+        tmp_path / "a.csv", "1;Close the bank .;Schließen Sie die Bank .\n2;Open the window .;Öffnen Sie\n3;x\n"
+    )
+    options = DocumentOptions({"source": "2", "target": "3"}, has_header=False, scores_only=True)
+    assert score_document(system, path, tmp_path / "b.csv", document=options) == 1
+    lines = (tmp_path / "b.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == [f"{n};{';'.join(rows[n - 1])};{expected[n - 1]}" for n in (1, 2)]
+    assert lines[2] == "3;x;nan"
+    content = "".join(json.dumps({"target": target, "src": source}) + "\n" for source, target in rows)
+    path = written(tmp_path / "a.jsonl", content)
+    columns = {"source": "src"}
+    assert score_document(system, path, tmp_path / "b.jsonl", document=DocumentOptions(columns=columns)) == 0
+    found = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert list(found[0]) == ["target", "src", "sentence_scores", "target_tags", "target_tags_labels"]
+    assert [str(row["sentence_scores"]) for row in found] == expected
+    assert [len(row["target_tags"]) for row in found] == [5, 2]
+    with pytest.raises(ConfigError, match=r"--threshold: .* is CSV, which has no place for it"):
+        score_document(system, tmp_path / "a.csv", tmp_path / "c.csv", document=DocumentOptions(threshold=1.0))
+
+
+def test_a_table_with_alignments(trained: Any, corpus: Any, tmp_path: Path) -> None:
+    texts = [corpus.lines("test", field)[:3] for field in ("source", "target", "alignments")]
+    content = "\n".join(map("\t".join, [("source", "target", "alignments"), *zip(*texts, strict=True)])) + "\n"
+    options = DocumentOptions(scores_only=True)
+    assert score_document(trained.path, written(tmp_path / "a.tsv", content), tmp_path / "b.tsv", document=options) == 0
+    header = (tmp_path / "b.tsv").read_text(encoding="utf-8").partition("\n")[0]
+    assert header == "source\ttarget\talignments\tsentence_scores\tsentence_scores_deviation\tbinary\tbinary_labels"
+
+
+# The command.
+
+
+def run(*arguments: object) -> typer.testing.Result:
+    return typer.testing.CliRunner().invoke(app, ["score", *map(str, arguments)])
+
+
+def test_the_command(system: Path, expected: list[str], tmp_path: Path) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF)
+    options = ["--threshold", "0.2", "--set-state", "--higher-is-better"]
+    done = run("-m", system, path, "-o", tmp_path / "b.xlf", *options)
+    assert done.exit_code == 0, done
+    text = (tmp_path / "b.xlf").read_text(encoding="utf-8")
+    assert text.count('its:locQualityRatingScoreThreshold="0.2"') == 2
+    n_below = sum(float(score) < 0.2 for score in expected)
+    assert text.count('<target state="needs-review-translation">') == n_below
+    done = run("-m", system, path, "-s", path)
+    assert "--source and --target are files with one segment per line" in str(done.exception)
+    done = run("-m", system, "-s", path, "-t", path, "--languages", "en,de", "--threshold", "1")
+    assert "--threshold, --languages: for files of translations, such as XLIFF" in str(done.exception)
+
+
+def test_scores_in_a_file(system: Path, tmp_path: Path) -> None:
+    files = {"source": written(tmp_path / "s", "a b\nc\n"), "target": written(tmp_path / "t", "A B\nC\n")}
+    stream = io.StringIO()
+    score_to_stream(system, Input(files=files), stream)
+    score_to_stream(system, Input(files=files), tmp_path / "scores.tsv.gz")
+    assert gzip.decompress((tmp_path / "scores.tsv.gz").read_bytes()).decode() == stream.getvalue()
+    with pytest.raises(ConfigError, match="would be written over, but this command reads it"):
+        score_to_stream(system, Input(files=files), files["source"])
+
+
+def test_documents_load_no_libraries() -> None:
+    code = "import sys, kiwi.data.documents.formats; print({'torch', 'lxml', 'pyarrow', 'openpyxl'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
