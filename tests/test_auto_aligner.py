@@ -122,7 +122,7 @@ def test_an_encoder_that_is_not_installed(
 
 
 def test_an_aligner_that_is_not_there(trained: Trained, texts: dict[str, list[str]]) -> None:
-    with pytest.raises(ConfigError, match=r"^'\./nothing' is not a folder on this machine"):
+    with pytest.raises(ConfigError, match=r"^aligner: '\./nothing' is not a folder on this machine"):
         load_system(trained.path, aligner="./nothing").predict(**texts)
 
 

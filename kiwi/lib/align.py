@@ -9,6 +9,7 @@ from typing import IO
 
 from kiwi import constants as const
 from kiwi.data.segments.bad_rows import BadRows
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import CHUNK_SIZE, Input
 from kiwi.runner.word_aligner import WordAligner
 from kiwi.systems.manifest.aligner import ALIGNER_FILE, AlignerInfo
@@ -20,6 +21,9 @@ from kiwi.utils.sealed import seal
 from kiwi.utils.written import user_name, user_path
 
 logger = logging.getLogger(__name__)
+
+FIELDS = (const.SOURCE, const.TARGET)
+"""The fields that are read."""
 
 
 def align_to_file(
@@ -72,6 +76,8 @@ def align(
         DataError: when a segment cannot be used; the message names file and line.
     """
     segments.check()
+    if unread := [name for name in segments.columns if name not in FIELDS]:
+        raise ConfigError(f"--columns: found {', '.join(unread)}; words are aligned from {' and '.join(FIELDS)} only.")
     Guard(_reads(segments, encoder), False, "--overwrite").check_stream(output)
     count = 0
     for lines in _aligned(aligner, segments, 1 if stream else CHUNK_SIZE):
@@ -83,8 +89,13 @@ def align(
 
 def _aligned(aligner: WordAligner, segments: Input, size: int) -> Iterator[list[str]]:
     # A line for each segment is all that the output has, so that a bad one cannot be marked.
-    for _, columns in segments.read((const.SOURCE, const.TARGET), size, BadRows("stop")):
-        yield list(aligner.align(columns[const.SOURCE], columns[const.TARGET]))
+    try:
+        for _, columns in segments.read(FIELDS, size, BadRows("stop")):
+            yield list(aligner.align(columns[const.SOURCE], columns[const.TARGET]))
+    except DataError as error:
+        if error.line is None or "found an empty" not in error.reason:
+            raise
+        raise DataError(f"{error} Add the missing side, or remove the segment.") from error
 
 
 def export_aligner(

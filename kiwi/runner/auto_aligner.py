@@ -45,6 +45,8 @@ class AutoAligner:
             self._aligner = load_word_aligner(
                 self.options.aligner, gpu_id=self.options.gpu_id, threads=self.options.threads
             )
+        except ConfigError as error:
+            raise ConfigError(f"aligner: {error}") from error
         except MissingExtraError as error:
             raise MissingExtraError(
                 f"This system ({self.class_name}) reads alignments, which are not given, and kiwi cannot align by "

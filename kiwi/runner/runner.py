@@ -111,6 +111,8 @@ class Runner:
         Raises:
             DataError: when a segment cannot be used, such as one with only one side empty, and ``on_bad`` is ``stop``;
                 the message names it.
+            ConfigError: when alignments are read, and neither given nor made.
+            MissingExtraError: when they are to be made, and the encoder is not installed.
         """
         changes: dict[str, Any] = {
             "batch_size": batch_size,

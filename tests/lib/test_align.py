@@ -161,6 +161,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], int, str]] = {
     "an export with an input": (("--export", "x", "-s", "y"), 2, "Remove the input"),
     "files of different length": (("-s", "two", "-t", "one"), 3, "different length"),
     "no target": (("-s", "two"), 2, "Add --target"),
+    "a column that is not read": (("t.tsv", "--columns", "alignments=a"), 2, "from source and target only"),
 }
 
 
@@ -173,7 +174,7 @@ def test_mistakes(
     Path("two").write_text("a\nb\n", encoding="utf-8")
     arguments, exit_code, message = MISTAKES[name]
     files = () if "-s" in arguments else ("-s", "one", "-t", "one")
-    files = () if "--export" in arguments else files
+    files = () if {"--export", "--columns"} & {*arguments} else files
     assert cli("align", *arguments, *files, "--encoder", encoder) == exit_code
     captured = capsys.readouterr()
     assert message in captured.err
@@ -211,7 +212,7 @@ def test_an_empty_side_in_a_file_names_the_line(encoder: Path, tmp_path: Path) -
     for name, text in (("source", "a\nb\n"), ("target", "a\n\n")):
         (tmp_path / name).write_text(text, encoding="utf-8")
     files = {name: tmp_path / name for name in ("source", "target")}
-    with pytest.raises(DataError, match="line 2"):
+    with pytest.raises(DataError, match=r"target, line 2: found an empty target.* Add the missing side, or remove"):
         align(load_word_aligner(encoder), Input(files=files), io.StringIO())
 
 

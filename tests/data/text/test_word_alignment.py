@@ -29,6 +29,17 @@ def test_softmax_links_a_word_to_two() -> None:
     assert align_words(source, target, "softmax") == [(0, 0), (0, 1), (1, 2)]
 
 
+def test_softmax_links_words_on_which_both_directions_agree() -> None:
+    generator = np.random.default_rng(1)
+    source, target = (generator.normal(size=(size, 3)).astype(np.float32) for size in (9, 8))
+    weights = np.exp(30 * similarities(source, target))
+    forward, backward = (weights / weights.sum(axis=axis, keepdims=True) for axis in (1, 0))
+    agreed = np.argwhere(np.sqrt(forward * backward) > 0.2).tolist()
+    assert align_words(source, target, "softmax") == [tuple(pair) for pair in agreed]
+    # A bound on each direction would not do.
+    assert agreed != np.argwhere((forward > 0.2) & (backward > 0.2)).tolist()
+
+
 def test_each_side_is_centred_on_its_own_mean() -> None:
     shifted = vectors(A, B, C) + np.float32(100)
     np.testing.assert_allclose(
