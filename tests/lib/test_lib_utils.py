@@ -317,3 +317,13 @@ def test_the_log_shows_neither_secrets_nor_control_characters(tmp_path, kiwi_log
     kiwi_logger.warning("%s %s", "db://me:pw@host/x", "a\x1b[2J")
     configure_logging()
     assert "db://***@host/x a\\x1b[2J" in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("value", ["${", "x ${} y", "${a b}", "${a"])
+def test_an_interpolation_that_cannot_be_read(tmp_path, value):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"run: {{output_dir: '{value}'}}\n", encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"run\.output_dir: found an interpolation that cannot be read; expected \$\{name\}"
+    ):
+        load_configuration(path)

@@ -192,7 +192,8 @@ def _text_rows(file: BinaryIO, path: Path, dim: int | None, n_before: int) -> It
             try:
                 vector = np.array(values, dtype=np.float32)
             except ValueError as error:
-                raise DataError.at(path, number, found=f"{error!s:.100}", expected="a word and its values") from error
+                text = str(error).partition("could not convert string to float: ")[2] or f"'{' '.join(values)}'"
+                raise DataError.at(path, number, found=f"{text:.100}", expected="a word and its values") from error
             if len(parts) <= dim or not np.isfinite(vector).all():
                 raise DataError.at(
                     path, number, found=f"{len(parts)} parts", expected=f"a word and {dim} finite values"

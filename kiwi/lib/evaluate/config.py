@@ -167,6 +167,12 @@ class Files(BaseConfig):
             return [dict(zip(lists, files, strict=True)) for files in zip(*lists.values(), strict=True)]
         return value if value is None or isinstance(value, list | tuple) else [value]
 
+    @field_validator("exclude", mode="before")
+    @classmethod
+    def convert_number_to_list(cls, value: Any) -> Any:
+        """Convert a single segment to a list."""
+        return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+
     @property
     def n_systems(self) -> int:
         """Return the number of systems."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from kiwi.exceptions import ConfigError
 from kiwi.utils.dotted import flatten
@@ -106,6 +106,9 @@ def compose(
         _Expansion(raw, path).check()
         values = OmegaConf.to_container(merged, resolve=True)
         texts = OmegaConf.to_container(as_text, resolve=True)
+    except GrammarParseError as error:
+        found = f"{error.full_key or 'a value'}: found an interpolation that cannot be read"
+        raise ConfigError(f"{path}: {found}; expected ${{name}}, or \\${{ for the text itself.") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {str(error).splitlines()[0]}.") from error
     except RecursionError as error:

@@ -779,7 +779,7 @@ def test_excluded_segments_of_wmt_2023(tmp_path):
     }
     with pytest.raises(DataError, match=r"line 3: found the SCORE 'hallucination'.*exclude"):
         evaluate_from_configuration(given)
-    for exclude in ([1], write(tmp_path / "idx.tsv", HALLUCINATIONS), write(tmp_path / "numbers", "1\n\n1\n")):
+    for exclude in (1, [1], write(tmp_path / "idx.tsv", HALLUCINATIONS), write(tmp_path / "numbers", "1\n\n1\n")):
         report = evaluate_from_configuration({**given, "exclude": exclude})
         scores, words = report.rows
         assert (scores.n, words.n) == (3, 5)
