@@ -165,6 +165,20 @@ def parse_columns(arguments: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def from_standard_input(files: dict[str, Path]) -> dict[str, Path]:
+    """Return files by field, with standard input for ``-``.
+
+    Raises:
+        ConfigError: when it would be read for several fields.
+    """
+    from kiwi.exceptions import ConfigError
+
+    dashes = [f"--{name.replace('_', '-')}" for name, path in files.items() if str(path) == "-"]
+    if len(dashes) > 1:
+        raise ConfigError(f"{' and '.join(dashes)}: found - for both; standard input can be read for one of them only.")
+    return {name: Path("/dev/stdin") if str(path) == "-" else path for name, path in files.items()}
+
+
 def open_standard_output() -> TextIO:
     """Return standard output.
 

@@ -15,7 +15,6 @@ from kiwi.cli.options import (
     ColumnsOption,
     FileArgument,
     GpuOption,
-    InputFormatOption,
     OverwriteOption,
     QuietOption,
     SourceOption,
@@ -27,6 +26,7 @@ from kiwi.cli.options import (
     VerboseOption,
     check_choice,
     exit_if_bad,
+    from_standard_input,
     open_standard_output,
     parse_columns,
     set_up_log,
@@ -84,16 +84,41 @@ def score(
     align: AlignOption = True,
     aligner: AlignerOption = None,
     columns: ColumnsOption = None,
-    input_format: InputFormatOption = "tsv",
-    output_format: Annotated[
-        str, typer.Option("-f", "--format", help="Format of standard output.", metavar="tsv|jsonl")
+    input_format: Annotated[
+        str,
+        typer.Option(
+            help="Format of standard input: tsv (source and target, separated by a tab), jsonl, or csv with a header.",
+            metavar="tsv|jsonl|csv",
+        ),
     ] = "tsv",
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "-f",
+            "--format",
+            help="Format of lines with scores alone.",
+            metavar="tsv|jsonl",
+            show_default="tsv; a table keeps its columns and its format",
+        ),
+    ] = None,
+    only_scores: Annotated[
+        bool, typer.Option("--only-scores", help="Write lines with scores alone, without the columns of FILE.")
+    ] = False,
+    words: Annotated[
+        bool,
+        typer.Option("--words", help="Show word-level predictions on a terminal too; files and pipes have them."),
+    ] = False,
     scores_only: Annotated[
         bool, typer.Option("--scores-only", help="Write sentence scores only, without word-level predictions.")
     ] = False,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="TSV and CSV have no line with the names of the columns.")
-    ] = False,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether TSV and CSV have a line with the names of the columns.",
+            show_default="yes, except for TSV from standard input",
+        ),
+    ] = None,
     stream: StreamOption = False,
     on_bad: Annotated[
         str,
@@ -133,7 +158,7 @@ def score(
     import signal
 
     from kiwi.exceptions import ConfigError
-    from kiwi.lib.score import DocumentOptions, Input, is_document, score_document, score_to_stream
+    from kiwi.lib.score import DocumentOptions, Input, is_document, named_format, score_document, score_to_stream
     from kiwi.runner.options import PredictOptions
 
     if hasattr(signal, "SIGPIPE"):
@@ -161,34 +186,47 @@ def score(
             aligner=aligner,
         ),
     }
+    if words and scores_only:
+        raise ConfigError("--words and --scores-only ask for the opposite. Remove one of them.")
+    is_for_people = output is None and sys.stdout is not None and sys.stdout.isatty()
     document = DocumentOptions(
         columns=parse_columns(columns or []),
-        has_header=not no_header,
+        has_header=header is not False,
         languages=[name for argument in languages or [] for name in argument.split(",")],
         threshold=threshold,
         higher_is_better=higher_is_better,
         set_state=set_state,
-        scores_only=scores_only,
+        scores_only=scores_only or (None if is_for_people and not words else False),
     )
-    if table is not None and is_document(table, output):
-        if any(path is not None for path in given.values()):
-            raise ConfigError(f"--source and --target are files with one segment per line; remove {table}, or them.")
-        exit_if_bad(score_document(model, table, output, document=document, **common))
+    files = {name: path for name, path in given.items() if path is not None}
+    is_piped = table is None and not files
+    input_format = check_choice("--input-format", input_format, ("tsv", "jsonl", "csv"))
+    is_table_piped = is_piped and (input_format == "csv" or (input_format == "tsv" and header))
+    piped_form = named_format(input_format) if is_table_piped else None
+    is_lines = only_scores or output_format is not None or stream or on_bad == "skip"
+    if piped_form is not None or (table is not None and is_document(table, output, lines=is_lines)):
+        unused = {"--source and --target": bool(files), "--format": output_format is not None, "--stream": stream}
+        unused |= {"--only-scores": only_scores, "--input-format": not is_piped and input_format != "tsv"}
+        if found := [name for name, is_given in unused.items() if is_given]:
+            raise ConfigError(f"{', '.join(found)}: not for a file that is copied with its scores. Remove it.")
+        place = Path("/dev/stdin") if table is None else table
+        copy = open_standard_output().buffer if output is None else output
+        exit_if_bad(score_document(model, place, copy, form=piped_form, document=document, **common))
         return
     document.check_unused()
     n_bad = score_to_stream(
         model,
         Input(
-            files={name: path for name, path in given.items() if path is not None},
+            files=from_standard_input(files),
             table=table,
             columns=parse_columns(columns or []),
             pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
-            pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
+            pipe_form="tsv" if input_format == "tsv" else "jsonl",
         ),
         open_standard_output() if output is None else output,
-        form=check_choice("--format", output_format, ("tsv", "jsonl")),
-        scores_only=scores_only,
-        header=not no_header,
+        form=check_choice("--format", output_format or "tsv", ("tsv", "jsonl")),
+        scores_only=document.scores_only,
+        header=header is not False,
         stream=stream,
         **common,
     )

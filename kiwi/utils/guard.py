@@ -73,7 +73,7 @@ class Guard:
                 f"Choose another place, or allow it with {self.option}."
             )
 
-    def check_stream(self, output: IO[str]) -> None:
+    def check_stream(self, output: IO[Any]) -> None:
         """Check that the command does not read the file that a stream, such as redirected standard output, writes to.
 
         Raises:

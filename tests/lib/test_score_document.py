@@ -7,13 +7,16 @@ import gzip
 import io
 import json
 import lzma
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.testing
+from typing_extensions import override
 
 import kiwi
 from kiwi.cli import app
@@ -88,20 +91,21 @@ def test_compressed_files(system: Path, suffix: str, tmp_path: Path) -> None:
         ("a.xlf", {}, "a.xlf: would be written over, but this command reads it"),
         ("b.xlf", {}, "b.xlf: would be replaced or removed, but kiwi has not written it"),
         ("c.tmx", {}, "found the suffix '.tmx'; expected '.xlf', the format of"),
-        (None, {}, "a.xlf is XLIFF, which is copied with its scores. Add -o FILE."),
         ("c.xlf", {"set_state": True}, "--set-state marks translations worse than a threshold. Add --threshold"),
         ("c.xlf", {"set_state": True, "threshold": 0.5}, "--set-state needs to know which scores are good. Add --hig"),
+        ("c.xlf", {"columns": {"sorce": "a"}}, "--columns: 'sorce' is not a field; did you mean 'source'?"),
+        ("c.xlf", {"columns": {"source": "a", "target": "a"}}, "--columns: found the same column for several fields"),
         ("c.xlf", {"columns": {"source": "a"}}, "--columns names columns of a table, but"),
         ("c.xlf", {"languages": ["en"]}, "which has two languages. Remove it."),
     ],
 )
 def test_options_that_do_not_fit(
-    system: Path, output: str | None, options: dict[str, Any], message: str, tmp_path: Path
+    system: Path, output: str, options: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path / "a.xlf", XLIFF)
     written(tmp_path / "b.xlf", "by hand")
     with pytest.raises(ConfigError) as error:
-        score_document(system, path, output and tmp_path / output, document=DocumentOptions(**options))
+        score_document(system, path, tmp_path / output, document=DocumentOptions(**options))
     assert message in str(error.value)
     assert (tmp_path / "b.xlf").read_text() == "by hand"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.xlf", "b.xlf"]
@@ -175,6 +179,14 @@ def test_a_table_with_alignments(trained: Any, corpus: Any, tmp_path: Path) -> N
 # The command.
 
 
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """The command lets a closed pipe end its process, which is that of the tests here."""
+    former = signal.getsignal(signal.SIGPIPE)
+    yield
+    signal.signal(signal.SIGPIPE, former)
+
+
 def run(*arguments: object) -> typer.testing.Result:
     return typer.testing.CliRunner().invoke(app, ["score", *map(str, arguments)])
 
@@ -188,10 +200,70 @@ def test_the_command(system: Path, expected: list[str], tmp_path: Path) -> None:
     assert text.count('its:locQualityRatingScoreThreshold="0.2"') == 2
     n_below = sum(float(score) < 0.2 for score in expected)
     assert text.count('<target state="needs-review-translation">') == n_below
-    done = run("-m", system, path, "-s", path)
-    assert "--source and --target are files with one segment per line" in str(done.exception)
+    done = run("-m", system, path, "-s", path, "--stream")
+    assert "--source and --target, --stream: not for a file that is copied with its scores" in str(done.exception)
+    done = run("-m", system, path)
+    assert "a.xlf is XLIFF, which is copied with its scores. Add -o FILE." in str(done.exception)
+    done = run("-m", system, path, "-o", tmp_path / "b.xlf", "--on-bad", "skip")
+    assert "--on-bad skip: a copy has all segments of the file. Choose nan or stop." in str(done.exception)
     done = run("-m", system, "-s", path, "-t", path, "--languages", "en,de", "--threshold", "1")
     assert "--threshold, --languages: for files of translations, such as XLIFF" in str(done.exception)
+
+
+TABLE = "id;source;target\n" + "".join(
+    f"{n};{';'.join(row)}\n" for n, row in enumerate(zip(SOURCES, TARGETS, strict=True))
+)
+
+
+def test_a_table_keeps_its_columns(system: Path, expected: list[str], tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", TABLE)
+    done = run("-m", system, path, "--scores-only")
+    lines = [*TABLE.splitlines()]
+    copied = [f"{line};{score}" for line, score in zip(lines, ["sentence_scores", *expected], strict=True)]
+    assert done.stdout.splitlines() == copied
+    assert len(run("-m", system, path).stdout.splitlines()[0].split(";")) == 6
+    tsv = written(tmp_path / "a.tsv", TABLE.replace(";", "\t"))
+    done = run("-m", system, tsv, "--scores-only", "--only-scores")
+    assert done.stdout.splitlines() == ["sentence_scores", *expected]
+    done = run("-m", system, tsv, "--scores-only", "-f", "jsonl", "-o", tmp_path / "scores.jsonl")
+    rows = (tmp_path / "scores.jsonl").read_text().splitlines()
+    assert [json.loads(row) for row in rows] == [{"sentence_scores": float(score)} for score in expected]
+
+
+class Terminal(io.TextIOWrapper):
+    @override
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("arguments", "n_columns"), [([], 4), (["--words"], 6)])
+def test_people_see_scores_alone(
+    system: Path, arguments: list[str], n_columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.csv", TABLE)
+    screen = Terminal(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", screen)
+    app(["score", "-m", str(system), str(path), *arguments], standalone_mode=False)
+    screen.flush()
+    assert isinstance(screen.buffer, io.BytesIO)
+    assert len(screen.buffer.getvalue().decode().splitlines()[0].split(";")) == n_columns
+
+
+def test_the_opposite_of_each_other(system: Path, tmp_path: Path) -> None:
+    done = run("-m", system, written(tmp_path / "a.csv", TABLE), "--words", "--scores-only")
+    assert "--words and --scores-only ask for the opposite" in str(done.exception)
+    done = run("-m", system, "-s", "-", "-t", "-")
+    assert "--source and --target: found - for both" in str(done.exception)
+
+
+def test_standard_input(system: Path, expected: list[str], tmp_path: Path) -> None:
+    kiwi_score = [sys.executable, "-m", "kiwi", "score", "-m", str(system), "--scores-only"]
+    done = subprocess.run([*kiwi_score, "--input-format", "csv"], input=TABLE.encode(), capture_output=True, check=True)
+    assert [line.split(b";")[-1].decode() for line in done.stdout.splitlines()[1:]] == expected
+    target = written(tmp_path / "target", "".join(f"{line}\n" for line in TARGETS))
+    content = "".join(f"{line}\n" for line in SOURCES).encode()
+    done = subprocess.run([*kiwi_score, "-s", "-", "-t", str(target)], input=content, capture_output=True, check=True)
+    assert done.stdout.decode().splitlines()[1:] == expected
 
 
 def test_scores_in_a_file(system: Path, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from kiwi import constants as const
 from kiwi.data.documents.objects import ArrayTable, ObjectTable
@@ -41,7 +43,7 @@ class HowToRead:
     """The languages of source and target, in documents of several ones."""
 
 
-Copy = Callable[[Path, Path, HowToRead, Score, int], tuple[int, int]]
+Copy = Callable[[Path, Path | IO[bytes], HowToRead, Score, int], tuple[int, int]]
 """A function that copies a document with the scores of its segments, given the document, the copy, how to read it, the
 function that scores, and how many segments are scored together. It returns the number of segments, and of units without
 a translation."""
@@ -54,8 +56,9 @@ def spliced(make: Callable[[HowToRead, Tape], Document]) -> Copy:
         make: a function that returns a document of some format.
     """
 
-    def copy(path: Path, output: Path, how: HowToRead, score: Score, size: int) -> tuple[int, int]:
-        with reading(path) as content, compressing(output, output.suffix) as file:
+    def copy(path: Path, output: Path | IO[bytes], how: HowToRead, score: Score, size: int) -> tuple[int, int]:
+        opened = compressing(output, output.suffix) if isinstance(output, Path) else nullcontext(output)
+        with reading(path) as content, opened as file:
             tape = Tape(content, path)
             document = make(how, tape)
             return copy_scored(document, tape, score, file, size), document.n_without_target
@@ -81,6 +84,9 @@ class Format:
     is_table: bool = False
     """Whether it has named columns."""
 
+    is_text: bool = True
+    """Whether it may be read from a pipe and written to one."""
+
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -99,6 +105,7 @@ FORMATS: tuple[Format, ...] = (
         (".parquet",),
         lambda path, output, how, score, size: (copy_parquet(path, output, how.columns, score, size), 0),
         is_table=True,
+        is_text=False,
     ),
     Format(
         "XLSX",
@@ -108,6 +115,7 @@ FORMATS: tuple[Format, ...] = (
             0,
         ),
         is_table=True,
+        is_text=False,
     ),
     Format("JSON", (".json",), spliced(lambda how, tape: ArrayTable(how.columns)), is_table=True),
 )

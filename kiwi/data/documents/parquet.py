@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from kiwi.data.documents.parts import Row, Score, Segment, one_line
 from kiwi.data.documents.separated import already_there
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-def copy_parquet(path: Path, output: Path, columns: Mapping[str, str], score: Score, size: int) -> int:
+def copy_parquet(path: Path, output: Path | IO[bytes], columns: Mapping[str, str], score: Score, size: int) -> int:
     """Copy a Parquet table with the scores of its rows.
 
     Args:

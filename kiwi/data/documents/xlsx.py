@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree
 
 from kiwi.data.documents.parts import Score, Tape, copy_scored
@@ -28,7 +28,7 @@ DOCTYPES = (b"<!DOCTYPE", "<!DOCTYPE".encode("utf-16-le"), "<!DOCTYPE".encode("u
 
 
 def copy_workbook(
-    path: Path, output: Path, columns: Mapping[str, str], has_header: bool, score: Score, size: int
+    path: Path, output: Path | IO[bytes], columns: Mapping[str, str], has_header: bool, score: Score, size: int
 ) -> int:
     """Copy a workbook with the scores of the rows of the first sheet that has the columns.
 

@@ -3,6 +3,7 @@
 from kiwi.lib.score.document import (
     DocumentOptions as DocumentOptions,
     is_document as is_document,
+    named_format as named_format,
     score_document as score_document,
 )
 from kiwi.lib.score.stream import (

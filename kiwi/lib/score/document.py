@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
@@ -22,6 +23,7 @@ from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.utils.guard import Guard, record_written
+from kiwi.utils.io import did_you_mean
 from kiwi.utils.staging import staged
 
 logger = logging.getLogger(__name__)
@@ -49,8 +51,8 @@ class DocumentOptions:
     set_state: bool = False
     """Whether translations that are worse than the threshold are marked for review."""
 
-    scores_only: bool = False
-    """Whether tables get no columns for words."""
+    scores_only: bool | None = False
+    """Whether tables get no columns for words; None if the system predicts scores."""
 
     def check(self, path: Path, form: Format) -> None:
         """Check that the options fit the format of a document.
@@ -71,6 +73,11 @@ class DocumentOptions:
             )
         if self.set_state and not form.has_state:
             raise ConfigError(f"--set-state: {path} is {form.name}, which has no state of translations. Remove it.")
+        for name in self.columns:
+            if name not in FIELDS:
+                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
+        if len(set(self.columns.values())) < len(self.columns):
+            raise ConfigError("--columns: found the same column for several fields. Name one for each.")
         if self.columns and not form.is_table:
             raise ConfigError(f"--columns names columns of a table, but {path} is {form.name}. Remove it.")
         if self.threshold is not None and not form.has_state:
@@ -99,22 +106,31 @@ class DocumentOptions:
             raise ConfigError(f"{', '.join(found)}: for files of translations, such as XLIFF. Give FILE and -o.")
 
 
-def is_document(path: Path, output: Path | None) -> bool:
+def is_document(path: Path, output: Path | None, *, lines: bool = False) -> bool:
     """Return whether scores are written into a copy of a file, rather than one line for each segment.
 
     Args:
         path: the file with the segments.
-        output: the file to write to, if any.
+        output: the file to write to; None is standard output.
+        lines: whether lines of scores are asked for.
     """
     form = find_format(path)
-    return output is not None if form is None or form.is_table else True
+    if form is None or not form.is_table:
+        return form is not None or output is not None
+    return not lines and (output is not None or form.is_text)
+
+
+def named_format(name: str) -> Format:
+    """Return a format of tables by its suffix, without the dot."""
+    return require_format(Path(f"standard-input.{name}"))
 
 
 def score_document(
     model: str | Path,
     path: Path,
-    output: Path | None,
+    output: Path | IO[bytes],
     *,
+    form: Format | None = None,
     document: DocumentOptions | None = None,
     on_bad: OnBad = "nan",
     rejects: Path | None = None,
@@ -126,8 +142,9 @@ def score_document(
     Args:
         model: a checkpoint, an exported system, or a name on the hub.
         path: the document, which may be compressed.
-        output: the file to write, which must be given, with the suffix of the document. A second suffix such as ``.gz``
-            compresses it.
+        output: the file to write, with the suffix of the document, and a second one such as ``.gz`` to compress it; or,
+            for tables as text, a stream.
+        form: the format of the document; by default, that of its suffix.
         document: what to read and to write.
         on_bad: what happens to segments that cannot be used; they have no score, or stop the command.
         rejects: the file for the bad segments; None writes none.
@@ -142,18 +159,23 @@ def score_document(
         DataError: when the document is not what its format says, or has no segment.
         CheckpointError: when the system cannot be loaded.
     """
-    form, what = require_format(path), document or DocumentOptions()
+    form, what = form or require_format(path), document or DocumentOptions()
     what.check(path, form)
-    if output is None:
+    if not isinstance(output, Path) and not (form.is_table and form.is_text):
         raise ConfigError(f"{path} is {form.name}, which is copied with its scores. Add -o FILE.")
-    if bare_suffix(output) != bare_suffix(path):
+    if on_bad == "skip":
+        raise ConfigError("--on-bad skip: a copy has all segments of the file. Choose nan or stop.")
+    if isinstance(output, Path) and bare_suffix(output) != bare_suffix(path):
         raise ConfigError(
             f"{output}: found the suffix '{bare_suffix(output)}'; expected '{bare_suffix(path)}', the format of {path}."
         )
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
     guard = Guard([path, Path(model)], overwrite, "--overwrite")
-    guard.check([output] if rejects is None else [output, rejects])
+    written = [each for each in (output, rejects) if isinstance(each, Path)]
+    guard.check(written)
+    if not isinstance(output, Path):
+        guard.check_stream(output)
     runner = open_runner(model, options or PredictOptions())
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     if const.ALIGNMENTS in fields and const.ALIGNMENTS not in what.columns and not _has_alignments(path, what):
@@ -165,13 +187,18 @@ def score_document(
     rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, what.higher_is_better is not False, what.set_state)
     columns = {name: what.columns.get(name, name) for name in fields}
     how = HowToRead(rating, columns, what.has_header, what.languages)
-    scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scores_only=what.scores_only)
-    with writing_rejects(rejects, scorer.bad), staged(output) as stage:
+    has_scores = bool(output_names(runner.about.outputs, unit="segment"))
+    scores_only = has_scores if what.scores_only is None else what.scores_only
+    scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scores_only=scores_only)
+    staging = staged(output) if isinstance(output, Path) else nullcontext(output)
+    with scorer.bad.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
         n_segments, n_without_target = form.copy(path, stage, how, scorer, CHUNK_SIZE)
         if not n_segments:
             found = f"no translation in {n_without_target} units" if n_without_target else "no segment"
             raise DataError.at(path, None, found=found, expected="segments with a translation")
-    record_written(*([output] if rejects is None else [output, rejects]))
+    if not isinstance(output, Path):
+        output.flush()
+    record_written(*written)
     if n_without_target:
         logger.warning("%s: %d units without a translation were left as they are.", path, n_without_target)
     if scorer.bad:

@@ -202,7 +202,7 @@ def score(
     output: IO[str],
     *,
     form: Form = "tsv",
-    scores_only: bool = False,
+    scores_only: bool | None = False,
     header: bool = True,
     stream: bool = False,
     options: PredictOptions | None = None,
@@ -215,7 +215,7 @@ def score(
         segments: the input of segments.
         output: the stream to write to.
         form: the format, ``tsv`` or ``jsonl``, with the columns of the tables of ``kiwi predict``, without the texts.
-        scores_only: whether to omit the outputs for words.
+        scores_only: whether to omit the outputs for words; None omits them if there are others.
         header: whether TSV starts with a line of column names.
         stream: whether to write the line of each segment before the next segment is read.
         options: how to load the system, and how it predicts.
@@ -234,7 +234,9 @@ def score(
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
     runner = open_runner(model, options or PredictOptions())
-    if scores_only and not output_names(runner.about.outputs, unit="segment"):
+    has_scores = bool(output_names(runner.about.outputs, unit="segment"))
+    scores_only = has_scores if scores_only is None else scores_only
+    if scores_only and not has_scores:
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
     fields = [name for name in FIELDS if name in runner.about.input_fields]

@@ -12,6 +12,7 @@ from typing_extensions import override
 from kiwi.data.documents.markup import DEEPEST, LONGEST_TOKEN
 from kiwi.data.documents.parts import LONGEST_PART, Tape, copy_scored
 from kiwi.data.documents.rating import Rating
+from kiwi.data.documents.tags import Tag
 from kiwi.data.documents.xliff_1 import XLIFF1
 from kiwi.exceptions import DataError
 from tests.documents import copied
@@ -80,6 +81,14 @@ def test_what_is_refused(case: tuple[str | bytes, str]) -> None:
         copied(content)
     assert "a.xlf" in str(error.value)
     assert message in str(error.value)
+
+
+def test_values_of_attributes_are_escaped() -> None:
+    tape = Tape(io.BytesIO(b"<a b = 'c' />"), Path("a.xlf"))
+    tape.read()
+    first, second = Tag(tape, 0, "latin-1").edits({"d": "<\"'&", "b": "e"})
+    assert (first.start, first.end, first.content) == (8, 9, b"e")
+    assert (second.start, second.end, second.content) == (10, 10, b' d="&lt;&quot;&apos;&amp;"')
 
 
 class Endless(io.RawIOBase):

@@ -184,10 +184,11 @@ def test_files_of_tools_keep_their_namespaces(tool: str) -> None:
 
 
 def test_another_prefix_of_its_and_other_annotators() -> None:
-    own = ' xmlns:i="http://www.w3.org/2005/11/its" i:annotatorsRef="mt-confidence|http://a/b" i:version="2.0"'
+    own = ' xmlns:i="http://www.w3.org/2005/11/its" i:annotatorsRef="mt-confidence|http://a/b" i:version="1.0"'
     text = copied(PLAIN.format(**NOTHING | {"head": own})).text
     assert 'i:annotatorsRef="mt-confidence|http://a/b localization-quality-rating|urn:x-kiwi:system:sha256:1f"' in text
     assert text.count("xmlns:i=") == 1
+    assert ' i:version="1.0"' in text
     assert ' i:locQualityRatingScore="0.4"' in text
     taken = copied(PLAIN.format(**NOTHING | {"head": ' xmlns:its="urn:of-somebody-else"'})).text
     assert ' its20:locQualityRatingScore="0.4"' in taken
