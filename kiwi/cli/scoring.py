@@ -69,6 +69,14 @@ def score(
             show_default=False,
         ),
     ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            help="Scale of the scores: the system's own, or 0-100, where higher is better.",
+            metavar="own|0-100",
+            show_default="own; 0-100 in XLIFF, TMX and PO",
+        ),
+    ] = None,
     languages: Annotated[
         list[str] | None,
         typer.Option(
@@ -189,6 +197,7 @@ def score(
     if words and scores_only:
         raise ConfigError("--words and --scores-only ask for the opposite. Remove one of them.")
     is_for_people = output is None and sys.stdout is not None and sys.stdout.isatty()
+    chosen_scale = None if scale is None else check_choice("--scale", scale, ("own", "0-100"))
     document = DocumentOptions(
         columns=parse_columns(columns or []),
         has_header=header is not False,
@@ -196,6 +205,7 @@ def score(
         threshold=threshold,
         higher_is_better=higher_is_better,
         set_state=set_state,
+        scale=chosen_scale,
         scores_only=scores_only or (None if is_for_people and not words else False),
     )
     files = {name: path for name, path in given.items() if path is not None}
@@ -228,6 +238,7 @@ def score(
         scores_only=document.scores_only,
         header=header is not False,
         stream=stream,
+        scale=chosen_scale,
         **common,
     )
     exit_if_bad(n_bad)

@@ -22,6 +22,7 @@ import kiwi
 from kiwi.cli import app
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import DocumentOptions, Input, score_document, score_to_stream
+from kiwi.runner.options import PredictOptions
 from kiwi.systems.qe_system import QESystem
 from tests.pretrained import write_model
 
@@ -140,9 +141,13 @@ def test_bad_segments(system: Path, tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "1 of 2 segments are bad and have no score (nan)" in caplog.text
 
 
-def test_a_system_that_reads_alignments(trained: Any, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="this system reads alignments, which XLIFF does not have"):
-        score_document(trained.path, written(tmp_path / "a.xlf", XLIFF), tmp_path / "b.xlf")
+def test_a_system_that_reads_alignments(trained: Any, aligning_encoder: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF)
+    with pytest.raises(ConfigError, match="alignments"):
+        score_document(trained.path, path, tmp_path / "b.xlf", options=PredictOptions(align=False))
+    aligning = PredictOptions(aligner=str(aligning_encoder))
+    assert score_document(trained.path, path, tmp_path / "b.xlf", options=aligning) == 0
+    assert (tmp_path / "b.xlf").read_text(encoding="utf-8").count("locQualityRatingScore=") == 2
 
 
 def test_tables(system: Path, expected: list[str], tmp_path: Path) -> None:

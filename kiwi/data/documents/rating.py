@@ -11,6 +11,9 @@ from kiwi.data.documents.parts import Row
 OWN_SCALE = "urn:x-kiwi:scale:system"
 """The profile of scores on the system's own scale, which is that of its training data."""
 
+COMMON_SCALE = "urn:x-kiwi:scale:0-100"
+"""The profile of scores from 0 (worst) to 100 (best)."""
+
 ANNOTATOR = "urn:x-kiwi:system:"
 """What precedes the fingerprint of a system in the IRI that identifies it."""
 
@@ -31,7 +34,7 @@ class Rating:
     set_state: bool = False
     """Whether translations that are worse than the threshold are marked for review."""
 
-    profile = OWN_SCALE
+    profile: str = OWN_SCALE
     """The IRI of the scale."""
 
     @property

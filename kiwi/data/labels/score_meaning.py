@@ -126,6 +126,13 @@ class ScoreMeaning:
             quality = np.clip((values - low) / (high - low), 0.0, 1.0)
         return LARGEST_QUALITY * (quality if self.higher_is_better else 1.0 - quality)
 
+    @property
+    def quality_per_score(self) -> float:
+        """The change of quality for a change of the score by 1; for standardized scores, at their mean."""
+        if self.range is None:
+            return LARGEST_QUALITY * NormalDist(self.mean, self.deviation).pdf(self.mean)
+        return LARGEST_QUALITY / (self.range[1] - self.range[0])
+
     def from_quality(self, quality: Any) -> Scores:
         """Invert :meth:`to_quality`, within the range.
 

@@ -17,6 +17,7 @@ from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.data.segments.given import has_column
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
@@ -51,6 +52,9 @@ class DocumentOptions:
     set_state: bool = False
     """Whether translations that are worse than the threshold are marked for review."""
 
+    scale: ScaleName | None = None
+    """The scale of the scores; None is 0 to 100 in files of translations, if the system says what its scores mean."""
+
     scores_only: bool | None = False
     """Whether tables get no columns for words; None if the system predicts scores."""
 
@@ -66,11 +70,6 @@ class DocumentOptions:
         """
         if self.set_state and self.threshold is None:
             raise ConfigError("--set-state marks translations worse than a threshold. Add --threshold SCORE.")
-        if self.set_state and self.higher_is_better is None:
-            raise ConfigError(
-                "--set-state needs to know which scores are good. Add --higher-is-better (such as DA) or "
-                "--lower-is-better (such as HTER)."
-            )
         if self.set_state and not form.has_state:
             raise ConfigError(f"--set-state: {path} is {form.name}, which has no state of translations. Remove it.")
         for name in self.columns:
@@ -184,12 +183,14 @@ def score_document(
     elif runner.options.aligner is not None and const.ALIGNMENTS in fields:
         raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
     _check_system(runner, path, form, fields)
-    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, what.higher_is_better is not False, what.set_state)
+    scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
+    higher = _direction(what, scale)
+    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, scale.profile)
     columns = {name: what.columns.get(name, name) for name in fields}
     how = HowToRead(rating, columns, what.has_header, what.languages)
     has_scores = bool(output_names(runner.about.outputs, unit="segment"))
     scores_only = has_scores if what.scores_only is None else what.scores_only
-    scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scores_only=scores_only)
+    scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scale, scores_only=scores_only)
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
         n_segments, n_without_target = form.copy(path, stage, how, scorer, CHUNK_SIZE)
@@ -204,6 +205,22 @@ def score_document(
     if scorer.bad:
         logger.warning(scorer.bad.summary(n_segments, rejects))
     return len(scorer.bad)
+
+
+def _direction(what: DocumentOptions, scale: Scale) -> bool:
+    """Return whether a higher score is better, which ``--set-state`` needs to know."""
+    known, given = scale.higher_is_better, what.higher_is_better
+    if known is not None and given is not None and known != given:
+        better = "higher" if known else "lower"
+        scores = "quality from 0 to 100" if scale.is_common else str(scale.meaning)
+        option = "--higher-is-better" if given else "--lower-is-better"
+        raise ConfigError(f"{option}: these scores are {scores}, where {better} is better. Remove the option.")
+    if known is None and given is None and what.set_state:
+        raise ConfigError(
+            "--set-state needs to know which scores are good. Add --higher-is-better (such as DA) or --lower-is-better "
+            "(such as HTER), or set it once with: kiwi inspect MODEL --set-score kind=hter."
+        )
+    return next((higher for higher in (known, given) if higher is not None), True)
 
 
 def _has_alignments(path: Path, what: DocumentOptions) -> bool:
@@ -231,12 +248,14 @@ class Scorer:
         runner: the system.
         path: the document, for errors.
         bad: what happens to segments that cannot be used; they are noted there.
+        scale: the scale of the scores.
         scores_only: whether to omit the outputs for words.
     """
 
-    def __init__(self, runner: Runner, path: Path, bad: BadRows, *, scores_only: bool) -> None:
+    def __init__(self, runner: Runner, path: Path, bad: BadRows, scale: Scale, *, scores_only: bool) -> None:
         self.bad = bad
         self._runner = runner
+        self._scale = scale
         self._path = path
         self._scores_only = scores_only
         self._n_scored = 0
@@ -252,7 +271,7 @@ class Scorer:
                 self.bad.note(number, error, segment.texts if segment.content is None else segment.content)
         names = list(segments[0].texts) if segments else []
         columns = self.bad.apply({name: [each.texts[name] for each in segments] for name in names}, first, drop=False)
-        found = self._runner.predict_columns(columns).columns()
+        found = self._scale.apply(self._runner.predict_columns(columns).columns())
         if self._scores_only:
             kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
             found = {name: cells for name, cells in found.items() if name in kept}

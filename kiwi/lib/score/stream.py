@@ -19,6 +19,7 @@ from kiwi.data.segments.given import has_column
 from kiwi.data.segments.piped import STDIN, read_pipe
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
+from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
@@ -205,6 +206,7 @@ def score(
     scores_only: bool | None = False,
     header: bool = True,
     stream: bool = False,
+    scale: ScaleName | None = None,
     options: PredictOptions | None = None,
     bad: BadRows | None = None,
 ) -> int:
@@ -218,6 +220,7 @@ def score(
         scores_only: whether to omit the outputs for words; None omits them if there are others.
         header: whether TSV starts with a line of column names.
         stream: whether to write the line of each segment before the next segment is read.
+        scale: the scale of the scores; None is that of the system.
         options: how to load the system, and how it predicts.
         bad: what happens to segments that cannot be used; they are noted there. By default, they stop it.
 
@@ -239,6 +242,7 @@ def score(
     if scores_only and not has_scores:
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
+    written_on = Scale.choose(scale, runner)
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     if const.ALIGNMENTS in fields and segments.lacks(const.ALIGNMENTS):
         fields.remove(const.ALIGNMENTS)
@@ -248,7 +252,7 @@ def score(
     for first, columns in segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,)):
         if runner.options.aligner is not None and const.ALIGNMENTS in columns:
             raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
-        found = _predict(runner, columns, scores_only)
+        found = written_on.apply(_predict(runner, columns, scores_only))
         if form == "tsv" and header and is_first:
             output.write("\t".join(found) + "\n")
         is_first = False

@@ -1,0 +1,84 @@
+"""The scale of the scores that ``kiwi score`` writes: the system's own, or one from 0 to 100 that all systems share."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kiwi import constants as const
+from kiwi.data.documents.rating import COMMON_SCALE, OWN_SCALE
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.exceptions import ConfigError
+from kiwi.outputs import OUTPUTS
+from kiwi.runner import Runner
+
+logger = logging.getLogger(__name__)
+
+ScaleName = Literal["own", "0-100"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scale of the scores that are written."""
+
+    meaning: ScoreMeaning | None = None
+    """What the system's scores mean, where it is known."""
+
+    is_common: bool = False
+    """Whether scores are written from 0 (worst) to 100 (best)."""
+
+    @classmethod
+    def choose(cls, name: ScaleName | None, runner: Runner, *, prefers_common: bool = False) -> Scale:
+        """Return the scale to write.
+
+        Args:
+            name: the scale; None chooses one.
+            runner: the system.
+            prefers_common: whether to choose 0 to 100, for a system that knows what its scores mean.
+
+        Raises:
+            ConfigError: when 0 to 100 is asked for, and the system has no score or does not know what it means.
+        """
+        meaning = runner.about.data.score
+        if name == "0-100" and const.SENTENCE_SCORES not in runner.about.outputs:
+            outputs = ", ".join(runner.about.outputs)
+            raise ConfigError(f"--scale 0-100: this system predicts {outputs}, and no score. Remove the option.")
+        if name == "0-100" and meaning is None:
+            raise ConfigError(
+                "--scale 0-100: this system does not say what its scores mean. Set it with: kiwi inspect MODEL "
+                "--set-score kind=hter (or da, mqm, esa, other)."
+            )
+        if name is None and prefers_common and meaning is None and const.SENTENCE_SCORES in runner.about.outputs:
+            logger.warning(
+                "Scores are written on the system's own scale, since it does not say what they mean. Set it with: kiwi "
+                "inspect MODEL --set-score kind=hter (or da, mqm, esa, other)."
+            )
+        return cls(meaning, name == "0-100" or (name is None and prefers_common and meaning is not None))
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """Whether a higher score is better, where it is known."""
+        if self.is_common:
+            return True
+        return None if self.meaning is None else self.meaning.higher_is_better
+
+    @property
+    def profile(self) -> str:
+        """The IRI of the scale."""
+        return COMMON_SCALE if self.is_common else OWN_SCALE
+
+    def apply(self, found: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """Return columns of predictions with the scores on this scale.
+
+        Args:
+            found: the columns of the system's predictions.
+        """
+        if not self.is_common or self.meaning is None or const.SENTENCE_SCORES not in found:
+            return found
+        score, *deviation = OUTPUTS[const.SENTENCE_SCORES].columns
+        scaled = found | {score: self.meaning.to_quality(found[score]).tolist()}
+        if deviation and deviation[0] in found:
+            factor = self.meaning.quality_per_score
+            scaled[deviation[0]] = [value * factor for value in found[deviation[0]]]
+        return scaled

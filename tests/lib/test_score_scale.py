@@ -1,0 +1,81 @@
+"""The scale of written scores."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiwi.exceptions import ConfigError
+from kiwi.lib.inspect import set_score_of
+from kiwi.lib.score import DocumentOptions, Input, score, score_document
+from kiwi.runner import load_system
+from tests.lib.test_score_document import SOURCES, TARGETS, XLIFF, system, written
+
+__all__ = ["system"]  # a fixture
+
+
+@pytest.fixture
+def known(system: Path, tmp_path: Path) -> Path:
+    """A system whose scores are HTER."""
+    shutil.copytree(system, tmp_path / "known")
+    set_score_of(tmp_path / "known", "kind=hter")
+    return tmp_path / "known"
+
+
+def lines(model: Path, tmp_path: Path, **options: Any) -> list[str]:
+    texts = {"source": SOURCES, "target": TARGETS}
+    files = {name: written(tmp_path / name, "".join(f"{line}\n" for line in each)) for name, each in texts.items()}
+    output = io.StringIO()
+    score(model, Input(files), output, scores_only=True, **options)
+    return output.getvalue().splitlines()
+
+
+def test_lines(known: Path, tmp_path: Path) -> None:
+    own, common = (lines(known, tmp_path, scale=scale) for scale in (None, "0-100"))
+    assert own == lines(known, tmp_path, scale="own")
+    assert own[0] == common[0] == "sentence_scores"
+    for hter, quality in zip(own[1:], common[1:], strict=True):
+        assert float(quality) == pytest.approx(100 * (1 - min(max(float(hter), 0), 1)), abs=1e-4)
+
+
+def test_files_of_translations_carry_quality(known: Path, tmp_path: Path) -> None:
+    hter = load_system(known).predict(SOURCES, TARGETS).sentence_scores
+    assert hter is not None
+    expected = [f"{100 * (1 - min(max(each, 0), 1)):.4f}" for each in hter]
+    path = written(tmp_path / "a.xlf", XLIFF)
+    score_document(known, path, tmp_path / "b.xlf", document=DocumentOptions(threshold=101.0, set_state=True))
+    text = (tmp_path / "b.xlf").read_text(encoding="utf-8")
+    found = re.findall(r'locQualityRatingScore="([^"]*)"', text)
+    assert [f"{float(each):.4f}" for each in found] == pytest.approx(expected)
+    assert text.count("urn:x-kiwi:scale:0-100") == 2
+    assert text.count('state="needs-review-translation"') == 2  # all are below 101, and high is good
+
+
+def test_an_unknown_meaning(system: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigError, match=r"--scale 0-100: this system does not say what .*--set-score"):
+        lines(system, tmp_path, scale="0-100")
+    path = written(tmp_path / "a.xlf", XLIFF)
+    score_document(system, path, tmp_path / "b.xlf")
+    assert "urn:x-kiwi:scale:system" in (tmp_path / "b.xlf").read_text(encoding="utf-8")
+    assert "on the system's own scale" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"higher_is_better": False},
+            "--lower-is-better: these scores are quality from 0 to 100, where higher",
+        ),
+        ({"scale": "own", "higher_is_better": True}, "--higher-is-better: these scores are HTER, lower is better"),
+    ],
+)
+def test_a_direction_that_contradicts(known: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        score_document(known, path, tmp_path / "b.xlf", document=DocumentOptions(**options))
