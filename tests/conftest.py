@@ -194,7 +194,7 @@ def random_system(corpus: Corpus, changes: Mapping[str, Any]) -> QESystem:
     config = QESystem.Config.from_dict({"class_name": "NuQE", "model": changed(tiny_model(), changes)})
     fields = ("source", "target", "source_pos", "target_pos")
     system = QESystem.build(config, {field: corpus.lines("train", field) for field in fields})
-    generator = torch.Generator().manual_seed(13)
+    generator = torch.Generator().manual_seed(12)
     with torch.no_grad():
         for name, weight in system.named_parameters():
             # Layers of the sentence level saturate sooner.

@@ -1,60 +1,60 @@
-Der Laden akzeptiert nur Bargeld und gibt keine Änderung für große Notizen .
 Der Radiosender entschuldigte sich für die falsche Meldung .
-Der Arzt konnte die Ursache der Schmerzen finden .
 Sie können am See Fahrräder und kleine Boote mieten .
+Könnten Sie mir die Minuten der letzten Sitzung senden ?
 Ein unbekannter Mann warf einen Stein durch das Fenster des Rathauses .
 Die Maschine muss nicht ohne die schützende Abdeckung betrieben werden .
 Unser Vermieter will die Rente um acht Prozent erhöhen .
+Die alte Vereinbarung bleibt in Kraft bis zum Ende des Jahr .
+Der Patient wurde mit einem gebrochenen Bein in das Krankenhaus .
+Nehmen Sie ein altes Tuch , weil die Farbe macht Flecken .
 Gießen Sie zwei Liter kaltes Wasser in den Tank .
-Mir wurde aktuell ein Rabatt von zwanzig Prozent .
-In der Dunkel ich zog an zwei verschiedene Socken .
+Die warranty Periode beginnt an dem Tag des Kauf .
 Ich freue mich darauf , bald von Ihnen zu hören .
-Bitte lassen Sie die Tasten an dem Frontschreibtisch , wenn Sie auschecken .
+Mein Bildschirm hat flackert , seit ich den neuen Fahrer installiert habe .
 Haben Sie meine Nachricht von gestern Morgen erhalten ?
-Die App schließt von selbst , sobald ich die Kamera öffne .
-Es dauerte eine Weile , das richtige Formular zu finden .
-Der Kellner empfahl einen trockenen Weißwein aus die Region .
-Das leaflet listet alle bekannten Nebenwirkungen der Droge auf .
+Studenten spenden in dieser Stadt 450 Euro ein Monat für Rente .
+Bitte zeigen Sie Ihren Fahrschein , wenn Sie den Bus .
 Die Prüfung war so schwierig , dass nur drei Studenten bestanden .
-Wir werden eine volle refund innerhalb von zehn Arbeitstagen ausstellen .
-Er bekam sehr wütend , als er sah die Rechnung .
+Die durchschnittliche Rente in der Stadt stieg innerhalb von nur zwei Jahren von 9.80 auf 10.40 Euro pro Quadratmeter .
 Greifen Sie nicht in die laufende Maschine .
-Das Unternehmen stimmte eventuell zu , den vollen Betrag zu bezahlen .
+Frau Felder wird das Projekt im Mai nehmen .
+Sie sollten kaufen die Tickets auf die Website im Voraus .
+Die Kamera benötigt eine Speicherkarte mit mindestens 46 Gigabyte .
 Meine Tante schickt uns jeden Sommer eine Karte aus Italien .
-Der Bericht wurde veröffentlicht , obwohl das Ministerium hatte gewarnt dagegen .
+Die empfohlene Dosis für Erwachsene ist 25 Milliliter .
 Die Rechnung enthält eine shipping Ladung von 6.90 Euro .
 Der Aufzug ist außer Betrieb , bitte benutzen Sie also die Treppe .
 Der Campingplatz ist von April bis Oktober geöffnet .
-Öffnen Sie den folder und kopieren Sie alle Dateien auf die externe Fahrt .
-Der Parteichef trat nach nur acht Wochen im Büro zurück .
+Es war kein einziger freier Platz in dem Zug .
+Das Verfallsdatum ist auf dem Boden von der Box gedruckt .
+Er vergaß zu erwähnen , dass der Preis die Steuer einschließt .
 Sie wird ab August in Elternzeit sein .
-Das Mikrofon funktioniert , wenn das Headset eingesteckt ist .
 Die Geschichte beginnt in einem Schloss auf einer einsamen Insel .
+Mein Physiker riet mir , mehr Wasser zu trinken .
+Die Insel hängt mehr als ihre Nachbarn von Tourismus .
 Der freie Speicherplatz reicht für die Installation nicht aus .
-Herr Zimmermann wurde mit großer Mehrheit zum Vorsitzenden gewählt .
+Der Kunde beschwerte sich über den unhöflichen Ton des Brief .
 Herr Bäcker ist nicht im Büro bis nächsten Montag .
 Das schedule der Meisterschaft wurde noch nicht veröffentlicht worden .
 Ich verbringe das Wochenende normalerweise mit meinen Freunden .
-Der Gewinner des Rennens kommt aus ein kleinen Dorf in Kenia .
-Der Frühling in dem Deckel ist gebrochen und muss ersetzt werden .
+Der Fahrer für den alten Scanner wird nicht mehr unterstützt .
+Niemand glaubte der Junge , als er die Wahrheit sagte .
 Es tut uns leid , dass der blaue Mantel , den Sie am 12. Oktober bestellt haben , in Ihrer Größe nicht mehr verfügbar ist .
-Die Nachtschwester checkt auf die geduldigen alle zwei Stunden .
-Schütteln Sie die Flasche vor jeder Gebrauch .
-Der Download dauert etwa fünf Minuten auf einer fast Verbindung .
+Der Kopf der Agentur gab aktuell den Fehler zu .
+Lassen Sie mich wissen , wenn Sie etwas anderes brauchen von mir .
 Starker Regen überflutete mehrere Keller im Norden der Stadt .
 Der Schnee vor der Tür ist einen halben Meter tief .
-Nehmen Sie diese Droge nicht , wenn Sie schwanger sind .
-Die Opposition rief den Plan teuer und unfair .
+Tragen Sie die Creme dünn auf die betroffene Bereich .
+Wir empfehlen , dass Sie Ihre Daten einmal pro Woche .
+Verwenden Sie das Spray in jedem Nasenloch nicht mehr als dreißig mal am Tag .
 Sie hat seit dem Wochenende Halsschmerzen .
+Die Suppe war kalt und wir mussten eine Stunde auf sie warten .
 Sie sollten während der Behandlung keinen Alkohol trinken .
-Berühren Sie das Brett nicht , bevor der aktuelle ausgeschaltet ist .
+Ich werde zurück zu Ihnen bekommen , sobald ich mehr weiß .
 Die Karten kosten für Kinder unter sechs nichts .
-Der Zug nach Venedig verlässt von Plattform sieben .
-Das Hotel ist nicht weit vom Bahnhof , aber es ist .
-Unser sensibler Chef schickte alle nach Hause vor dem Sturm .
-Der Ölpreis fiel am Freitag unter siebzehn Dollar .
+Die Bank des Flusses ist ein beliebter Ort für Picknicks .
+Der Mauszeiger springt von Zeit zu Zeit über den Schirm .
 Die Wunde sollte mindestens fünf Tage trocken gehalten werden .
-Das neue Stadion sitzt 45,000 Fans und kostet 180 Milliarden Euro .
+Ich möchte ein Mitglied Ihres Clubs bekommen .
+Bitte zitieren Sie die Bestellnummer in alle Ihre Briefe .
 Am Abend verursachte der Nebel lange Verspätungen am Flughafen .
-Frau Schäfer wird Ihnen das Warenhaus zuerst zeigen , und und nach Mittagessen Sie werden treffen den Rest des Teams .
-Der Techniker ersetzte das Hauptbrett und getestet alle Häfen .

@@ -1,9 +1,9 @@
 Der Tisch in der dritten Säule ist nach Datum sortiert .
-Lesen Sie dieses leaflet sorgfältig , bevor Sie die Tabletten einnehmen .
 Die Fluggesellschaft erwartet trotz hoher Treibstoffkosten Rekordgewinne .
 Der Umtausch muss innerhalb von 14 Tagen nach dem Kauf erfolgen .
 Unser Lieblingscafé ist an der Ecke der Mühle Straße .
 Das Dessert auf der Speisekarte klang besser , als es schmeckte .
+Der Laden akzeptiert nur Bargeld und gibt keine Änderung für große Notizen .
 Der Bluttest zeigte , dass er hat zu wenig Eisen .
 Wer ließ das Licht in dem Badezimmer ?
 Leider , die Jacke passt nicht und ich möchte zurückgeben es .
@@ -15,16 +15,13 @@ Der Akku kann in etwa neunzig Minuten geladen werden .
 Wenn Sie Ihr Passwort vergessen , klicken Sie auf den Link unten .
 Der Chef erzählte den Gästen , dass der Fisch war aus Konstanzsee und dass das Gemüse auch kam aus seinem eigenen Garten .
 Ich habe Ihre Frage an unsere Rechtsabteilung weitergeleitet .
-Die Fähre läuft nur zweimal am Tag in Winter .
+Der Arzt konnte die Ursache der Schmerzen finden .
 Wir erhielten mehr als 200 Antworten auf unsere Anzeige .
 Unser neues Sofa passt nicht durch die Tür .
-Der Drucker hat kein Papier mehr und der Toner ist niedrig .
 Nehmen Sie die zweite Ausfahrt an dem Kreisverkehr .
 Das Kabel ist zu kurz , um die Steckdose zu erreichen .
 Meine Eltern haben seit dreißig Jahren verheiratet .
-Könnten Sie mir die Minuten der letzten Sitzung senden ?
 Es ist hier zu dunkel zum Lesen .
-Frühstück wird serviert von sieben bis halb zehn .
 Der Zeuge konnte sich erinnern an die Farbe des Autos .
 Morgen wird es sonnig , aber am Abend kann es regnen .
 Die Flugbegleiterin bat uns , die Tische wegzuräumen .
@@ -35,7 +32,7 @@ Die Zahl der Besucher sank von 900 auf 560 .
 Das Meeting wurde von Dienstag auf Dienstag Nachmittag verschoben .
 Lagern Sie die Flasche im Kühlschrank und verwenden Sie sie innerhalb vier Wochen .
 Sie erhalten eine refund , wenn die Reise abgesagt wird .
-Der Patient wurde mit einem gebrochenen Bein in das Krankenhaus .
+Ich schreibe Ihnen , weil meine Bestellung noch nicht ist .
 Beide Kinder hatten im Frühling Windpocken .
 Verwenden Sie das Ladegerät nicht , wenn der Stecker beschädigt ist .
 Das Wetter in den Bergen kann sich sehr schnell ändern .
@@ -45,6 +42,7 @@ Ziehen Sie die Datei in den folder auf Ihrem Desktop .
 Mehr als 3,000 Menschen nahmen Teil in dem März .
 Halten Sie die Fernbedienung von direktem Sonnenlicht fern .
 Ihr Konto wurde nach drei gescheiterten Versuchen gesperrt .
+Sie können Ihr Abonnement jederzeit frei von Ladung kündigen .
 Bitte unterschreiben Sie den Buchstaben und senden Sie ihn per Post .
 Unser Support-Team ruft Sie innerhalb einer Stunde zurück .
 Die Druckertinte wurde an die falsche Abteilung geliefert .
@@ -52,75 +50,76 @@ Das Pflaster muss einmal am Tag gewechselt werden .
 Sie können während der Untersuchung einen Druck spüren , aber keinen Schmerz .
 Nehmen Sie zweimal am Tag eine Tablett mit einem Glas Wasser .
 Klappen Sie den Griff nach unten und schieben Sie die Schublade zurück .
-Die warranty Periode beginnt an dem Tag des Kauf .
+Mir wurde aktuell ein Rabatt von zwanzig Prozent .
 Das Orchester spielt zum ersten Mal in Salzburg .
+Das Museum ist an Montagen und an Feiertagen geschlossen .
 Das Brett beschloss , das Warenhaus in Köln zu schließen .
 Ich werde dich am Bahnhof bei einem Viertel nach sechs .
+In der Dunkel ich zog an zwei verschiedene Socken .
 Die alte Uhr stoppt , wenn der Frühling nicht gewunden ist .
 Der Vertrag kann mit drei Monaten Frist gekündigt werden .
 Die Deadline für alle Anwendungen ist das Ende vom März .
-Sprechen Sie mit Ihrem Arzt , wenn Sie also andere Drogen nehmen .
 Kontaktieren Sie sofort einen Arzt , wenn das Fieber geht nicht runter .
-Die Klinik kann mit der Buslinie 81 erreicht werden .
 Der Prozess gegen den ehemaligen Manager beginnt im Januar .
 Alle Fotos werden automatisch gespeichert in einem separaten folder .
+Seit der Unfall sie kann ihren linken Arm nicht .
 Ersetzen Sie die Glühbirne nur durch eine desselben Typs .
 Sein Bruder ist eine Krankenschwester an dem Kinderkrankenhaus .
 Brechen Sie die Behandlung nicht ohne zu fragen Ihr Arzt .
 Der Umsatz stieg um 4,5 Prozent im Vergleich zum Vorjahr .
-Ich kann mich nicht anmelden , obwohl ich das Passwort tippte korrekt .
 Ziehen Sie alle Schrauben von Hand an , bevor Sie den Schlüssel benutzen .
+Bitte lassen Sie die Tasten an dem Frontschreibtisch , wenn Sie auschecken .
 Der Museumsladen verkauft Postkarten , Poster und Bücher .
-Mein Bildschirm hat flackert , seit ich den neuen Fahrer installiert habe .
 Die meisten Wähler glauben nicht die Versprechen des Präsident .
 Meine Schwester ist gegen Katzen allergisch , aber sie liebt Hunde .
 Ich mag diese Tapete überhaupt nicht .
-Studenten spenden in dieser Stadt 450 Euro ein Monat für Rente .
 Ich hoffe , dass es Ihnen und Ihrer Familie gut geht .
+Wischen Sie die Linse mit einem trockenen und weichen Kleidung .
 Der Zahnarzt entfernte zwei meiner Weisheit Zähne .
 Ihr Passwort muss mindestens acht Charaktere und eine Zahl .
 Der Minister bestritt , dass er gewusst hatte über die Zahlungen .
 Sie brauchen drei Eier , 200 Gramm Mehl und eine Prise Salz .
 Die Überfahrt dauert etwa vierzehn Minuten und kostet 12.50 Euro .
 Die Fabrik des Sofas ist leicht zu reinigen .
-Bitte zeigen Sie Ihren Fahrschein , wenn Sie den Bus .
 Der Champion verlor den ersten Satz , gewann aber das Spiel .
 Der Präsident wird im Mai Polen und die baltischen Staaten besuchen .
 Der Schneider braucht mehr Fabrik für die Vorhänge .
+Es dauerte eine Weile , das richtige Formular zu finden .
 Kinder unter zwölf Jahren müssen nicht dieses Arzneimittel nehmen .
-Das Wasser in dem Kessel kocht bereits .
+Der Kellner empfahl einen trockenen Weißwein aus die Region .
+Das leaflet listet alle bekannten Nebenwirkungen der Droge auf .
+Der Ball flog über den Zaun in der Garten von Herr Jung .
 Der Arzt schrieb mir eine Vorschrift für stärkere Augentropfen .
 Der Schnitt ist nicht tief und muss nicht genäht werden .
-Das Museum gab das Gemälde eventuell zu der Familie zurück .
-Die durchschnittliche Rente in der Stadt stieg innerhalb von nur zwei Jahren von 9.80 auf 10.40 Euro pro Quadratmeter .
 Annas Flug hat Verspätung , also fangen wir ohne sie an .
 Schalten Sie den Herd aus , bevor Sie das Haus verlassen .
 Unsere Katze spendet den ganzen Tag auf dem Fensterbrett .
+Wir werden eine volle refund innerhalb von zehn Arbeitstagen ausstellen .
 Sie spendete zwei Stunden an dem Telefon mit dem Kundenservice .
 Der Verdächtige wurde am Donnerstag aus Mangel an Beweisen freigelassen .
 Die Betriebstemperatur liegt zwischen 5 und 53 Grad .
+Er bekam sehr wütend , als er sah die Rechnung .
 Der Lüfter macht ein lautes Geräusch , wenn der Laptop heiß wird .
 Der Impfstoff wird in den oberen Arm injiziert .
+Er reparierte das Dach selbst und rettete viel Geld .
 Das Unternehmen wollte den Bericht kommentieren .
-Zwei der vermissten Kletterer wurden am Sonntag lebend gefunden .
 Das neue Modell ist leichter und verbraucht weniger Macht .
 In Sommer das Restaurant hat also Tische in dem Yard .
 Der letzte Bus zurück ins Dorf verlässt um acht .
-Frau Felder wird das Projekt im Mai nehmen .
 Es hat seit sechs Wochen in dem Tal nicht geregnet .
 Die warranty deckt nicht Schäden ab , die durch unsachgemäßem Gebrauch verursacht wurden .
 Das Hotel bietet jeden Morgen einen kostenlosen Shuttle zum Strand .
 Bringen Sie warme Stoffe , denn die Nächte sind kalt .
 Wir würden Ihnen gern unser neues Büro zeigen .
 Das rote Licht bedeutet , dass der Filter sollte ersetzt werden .
-Sie sollten kaufen die Tickets auf die Website im Voraus .
 Die Altstadt erkundet man am besten zu Fuß .
+Backen Sie den Kuchen bei 180 Grad für etwa vierzehn Minuten .
 Die Feier verlor mehr als die Hälfte ihrer Sitze in Parlament .
-Das Gericht wird seine Entscheidung auf Mittwoch ankündigen .
+Das Unternehmen stimmte eventuell zu , den vollen Betrag zu bezahlen .
 Der Virenscanner löschte zwei harmlose Feilen durch Fehler .
 Der Wetterdienst erwartet heute Abend starken Wind an der Küste .
-Die Kamera benötigt eine Speicherkarte mit mindestens 46 Gigabyte .
 Bewahren Sie dieses Arzneimittel für Kinder unzugänglich auf .
+Der Bericht wurde veröffentlicht , obwohl das Ministerium hatte gewarnt dagegen .
 Könnten Sie den Termin bitte bis Freitag bestätigen ?
 Das Komitee wird die Rechnung im Herbst erneut diskutieren .
 Experten warnen , dass der Gletscher innerhalb von zwanzig Jahren verschwinden könnte .
@@ -129,13 +128,13 @@ Die Symptome bessern sich in der Regel nach zwei oder drei Tagen .
 Die Zug schedule ändert sich am zweiten Sonntag im Dezember .
 Der Preis der Tickets wird um fünfzig Prozent sein gesenkt .
 Sie finden die Seriennummer auf der Unterseite des Gerät .
-Die empfohlene Dosis für Erwachsene ist 25 Milliliter .
 Die Pension hat nur sechs Zimmer und einen kleinen Garten .
 Mein Mann möchte sein Steak gut getan .
 Vielen Dank für Ihre schnelle Antwort .
 Der Trainer zum Flughafen stoppt vor dem Hotel .
 Die Lampe fiel vom Tisch und zerbrach .
-Biegen Sie nach der Kirche links und folgen Sie die Schilder zum Schloss .
+Die Nachbarn waren so laut , dass ich konnte nicht schlafen .
+Die Schlüsselkarte öffnet die vordere Tür und die Garage .
 Er bat um ein höheres Gehalt und war gegeben ein neuer Titel .
 Die Salbe half ihm sehr , aber sie riecht furchtbar .
 Der Film basiert auf einer wahren Geschichte .
@@ -144,26 +143,25 @@ Wir haben mehrere Käfer in Version 3.2 der App repariert .
 Ich habe noch nie so einen großen Kürbis gesehen .
 Laufen Sie das Programm wieder als an Administrator .
 Das Angebot ist bis zum 13. September gültig und kann nicht kombiniert werden .
-Sie trug ein Licht blaues Kleid und weiße Schuhe .
+Öffnen Sie den folder und kopieren Sie alle Dateien auf die externe Fahrt .
 Wir wohnen seit 2015 in dieser Wohnung .
 Bitte starten Sie die Bewerbung neu , nachdem Sie haben die settings geändert .
 Verbinden Sie das blaue Kabel mit dem linke Hafen .
-Es war kein einziger freier Platz in dem Zug .
+Wenn Sie möchten , können wir das Buch als Gift verpacken .
 Dieses Arzneimittel enthält Laktose und Spuren von Soja .
 Nach das update , die Tastenkombination funktioniert nicht mehr .
 Bitte senden Sie uns ein Bild der Fehlermeldung .
 Das Leitungswasser in den Berghütten ist nicht sicher zu trinken .
 Meine Großmutter , die im März neunzig wurde , geht noch immer jeden Morgen mit dem Hund ihrer Nachbarin spazieren .
+Das Warenhaus brannte innerhalb einer Stunde vollständig .
 Diese Einstellung rettet Macht , wenn das Notebook nicht in Gebrauch ist .
 Wenn Sie bereits zu viele Tabletten genommen haben , rufen Sie sofort Ihr Arzt an und bitte nehmen Sie das leaflet mit Ihnen .
-Meine Großmutter nimmt ihre Tabletten mit einem Löffel voll Joghurt .
 Wo kann ich die aktuelle Version des Fahrers herunterladen ?
+Der Parteichef trat nach nur acht Wochen im Büro zurück .
 Die Kinder dürfen in dem pool nur mit einem Erwachsenen schwimmen .
 Sehr selten kann die Haut rot und juckend bekommen .
 Menschen mit Asthma sollten kalte und staubige Luft vermeiden .
 Glücklicherweise der Sturm war vorbei , bevor wir das Zelt .
-Das Verfallsdatum ist auf dem Boden von der Box gedruckt .
-Er vergaß zu erwähnen , dass der Preis die Steuer einschließt .
 Klicken Sie die checkbox , wenn Sie unseren Newsletter erhalten möchten .
 Setzen Sie die Batterie mit dem Pluszeichen nach oben .
 Die Brücke wurde aus Sicherheitsgründen für den Verkehr gesperrt .
@@ -172,9 +170,10 @@ Reinigen Sie die Oberfläche niemals mit heißem Wasser oder scharfen Gegenstän
 Passagiere mit kleinen Kindern dürfen zuerst an Bord .
 Sie können die Tisch als eine separate Feile retten , aber die settings der Säulen werden verloren .
 Die Bank erhöhte ihre Zinsen zum dritten Mal in diesem Jahr .
+Zu viel Sonne kann die Haut von kleiner Kindern schaden .
 Der Alarm kann nur mit dem kleinen Schlüssel ausgeschaltet werden .
+Das Mikrofon funktioniert , wenn das Headset eingesteckt ist .
 Sie zogen wegen der Kinder auf das Land .
-Mein Physiker riet mir , mehr Wasser zu trinken .
 Zwei Fenster waren offen , und ich schloss das falsche eine .
 Der Touchscreen reagiert nicht , wenn meine Finger nass sind .
 Drücken Sie die Watte eine Minute lang fest auf Ihren Arm .
@@ -182,17 +181,15 @@ Lassen Sie den Teig für eine Stunde in einem warmen Platz Rest .
 Mein Bruder fand eventuell einen Job in einer Bäckerei .
 Herr Grün verlor seine Brieftasche auf dem Weg zum Hafen .
 Jeder dritte Haushalt in der Region heizt mit Holz .
-Die Insel hängt mehr als ihre Nachbarn von Tourismus .
-Die Pflanze wird geschlossen und 400 Arbeiter werden ihre Jobs verlieren .
+Wir würden einen Tisch an dem Fenster .
+Die Praxis ist im August für zwei Wochen geschlossen .
 Ein Tippfehler in der Adresse verursachte die Verzögerung .
 Lassen Sie mindestens zehn Zentimeter zwischen dem Kühlschrank und der Wand .
-Gibt es eine Apotheke innerhalb Gehweite ?
-Sie gab das Rauchen , als sie eine Mutter bekam .
 Der Griff der alten Pfanne ist lose .
+Herr Zimmermann wurde mit großer Mehrheit zum Vorsitzenden gewählt .
 Das Baby weint , seit wir nach Hause gekommen .
 Laut der Polizei wurde niemand bei dem Unfall verletzt .
 Trocknen Sie den Salat gut , bevor Sie das Dressing hinzufügen .
-Der Kunde beschwerte sich über den unhöflichen Ton des Brief .
 Der Dieb wurde gefangen , weil er sein Telefon hatte links hinter .
 Wegen einer beschädigten Stromleitung hatten alle Züge zwischen Göttingen und Kassel mindestens vierzig Minuten Verspätung .
 Das Konzert wurde abgesagt , weil die Sängerin ihre Stimme verloren .
@@ -206,13 +203,14 @@ Das schedule für nächste Woche ist dieser E-Mail beigefügt .
 Die Milch riecht sauer , also ich werde gießen sie weg .
 Der brave Feuerwehrmann trug den Touristen den Berg hinunter .
 Bitte informieren Sie den Vermieter schriftlich , wenn die Rente reduziert ist .
-Die Fabrik produziert Licht Fahrräder für Kinder .
+Diese Droge kann Ihre Fähigkeit zu fahren beeinflussen .
+Wir möchten für das ganze Wochenende ein Auto rent .
+Bitte halten Sie Ihren Sitz Gürtel befestigt während des Sitzens .
 Oma versteckte immer ein Gift für uns unter dem Kissen .
 Das Schloss wurde im zwölften Jahrhundert gebaut .
-Der Fahrer für den alten Scanner wird nicht mehr unterstützt .
+Der Gewinner des Rennens kommt aus ein kleinen Dorf in Kenia .
 Die Rechnung vom Zahnarzt war höher als erwartet .
-Wählen Sie „ Print “ in der Speisekarte und bestätigen Sie mit dem Enter Schlüssel .
-Das Krankenhaus schedule wechselt jeden Monat .
+Wir spendeten drei Wochen auf einer Farm nahe Konstanzsee .
 Die Rosen duften nach dem Regen herrlich .
 Wer ist heute mit dem Abwaschen dran ?
 Sie können das Krankenhaus verlassen , sobald die Testergebnisse fertig sind .
@@ -225,39 +223,40 @@ Nach der Operation durfte er zwei Tage nicht aufstehen .
 Das update wurde installiert , aber der Computer wurde nicht neu gestartet .
 Sie können das Backup also laufen bei Nacht .
 Wissenschaftler haben in Brasilien eine neue Froschart entdeckt .
-Wenn Sie eine Dosis vergessen , nehmen Sie keine doppelte Dosis .
 Waschen Sie sich mindestens zwanzig Sekunden lang die Hände .
+Die Nachtschwester checkt auf die geduldigen alle zwei Stunden .
+Schütteln Sie die Flasche vor jeder Gebrauch .
 Die Preise für Brot und Milch sind diesen Monat wieder gestiegen .
 Ihr Paket wird morgen zwischen neun und Mittag geliefert .
 Er bekam eventuell ein berühmter Herzchirurg .
 Niemand sagte mir , dass das Training abgesagt .
-Die Auszubildenden teilen einen Schreibtisch in dem Raum neben mein .
 Ich buchte ein Doppelzimmer mit Blick auf das Meer .
 Wählen Sie einen ruhigen Ort und kalibrieren Sie den Sensor erneut .
 Der Absender hat nicht keinen Stempel auf den Brief gesetzt .
 Das Tor wird fünfzehn Minuten nach Abflug schließen .
+Der Download dauert etwa fünf Minuten auf einer fast Verbindung .
 Ich habe die Rechnung bereits zweimal per Banküberweisung .
-Der Kopf der Agentur gab aktuell den Fehler zu .
 Bitte antworten Sie nicht auf diese automatische Nachricht .
 Ziehen Sie den Router , warten Sie dreizehn Sekunden und stecken Sie ihn wieder ein .
 Bitte vergiss nicht , auf dem Weg nach Hause Milch zu kaufen .
+Die Trommel sollte sich frei drehen , sobald der Gürtel entfernt wurde .
 Bitte fügen Sie die zwei fehlenden Namen zu der Liste hinzu .
-Sie benötigen eine boarding Karte und einen gültigen Reisepass .
 Eine Sprecherin sagte , dass die Daten sicher seien .
 Die Krankenschwester maß vor dem Frühstück meinen Blutdruck .
+Es gibt ein Loch in der Tasche von mein Mantel .
 Die Waren wurden beschädigt , weil die Box war zu dünn .
-Der Fahrer des Trainers wartete , bis alle an Bord waren .
 Wenn der Bildschirm schwarz bleibt , prüfen Sie zuerst das Netzkabel .
+Nehmen Sie diese Droge nicht , wenn Sie schwanger sind .
 Unser Gepäck wurde statt nach Mailand nach München gesendet .
 Wir entschuldigen uns für die Verspätung und alle Unannehmlichkeiten .
-Die Regierung will zwei Billionen Euro auf neue Schulen spenden .
+Geben Sie den Code , den wir an Ihr Telefon gesendet haben .
 Die Krankenversicherung deckt nicht die Kosten der Gläser .
-Tragen Sie die Creme dünn auf die betroffene Bereich .
+Die Opposition rief den Plan teuer und unfair .
+Dieser Fehler tritt normalerweise auf , wenn die Fahrt fast voll ist .
 Die Farbe muss über Nacht trocknen , bevor Sie das Brett schleifen .
 Wir kauften auf dem Markt Brot , Käse und Oliven .
 Wir verpassten unseren Anschluss , weil der erste Flug Verspätung hatte .
-Wir empfehlen , dass Sie Ihre Daten einmal pro Woche .
-Verwenden Sie das Spray in jedem Nasenloch nicht mehr als dreißig mal am Tag .
+Die Abteilung spendet zu viel Geld auf Papier .
 Die Stadt hat die alte Mühle gekauft und will sie restaurieren .
 Drücken Sie die Escape Schlüssel , um die Speisekarte zu verlassen .
 Legen Sie sich auf den Rücken und atmen Sie ruhig .
@@ -267,7 +266,6 @@ Das gestohlene Auto wurde in einem Wald in der Nähe von Leipzig gefunden .
 Die Grenze wird für Lastwagen offen bleiben .
 Er hörte die Klingel , weil das Radio war .
 Der alte Dampfzug läuft durch das Tal an Sonntagen .
-Die Suppe war kalt und wir mussten eine Stunde auf sie warten .
 Das Interview dauerte länger als erwartet , aber es ging gut .
 Wir bestellten fünfzig Stühle , aber nur fünf wurden geliefert .
 Der Weg durch die Schlucht ist nach starkem Regen gesperrt .
@@ -276,31 +274,32 @@ Sie müssen für das return shipping nicht zu bezahlen .
 Vergewissern Sie sich , dass das Gerät mit dem Stromnetz verbunden ist .
 Die neuen Züge sind schneller und also leiser .
 Bitte retten Sie mir einen Sitz in der vorderen Reihe .
+Der Verteidiger verletzte sich am Knie und wird das Finale vermissen .
 Die Kinder sind alt genug , um allein zur Schule zu gehen .
+Berühren Sie das Brett nicht , bevor der aktuelle ausgeschaltet ist .
 Die beiden Länder unterzeichneten eine Vereinbarung über Angeln Rechte .
-Entfernen Sie die Kontakt Linsen bevor Sie die Tropfen benutzen .
-Haben Sie eine Mappe der Wanderwege ?
 Unser Reiseführer erzählte uns die Geschichte der alten Brücke .
 Maria hat ihren Regenschirm wieder im Bus vergessen .
-Ich werde zurück zu Ihnen bekommen , sobald ich mehr weiß .
 Der Physiker erklärte die Ergebnisse in einfachen Wörtern .
 Regelmäßige Bewegung hilft vielen Menschen , besser zu schlafen .
 Schälen Sie die Kartoffeln und schneiden Sie sie in dünne Scheiben .
-Schlucken Sie die Tablette nicht ganz , sondern lassen Sie es schmelzen .
+Drücken Sie den grünen Schlüssel , um die neuen settings zu retten .
 Ich habe den Schlüssel zum Gartenschuppen verloren .
+Der Zug nach Venedig verlässt von Plattform sieben .
 Die Abstimmung wurde verschoben , weil zu wenige Mitglieder waren Geschenk .
 Die Heizung funktioniert nicht und wir frieren .
 Der Bürgermeister eröffnete am Samstag die neue Bibliothek .
-Der Zollbeamte sah an mein Passport für eine lange Zeit .
+Geldautomaten laden auf zu fünf Euro für ausländische Karten .
 Sie also spricht ein kleines Italienisch .
 Nach einer langen Wanderung erreichten wir endlich das Dorf .
 Die Feuerwehr brauchte sechs Stunden , um das Feuer unter Kontrolle zu bringen .
-Die Bank des Flusses ist ein beliebter Ort für Picknicks .
 Er wollte aktuell ein Physiker werden , aber er spendete eventuell sein ganzes Leben auf der Insel als ein Fischer .
 Ich bin gegen Nüsse und Schalentiere allergisch .
+Das Hotel ist nicht weit vom Bahnhof , aber es ist .
 Sie können die Sprache jederzeit in den settings ändern .
 Niemand an dem Frontschreibtisch sprach Englisch oder Französisch .
-Der Mauszeiger springt von Zeit zu Zeit über den Schirm .
+Der Ölpreis fiel am Freitag unter siebzehn Dollar .
+Das neue Stadion sitzt 45,000 Fans und kostet 180 Milliarden Euro .
 Die Feile konnte nicht auf dieser Fahrt gefunden werden .
 Ich bin müde , weil ich um fünf aufgestanden bin .
 Der Streik könnte bis zum Ende der Woche dauern .
@@ -308,13 +307,14 @@ Jeder Gast darf einen Koffer und eine kleine Tasche mitnehmen .
 Die refund wurde an das falsche Konto gesendet .
 Frauen über fünfzehn werden zu einer kostenlosen Untersuchung eingeladen .
 Wie lange braucht der Bus bis in die Stadtzentrum ?
-Ich möchte ein Mitglied Ihres Clubs bekommen .
 Mein Großvater baute diesen Stuhl mit seinen eigenen Händen .
 Meine Tochter will lernen , Geige zu spielen .
-Bitte zitieren Sie die Bestellnummer in alle Ihre Briefe .
 Mein Onkel repariert alte Radios und gibt sie zu seine Nachbarn .
 Alle Zimmer haben einen Haartrockner , einen Safe und eine Minibar .
+Frau Schäfer wird Ihnen das Warenhaus zuerst zeigen , und und nach Mittagessen Sie werden treffen den Rest des Teams .
+Der Techniker ersetzte das Hauptbrett und getestet alle Häfen .
 Die Gespräche zwischen den Gewerkschaften und der Bahn sind erneut gescheitert .
 Es ist billiger , mit dem Zug zu reisen , als zu fliegen .
 Die Autorin spendete zehn Jahre arbeitend an ihrem ersten Roman .
 Ein kurzer Klick bedeutet , dass das das Schloss geschlossen ist .
+Entfernen Sie die hintere Abdeckung des Fall mit einem kleinen Schraubendreher .
