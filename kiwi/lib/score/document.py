@@ -13,11 +13,11 @@ from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
 from kiwi.data.documents.parts import Row, Segment
 from kiwi.data.documents.rating import Rating
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
-from kiwi.data.segments.given import has_column
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS
+from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS, are_scores_only, check_aligner
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
@@ -46,7 +46,7 @@ class DocumentOptions:
     """The score that divides good translations from those to review."""
 
     higher_is_better: bool | None = None
-    """Whether a higher score is better; None if it is not known."""
+    """Whether a higher score is better; by default, what the system remembers of its scores."""
 
     set_state: bool = False
     """Whether translations that are worse than the threshold are marked for review."""
@@ -66,13 +66,10 @@ class DocumentOptions:
         """
         if self.set_state and self.threshold is None:
             raise ConfigError("--set-state marks translations worse than a threshold. Add --threshold SCORE.")
-        if self.set_state and self.higher_is_better is None:
-            raise ConfigError(
-                "--set-state needs to know which scores are good. Add --higher-is-better (such as DA) or "
-                "--lower-is-better (such as HTER)."
-            )
         if self.set_state and not form.has_state:
             raise ConfigError(f"--set-state: {path} is {form.name}, which has no state of translations. Remove it.")
+        if not self.has_header and not form.has_header:
+            raise ConfigError(f"--no-header: {path} is {form.name}, which has no line of column names. Remove it.")
         for name in self.columns:
             if name not in FIELDS:
                 raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
@@ -89,6 +86,31 @@ class DocumentOptions:
                 f"--languages: found {len(self.languages)}; expected the languages of source and target, such as "
                 "--languages en,de."
             )
+
+    def direction(self, meaning: ScoreMeaning | None) -> bool | None:
+        """Return whether a higher score is better; None if nothing says it.
+
+        Args:
+            meaning: what the system remembers of its scores.
+
+        Raises:
+            ConfigError: when the option contradicts it, or it is needed and nothing says it.
+        """
+        given = self.higher_is_better
+        if meaning is not None and given is not None and given != meaning.higher_is_better:
+            name = "--higher-is-better" if given else "--lower-is-better"
+            raise ConfigError(
+                f"{name}: the scores of this system are {meaning}. Remove it, or correct what the system says with "
+                "`kiwi inspect --set-score`."
+            )
+        if given is None and meaning is not None:
+            return meaning.higher_is_better
+        if given is None and self.set_state:
+            raise ConfigError(
+                "--set-state needs to know which scores are good. Add --higher-is-better (such as DA) or "
+                "--lower-is-better (such as HTER)."
+            )
+        return given
 
     def check_unused(self) -> None:
         """Check that there is no option that only documents have.
@@ -178,17 +200,16 @@ def score_document(
         guard.check_stream(output)
     runner = open_runner(model, options or PredictOptions())
     fields = [name for name in FIELDS if name in runner.about.input_fields]
-    if const.ALIGNMENTS in fields and const.ALIGNMENTS not in what.columns and not _has_alignments(path, what):
+    if const.ALIGNMENTS in fields and not form.is_table:
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
-    elif runner.options.aligner is not None and const.ALIGNMENTS in fields:
-        raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
     _check_system(runner, path, form, fields)
-    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, what.higher_is_better is not False, what.set_state)
+    is_higher_better = what.direction(runner.about.data.score)
+    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, is_higher_better is not False, what.set_state)
     columns = {name: what.columns.get(name, name) for name in fields}
-    how = HowToRead(rating, columns, what.has_header, what.languages)
-    has_scores = bool(output_names(runner.about.outputs, unit="segment"))
-    scores_only = has_scores if what.scores_only is None else what.scores_only
+    optional = {const.ALIGNMENTS} - what.columns.keys()
+    how = HowToRead(rating, columns, optional, what.has_header, what.languages)
+    scores_only = are_scores_only(runner, what.scores_only)
     scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scores_only=scores_only)
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
@@ -204,11 +225,6 @@ def score_document(
     if scorer.bad:
         logger.warning(scorer.bad.summary(n_segments, rejects))
     return len(scorer.bad)
-
-
-def _has_alignments(path: Path, what: DocumentOptions) -> bool:
-    is_readable = bare_suffix(path) in (".csv", ".tsv", ".jsonl") and what.has_header
-    return is_readable and has_column(path, const.ALIGNMENTS)
 
 
 def _check_system(runner: Runner, path: Path, form: Format, fields: Sequence[str]) -> None:
@@ -250,7 +266,8 @@ class Scorer:
                 if self.bad.note is None:
                     raise error
                 self.bad.note(number, error, segment.texts if segment.content is None else segment.content)
-        names = list(segments[0].texts) if segments else []
+        names = list(segments[-1].texts) if segments else []  # rows before the first valid one have all fields
+        check_aligner(self._runner, names)
         columns = self.bad.apply({name: [each.texts[name] for each in segments] for name in names}, first, drop=False)
         found = self._runner.predict_columns(columns).columns()
         if self._scores_only:

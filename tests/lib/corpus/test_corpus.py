@@ -397,6 +397,7 @@ def test_the_origin_of_labels_reaches_the_model_card(references: bool, tmp_path:
     options = load_configuration(tmp_path / "corpus" / "config.yaml")
     data = describe_data(Configuration.from_dict(options).data, *[{"source": ["a ."], "target": ["b ."]}] * 2)
     assert data.labels_from == ("references" if references else "post-edits")
+    assert options["data"]["score"] == {"kind": "hter"}
     info = CheckpointInfo("NuQE", {"outputs": {"sentence_level": {"hter": True}}}, data=data)
     assert CheckpointInfo.from_dict(info.to_dict()).data == data
     card = model_card(info, "me/system")
