@@ -216,6 +216,8 @@ def set_score_of(path: str | Path, text: str) -> None:
     options: dict[str, Any] = {}
     for part in text.split(","):
         name, _, value = part.partition("=")
+        if name.strip() in options:
+            raise ConfigError(f"--set-score {text}: {name.strip()}: given twice; remove one of the two.")
         options[name.strip()] = value.strip().split(":") if name.strip() == "range" else value.strip()
     try:
         meaning = declared_meaning(ScoreConfig.from_dict(options))

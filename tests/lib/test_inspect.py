@@ -154,6 +154,7 @@ def test_what_scores_mean_can_be_set(trained: Any, tmp_path: Path) -> None:
         ("knd=da", "did you mean 'kind'"),
         ("higher_is_better=true", "kind: required"),
         ("kind=other,higher_is_better=true,range=5:1", "range: found 5 and 1"),
+        ("kind=hter,kind=da", "kind: given twice"),
     ],
 )
 def test_a_meaning_that_is_incomplete_changes_nothing(trained: Any, tmp_path: Path, text: str, message: str) -> None:
