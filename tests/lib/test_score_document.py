@@ -25,7 +25,7 @@ import kiwi
 from kiwi.cli import app
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.score import DocumentOptions, Input, named_format, score_document, score_to_stream
+from kiwi.lib.score import DocumentOptions, Input, is_document, named_format, score_document, score_to_stream
 from kiwi.runner.options import PredictOptions
 from kiwi.systems.manifest.rewriting import set_score_meaning
 from kiwi.systems.qe_system import QESystem
@@ -296,6 +296,14 @@ def test_the_direction_that_a_system_remembers(system: Path, expected: list[str]
     options = DocumentOptions(threshold=threshold, set_state=True, higher_is_better=True)
     with pytest.raises(ConfigError, match="--higher-is-better: the scores of this system are HTER, lower is better"):
         score_document(tmp_path / "system", path, tmp_path / "b.xlf", document=options)
+
+
+def test_which_files_are_copied() -> None:
+    kinds = ["a.xlf", "a.csv.gz", "a.parquet", "a.xlsx", "a.ndjson", "a.json", "a.txt"]
+    assert all(is_document(Path(name), Path("b")) for name in kinds)
+    assert [name for name in kinds if not is_document(Path(name), None)] == ["a.parquet", "a.txt"]
+    lines = [name for name in kinds if not is_document(Path(name), None, lines=True)]
+    assert lines == ["a.csv.gz", "a.parquet", "a.txt"]
 
 
 def test_options_that_would_have_no_effect(system: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
 from kiwi.data.documents.parts import Row, Segment
 from kiwi.data.documents.rating import Rating
+from kiwi.data.files.tables import READERS
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
@@ -137,8 +138,10 @@ def is_document(path: Path, output: Path | None, *, lines: bool = False) -> bool
         lines: whether lines of scores are asked for.
     """
     form = find_format(path)
-    if form is None or not form.is_table:
-        return form is not None or output is not None
+    if form is None:
+        return output is not None
+    if bare_suffix(path) not in READERS:  # such as XLIFF and XLSX
+        return True
     return not lines and (output is not None or form.is_text)
 
 
