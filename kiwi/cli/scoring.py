@@ -66,7 +66,7 @@ def score(
         typer.Option(
             "--higher-is-better/--lower-is-better",
             help="Which scores are good, for --set-state: high (such as DA) or low (such as HTER) ones.",
-            show_default=False,
+            show_default="what the system remembers of its scores",
         ),
     ] = None,
     scale: Annotated[

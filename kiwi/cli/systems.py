@@ -83,7 +83,7 @@ def inspect_(
     set_score: Annotated[
         str | None,
         typer.Option(
-            help="Write into the system what its scores mean, such as kind=hter, or "
+            help="Write into the system what its scores mean, such as kind=hter, kind=da,range=0:100, or "
             "kind=other,higher_is_better=true,range=1:5.",
             metavar="KEY=VALUE[,...]",
             show_default=False,

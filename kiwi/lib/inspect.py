@@ -27,6 +27,9 @@ from kiwi.utils.tensor_header import read_tensor_header
 
 logger = logging.getLogger(__name__)
 
+STANDARDIZED = "standardized"
+"""The range of scores that have been standardized, with the mean 0 and the standard deviation 1."""
+
 SIZES = {
     "layers": ("num_hidden_layers", "n_layers", "n_layer", "encoder_layers", "num_layers"),
     "hidden_size": ("hidden_size", "emb_dim", "d_model", "dim"),
@@ -207,7 +210,7 @@ def set_score_of(path: str | Path, text: str) -> None:
     Args:
         path: its directory, or that of a run, whose best model is used.
         text: the options of :class:`kiwi.data.labels.score_meaning.ScoreConfig`, such as ``kind=hter``; the ends of
-            the range are separated by a colon.
+            the range are separated by a colon; ``range=standardized`` is for z-scores.
 
     Raises:
         CheckpointError: when there is no system, or a file of it is damaged.
@@ -215,10 +218,20 @@ def set_score_of(path: str | Path, text: str) -> None:
     """
     options: dict[str, Any] = {}
     for part in text.split(","):
-        name, _, value = part.partition("=")
-        options[name.strip()] = value.strip().split(":") if name.strip() == "range" else value.strip()
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name in options:
+            raise ConfigError(f"--set-score {text}: {name}: given twice; remove one of the two.")
+        options[name] = value
+    if (span := options.get("range")) is not None:
+        ends = span.split(":")
+        if span != STANDARDIZED and len(ends) != 2:
+            raise ConfigError(f"--set-score {text}: range: found '{span}'; expected two numbers, such as range=0:100.")
+        options["range"] = None if span == STANDARDIZED else ends
     try:
-        meaning = declared_meaning(ScoreConfig.from_dict(options))
+        config = ScoreConfig.from_dict(options)
+        if config.kind in ("da", "esa", "other") and "range" not in options:
+            raise ConfigError(f"range: required for {config.kind}, such as range=0:100, or range={STANDARDIZED}.")
+        meaning = declared_meaning(config)
     except ConfigError as error:
         raise ConfigError(f"--set-score {text}: {str(error).removeprefix('data.score.')}") from error
     set_score_meaning(resolve_run_directory(path), meaning)

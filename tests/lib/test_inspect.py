@@ -143,6 +143,8 @@ def test_what_scores_mean_can_be_set(trained: Any, tmp_path: Path) -> None:
     assert dict(after.rows())["scores"] == "score, higher is better, 1 to 5"
     assert after.info.sha256 != before.info.sha256
     assert load_system(path).predict(["a"], ["b"], ["0-0"]) == load_system(trained.path).predict(["a"], ["b"], ["0-0"])
+    set_score_of(path, "kind=da,range=standardized")
+    assert inspect_checkpoint(path).info.data.score == ScoreMeaning("da", True)
     set_score_of(path, "kind=hter")
     assert inspect_checkpoint(path).info.data.score == ScoreMeaning("hter", False, (0.0, 1.0))
 
@@ -153,7 +155,10 @@ def test_what_scores_mean_can_be_set(trained: Any, tmp_path: Path) -> None:
         ("kind=mqm", "--set-score kind=mqm: higher_is_better: required"),
         ("knd=da", "did you mean 'kind'"),
         ("higher_is_better=true", "kind: required"),
+        ("kind=da", "range: required for da, such as range=0:100, or range=standardized"),
+        ("kind=da,range=1", "range: found '1'; expected two numbers"),
         ("kind=other,higher_is_better=true,range=5:1", "range: found 5 and 1"),
+        ("kind=hter,kind=da", "kind: given twice"),
     ],
 )
 def test_a_meaning_that_is_incomplete_changes_nothing(trained: Any, tmp_path: Path, text: str, message: str) -> None:

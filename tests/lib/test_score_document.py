@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib
 import io
 import json
 import lzma
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +23,11 @@ from typing_extensions import override
 
 import kiwi
 from kiwi.cli import app
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.score import DocumentOptions, Input, score_document, score_to_stream
+from kiwi.lib.score import DocumentOptions, Input, is_document, named_format, score_document, score_to_stream
 from kiwi.runner.options import PredictOptions
+from kiwi.systems.manifest.rewriting import set_score_meaning
 from kiwi.systems.qe_system import QESystem
 from tests.pretrained import write_model
 
@@ -143,7 +148,7 @@ def test_bad_segments(system: Path, tmp_path: Path, caplog: pytest.LogCaptureFix
 
 def test_a_system_that_reads_alignments(trained: Any, aligning_encoder: Path, tmp_path: Path) -> None:
     path = written(tmp_path / "a.xlf", XLIFF)
-    with pytest.raises(ConfigError, match="alignments"):
+    with pytest.raises(ConfigError, match="reads alignments, which are not given, and kiwi does not align"):
         score_document(trained.path, path, tmp_path / "b.xlf", options=PredictOptions(align=False))
     aligning = PredictOptions(aligner=str(aligning_encoder))
     assert score_document(trained.path, path, tmp_path / "b.xlf", options=aligning) == 0
@@ -170,6 +175,35 @@ def test_tables(system: Path, expected: list[str], tmp_path: Path) -> None:
     assert [len(row["target_tags"]) for row in found] == [5, 2]
     with pytest.raises(ConfigError, match=r"--threshold: .* is CSV, which has no place for it"):
         score_document(system, tmp_path / "a.csv", tmp_path / "c.csv", document=DocumentOptions(threshold=1.0))
+
+
+def test_alignments_are_read_from_every_kind_of_table(trained: Any, corpus: Any, tmp_path: Path) -> None:
+    openpyxl, parquet = pytest.importorskip("openpyxl"), pytest.importorskip("pyarrow.parquet")
+    fields = ("source", "target", "alignments")
+    rows = list(zip(*(corpus.lines("test", field)[:3] for field in fields), strict=True))
+    objects = [dict(zip(fields, row, strict=True)) for row in rows]
+    written(tmp_path / "a.csv", "\n".join(";".join(f'"{cell}"' for cell in row) for row in (fields, *rows)) + "\n")
+    written(tmp_path / "a.json", json.dumps(objects))
+    written(tmp_path / "a.ndjson", "\n".join(["no object", *map(json.dumps, objects)]) + "\n")
+    parquet.write_table(importlib.import_module("pyarrow").Table.from_pylist(objects), tmp_path / "a.parquet")
+    book = openpyxl.Workbook()
+    for row in (fields, *rows):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    options, what = PredictOptions(align=False), DocumentOptions(scores_only=True)
+    for path in sorted(tmp_path.glob("a.*")):
+        n_bad = score_document(trained.path, path, path.with_stem("b"), document=what, options=options)
+        assert n_bad == (path.suffix == ".ndjson")
+    stream, pipe = io.BytesIO(), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", tmp_path / "a.csv", pipe]):
+        score_document(trained.path, pipe, stream, form=named_format("csv"), document=what, options=options)
+    assert stream.getvalue() == (tmp_path / "b.csv").read_bytes()
+    scores = [row["sentence_scores"] for row in json.loads((tmp_path / "b.json").read_bytes())]
+    assert [line.split(b";")[3].decode() for line in stream.getvalue().splitlines()[1:]] == list(map(str, scores))
+    options = PredictOptions(aligner="encoder")
+    with pytest.raises(ConfigError, match="--aligner: given, but alignments are given too"):
+        score_document(trained.path, tmp_path / "a.json", tmp_path / "b.json", options=options)
 
 
 def test_a_table_with_alignments(trained: Any, corpus: Any, tmp_path: Path) -> None:
@@ -252,6 +286,33 @@ def test_people_see_scores_alone(
     screen.flush()
     assert isinstance(screen.buffer, io.BytesIO)
     assert len(screen.buffer.getvalue().decode().splitlines()[0].split(";")) == n_columns
+
+
+def test_the_direction_that_a_system_remembers(system: Path, expected: list[str], tmp_path: Path) -> None:
+    shutil.copytree(system, tmp_path / "system")
+    set_score_meaning(tmp_path / "system", ScoreMeaning("hter", higher_is_better=False, range=(0.0, 1.0)))
+    path = written(tmp_path / "a.xlf", XLIFF)
+    threshold = sorted(map(float, expected))[0]
+    options = DocumentOptions(threshold=threshold, set_state=True, scale="own")
+    score_document(tmp_path / "system", path, tmp_path / "b.xlf", document=options)
+    assert (tmp_path / "b.xlf").read_text(encoding="utf-8").count('state="needs-review-translation"') == 1
+    options = DocumentOptions(threshold=threshold, set_state=True, higher_is_better=True, scale="own")
+    with pytest.raises(ConfigError, match="--higher-is-better: these scores are HTER, lower is better"):
+        score_document(tmp_path / "system", path, tmp_path / "b.xlf", document=options)
+
+
+def test_which_files_are_copied() -> None:
+    kinds = ["a.xlf", "a.csv.gz", "a.parquet", "a.xlsx", "a.ndjson", "a.json", "a.txt"]
+    assert all(is_document(Path(name), Path("b")) for name in kinds)
+    assert [name for name in kinds if not is_document(Path(name), None)] == ["a.parquet", "a.txt"]
+    lines = [name for name in kinds if not is_document(Path(name), None, lines=True)]
+    assert lines == ["a.csv.gz", "a.parquet", "a.txt"]
+
+
+def test_options_that_would_have_no_effect(system: Path, tmp_path: Path) -> None:
+    options = DocumentOptions(has_header=False)
+    with pytest.raises(ConfigError, match=r"--no-header: .* is JSON, which has no line of column names"):
+        score_document(system, written(tmp_path / "a.json", "[]"), tmp_path / "b.json", document=options)
 
 
 def test_the_opposite_of_each_other(system: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,9 @@ class HowToRead:
 
     columns: Mapping[str, str] = field(default_factory=lambda: {name: name for name in (const.SOURCE, const.TARGET)})
     """The column of each field that the system reads, in tables."""
+
+    optional: Collection[str] = ()
+    """The fields that are read only from tables that have their columns."""
 
     has_header: bool = True
     """Whether the first line of a table as text has the names of its columns."""
@@ -84,6 +87,9 @@ class Format:
     is_table: bool = False
     """Whether it has named columns."""
 
+    has_header: bool = False
+    """Whether its first line names the columns, unless ``--no-header`` says that it does not."""
+
     is_text: bool = True
     """Whether it may be read from a pipe and written to one."""
 
@@ -97,13 +103,22 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("TMX", (".tmx",), spliced(lambda how, tape: _tmx(how, tape)), has_languages=True),
     Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True),
-    Format("CSV", (".csv",), spliced(lambda how, tape: _separated(how, is_quoted=True)), is_table=True),
-    Format("TSV", (".tsv",), spliced(lambda how, tape: _separated(how, is_quoted=False)), is_table=True),
-    Format("JSON Lines", (".jsonl", ".ndjson"), spliced(lambda how, tape: ObjectTable(how.columns)), is_table=True),
+    Format(
+        "CSV", (".csv",), spliced(lambda how, tape: _separated(how, is_quoted=True)), is_table=True, has_header=True
+    ),
+    Format(
+        "TSV", (".tsv",), spliced(lambda how, tape: _separated(how, is_quoted=False)), is_table=True, has_header=True
+    ),
+    Format(
+        "JSON Lines",
+        (".jsonl", ".ndjson"),
+        spliced(lambda how, tape: ObjectTable(how.columns, how.optional)),
+        is_table=True,
+    ),
     Format(
         "Parquet",
         (".parquet",),
-        lambda path, output, how, score, size: (copy_parquet(path, output, how.columns, score, size), 0),
+        lambda path, output, how, score, size: (copy_parquet(path, output, how.columns, how.optional, score, size), 0),
         is_table=True,
         is_text=False,
     ),
@@ -111,13 +126,14 @@ FORMATS: tuple[Format, ...] = (
         "XLSX",
         (".xlsx", ".xlsm"),
         lambda path, output, how, score, size: (
-            copy_workbook(path, output, how.columns, how.has_header, score, size),
+            copy_workbook(path, output, how.columns, how.optional, how.has_header, score, size),
             0,
         ),
         is_table=True,
+        has_header=True,
         is_text=False,
     ),
-    Format("JSON", (".json",), spliced(lambda how, tape: ArrayTable(how.columns)), is_table=True),
+    Format("JSON", (".json",), spliced(lambda how, tape: ArrayTable(how.columns, how.optional)), is_table=True),
 )
 """The formats, of which each document has one."""
 
@@ -165,7 +181,7 @@ def _xliff(how: HowToRead, tape: Tape) -> Document:
 
 
 def _separated(how: HowToRead, *, is_quoted: bool) -> Document:
-    return SeparatedTable(how.columns, is_quoted=is_quoted, has_header=how.has_header)
+    return SeparatedTable(how.columns, how.optional, is_quoted=is_quoted, has_header=how.has_header)
 
 
 def _tmx(how: HowToRead, tape: Tape) -> Document:

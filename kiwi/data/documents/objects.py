@@ -5,11 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, Tape, one_line
-from kiwi.data.documents.separated import already_there
+from kiwi.data.documents.separated import already_there, present
 from kiwi.data.files.cells import cell_text, check_names, json_object
 from kiwi.data.files.table_writers import json_line
 from kiwi.exceptions import DataError
@@ -23,12 +23,14 @@ class ObjectTable:
 
     Args:
         columns: the key of each field.
+        optional: the fields that are read only if the first valid object has them.
     """
 
-    def __init__(self, columns: Mapping[str, str]) -> None:
+    def __init__(self, columns: Mapping[str, str], optional: Collection[str] = ()) -> None:
         self.n_without_target = 0
         """Zero: an object without a translation is a bad segment."""
         self._columns = columns
+        self._optional = optional
 
     def parts(self, tape: Tape) -> Iterator[Part]:
         """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
@@ -57,6 +59,7 @@ class ObjectTable:
         except DataError as error:
             shown = content.decode("utf-8", "backslashreplace").rstrip("\r\n")
             return Segment(dict.fromkeys(self._columns, ""), number, error, shown), None
+        self._columns, self._optional = present(self._columns, self._optional, row), ()
         try:
             check_names(self._place, number, self._columns.values(), list(row))
             texts = {name: self._text(row[key], number, key) for name, key in self._columns.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from kiwi.data.documents.parts import Row, Score, Segment, one_line
-from kiwi.data.documents.separated import already_there
+from kiwi.data.documents.separated import already_there, present
 from kiwi.data.files.cells import cell_text, check_names
 from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.files.table_writers import without_nan
@@ -20,13 +20,21 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-def copy_parquet(path: Path, output: Path | IO[bytes], columns: Mapping[str, str], score: Score, size: int) -> int:
+def copy_parquet(
+    path: Path,
+    output: Path | IO[bytes],
+    columns: Mapping[str, str],
+    optional: Collection[str],
+    score: Score,
+    size: int,
+) -> int:
     """Copy a Parquet table with the scores of its rows.
 
     Args:
         path: the table.
         output: the file to write.
         columns: the column of each field.
+        optional: the fields that are read only if their columns are there.
         score: the function that scores segments.
         size: the number of rows at a time.
 
@@ -45,8 +53,9 @@ def copy_parquet(path: Path, output: Path | IO[bytes], columns: Mapping[str, str
     with ExitStack() as stack:
         stack.enter_context(copy if copy is not None else nullcontext())
         writer = None
-        for compression, batch in _batches(plain, path, columns, size):
-            segments = list(_segments(batch, columns, path, n_rows + 1))
+        for compression, batch in _batches(plain, path, present(columns, optional, ()), size):
+            given = present(columns, optional, batch.schema.names)
+            segments = list(_segments(batch, given, path, n_rows + 1))
             scored = _with_columns(batch, score(segments), path)
             if writer is None:
                 parquet = pyarrow.parquet.ParquetWriter(output, scored.schema, compression=compression)

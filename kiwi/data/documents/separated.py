@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
 from kiwi.data.documents.lines import tape_lines
@@ -25,14 +25,18 @@ class SeparatedTable:
 
     Args:
         columns: the column of each field: its name, or its number, counted from 1.
+        optional: the fields that are read only if their columns are there.
         is_quoted: whether cells may be quoted, as in CSV.
         has_header: whether the first line has the names of the columns.
     """
 
-    def __init__(self, columns: Mapping[str, str], *, is_quoted: bool, has_header: bool = True) -> None:
+    def __init__(
+        self, columns: Mapping[str, str], optional: Collection[str] = (), *, is_quoted: bool, has_header: bool = True
+    ) -> None:
         self.n_without_target = 0
         """Zero: a row without a translation is a bad segment."""
         self._columns = columns
+        self._optional = optional
         self._is_quoted = is_quoted
         self._has_header = has_header
         self._delimiter = "\t"
@@ -49,7 +53,8 @@ class SeparatedTable:
                 yield Part(end)
                 continue
             if not places:
-                places = find_columns(self._columns, cells, tape.place, number, has_header=self._has_header)
+                columns = present(self._columns, self._optional, cells if self._has_header else ())
+                places = find_columns(columns, cells, tape.place, number, has_header=self._has_header)
                 n_cells = len(cells)
                 if self._has_header:
                     header = record
@@ -128,7 +133,7 @@ class SeparatedTable:
 
     def _find_delimiter(self, header: str) -> str:
         """Return the first delimiter that gives each field a column."""
-        wanted = set(self._columns.values())
+        wanted = set(present(self._columns, self._optional, ()).values())
         for delimiter in DELIMITERS:
             try:
                 names = next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter), [])
@@ -138,6 +143,17 @@ class SeparatedTable:
             if wanted <= {*names} | numbers:
                 return delimiter
         return DELIMITERS[0]
+
+
+def present(columns: Mapping[str, str], optional: Collection[str], names: Collection[str]) -> dict[str, str]:
+    """Return the columns without those of optional fields that a table does not have.
+
+    Args:
+        columns: the column of each field.
+        optional: the fields that need not be there.
+        names: the names of the columns of the table.
+    """
+    return {field: name for field, name in columns.items() if field not in optional or name in names}
 
 
 def find_columns(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing_extensions import override
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line
 from kiwi.data.documents.rating import Rating
-from kiwi.data.documents.separated import already_there, find_columns
+from kiwi.data.documents.separated import already_there, find_columns, present
 from kiwi.data.files.cells import cell_text
 from kiwi.data.files.table_writers import tsv_cell
 from kiwi.exceptions import DataError
@@ -66,16 +66,24 @@ class Sheet(MarkupDocument):
         path: the workbook, for errors.
         rows: the cells of each row.
         columns: the column of each field: its name, or its number, counted from 1.
+        optional: the fields that are read only if their columns are there.
         width: the number of the last column that has a cell.
         has_header: whether the first row has the names of the columns.
     """
 
     def __init__(
-        self, path: Path, rows: Iterator[Cells], columns: Mapping[str, str], width: int, *, has_header: bool
+        self,
+        path: Path,
+        rows: Iterator[Cells],
+        columns: Mapping[str, str],
+        optional: Collection[str],
+        width: int,
+        *,
+        has_header: bool,
     ) -> None:
         super().__init__(Rating())
         self._path, self._rows, self._columns, self._width = path, enumerate(rows, start=1), columns, width
-        self._has_header = has_header
+        self._optional, self._has_header = optional, has_header
         self._headings: list[str] = []
         self._places: dict[str, int] = {}
         self._number = self._row_start = 0
@@ -109,7 +117,8 @@ class Sheet(MarkupDocument):
         cells = next((cells for number, cells in self._rows if number == self._number), ())
         texts = [cell_as_text(cell) for cell in cells]
         if not self._places and any(texts):
-            self._places = find_columns(self._columns, texts, self._path, self._number, has_header=self._has_header)
+            columns = present(self._columns, self._optional, texts if self._has_header else ())
+            self._places = find_columns(columns, texts, self._path, self._number, has_header=self._has_header)
             if self._has_header:
                 self._headings, self._before = texts, [place]
                 return

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
 
 from kiwi.data.documents.parts import Score, Tape, copy_scored
-from kiwi.data.documents.separated import find_columns
+from kiwi.data.documents.separated import find_columns, present
 from kiwi.data.documents.sheet import Cells, Sheet, Width, cell_as_text
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.imports import needs_extra
@@ -28,7 +28,13 @@ DOCTYPES = (b"<!DOCTYPE", "<!DOCTYPE".encode("utf-16-le"), "<!DOCTYPE".encode("u
 
 
 def copy_workbook(
-    path: Path, output: Path | IO[bytes], columns: Mapping[str, str], has_header: bool, score: Score, size: int
+    path: Path,
+    output: Path | IO[bytes],
+    columns: Mapping[str, str],
+    optional: Collection[str],
+    has_header: bool,
+    score: Score,
+    size: int,
 ) -> int:
     """Copy a workbook with the scores of the rows of the first sheet that has the columns.
 
@@ -36,6 +42,7 @@ def copy_workbook(
         path: the workbook.
         output: the file to write.
         columns: the column of each field: its name, or its number, counted from 1.
+        optional: the fields that are read only if their columns are there.
         has_header: whether the first row has the names of the columns.
         score: the function that scores segments.
         size: the number of rows that are scored together.
@@ -58,11 +65,11 @@ def copy_workbook(
             _check(archive, path)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             stack.callback(book.close)
-            sheet = _find_sheet(book, columns, path, has_header=has_header)
+            sheet = _find_sheet(book, present(columns, optional, ()), path, has_header=has_header)
             part = _sheet_parts(archive)[sheet.title]
             with archive.open(part) as content:
                 width = Width(path).measure(Tape(content, path))
-        document = Sheet(path, _rows(sheet, path), columns, width, has_header=has_header)
+        document = Sheet(path, _rows(sheet, path), columns, optional, width, has_header=has_header)
         n_segments = 0
         with zipfile.ZipFile(output, "w") as written:
             for info in archive.infolist():

@@ -93,8 +93,7 @@ def stream_rows(
     """
     path = Path(path)
     inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
-    reader = for_suffix(inner, {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": parquet_rows})
-
+    reader = for_suffix(inner, READERS)
     with closing(reader(path, columns.values())) as rows:
         while part := list(islice(rows, size)):
             yield [number for number, _, _ in part], texts_of_rows(part, columns, path, null, note)
@@ -191,3 +190,7 @@ def _stream_text(
 ) -> Generator[str, None, None]:
     """Yield the lines of a file; those that are not text are blank, and their errors are added to ``damaged``."""
     return stream_lines(path, lambda number, error, line: damaged.update({number: (error, line)}), warn=warn)
+
+
+READERS = {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": parquet_rows}
+"""The function that reads each kind of table, by its suffix."""

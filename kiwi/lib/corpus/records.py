@@ -153,6 +153,7 @@ def training_configuration(
         if language
     }
     data |= {"labels_from": origin} if origin else {}
+    data["score"] = {"kind": "hter"}
     for name, part in (("train", "train"), ("valid", "dev")):
         if part in summary.parts:
             data[name] = _part(part, has_alignments, has_source, has_pairs)

@@ -62,6 +62,7 @@ def align(
     required: bool,
     low_is_bad: bool = False,
     explanations: bool = False,
+    several_pairs: bool = False,
 ) -> Alignment:
     """Read and align the predictions of all systems.
 
@@ -71,11 +72,12 @@ def align(
         required: whether predictions that cannot be compared are an error, rather than a warning.
         low_is_bad: whether low values of verdicts mean BAD.
         explanations: whether tags of target words explain scores, so that they are of words if that is unclear.
+        several_pairs: whether the lines of the files are of several language pairs.
 
     Raises:
         DataError: when predictions and gold labels do not match; the message names the first place.
     """
-    excluded = read_excluded(files.exclude, files.language_pair)
+    excluded = read_excluded(files.exclude, files.language_pair, several_pairs=several_pairs)
     if excluded.numbers:
         logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
     gold = collect_gold(files, excluded.numbers)

@@ -41,7 +41,9 @@ class Excluded:
         return mask
 
 
-def read_excluded(given: Sequence[int] | Path | None, language_pair: str | None) -> Excluded:
+def read_excluded(
+    given: Sequence[int] | Path | None, language_pair: str | None, *, several_pairs: bool = False
+) -> Excluded:
     """Read the segments to exclude.
 
     Args:
@@ -49,9 +51,10 @@ def read_excluded(given: Sequence[int] | Path | None, language_pair: str | None)
             and a number, separated by a tab, as in ``hallucinations_idx.tsv`` of WMT 2023. A first line with names of
             columns is skipped, and so are further columns.
         language_pair: the language pair to read; None stands for the only pair of the file.
+        several_pairs: whether the lines of the files are of several language pairs, in all of which they are counted.
 
     Raises:
-        DataError: at the first other line.
+        DataError: at the first other line, or when segments are counted within a language pair and must not be.
     """
     if given is None:
         return Excluded()
@@ -71,6 +74,10 @@ def read_excluded(given: Sequence[int] | Path | None, language_pair: str | None)
         by_pair.setdefault(pair, set()).add(int(text))
     asked = language_pair.strip().lower() if language_pair is not None else None
     others = sorted(pair for pair in by_pair if pair)
+    if others and several_pairs:
+        expected = "numbers of lines alone, because the language pair of each line is given (lp)"
+        advice = "Count the segments in the whole files, or use language_pairs."
+        raise DataError.at(given, None, found=f"segments of {', '.join(others)}", expected=expected, advice=advice)
     if asked is None and len(others) > 1:
         advice = "Set language_pair to the one that is evaluated."
         expected = "one language pair"

@@ -123,7 +123,14 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     pairs = None if config.language_pairs is not None else read_language_pairs(files)
     sources = collect_sources(files, any_scale=config.explanations)
     required = not files.predicted_dir
-    alignment = align(files, sources, required=required, low_is_bad=config.low_is_bad, explanations=config.explanations)
+    alignment = align(
+        files,
+        sources,
+        required=required,
+        low_is_bad=config.low_is_bad,
+        explanations=config.explanations,
+        several_pairs=pairs is not None and len({*pairs[0]} - {""}) > 1,
+    )
     outputs = [replace(aligned, threshold=config.threshold) for aligned in alignment.outputs]
     if not outputs and not alignment.spans:
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"

@@ -13,12 +13,12 @@ from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
 from kiwi.data.documents.parts import Row, Segment
 from kiwi.data.documents.rating import Rating
+from kiwi.data.files.tables import READERS
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
-from kiwi.data.segments.given import has_column
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS
+from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS, are_scores_only, check_aligner
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
@@ -47,7 +47,7 @@ class DocumentOptions:
     """The score that divides good translations from those to review."""
 
     higher_is_better: bool | None = None
-    """Whether a higher score is better; None if it is not known."""
+    """Whether a higher score is better; by default, what the system remembers of its scores."""
 
     set_state: bool = False
     """Whether translations that are worse than the threshold are marked for review."""
@@ -72,6 +72,8 @@ class DocumentOptions:
             raise ConfigError("--set-state marks translations worse than a threshold. Add --threshold SCORE.")
         if self.set_state and not form.has_state:
             raise ConfigError(f"--set-state: {path} is {form.name}, which has no state of translations. Remove it.")
+        if not self.has_header and not form.has_header:
+            raise ConfigError(f"--no-header: {path} is {form.name}, which has no line of column names. Remove it.")
         for name in self.columns:
             if name not in FIELDS:
                 raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
@@ -114,8 +116,10 @@ def is_document(path: Path, output: Path | None, *, lines: bool = False) -> bool
         lines: whether lines of scores are asked for.
     """
     form = find_format(path)
-    if form is None or not form.is_table:
-        return form is not None or output is not None
+    if form is None:
+        return output is not None
+    if bare_suffix(path) not in READERS:  # such as XLIFF and XLSX
+        return True
     return not lines and (output is not None or form.is_text)
 
 
@@ -177,19 +181,17 @@ def score_document(
         guard.check_stream(output)
     runner = open_runner(model, options or PredictOptions())
     fields = [name for name in FIELDS if name in runner.about.input_fields]
-    if const.ALIGNMENTS in fields and const.ALIGNMENTS not in what.columns and not _has_alignments(path, what):
+    if const.ALIGNMENTS in fields and not form.is_table:
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
-    elif runner.options.aligner is not None and const.ALIGNMENTS in fields:
-        raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
     _check_system(runner, path, form, fields)
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     higher = _direction(what, scale)
     rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, scale.profile)
     columns = {name: what.columns.get(name, name) for name in fields}
-    how = HowToRead(rating, columns, what.has_header, what.languages)
-    has_scores = bool(output_names(runner.about.outputs, unit="segment"))
-    scores_only = has_scores if what.scores_only is None else what.scores_only
+    optional = {const.ALIGNMENTS} - what.columns.keys()
+    how = HowToRead(rating, columns, optional, what.has_header, what.languages)
+    scores_only = are_scores_only(runner, what.scores_only)
     scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scale, scores_only=scores_only)
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
@@ -221,11 +223,6 @@ def _direction(what: DocumentOptions, scale: Scale) -> bool:
             "(such as HTER), or set it once with: kiwi inspect MODEL --set-score kind=hter."
         )
     return next((higher for higher in (known, given) if higher is not None), True)
-
-
-def _has_alignments(path: Path, what: DocumentOptions) -> bool:
-    is_readable = bare_suffix(path) in (".csv", ".tsv", ".jsonl") and what.has_header
-    return is_readable and has_column(path, const.ALIGNMENTS)
 
 
 def _check_system(runner: Runner, path: Path, form: Format, fields: Sequence[str]) -> None:
@@ -269,7 +266,8 @@ class Scorer:
                 if self.bad.note is None:
                     raise error
                 self.bad.note(number, error, segment.texts if segment.content is None else segment.content)
-        names = list(segments[0].texts) if segments else []
+        names = list(segments[-1].texts) if segments else []  # rows before the first valid one have all fields
+        check_aligner(self._runner, names)
         columns = self.bad.apply({name: [each.texts[name] for each in segments] for name in names}, first, drop=False)
         found = self._scale.apply(self._runner.predict_columns(columns).columns())
         if self._scores_only:

@@ -237,11 +237,7 @@ def score(
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
     runner = open_runner(model, options or PredictOptions())
-    has_scores = bool(output_names(runner.about.outputs, unit="segment"))
-    scores_only = has_scores if scores_only is None else scores_only
-    if scores_only and not has_scores:
-        outputs = ", ".join(runner.about.outputs)
-        raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
+    scores_only = are_scores_only(runner, scores_only)
     written_on = Scale.choose(scale, runner)
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     if const.ALIGNMENTS in fields and segments.lacks(const.ALIGNMENTS):
@@ -250,8 +246,7 @@ def score(
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0
     for first, columns in segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,)):
-        if runner.options.aligner is not None and const.ALIGNMENTS in columns:
-            raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
+        check_aligner(runner, columns)
         found = written_on.apply(_predict(runner, columns, scores_only))
         if form == "tsv" and header and is_first:
             output.write("\t".join(found) + "\n")
@@ -266,6 +261,37 @@ def score(
         output.flush()
         n_segments += len(columns[const.TARGET])
     return n_segments
+
+
+def are_scores_only(runner: Runner, scores_only: bool | None) -> bool:
+    """Return whether the outputs for words are omitted.
+
+    Args:
+        runner: the system.
+        scores_only: what is asked for; None omits them if there are others.
+
+    Raises:
+        ConfigError: when scores are asked for, and the system predicts none.
+    """
+    has_scores = bool(output_names(runner.about.outputs, unit="segment"))
+    if scores_only and not has_scores:
+        outputs = ", ".join(runner.about.outputs)
+        raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
+    return has_scores if scores_only is None else scores_only
+
+
+def check_aligner(runner: Runner, fields: Collection[str]) -> None:
+    """Check that no aligner is named where alignments are given.
+
+    Args:
+        runner: the system.
+        fields: the fields that are given.
+
+    Raises:
+        ConfigError: when there is one.
+    """
+    if runner.options.aligner is not None and const.ALIGNMENTS in fields:
+        raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
 
 
 def _predict(runner: Runner, columns: Columns, scores_only: bool) -> dict[str, list[Any]]:

@@ -67,7 +67,10 @@ def _score_meaning(data: Any, train: Mapping[str, Sequence[str]]) -> ScoreMeanin
         return None
     if const.SENTENCE_SCORES not in train:
         if config != ScoreConfig():
-            raise ConfigError("data.score: the data has no sentence scores. Add data.train.output.sentence_scores.")
+            raise ConfigError(
+                "data.score: the data has no sentence scores. Add data.train.output.sentence_scores, or "
+                "remove data.score."
+            )
         return None
     path = data.train.output.sentence_scores
     meaning = find_meaning(config, list(map(float, train[const.SENTENCE_SCORES])), path)

@@ -16,6 +16,7 @@ import pytest
 from kiwi import constants as const
 from kiwi.cli import app, run
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.corpus import CorpusInfo, CorpusOptions, Input, make_corpus
 from kiwi.lib.train import Configuration
@@ -395,8 +396,10 @@ def test_nothing_is_left(tmp_path: Path) -> None:
 def test_the_origin_of_labels_reaches_the_model_card(references: bool, tmp_path: Path) -> None:
     make(tmp_path, files(tmp_path), source_tags="none", align=False, references=references)
     options = load_configuration(tmp_path / "corpus" / "config.yaml")
-    data = describe_data(Configuration.from_dict(options).data, *[{"source": ["a ."], "target": ["b ."]}] * 2)
+    columns = {"source": ["a ."], "target": ["b ."], "sentence_scores": ["0.5"]}
+    data = describe_data(Configuration.from_dict(options).data, columns, columns)
     assert data.labels_from == ("references" if references else "post-edits")
+    assert data.score == ScoreMeaning("hter", higher_is_better=False, range=(0.0, 1.0), mean=0.5)
     info = CheckpointInfo("NuQE", {"outputs": {"sentence_level": {"hter": True}}}, data=data)
     assert CheckpointInfo.from_dict(info.to_dict()).data == data
     card = model_card(info, "me/system")

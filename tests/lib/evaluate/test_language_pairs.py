@@ -129,6 +129,12 @@ def test_tags_of_each_pair() -> None:
     assert (other.offsets.tolist(), other.numbers.tolist(), other.left_out) == ([0, 2, 5], [1, 4], 0)
 
 
+def test_excluded_segments_of_a_pair_are_not_numbers_of_lines(options: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "exclude").write_text("en-de\t2\n")
+    with pytest.raises(DataError, match="exclude: found segments of en-de; expected numbers of lines alone"):
+        evaluate_from_configuration({**options, "exclude": str(tmp_path / "exclude")})
+
+
 def test_excluded_segments_count_in_their_pair(options: dict[str, Any]) -> None:
     report = evaluate_from_configuration({**options, "exclude": [2, 3]})
     german, estonian, mean = report.rows
