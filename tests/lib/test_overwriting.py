@@ -246,7 +246,8 @@ def test_bad_segments_of_a_table(
     table = tmp_path / "a.tsv"
     table.write_text("\n".join(["source\ttarget\talignments", *lines]) + "\n", encoding="utf-8")
     rejects = tmp_path / "bad.jsonl"
-    command = ["score", "-m", str(trained.path), str(table), "--scores-only", *(["--stream"] if stream else [])]
+    command = ["score", "-m", str(trained.path), str(table), "--scores-only", "--format", "tsv"]
+    command += ["--stream"] if stream else []
     scores = {}
     for on_bad, code in {"nan": 3, "skip": 3, "stop": 3}.items():
         more = [] if on_bad == "stop" else ["--rejects", str(rejects)]
