@@ -206,6 +206,7 @@ def score(
         higher_is_better=higher_is_better,
         set_state=set_state,
         scale=chosen_scale,
+        words=bool(words),
         scores_only=scores_only or (None if is_for_people and not words else False),
     )
     files = {name: path for name, path in given.items() if path is not None}

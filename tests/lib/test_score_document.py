@@ -318,6 +318,8 @@ def test_options_that_would_have_no_effect(system: Path, tmp_path: Path) -> None
 def test_the_opposite_of_each_other(system: Path, tmp_path: Path) -> None:
     done = run("-m", system, written(tmp_path / "a.csv", TABLE), "--words", "--scores-only")
     assert "--words and --scores-only ask for the opposite" in str(done.exception)
+    done = run("-m", system, written(tmp_path / "a.xlf", XLIFF), "-o", tmp_path / "b.xlf", "--words")
+    assert "a.xlf is XLIFF, which has no place for them" in str(done.exception)
     done = run("-m", system, "-s", "-", "-t", "-")
     assert "--source and --target: found - for both" in str(done.exception)
 

@@ -55,6 +55,9 @@ class DocumentOptions:
     scale: ScaleName | None = None
     """The scale of the scores; None is 0 to 100 in files of translations, if the system says what its scores mean."""
 
+    words: bool = False
+    """Whether the predictions for words are asked for, which only tables have place for."""
+
     scores_only: bool | None = False
     """Whether tables get no columns for words; None if the system predicts scores."""
 
@@ -83,6 +86,8 @@ class DocumentOptions:
             raise ConfigError(f"--columns names columns of a table, but {path} is {form.name}. Remove it.")
         if self.threshold is not None and not form.has_state:
             raise ConfigError(f"--threshold: {path} is {form.name}, which has no place for it. Remove it.")
+        if self.words and not form.is_table:
+            raise ConfigError(f"--words: {path} is {form.name}, which has no place for them. Remove it.")
         if self.languages and not form.has_languages:
             raise ConfigError(f"--languages: {path} is {form.name}, which has two languages. Remove it.")
         if self.languages and len(self.languages) != 2:
