@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": pipelines.evaluate,
     "search": pipelines.search,
     "inspect": systems.inspect_,
+    "models": systems.models,
     "thresholds": systems.thresholds,
     "export": systems.export,
     "publish": systems.publish,
