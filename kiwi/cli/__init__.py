@@ -15,12 +15,13 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import aligning, corpus, pipelines, scoring, systems
+from kiwi.cli import aligning, corpus, corrupting, pipelines, scoring, systems
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "corpus": corpus.corpus,
     corpus.JOIN: corpus.join,
+    corrupting.CORRUPT: corrupting.corrupt,
     "train": pipelines.train,
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,
