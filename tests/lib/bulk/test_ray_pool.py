@@ -82,10 +82,14 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def at_work_on(output: Path, shard: str) -> list[int]:
-    """The processes that are writing a shard."""
-    found = []
+    """The workers that are writing a shard. Looking at the files of all processes would slow Ray, which runs here too."""
+    found: list[int] = []
+    if not any(output.glob(f".{shard}.*")):
+        return found
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # the process may be gone in the meantime
+            if not (process / "cmdline").read_bytes().startswith(b"ray::"):
+                continue
             for link in (process / "fd").iterdir():
                 with suppress(OSError):  # or the file
                     if str(link.readlink()).startswith(f"{output}/.{shard}."):
