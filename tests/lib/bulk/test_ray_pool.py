@@ -82,7 +82,10 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def at_work_on(output: Path, shard: str) -> list[int]:
-    """The workers that are writing a shard. Looking at the files of all processes would slow Ray, which runs here too."""
+    """The workers that are writing a shard.
+
+    Only their files are looked at, since those of all processes are many, and the driver of Ray runs beside this.
+    """
     found: list[int] = []
     if not any(output.glob(f".{shard}.*")):
         return found
