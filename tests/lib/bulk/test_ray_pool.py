@@ -82,10 +82,17 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def at_work_on(output: Path, shard: str) -> list[int]:
-    """The processes that are writing a shard."""
-    found = []
+    """The workers that are writing a shard.
+
+    Only their files are looked at, since those of all processes are many, and the driver of Ray runs beside this.
+    """
+    found: list[int] = []
+    if not any(output.glob(f".{shard}.*")):
+        return found
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # the process may be gone in the meantime
+            if not (process / "cmdline").read_bytes().startswith(b"ray::"):
+                continue
             for link in (process / "fd").iterdir():
                 with suppress(OSError):  # or the file
                     if str(link.readlink()).startswith(f"{output}/.{shard}."):
