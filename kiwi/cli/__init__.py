@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import aligning, corpus, pipelines, scoring, systems
+from kiwi.cli import aligning, comparing, corpus, pipelines, scoring, systems
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,
     "score": scoring.score,
+    "compare": comparing.compare,
     "align": aligning.align,
     "evaluate": pipelines.evaluate,
     "search": pipelines.search,
