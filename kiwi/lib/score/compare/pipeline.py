@@ -72,7 +72,7 @@ def compare(
     scale = Scale.choose(what.scale, runner)
     higher = scale.direction(what.higher_is_better, "Comparing systems")
     scores = _score(runner, translations, unusable, scale)
-    used: NDArray[np.bool_] = np.isfinite(np.stack(list(scores.values()))).all(axis=0)
+    used = ~np.isnan(np.mean(list(scores.values()), axis=0))
     if not used.any():
         raise DataError("No segment has a score for each system. " + next(iter(_reasons(unusable)), ""))
     found = Compared(
