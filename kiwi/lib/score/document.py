@@ -179,12 +179,13 @@ def score_document(
         )
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
-    guard = Guard([path, Path(model)], overwrite, "--overwrite")
+    options = options or PredictOptions()
+    guard = Guard([path, Path(model), *options.paths], overwrite, "--overwrite")
     written = [each for each in (output, rejects) if isinstance(each, Path)]
     guard.check(written)
     if not isinstance(output, Path):
         guard.check_stream(output)
-    runner = open_runner(model, options or PredictOptions())
+    runner = open_runner(model, options)
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     if const.ALIGNMENTS in fields and not form.is_table:
         fields.remove(const.ALIGNMENTS)

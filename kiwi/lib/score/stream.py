@@ -171,7 +171,8 @@ def score_to_stream(
     """
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
-    guard = Guard([*segments.paths, Path(model)], overwrite, "--overwrite")
+    options = how.get("options") or PredictOptions()
+    guard = Guard([*segments.paths, Path(model), *options.paths], overwrite, "--overwrite")
     written = [path for path in (rejects, output) if isinstance(path, Path)]
     if not isinstance(output, Path):
         guard.check_stream(output)

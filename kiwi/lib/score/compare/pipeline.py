@@ -64,7 +64,7 @@ def compare(
     """
     what, options = what or CompareOptions(), options or PredictOptions()
     written = [path for path in (report, output) if path is not None]
-    Guard([*given.paths, Path(model)], overwrite, "--overwrite").check(written)
+    Guard([*given.paths, Path(model), *options.paths], overwrite, "--overwrite").check(written)
     translations = given.read(what.on_unusable)
     unusable = translations.find_unusable(what.on_unusable)
     runner = open_runner(model, options)
