@@ -13,7 +13,9 @@ import pytest
 
 from kiwi.cli import app, run
 from kiwi.exceptions import ConfigError, DataError, MissingExtraError
-from kiwi.lib.score import Input, score_to_stream
+from kiwi.lib.predict import predict_from_configuration
+from kiwi.lib.score import Input, score_document, score_to_stream
+from kiwi.lib.score.compare import Given, compare
 from kiwi.runner import Predictions, PredictOptions, Runner, load_system
 from kiwi.runner.word_aligner import WordAligner
 from kiwi.systems.qe_system import QESystem
@@ -256,3 +258,28 @@ def test_the_options_of_the_command(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "--no-align" in captured.err
+
+
+def test_the_files_of_an_aligner_are_never_written_over(
+    trained: Trained, corpus: Corpus, exported_aligner: Path, tmp_path: Path
+) -> None:
+    file = next(path for path in exported_aligner.iterdir() if path.is_file())
+    before = file.read_bytes()
+    options = PredictOptions(aligner=exported_aligner)
+    files = {name: corpus.file("test", name) for name in ("source", "target")}
+    message = "would be written over, but this command reads it"
+    with pytest.raises(ConfigError, match=message):
+        score_to_stream(trained.path, Input(files), file, overwrite=True, options=options)
+    with pytest.raises(ConfigError, match=message):
+        compare(trained.path, Given(files["source"], [files["source"], files["target"]]), output=file, options=options)
+    table = tmp_path / "a.jsonl"
+    table.write_text('{"source": "a", "target": "b"}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        score_document(trained.path, table, tmp_path / "b.jsonl", rejects=file, overwrite=True, options=options)
+    run_options = {"rejects": str(file), "output_dir": str(tmp_path / "out"), "aligner": str(exported_aligner)}
+    data = {"test": {"input": {name: str(path) for name, path in files.items()}}}
+    with pytest.raises(ConfigError, match=message):
+        predict_from_configuration(
+            {"run": {**run_options, "overwrite": True}, "data": data, "system": {"load": str(trained.path)}}
+        )
+    assert file.read_bytes() == before

@@ -104,6 +104,45 @@ ThreadsOption = Annotated[
     typer.Option(min=1, max=1024, help="Number of CPU threads.", show_default="OMP_NUM_THREADS, or all cores"),
 ]
 
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "-m",
+        "--model",
+        help="Checkpoint directory, run directory, exported system, or name on the Hugging Face hub.",
+        show_default=False,
+    ),
+]
+ScaleOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Scale of the scores: the system's own, or 0-100, where higher is better.",
+        metavar="own|0-100",
+        show_default="own",
+    ),
+]
+HigherIsBetterOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--higher-is-better/--lower-is-better",
+        help="Which scores are good: high (such as DA) or low (such as HTER) ones.",
+        show_default="what the system remembers of its scores",
+    ),
+]
+BatchTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Maximum number of tokens per batch, padding included.", show_default="depends on the engine"
+    ),
+]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        help="Floating-point precision: 32, bf16, (on a GPU only) 16, or auto, the fastest that is native.",
+        metavar="32|bf16|16|auto",
+    ),
+]
+
 
 def read_options(
     pipeline: str,
@@ -158,11 +197,33 @@ def parse_columns(arguments: list[str]) -> dict[str, str]:
     """Parse the values of ``--columns`` into a mapping of fields to column names."""
     from kiwi.exceptions import ConfigError
 
+    columns: dict[str, str] = {}
+    for field, name in _parse_pairs(arguments):
+        if field in columns:
+            raise ConfigError(f"--columns: found {field}={columns[field]} and {field}={name}. Name one of them.")
+        columns[field] = name
+    return columns
+
+
+def parse_target_columns(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Parse the values of ``--columns``, in which ``target`` may have several columns.
+
+    Returns:
+        The columns of the other fields, and those of ``target``.
+    """
+    pairs = _parse_pairs(arguments)
+    others = [f"{field}={name}" for field, name in pairs if field != "target"]
+    return parse_columns(others), [name for field, name in pairs if field == "target"]
+
+
+def _parse_pairs(arguments: list[str]) -> list[tuple[str, str]]:
+    from kiwi.exceptions import ConfigError
+
     pairs = [pair.partition("=") for argument in arguments for pair in argument.split(",")]
     for name, equals, value in pairs:
         if not (name and equals and value):
             raise ConfigError(f"--columns: found '{name}{equals}{value}'; expected field=name, such as source=src.")
-    return {name: value for name, _, value in pairs}
+    return [(name, value) for name, _, value in pairs]
 
 
 def from_standard_input(files: dict[str, Path]) -> dict[str, Path]:

@@ -29,6 +29,7 @@ from kiwi.cli.options import (
     from_standard_input,
     open_standard_output,
     parse_columns,
+    parse_target_columns,
     set_up_log,
 )
 
@@ -127,6 +128,15 @@ def score(
             show_default="yes, except for TSV from standard input",
         ),
     ] = None,
+    best_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K|list|COLUMN",
+            help="Keep the best of several translations of a source: K lines, rows or columns each, lists in one "
+            "column, or rows with the same COLUMN, such as source.",
+            show_default=False,
+        ),
+    ] = None,
     stream: StreamOption = False,
     on_bad: Annotated[
         str,
@@ -164,9 +174,19 @@ def score(
     Examples: kiwi score -m MODEL -s source.txt -t target.txt; kiwi score -m MODEL project.xlf -o scored.xlf
     """
     import signal
+    from dataclasses import replace
 
     from kiwi.exceptions import ConfigError
-    from kiwi.lib.score import DocumentOptions, Input, is_document, named_format, score_document, score_to_stream
+    from kiwi.lib.score import (
+        BestOf,
+        DocumentOptions,
+        Input,
+        is_document,
+        named_format,
+        score_best,
+        score_document,
+        score_to_stream,
+    )
     from kiwi.runner.options import PredictOptions
     from kiwi.systems.manifest.locations import default_model
 
@@ -200,8 +220,11 @@ def score(
         raise ConfigError("--words and --scores-only ask for the opposite. Remove one of them.")
     is_for_people = output is None and sys.stdout is not None and sys.stdout.isatty()
     chosen_scale = None if scale is None else check_choice("--scale", scale, ("own", "0-100"))
+    by_field, target_columns = parse_target_columns(columns or [])
+    if best_of is None:
+        by_field = parse_columns(columns or [])
     document = DocumentOptions(
-        columns=parse_columns(columns or []),
+        columns=by_field,
         has_header=header is not False,
         languages=[name for argument in languages or [] for name in argument.split(",")],
         threshold=threshold,
@@ -215,9 +238,9 @@ def score(
     is_piped = table is None and not files
     input_format = check_choice("--input-format", input_format, ("tsv", "jsonl", "csv"))
     is_table_piped = is_piped and (input_format == "csv" or (input_format == "tsv" and header))
-    piped_form = named_format(input_format) if is_table_piped else None
-    is_lines = only_scores or output_format is not None or stream or on_bad == "skip"
-    if piped_form is not None or (table is not None and is_document(table, output, lines=is_lines)):
+    piped_form = named_format(input_format) if is_table_piped and best_of is None else None
+    is_lines = best_of is not None or only_scores or output_format is not None or stream or on_bad == "skip"
+    if piped_form is not None or (table is not None and best_of is None and is_document(table, output, lines=is_lines)):
         unused = {"--source and --target": bool(files), "--format": output_format is not None, "--stream": stream}
         unused |= {"--only-scores": only_scores, "--input-format": not is_piped and input_format != "tsv"}
         if found := [name for name, is_given in unused.items() if is_given]:
@@ -226,16 +249,29 @@ def score(
         copy = open_standard_output().buffer if output is None else output
         exit_if_bad(score_document(model, place, copy, form=piped_form, document=document, **common))
         return
-    document.check_unused()
+    segments = Input(
+        files=from_standard_input(files),
+        table=table,
+        columns=by_field,
+        pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
+        pipe_form="tsv" if input_format == "tsv" else "jsonl",
+    )
+    if best_of is None:
+        document.check_unused()
+    else:
+        if is_table_piped:
+            raise ConfigError("--best-of: standard input is lines of TSV without a header, or JSON Lines; give a file.")
+        replace(document, higher_is_better=None).check_unused()
+        if len(target_columns) == 1:
+            segments = replace(segments, columns=by_field | {"target": target_columns[0]})
+        common |= {
+            "scoring": score_best,
+            "best_of": BestOf.parse(best_of, segments, target_columns),
+            "higher_is_better": higher_is_better,
+        }
     n_bad = score_to_stream(
         model,
-        Input(
-            files=from_standard_input(files),
-            table=table,
-            columns=parse_columns(columns or []),
-            pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
-            pipe_form="tsv" if input_format == "tsv" else "jsonl",
-        ),
+        segments,
         open_standard_output() if output is None else output,
         form=check_choice("--format", output_format or "tsv", ("tsv", "jsonl")),
         scores_only=document.scores_only,

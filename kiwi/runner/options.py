@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from kiwi.data.segments.bad_rows import OnBad
 from kiwi.exceptions import ConfigError
+from kiwi.utils.written import user_path
 
 Precision = Literal["32", "bf16", "16", "auto"]
 
@@ -59,6 +60,12 @@ class PredictOptions:
     aligner: str | Path | None = None
     """What aligns them: a directory that ``kiwi align --export`` has written, or an encoder; None is
     multilingual-e5-small, from the packages of the extra ``encoder``."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """The directory of the aligner, which is read, if it is on this machine."""
+        folder = None if self.aligner is None else user_path(self.aligner)
+        return [folder] if folder is not None and folder.exists() else []
 
     def loading_changes(self, loaded: PredictOptions) -> list[str]:
         """Return the names of the options that differ from those that a system was loaded with.

@@ -239,7 +239,8 @@ class RunConfig(BaseConfig):
 
     predict_after_training: bool = False
     """Whether to predict with the best model after training, on the validation data into the directory of the run, and
-    on ``data.test``, if it is given, into ``test/`` below it. Quality estimation systems only."""
+    on ``data.test``, if it is given, into ``test/`` below it. Words of test data without alignments are aligned, for
+    systems that read them. Quality estimation systems only."""
 
     overwrite: bool = False
     """Whether to replace files in the directory of the run that kiwi has not written. Files that are read are never

@@ -1,16 +1,19 @@
 """Configurations as OpenKiwi 2.1 has them, with every key that NuQE reads, run unmodified."""
 
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.exceptions import ConfigError, DataError, MissingExtraError
 from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file
 from kiwi.lib.predict import predict_from_file
 from kiwi.lib.pretrain import pretrain_from_file
 from kiwi.lib.train import train_from_configuration, train_from_file
 from kiwi.lib.utils import PACKAGE_ASSETS
+from kiwi.runner import auto_aligner, load_system
+from kiwi.runner.word_aligner import load_word_aligner
 
 TRAIN = """
 defaults:
@@ -384,9 +387,31 @@ def test_test_data_is_checked_before_training(options: Any, corpus: Any, tmp_pat
     changes = {"run.predict_after_training": True, "data.test": {"input": corpus.inputs("test")}}
     with pytest.raises(DataError, match="different length"):
         train_from_configuration(options({**changes, "data.test.input.target": str(tmp_path / "mt")}))
-    with pytest.raises(ConfigError, match=r"data\.test\.input\.alignments: required"):
-        train_from_configuration(options({**changes, "data.test.input.alignments": None}))
+    with pytest.raises(ConfigError, match=r"data\.test\.input\.source: required"):
+        train_from_configuration(options({**changes, "data.test.input.source": None}))
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_test_data_without_alignments(
+    options: Any, corpus: Any, tmp_path: Path, exported_aligner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"run.predict_after_training": True, "data.test": {"input": corpus.inputs("test")}}
+    changes |= {"data.test.input.alignments": None}
+
+    def missing(name: str) -> Any:
+        raise metadata.PackageNotFoundError(name)
+
+    with monkeypatch.context() as without_encoder:
+        without_encoder.setattr(metadata, "distribution", missing)
+        with pytest.raises(MissingExtraError, match="reads alignments, which are not given, and kiwi cannot align"):
+            train_from_configuration(options(changes))
+    assert not (tmp_path / "run" / "checkpoints").exists()  # it is known before training
+    monkeypatch.setattr(auto_aligner, "load_word_aligner", lambda *_, **how: load_word_aligner(exported_aligner, **how))
+    info = train_from_configuration(options({**changes, "run.overwrite": True}))
+    texts = {name: corpus.lines("test", name) for name in ("source", "target")}
+    found = load_system(info.best_model_path, aligner=exported_aligner).predict(**texts).sentences_hter
+    scores = (tmp_path / "run" / "test" / "sentence_scores").read_text().splitlines()
+    assert [float(score) for score in scores] == pytest.approx(found, abs=2e-6)
 
 
 def test_predicted_files_as_lists_by_output(corpus: Any, tmp_path: Path) -> None:

@@ -91,12 +91,26 @@ def stream_rows(
         For each chunk, the number of the line (in Parquet, row) of each segment, and one string per segment for each
         field.
     """
-    path = Path(path)
-    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
-    reader = for_suffix(inner, READERS)
-    with closing(reader(path, columns.values())) as rows:
+    with closing(table_rows(path, list(columns.values()))) as rows:
         while part := list(islice(rows, size)):
             yield [number for number, _, _ in part], texts_of_rows(part, columns, path, null, note)
+
+
+def table_rows(path: Path, names: Collection[str]) -> Generator[Row, None, None]:
+    """Yield the rows of a table one by one, with the cells of some columns as they are, which may be lists.
+
+    Close the generator if not all rows are read.
+
+    Args:
+        path: the table.
+        names: the columns.
+
+    Returns:
+        For each row, its number, the cells in the order of the columns or the error of an invalid row, and its content.
+    """
+    path = Path(path)
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    return for_suffix(inner, READERS)(path, names)
 
 
 def for_suffix(path: Path, known: Mapping[str, T]) -> T:

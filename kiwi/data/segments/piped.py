@@ -58,6 +58,23 @@ def read_pipe(
         yield part[0][0], texts_of_rows(rows, fields, STDIN, note=note)
 
 
+def pipe_rows(pipe: BinaryIO, form: Literal["tsv", "jsonl"], names: Sequence[str]) -> Iterator[Row]:
+    """Yield the rows of a pipe one by one, with the cells of some columns as they are, which may be lists in JSON.
+
+    Args:
+        pipe: the pipe, whose content may be compressed.
+        form: as in :func:`read_pipe`.
+        names: the columns; for TSV, all of them.
+
+    Returns:
+        For each row, its number, the cells in the order of the columns or the error of an invalid row, and its content.
+    """
+    damaged: dict[int, tuple[DataError, str]] = {}
+    columns = {name: name for name in names}
+    for number, line in _lines(pipe, damaged):
+        yield (number, *damaged.pop(number)) if number in damaged else _row(line, number, form, columns, ())
+
+
 def _lines(pipe: BinaryIO, damaged: dict[int, tuple[DataError, str]]) -> Iterator[tuple[int, str]]:
     """Yield the number and the text of each line; those that are not text are blank and added to ``damaged``."""
     decoder = TextDecoder(STDIN)

@@ -144,7 +144,8 @@ class Files(BaseConfig):
     no prediction."""
 
     language_pair: str | None = None
-    """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs."""
+    """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs. Where
+    the pair of each segment is known (``gold_files.lp``), the segments to compare."""
 
     exclude: list[NonNegativeInt] | InputFile | None = None
     """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a file with one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ from kiwi.constants import LANGUAGE_PAIR
 from kiwi.data.files.lines import read_lines
 from kiwi.data.files.tables import read_table
 from kiwi.data.labels.gold import check_line_count
-from kiwi.data.text.language_pairs import parse_language_pairs
+from kiwi.data.text.language_pairs import listed, parse_language_pairs
 from kiwi.exceptions import DataError
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
+    from kiwi.metrics.aligned import Aligned
 
 
 def read_language_pairs(files: Files) -> tuple[list[str], Path] | None:
@@ -42,6 +44,26 @@ def read_language_pairs(files: Files) -> tuple[list[str], Path] | None:
                 found = own, path
             elif found is not None:
                 _check_same(own, path, *found)
+    return found
+
+
+def choose_pair(by_pair: Mapping[str, list[Aligned]], asked: str, path: Path) -> list[Aligned]:
+    """Return the data of one language pair.
+
+    Args:
+        by_pair: the data of each language pair.
+        asked: the language pair, in upper or lower case.
+        path: the file of the language pairs, for errors.
+
+    Raises:
+        DataError: when no segment of it is compared.
+    """
+    found = next((own for pair, own in by_pair.items() if pair.lower() == asked.strip().lower()), None)
+    if not found:
+        expected = f"one of {listed([*by_pair])}"
+        raise DataError.at(
+            path, None, found=f"no segment of {asked:.60} to compare", expected=f"{expected} as language_pair"
+        )
     return found
 
 

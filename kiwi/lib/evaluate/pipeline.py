@@ -17,7 +17,7 @@ from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.config import Configuration, Files
-from kiwi.lib.evaluate.language_pairs import read_language_pairs
+from kiwi.lib.evaluate.language_pairs import choose_pair, read_language_pairs
 from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.lib.utils.composition import configuration_files
@@ -145,6 +145,9 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     for path, n_segments in alignment.lines.items():
         check_line_count(path, n_segments, pairs[1], len(pairs[0]))
     by_pair = split_by_pair(outputs, pairs[0])
+    if config.language_pair is not None:
+        own = choose_pair(by_pair, config.language_pair, pairs[1])
+        return own, _report(config, own, [], alignment.origins)
     logger.info("Metrics of %s, and their means (%s).", listed([*by_pair]), pairs[1])
     for pair, own in by_pair.items():
         if lacking := {each.output for each in outputs} - {each.output for each in own}:

@@ -28,7 +28,7 @@ from kiwi.lib.predict.split import Split, read_split
 from kiwi.lib.predict.submissions import ON_DEMAND, write_predictions_table, write_submissions
 from kiwi.lib.utils import configure_logging, configure_seed, load_configuration
 from kiwi.lib.utils.composition import configuration_files
-from kiwi.runner import Predictions, Runner
+from kiwi.runner import Predictions, PredictOptions, Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
 from kiwi.runner.predictions import prediction_files
@@ -122,6 +122,7 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     names = prediction_files(about.outputs, use_distribution=about.use_distribution)
     possible = (*prediction_files(), const.LANGUAGE_PAIR, *ON_DEMAND, const.ORIGIN_FILE)
     reads = [*paths_in(config.split), locate(str(config.system.load)), *configuration_files()]
+    reads += PredictOptions(aligner=config.run.aligner).paths
     guard = Guard(reads, config.run.overwrite, "run.overwrite=true")
     guard.check([directory / name for name in dict.fromkeys((*names, *possible))] + ([rejects] if rejects else []))
     origin = _origin(about)

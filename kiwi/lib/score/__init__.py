@@ -1,5 +1,7 @@
 """``kiwi score``: score segments, and write to a pipe or into the files that they are in."""
 
+from kiwi.lib.score.best_of import score_best as score_best
+from kiwi.lib.score.candidates import BestOf as BestOf
 from kiwi.lib.score.document import (
     DocumentOptions as DocumentOptions,
     is_document as is_document,

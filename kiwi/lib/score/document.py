@@ -179,12 +179,13 @@ def score_document(
         )
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
-    guard = Guard([path, Path(model)], overwrite, "--overwrite")
+    options = options or PredictOptions()
+    guard = Guard([path, Path(model), *options.paths], overwrite, "--overwrite")
     written = [each for each in (output, rejects) if isinstance(each, Path)]
     guard.check(written)
     if not isinstance(output, Path):
         guard.check_stream(output)
-    runner = open_runner(model, options or PredictOptions())
+    runner = open_runner(model, options)
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     if const.ALIGNMENTS in fields and not form.is_table:
         fields.remove(const.ALIGNMENTS)
@@ -215,19 +216,10 @@ def score_document(
 
 
 def _direction(what: DocumentOptions, scale: Scale) -> bool:
-    """Return whether a higher score is better, which ``--set-state`` needs to know."""
-    known, given = scale.higher_is_better, what.higher_is_better
-    if known is not None and given is not None and known != given:
-        better = "higher" if known else "lower"
-        scores = "quality from 0 to 100" if scale.is_common else str(scale.meaning)
-        option = "--higher-is-better" if given else "--lower-is-better"
-        raise ConfigError(f"{option}: these scores are {scores}, where {better} is better. Remove the option.")
-    if known is None and given is None and what.set_state:
-        raise ConfigError(
-            "--set-state needs to know which scores are good. Add --higher-is-better (such as DA) or --lower-is-better "
-            "(such as HTER), or set it once with: kiwi inspect MODEL --set-score kind=hter."
-        )
-    return next((higher for higher in (known, given) if higher is not None), True)
+    """Return whether a higher score is better, which only ``--set-state`` needs to know."""
+    if what.set_state or what.higher_is_better is not None:
+        return scale.direction(what.higher_is_better, "--set-state")
+    return scale.higher_is_better is not False
 
 
 def _check_system(runner: Runner, path: Path, form: Format, fields: Sequence[str]) -> None:

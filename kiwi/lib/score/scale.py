@@ -63,6 +63,30 @@ class Scale:
             return True
         return None if self.meaning is None else self.meaning.higher_is_better
 
+    def direction(self, given: bool | None, purpose: str) -> bool:
+        """Return whether a higher score is better, where something depends on it.
+
+        Args:
+            given: what ``--higher-is-better`` or ``--lower-is-better`` says.
+            purpose: what depends on it, for errors.
+
+        Raises:
+            ConfigError: when it is not known, or the option contradicts what the system remembers of its scores.
+        """
+        known = self.higher_is_better
+        if known is not None and given is not None and known != given:
+            better = "higher" if known else "lower"
+            scores = "quality from 0 to 100" if self.is_common else str(self.meaning)
+            option = "--higher-is-better" if given else "--lower-is-better"
+            raise ConfigError(f"{option}: these scores are {scores}, where {better} is better. Remove the option.")
+        found = given if known is None else known
+        if found is None:
+            raise ConfigError(
+                f"{purpose} needs to know which scores are good. Add --higher-is-better (such as DA) or "
+                "--lower-is-better (such as HTER), or set it once with: kiwi inspect MODEL --set-score kind=hter."
+            )
+        return found
+
     @property
     def profile(self) -> str:
         """The IRI of the scale."""

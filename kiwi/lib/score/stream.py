@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +148,7 @@ def score_to_stream(
     on_bad: OnBad = "nan",
     rejects: Path | None = None,
     overwrite: bool = False,
+    scoring: Callable[..., int] | None = None,
     **how: Any,
 ) -> int:
     """Score like :func:`score`, write the bad segments to a file, and warn about them.
@@ -159,7 +160,8 @@ def score_to_stream(
         on_bad: what happens to segments that cannot be used.
         rejects: the file for the bad segments; None writes none.
         overwrite: whether the file may replace one that kiwi has not written.
-        how: the other arguments of :func:`score`.
+        scoring: the function that scores, with the arguments of :func:`score`, which is the default.
+        how: the other arguments of that function.
 
     Returns:
         The number of bad segments.
@@ -169,14 +171,15 @@ def score_to_stream(
     """
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
-    guard = Guard([*segments.paths, Path(model)], overwrite, "--overwrite")
+    options = how.get("options") or PredictOptions()
+    guard = Guard([*segments.paths, Path(model), *options.paths], overwrite, "--overwrite")
     written = [path for path in (rejects, output) if isinstance(path, Path)]
     if not isinstance(output, Path):
         guard.check_stream(output)
     guard.check(written)
     bad = BadRows(on_bad, option="--on-bad")
     with writing_rejects(rejects, bad), _opened(output) as stream:
-        n_segments = score(model, segments, stream, bad=bad, **how)
+        n_segments = (scoring or score)(model, segments, stream, bad=bad, **how)
     if written:
         record_written(*written)
     if bad:

@@ -108,7 +108,8 @@ def run(
             warn_if_emulated("trainer.precision", config.trainer.precision)
         train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
         if config.run.predict_after_training and system_type is QESystem and config.data.test is not None:
-            check_test_data(config.data.test, input_fields(system_config.class_name, system_config.model))
+            fields = input_fields(system_config.class_name, system_config.model)
+            check_test_data(config.data.test, fields, system_config.class_name)
         record.check_data(train=train.columns, valid=valid.columns)
         logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
         data_info = describe_data(config.data, train.columns, valid.columns)

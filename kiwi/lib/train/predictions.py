@@ -12,7 +12,8 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
-from kiwi.runner import Runner, load_system
+from kiwi.runner import PredictOptions, Runner, load_system
+from kiwi.runner.auto_aligner import AutoAligner
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
 
@@ -21,19 +22,26 @@ logger = logging.getLogger("kiwi.lib.train")
 CHUNK_SIZE = 4096
 
 
-def check_test_data(test: TestConfig, fields: Collection[str]) -> None:
+def check_test_data(test: TestConfig, fields: Collection[str], class_name: str) -> None:
     """Check, before training, that the files of the test data are there, and have as many lines as each other.
+
+    Words are aligned after training if there is no file of alignments; that this is possible is checked too.
 
     Args:
         test: the files of the test data.
         fields: the fields that the system reads.
+        class_name: the class of the system.
 
     Raises:
         ConfigError: when there is no file for a field.
         DataError: when a file cannot be read, or the files have different lengths.
+        MissingExtraError: when words are to be aligned, and the encoder is not installed.
     """
     files = _files(test, fields)
-    if missing := [field for field in fields if field not in files]:
+    missing = [field for field in fields if field not in files]
+    if missing == [const.ALIGNMENTS]:
+        AutoAligner(class_name, PredictOptions()).load()
+    elif missing:
         lacking = "".join(f"\n  data.test.input.{field}: required" for field in missing)
         raise ConfigError(f"run.predict_after_training predicts on data.test, which lacks files:{lacking}")
     for _ in SegmentStream(files, CHUNK_SIZE, BadRows()):
@@ -75,7 +83,7 @@ def predict_after_training(
 
 def _predict(runner: Runner, columns: Columns, directory: Path, *, overwrite: bool) -> None:
     """Write the predictions and, where they are known, the language pairs of the segments."""
-    fields = {field: columns[field] for field in runner.about.input_fields}
+    fields = {field: columns[field] for field in runner.about.input_fields if field in columns}
     pairs = directory / const.LANGUAGE_PAIR
     Guard((), overwrite, "run.overwrite=true").check([pairs])
     runner.predict_columns(fields).save(directory, overwrite=overwrite)

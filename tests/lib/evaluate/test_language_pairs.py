@@ -69,6 +69,18 @@ def test_pairs_of_a_table_and_of_the_command_line(options: dict[str, Any], tmp_p
     assert "## mean sentence_scores" in (tmp_path / "tables.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("asked", ["en-de", "EN-DE"])
+def test_one_pair_of_several(options: dict[str, Any], tmp_path: Path, asked: str) -> None:
+    page = tmp_path / "page.html"
+    report = evaluate_from_configuration({**options, "language_pair": asked, "output": {"report": str(page)}})
+    (row,) = report.rows
+    assert (row.output, row.n) == ("sentence_scores", 4)
+    assert row.metrics["PEARSON"] == pytest.approx(pearson([0.1, 0.4, 0.8, 0.2], [0.3, 0.2, 0.9, 0.1]))
+    assert "4 segments</p>" in page.read_text(encoding="utf-8")
+    with pytest.raises(DataError, match=r"test.lp: found no segment of en-zh to compare; expected one of en-de, et-en"):
+        evaluate_from_configuration({**options, "language_pair": "en-zh"})
+
+
 def test_segments_without_a_prediction(options: dict[str, Any], tmp_path: Path) -> None:
     write(tmp_path / "a" / "sentence_scores", ["nan", *SCORES[1:3], "nan", *SCORES[4:]])
     rows = {row.output: row for row in evaluate_from_configuration(options).rows}

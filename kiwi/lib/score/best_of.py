@@ -1,0 +1,209 @@
+"""Keep the best candidate of each source: ``kiwi score --best-of``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from kiwi import constants as const
+from kiwi.data.files.table_writers import json_line, tsv_cell
+from kiwi.data.readers import check_columns
+from kiwi.data.segments.bad_rows import BadRows
+from kiwi.data.segments.piped import STDIN
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.score.candidates import RESULTS, BestOf, Candidate, Group
+from kiwi.lib.score.scale import Scale, ScaleName
+from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS, Form, Input, are_scores_only, check_aligner
+from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.runner.loading import open_runner
+from kiwi.runner.options import PredictOptions
+
+
+def score_best(
+    model: str | Path,
+    segments: Input,
+    output: IO[str],
+    *,
+    best_of: BestOf,
+    form: Form = "tsv",
+    scores_only: bool | None = False,
+    header: bool = True,
+    stream: bool = False,
+    scale: ScaleName | None = None,
+    higher_is_better: bool | None = None,
+    options: PredictOptions | None = None,
+    bad: BadRows | None = None,
+) -> int:
+    """Write the best candidate of each source, one line per source, in the order of the sources.
+
+    The columns are the text of the candidate (``target``), its number from 1 (``candidate``), the number of candidates,
+    the ``margin`` by which its score is better than the second one, and its predictions. Of equal scores, the first
+    candidate is the best.
+
+    Args:
+        model: a checkpoint, an exported system, or a name on the hub.
+        segments: the input of segments.
+        output: the stream to write to.
+        best_of: where the candidates are.
+        form: the format, ``tsv`` or ``jsonl``.
+        scores_only: whether to omit the outputs for words; None omits them.
+        header: whether TSV starts with a line of column names.
+        stream: whether to write the line of each source before the next source is read.
+        scale: the scale of the scores; None is that of the system.
+        higher_is_better: whether a higher score is better; by default, what the system remembers of its scores.
+        options: how to load the system, and how it predicts.
+        bad: what happens to candidates that cannot be used; they are noted there. By default, they stop it.
+
+    Returns:
+        The number of candidates; without those that are left out.
+
+    Raises:
+        ConfigError: when options are incompatible, or it is not known which scores are good.
+        DataError: when the candidates do not fit the sources; or one cannot be used, if bad ones stop the command.
+        CheckpointError: when the system cannot be loaded.
+    """
+    segments.check()
+    if form == "jsonl" and not header:
+        raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
+    runner = open_runner(model, options or PredictOptions())
+    if const.SENTENCE_SCORES not in runner.about.outputs:
+        raise ConfigError(f"--best-of: this system predicts {', '.join(runner.about.outputs)}, and no score.")
+    scores_only = are_scores_only(runner, scores_only)
+    written_on = Scale.choose(scale, runner)
+    sign = 1 if written_on.direction(higher_is_better, "--best-of") else -1
+    fields = [name for name in FIELDS if name in runner.about.input_fields]
+    if best_of.is_row and const.TARGET_POS in fields:
+        raise ConfigError("--best-of: this system reads target_pos, of which each candidate needs its own. Use rows.")
+    if const.ALIGNMENTS in fields and (best_of.is_row or segments.lacks(const.ALIGNMENTS) or _is_bare_pipe(segments)):
+        fields.remove(const.ALIGNMENTS)
+        runner.prepare_aligner()
+    check_aligner(runner, fields)
+    bad = BadRows("stop") if bad is None else bad  # one without any is false
+    files = segments.files or dict.fromkeys(fields, STDIN if segments.table is None else segments.table)
+    kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
+    score_column = OUTPUTS[const.SENTENCE_SCORES].columns[0]
+    is_first, n_candidates = True, 0
+    with bad.advising():
+        for part in _chunks(best_of.read(segments, fields, bad), 1 if stream else CHUNK_SIZE):
+            usable = [[_screen(each, group, files, bad) for each in group.candidates] for group in part]
+            bad.flush()
+            rows = [
+                each.texts if is_usable else dict.fromkeys(each.texts, "")
+                for group, flags in zip(part, usable, strict=True)
+                for each, is_usable in zip(group.candidates, flags, strict=True)
+            ]
+            columns = {name: [row[name] for row in rows] for name in fields}
+            found = written_on.apply(runner.predict_columns(columns).columns())
+            if scores_only:
+                found = {name: cells for name, cells in found.items() if name in kept}
+            first = 0
+            for group, flags in zip(part, usable, strict=True):
+                last = first + len(flags)
+                n_candidates += sum(flags) if bad.on_bad == "skip" else len(flags)
+                place, margin = choose(found[score_column][first:last], sign)
+                if place is not None or bad.on_bad != "skip":
+                    row = _result(group, place, margin, best_of) | {
+                        name: cells[first + (place or 0)] for name, cells in found.items()
+                    }
+                    if form == "tsv":
+                        _check_tabs(group, row, files)
+                        output.write("\t".join(row) + "\n" if header and is_first else "")
+                        output.write("\t".join(map(tsv_cell, row.values())) + "\n")
+                    else:
+                        reason = {} if place is not None else {"reason": bad.reasons.get(group.candidates[0].line, "")}
+                        output.write(json_line(row | {name: text for name, text in reason.items() if text}) + "\n")
+                    is_first = False
+                first = last
+            output.flush()
+    return n_candidates
+
+
+def choose(scores: Sequence[float], sign: int) -> tuple[int | None, float]:
+    """Return the index of the best score, the first one of equal ones, and its margin over the second best.
+
+    Args:
+        scores: the scores of the candidates; NaN for those without one.
+        sign: 1 if a higher score is better, else -1.
+
+    Returns:
+        None for no score at all; the margin is NaN where there is no second one.
+    """
+    order = sorted(
+        (index for index, score in enumerate(scores) if not math.isnan(score)), key=lambda index: -sign * scores[index]
+    )
+    if not order:
+        return None, math.nan
+    margin = abs(scores[order[0]] - scores[order[1]]) if len(order) > 1 else math.nan
+    return order[0], round(margin, 6)
+
+
+def _is_bare_pipe(segments: Input) -> bool:
+    """Return whether a pipe has no column that is named as one of alignments."""
+    return not segments.files and segments.table is None and const.ALIGNMENTS not in segments.columns
+
+
+def _chunks(groups: Iterator[Group], size: int) -> Iterator[list[Group]]:
+    """Yield as many sources at a time as have about ``size`` candidates."""
+    part: list[Group] = []
+    n_candidates = 0
+    for group in groups:
+        part.append(group)
+        n_candidates += len(group.candidates)
+        if n_candidates >= size:
+            yield part
+            part, n_candidates = [], 0
+    if part:
+        yield part
+
+
+def _screen(candidate: Candidate, group: Group, files: Mapping[str, Path], bad: BadRows) -> bool:
+    """Return whether a candidate can be used; note one that cannot.
+
+    Raises:
+        DataError: for such a candidate, if bad ones stop the command.
+    """
+    error = candidate.error or _error(candidate, group, files)
+    if error is None:
+        return True
+    if bad.note is None:
+        raise error
+    bad.note(candidate.line, error, dict(candidate.texts) if candidate.content is None else candidate.content)
+    return False
+
+
+def _error(candidate: Candidate, group: Group, files: Mapping[str, Path]) -> DataError | None:
+    cells = {name: [text] for name, text in candidate.texts.items() if name in files}
+    try:
+        check_columns(cells, files, first=candidate.line)
+        return None
+    except DataError as error:
+        if files[const.SOURCE] == files[const.TARGET] or not str(error).startswith(f"{files[const.SOURCE]}, "):
+            return error
+    try:
+        check_columns(cells, files, first=group.number)  # the line of the source
+    except DataError as error:
+        return error
+    return None
+
+
+def _result(group: Group, place: int | None, margin: float, best_of: BestOf) -> dict[str, Any]:
+    """Return the columns that precede the predictions."""
+    text = "" if place is None else group.candidates[place].texts[const.TARGET]
+    number = math.nan if place is None else place + 1
+    n_candidates = sum(each.error is None for each in group.candidates)
+    key = {} if best_of.column is None or group.key is None else {best_of.column: group.key}
+    return key | dict(zip(RESULTS, (text, number, n_candidates, margin), strict=True))
+
+
+def _check_tabs(group: Group, row: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+    for name, cell in row.items():
+        if isinstance(cell, str) and "\t" in cell:
+            raise DataError.at(
+                files[const.TARGET],
+                group.number,
+                found=f"a tab in the {name} '{cell:.60}'",
+                expected="none, since the lines to write are TSV",
+                advice="Add -f jsonl.",
+            )

@@ -1,0 +1,232 @@
+"""The best candidate of each source."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.testing
+
+from kiwi.cli import app
+from kiwi.data.segments.bad_rows import BadRows
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.score import BestOf, Input, score_best
+from kiwi.lib.score.best_of import choose
+from kiwi.runner import load_system
+from tests.lib.test_compare import known, table, written
+from tests.lib.test_score_document import system
+
+__all__ = ["known", "system"]  # fixtures
+
+SOURCE = ["Close the bank .", "Open the window ."]
+CANDIDATES = [
+    ["Schließen Sie die Bank .", "Bank .", "Schließen Sie die Bank ."],
+    ["Öffnen Sie", "Öffnen Sie das Fenster nicht .", "Fenster"],
+]
+FLAT = [text for texts in CANDIDATES for text in texts]
+REPEATED = [text for text in SOURCE for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "sign", "expected"),
+    [
+        ([0.3, 0.1, 0.2], -1, (1, 0.1)),
+        ([0.3, 0.1, 0.2], 1, (0, 0.1)),
+        ([0.1, 0.3, 0.3], 1, (1, 0.0)),  # of equal ones, the first
+        ([0.1, 0.3, 0.1], -1, (0, 0.0)),
+        ([math.nan, 2.0, 1.5], 1, (1, 0.5)),
+        ([math.nan, 2.0], 1, (1, math.nan)),
+        ([math.nan, math.nan], 1, (None, math.nan)),
+    ],
+)
+def test_choosing_by_hand(scores: list[float], sign: int, expected: tuple[int | None, float]) -> None:
+    assert choose(scores, sign) == pytest.approx(expected, nan_ok=True)
+
+
+def best(
+    model: Path, segments: Input, text: str, targets: tuple[str, ...] = (), **options: Any
+) -> list[dict[str, Any]]:
+    output = io.StringIO()
+    best_of = BestOf.parse(text, segments, targets)
+    score_best(model, segments, output, best_of=best_of, form="jsonl", scores_only=True, **options)
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def expected(model: Path, sign: int = -1) -> list[dict[str, Any]]:
+    found = []
+    for source, texts in zip(SOURCE, CANDIDATES, strict=True):
+        scores = load_system(model).predict([source] * 3, texts).sentences_hter
+        assert scores is not None
+        ranked = sorted((-sign * round(score, 6), index) for index, score in enumerate(scores))
+        (first, index), (second, _), _ = ranked
+        cells = {"target": texts[index], "candidate": index + 1, "candidates": 3, "margin": second - first}
+        found.append(cells | {"sentence_scores": -sign * first})
+    return found
+
+
+def same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> bool:
+    return len(found) == len(wanted) and all(
+        {**row, "margin": 0, "sentence_scores": 0} == {**other, "margin": 0, "sentence_scores": 0}
+        and row["margin"] == pytest.approx(other["margin"], abs=2e-6)
+        and row["sentence_scores"] == pytest.approx(other["sentence_scores"], abs=2e-6)
+        for row, other in zip(found, wanted, strict=True)
+    )
+
+
+def piped(rows: list[Any]) -> Input:
+    return Input(pipe=io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode()), pipe_form="jsonl")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", ["lines", "columns", "rows", "source", "id", "list", "json pipe", "tsv pipe"])
+def test_every_input(known: Path, tmp_path: Path, kind: str, stream: bool) -> None:
+    text, targets, key = "3", (), [{}, {}]
+    if kind == "lines":
+        segments = Input({"source": written(tmp_path / "s", SOURCE), "target": written(tmp_path / "t", FLAT)})
+    elif kind == "columns":
+        targets = ("a", "b", "c")
+        columns = {"src": SOURCE} | dict(zip(targets, zip(*CANDIDATES, strict=True), strict=True))
+        segments = Input(table=table(tmp_path / "a.tsv", columns), columns={"source": "src"})
+    elif kind in ("list", "json pipe"):
+        text = "list"
+        objects = [{"source": s, "target": t} for s, t in zip(SOURCE, CANDIDATES, strict=True)]
+        path = written(tmp_path / "a.jsonl", [json.dumps(each) for each in objects])
+        segments = Input(table=path) if kind == "list" else piped(objects)
+    elif kind == "tsv pipe":
+        rows = [f"{source}\t{target}\n" for source, target in zip(REPEATED, FLAT, strict=True)]
+        segments = Input(pipe=io.BytesIO("".join(rows).encode()))
+    else:
+        text = "3" if kind == "rows" else "nr" if kind == "id" else "source"
+        segments = Input(
+            table=table(tmp_path / "a.tsv", {"source": REPEATED, "target": FLAT, "nr": ["x"] * 3 + ["y"] * 3})
+        )
+        key = [{"nr": "x"}, {"nr": "y"}] if kind == "id" else key
+    found = best(known, segments, text, targets, stream=stream)
+    wanted = [one | other for one, other in zip(key, expected(known), strict=True)]
+    assert same(found, wanted)
+    assert list(found[0]) == [*key[0], "target", "candidate", "candidates", "margin", "sentence_scores"]
+
+
+def test_the_direction(system: Path, known: Path, tmp_path: Path) -> None:
+    segments = Input({"source": written(tmp_path / "s", SOURCE), "target": written(tmp_path / "t", FLAT)})
+    with pytest.raises(ConfigError, match=r"--best-of needs to know which scores are good.*--set-score"):
+        best(system, segments, "3")
+    assert same(best(system, segments, "3", higher_is_better=True), expected(system, 1))
+    common = best(known, segments, "3", scale="0-100")
+    assert [row["candidate"] for row in common] == [row["candidate"] for row in expected(known)]
+    assert common[0]["margin"] == pytest.approx(100 * expected(known)[0]["margin"], abs=2e-4)
+
+
+def test_candidates_that_cannot_be_used(known: Path, tmp_path: Path) -> None:
+    lines = [*FLAT[:2], "", "", "", ""]
+    segments = Input({"source": written(tmp_path / "s", SOURCE), "target": written(tmp_path / "t", lines)})
+    bad = BadRows("nan")
+    found = best(known, segments, "3", bad=bad)
+    assert [row["candidate"] for row in found] in ([1, None], [2, None])
+    assert found[0]["margin"] is not None
+    assert (found[1]["target"], found[1]["sentence_scores"]) == ("", None)
+    assert found[1]["reason"] == "found an empty target; expected at least one word."
+    assert sorted(bad.reasons) == [3, 4, 5, 6]
+    assert len(best(known, segments, "3", bad=BadRows("skip"))) == 1
+    with pytest.raises(DataError, match="t, line 3: found an empty target"):
+        best(known, segments, "3")
+    blank = Input({"source": written(tmp_path / "s", [SOURCE[0], ""]), "target": written(tmp_path / "t", FLAT)})
+    with pytest.raises(DataError, match="s, line 2: found an empty source"):
+        best(known, blank, "3")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        (SOURCE, FLAT[:5], r"t has 5 lines, .*s has 2; expected 6, 3 candidates for each source \(--best-of 3\)"),
+        (SOURCE, [*FLAT, "x"], r"t has 7 lines, .*s has 2; expected 6"),
+        (SOURCE[:1], FLAT, r"t has 6 lines, .*s has 1; expected 3"),
+        ([*SOURCE, "x"], FLAT, r"t has 6 lines, .*s has 3; expected 9"),
+    ],
+)
+def test_wrong_numbers_of_lines(
+    known: Path, tmp_path: Path, source: list[str], target: list[str], message: str
+) -> None:
+    segments = Input({"source": written(tmp_path / "s", source), "target": written(tmp_path / "t", target)})
+    with pytest.raises(DataError, match=message):
+        best(known, segments, "3")
+
+
+@pytest.mark.parametrize(
+    ("columns", "text", "message"),
+    [
+        (
+            {"source": ["a", "a", "a"]},
+            "2",
+            "found 3 rows, which is 1 sources of 2 candidates each and 1 more; expected 2",
+        ),
+        ({"source": ["a", "b", "b", "b"]}, "2", "line 3: found the source 'b'; expected 'a', as in line 2, since each"),
+        (
+            {"source": ["a"] * 3, "id": ["1", "2", "1"]},
+            "id",
+            "line 4: found '1' in column 'id' again; expected all its rows",
+        ),
+        ({"source": ["a"]}, "nr", "found no column 'nr'"),
+    ],
+)
+def test_rows_that_do_not_fit(
+    known: Path, tmp_path: Path, columns: dict[str, list[str]], text: str, message: str
+) -> None:
+    path = table(tmp_path / "a.tsv", {**columns, "target": ["x"] * len(columns["source"])})
+    with pytest.raises(DataError, match=re.escape(message)):
+        best(known, Input(table=path), text)
+
+
+@pytest.mark.parametrize("cell", [[], "text", 3, ["a", None], ["a\nb"]])
+def test_cells_that_are_no_lists(known: Path, cell: Any) -> None:
+    with pytest.raises(DataError, match=r"<stdin>, line 1: found .* in column 'target'"):
+        best(known, piped([{"source": "a", "target": cell}]), "list")
+    bad = BadRows("nan")
+    found = best(known, piped([{"source": "a", "target": cell}, {"source": "a", "target": ["b"]}]), "list", bad=bad)
+    assert [(row["candidate"], row["candidates"]) for row in found] == [(None, 0), (1, 1)]
+    assert [*bad.reasons] == [1]
+
+
+@pytest.mark.parametrize(
+    ("segments", "text", "targets", "message"),
+    [
+        (Input(table=Path("a.tsv")), "1", (), "found 1; expected the number of candidates of each source, 2 or more"),
+        (Input({"source": Path("s")}), "id", (), "since there is no table"),
+        (
+            Input(table=Path("a.tsv")),
+            "2",
+            ("a", "b", "c"),
+            "--columns names 3 columns of translations. Set --best-of 3",
+        ),
+        (Input(table=Path("a.tsv")), "2", ("a", "a"), "found the same column twice"),
+        (Input(table=Path("a.tsv")), "margin", (), "is a column of the result"),
+        (Input(), "2", ("a", "b"), "or of a pipe of JSON Lines"),
+    ],
+)
+def test_options_that_do_not_fit(segments: Input, text: str, targets: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        BestOf.parse(text, segments, targets)
+
+
+def test_the_command(known: Path, tmp_path: Path) -> None:
+    targets = ("a", "b", "c")
+    columns = {"src": SOURCE} | dict(zip(targets, zip(*CANDIDATES, strict=True), strict=True))
+    path = table(tmp_path / "a.tsv", columns)
+    named = "source=src,target=a,target=b,target=c"
+    arguments = ["score", "-m", str(known), str(path), "--columns", named, "--scores-only"]
+    run = typer.testing.CliRunner().invoke
+    done = run(app, [*arguments, "--best-of", "3", "-o", str(tmp_path / "best.tsv")])
+    assert done.exit_code == 0, done.output
+    header, *rows = (tmp_path / "best.tsv").read_text(encoding="utf-8").splitlines()
+    assert header == "target\tcandidate\tcandidates\tmargin\tsentence_scores"
+    assert [row.split("\t")[0] for row in rows] == [row["target"] for row in expected(known)]
+    assert "found target=a and target=b" in str(run(app, arguments).exception)
+    assert "--threshold" in str(run(app, [*arguments, "--best-of", "3", "--threshold", "1"]).exception)
+    tab = written(tmp_path / "tab.jsonl", [json.dumps({"source": "a", "target": ["b\tc"]})])
+    done = run(app, ["score", "-m", str(known), str(tab), "--best-of", "list"])
+    assert "found a tab in the target" in str(done.exception)
