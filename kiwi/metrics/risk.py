@@ -61,8 +61,7 @@ def least_approved(risk: float, confidence: float) -> int:
 
 
 def upper_bound(errors: int, n: int, confidence: float) -> float:
-    """Return the upper bound of a risk of which ``errors`` of ``n`` were observed (Clopper and Pearson 1934), in [0,
-    1].
+    """Return the upper bound of a risk that was observed (Clopper and Pearson 1934), in [0, 1].
 
     Args:
         errors: the number of errors.
@@ -79,7 +78,7 @@ def upper_bound(errors: int, n: int, confidence: float) -> float:
 
 
 def lower_bound(errors: int, n: int, confidence: float) -> float:
-    """Return the lower bound of a risk of which ``errors`` of ``n`` were observed (Clopper and Pearson 1934), in [0, 1]."""
+    """Return the lower bound of a risk; see :func:`upper_bound`."""
     return 1 - upper_bound(n - errors, n, confidence) if n else 0.0
 
 

@@ -57,7 +57,7 @@ def test_grid() -> None:
 
 
 def test_certified_by_hand() -> None:
-    """At a risk of .5 and a confidence of .8: P(Bin(3, .5) <= 0) = .125, P(Bin(5, .5) <= 1) = .1875, P(Bin(6, .5) <= 2) = .34."""
+    """P(Bin(3, .5) <= 0) = .125 and P(Bin(5, .5) <= 1) = .1875 are at most .2, but P(Bin(6, .5) <= 2) = .34 is not."""
     scores = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3])
     acceptable = np.array([True, True, True, True, False, False, True])
     grid = score_grid(scores, 0.1)
@@ -98,7 +98,7 @@ def test_equal_scores_are_approved_together() -> None:
 
 
 def test_the_guarantee_holds() -> None:
-    """In 1,000 draws, the risk of the certified threshold exceeds the level in at most a tenth, within the error of a share."""
+    """In 1,000 draws, the risk of the threshold exceeds the level in at most a tenth, within the error of that share."""
     risk, confidence, draws = 0.1, 0.9, 1000
     random = np.random.default_rng(7)
     grid = np.arange(100, -1, -1) / 100
