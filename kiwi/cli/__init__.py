@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import aligning, corpus, pipelines, scoring, systems
+from kiwi.cli import aligning, corpus, pipelines, routing, scoring, systems
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "score": scoring.score,
     "align": aligning.align,
     "evaluate": pipelines.evaluate,
+    routing.FIT: routing.fit,
     "search": pipelines.search,
     "inspect": systems.inspect_,
     "thresholds": systems.thresholds,

@@ -98,7 +98,7 @@ def test_equal_scores_are_approved_together() -> None:
 
 
 def test_the_guarantee_holds() -> None:
-    """In 1,000 draws, the risk of the threshold exceeds the level in at most a tenth, within the error of that share."""
+    """In 1,000 draws, the risk of the threshold exceeds the level in a tenth at most, within its error."""
     risk, confidence, draws = 0.1, 0.9, 1000
     random = np.random.default_rng(7)
     grid = np.arange(100, -1, -1) / 100
