@@ -15,12 +15,17 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
+<<<<<<< HEAD
 from kiwi.cli import aligning, corpus, pipelines, routing, scoring, systems
+=======
+from kiwi.cli import aligning, corpus, corrupting, pipelines, scoring, systems
+>>>>>>> main
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "corpus": corpus.corpus,
     corpus.JOIN: corpus.join,
+    corrupting.CORRUPT: corrupting.corrupt,
     "train": pipelines.train,
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,
@@ -30,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     routing.FIT: routing.fit,
     "search": pipelines.search,
     "inspect": systems.inspect_,
+    "models": systems.models,
     "thresholds": systems.thresholds,
     "export": systems.export,
     "publish": systems.publish,

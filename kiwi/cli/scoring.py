@@ -35,14 +35,14 @@ from kiwi.cli.options import (
 
 def score(
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             "-m",
             "--model",
-            help="Checkpoint directory, run directory, exported system, or name on the Hugging Face hub.",
-            show_default=False,
+            help="Directory of a trained or exported system, installed model, or name on the Hugging Face hub.",
+            show_default="the installed model",
         ),
-    ],
+    ] = None,
     table: FileArgument = None,
     output: Annotated[
         Path | None,
@@ -168,12 +168,14 @@ def score(
     from kiwi.exceptions import ConfigError
     from kiwi.lib.score import DocumentOptions, Input, is_document, named_format, score_document, score_to_stream
     from kiwi.runner.options import PredictOptions
+    from kiwi.systems.manifest.locations import default_model
 
     if hasattr(signal, "SIGPIPE"):
         signal.signal(
             signal.SIGPIPE, signal.SIG_DFL
         )  # end silently, as other tools do, when the reader closes the pipe
     set_up_log(verbose=verbose, quiet=quiet)
+    model = model or default_model()
     given = {
         "source": source,
         "target": target,

@@ -108,6 +108,28 @@ def inspect_(
         print_table(str(found.path), ["", ""], [list(row) for row in found.rows()], align="left")
 
 
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that kiwi inspect knows.")] = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List the trained systems that are installed as Python packages, which -m takes by name."""
+    from kiwi.lib.publish.installed import HEADER, list_models
+
+    set_up_log(verbose=verbose, quiet=quiet)
+    listed = list_models()
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([each.to_dict() for each in listed], ensure_ascii=False, indent=1))
+    elif listed:
+        from kiwi.lib.console.tables import print_table
+
+        print_table("Installed models", HEADER, [each.row() for each in listed], align="left")
+    else:
+        typer.echo("No model is installed. kiwi publish --package writes a package with a trained system.")
+
+
 def publish(
     checkpoint: Annotated[
         Path,
@@ -130,17 +152,35 @@ def publish(
             "--license", help="Hugging Face identifier of the licence, such as apache-2.0.", show_default=False
         ),
     ] = None,
+    package: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PACKAGE",
+            help="Write a Python package of this name, such as kiwi-qe-medical, whose model is then called medical.",
+            show_default=False,
+        ),
+    ] = None,
+    package_version: Annotated[str, typer.Option(metavar="VERSION", help="Version of the Python package.")] = "0.1.0",
     overwrite: OverwriteDirectoryOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Prepare a trained system for upload to the Hugging Face hub, with a model card.
+    """Prepare a trained system for the Hugging Face hub, or as a Python package, with a model card.
 
-    Nothing is uploaded. To upload the result, run: hf upload ORGANIZATION/NAME DIRECTORY
+    Nothing is uploaded. To upload the result, run: hf upload ORGANIZATION/NAME DIRECTORY; a package is installed with:
+    pip install DIRECTORY
     """
     from kiwi.lib.publish import publish as write
     from kiwi.utils.display import printable
 
-    written = write(checkpoint, directory, name=name, licence=licence, overwrite=overwrite)
+    written = write(
+        checkpoint,
+        directory,
+        name=name,
+        licence=licence,
+        package=package,
+        package_version=package_version,
+        overwrite=overwrite,
+    )
     typer.echo(printable(str(written)))
 
 

@@ -30,9 +30,9 @@ from kiwi.systems.manifest.checkpoint import (
     LABELS_FILE,
     LICENCES,
     TOKENIZER_FILE,
-    resolve_run_directory,
 )
 from kiwi.systems.manifest.export import GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
+from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.utils.guard import require_new_directory
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json

@@ -17,9 +17,9 @@ from kiwi.systems.manifest.checkpoint import (
     CheckpointInfo,
     read_checkpoint_info,
     read_licences,
-    resolve_run_directory,
 )
 from kiwi.systems.manifest.export import ExportInfo, is_export, read_export_info
+from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.systems.manifest.model_card import metrics_by_pair, published_metrics
 from kiwi.systems.manifest.rewriting import set_score_meaning
 from kiwi.utils.sealed import RESTORE, SealedDirectory

@@ -12,12 +12,13 @@ from kiwi.runner.engine import Engine
 from kiwi.runner.options import Precision, PredictOptions
 from kiwi.runner.runner import Runner
 from kiwi.systems.manifest.export import is_export
+from kiwi.systems.manifest.locations import default_model
 from kiwi.systems.pretrained.hub import locate
 from kiwi.utils.imports import needs_extra
 
 
 def load_system(
-    path: str | Path,
+    path: str | Path | None = None,
     gpu_id: int | None = None,
     model: Mapping[str, Any] | None = None,
     revision: str | None = None,
@@ -29,8 +30,8 @@ def load_system(
     """Load a trained system, ready to predict.
 
     Args:
-        path: the directory of a checkpoint or an exported system, for which the network is never used; or
-            ``organization/name`` on the model hub.
+        path: the directory of a checkpoint or an exported system, or the name of an installed model, for which the
+            network is never used; or ``organization/name`` on the model hub; None is the installed model.
         gpu_id: see :attr:`PredictOptions.gpu_id`.
         model: see :attr:`PredictOptions.model`.
         revision: the branch, tag or commit on the hub.
@@ -41,12 +42,12 @@ def load_system(
 
     Raises:
         CheckpointError: when there is no trained system, or it is damaged.
-        ConfigError: when ``model`` asks for an output that the system was not trained for, there is no such GPU, or an
-            aligner is named for a system that reads no alignments.
+        ConfigError: when no model is named and none is installed, ``model`` asks for an output that the system was not
+            trained for, there is no such GPU, or an aligner is named for a system that reads no alignments.
         MissingExtraError: when an extra must be installed; the message names it.
     """
     options = PredictOptions(gpu_id, model, threads, precision, align=align, aligner=aligner)
-    return open_runner(path, options, revision)
+    return open_runner(default_model() if path is None else path, options, revision)
 
 
 def open_runner(path: str | Path, options: PredictOptions, revision: str | None = None) -> Runner:

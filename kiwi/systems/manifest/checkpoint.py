@@ -14,7 +14,6 @@ from kiwi.exceptions import CheckpointError
 from kiwi.outputs import switched_on
 from kiwi.systems.manifest.foreign import explain_broken_link, explain_other_program
 from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
-from kiwi.utils.written import user_path
 
 FORMAT_VERSION = 2
 """The format version that is written."""
@@ -41,15 +40,6 @@ BEST_MODEL = "best_model"
 
 LONGEST_CONFIG = 256 * 1024
 """The maximum size of ``config.yaml`` in bytes."""
-
-
-def resolve_run_directory(path: str | Path) -> Path:
-    """Return the best model if the path is the directory of a run, else the path itself, with ``~`` expanded."""
-    path = user_path(path)
-    try:
-        return path / BEST_MODEL if (path / BEST_MODEL / CONFIG_FILE).is_file() else path
-    except (OSError, ValueError):
-        return path  # the error is reported when the checkpoint is read
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.systems.manifest.checkpoint import LICENCES, Origin, resolve_run_directory
+from kiwi.systems.manifest.checkpoint import LICENCES, Origin
+from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.utils.io import parse_yaml
 from kiwi.utils.sealed import MEBIBYTE, SUMS_FILE
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kiwi.exceptions import ConfigError
-from kiwi.systems.manifest.checkpoint import resolve_run_directory
+from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.systems.pretrained.hub import ask_hub, is_path, locate
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.pretrained.sizes import check_config_sizes

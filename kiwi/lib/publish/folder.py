@@ -1,4 +1,4 @@
-"""Write a trained system as a folder for the Hugging Face hub, with a model card: ``kiwi publish``."""
+"""Write a trained system for the Hugging Face hub, or as a Python package, with a model card: ``kiwi publish``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from kiwi.exceptions import CheckpointError
 from kiwi.lib.inspect import inspect_checkpoint
-from kiwi.systems.manifest.checkpoint import resolve_run_directory
+from kiwi.lib.publish.package import PackageOptions
+from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained.hub import CARD_FILE
 from kiwi.utils.guard import require_new_directory
@@ -25,6 +26,8 @@ def publish(
     *,
     name: str | None = None,
     licence: str | None = None,
+    package: str | None = None,
+    package_version: str = "0.1.0",
     overwrite: bool = False,
 ) -> Path:
     """Check a checkpoint or an exported system, and copy it together with a model card; nothing is uploaded.
@@ -34,6 +37,9 @@ def publish(
         directory: the directory to write atomically; it must not exist, or be empty.
         name: the name of the system on the hub, ``organization/name``; by default, the name of the directory.
         licence: the licence of the system in the hub's notation, such as ``apache-2.0``.
+        package: the name of the Python package to write instead of a folder for the hub, such as
+            ``kiwi-qe-medical``; once installed, the model ``medical`` is found by its name.
+        package_version: the version of the package.
         overwrite: whether the directory may replace a checkpoint or an export.
 
     Returns:
@@ -41,10 +47,11 @@ def publish(
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged, or of format 1.
-        ConfigError: when the directory is not empty.
+        ConfigError: when the directory is not empty, or the name or the version of the package is invalid.
         WriteError: when the directory cannot be written.
     """
     directory = user_path(directory)
+    packaging = None if package is None else PackageOptions(package, package_version)
     path = resolve_run_directory(checkpoint)
     require_new_directory(directory, overwrite=overwrite, reads=[path])
     found = inspect_checkpoint(path)
@@ -53,17 +60,28 @@ def publish(
         raise CheckpointError(f"{path}: found format 1, which has no {SUMS_FILE}. Load it and save it first.")
     card = model_card(
         found.info,
-        name or directory.resolve().name,
+        name or (directory.resolve().name if packaging is None else packaging.model),
         run=read_run_configuration(path),
         licences=found.licences,
         licence=licence,
         export=found.export,
     )
     with staged(directory) as stage:
-        stage.mkdir()
+        system = stage if packaging is None else packaging.system_directory(stage)
+        system.mkdir(parents=True)
         for file in (*sealed.sums, SUMS_FILE):
-            (stage / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path / file, stage / file)
+            (system / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path / file, system / file)
         write_text(stage / CARD_FILE, card)
-    logger.info("Wrote %s. To upload it: hf upload %s %s", directory, name or "ORGANIZATION/NAME", directory)
+        if packaging is not None:
+            packaging.write(stage, licence)
+    if packaging is None:
+        logger.info("Wrote %s. To upload it: hf upload %s %s", directory, name or "ORGANIZATION/NAME", directory)
+    else:
+        logger.info(
+            "Wrote %s. To install it: pip install %s; then use it: kiwi score -m %s",
+            directory,
+            directory,
+            packaging.model,
+        )
     return directory

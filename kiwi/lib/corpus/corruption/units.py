@@ -1,0 +1,145 @@
+"""The words and punctuation marks of a text, and the errors that are put between them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from kiwi.data.labels.error_spans import ErrorSpan
+
+JOINERS = frozenset("'’-\u200c\u200d")
+"""Characters that belong to a word when there are letters on both sides."""
+
+UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")
+"""The beginnings of the Unicode names of letters that are written without spaces between words."""
+
+Tokenize = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """An error that was put into a text; two marks are never equal."""
+
+    kind: str
+    """The name of the corruption."""
+
+    severity: str
+    """The severity of the error."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A word or a punctuation mark; an empty one stands for words that are missing."""
+
+    text: str
+
+    before: str = ""
+    """The white space before it."""
+
+    mark: Mark | None = None
+    """The error that it is part of; None if it is as it was translated."""
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it has a letter or a digit."""
+        return any(map(str.isalnum, self.text))
+
+
+def split_units(text: str, tokenize: Tokenize | None = None) -> list[Unit]:
+    """Split a text into words and punctuation marks, which together are the text.
+
+    Args:
+        text: the text; white space at its end is lost.
+        tokenize: splits text that is written without spaces into words; None makes each of its characters a word.
+    """
+    units = []
+    before = ""
+    for kind, group in groupby(range(len(text)), key=lambda place: _kind(text, place)):
+        places = list(group)
+        part = text[places[0] : places[-1] + 1]
+        if kind == "space":
+            before = part
+            continue
+        if kind == "word":
+            parts = [part]
+        elif kind == "unspaced" and tokenize is not None:
+            parts = _pieces(part, tokenize(part))
+        else:
+            parts = _characters(part)
+        for piece in parts:
+            units.append(Unit(piece, before))
+            before = ""
+    return units
+
+
+def _kind(text: str, place: int) -> str:
+    character = text[place]
+    if character.isspace():
+        return "space"
+    if character in JOINERS:
+        inside = 0 < place < len(text) - 1 and text[place - 1].isalnum() and text[place + 1].isalnum()
+        return "word" if inside else "other"
+    if character.isalnum():
+        return "unspaced" if unicodedata.name(character, "").startswith(UNSPACED) else "word"
+    if unicodedata.category(character).startswith("M"):
+        # A combining mark belongs to the letter before it.
+        return _kind(text, place - 1) if place > 0 and not text[place - 1].isspace() else "other"
+    return "other"
+
+
+def _characters(text: str) -> list[str]:
+    """Split a text into characters with their combining marks."""
+    parts: list[str] = []
+    for character in text:
+        if parts and (
+            unicodedata.category(character).startswith("M") or character == "\u200d" or parts[-1][-1] == "\u200d"
+        ):
+            parts[-1] += character
+        else:
+            parts.append(character)
+    return parts
+
+
+def _pieces(text: str, tokens: Sequence[str]) -> list[str]:
+    """Return the tokens of a text if they are the whole text, otherwise its characters."""
+    found = [token for token in tokens if token]
+    return found if "".join(found) == text else _characters(text)
+
+
+def render(units: Sequence[Unit]) -> tuple[str, list[ErrorSpan]]:
+    """Return the text of units, and its errors in the order of their places.
+
+    Neighbouring units of one error are one span, with the white space between them; missing words are an empty span
+    after the unit before them.
+    """
+    parts: list[str] = []
+    spans: list[ErrorSpan] = []
+    last: Mark | None = None
+    end = 0
+    for unit in units:
+        before = unit.before if parts else ""  # a text does not begin with white space
+        if not unit.text:
+            before = ""
+        start = end + len(before)
+        end = start + len(unit.text)
+        parts += (before, unit.text) if unit.text else ()
+        if unit.mark is not None and unit.mark is last:
+            spans[-1] = spans[-1]._replace(end=end)
+        elif unit.mark is not None:
+            spans.append(ErrorSpan(start, end, unit.mark.severity))
+        last = unit.mark
+    return "".join(parts), spans
+
+
+def runs(units: Sequence[Unit], length: int) -> Iterator[int]:
+    """Yield the places at which a run of words begins that has no error yet.
+
+    Args:
+        units: the units of a text.
+        length: the number of words of a run.
+    """
+    for start in range(len(units) - length + 1):
+        if all(unit.is_word and unit.mark is None for unit in units[start : start + length]):
+            yield start

@@ -1,0 +1,93 @@
+"""The Python package in which a trained system is distributed: ``kiwi publish --package``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiwi.exceptions import ConfigError
+from kiwi.systems.manifest.locations import GROUP, MODEL_NAME
+from kiwi.utils.io import write_text
+
+PREFIX = "kiwi-qe-"
+"""The beginning of a package's name that is not part of the name of its model."""
+
+VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
+"""The form of versions of Python packages (PEP 440)."""
+
+SYSTEM = "system"
+"""The directory of the system within the package."""
+
+
+@dataclass(frozen=True)
+class PackageOptions:
+    """The names of a package with a trained system."""
+
+    package: str
+    """The name of the distribution, such as ``kiwi-qe-medical``."""
+
+    version: str = "0.1.0"
+
+    def __post_init__(self) -> None:
+        if MODEL_NAME.fullmatch(self.package) is None or not self.package[-1].isalnum():
+            raise ConfigError(
+                f"--package: found '{self.package}'; expected the name of a Python package: letters, digits, '-', '_' "
+                "and '.', such as kiwi-qe-medical."
+            )
+        if VERSION.fullmatch(self.version) is None:
+            raise ConfigError(f"--package-version: found '{self.version}'; expected a version such as 1.0.0.")
+
+    @property
+    def model(self) -> str:
+        """The name of the model: that of the package, without :data:`PREFIX`."""
+        return self.package.removeprefix(PREFIX) or self.package
+
+    @property
+    def module(self) -> str:
+        """The name of the importable package."""
+        name = re.sub(r"[-_.]+", "_", self.package).lower()
+        return f"_{name}" if name[0].isdigit() else name
+
+    def system_directory(self, directory: Path) -> Path:
+        """Return the directory of the system within the directory of the distribution."""
+        return directory / self.module / SYSTEM
+
+    def write(self, directory: Path, licence: str | None) -> None:
+        """Write what makes a directory with a system and a ``README.md`` a Python distribution.
+
+        Args:
+            directory: the directory of the distribution.
+            licence: the licence in the notation of SPDX, such as ``Apache-2.0``.
+        """
+        write_text(
+            directory / self.module / "__init__.py",
+            f'"""The model {self.model} of kiwi, for quality estimation of machine translation."""\n\n'
+            "from pathlib import Path\n\n"
+            f'SYSTEM = Path(__file__).parent / "{SYSTEM}"\n',
+        )
+        licence_line = [f'license = "{licence}"'] if licence else []
+        lines = [
+            "[build-system]",
+            'requires = ["setuptools>=77"]',
+            'build-backend = "setuptools.build_meta"',
+            "",
+            "[project]",
+            f'name = "{self.package}"',
+            f'version = "{self.version}"',
+            f'description = "The model {self.model} of kiwi, for quality estimation of machine translation"',
+            'readme = "README.md"',
+            *licence_line,
+            'requires-python = ">=3.11"',
+            'dependencies = ["kiwi-qe"]',
+            "",
+            f'[project.entry-points."{GROUP}"]',
+            f'"{self.model}" = "{self.module}:SYSTEM"',
+            "",
+            "[tool.setuptools]",
+            f'packages = ["{self.module}"]',
+            "",
+            "[tool.setuptools.package-data]",
+            f'{self.module} = ["{SYSTEM}/**/*"]',
+        ]
+        write_text(directory / "pyproject.toml", "\n".join(lines) + "\n")

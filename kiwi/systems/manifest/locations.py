@@ -1,0 +1,111 @@
+"""Where trained systems are: in the directories of runs, and in installed Python packages.
+
+A package offers a system through the entry-point group ``kiwi.models``: the name of the entry point is the name of the
+model, and its object is the path of the system's directory. ``kiwi publish --package`` writes such a package.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.systems.manifest.checkpoint import BEST_MODEL, CONFIG_FILE
+from kiwi.utils.written import user_path
+
+logger = logging.getLogger(__name__)
+
+GROUP = "kiwi.models"
+"""The entry-point group of installed models."""
+
+DEFAULT_MODEL = "mini"
+"""The model that is used when several are installed and none is named."""
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""The form of a model's name."""
+
+
+def resolve_run_directory(path: str | Path) -> Path:
+    """Return the best model if the path is the directory of a run, else the path itself, with ``~`` expanded.
+
+    The name of an installed model, where there is no such path, stands for its directory.
+    """
+    path = user_path(path)
+    try:
+        if (path / BEST_MODEL / CONFIG_FILE).is_file():
+            return path / BEST_MODEL
+        return path if os.path.lexists(path) else find_installed(str(path)) or path
+    except (OSError, ValueError):
+        return path  # the error is reported when the checkpoint is read
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A trained system in an installed package."""
+
+    name: str
+    package: str
+    version: str
+    path: Path
+    """The directory of the checkpoint or the exported system."""
+
+
+def installed_models() -> dict[str, InstalledModel]:
+    """Return the installed models by name, in alphabetical order; one that cannot be loaded is left out with a warning.
+
+    Raises:
+        CheckpointError: when two packages offer models of the same name.
+    """
+    models: dict[str, InstalledModel] = {}
+    for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
+        package, version = (entry.dist.name, entry.dist.version) if entry.dist is not None else (entry.module, "")
+        try:
+            path = Path(os.fspath(entry.load()))
+        except Exception as error:  # the code of any package
+            logger.warning(
+                "%s: the model '%s' cannot be loaded: %s: %s. Reinstall or uninstall the package.",
+                *(package, entry.name, type(error).__name__, error),
+            )
+            continue
+        other = models.get(entry.name)
+        if other is not None and other.package != package:
+            raise CheckpointError(
+                f"{entry.name}: found this model in two packages, {other.package} and {package}. Uninstall one of them."
+            )
+        models[entry.name] = InstalledModel(entry.name, package, version, path)
+    return models
+
+
+def find_installed(name: str) -> Path | None:
+    """Return the directory of an installed model; None if there is none of this name.
+
+    Raises:
+        CheckpointError: when two packages offer it.
+    """
+    if MODEL_NAME.fullmatch(name) is None or not any(e.name == name for e in metadata.entry_points(group=GROUP)):
+        return None
+    model = installed_models().get(name)
+    return None if model is None else model.path
+
+
+def default_model() -> str:
+    """Return the name of the model that is used when none is named.
+
+    Raises:
+        ConfigError: when there is none, or several of which none is the default.
+    """
+    models = installed_models()
+    if DEFAULT_MODEL in models:
+        return DEFAULT_MODEL
+    if len(models) == 1:
+        return next(iter(models))
+    if models:
+        raise ConfigError(f"model (-m): not given; found several installed models: {', '.join(models)}. Name one.")
+    raise ConfigError(
+        "model (-m): not given, and no model is installed. Give the directory of a trained or exported system, or its "
+        "name on the Hugging Face hub; or install a package with a model."
+    )

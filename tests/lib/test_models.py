@@ -1,0 +1,151 @@
+"""Models that are installed as Python packages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import invalidate_caches
+from pathlib import Path
+
+import pytest
+
+import kiwi
+from kiwi.cli import app, run
+from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.lib.publish import list_models, publish
+from kiwi.systems.manifest.locations import default_model, find_installed, installed_models, resolve_run_directory
+from kiwi.systems.qe_system import QESystem
+
+SOURCE, TARGET, PAIRS = ["the house ."], ["das Haus ."], ["0-0 1-1 2-2"]
+
+
+@pytest.fixture(scope="module")
+def site(plain_system: QESystem, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which pip has installed a package with a model."""
+    place = tmp_path_factory.mktemp("models")
+    plain_system.save(place / "checkpoint")
+    package = publish(
+        place / "checkpoint", place / "package", package="kiwi-qe-tiny", package_version="1.2.0", licence="Apache-2.0"
+    )
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--target", str(place / "site"), str(package)], check=True)
+    return place / "site"
+
+
+@pytest.fixture
+def installed(site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """The package is importable, and the working directory is empty."""
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.chdir(tmp_path)
+    yield site
+    for name in [name for name in sys.modules if name.startswith(("kiwi_qe_tiny", "other_model"))]:
+        del sys.modules[name]
+
+
+def add_package(place: Path, package: str, entry: str, code: str) -> None:
+    """Write what pip would install for a package with a model."""
+    place.mkdir(exist_ok=True)
+    information = place / f"{package.replace('-', '_')}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[kiwi.models]\n{entry}\n")
+    (place / f"{entry.split('=')[1].split(':')[0].strip()}.py").write_text(code)
+    invalidate_caches()
+
+
+def test_installed_model(installed: Path, plain_system: QESystem) -> None:
+    directory = installed / "kiwi_qe_tiny" / "system"
+    (model,) = installed_models().values()
+    assert (model.name, model.package, model.version, model.path) == ("tiny", "kiwi-qe-tiny", "1.2.0", directory)
+    assert find_installed("tiny") == resolve_run_directory("tiny") == directory
+    assert find_installed("tini") is None
+    assert default_model() == "tiny"
+    expected = kiwi.Runner(kiwi.load_system(directory).engine).predict(SOURCE, TARGET, PAIRS)
+    for name in ("tiny", None):
+        assert kiwi.load_system(name).predict(SOURCE, TARGET, PAIRS) == expected
+
+
+def test_a_directory_comes_before_a_name(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    assert resolve_run_directory("tiny") == Path("tiny")
+    with pytest.raises(CheckpointError):
+        kiwi.load_system("tiny")
+
+
+def test_list(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (listed,) = list_models()
+    assert listed.inspection is not None
+    assert listed.row()[:2] == ["tiny", "kiwi-qe-tiny 1.2.0"]
+    assert listed.row()[-1] == listed.inspection.info.sha256[:12]
+    with pytest.raises(SystemExit, match="0"):
+        sys.exit(run(lambda: app(["models", "--json"], standalone_mode=False)))
+    (content,) = json.loads(capsys.readouterr().out)
+    assert content["name"] == "tiny"
+    assert content["outputs"] == listed.inspection.info.outputs
+    assert content["sha256"] == listed.inspection.info.sha256
+
+
+def test_score_without_a_model(installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, line in (("source", SOURCE[0]), ("target", TARGET[0]), ("pairs", PAIRS[0])):
+        Path(name).write_text(f"{line}\n")
+    arguments = ["score", "-s", "source", "-t", "target", "-a", "pairs", "--quiet"]
+    outputs = []
+    for model in ([], ["-m", "tiny"]):
+        assert run(lambda model=model: app([*arguments, *model], standalone_mode=False)) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] != ""
+
+
+def test_no_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(lambda: app(["score", "-s", "source", "-t", "target"], standalone_mode=False)) == 2
+    assert "model (-m): not given, and no model is installed" in capsys.readouterr().err
+    assert run(lambda: app(["models"], standalone_mode=False)) == 0
+    assert "No model is installed" in capsys.readouterr().out
+
+
+def test_damaged_and_broken_models(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "empty").mkdir()
+    add_package(tmp_path / "more", "other-model", "other = other_model:PATH", f"PATH = {str(tmp_path / 'empty')!r}")
+    add_package(tmp_path / "more", "broken-model", "broken = other_model_broken:PATH", "1 / 0")
+    monkeypatch.syspath_prepend(tmp_path / "more")
+    assert list(installed_models()) == ["other", "tiny"]
+    assert "broken-model: the model 'broken' cannot be loaded: ZeroDivisionError" in caplog.text
+    with pytest.raises(ConfigError, match=r"found several installed models: other, tiny\. Name one"):
+        default_model()
+    listed = {each.model.name: each for each in list_models()}
+    assert str(tmp_path / "empty") in listed["other"].problem
+    assert listed["other"].row()[2] == listed["other"].problem
+    assert listed["tiny"].problem == ""
+
+
+def test_two_packages_with_one_name(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_package(tmp_path / "more", "other-model", "tiny = other_model:PATH", "PATH = '.'")
+    monkeypatch.syspath_prepend(tmp_path / "more")
+    with pytest.raises(CheckpointError, match="tiny: found this model in two packages"):
+        resolve_run_directory("tiny")
+
+
+def test_default_of_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("mini", "other"):
+        add_package(tmp_path / "more", f"{name}-model", f"{name} = other_model_{name}:PATH", "PATH = '.'")
+    monkeypatch.syspath_prepend(tmp_path / "more")
+    assert default_model() == "mini"
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "message"),
+    [
+        ("kiwi qe", "1.0", "--package: found 'kiwi qe'; expected the name of a Python package"),
+        ("../x", "1.0", "--package: found '../x'"),
+        ("kiwi-", "1.0", "--package: found 'kiwi-'"),
+        ("kiwi-qe-x", "one", "--package-version: found 'one'; expected a version such as 1.0.0"),
+    ],
+)
+def test_names_of_packages(package: str, version: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        publish(tmp_path / "checkpoint", tmp_path / "out", package=package, package_version=version)
