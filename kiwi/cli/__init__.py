@@ -15,11 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-<<<<<<< HEAD
-from kiwi.cli import aligning, corpus, pipelines, routing, scoring, systems
-=======
-from kiwi.cli import aligning, corpus, corrupting, pipelines, scoring, systems
->>>>>>> main
+from kiwi.cli import aligning, corpus, corrupting, pipelines, routing, scoring, systems
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -33,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "align": aligning.align,
     "evaluate": pipelines.evaluate,
     routing.FIT: routing.fit,
+    routing.REPORT: routing.report,
     "search": pipelines.search,
     "inspect": systems.inspect_,
     "models": systems.models,

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from kiwi.lib.route.fit import FitInfo, FitOptions, fit_policy
+from kiwi.lib.route.report import write_report
 
-__all__ = ["FitInfo", "FitOptions", "fit_policy"]
+__all__ = ["FitInfo", "FitOptions", "fit_policy", "write_report"]

@@ -62,13 +62,17 @@ class Calibration:
     groups: list[str]
     """The group of each segment; :data:`EVERY` without groups."""
 
-    n_left_out: int
-    """The number of segments that were left out, because they have no score or no gold value."""
+    is_known: NDArray[np.bool_]
+    """Whether each segment of the files has a score and a gold value, (segments of the files,); others are left out."""
 
-    def part(self, group: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the scores and the gold values of a group."""
-        inside = np.array([each == group for each in self.groups], dtype=bool)
-        return self.scores[inside], self.gold[inside]
+    @property
+    def n_left_out(self) -> int:
+        """The number of segments that were left out, because they have no score or no gold value."""
+        return int((~self.is_known).sum())
+
+    def is_in(self, group: str) -> NDArray[np.bool_]:
+        """Return whether each segment is in a group, (segments,)."""
+        return np.array([each == group for each in self.groups], dtype=bool)
 
 
 def read_calibration(predictions: Column, gold: Column, by: Column | None = None) -> Calibration:
@@ -97,7 +101,7 @@ def read_calibration(predictions: Column, gold: Column, by: Column | None = None
     if not known.any():
         raise ConfigError(f"{predictions.path}, {gold.path}: no segment has both a score and a gold value.")
     kept = [group for group, is_known in zip(groups, known, strict=True) if is_known]
-    return Calibration(scores[known], values[known], kept, int((~known).sum()))
+    return Calibration(scores[known], values[known], kept, known)
 
 
 SCORE_COLUMN = const.SENTENCE_SCORES

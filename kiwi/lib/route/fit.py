@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kiwi import __version__
-from kiwi.data.labels.policy import EVERY, Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import inspect_checkpoint
@@ -177,7 +177,8 @@ def _fit(
     meaning: ScoreMeaning,
     step: float,
 ) -> GroupPolicy:
-    scores, gold = (data.scores, data.gold) if group == EVERY else data.part(group)
+    inside = data.is_in(group)
+    scores, gold = data.scores[inside], data.gold[inside]
     try:
         grid = score_grid(scores, step, higher_is_better=meaning.higher_is_better)
     except ValueError as error:
