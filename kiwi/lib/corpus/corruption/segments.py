@@ -81,7 +81,8 @@ def corrupt_segment(
     sorts = [
         [kind for kind in options.kinds if CORRUPTIONS[kind].is_whole == sort] for sort in (is_whole, not is_whole)
     ]
-    n_edits, kinds = 0, []
+    n_edits = 0
+    kinds: list[str] = []
     for sort in sorts:
         for kind in random.sample(sort, len(sort)):
             if len(kinds) == count or (kinds and CORRUPTIONS[kind].is_whole):
