@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
-from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Tape
+from kiwi.data.documents.parts import LONGEST_PART, Edit, Marks, Part, Tape
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.tags import Tag
 from kiwi.exceptions import DataError
@@ -43,6 +43,8 @@ class MarkupDocument(ABC):
         """The number of units without a translation, which are left as they are."""
         self.codec = "latin-1"
         """The encoding; Latin-1 for all in which each byte below 128 is its character of ASCII."""
+        self.marks: list[Marks] = []
+        """What adds to the units of the document, besides scores."""
         self.is_inside = False
         """Whether the document is read to the middle of a unit."""
         self._names: list[str] = []
@@ -99,7 +101,27 @@ class MarkupDocument(ABC):
 
     def add(self, part: Part) -> None:
         """Add a part that is complete."""
+        for each in self.marks:
+            part = each.complete(part)
         self._ready.append(part)
+
+    def behind_end_tag(self, at: int) -> int:
+        """Return the offset behind an end tag; that of an empty element's end is there already."""
+        text = self._text_at(at, at + 1024)
+        return at + len(text[: text.index(">") + 1].encode(self.codec)) if text.startswith("</") else at
+
+    def space_before(self, end: int) -> str:
+        """Return the line end and the indentation before an offset, for one more element like that behind it."""
+        text = self._text_at(max(end - 256, 0), end)
+        return text[len(text.rstrip(" \t\r\n")) :]
+
+    def text_between(self, start: int) -> str:
+        """Return what is written from an offset to the current tag."""
+        return self._text_at(start, self.at)
+
+    def _text_at(self, start: int, end: int) -> str:
+        content = self.tape.look(start, end)
+        return content.decode(self.codec, "replace")
 
     def tag(self, start: int) -> Tag:
         """Return the start tag at an offset, which must not have been copied."""
@@ -192,10 +214,18 @@ class MarkupDocument(ABC):
             raise self.error(f"elements that are nested more than {DEEPEST} levels deep", "the elements of a document")
         self._has_root = True
         self.start(name, attributes)
+        if self.marks:
+            local, parent = name.rpartition(" ")[2], self.parent.rpartition(" ")[2]
+            for each in self.marks:
+                each.start(local, parent, attributes)
         self._names.append(name)
 
     def _end(self, name: str) -> None:
         self._names.pop()
+        if self.marks:
+            local, parent = name.rpartition(" ")[2], self.parent.rpartition(" ")[2]
+            for each in self.marks:
+                each.end(local, parent)
         self.end(name)
 
     def _declare(self, prefix: str | None, uri: str) -> None:

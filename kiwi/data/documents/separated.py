@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
 from kiwi.data.documents.lines import tape_lines
-from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, SkippedRow, Tape, one_line
 from kiwi.data.files.cells import check_names
 from kiwi.data.files.table_writers import tsv_cell
+from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.exceptions import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -47,8 +48,10 @@ class SeparatedTable:
         records = self._records(tape)
         header: Record | None = None
         n_cells, places = 0, dict[str, int]()
+        before = 0
         for record in records:
             number, end, cells = record
+            start, before = before, end
             if not cells:  # a blank line
                 yield Part(end)
                 continue
@@ -59,16 +62,24 @@ class SeparatedTable:
                 if self._has_header:
                     header = record
                     continue
-            yield Part(end, [self._segment(cells, number, places, n_cells)], self._edits(header, end))
+            yield Part(end, [self._segment(cells, number, places, n_cells)], self._edits(header, start, end))
             header = None
         yield Part(tape.end)
 
-    def _edits(self, header: Record | None, end: int) -> Callable[[Sequence[Row]], list[Edit]]:
-        """Return the function that adds the cells of a row, together with their names if the row is the first one."""
+    def _edits(self, header: Record | None, start: int, end: int) -> Callable[[Sequence[Row]], list[Edit]]:
+        """Return the function that adds the cells of a row, together with their names if the row is the first one.
+
+        Args:
+            header: the names of the columns, if they are not written yet.
+            start: the offset behind the record before, where the line end before the row is.
+            end: the offset behind the row.
+        """
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
             (row,) = rows
             found = [Edit(end, end, self._joined([tsv_cell(cell) for cell in row.values()]))]
+            if isinstance(row, SkippedRow):
+                found = [Edit(start, end, b"")]
             if header is None:
                 return found
             number, place, names = header
@@ -194,7 +205,8 @@ def already_there(place: object, number: int | None, name: str) -> DataError:
         number,
         found=f"a column '{name}' already",
         expected="none of this name",
-        advice="Give the file without the scores of before, or rename the column.",
+        advice="Give the file without the scores of before, or rename the column."
+        + (" --no-flags adds none." if name == FLAGS else ""),
     )
 
 
