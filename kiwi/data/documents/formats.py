@@ -12,7 +12,7 @@ from typing import IO
 from kiwi import constants as const
 from kiwi.data.documents.marks.notes import TMXProperties, XLIFF1Notes, XLIFF2Notes
 from kiwi.data.documents.marks.trados import TradosEstimates
-from kiwi.data.documents.markup import Marks, MarkupDocument
+from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.objects import ArrayTable, ObjectTable
 from kiwi.data.documents.parquet import copy_parquet
 from kiwi.data.documents.parts import Document, Marks, Score, Tape, copy_scored

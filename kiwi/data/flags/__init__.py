@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kiwi.data.flags.codes import codes_in_text
 from kiwi.data.flags.names import stays_as_it_is, without_names
 from kiwi.data.flags.numbers import differ
-from kiwi.data.flags.scripts import wrong_script
+from kiwi.data.flags.scripts import has_own_letter, wrong_script
 from kiwi.exceptions import DataError
 
 FLAGS = {
@@ -49,13 +49,21 @@ def find_flags(
     is_translation = not _are_same(source_language, target_language)
     if is_translation and source.casefold() == target.casefold() and not stays_as_it_is(target):
         found.append("copied")
-    if wrong_script(target, target_language) and wrong_script(without_names(target, source), target_language):
+    if _has_wrong_script(source, target, target_language):
         found.append("script")
     if differ(source, target):
         found.append("numbers")
     if codes_in_text(source) != codes_in_text(target) or sorted(codes[0]) != sorted(codes[1]):
         found.append("tags")
     return found
+
+
+def _has_wrong_script(source: str, target: str, language: str | None) -> bool:
+    """Return whether a translation is of a script that its language does not use, apart from names."""
+    if language is None or not wrong_script(target, language):
+        return False
+    is_foreign = not has_own_letter(target, language) and not stays_as_it_is(target)
+    return is_foreign or bool(wrong_script(without_names(target, source), language))
 
 
 def flag_segments(

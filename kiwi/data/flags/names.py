@@ -7,17 +7,22 @@ import re
 MOST_WORDS = 4
 """The largest number of words of a name."""
 
+LONGEST_UNIT = 3
+"""The largest number of letters of a unit of measurement beside a number."""
+
 IDENTIFIER = re.compile(r"(?:https?://|www\.)\S+|\S*[@_\\]\S*|\w+(?:[./:-]+\w+)+|\w*\d\w*")
 """An address, a path, a file name, or a word with digits."""
 
 
 def stays_as_it_is(text: str) -> bool:
-    """Return whether a text may be its own translation: it has no letters, or is a name or an identifier.
+    """Return whether a text may be its own translation: a number with its unit, a name or an identifier.
 
     A name has at most four words, all of which begin with a capital letter, and does not end as a sentence does.
     """
     words = [word.strip("\"'()[]«»“”„,;") for word in text.split()]
     words = [word for word in words if any(map(str.isalpha, word)) and not IDENTIFIER.fullmatch(word)]
+    if any(map(str.isdecimal, text)):
+        words = [word for word in words if len(word) > LONGEST_UNIT]
     return not words or (len(words) <= MOST_WORDS and text[-1] not in ".!?…。！？।" and all(map(is_name, words)))
 
 

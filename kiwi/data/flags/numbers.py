@@ -18,7 +18,7 @@ SPACES = " \u00a0\u2009\u202f"
 SEPARATORS = ".,'\u2019\u066b\u066c\uff0c\uff0e"
 """Characters that separate thousands or decimals, in one language or another."""
 
-NUMBER = re.compile(rf"(?<![\w.])\.\d+|\d+(?:[{SEPARATORS}]\d+)*")
+NUMBER = re.compile(rf"(?<![^\s(\[/-])\.\d+|\d+(?:[{SEPARATORS}]\d+)*")
 SPACED = re.compile(rf"\d{{1,3}}(?:(?:[{SPACES}]|, )\d{{3}})+(?:[{SEPARATORS}]\d+)?(?!\d)|{NUMBER.pattern}")
 
 GAP = re.compile(rf"\d(?:[{SPACES}]|, )\d{{3}}(?!\d)")

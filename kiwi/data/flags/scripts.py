@@ -80,6 +80,12 @@ def _has_own(text: str, expected: tuple[str, ...]) -> bool:
     return False
 
 
+def has_own_letter(text: str, language: str) -> bool:
+    """Return whether a text has any letter of a script of its language, which must be one of :data:`SCRIPTS`."""
+    expected = SCRIPTS[language.replace("_", "-").split("-")[0].lower()]
+    return any(_script(character) in expected for character in text)
+
+
 @cache
 def _script(letter: str) -> str:
     return unicodedata.name(letter, "").partition(" ")[0]
