@@ -194,7 +194,9 @@ def require_format(path: Path) -> Format:
 def _xliff(how: HowToRead, tape: Tape) -> Document:
     name, version = xml_root(tape)
     if name == "xliff" and version.startswith("1."):
-        return _with_marks(XLIFF1(how.rating), XLIFF1Notes, TradosEstimates)
+        is_of_trados = b"SdlXliff" in tape.peek().replace(b"\0", b"")
+        kinds = (XLIFF1Notes, TradosEstimates) if is_of_trados else (XLIFF1Notes,)
+        return _with_marks(XLIFF1(how.rating), *kinds)
     if name == "xliff" and version in ("2.0", "2.1", "2.2"):
         return _with_marks(XLIFF2(how.rating), XLIFF2Notes)
     found = f"the root element <{name}>, version '{version}'" if name else "no element of XML"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -38,7 +38,7 @@ Languages = tuple[str | None, str | None]
 """The languages of source and translation, where they are known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Segment:
     """A segment of a document."""
 
@@ -253,5 +253,6 @@ def marked_pair(
     source: Inline, target: Inline, line: int, name: str = "", languages: Languages = (None, None)
 ) -> Segment:
     """Return the segment of a source and its translation with inline markup; see :class:`Segment`."""
-    codes = (source.found, target.found)
-    return replace(pair(source.text, target.text, line), codes=codes, name=name, languages=languages)
+    segment = pair(source.text, target.text, line)
+    segment.codes, segment.name, segment.languages = (source.found, target.found), name, languages
+    return segment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from typing_extensions import override
 
@@ -100,8 +100,9 @@ class Notes(ABC):
         def edits(rows: Sequence[Row]) -> list[Edit]:
             return in_order([*part.edits(rows), *self.edits_of(place, flags_text(part.segments, rows))])
 
-        segments = [replace(each, languages=self.languages) for each in part.segments]
-        return replace(part, segments=segments, edits=edits)
+        for each in part.segments:
+            each.languages = self.languages
+        return Part(part.end, part.segments, edits)
 
     def start_former(self) -> None:
         """Take the start of the element of before."""
@@ -233,4 +234,4 @@ class TMXProperties(Notes):
             own = [self.edits_of(place, text) for place, text in zip(places, texts, strict=True)]
             return in_order([*part.edits(rows), *(edit for found in own for edit in found)])
 
-        return replace(part, edits=edits)
+        return Part(part.end, part.segments, edits)
