@@ -200,7 +200,8 @@ def _xliff(how: HowToRead, tape: Tape) -> Document:
     if name == "xliff" and version in ("2.0", "2.1", "2.2"):
         return _with_marks(XLIFF2(how.rating), XLIFF2Notes)
     found = f"the root element <{name}>, version '{version}'" if name else "no element of XML"
-    raise DataError.at(tape.place, None, found=found, expected="<xliff> of version 1.2, 2.0, 2.1 or 2.2")
+    expected, advice = "<xliff> of version 1.2, 2.0, 2.1 or 2.2", "Export the file as one of these."
+    raise DataError.at(tape.place, None, found=found, expected=expected, advice=advice)
 
 
 def _with_marks(document: MarkupDocument, *kinds: Callable[[MarkupDocument], Marks]) -> Document:
@@ -217,7 +218,7 @@ def _tmx(how: HowToRead, tape: Tape) -> Document:
     if name == "tmx":
         return _with_marks(TMX(how.rating, how.languages), TMXProperties)
     found = f"the root element <{name}>" if name else "no element of XML"
-    raise DataError.at(tape.place, None, found=found, expected="<tmx>")
+    raise DataError.at(tape.place, None, found=found, expected="<tmx>", advice="Export the file as TMX 1.4.")
 
 
 def xml_root(tape: Tape) -> tuple[str, str]:

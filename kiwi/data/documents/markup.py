@@ -28,6 +28,7 @@ XML = "http://www.w3.org/XML/1998/namespace"
 HIGH = re.compile(rb"[\x80-\xff]+")
 
 EXPECTED = "well-formed XML"
+AGAIN = "Export the file again, or repair it there."
 
 
 class MarkupDocument(ABC):
@@ -152,12 +153,12 @@ class MarkupDocument(ABC):
                 break
             encoding.check(block)
             if tape.end - self.at > LONGEST_TOKEN:
-                raise self.error(f"a tag or comment of more than {LONGEST_TOKEN} bytes", "shorter ones")
+                raise self.error(f"a tag or comment of more than {LONGEST_TOKEN} bytes", "shorter ones", AGAIN)
             if not self.is_inside and self.at > copied:
                 copied = self.at
                 yield Part(copied)
             elif self.is_inside and tape.end - copied > LONGEST_PART:
-                raise self.error(f"a unit of more than {LONGEST_PART} bytes", "units of text")
+                raise self.error(f"a unit of more than {LONGEST_PART} bytes", "units of text", AGAIN)
             block = tape.read()
         yield Part(tape.end)
 
@@ -207,11 +208,13 @@ class MarkupDocument(ABC):
                 'Correct the declaration, such as <?xml version="1.0" encoding="windows-1252"?>, or convert the file.',
                 error.lineno,
             )
-        return self.error(f"{expat.errors.messages[error.code]} {place}", EXPECTED, line=error.lineno)
+        is_entity = error.code == codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]
+        advice = "Write the character, or its number: &#160; for &nbsp;." if is_entity else AGAIN
+        return self.error(f"{expat.errors.messages[error.code]} {place}", EXPECTED, advice, error.lineno)
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         if len(self._names) >= DEEPEST:
-            raise self.error(f"elements that are nested more than {DEEPEST} levels deep", "the elements of a document")
+            raise self.error(f"elements that are nested more than {DEEPEST} levels deep", "fewer", AGAIN)
         self._has_root = True
         self.start(name, attributes)
         if self.marks:
