@@ -36,7 +36,7 @@ MOST_IN_A_ROOM = 18
 
 INNER_FLOORS: dict[str, list[set[str]]] = {
     "data": [
-        {"text", "batch", "sampling"},
+        {"text", "flags", "batch", "sampling"},
         {"files"},
         {"labels"},
         {"readers", "collate"},
