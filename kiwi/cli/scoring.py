@@ -149,6 +149,17 @@ def score(
         Path | None,
         typer.Option(help="Write all bad segments to a file of JSON Lines, with the reasons.", show_default=False),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Policy of kiwi route fit, which adds to lines and tables whether to approve or to review.",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        Path | None,
+        typer.Option(help="Groups that the policy has thresholds for, one per line.", show_default=False),
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(
@@ -197,7 +208,10 @@ def score(
         "alignments": alignments,
         "source_pos": source_pos,
         "target_pos": target_pos,
+        "group": group,
     }
+    if group is not None and policy is None:
+        raise ConfigError("--group: given without --policy, which it is for. Remove it, or add the policy.")
     common: dict[str, Any] = {
         "on_bad": check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
         "rejects": rejects,
@@ -228,6 +242,7 @@ def score(
         words=bool(words),
         scores_only=scores_only or (None if is_for_people and not words else False),
         flags=flags,
+        policy=policy,
         is_live=stream,
     )
     files = {name: path for name, path in given.items() if path is not None}
@@ -262,6 +277,7 @@ def score(
         scores_only=document.scores_only,
         flags=flags,
         languages=chosen_languages,
+        policy=policy,
         header=header is not False,
         stream=stream,
         scale=chosen_scale,

@@ -14,6 +14,7 @@ from kiwi.data.documents.rating import Rating
 from kiwi.data.files.tables import READERS
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.score.deciding import Decider
 from kiwi.lib.score.document_options import DocumentOptions
 from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import FIELDS
@@ -111,6 +112,8 @@ def score_document(
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
     _check_system(runner, path, form, fields)
+    decider = Decider.choose(what.policy, runner.about)
+    fields += decider.fields if decider is not None else ()
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     higher = _direction(what, scale)
     rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, scale.profile)
@@ -126,6 +129,7 @@ def score_document(
         scale,
         counted,
         flagger,
+        decider,
         scores_only=are_scores_only(runner, what.scores_only),
         is_titled=form.has_header and what.has_header,
     )

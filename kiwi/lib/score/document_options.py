@@ -9,7 +9,7 @@ from pathlib import Path
 from kiwi.data.documents.formats import Format
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.flagging import check_languages
-from kiwi.lib.score.inputs import FIELDS
+from kiwi.lib.score.inputs import COLUMNS
 from kiwi.lib.score.scale import ScaleName
 from kiwi.utils.io import did_you_mean
 
@@ -48,6 +48,9 @@ class DocumentOptions:
     flags: bool | None = None
     """Whether flags are added; None adds them unless ``scores_only`` is set."""
 
+    policy: Path | None = None
+    """The policy that decides which translations are approved, in tables."""
+
     is_live: bool = False
     """Whether each row of a table is written before the next one is read."""
 
@@ -68,8 +71,8 @@ class DocumentOptions:
         if not self.has_header and not form.has_header:
             raise ConfigError(f"--no-header: {path} is {form.name}, which has no line of column names. Remove it.")
         for name in self.columns:
-            if name not in FIELDS:
-                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
+            if name not in COLUMNS:
+                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, COLUMNS)}")
         if len(set(self.columns.values())) < len(self.columns):
             raise ConfigError("--columns: found the same column for several fields. Name one for each.")
         if self.columns and not form.is_table:
@@ -80,6 +83,8 @@ class DocumentOptions:
             raise ConfigError(f"--words: {path} is {form.name}, which has no place for them. Remove it.")
         if self.languages and not (form.has_languages or form.is_table):
             raise ConfigError(f"--languages: {path} is {form.name}, which says its languages. Remove it.")
+        if self.policy is not None and not form.is_table:
+            raise ConfigError(f"--policy: {path} is {form.name}, which has no place for decisions. Remove it.")
         check_languages(self.languages)
         if self.is_live and not (form.is_table and form.is_text):
             raise ConfigError(f"--stream: {path} is {form.name}, which is written as a whole. Remove it.")

@@ -27,6 +27,12 @@ from kiwi.utils.written import user_path
 FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
 """The fields that systems may read."""
 
+GROUP = "group"
+"""The field of the group that a policy has a threshold for."""
+
+COLUMNS = (*FIELDS, GROUP)
+"""The fields that may be read."""
+
 PipeForm = Literal["tsv", "jsonl", "csv", "tsv with names"]
 
 Chunk = tuple[int, Columns, Columns]
@@ -67,8 +73,8 @@ class Input:
             ConfigError: when options are missing, unknown or incompatible.
         """
         for name in self.columns:
-            if name not in FIELDS:
-                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
+            if name not in COLUMNS:
+                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, COLUMNS)}")
         if self.files and (self.table is not None or self.columns):
             raise ConfigError(
                 "--source and --target are files with one segment per line; remove the table and --columns."

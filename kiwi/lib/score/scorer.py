@@ -10,6 +10,7 @@ from kiwi.data.documents.parts import Row, Segment, SkippedRow
 from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.deciding import Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import segment_columns
 from kiwi.lib.score.manifest import Manifest
@@ -29,6 +30,7 @@ class Scorer:
         scale: the scale of the scores.
         manifest: what is told what was scored.
         flagger: what finds flags; None finds none.
+        decider: what decides which translations are approved; None if nothing does.
         scores_only: whether to omit the outputs for words.
         is_titled: whether the name of the column of scores says what they mean.
     """
@@ -41,6 +43,7 @@ class Scorer:
         scale: Scale,
         manifest: Manifest,
         flagger: Flagger | None,
+        decider: Decider | None,
         *,
         scores_only: bool,
         is_titled: bool,
@@ -53,6 +56,7 @@ class Scorer:
         self._path = path
         self._manifest = manifest
         self._flagger = flagger
+        self._decider = decider
         self._scores_only = scores_only
         self._is_titled = is_titled
         self._n_scored = 0
@@ -68,12 +72,14 @@ class Scorer:
             self._runner.prepare_aligner()
         self._n_scored += len(segments)
         columns = self.bad.apply(given, first, drop=False)
-        found = self._scale.apply(self._runner.predict_columns(columns).columns())
+        predicted = self._runner.predict_columns(without_group(columns)).columns()
+        found = self._scale.apply(predicted)
         if self._scores_only:
             kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
             found = {name: cells for name, cells in found.items() if name in kept}
         if self._flagger is not None:
             found[COLUMN] = list(map(self._flagger.flag_segment, segments))
+        found |= add_decisions(self._decider, predicted, columns, found.get(COLUMN))
         names = self._scale.titled(found) if self._is_titled else list(found)
         self._manifest.count(names, len(segments), found.get(COLUMN))
         if self.progress is not None:

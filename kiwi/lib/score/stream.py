@@ -16,6 +16,7 @@ from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError
 from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.deciding import Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger, check_languages
 from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.manifest import Manifest
@@ -113,6 +114,7 @@ def score(
     options: PredictOptions | None = None,
     bad: BadRows | None = None,
     manifest: Manifest | None = None,
+    policy: Path | None = None,
 ) -> int:
     """Write the predictions for each segment, one line per segment, in the order of the segments.
 
@@ -130,6 +132,7 @@ def score(
         options: how to load the system, and how it predicts.
         bad: what happens to segments that cannot be used; they are noted there. By default, they stop it.
         manifest: what is told what was scored.
+        policy: the policy that decides which translations are approved; None decides nothing.
 
     Returns:
         The number of lines that were written, apart from the header.
@@ -154,15 +157,21 @@ def score(
     if const.ALIGNMENTS in fields and segments.lacks(const.ALIGNMENTS):
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
+    if (decider := Decider.choose(policy, runner.about)) is not None:
+        if segments.files:
+            decider.check_given(segments.files, policy)
+        fields += decider.fields
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0
     with shown_progress(runner, segments.count()) as progress:
         chunks = segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,))
         for first, given, columns in chunks:
             check_aligner(runner, columns)
-            found = written_on.apply(_predict(runner, columns, scores_only))
+            predicted = _predict(runner, without_group(columns), scores_only)
+            found = written_on.apply(predicted)
             if flagger is not None:
                 found[COLUMN] = flagger.flag_columns(columns if bad.on_bad == "skip" else given)
+            found |= add_decisions(decider, predicted, columns, found.get(COLUMN))
             names = written_on.titled(found) if form == "tsv" and header else list(found)
             manifest.count(names, len(given[const.TARGET]), found.get(COLUMN))
             with progress.hidden() if is_terminal(output) else nullcontext():
