@@ -85,7 +85,7 @@ def child_vectors(encoder: Path, corpus: Path, directory: Path) -> dict[str, flo
     import torch
 
     torch.set_num_threads(1)
-    from kiwi.lib.vectors import write_vectors
+    from kiwi.lib.pretrained.vectors import write_vectors
 
     start = time.perf_counter()
     for side, files in {"source": ("train.src", "dev.src"), "target": ("train.mt", "train.pe", "dev.mt")}.items():

@@ -28,6 +28,7 @@ for _name, _value in _TELEMETRY.items():
     os.environ.setdefault(_name, _value)
 
 if TYPE_CHECKING:
+    from kiwi.data.flags import flag_segments
     from kiwi.exceptions import CheckpointError, ConfigError, DataError, KiwiError, MissingExtraError
     from kiwi.lib.evaluate import evaluate_from_configuration as evaluate, evaluate_from_file
     from kiwi.lib.export import export
@@ -60,6 +61,7 @@ __all__ = [
     "evaluate",
     "evaluate_from_file",
     "export",
+    "flag_segments",
     "load_system",
     "predict_from_configuration",
     "predict_from_file",
@@ -87,6 +89,7 @@ _MODULES = {
     "evaluate": "kiwi.lib.evaluate",
     "evaluate_from_file": "kiwi.lib.evaluate",
     "export": "kiwi.lib.export",
+    "flag_segments": "kiwi.data.flags",
     "load_system": "kiwi.runner",
     "predict_from_configuration": "kiwi.lib.predict",
     "predict_from_file": "kiwi.lib.predict",

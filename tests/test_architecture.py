@@ -36,7 +36,7 @@ MOST_IN_A_ROOM = 18
 
 INNER_FLOORS: dict[str, list[set[str]]] = {
     "data": [
-        {"text", "batch", "sampling"},
+        {"text", "flags", "batch", "sampling"},
         {"files"},
         {"labels"},
         {"readers", "collate"},
@@ -54,7 +54,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
     "lib": [
         {"utils", "inspect", "console"},
         {"train", "predict", "bulk", "evaluate", "score"},
-        {"pretrain", "search", "thresholds", "export", "publish", "encoder", "vectors", "align", "corpus"},
+        {"pretrain", "search", "thresholds", "export", "publish", "pretrained", "align", "corpus", "route"},
     ],
 }
 """The same within the large packages."""
@@ -96,7 +96,7 @@ LIBRARIES = {
     "ray": ["lib.bulk.ray_pool"],
     "filelock": ["training", "lib.search"],
     "jinja2": ["utils.templates"],
-    "safetensors": ["systems", "training", "lib.encoder"],
+    "safetensors": ["systems", "training", "lib.pretrained.encoder"],
     "sqlalchemy": ["loggers", "lib.search.storage"],
     "tensorboard": ["lib.train.setup"],
     "tokenizers": ["data", "systems"],

@@ -10,9 +10,9 @@ import pytest
 from kiwi.lib import predict
 from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.lib.pretrain import pretrain_from_configuration
+from kiwi.lib.pretrained.vectors import write_vectors
 from kiwi.lib.train import Configuration, train_from_configuration
 from kiwi.lib.utils import load_configuration
-from kiwi.lib.vectors import write_vectors
 from tests.pretrained import write_model
 
 CONFIG = Path(__file__).parent.parent / "config"

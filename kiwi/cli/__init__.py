@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import aligning, comparing, corpus, corrupting, pipelines, scoring, systems
+from kiwi.cli import aligning, comparing, corpus, corrupting, pipelines, routing, scoring, systems
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -29,6 +29,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": comparing.compare,
     "align": aligning.align,
     "evaluate": pipelines.evaluate,
+    routing.FIT: routing.fit,
+    routing.REPORT: routing.report,
     "search": pipelines.search,
     "inspect": systems.inspect_,
     "models": systems.models,

@@ -81,8 +81,9 @@ def score(
     languages: Annotated[
         list[str] | None,
         typer.Option(
-            help="Languages of source and target in TMX, such as --languages en,de.",
+            help="Languages of source and target, such as --languages en,de: in TMX, and for flags of segments.",
             metavar="SOURCE,TARGET",
+            show_default="those of FILE, or of the system",
         ),
     ] = None,
     source: SourceOption = None,
@@ -120,6 +121,14 @@ def score(
     scores_only: Annotated[
         bool, typer.Option("--scores-only", help="Write sentence scores only, without word-level predictions.")
     ] = False,
+    flags: Annotated[
+        bool | None,
+        typer.Option(
+            "--flags/--no-flags",
+            help="Flag segments that must not look good: copied, in another script, with other numbers or tags.",
+            show_default="yes, except with --scores-only",
+        ),
+    ] = None,
     header: Annotated[
         bool | None,
         typer.Option(
@@ -149,6 +158,23 @@ def score(
     rejects: Annotated[
         Path | None,
         typer.Option(help="Write all bad segments to a file of JSON Lines, with the reasons.", show_default=False),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Policy of kiwi route fit, which adds to lines and tables whether to approve or to review.",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        Path | None,
+        typer.Option(help="Groups that the policy has thresholds for, one per line.", show_default=False),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a file of JSON: what the scores mean, the system, and what was counted.", show_default=False
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
     gpu_id: GpuOption = None,
@@ -202,10 +228,14 @@ def score(
         "alignments": alignments,
         "source_pos": source_pos,
         "target_pos": target_pos,
+        "group": group,
     }
+    if group is not None and policy is None:
+        raise ConfigError("--group: given without --policy, which it is for. Remove it, or add the policy.")
     common: dict[str, Any] = {
         "on_bad": check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
         "rejects": rejects,
+        "manifest": manifest,
         "overwrite": overwrite,
         "options": PredictOptions(
             gpu_id=gpu_id,
@@ -220,28 +250,33 @@ def score(
         raise ConfigError("--words and --scores-only ask for the opposite. Remove one of them.")
     is_for_people = output is None and sys.stdout is not None and sys.stdout.isatty()
     chosen_scale = None if scale is None else check_choice("--scale", scale, ("own", "0-100"))
+    chosen_languages = [name for argument in languages or [] for name in argument.split(",")]
     by_field, target_columns = parse_target_columns(columns or [])
     if best_of is None:
         by_field = parse_columns(columns or [])
     document = DocumentOptions(
         columns=by_field,
         has_header=header is not False,
-        languages=[name for argument in languages or [] for name in argument.split(",")],
+        languages=chosen_languages,
         threshold=threshold,
         higher_is_better=higher_is_better,
         set_state=set_state,
         scale=chosen_scale,
         words=bool(words),
         scores_only=scores_only or (None if is_for_people and not words else False),
+        flags=flags,
+        policy=policy,
+        is_live=stream,
     )
     files = {name: path for name, path in given.items() if path is not None}
     is_piped = table is None and not files
     input_format = check_choice("--input-format", input_format, ("tsv", "jsonl", "csv"))
     is_table_piped = is_piped and (input_format == "csv" or (input_format == "tsv" and header))
-    piped_form = named_format(input_format) if is_table_piped and best_of is None else None
-    is_lines = best_of is not None or only_scores or output_format is not None or stream or on_bad == "skip"
-    if piped_form is not None or (table is not None and best_of is None and is_document(table, output, lines=is_lines)):
-        unused = {"--source and --target": bool(files), "--format": output_format is not None, "--stream": stream}
+    piped_form = named_format(input_format) if is_table_piped else None
+    is_lines = best_of is not None or only_scores or output_format is not None
+    is_copied = piped_form is not None and not is_lines
+    if is_copied or (table is not None and best_of is None and is_document(table, output, lines=is_lines)):
+        unused = {"--source and --target": bool(files), "--format": output_format is not None}
         unused |= {"--only-scores": only_scores, "--input-format": not is_piped and input_format != "tsv"}
         if found := [name for name, is_given in unused.items() if is_given]:
             raise ConfigError(f"{', '.join(found)}: not for a file that is copied with its scores. Remove it.")
@@ -249,18 +284,24 @@ def score(
         copy = open_standard_output().buffer if output is None else output
         exit_if_bad(score_document(model, place, copy, form=piped_form, document=document, **common))
         return
+    pipe_form: Any = "tsv with names" if is_table_piped and input_format == "tsv" else input_format
     segments = Input(
         files=from_standard_input(files),
         table=table,
         columns=by_field,
         pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
-        pipe_form="tsv" if input_format == "tsv" else "jsonl",
+        pipe_form=pipe_form,
+        has_header=header is not False,
     )
     if best_of is None:
         document.check_unused()
+        common |= {"flags": flags, "languages": chosen_languages, "policy": policy}
     else:
         if is_table_piped:
             raise ConfigError("--best-of: standard input is lines of TSV without a header, or JSON Lines; give a file.")
+        unfit = {"--flags": bool(flags), "--languages": bool(chosen_languages), "--policy": policy is not None}
+        if found := [name for name, is_given in unfit.items() if is_given]:
+            raise ConfigError(f"{', '.join(found)}: not with --best-of, which compares the candidates of a source.")
         replace(document, higher_is_better=None).check_unused()
         if len(target_columns) == 1:
             segments = replace(segments, columns=by_field | {"target": target_columns[0]})

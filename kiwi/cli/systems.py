@@ -246,7 +246,7 @@ def encoder(
 
     No model hub is contacted.
     """
-    from kiwi.lib.encoder import write_encoder
+    from kiwi.lib.pretrained.encoder import write_encoder
     from kiwi.utils.display import printable
 
     typer.echo(printable(str(write_encoder(name, directory))))
@@ -282,6 +282,6 @@ def vectors(
     from kiwi.utils.imports import needs_extra
 
     with needs_extra("train", "kiwi vectors"):
-        from kiwi.lib.vectors import write_vectors
+        from kiwi.lib.pretrained.vectors import write_vectors
 
         typer.echo(printable(str(write_vectors(encoder, output, texts, dim, layer, overwrite))))

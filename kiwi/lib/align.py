@@ -90,7 +90,7 @@ def align(
 def _aligned(aligner: WordAligner, segments: Input, size: int) -> Iterator[list[str]]:
     # A line for each segment is all that the output has, so that a bad one cannot be marked.
     try:
-        for _, columns in segments.read(FIELDS, size, BadRows("stop")):
+        for _, _, columns in segments.read(FIELDS, size, BadRows("stop")):
             yield list(aligner.align(columns[const.SOURCE], columns[const.TARGET]))
     except DataError as error:
         if error.line is None or "found an empty" not in error.reason:

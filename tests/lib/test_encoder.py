@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from kiwi.cli import app
 from kiwi.data.files.e5_file import E5File
 from kiwi.exceptions import ConfigError, DataError, MissingExtraError, WriteError
-from kiwi.lib.encoder import write_encoder
+from kiwi.lib.pretrained.encoder import write_encoder
 from kiwi.systems.pretrained.hub import origin_and_licences
 from kiwi.systems.pretrained.packaged import ENCODERS, PackageFile
 

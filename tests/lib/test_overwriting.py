@@ -16,17 +16,17 @@ from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
 from kiwi.exceptions import ConfigError
 from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.lib.bulk.job import JOB_FILE, pending_tasks, plan_job
-from kiwi.lib.encoder import write_encoder
 from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.export import export
 from kiwi.lib.predict import predict_to_files
 from kiwi.lib.pretrain import pretrain_from_configuration
+from kiwi.lib.pretrained.encoder import write_encoder
+from kiwi.lib.pretrained.vectors import write_vectors
 from kiwi.lib.publish import publish
 from kiwi.lib.score import Input, score_to_stream
 from kiwi.lib.search import search_from_configuration
 from kiwi.lib.thresholds import choose_thresholds
 from kiwi.lib.train import train_from_configuration
-from kiwi.lib.vectors import write_vectors
 from kiwi.runner import Predictions, load_system
 from tests.conftest import Corpus, Trained, changed
 

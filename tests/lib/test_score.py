@@ -57,7 +57,7 @@ def assert_rows(rows: list[dict[str, Any]], expected: Predictions) -> None:
     columns = expected.columns()
     for name, cells in columns.items():
         assert close([row[name] for row in rows], list(cells)), name
-    assert all(set(row) == set(columns) for row in rows)
+    assert all(set(row) == {*columns, "flags"} for row in rows)
 
 
 def inputs(kind: str, corpus: Any, data: dict[str, list[str]], directory: Path) -> Input:
@@ -97,7 +97,7 @@ def test_scores_alone(trained: Any, corpus: Any, expected: Predictions) -> None:
     lines = scored(trained.path, Input(files=files(corpus)), scores_only=True, header=False)
     assert close([float(line.split("\t")[0]) for line in lines], expected.sentences_hter)
     first = scored(trained.path, Input(files=files(corpus)), scores_only=True)[0]
-    assert first == "sentence_scores\tsentence_scores_deviation\tbinary\tbinary_labels"
+    assert first == "sentence_scores (hter, lower is better)\tsentence_scores_deviation\tbinary\tbinary_labels"
 
 
 def test_a_segment_without_words(trained: Any) -> None:

@@ -102,7 +102,7 @@ def test_compressed_files(system: Path, suffix: str, tmp_path: Path) -> None:
         ("c.xlf", {"columns": {"sorce": "a"}}, "--columns: 'sorce' is not a field; did you mean 'source'?"),
         ("c.xlf", {"columns": {"source": "a", "target": "a"}}, "--columns: found the same column for several fields"),
         ("c.xlf", {"columns": {"source": "a"}}, "--columns names columns of a table, but"),
-        ("c.xlf", {"languages": ["en"]}, "which has two languages. Remove it."),
+        ("c.xlf", {"languages": ["en"]}, "which says its languages. Remove it."),
     ],
 )
 def test_options_that_do_not_fit(
@@ -170,7 +170,7 @@ def test_tables(system: Path, expected: list[str], tmp_path: Path) -> None:
     columns = {"source": "src"}
     assert score_document(system, path, tmp_path / "b.jsonl", document=DocumentOptions(columns=columns)) == 0
     found = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert list(found[0]) == ["target", "src", "sentence_scores", "target_tags", "target_tags_labels"]
+    assert list(found[0]) == ["target", "src", "sentence_scores", "target_tags", "target_tags_labels", "flags"]
     assert [str(row["sentence_scores"]) for row in found] == expected
     assert [len(row["target_tags"]) for row in found] == [5, 2]
     with pytest.raises(ConfigError, match=r"--threshold: .* is CSV, which has no place for it"):
@@ -212,7 +212,8 @@ def test_a_table_with_alignments(trained: Any, corpus: Any, tmp_path: Path) -> N
     options = DocumentOptions(scores_only=True)
     assert score_document(trained.path, written(tmp_path / "a.tsv", content), tmp_path / "b.tsv", document=options) == 0
     header = (tmp_path / "b.tsv").read_text(encoding="utf-8").partition("\n")[0]
-    assert header == "source\ttarget\talignments\tsentence_scores\tsentence_scores_deviation\tbinary\tbinary_labels"
+    given, scores = "source\ttarget\talignments", "sentence_scores (hter, lower is better)\tsentence_scores_deviation"
+    assert header == f"{given}\t{scores}\tbinary\tbinary_labels"
 
 
 # The command.
@@ -239,14 +240,17 @@ def test_the_command(system: Path, expected: list[str], tmp_path: Path) -> None:
     assert text.count('its:locQualityRatingScoreThreshold="0.2"') == 2
     n_below = sum(float(score) < 0.2 for score in expected)
     assert text.count('<target state="needs-review-translation">') == n_below
-    done = run("-m", system, path, "-s", path, "--stream")
-    assert "--source and --target, --stream: not for a file that is copied with its scores" in str(done.exception)
+    done = run("-m", system, path, "-s", path)
+    assert "--source and --target: not for a file that is copied with its scores" in str(done.exception)
     done = run("-m", system, path)
     assert "a.xlf is XLIFF, which is copied with its scores. Add -o FILE." in str(done.exception)
     done = run("-m", system, path, "-o", tmp_path / "b.xlf", "--on-bad", "skip")
-    assert "--on-bad skip: a copy has all segments of the file. Choose nan or stop." in str(done.exception)
-    done = run("-m", system, "-s", path, "-t", path, "--languages", "en,de", "--threshold", "1")
-    assert "--threshold, --languages: for files of translations, such as XLIFF" in str(done.exception)
+    assert "--on-bad skip: a copy of XLIFF has all segments of the file. Choose nan or stop." in str(done.exception)
+    done = run("-m", system, path, "-o", tmp_path / "b.xlf", "--stream")
+    assert "--stream: " in str(done.exception)
+    assert "a.xlf is XLIFF, which is written as a whole. Remove it." in str(done.exception)
+    done = run("-m", system, "-s", path, "-t", path, "--set-state", "--threshold", "1")
+    assert "--threshold, --set-state: for files of translations, such as XLIFF" in str(done.exception)
 
 
 TABLE = "id;source;target\n" + "".join(
@@ -260,7 +264,8 @@ def test_a_table_keeps_its_columns(system: Path, expected: list[str], tmp_path: 
     lines = [*TABLE.splitlines()]
     copied = [f"{line};{score}" for line, score in zip(lines, ["sentence_scores", *expected], strict=True)]
     assert done.stdout.splitlines() == copied
-    assert len(run("-m", system, path).stdout.splitlines()[0].split(";")) == 6
+    assert len(run("-m", system, path).stdout.splitlines()[0].split(";")) == 7
+    assert len(run("-m", system, path, "--no-flags").stdout.splitlines()[0].split(";")) == 6
     tsv = written(tmp_path / "a.tsv", TABLE.replace(";", "\t"))
     done = run("-m", system, tsv, "--scores-only", "--only-scores")
     assert done.stdout.splitlines() == ["sentence_scores", *expected]
@@ -275,7 +280,7 @@ class Terminal(io.TextIOWrapper):
         return True
 
 
-@pytest.mark.parametrize(("arguments", "n_columns"), [([], 4), (["--words"], 6)])
+@pytest.mark.parametrize(("arguments", "n_columns"), [([], 5), (["--words"], 7)])
 def test_people_see_scores_alone(
     system: Path, arguments: list[str], n_columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,8 @@ def lines(model: Path, tmp_path: Path, **options: Any) -> list[str]:
 def test_lines(known: Path, tmp_path: Path) -> None:
     own, common = (lines(known, tmp_path, scale=scale) for scale in (None, "0-100"))
     assert own == lines(known, tmp_path, scale="own")
-    assert own[0] == common[0] == "sentence_scores"
+    assert own[0] == "sentence_scores (hter, lower is better)"
+    assert common[0] == "sentence_scores (0-100, higher is better)"
     for hter, quality in zip(own[1:], common[1:], strict=True):
         assert float(quality) == pytest.approx(100 * (1 - min(max(float(hter), 0), 1)), abs=1e-4)
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from kiwi.cli import app
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.pretrained.vectors import reduce_dimensions, write_vectors
 from kiwi.lib.train import train_from_configuration
-from kiwi.lib.vectors import reduce_dimensions, write_vectors
 from kiwi.systems.pretrained.word_vectors import word_vectors
 from tests.pretrained import FAMILIES, write_model
 

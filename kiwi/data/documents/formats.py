@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import IO
 
 from kiwi import constants as const
+from kiwi.data.documents.marks.notes import TMXProperties, XLIFF1Notes, XLIFF2Notes
+from kiwi.data.documents.marks.trados import TradosEstimates
+from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.objects import ArrayTable, ObjectTable
 from kiwi.data.documents.parquet import copy_parquet
-from kiwi.data.documents.parts import Document, Score, Tape, copy_scored
+from kiwi.data.documents.parts import Document, Marks, Score, Tape, copy_scored
 from kiwi.data.documents.po import PO
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.separated import SeparatedTable
@@ -45,6 +48,9 @@ class HowToRead:
     languages: Sequence[str] = ()
     """The languages of source and target, in documents of several ones."""
 
+    is_live: bool = False
+    """Whether each row is written before the next one is read."""
+
 
 Copy = Callable[[Path, Path | IO[bytes], HowToRead, Score, int], tuple[int, int]]
 """A function that copies a document with the scores of its segments, given the document, the copy, how to read it, the
@@ -62,7 +68,7 @@ def spliced(make: Callable[[HowToRead, Tape], Document]) -> Copy:
     def copy(path: Path, output: Path | IO[bytes], how: HowToRead, score: Score, size: int) -> tuple[int, int]:
         opened = compressing(output, output.suffix) if isinstance(output, Path) else nullcontext(output)
         with reading(path) as content, opened as file:
-            tape = Tape(content, path)
+            tape = Tape(content, path, is_live=how.is_live)
             document = make(how, tape)
             return copy_scored(document, tape, score, file, size), document.n_without_target
 
@@ -93,6 +99,9 @@ class Format:
     is_text: bool = True
     """Whether it may be read from a pipe and written to one."""
 
+    can_skip: bool = False
+    """Whether bad rows can be left out of the copy."""
+
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -104,16 +113,27 @@ FORMATS: tuple[Format, ...] = (
     Format("TMX", (".tmx",), spliced(lambda how, tape: _tmx(how, tape)), has_languages=True),
     Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True),
     Format(
-        "CSV", (".csv",), spliced(lambda how, tape: _separated(how, is_quoted=True)), is_table=True, has_header=True
+        "CSV",
+        (".csv",),
+        spliced(lambda how, tape: _separated(how, is_quoted=True)),
+        is_table=True,
+        has_header=True,
+        can_skip=True,
     ),
     Format(
-        "TSV", (".tsv",), spliced(lambda how, tape: _separated(how, is_quoted=False)), is_table=True, has_header=True
+        "TSV",
+        (".tsv",),
+        spliced(lambda how, tape: _separated(how, is_quoted=False)),
+        is_table=True,
+        has_header=True,
+        can_skip=True,
     ),
     Format(
         "JSON Lines",
         (".jsonl", ".ndjson"),
         spliced(lambda how, tape: ObjectTable(how.columns, how.optional)),
         is_table=True,
+        can_skip=True,
     ),
     Format(
         "Parquet",
@@ -121,6 +141,7 @@ FORMATS: tuple[Format, ...] = (
         lambda path, output, how, score, size: (copy_parquet(path, output, how.columns, how.optional, score, size), 0),
         is_table=True,
         is_text=False,
+        can_skip=True,
     ),
     Format(
         "XLSX",
@@ -173,11 +194,19 @@ def require_format(path: Path) -> Format:
 def _xliff(how: HowToRead, tape: Tape) -> Document:
     name, version = xml_root(tape)
     if name == "xliff" and version.startswith("1."):
-        return XLIFF1(how.rating)
+        is_of_trados = b"SdlXliff" in tape.peek().replace(b"\0", b"")
+        kinds = (XLIFF1Notes, TradosEstimates) if is_of_trados else (XLIFF1Notes,)
+        return _with_marks(XLIFF1(how.rating), *kinds)
     if name == "xliff" and version in ("2.0", "2.1", "2.2"):
-        return XLIFF2(how.rating)
+        return _with_marks(XLIFF2(how.rating), XLIFF2Notes)
     found = f"the root element <{name}>, version '{version}'" if name else "no element of XML"
-    raise DataError.at(tape.place, None, found=found, expected="<xliff> of version 1.2, 2.0, 2.1 or 2.2")
+    expected, advice = "<xliff> of version 1.2, 2.0, 2.1 or 2.2", "Export the file as one of these."
+    raise DataError.at(tape.place, None, found=found, expected=expected, advice=advice)
+
+
+def _with_marks(document: MarkupDocument, *kinds: Callable[[MarkupDocument], Marks]) -> Document:
+    document.marks = [kind(document) for kind in kinds]
+    return document
 
 
 def _separated(how: HowToRead, *, is_quoted: bool) -> Document:
@@ -187,9 +216,9 @@ def _separated(how: HowToRead, *, is_quoted: bool) -> Document:
 def _tmx(how: HowToRead, tape: Tape) -> Document:
     name = xml_root(tape)[0]
     if name == "tmx":
-        return TMX(how.rating, how.languages)
+        return _with_marks(TMX(how.rating, how.languages), TMXProperties)
     found = f"the root element <{name}>" if name else "no element of XML"
-    raise DataError.at(tape.place, None, found=found, expected="<tmx>")
+    raise DataError.at(tape.place, None, found=found, expected="<tmx>", advice="Export the file as TMX 1.4.")
 
 
 def xml_root(tape: Tape) -> tuple[str, str]:

@@ -4,6 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+KINDS: dict[str, tuple[str, ...]] = {
+    "g": ("open", "close"),
+    "pc": ("open", "close"),
+    "bpt": ("open",),
+    "bx": ("open",),
+    "sc": ("open",),
+    "ept": ("close",),
+    "ex": ("close",),
+    "ec": ("close",),
+    "x": ("single",),
+    "ph": ("single",),
+    "ut": ("single",),
+    "it": ("isolated",),
+}
+"""The kinds of code that elements are; the same code may be written in several ways."""
+
+IDENTIFIERS = ("rid", "startRef", "copyOf", "id", "x")
+"""The attributes that tell codes apart, the first ones before the others; TMX has ``x``."""
+
 
 class InlineText:
     """Collects the text of one element; some elements in it are code, whose content is left out.
@@ -16,9 +35,14 @@ class InlineText:
         self._codes = codes
         self._pieces: list[str] = []
         self._n_codes = 0
+        self.found: list[str] = []
+        """The codes so far, by kind and id, which a translation must have too."""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Take the start of an element."""
+        if not self._n_codes and name in KINDS:
+            identifier = next((attributes[key] for key in IDENTIFIERS if key in attributes), "")
+            self.found += [f"{kind} {identifier}" for kind in KINDS[name]]
         if self._n_codes or name in self._codes or attributes.get("mtype") == DELETED:
             self._n_codes += 1
             if attributes.get("ctype") == "lb" or attributes.get("subType") == "xlf:lb":

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
-from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Tape
+from kiwi.data.documents.parts import LONGEST_PART, Edit, Marks, Part, Tape
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.tags import Tag
 from kiwi.exceptions import DataError
@@ -28,6 +28,7 @@ XML = "http://www.w3.org/XML/1998/namespace"
 HIGH = re.compile(rb"[\x80-\xff]+")
 
 EXPECTED = "well-formed XML"
+AGAIN = "Export the file again, or repair it there."
 
 
 class MarkupDocument(ABC):
@@ -43,6 +44,8 @@ class MarkupDocument(ABC):
         """The number of units without a translation, which are left as they are."""
         self.codec = "latin-1"
         """The encoding; Latin-1 for all in which each byte below 128 is its character of ASCII."""
+        self.marks: list[Marks] = []
+        """What adds to the units of the document, besides scores."""
         self.is_inside = False
         """Whether the document is read to the middle of a unit."""
         self._names: list[str] = []
@@ -99,7 +102,27 @@ class MarkupDocument(ABC):
 
     def add(self, part: Part) -> None:
         """Add a part that is complete."""
+        for each in self.marks:
+            part = each.complete(part)
         self._ready.append(part)
+
+    def behind_end_tag(self, at: int) -> int:
+        """Return the offset behind an end tag; that of an empty element's end is there already."""
+        text = self._text_at(at, at + 1024)
+        return at + len(text[: text.index(">") + 1].encode(self.codec)) if text.startswith("</") else at
+
+    def space_before(self, end: int) -> str:
+        """Return the line end and the indentation before an offset, for one more element like that behind it."""
+        text = self._text_at(max(end - 256, 0), end)
+        return text[len(text.rstrip(" \t\r\n")) :]
+
+    def text_between(self, start: int) -> str:
+        """Return what is written from an offset to the current tag."""
+        return self._text_at(start, self.at)
+
+    def _text_at(self, start: int, end: int) -> str:
+        content = self.tape.look(start, end)
+        return content.decode(self.codec, "replace")
 
     def tag(self, start: int) -> Tag:
         """Return the start tag at an offset, which must not have been copied."""
@@ -130,12 +153,12 @@ class MarkupDocument(ABC):
                 break
             encoding.check(block)
             if tape.end - self.at > LONGEST_TOKEN:
-                raise self.error(f"a tag or comment of more than {LONGEST_TOKEN} bytes", "shorter ones")
+                raise self.error(f"a tag or comment of more than {LONGEST_TOKEN} bytes", "shorter ones", AGAIN)
             if not self.is_inside and self.at > copied:
                 copied = self.at
                 yield Part(copied)
             elif self.is_inside and tape.end - copied > LONGEST_PART:
-                raise self.error(f"a unit of more than {LONGEST_PART} bytes", "units of text")
+                raise self.error(f"a unit of more than {LONGEST_PART} bytes", "units of text", AGAIN)
             block = tape.read()
         yield Part(tape.end)
 
@@ -185,17 +208,27 @@ class MarkupDocument(ABC):
                 'Correct the declaration, such as <?xml version="1.0" encoding="windows-1252"?>, or convert the file.',
                 error.lineno,
             )
-        return self.error(f"{expat.errors.messages[error.code]} {place}", EXPECTED, line=error.lineno)
+        is_entity = error.code == codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]
+        advice = "Write the character, or its number: &#160; for &nbsp;." if is_entity else AGAIN
+        return self.error(f"{expat.errors.messages[error.code]} {place}", EXPECTED, advice, error.lineno)
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         if len(self._names) >= DEEPEST:
-            raise self.error(f"elements that are nested more than {DEEPEST} levels deep", "the elements of a document")
+            raise self.error(f"elements that are nested more than {DEEPEST} levels deep", "fewer", AGAIN)
         self._has_root = True
         self.start(name, attributes)
+        if self.marks:
+            local, parent = name.rpartition(" ")[2], self.parent.rpartition(" ")[2]
+            for each in self.marks:
+                each.start(local, parent, attributes)
         self._names.append(name)
 
     def _end(self, name: str) -> None:
         self._names.pop()
+        if self.marks:
+            local, parent = name.rpartition(" ")[2], self.parent.rpartition(" ")[2]
+            for each in self.marks:
+                each.end(local, parent)
         self.end(name)
 
     def _declare(self, prefix: str | None, uri: str) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from kiwi.data.documents.lines import tape_lines
-from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, Tape, one_line
+from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, SkippedRow, Tape, one_line
 from kiwi.data.documents.separated import already_there, present
 from kiwi.data.files.cells import cell_text, check_names, json_object
 from kiwi.data.files.table_writers import json_line
@@ -73,8 +73,9 @@ class ObjectTable:
     def _edits(
         self, content: bytes, start: int, number: int, keys: Sequence[str] | None
     ) -> Callable[[Sequence[Row]], list[Edit]]:
+        whole = Edit(start, start + len(content), b"")
         if keys is None:
-            return lambda rows: []
+            return lambda rows: [whole] if isinstance(rows[0], SkippedRow) else []
         # JSON is ASCII around its strings.
         inside = content[: content.rindex(b"}")]
         place = start + len(inside.rstrip())
@@ -84,6 +85,8 @@ class ObjectTable:
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
             (row,) = rows
+            if isinstance(row, SkippedRow):
+                return [whole]
             if taken := [name for name in row if name in keys]:
                 raise already_there(self._place, number, taken[0])
             fields = [json_line({name: value})[1:-1] for name, value in row.items()]

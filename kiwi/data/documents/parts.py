@@ -30,7 +30,15 @@ Row = Mapping[str, Any]
 """The predictions for a segment by column; empty if it has none."""
 
 
-@dataclass(frozen=True, slots=True)
+class SkippedRow(dict[str, Any]):
+    """The row of a segment that is left out of the copy."""
+
+
+Languages = tuple[str | None, str | None]
+"""The languages of source and translation, where they are known."""
+
+
+@dataclass(slots=True)
 class Segment:
     """A segment of a document."""
 
@@ -45,6 +53,18 @@ class Segment:
 
     content: Any = None
     """What the document says in its place, if it cannot be used."""
+
+    languages: Languages = (None, None)
+    """The languages of source and translation, where the document says them."""
+
+    codes: tuple[Sequence[str], Sequence[str]] = ((), ())
+    """The codes of inline markup in source and translation, which are not in the texts."""
+
+    name: str | None = None
+    """What tells the segment from others of its unit, in notes; empty for the only one, None for a candidate."""
+
+    other_source: str | None = None
+    """Another text that the target may be a translation of, such as the plural."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +99,12 @@ class Tape:
     Args:
         file: the document.
         place: its path, for errors.
+        is_live: whether to read what there is of a pipe, instead of waiting for a whole block.
     """
 
-    def __init__(self, file: IO[bytes], place: Path) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], place: Path, *, is_live: bool = False) -> None:
+        self.is_live = is_live
+        self._read = getattr(file, "read1", file.read) if is_live else file.read
         self.place = place
         self._held = bytearray()
         self._start = 0
@@ -109,7 +131,7 @@ class Tape:
         if self._peeked is not None:
             block, self._peeked = self._peeked, None
             return block
-        block = self._file.read(BLOCK)
+        block = self._read(BLOCK)
         self._held += block
         return block
 
@@ -143,6 +165,19 @@ class Document(Protocol):
         Raises:
             DataError: when it is not what its format says.
         """
+
+
+class Marks(Protocol):
+    """What adds to the units of a document, besides scores."""
+
+    def start(self, name: str, parent: str, attributes: Mapping[str, str]) -> None:
+        """Take a start tag, after the document; the names are those without namespaces."""
+
+    def end(self, name: str, parent: str) -> None:
+        """Take an end tag, before the document."""
+
+    def complete(self, part: Part) -> Part:
+        """Return a part of the document with more changes."""
 
 
 Score = Callable[[Sequence[Segment]], Sequence[Row]]
@@ -181,6 +216,8 @@ def copy_scored(document: Document, tape: Tape, score: Score, output: IO[bytes],
                 output.write(edit.content)
             tape.copy(output, part.end)
         waiting.clear()
+        if tape.is_live:
+            output.flush()
 
     for part in document.parts(tape):
         waiting.append(part)
@@ -200,3 +237,22 @@ def one_line(text: str) -> str:
 def pair(source: str, target: str, line: int) -> Segment:
     """Return the segment of a source and its translation, which may have several lines."""
     return Segment({const.SOURCE: one_line(source), const.TARGET: one_line(target)}, line)
+
+
+class Inline(Protocol):
+    """The text of a source or a translation, and the codes in it."""
+
+    found: list[str]
+
+    @property
+    def text(self) -> str:
+        """The text."""
+
+
+def marked_pair(
+    source: Inline, target: Inline, line: int, name: str = "", languages: Languages = (None, None)
+) -> Segment:
+    """Return the segment of a source and its translation with inline markup; see :class:`Segment`."""
+    segment = pair(source.text, target.text, line)
+    segment.codes, segment.name, segment.languages = (source.found, target.found), name, languages
+    return segment

@@ -5,16 +5,22 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from kiwi.data.documents.its import in_order
 from kiwi.data.documents.lines import tape_lines
+from kiwi.data.documents.marks.its import in_order
+from kiwi.data.documents.marks.notes import flags_text
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line, pair
 from kiwi.data.documents.rating import Rating
 from kiwi.exceptions import DataError
 
 COMMENT = b"# kiwi score: "
 """The start of the comment with the scores of an entry, one for each of its forms."""
+
+FLAGS = b"# kiwi flags: "
+"""The start of the comment with the flags of an entry."""
+
+LANGUAGE = re.compile(r"^Language:[ \t]*([A-Za-z_]+)", re.MULTILINE)
 
 STATEMENT = re.compile(rb'(msgctxt|msgid_plural|msgid|msgstr|domain)[ \t]*(\[[ \t]*\d+[ \t]*\])?[ \t]*(".*)', re.DOTALL)
 STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
@@ -43,6 +49,9 @@ class _Entry:
     scores: tuple[int, int] | None = None
     """The offsets around the scores that it has already."""
 
+    kiwi_flags: tuple[int, int, int] | None = None
+    """The offsets of the line with the flags that kiwi has found before, and around the flags."""
+
     previous: int | None = None
     """The offset of the comments about the text that it had before (``#|``)."""
 
@@ -59,6 +68,7 @@ class PO:
         """The number of entries without a translation, which are left as they are."""
         self._rating = rating
         self._encoding = "utf-8"
+        self._language: str | None = None
         self._seen: set[int] = set()
         self._line_end = b"\n"
 
@@ -129,7 +139,7 @@ class PO:
         self.n_without_target += not segments
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
-            return self._edits(entry, rows)
+            return self._edits(entry, segments, rows)
 
         return Part(end, segments, edits) if segments else Part(end)
 
@@ -142,18 +152,31 @@ class PO:
             source = self._decoded(entry, "msgid_plural") if is_plural else msgid
             target = self._decoded(entry, name)
             if one_line(target):
-                segments.append(pair(source, target, entry.line))
+                other = self._decoded(entry, "msgid_plural") if source is msgid and len(forms) > 1 else None
+                number = name[len("msgstr[") : -1] if len(forms) > 1 else ""
+                languages = (None, self._language)
+                segments.append(
+                    replace(pair(source, target, entry.line), other_source=other, name=number, languages=languages)
+                )
         return segments
 
-    def _edits(self, entry: _Entry, rows: Sequence[Row]) -> list[Edit]:
+    def _flag_edits(self, entry: _Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
+        flags = flags_text(segments, rows).removeprefix("flags: ").encode()
+        if entry.kiwi_flags is not None:
+            line, start, end = entry.kiwi_flags
+            return [Edit(start, end, flags)] if flags else [Edit(line, end + len(self._line_end), b"")]
+        return [Edit(entry.start, entry.start, FLAGS + flags + self._line_end)] if flags else []
+
+    def _edits(self, entry: _Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
+        found = self._flag_edits(entry, segments, rows)
         texts = [self._rating.text(row) for row in rows]
         if all(text is None for text in texts):
-            return []
+            return found
         scores = " ".join("nan" if text is None else text for text in texts).encode()
         if entry.scores is not None:
-            found = [Edit(*entry.scores, scores)]
+            found.append(Edit(*entry.scores, scores))
         else:
-            found = [Edit(entry.start, entry.start, COMMENT + scores + self._line_end)]
+            found = [Edit(entry.start, entry.start, COMMENT + scores + self._line_end), *found]
         if any(map(self._rating.is_marked, rows)):
             if entry.flags is None:
                 place = entry.first if entry.previous is None else entry.previous
@@ -164,7 +187,10 @@ class PO:
         return in_order(found)
 
     def _take_header(self, entry: _Entry) -> None:
-        found = CHARSET.search(b"".join(entry.texts.get("msgstr", [])).decode("latin-1").replace("\\n", "\n"))
+        header = b"".join(entry.texts.get("msgstr", [])).decode("latin-1").replace("\\n", "\n")
+        language = LANGUAGE.search(header)
+        self._language = language[1] if language else None
+        found = CHARSET.search(header)
         if found is None or found[1] == TEMPLATE:
             return
         try:
@@ -196,6 +222,8 @@ def _take_comment(entry: _Entry, start: int, line: bytes) -> None:
     text = line.strip()
     if text.startswith(COMMENT):
         entry.scores = (start + indent + len(COMMENT), start + indent + len(text))
+    elif text.startswith(FLAGS):
+        entry.kiwi_flags = (start, start + indent + len(FLAGS), start + indent + len(text))
     elif text.startswith(b"#,") and entry.flags is None:
         entry.flags = (start + indent, text[2:])
     elif text.startswith(b"#|") and entry.previous is None:

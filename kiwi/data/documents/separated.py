@@ -8,16 +8,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
 from kiwi.data.documents.lines import tape_lines
-from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, SkippedRow, Tape, one_line
 from kiwi.data.files.cells import check_names
 from kiwi.data.files.table_writers import tsv_cell
+from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.exceptions import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
 """The delimiters of CSV, of which the first one is used that gives the columns their names."""
 
-Record = tuple[int, int, list[str]]
-"""The number of the first line of a row, the offset of its line end, and its cells."""
+Record = tuple[int, int, int, list[str]]
+"""The number of the first line of a row, the offsets of its line end and behind it, and its cells."""
 
 
 class SeparatedTable:
@@ -47,10 +48,13 @@ class SeparatedTable:
         records = self._records(tape)
         header: Record | None = None
         n_cells, places = 0, dict[str, int]()
+        before = 0
         for record in records:
-            number, end, cells = record
+            number, end, behind, cells = record
+            start, before = before, behind
             if not cells:  # a blank line
-                yield Part(end)
+                if header is None:
+                    yield Part(behind)
                 continue
             if not places:
                 columns = present(self._columns, self._optional, cells if self._has_header else ())
@@ -59,19 +63,29 @@ class SeparatedTable:
                 if self._has_header:
                     header = record
                     continue
-            yield Part(end, [self._segment(cells, number, places, n_cells)], self._edits(header, end))
+            segment = self._segment(cells, number, places, n_cells)
+            yield Part(behind, [segment], self._edits(header, start, end, behind))
             header = None
         yield Part(tape.end)
 
-    def _edits(self, header: Record | None, end: int) -> Callable[[Sequence[Row]], list[Edit]]:
-        """Return the function that adds the cells of a row, together with their names if the row is the first one."""
+    def _edits(self, header: Record | None, start: int, end: int, behind: int) -> Callable[[Sequence[Row]], list[Edit]]:
+        """Return the function that adds the cells of a row, together with their names if the row is the first one.
+
+        Args:
+            header: the names of the columns, if they are not written yet.
+            start: the offset of the row.
+            end: the offset of its line end.
+            behind: the offset behind it.
+        """
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
             (row,) = rows
             found = [Edit(end, end, self._joined([tsv_cell(cell) for cell in row.values()]))]
+            if isinstance(row, SkippedRow):
+                found = [Edit(start, behind, b"")]
             if header is None:
                 return found
-            number, place, names = header
+            number, place, _, names = header
             if taken := [name for name in row if name in names]:
                 raise already_there(self._place, number, taken[0])
             return [Edit(place, place, self._joined(list(row))), *found]
@@ -102,7 +116,12 @@ class SeparatedTable:
             for number, start, line in lines:
                 text = _bare(line)
                 cells = _decoded(text).split("\t")
-                yield number, start + len(text), [] if cells == [""] and len(self._columns) > 1 else cells
+                yield (
+                    number,
+                    start + len(text),
+                    start + len(line),
+                    [] if cells == [""] and len(self._columns) > 1 else cells,
+                )
             return
         yield from self._quoted_records(lines)
 
@@ -113,18 +132,18 @@ class SeparatedTable:
             if sum(line.count(b'"') for _, _, line in first) % 2 == 0:
                 break
         self._delimiter = self._find_delimiter("".join(_decoded(line) for _, _, line in first))
-        number, end = 1, 0
+        number, end, behind = 1, 0, 0
 
         def fed() -> Iterator[str]:
-            nonlocal end
+            nonlocal end, behind
             for _, start, line in chain(first, lines):
-                end = start + len(_bare(line))
+                end, behind = start + len(_bare(line)), start + len(line)
                 yield _decoded(line)
 
         rows = csv.reader(fed(), delimiter=self._delimiter, strict=True)
         try:
             for cells in rows:
-                yield number, end, cells
+                yield number, end, behind, cells
                 number = rows.line_num + 1
         except csv.Error as reason:
             advice = 'Quote cells with a delimiter, quote or line end, and double quotes in them: "say ""hi""".'
@@ -194,7 +213,8 @@ def already_there(place: object, number: int | None, name: str) -> DataError:
         number,
         found=f"a column '{name}' already",
         expected="none of this name",
-        advice="Give the file without the scores of before, or rename the column.",
+        advice="Give the file without the scores of before, or rename the column."
+        + (" --no-flags adds none." if name == FLAGS else ""),
     )
 
 

@@ -33,6 +33,8 @@ class Tag:
         self._start, self._codec, self._text = start, codec, text
         self.end = self._offset(found.end())
         """The offset behind the tag."""
+        self.is_empty = found[0].endswith("/>")
+        """Whether the element has no end tag."""
         self.name = found[1]
         """The name of the element, with its prefix."""
         self.prefix = f"{prefix}:" if (prefix := self.name.rpartition(":")[0]) else ""

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from kiwi.data.documents.inline import InlineText
 from kiwi.data.documents.markup import XML, MarkupDocument
-from kiwi.data.documents.parts import Edit, Part, Row, one_line, pair
+from kiwi.data.documents.parts import Edit, Part, Row, marked_pair, one_line
 from kiwi.data.documents.rating import Rating
 from kiwi.exceptions import ConfigError
 
@@ -98,7 +98,11 @@ class TMX(MarkupDocument):
             self.n_without_target += 1
             self.add(Part(self.at))
             return
-        segments = [pair(sources[0].text.text, each.text.text, each.line) for each in targets]
+        source = sources[0]
+        segments = [
+            marked_pair(source.text, each.text, each.line, str(each.seg_start), (source.language, each.language))
+            for each in targets
+        ]
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
             return [edit for each, row in zip(targets, rows, strict=True) for edit in self._rate(each, row)]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from kiwi.data.documents.inline import InlineText
-from kiwi.data.documents.its import RatingMarkup, in_order
+from kiwi.data.documents.marks.its import RatingMarkup, in_order
 from kiwi.data.documents.markup import MarkupDocument
-from kiwi.data.documents.parts import Edit, Part, Row, Segment, one_line, pair
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, marked_pair, one_line, pair
 from kiwi.data.documents.rating import Rating
 
 NAMESPACES = ("urn:oasis:names:tc:xliff:document:1.2", "urn:oasis:names:tc:xliff:document:1.1", "")
@@ -153,10 +153,10 @@ class XLIFF1(MarkupDocument):
         common = [name for name in target.segments if name in marked]
         if common:
             for name in common:
-                segments.append(pair(marked[name].text, target.segments[name].text, unit.line))
+                segments.append(marked_pair(marked[name], target.segments[name], unit.line, name))
                 places.append(target.places[name])
         else:
-            segments.append(pair(source.whole.text, target.whole.text, unit.line))
+            segments.append(marked_pair(source.whole, target.whole, unit.line))
             places.append(unit.start)
         own = [index for index, segment in enumerate(segments) if segment.texts["target"]]
         self.n_without_target += not own

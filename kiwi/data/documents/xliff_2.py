@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from kiwi.data.documents.inline import InlineText
-from kiwi.data.documents.its import SCORE, RatingMarkup, in_order
+from kiwi.data.documents.marks.its import SCORE, RatingMarkup, in_order
 from kiwi.data.documents.markup import MarkupDocument
-from kiwi.data.documents.parts import Edit, Part, Row, Segment, one_line, pair
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, marked_pair, one_line, pair
 from kiwi.data.documents.rating import Rating
 
 CORE = ("urn:oasis:names:tc:xliff:document:2.0", "urn:oasis:names:tc:xliff:document:2.2")
@@ -136,7 +136,10 @@ class XLIFF2(MarkupDocument):
         self.n_without_target += not own
         candidates = [each for each in unit.candidates if one_line(each.target.text)]
         only = unit.segments[0].source if len(unit.segments) == 1 else None
-        segments: list[Segment] = [pair(each.source.text, each.target.text, unit.line) for each in own]
+        segments: list[Segment] = [
+            marked_pair(each.source, each.target, unit.line, "" if only else str(unit.segments.index(each) + 1))
+            for each in own
+        ]
         segments += [pair((only or each.source).text, each.target.text, unit.line) for each in candidates]
 
         def edits(rows: Sequence[Row]) -> list[Edit]:

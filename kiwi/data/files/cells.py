@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from kiwi import constants as const
 from kiwi.data.files.lines import Columns, Note
 from kiwi.exceptions import DataError
 from kiwi.utils.io import did_you_mean
@@ -111,6 +112,17 @@ def _joined(cell: Any) -> str | None:
     if len(items) < len(cell) or any(item is None or not item or set(item) & set(" \t\n") for item in items):
         return None
     return " ".join(map(str, items))
+
+
+def plain_names(names: Sequence[str], wanted: Collection[str]) -> list[str]:
+    """Return the names of columns, without what the name of the column of scores says of their meaning.
+
+    Args:
+        names: the names.
+        wanted: the columns that are read, whose names stay.
+    """
+    described = f"{const.SENTENCE_SCORES} ("
+    return [name.partition(" (")[0] if name.startswith(described) and name not in wanted else name for name in names]
 
 
 def check_names(path: object, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:

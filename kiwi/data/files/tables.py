@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kiwi.data.files.cells import Row, check_names, json_cells, texts_of_rows
+from kiwi.data.files.cells import Row, check_names, json_cells, plain_names, texts_of_rows
 from kiwi.data.files.lines import Columns, Note, stream_lines
 from kiwi.data.files.parquet import parquet_rows
 from kiwi.exceptions import DataError
@@ -140,7 +140,7 @@ def _read_tsv(path: Path, wanted: Collection[str]) -> Generator[Row, None, None]
         header = next(lines)
         if 1 in damaged:
             raise damaged[1][0]
-        names = header.split("\t")
+        names = plain_names(header.split("\t"), wanted)
         check_names(path, 1, wanted, names)
         indices = [names.index(name) for name in wanted]
         for number, line in enumerate(lines, start=2):
@@ -162,7 +162,7 @@ def _read_csv(path: Path, wanted: Collection[str]) -> Generator[Row, None, None]
         whole = (damaged[n][1] if n in damaged else line for n, line in enumerate(lines, start=1))
         rows = csv.reader((f"{line}\n" for line in whole), strict=True)
         try:
-            names = next(rows)
+            names = plain_names(next(rows), wanted)
             if damaged_now := damaged.get(1):
                 raise damaged_now[0]
             check_names(path, 1, wanted, names)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,9 +22,11 @@ class Progress:
         title: the title of the bar.
         total: the total number of segments; None if unknown.
         done: the number of segments that were done before.
+        is_bar_only: whether nothing is logged, for commands that write results to standard output.
     """
 
-    def __init__(self, title: str, total: int | None, done: int = 0) -> None:
+    def __init__(self, title: str, total: int | None, done: int = 0, *, is_bar_only: bool = False) -> None:
+        self._is_bar_only = is_bar_only
         self.title, self.total, self.done = title, total, done
         self._done_before, self._started = done, time.monotonic()
         self._pace = Pace()
@@ -30,8 +34,8 @@ class Progress:
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        is_shown = logging.getLogger("kiwi").isEnabledFor(logging.INFO)
-        if is_shown and sys.stderr.isatty():
+        is_shown = logging.getLogger("kiwi").isEnabledFor(logging.WARNING if self._is_bar_only else logging.INFO)
+        if is_shown and sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import (
                 BarColumn,
@@ -62,7 +66,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        if error is None and self.done > self._done_before:
+        if error is None and not self._is_bar_only and self.done > self._done_before:
             seconds = time.monotonic() - self._started
             logger.info(
                 "%d segments in %s: %.1f segments/s.", self.done - self._done_before, format_time(seconds), self.rate
@@ -72,6 +76,15 @@ class Progress:
     def rate(self) -> float:
         """Return the number of segments per second so far."""
         return (self.done + self._ahead - self._done_before) / max(time.monotonic() - self._started, 1e-9)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Hide the bar during a block that writes to the same terminal."""
+        if self._bar is not None:
+            self._bar.stop()
+        yield
+        if self._bar is not None:
+            self._bar.start()
 
     def advance(self, n_segments: int) -> None:
         """Add segments that are done."""
@@ -87,7 +100,7 @@ class Progress:
     def _show(self) -> None:
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done + self._ahead, rate=self.rate)
-        elif self._pace.is_due():
+        elif not self._is_bar_only and self._pace.is_due():
             logger.info("%d segments%s: %.1f segments/s.", self.done + self._ahead, self._remaining(), self.rate)
 
     def _remaining(self) -> str:

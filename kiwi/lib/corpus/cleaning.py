@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 RULES = {
     "empty": "a side without a word",
@@ -15,46 +13,6 @@ RULES = {
     "duplicate": "source, translation and post-edit were there before",
 }
 """The cleaning rules, and what they leave out."""
-
-LEAST_LETTERS = 8
-"""The number of letters from which the script of a text is judged."""
-
-LEAST_OWN_SCRIPT = 0.2
-"""The least share of letters in a script of the language."""
-
-_SCRIPTS = {
-    "CYRILLIC": "ab ba be bg ce cv kk ky mk mn os ru tg tt uk",
-    "ARABIC": "ar ckb fa ps sd ug ur",
-    "DEVANAGARI": "hi mr ne sa",
-    "HEBREW": "he yi",
-    "GREEK": "el",
-    "CJK": "zh yue",
-    "HANGUL": "ko",
-    "SINHALA": "si",
-    "THAI": "th",
-    "LAO": "lo",
-    "KHMER": "km",
-    "MYANMAR": "my",
-    "GEORGIAN": "ka",
-    "ARMENIAN": "hy",
-    "TAMIL": "ta",
-    "TELUGU": "te",
-    "KANNADA": "kn",
-    "MALAYALAM": "ml",
-    "BENGALI": "bn as",
-    "GUJARATI": "gu",
-    "GURMUKHI": "pa",
-    "ORIYA": "or",
-    "ETHIOPIC": "am ti",
-    "LATIN": "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it lt lv ms mt nb nl nn no pl pt ro sk sl sq sv sw "
-    "tl tr vi",
-}
-SCRIPTS: dict[str, tuple[str, ...]] = {
-    language: (script,) for script, languages in _SCRIPTS.items() for language in languages.split()
-}
-SCRIPTS |= {"ja": ("HIRAGANA", "KATAKANA", "CJK")}
-"""The scripts of languages, by the first word of the Unicode names of their letters; languages that are written in
-several scripts are left out."""
 
 
 @dataclass(frozen=True)
@@ -79,30 +37,6 @@ def check_texts(source: Sequence[str], target: Sequence[str], post_edit: Sequenc
 def is_copied(source: Sequence[str], target: Sequence[str]) -> bool:
     """Return whether the source stands as its translation, and has a letter that could have been translated."""
     return source == target and any(character.isalpha() for word in source for character in word)
-
-
-def wrong_script(text: str, language: str | None) -> str:
-    """Return a reason if hardly any letter of a text is of a script of its language, otherwise an empty string.
-
-    Args:
-        text: the text.
-        language: the BCP 47 tag of its language; languages without an entry in :data:`SCRIPTS` are not judged.
-    """
-    if language is None or ((subtags := language.split("-")) and any(len(subtag) == 4 for subtag in subtags[1:])):
-        return ""  # the tag names another script
-    expected = SCRIPTS.get(subtags[0].lower())
-    letters = [character for character in text if character.isalpha()]
-    if expected is None or len(letters) < LEAST_LETTERS:
-        return ""
-    own = sum(_script(letter) in expected for letter in letters)
-    if own >= LEAST_OWN_SCRIPT * len(letters):
-        return ""
-    return f"{own} of {len(letters)} letters are {' or '.join(expected).lower()}, as {subtags[0]} is written"
-
-
-@cache
-def _script(letter: str) -> str:
-    return unicodedata.name(letter, "").partition(" ")[0]
 
 
 def is_unrelated(hter: float, n_target: int, n_post_edit: int, bounds: Bounds) -> bool:

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
+from kiwi.data.flags.scripts import wrong_script
 from kiwi.data.labels.edits import edit_path
 from kiwi.data.labels.scores import check_scores
 from kiwi.data.labels.ter import hter
 from kiwi.data.readers import check_alignments
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError, KiwiError
-from kiwi.lib.corpus.cleaning import Bounds, check_texts, is_unrelated, wrong_script
+from kiwi.lib.corpus.cleaning import Bounds, check_texts, is_unrelated
 from kiwi.lib.corpus.options import POST_EDIT_ALIGNMENTS, SCORES, TEXTS
 from kiwi.lib.corpus.tokenizers import Tokenize, Tokenizer
 from kiwi.utils.process.workers import end_with_parent, in_order

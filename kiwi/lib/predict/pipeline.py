@@ -134,6 +134,8 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     if rejects is not None:
         record_written(rejects)
     logger.info("Predicting %d segments with %s.", split.n_segments, config.system.load)
+    if const.SENTENCE_SCORES in about.outputs and about.data.score is not None:
+        logger.info("Sentence scores: %s.", about.data.score)
     names += [const.LANGUAGE_PAIR] if const.LANGUAGE_PAIR in split.stream.files else []
     growing = GrowingFiles(directory, names, origin | {"on_bad_segment": bad.on_bad})
     with growing.opened():

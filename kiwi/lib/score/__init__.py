@@ -3,15 +3,14 @@
 from kiwi.lib.score.best_of import score_best as score_best
 from kiwi.lib.score.candidates import BestOf as BestOf
 from kiwi.lib.score.document import (
-    DocumentOptions as DocumentOptions,
     is_document as is_document,
     named_format as named_format,
     score_document as score_document,
 )
+from kiwi.lib.score.document_options import DocumentOptions as DocumentOptions
+from kiwi.lib.score.inputs import FIELDS as FIELDS, Input as Input
 from kiwi.lib.score.stream import (
     CHUNK_SIZE as CHUNK_SIZE,
-    FIELDS as FIELDS,
-    Input as Input,
     score as score,
     score_to_stream as score_to_stream,
 )

@@ -14,8 +14,10 @@ from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.piped import STDIN
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score.candidates import RESULTS, BestOf, Candidate, Group
+from kiwi.lib.score.inputs import FIELDS, Input
+from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS, Form, Input, are_scores_only, check_aligner
+from kiwi.lib.score.stream import CHUNK_SIZE, Form, are_scores_only, check_aligner
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -35,6 +37,7 @@ def score_best(
     higher_is_better: bool | None = None,
     options: PredictOptions | None = None,
     bad: BadRows | None = None,
+    manifest: Manifest | None = None,
 ) -> int:
     """Write the best candidate of each source, one line per source, in the order of the sources.
 
@@ -55,6 +58,7 @@ def score_best(
         higher_is_better: whether a higher score is better; by default, what the system remembers of its scores.
         options: how to load the system, and how it predicts.
         bad: what happens to candidates that cannot be used; they are noted there. By default, they stop it.
+        manifest: what is told what was scored.
 
     Returns:
         The number of candidates; without those that are left out.
@@ -72,6 +76,8 @@ def score_best(
         raise ConfigError(f"--best-of: this system predicts {', '.join(runner.about.outputs)}, and no score.")
     scores_only = are_scores_only(runner, scores_only)
     written_on = Scale.choose(scale, runner)
+    manifest = manifest or Manifest()
+    manifest.about, manifest.scale = runner.about, written_on
     sign = 1 if written_on.direction(higher_is_better, "--best-of") else -1
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     if best_of.is_row and const.TARGET_POS in fields:
@@ -107,9 +113,11 @@ def score_best(
                     row = _result(group, place, margin, best_of) | {
                         name: cells[first + (place or 0)] for name, cells in found.items()
                     }
+                    names = written_on.titled(row) if form == "tsv" and header else list(row)
+                    manifest.count(names, len(flags), None)
                     if form == "tsv":
                         _check_tabs(group, row, files)
-                        output.write("\t".join(row) + "\n" if header and is_first else "")
+                        output.write("\t".join(names) + "\n" if header and is_first else "")
                         output.write("\t".join(map(tsv_cell, row.values())) + "\n")
                     else:
                         reason = {} if place is not None else {"reason": bad.reasons.get(group.candidates[0].line, "")}

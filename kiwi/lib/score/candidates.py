@@ -16,7 +16,7 @@ from kiwi.data.files.tables import table_rows
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.piped import STDIN, pipe_rows
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.score.stream import Input
+from kiwi.lib.score.inputs import Input
 
 LIST = "list"
 """The value of ``--best-of`` for cells that are lists of candidates."""

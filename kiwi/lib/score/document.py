@@ -3,113 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
-from kiwi.data.documents.parts import Row, Segment
 from kiwi.data.documents.rating import Rating
 from kiwi.data.files.tables import READERS
-from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS, are_scores_only, check_aligner
-from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.lib.score.deciding import Decider
+from kiwi.lib.score.document_options import DocumentOptions
+from kiwi.lib.score.flagging import Flagger
+from kiwi.lib.score.inputs import FIELDS
+from kiwi.lib.score.manifest import Manifest
+from kiwi.lib.score.scale import Scale
+from kiwi.lib.score.scorer import Scorer
+from kiwi.lib.score.stream import CHUNK_SIZE, are_scores_only, is_terminal, shown_progress, wants_flags
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.utils.guard import Guard, record_written
-from kiwi.utils.io import did_you_mean
 from kiwi.utils.staging import staged
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DocumentOptions:
-    """What ``kiwi score`` does with a document."""
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """The column of each field, in tables; by default, the name of the field."""
-
-    has_header: bool = True
-    """Whether the first line of CSV and TSV has the names of the columns."""
-
-    languages: Sequence[str] = ()
-    """The languages of source and target, in documents with more than two."""
-
-    threshold: float | None = None
-    """The score that divides good translations from those to review."""
-
-    higher_is_better: bool | None = None
-    """Whether a higher score is better; by default, what the system remembers of its scores."""
-
-    set_state: bool = False
-    """Whether translations that are worse than the threshold are marked for review."""
-
-    scale: ScaleName | None = None
-    """The scale of the scores; None is 0 to 100 in files of translations, if the system says what its scores mean."""
-
-    words: bool = False
-    """Whether the predictions for words are asked for, which only tables have place for."""
-
-    scores_only: bool | None = False
-    """Whether tables get no columns for words; None if the system predicts scores."""
-
-    def check(self, path: Path, form: Format) -> None:
-        """Check that the options fit the format of a document.
-
-        Args:
-            path: the document.
-            form: its format.
-
-        Raises:
-            ConfigError: when they do not, or not each other.
-        """
-        if self.set_state and self.threshold is None:
-            raise ConfigError("--set-state marks translations worse than a threshold. Add --threshold SCORE.")
-        if self.set_state and not form.has_state:
-            raise ConfigError(f"--set-state: {path} is {form.name}, which has no state of translations. Remove it.")
-        if not self.has_header and not form.has_header:
-            raise ConfigError(f"--no-header: {path} is {form.name}, which has no line of column names. Remove it.")
-        for name in self.columns:
-            if name not in FIELDS:
-                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
-        if len(set(self.columns.values())) < len(self.columns):
-            raise ConfigError("--columns: found the same column for several fields. Name one for each.")
-        if self.columns and not form.is_table:
-            raise ConfigError(f"--columns names columns of a table, but {path} is {form.name}. Remove it.")
-        if self.threshold is not None and not form.has_state:
-            raise ConfigError(f"--threshold: {path} is {form.name}, which has no place for it. Remove it.")
-        if self.words and not form.is_table:
-            raise ConfigError(f"--words: {path} is {form.name}, which has no place for them. Remove it.")
-        if self.languages and not form.has_languages:
-            raise ConfigError(f"--languages: {path} is {form.name}, which has two languages. Remove it.")
-        if self.languages and len(self.languages) != 2:
-            raise ConfigError(
-                f"--languages: found {len(self.languages)}; expected the languages of source and target, such as "
-                "--languages en,de."
-            )
-
-    def check_unused(self) -> None:
-        """Check that there is no option that only documents have.
-
-        Raises:
-            ConfigError: when there is one.
-        """
-        given = {
-            "--threshold": self.threshold is not None,
-            "--set-state": self.set_state,
-            "--higher-is-better and --lower-is-better": self.higher_is_better is not None,
-            "--languages": bool(self.languages),
-        }
-        if found := [name for name, is_given in given.items() if is_given]:
-            raise ConfigError(f"{', '.join(found)}: for files of translations, such as XLIFF. Give FILE and -o.")
 
 
 def is_document(path: Path, output: Path | None, *, lines: bool = False) -> bool:
@@ -142,6 +61,7 @@ def score_document(
     document: DocumentOptions | None = None,
     on_bad: OnBad = "nan",
     rejects: Path | None = None,
+    manifest: Path | None = None,
     overwrite: bool = False,
     options: PredictOptions | None = None,
 ) -> int:
@@ -154,8 +74,10 @@ def score_document(
             for tables as text, a stream.
         form: the format of the document; by default, that of its suffix.
         document: what to read and to write.
-        on_bad: what happens to segments that cannot be used; they have no score, or stop the command.
+        on_bad: what happens to segments that cannot be used; they have no score, stop the command, or, in tables, are
+            left out.
         rejects: the file for the bad segments; None writes none.
+        manifest: the file for what the scores mean and what was counted; None writes none.
         overwrite: whether files may be replaced that kiwi has not written.
         options: how to load the system, and how it predicts.
 
@@ -171,8 +93,8 @@ def score_document(
     what.check(path, form)
     if not isinstance(output, Path) and not (form.is_table and form.is_text):
         raise ConfigError(f"{path} is {form.name}, which is copied with its scores. Add -o FILE.")
-    if on_bad == "skip":
-        raise ConfigError("--on-bad skip: a copy has all segments of the file. Choose nan or stop.")
+    if on_bad == "skip" and not form.can_skip:
+        raise ConfigError(f"--on-bad skip: a copy of {form.name} has all segments of the file. Choose nan or stop.")
     if isinstance(output, Path) and bare_suffix(output) != bare_suffix(path):
         raise ConfigError(
             f"{output}: found the suffix '{bare_suffix(output)}'; expected '{bare_suffix(path)}', the format of {path}."
@@ -181,7 +103,7 @@ def score_document(
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
     options = options or PredictOptions()
     guard = Guard([path, Path(model), *options.paths], overwrite, "--overwrite")
-    written = [each for each in (output, rejects) if isinstance(each, Path)]
+    written = [each for each in (output, rejects, manifest) if isinstance(each, Path)]
     guard.check(written)
     if not isinstance(output, Path):
         guard.check_stream(output)
@@ -191,20 +113,37 @@ def score_document(
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
     _check_system(runner, path, form, fields)
+    decider = Decider.choose(what.policy, runner.about)
+    fields += decider.fields if decider is not None else ()
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     higher = _direction(what, scale)
     rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, scale.profile)
     columns = {name: what.columns.get(name, name) for name in fields}
     optional = {const.ALIGNMENTS} - what.columns.keys()
-    how = HowToRead(rating, columns, optional, what.has_header, what.languages)
-    scores_only = are_scores_only(runner, what.scores_only)
-    scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scale, scores_only=scores_only)
+    how = HowToRead(rating, columns, optional, what.has_header, what.languages, what.is_live)
+    flagger = Flagger.choose(what.languages, runner.about) if wants_flags(what.flags, what.scores_only) else None
+    counted = Manifest(runner.about, scale)
+    scorer = Scorer(
+        runner,
+        path,
+        BadRows(on_bad, option="--on-bad"),
+        scale,
+        counted,
+        flagger,
+        decider,
+        scores_only=are_scores_only(runner, what.scores_only),
+        is_titled=form.has_header and what.has_header,
+    )
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
-        n_segments, n_without_target = form.copy(path, stage, how, scorer, CHUNK_SIZE)
+        with nullcontext() if is_terminal(output) else shown_progress(runner, None) as scorer.progress:
+            n_segments, n_without_target = form.copy(path, stage, how, scorer, 1 if what.is_live else CHUNK_SIZE)
         if not n_segments:
             found = f"no translation in {n_without_target} units" if n_without_target else "no segment"
             raise DataError.at(path, None, found=found, expected="segments with a translation")
+    if manifest is not None:
+        counted.n_without_target = n_without_target
+        counted.write(manifest, model, len(scorer.bad))
     if not isinstance(output, Path):
         output.flush()
     record_written(*written)
@@ -233,49 +172,3 @@ def _check_system(runner: Runner, path: Path, form: Format, fields: Sequence[str
             f"{path}: this system reads {', '.join(others)}, which {form.name} does not have. Choose another "
             "system, or give source and target as text, with --source and --target."
         )
-
-
-class Scorer:
-    """Scores segments of a document.
-
-    Args:
-        runner: the system.
-        path: the document, for errors.
-        bad: what happens to segments that cannot be used; they are noted there.
-        scale: the scale of the scores.
-        scores_only: whether to omit the outputs for words.
-    """
-
-    def __init__(self, runner: Runner, path: Path, bad: BadRows, scale: Scale, *, scores_only: bool) -> None:
-        self.bad = bad
-        self._runner = runner
-        self._scale = scale
-        self._path = path
-        self._scores_only = scores_only
-        self._n_scored = 0
-
-    def __call__(self, segments: Sequence[Segment]) -> Sequence[Row]:
-        """Return the predictions for each segment; those that cannot be used have the score NaN."""
-        first = self._n_scored + 1
-        self._n_scored += len(segments)
-        for number, segment in enumerate(segments, start=first):
-            if (error := segment.error or self._error(segment)) is not None:
-                if self.bad.note is None:
-                    raise error
-                self.bad.note(number, error, segment.texts if segment.content is None else segment.content)
-        names = list(segments[-1].texts) if segments else []  # rows before the first valid one have all fields
-        check_aligner(self._runner, names)
-        columns = self.bad.apply({name: [each.texts[name] for each in segments] for name in names}, first, drop=False)
-        found = self._scale.apply(self._runner.predict_columns(columns).columns())
-        if self._scores_only:
-            kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
-            found = {name: cells for name, cells in found.items() if name in kept}
-        return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
-
-    def _error(self, segment: Segment) -> DataError | None:
-        texts: dict[str, Any] = {name: [text] for name, text in segment.texts.items()}
-        try:
-            check_columns(texts, dict.fromkeys(texts, self._path), first=segment.line)
-        except DataError as error:
-            return error
-        return None

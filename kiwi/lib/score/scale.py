@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -91,6 +92,27 @@ class Scale:
     def profile(self) -> str:
         """The IRI of the scale."""
         return COMMON_SCALE if self.is_common else OWN_SCALE
+
+    @property
+    def title(self) -> str:
+        """The name of the column of scores in tables with a line of names, which says what the scores mean."""
+        if self.is_common:
+            return f"{const.SENTENCE_SCORES} (0-100, higher is better)"
+        if self.meaning is None:
+            return const.SENTENCE_SCORES
+        better = "higher" if self.meaning.higher_is_better else "lower"
+        return f"{const.SENTENCE_SCORES} ({self.meaning.kind}, {better} is better)"
+
+    def titled(self, names: Iterable[str]) -> list[str]:
+        """Return the names of columns, with that of the scores saying what they mean."""
+        return [self.title if name == const.SENTENCE_SCORES else name for name in names]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the kind, the direction and the range of the scores, for JSON; null is unknown, or without bounds."""
+        kind = "unknown" if self.meaning is None else self.meaning.kind
+        own = None if self.meaning is None or self.meaning.range is None else list(self.meaning.range)
+        limits = [0, 100] if self.is_common else own
+        return {"kind": kind, "higher_is_better": self.higher_is_better, "range": limits}
 
     def apply(self, found: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Return columns of predictions with the scores on this scale.

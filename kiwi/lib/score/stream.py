@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Literal
+from typing import IO, Any, Literal
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.table_writers import json_line, tsv_cell
-from kiwi.data.files.tables import stream_table
+from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
-from kiwi.data.segments.given import has_column
-from kiwi.data.segments.piped import STDIN, read_pipe
-from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
+from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.deciding import Decider, add_decisions, without_group
+from kiwi.lib.score.flagging import Flagger, check_languages
+from kiwi.lib.score.inputs import FIELDS, Input
+from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.outputs import OUTPUTS, names as output_names
 from kiwi.runner import Runner
@@ -26,118 +27,14 @@ from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.utils.compression import compressing
 from kiwi.utils.guard import Guard, record_written
-from kiwi.utils.io import did_you_mean
 from kiwi.utils.staging import staged
-from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
-
-FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
-"""The fields that systems may read."""
 
 Form = Literal["tsv", "jsonl"]
 
 CHUNK_SIZE = 4096
 """The number of segments that are read and scored together."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """The input of segments: files of one segment per line, a table, or a pipe."""
-
-    files: Mapping[str, Path] = field(default_factory=dict)
-    """The file of each field; ``~`` is the home directory."""
-
-    table: Path | None = None
-    """A TSV, CSV, JSON Lines or Parquet file; ``~`` is the home directory."""
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """The column of each field, in a table or a pipe of JSON Lines; by default, the name of the field."""
-
-    pipe: BinaryIO | None = None
-    """The pipe that is read if there are no files and no table."""
-
-    pipe_form: Form = "tsv"
-    """The format of the pipe: ``tsv`` is the fields separated by tabs, ``jsonl`` one object per line."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "files", {name: user_path(path) for name, path in self.files.items()})
-        object.__setattr__(self, "table", None if self.table is None else user_path(self.table))
-
-    def check(self) -> None:
-        """Check that there is one kind of input, and that all fields are known.
-
-        Raises:
-            ConfigError: when options are missing, unknown or incompatible.
-        """
-        for name in self.columns:
-            if name not in FIELDS:
-                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
-        if self.files and (self.table is not None or self.columns):
-            raise ConfigError(
-                "--source and --target are files with one segment per line; remove the table and --columns."
-            )
-        if len(set(self.columns.values())) < len(self.columns):
-            raise ConfigError("--columns: found the same column for several fields. Name one for each.")
-        if self.pipe_form != "tsv" and (self.files or self.table is not None):
-            raise ConfigError("--input-format is for standard input, which is not read if there are files. Remove it.")
-        if self.table is None and not self.files and self.columns and self.pipe_form == "tsv":
-            raise ConfigError("--columns names columns of a table, or of a pipe of JSON Lines (--input-format jsonl).")
-
-    @property
-    def paths(self) -> list[Path]:
-        """The files that are read."""
-        return [*self.files.values(), *([self.table] if self.table is not None else [])]
-
-    def lacks(self, name: str) -> bool:
-        """Return whether a field is not given; of a pipe, that is known when its first line is read."""
-        if self.files:
-            return name not in self.files
-        return self.table is not None and name not in self.columns and not has_column(self.table, name)
-
-    def read(
-        self, fields: Sequence[str], size: int, bad: BadRows, optional: Collection[str] = ()
-    ) -> Iterator[tuple[int, Columns]]:
-        """Read and check segments chunk by chunk.
-
-        Args:
-            fields: the fields that the system reads.
-            size: the number of segments in a chunk.
-            bad: what happens to segments that cannot be used; they are noted there.
-            optional: the fields that are left out where a pipe does not have them.
-
-        Returns:
-            For each chunk, the number of its first line, and the columns to predict.
-
-        Raises:
-            ConfigError: when there is no file for a field, or nothing to read.
-            DataError: when a segment cannot be used, if bad ones stop the command; the message names file and line.
-        """
-        if self.files:
-            if missing := [name for name in fields if name not in self.files]:
-                options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
-                raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}.")
-            return _numbered(SegmentStream({name: self.files[name] for name in fields}, size, bad).checked())
-        columns = {name: self.columns.get(name, name) for name in fields}
-        if self.table is not None:
-            return _screen(stream_table(self.table, columns, size, note=bad.note), self.table, bad)
-        if self.pipe is None:
-            raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")
-        optional = [name for name in optional if name not in self.columns]
-        return _screen(read_pipe(self.pipe, self.pipe_form, columns, size, bad.note, optional), STDIN, bad)
-
-
-def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[tuple[int, Columns]]:
-    first = 1
-    for columns, screened in chunks:
-        yield first, screened
-        first += len(columns[const.TARGET])
-
-
-def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) -> Iterator[tuple[int, Columns]]:
-    with bad.advising():
-        for first, columns in chunks:
-            yield first, bad.screen(columns, dict.fromkeys(columns, place), first)
 
 
 def score_to_stream(
@@ -147,6 +44,7 @@ def score_to_stream(
     *,
     on_bad: OnBad = "nan",
     rejects: Path | None = None,
+    manifest: Path | None = None,
     overwrite: bool = False,
     scoring: Callable[..., int] | None = None,
     **how: Any,
@@ -159,6 +57,7 @@ def score_to_stream(
         output: the stream to write to; or a file, which appears when it is complete.
         on_bad: what happens to segments that cannot be used.
         rejects: the file for the bad segments; None writes none.
+        manifest: the file for what the scores mean and what was counted; None writes none.
         overwrite: whether the file may replace one that kiwi has not written.
         scoring: the function that scores, with the arguments of :func:`score`, which is the default.
         how: the other arguments of that function.
@@ -173,13 +72,16 @@ def score_to_stream(
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
     options = how.get("options") or PredictOptions()
     guard = Guard([*segments.paths, Path(model), *options.paths], overwrite, "--overwrite")
-    written = [path for path in (rejects, output) if isinstance(path, Path)]
+    written = [path for path in (rejects, manifest, output) if isinstance(path, Path)]
     if not isinstance(output, Path):
         guard.check_stream(output)
     guard.check(written)
     bad = BadRows(on_bad, option="--on-bad")
+    counted = Manifest()
     with writing_rejects(rejects, bad), _opened(output) as stream:
-        n_segments = (scoring or score)(model, segments, stream, bad=bad, **how)
+        n_segments = (scoring or score)(model, segments, stream, bad=bad, manifest=counted, **how)
+    if manifest is not None:
+        counted.write(manifest, model, len(bad))
     if written:
         record_written(*written)
     if bad:
@@ -207,11 +109,15 @@ def score(
     *,
     form: Form = "tsv",
     scores_only: bool | None = False,
+    flags: bool | None = None,
+    languages: Sequence[str] = (),
     header: bool = True,
     stream: bool = False,
     scale: ScaleName | None = None,
     options: PredictOptions | None = None,
     bad: BadRows | None = None,
+    manifest: Manifest | None = None,
+    policy: Path | None = None,
 ) -> int:
     """Write the predictions for each segment, one line per segment, in the order of the segments.
 
@@ -221,11 +127,15 @@ def score(
         output: the stream to write to.
         form: the format, ``tsv`` or ``jsonl``, with the columns of the tables of ``kiwi predict``, without the texts.
         scores_only: whether to omit the outputs for words; None omits them if there are others.
+        flags: whether to add the flags of :data:`kiwi.data.flags.FLAGS`; None adds them unless ``scores_only`` is set.
+        languages: the languages of source and translation, which a flag depends on.
         header: whether TSV starts with a line of column names.
         stream: whether to write the line of each segment before the next segment is read.
         scale: the scale of the scores; None is that of the system.
         options: how to load the system, and how it predicts.
         bad: what happens to segments that cannot be used; they are noted there. By default, they stop it.
+        manifest: what is told what was scored.
+        policy: the policy that decides which translations are approved; None decides nothing.
 
     Returns:
         The number of lines that were written, apart from the header.
@@ -237,33 +147,82 @@ def score(
         CheckpointError: when the system cannot be loaded.
     """
     segments.check()
+    check_languages(languages)
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
     runner = open_runner(model, options or PredictOptions())
+    flagger = Flagger.choose(languages, runner.about) if wants_flags(flags, scores_only) else None
     scores_only = are_scores_only(runner, scores_only)
     written_on = Scale.choose(scale, runner)
+    manifest = manifest or Manifest()
+    manifest.about, manifest.scale = runner.about, written_on
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     if const.ALIGNMENTS in fields and segments.lacks(const.ALIGNMENTS):
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
+    if (decider := Decider.choose(policy, runner.about)) is not None:
+        if segments.files:
+            decider.check_given(segments.files, policy)
+        fields += decider.fields
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0
-    for first, columns in segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,)):
-        check_aligner(runner, columns)
-        found = written_on.apply(_predict(runner, columns, scores_only))
-        if form == "tsv" and header and is_first:
-            output.write("\t".join(found) + "\n")
-        is_first = False
-        for number, row in enumerate(zip(*found.values(), strict=True), start=first):
-            if form == "tsv":
-                output.write("\t".join(map(tsv_cell, row)))
-            else:
-                reason = {"reason": bad.reasons[number]} if bad.on_bad == "nan" and number in bad.reasons else {}
-                output.write(json_line(dict(zip(found, row, strict=True)) | reason))
-            output.write("\n")
-        output.flush()
-        n_segments += len(columns[const.TARGET])
+    with shown_progress(runner, segments.count()) as progress:
+        chunks = segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,))
+        for first, given, columns in chunks:
+            check_aligner(runner, columns)
+            predicted = _predict(runner, without_group(columns), scores_only)
+            found = written_on.apply(predicted)
+            if flagger is not None:
+                found[COLUMN] = flagger.flag_columns(columns if bad.on_bad == "skip" else given)
+            found |= add_decisions(decider, predicted, columns, found.get(COLUMN))
+            names = written_on.titled(found) if form == "tsv" and header else list(found)
+            manifest.count(names, len(given[const.TARGET]), found.get(COLUMN))
+            with progress.hidden() if is_terminal(output) else nullcontext():
+                _write(output, form, names if is_first and header else (), found, first, bad)
+            is_first = False
+            n_segments += len(columns[const.TARGET])
+            progress.advance(len(given[const.TARGET]))
     return n_segments
+
+
+def _write(
+    output: IO[str], form: Form, names: Sequence[str], found: dict[str, list[Any]], first: int, bad: BadRows
+) -> None:
+    """Write the lines of some segments, after the names of the columns, if there are any."""
+    if form == "tsv" and names:
+        output.write("\t".join(names) + "\n")
+    for number, row in enumerate(zip(*found.values(), strict=True), start=first):
+        if form == "tsv":
+            output.write("\t".join(map(tsv_cell, row)))
+        else:
+            reason = {"reason": bad.reasons[number]} if bad.on_bad == "nan" and number in bad.reasons else {}
+            output.write(json_line(dict(zip(found, row, strict=True)) | reason))
+        output.write("\n")
+    output.flush()
+
+
+def wants_flags(flags: bool | None, scores_only: bool | None) -> bool:
+    """Return whether flags are written: unless scores alone are asked for, if nothing else is said."""
+    return not scores_only if flags is None else flags
+
+
+@contextmanager
+def shown_progress(runner: Runner, total: int | None) -> Iterator[Progress]:
+    """Show a bar on a terminal while segments are scored.
+
+    Args:
+        runner: the system.
+        total: the number of segments; None if it is unknown.
+    """
+    with Progress("Scoring", total, is_bar_only=True) as progress:
+        runner.on_computed = progress.advance_within_chunk
+        yield progress
+
+
+def is_terminal(output: object) -> bool:
+    """Return whether a file is a terminal, on which a bar would be in the way."""
+    isatty = getattr(output, "isatty", None)
+    return isatty is not None and bool(isatty())
 
 
 def are_scores_only(runner: Runner, scores_only: bool | None) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kiwi.lib.corpus.cleaning import Bounds, check_texts, is_copied, is_unrelated, wrong_script
+from kiwi.data.flags.scripts import wrong_script
+from kiwi.lib.corpus.cleaning import Bounds, check_texts, is_copied, is_unrelated
 
 
 @pytest.mark.parametrize(

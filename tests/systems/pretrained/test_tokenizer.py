@@ -16,7 +16,7 @@ from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.exceptions import ConfigError, MissingExtraError
-from kiwi.lib.vectors import write_vectors
+from kiwi.lib.pretrained.vectors import write_vectors
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.pretrained.tokenizer import check_text
 from tests.pretrained import TEXT, write_model

@@ -1,0 +1,101 @@
+"""Flags of segments that must not look good, whatever a system says of them; they need no system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kiwi.data.flags.codes import codes_in_text
+from kiwi.data.flags.names import stays_as_it_is, without_names
+from kiwi.data.flags.numbers import differ
+from kiwi.data.flags.scripts import has_own_letter, wrong_script
+from kiwi.exceptions import DataError
+
+FLAGS = {
+    "copied": "the source stands as its translation",
+    "empty": "the translation is empty",
+    "script": "most letters of the translation are of a script that its language does not use",
+    "numbers": "source and translation have different numbers",
+    "tags": "source and translation have different tags or placeholders",
+}
+"""The flags that a segment may have, in their order, and what each of them says."""
+
+COLUMN = "flags"
+"""The column of the flags in tables."""
+
+Codes = tuple[Sequence[str], Sequence[str]]
+"""The codes of inline markup in source and translation."""
+
+
+def find_flags(
+    source: str,
+    target: str,
+    source_language: str | None = None,
+    target_language: str | None = None,
+    codes: Codes = ((), ()),
+) -> list[str]:
+    """Return the flags of a segment, of :data:`FLAGS`.
+
+    Args:
+        source: the source.
+        target: the translation.
+        source_language: the BCP 47 tag of the source's language.
+        target_language: the BCP 47 tag of the translation's language, which the flag ``script`` needs.
+        codes: the codes of inline markup that are not in the texts, which the flag ``tags`` compares too.
+    """
+    source, target = " ".join(source.split()), " ".join(target.split())
+    if not source or not target:
+        return ["empty"] if source else []
+    found = []
+    is_translation = not _are_same(source_language, target_language)
+    if is_translation and source.casefold() == target.casefold() and not stays_as_it_is(target):
+        found.append("copied")
+    if _has_wrong_script(source, target, target_language):
+        found.append("script")
+    if differ(source, target):
+        found.append("numbers")
+    if codes_in_text(source) != codes_in_text(target) or sorted(codes[0]) != sorted(codes[1]):
+        found.append("tags")
+    return found
+
+
+def _has_wrong_script(source: str, target: str, language: str | None) -> bool:
+    """Return whether a translation is of a script that its language does not use, apart from names."""
+    if language is None or not wrong_script(target, language):
+        return False
+    is_foreign = not has_own_letter(target, language) and not stays_as_it_is(target)
+    return is_foreign or bool(wrong_script(without_names(target, source), language))
+
+
+def flag_segments(
+    source: Sequence[str],
+    target: Sequence[str],
+    source_language: str | None = None,
+    target_language: str | None = None,
+) -> list[list[str]]:
+    """Return the flags of each segment, of :data:`FLAGS`: what must not look good, whatever a system says of it.
+
+    Args:
+        source: the source segments.
+        target: the translations.
+        source_language: the BCP 47 tag of the source language, such as ``en``.
+        target_language: the BCP 47 tag of the target language, which the flag ``script`` needs.
+
+    Raises:
+        DataError: when there are more segments on one side.
+    """
+    for name, column in (("source", source), ("target", target)):
+        if isinstance(column, str):
+            raise DataError(f"{name}: found one string; expected a list with one string per segment.")
+    if len(source) != len(target):
+        raise DataError(
+            f"Lists of different length: source has {len(source)}, target has {len(target)} segments; expected the "
+            "same number in each."
+        )
+    return [find_flags(*pair, source_language, target_language) for pair in zip(source, target, strict=True)]
+
+
+def _are_same(one: str | None, other: str | None) -> bool:
+    """Return whether two languages are one, such as en-US and en-GB."""
+    if one is None or other is None:
+        return False
+    return one.replace("_", "-").lower().split("-")[0] == other.replace("_", "-").lower().split("-")[0]

@@ -1,0 +1,91 @@
+"""The scripts that languages are written in."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+LEAST_LETTERS = 8
+"""The number of letters from which the script of a text is judged."""
+
+LEAST_OWN_SCRIPT = 0.2
+"""The least share of letters in a script of the language."""
+
+_SCRIPTS = {
+    "CYRILLIC": "ab ba be bg ce cv kk ky mk mn os ru tg tt uk",
+    "ARABIC": "ar ckb fa ps sd ug ur",
+    "DEVANAGARI": "hi mr ne sa",
+    "HEBREW": "he yi",
+    "GREEK": "el",
+    "CJK": "zh yue",
+    "HANGUL": "ko",
+    "SINHALA": "si",
+    "THAI": "th",
+    "LAO": "lo",
+    "KHMER": "km",
+    "MYANMAR": "my",
+    "GEORGIAN": "ka",
+    "ARMENIAN": "hy",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "KANNADA": "kn",
+    "MALAYALAM": "ml",
+    "BENGALI": "bn as",
+    "GUJARATI": "gu",
+    "GURMUKHI": "pa",
+    "ORIYA": "or",
+    "ETHIOPIC": "am ti",
+    "LATIN": "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it lt lv ms mt nb nl nn no pl pt ro sk sl sq sv sw "
+    "tl tr vi",
+}
+SCRIPTS: dict[str, tuple[str, ...]] = {
+    language: (script,) for script, languages in _SCRIPTS.items() for language in languages.split()
+}
+SCRIPTS |= {"ja": ("HIRAGANA", "KATAKANA", "CJK")}
+"""The scripts of languages, by the first word of the Unicode names of their letters; languages that are written in
+several scripts are left out."""
+
+
+def wrong_script(text: str, language: str | None) -> str:
+    """Return a reason if hardly any letter of a text is of a script of its language, otherwise an empty string.
+
+    Args:
+        text: the text.
+        language: the BCP 47 tag of its language; languages without an entry in :data:`SCRIPTS` are not judged.
+    """
+    if language is None or (
+        (subtags := language.replace("_", "-").split("-")) and any(len(subtag) == 4 for subtag in subtags[1:])
+    ):
+        return ""  # the tag names another script
+    expected = SCRIPTS.get(subtags[0].lower())
+    if expected is None or _has_own(text, expected):
+        return ""
+    letters = [character for character in text if character.isalpha()]
+    if len(letters) < LEAST_LETTERS:
+        return ""
+    own = sum(_script(letter) in expected for letter in letters)
+    if own >= LEAST_OWN_SCRIPT * len(letters):
+        return ""
+    return f"{own} of {len(letters)} letters are {' or '.join(expected).lower()}, as {subtags[0]} is written"
+
+
+def _has_own(text: str, expected: tuple[str, ...]) -> bool:
+    """Return whether enough characters are of some scripts, which most texts tell by their start."""
+    wanted = LEAST_OWN_SCRIPT * len(text)
+    n_own = 0
+    for character in text:
+        n_own += _script(character) in expected
+        if n_own >= wanted:
+            return bool(n_own)
+    return False
+
+
+def has_own_letter(text: str, language: str) -> bool:
+    """Return whether a text has any letter of a script of its language, which must be one of :data:`SCRIPTS`."""
+    expected = SCRIPTS[language.replace("_", "-").split("-")[0].lower()]
+    return any(_script(character) in expected for character in text)
+
+
+@cache
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0]

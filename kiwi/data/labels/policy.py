@@ -1,0 +1,250 @@
+"""Policies: which translations may be approved by their score, and which need a person."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.utils.structured import read_structured
+
+FORMAT = 1
+"""The version of the format of policies."""
+
+APPROVE, REVIEW = "approve", "review"
+"""The decisions."""
+
+EVERY = ""
+"""The name of the group of all segments, where a policy has no groups."""
+
+MEASURES: dict[str, str | None] = {"hter": "<=", "da": ">=", "esa": ">=", "mqm": None, "score": None}
+"""The measures of acceptable translations, and the direction in which each is good; None if it depends on the data."""
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"<=": operator.le, ">=": operator.ge}
+
+CONDITION = re.compile(r"\s*([a-z]+)\s*(<=|>=|=<|=>|<|>)\s*(\S+)\s*")
+
+AGAIN = "Make the policy again with kiwi route fit."
+
+
+@dataclass(frozen=True)
+class Acceptable:
+    """The definition of an acceptable translation, such as ``hter <= 0.1``."""
+
+    measure: str
+    """One of :data:`MEASURES`."""
+
+    comparison: str
+    """``<=`` or ``>=``."""
+
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.measure} {self.comparison} {self.bound:g}"
+
+    def judge(self, gold: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether each translation is acceptable, from its gold score, (segments,)."""
+        judged: NDArray[np.bool_] = OPERATORS[self.comparison](gold, self.bound)
+        return judged
+
+    @classmethod
+    def parse(cls, text: str, place: str = "--acceptable") -> Acceptable:
+        """Parse a definition.
+
+        Args:
+            text: the definition.
+            place: the option that it is from, for errors.
+
+        Raises:
+            ConfigError: when it is none.
+        """
+        found = CONDITION.fullmatch(text.lower())
+        expected = "a measure, <= or >=, and a number, such as 'hter <= 0.1' or 'da >= 70'"
+        if found is None:
+            raise ConfigError(f"{place}: found '{text}'; expected {expected}.")
+        measure, comparison, number = found.groups()
+        if measure not in MEASURES:
+            raise ConfigError(f"{place}: '{measure}' is not a measure; expected {', '.join(MEASURES)}.")
+        if comparison not in OPERATORS:
+            raise ConfigError(f"{place}: found '{comparison}'; expected <= or >=.")
+        if MEASURES[measure] not in (None, comparison):
+            raise ConfigError(f"{place}: found '{text}'; {measure} is good where it is {MEASURES[measure]} a bound.")
+        try:
+            bound = float(number)
+        except ValueError:
+            bound = math.nan
+        if not math.isfinite(bound):
+            raise ConfigError(f"{place}: found '{number}'; expected a number.")
+        return cls(measure, comparison, bound)
+
+
+@dataclass(frozen=True)
+class GroupPolicy:
+    """The threshold of a group of segments, and what is known of its risk."""
+
+    threshold: float | None
+    """The score from which translations are approved; None if all of them need a person."""
+
+    reason: str = ""
+    """The reason why there is no threshold."""
+
+    segments: int = 0
+    """The number of segments of the calibration data."""
+
+    approved: int = 0
+    """The number of them that the threshold approves."""
+
+    errors: int = 0
+    """The number of approved ones that were not acceptable."""
+
+    risk_bound: float = 1.0
+    """The upper bound of the risk at the confidence of the group, in [0, 1]."""
+
+
+class Decision(NamedTuple):
+    """What is to be done with a translation."""
+
+    decision: str
+    """:data:`APPROVE` or :data:`REVIEW`."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Thresholds above which the risk of an unacceptable translation is certified."""
+
+    model: str
+    """The hash that identifies the system whose scores it is for."""
+
+    score: ScoreMeaning
+    """What the scores mean."""
+
+    acceptable: Acceptable
+    risk: float
+    """The largest accepted share of approved translations that are not acceptable, in (0, 1)."""
+
+    confidence: float
+    """The probability that no group exceeds the risk, in (0, 1)."""
+
+    groups: Mapping[str, GroupPolicy]
+    """The threshold of each group; :data:`EVERY` where there are none."""
+
+    by: str = ""
+    """What the groups are, such as ``lp``; empty without groups."""
+
+    created: str = ""
+    """The date on which it was made, as in ISO 8601."""
+
+    kiwi_version: str = ""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """Further facts: the files of the calibration data, their checksums, the step of thresholds."""
+
+    def decide(self, score: float, group: str = EVERY, flags: Sequence[str] = ()) -> Decision:
+        """Decide about a translation.
+
+        Args:
+            score: its score, on the scale of the system; NaN needs a person.
+            group: its group.
+            flags: what is wrong with it whatever its score, such as ``empty``.
+        """
+        if flags:
+            return Decision(REVIEW, f"flags: {', '.join(flags)}")
+        found = self.groups.get(group)
+        if found is None:
+            return Decision(REVIEW, f"the policy has no {self.by or 'group'} '{group}'")
+        if found.threshold is None:
+            return Decision(REVIEW, f"no threshold is certified: {found.reason}")
+        if math.isnan(score):
+            return Decision(REVIEW, "no score")
+        is_good = score >= found.threshold if self.score.higher_is_better else score <= found.threshold
+        sides = {(True, True): "at least", (False, True): "below", (True, False): "at most", (False, False): "above"}
+        side = sides[is_good, self.score.higher_is_better]
+        return Decision(APPROVE if is_good else REVIEW, f"score {side} {found.threshold:g}")
+
+    def check_model(self, sha256: str, place: object) -> None:
+        """Check that the policy was made for a system.
+
+        Args:
+            sha256: the hash of the system.
+            place: the file of the policy, for errors.
+
+        Raises:
+            ConfigError: when it was made for another one.
+        """
+        if sha256 != self.model:
+            raise ConfigError(
+                f"{place}: found a policy for the system {self.model:.12}; this one is {sha256:.12}. Its thresholds "
+                f"promise nothing for other scores. {AGAIN}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "format": FORMAT,
+            "kiwi_version": self.kiwi_version,
+            "created": self.created,
+            "model": self.model,
+            "score": self.score.to_dict(),
+            "acceptable": str(self.acceptable),
+            "risk": self.risk,
+            "confidence": self.confidence,
+            "by": self.by,
+            "groups": {name: asdict(group) for name, group in self.groups.items()},
+            "notes": dict(self.notes),
+        }
+
+    @classmethod
+    def read(cls, path: Path) -> Policy:
+        """Read a policy.
+
+        Raises:
+            ConfigError: when the file cannot be read.
+            DataError: when it is no policy, or of a later format.
+        """
+        content = read_structured(path)
+        if not isinstance(content, dict) or "acceptable" not in content or not isinstance(content.get("groups"), dict):
+            raise DataError.at(path, None, found="no policy", expected="a file of kiwi route fit", advice=AGAIN)
+        if content.get("format") != FORMAT:
+            found, expected = f"format {content.get('format')}", f"{FORMAT}, which this kiwi reads"
+            raise DataError.at(path, None, found=found, expected=expected, advice=AGAIN)
+        try:
+            return cls(
+                model=str(content["model"]),
+                score=ScoreMeaning.from_dict(content["score"]),
+                acceptable=Acceptable.parse(str(content["acceptable"]), f"{path}: acceptable"),
+                risk=_share(content, "risk"),
+                confidence=_share(content, "confidence"),
+                groups={name: _group(group) for name, group in content["groups"].items()},
+                by=str(content.get("by", "")),
+                created=str(content.get("created", "")),
+                kiwi_version=str(content.get("kiwi_version", "")),
+                notes=dict(content.get("notes") or {}),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError.at(
+                path, None, found=f"a damaged policy ({error})", expected="a file of kiwi route fit", advice=AGAIN
+            ) from error
+
+
+def _share(content: Mapping[str, Any], name: str) -> float:
+    value = float(content[name])
+    if not 0 < value < 1:
+        raise ValueError(f"{name}: {value:g} is not between 0 and 1")
+    return value
+
+
+def _group(content: Mapping[str, Any]) -> GroupPolicy:
+    group = GroupPolicy(**content)
+    if group.threshold is not None and not math.isfinite(float(group.threshold)):
+        raise ValueError(f"threshold: {group.threshold} is not a finite number")
+    return group

@@ -1,0 +1,1 @@
+"""Pretrained components of new systems: encoders from Python packages, and word vectors."""

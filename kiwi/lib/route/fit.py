@@ -1,0 +1,194 @@
+"""Find the scores from which translations may be approved, with a certified risk: ``kiwi route fit``."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kiwi import __version__
+from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.exceptions import ConfigError
+from kiwi.lib.inspect import inspect_checkpoint
+from kiwi.lib.route.calibration import Calibration, Column, read_calibration
+from kiwi.metrics.risk import certify, score_grid
+from kiwi.utils.guard import Guard, record_written
+from kiwi.utils.io import write_json
+from kiwi.utils.staging import staged
+
+logger = logging.getLogger(__name__)
+
+STEPS_PER_RANGE = 1000
+"""The number of thresholds that the range of the scores is divided into."""
+
+HEADER = ["group", "segments", "threshold", "approved", "errors", "risk at most", "why not"]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a policy is made."""
+
+    acceptable: str
+    """The definition of an acceptable translation, such as ``hter <= 0.1``."""
+
+    risk: float = 0.1
+    """The largest accepted share of approved translations that are not acceptable."""
+
+    confidence: float = 0.9
+    """The probability that no group exceeds the risk."""
+
+    step: float | None = None
+    """The distance of the thresholds that are tested; None is a thousandth of the range of the scores, or 0.01 of a
+    standard deviation, in round numbers."""
+
+    def check(self) -> Acceptable:
+        """Check the options, and return the definition of an acceptable translation.
+
+        Raises:
+            ConfigError: when an option is out of range.
+        """
+        for name, share in (("risk", self.risk), ("confidence", self.confidence)):
+            if not 0 < share < 1:
+                raise ConfigError(f"--{name}: found {share:g}; expected a number between 0 and 1, such as 0.1.")
+        if self.step is not None and not (0 < self.step < np.inf):
+            raise ConfigError(f"--step: found {self.step:g}; expected a positive number.")
+        return Acceptable.parse(self.acceptable)
+
+
+@dataclass(frozen=True)
+class FitInfo:
+    """A policy that was written."""
+
+    path: Path
+    policy: Policy
+    n_left_out: int
+    """The number of segments that had no score or no gold value."""
+
+    def rows(self) -> list[list[str]]:
+        """Return a row for each group, with the columns of :data:`HEADER`."""
+        return [_row(name or "all", group) for name, group in self.policy.groups.items()]
+
+
+def _row(name: str, group: GroupPolicy) -> list[str]:
+    row = [name, f"{group.segments:,}"]
+    if group.threshold is None:
+        return [*row, "none", "", "", "", group.reason]
+    share = group.approved / group.segments
+    return [
+        *row,
+        f"{group.threshold:g}",
+        f"{group.approved:,} ({share:.1%})",
+        f"{group.errors:,}",
+        f"{group.risk_bound:.4f}",
+        "",
+    ]
+
+
+def fit_policy(
+    output: str | Path,
+    model: str | Path,
+    predictions: Column,
+    gold: Column,
+    options: FitOptions,
+    *,
+    by: Column | None = None,
+    overwrite: bool = False,
+) -> FitInfo:
+    """Write a policy: for each group the laxest threshold whose risk is certified.
+
+    Args:
+        output: the file to write, as JSON.
+        model: the trained or exported system whose scores are given; the policy is for it alone.
+        predictions: the scores of the system for the calibration data.
+        gold: the gold values that tell which translations are acceptable.
+        options: how the policy is made.
+        by: the group of each segment; the confidence then holds for all groups together (Bonferroni).
+        overwrite: whether the file may replace one that kiwi has not written.
+
+    Raises:
+        ConfigError: when options are invalid, or the direction of the scores is not known.
+        DataError: when a file cannot be read.
+        CheckpointError: when there is no such system.
+    """
+    acceptable = options.check()
+    output = Path(output)
+    files = [column.path for column in (predictions, gold, by) if column is not None]
+    Guard([*files, Path(model)], overwrite, "--overwrite").check([output])
+    found = inspect_checkpoint(model)
+    meaning = found.info.data.score
+    if meaning is None:
+        raise ConfigError(
+            f"{model}: the direction of its scores is not known. Set it with kiwi inspect --set-score, such as "
+            "--set-score kind=hter."
+        )
+    data = read_calibration(predictions, gold, by)
+    step = options.step or default_step(meaning, data.scores)
+    names = sorted(set(data.groups))
+    # Each group has its own test; that none of them fails has the probability `confidence`.
+    confidence = 1 - (1 - options.confidence) / len(names)
+    groups = {name: _fit(data, name, acceptable, options.risk, confidence, meaning, step) for name in names}
+    policy = Policy(
+        model=found.info.sha256 if found.export is None else found.export.sha256,
+        score=meaning,
+        acceptable=acceptable,
+        risk=options.risk,
+        confidence=options.confidence,
+        groups=groups,
+        by="" if by is None else by.name or by.path.suffix.lstrip(".") or by.path.name,
+        created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        kiwi_version=__version__,
+        notes={
+            "step": step,
+            "segments_without_score_or_gold": data.n_left_out,
+            "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        },
+    )
+    with staged(output) as stage:
+        write_json(stage, policy.to_dict())
+    record_written(output)
+    if data.n_left_out:
+        logger.warning("Left out %s segments without a score or a gold value.", f"{data.n_left_out:,}")
+    return FitInfo(output, policy, data.n_left_out)
+
+
+def default_step(meaning: ScoreMeaning, scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    """Return the distance of thresholds for scores: a power of ten.
+
+    Args:
+        meaning: what the scores mean.
+        scores: the scores of the calibration data.
+    """
+    low, high = meaning.range or (0.0, 10.0 * meaning.deviation)
+    width = max(high - low, float(scores.max() - scores.min()) / 10)
+    return float(10.0 ** np.floor(np.log10(width / STEPS_PER_RANGE) + 1e-9))
+
+
+def _fit(
+    data: Calibration,
+    group: str,
+    acceptable: Acceptable,
+    risk: float,
+    confidence: float,
+    meaning: ScoreMeaning,
+    step: float,
+) -> GroupPolicy:
+    inside = data.is_in(group)
+    scores, gold = data.scores[inside], data.gold[inside]
+    try:
+        grid = score_grid(scores, step, higher_is_better=meaning.higher_is_better)
+    except ValueError as error:
+        raise ConfigError(f"--step: {error}. Give a larger one.") from error
+    found = certify(
+        scores,
+        acceptable.judge(gold),
+        grid,
+        risk=risk,
+        confidence=confidence,
+        higher_is_better=meaning.higher_is_better,
+    )
+    return GroupPolicy(found.threshold, found.reason, found.n, found.approved, found.errors, found.bound)

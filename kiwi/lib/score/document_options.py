@@ -1,0 +1,104 @@
+"""The options of ``kiwi score`` for documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kiwi.data.documents.formats import Format
+from kiwi.exceptions import ConfigError
+from kiwi.lib.score.flagging import check_languages
+from kiwi.lib.score.inputs import COLUMNS
+from kiwi.lib.score.scale import ScaleName
+from kiwi.utils.io import did_you_mean
+
+
+@dataclass(frozen=True)
+class DocumentOptions:
+    """What ``kiwi score`` does with a document."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The column of each field, in tables; by default, the name of the field."""
+
+    has_header: bool = True
+    """Whether the first line of CSV and TSV has the names of the columns."""
+
+    languages: Sequence[str] = ()
+    """The languages of source and target, in documents with more than two and in those that do not say theirs."""
+
+    threshold: float | None = None
+    """The score that divides good translations from those to review."""
+
+    higher_is_better: bool | None = None
+    """Whether a higher score is better; by default, what the system remembers of its scores."""
+
+    set_state: bool = False
+    """Whether translations that are worse than the threshold are marked for review."""
+
+    scale: ScaleName | None = None
+    """The scale of the scores; None is 0 to 100 in files of translations, if the system says what its scores mean."""
+
+    words: bool = False
+    """Whether the predictions for words are asked for, which only tables have place for."""
+
+    scores_only: bool | None = False
+    """Whether tables get no columns for words; None if the system predicts scores."""
+
+    flags: bool | None = None
+    """Whether flags are added; None adds them unless ``scores_only`` is set."""
+
+    policy: Path | None = None
+    """The policy that decides which translations are approved, in tables."""
+
+    is_live: bool = False
+    """Whether each row of a table is written before the next one is read."""
+
+    def check(self, path: Path, form: Format) -> None:
+        """Check that the options fit the format of a document.
+
+        Args:
+            path: the document.
+            form: its format.
+
+        Raises:
+            ConfigError: when they do not, or not each other.
+        """
+        if self.set_state and self.threshold is None:
+            raise ConfigError("--set-state marks translations worse than a threshold. Add --threshold SCORE.")
+        if self.set_state and not form.has_state:
+            raise ConfigError(f"--set-state: {path} is {form.name}, which has no state of translations. Remove it.")
+        if not self.has_header and not form.has_header:
+            raise ConfigError(f"--no-header: {path} is {form.name}, which has no line of column names. Remove it.")
+        for name in self.columns:
+            if name not in COLUMNS:
+                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, COLUMNS)}")
+        if len(set(self.columns.values())) < len(self.columns):
+            raise ConfigError("--columns: found the same column for several fields. Name one for each.")
+        if self.columns and not form.is_table:
+            raise ConfigError(f"--columns names columns of a table, but {path} is {form.name}. Remove it.")
+        if self.threshold is not None and not form.has_state:
+            raise ConfigError(f"--threshold: {path} is {form.name}, which has no place for it. Remove it.")
+        if self.words and not form.is_table:
+            raise ConfigError(f"--words: {path} is {form.name}, which has no place for them. Remove it.")
+        if self.languages and not (form.has_languages or form.is_table):
+            raise ConfigError(f"--languages: {path} is {form.name}, which says its languages. Remove it.")
+        if self.policy is not None and not form.is_table:
+            raise ConfigError(f"--policy: {path} is {form.name}, which has no place for decisions. Remove it.")
+        check_languages(self.languages)
+        if self.is_live and not (form.is_table and form.is_text):
+            raise ConfigError(f"--stream: {path} is {form.name}, which is written as a whole. Remove it.")
+
+    def check_unused(self) -> None:
+        """Check that there is no option that only documents have.
+
+        Raises:
+            ConfigError: when there is one.
+        """
+        given = {
+            "--threshold": self.threshold is not None,
+            "--set-state": self.set_state,
+            "--higher-is-better and --lower-is-better": self.higher_is_better is not None,
+        }
+        if found := [name for name, is_given in given.items() if is_given]:
+            raise ConfigError(f"{', '.join(found)}: for files of translations, such as XLIFF. Give FILE and -o.")

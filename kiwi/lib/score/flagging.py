@@ -1,0 +1,70 @@
+"""The flags of segments that are scored, and the languages that they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kiwi import constants as const
+from kiwi.data.documents.parts import Segment
+from kiwi.data.files.lines import Columns
+from kiwi.data.flags import find_flags
+from kiwi.data.text.language_pairs import split_pair
+from kiwi.exceptions import ConfigError
+from kiwi.runner.engine import AboutSystem
+
+Languages = tuple[str | None, str | None]
+"""The languages of source and translation, where they are known."""
+
+
+@dataclass(frozen=True)
+class Flagger:
+    """Finds the flags of segments."""
+
+    languages: Languages = (None, None)
+    """The languages of segments that do not say theirs."""
+
+    @classmethod
+    def choose(cls, languages: Sequence[str], about: AboutSystem) -> Flagger:
+        """Return what finds flags.
+
+        Args:
+            languages: the languages of source and translation; by default, those of the system, if it has one pair.
+            about: the system.
+        """
+        if languages:
+            return cls((languages[0], languages[1]))
+        pairs = about.data.language_pairs
+        return cls(split_pair(pairs[0])) if len(pairs) == 1 else cls()
+
+    def flag_columns(self, columns: Columns) -> list[list[str]]:
+        """Return the flags of each segment of some columns."""
+        texts = zip(columns[const.SOURCE], columns[const.TARGET], strict=True)
+        return [find_flags(source, target, *self.languages) for source, target in texts]
+
+    def flag_segment(self, segment: Segment) -> list[str]:
+        """Return the flags of a segment of a document."""
+        if segment.error is not None:
+            return []
+        source_language, target_language = (
+            own or other for own, other in zip(segment.languages, self.languages, strict=True)
+        )
+        target = segment.texts[const.TARGET]
+        found = find_flags(segment.texts[const.SOURCE], target, source_language, target_language, segment.codes)
+        if found and segment.other_source is not None:
+            others = find_flags(segment.other_source, target, source_language, target_language, segment.codes)
+            found = [flag for flag in found if flag in others]
+        return found
+
+
+def check_languages(languages: Sequence[str]) -> None:
+    """Check the languages that are given for source and translation, if any.
+
+    Raises:
+        ConfigError: when there are not two of them.
+    """
+    if languages and (len(languages) != 2 or not all(languages)):
+        raise ConfigError(
+            f"--languages: found {len(languages)}; expected the languages of source and target, such as "
+            "--languages en,de."
+        )

@@ -1,0 +1,199 @@
+"""The segments that ``kiwi score`` reads where it writes lines of scores: files, a table, or a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from kiwi import constants as const
+from kiwi.data.documents.parts import Segment, Tape
+from kiwi.data.documents.separated import SeparatedTable
+from kiwi.data.files.lines import Columns
+from kiwi.data.files.tables import stream_table
+from kiwi.data.readers import check_columns
+from kiwi.data.segments.bad_rows import BadRows
+from kiwi.data.segments.given import has_column
+from kiwi.data.segments.piped import STDIN, read_pipe
+from kiwi.data.segments.streams import SegmentStream
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.utils.compression import LONGEST_MAGIC, decompressed, format_of
+from kiwi.utils.io import did_you_mean
+from kiwi.utils.written import user_path
+
+FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
+"""The fields that systems may read."""
+
+GROUP = "group"
+"""The field of the group that a policy has a threshold for."""
+
+COLUMNS = (*FIELDS, GROUP)
+"""The fields that may be read."""
+
+PipeForm = Literal["tsv", "jsonl", "csv", "tsv with names"]
+
+Chunk = tuple[int, Columns, Columns]
+"""The number of the first segment, the columns as they are given, and those to predict, in which bad ones are blank."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """The input of segments: files of one segment per line, a table, or a pipe."""
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """The file of each field; ``~`` is the home directory."""
+
+    table: Path | None = None
+    """A TSV, CSV, JSON Lines or Parquet file; ``~`` is the home directory."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The column of each field, in a table or a pipe of JSON Lines; by default, the name of the field."""
+
+    pipe: BinaryIO | None = None
+    """The pipe that is read if there are no files and no table."""
+
+    pipe_form: PipeForm = "tsv"
+    """The format of the pipe: ``tsv`` is the fields separated by tabs, ``jsonl`` one object per line; ``csv`` and
+    ``tsv with names`` are tables."""
+
+    has_header: bool = True
+    """Whether the first line of a table in a pipe has the names of the columns."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", {name: user_path(path) for name, path in self.files.items()})
+        object.__setattr__(self, "table", None if self.table is None else user_path(self.table))
+
+    def check(self) -> None:
+        """Check that there is one kind of input, and that all fields are known.
+
+        Raises:
+            ConfigError: when options are missing, unknown or incompatible.
+        """
+        for name in self.columns:
+            if name not in COLUMNS:
+                raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, COLUMNS)}")
+        if self.files and (self.table is not None or self.columns):
+            raise ConfigError(
+                "--source and --target are files with one segment per line; remove the table and --columns."
+            )
+        if len(set(self.columns.values())) < len(self.columns):
+            raise ConfigError("--columns: found the same column for several fields. Name one for each.")
+        if self.pipe_form != "tsv" and (self.files or self.table is not None):
+            raise ConfigError("--input-format is for standard input, which is not read if there are files. Remove it.")
+        if self.table is None and not self.files and self.columns and self.pipe_form == "tsv":
+            raise ConfigError("--columns names columns of a table, or of a pipe of JSON Lines (--input-format jsonl).")
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are read."""
+        return [*self.files.values(), *([self.table] if self.table is not None else [])]
+
+    def count(self) -> int | None:
+        """Return the number of segments, for a bar of progress; None if it is not known at once."""
+        path = self.files.get(const.TARGET)
+        if path is None or not sys.stderr or not sys.stderr.isatty() or not path.is_file():
+            return None
+        with path.open("rb") as file:
+            if format_of(file.read(LONGEST_MAGIC)) is not None:
+                return None
+            file.seek(0)
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
+
+    def lacks(self, name: str) -> bool:
+        """Return whether a field is not given; of a pipe, that is known when its first line is read."""
+        if self.files:
+            return name not in self.files
+        return self.table is not None and name not in self.columns and not has_column(self.table, name)
+
+    def read(self, fields: Sequence[str], size: int, bad: BadRows, optional: Collection[str] = ()) -> Iterator[Chunk]:
+        """Read and check segments chunk by chunk.
+
+        Args:
+            fields: the fields that the system reads.
+            size: the number of segments in a chunk.
+            bad: what happens to segments that cannot be used; they are noted there.
+            optional: the fields that are left out where a pipe does not have them.
+
+        Raises:
+            ConfigError: when there is no file for a field, or nothing to read.
+            DataError: when a segment cannot be used, if bad ones stop the command; the message names file and line.
+        """
+        if self.files:
+            if missing := [name for name in fields if name not in self.files]:
+                options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
+                raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}.")
+            return _numbered(SegmentStream({name: self.files[name] for name in fields}, size, bad).checked())
+        columns = {name: self.columns.get(name, name) for name in fields}
+        if self.table is not None:
+            return _screen(stream_table(self.table, columns, size, note=bad.note), self.table, bad)
+        if self.pipe is None:
+            raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")
+        optional = [name for name in optional if name not in self.columns]
+        if self.pipe_form == "csv" or self.pipe_form == "tsv with names":
+            is_quoted = self.pipe_form == "csv"
+            table = SeparatedTable(columns, optional, is_quoted=is_quoted, has_header=self.has_header)
+            return _screen_table(table, Tape(decompressed(self.pipe), STDIN, is_live=True), size, bad)
+        return _screen(read_pipe(self.pipe, self.pipe_form, columns, size, bad.note, optional), STDIN, bad)
+
+
+def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[Chunk]:
+    first = 1
+    for columns, screened in chunks:
+        yield first, columns, screened
+        first += len(columns[const.TARGET])
+
+
+def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) -> Iterator[Chunk]:
+    with bad.advising():
+        for first, columns in chunks:
+            yield first, columns, bad.screen(columns, dict.fromkeys(columns, place), first)
+
+
+def _screen_table(table: SeparatedTable, tape: Tape, size: int, bad: BadRows) -> Iterator[Chunk]:
+    first = 1
+    with bad.advising():
+        segments = _segments(table, tape)
+        while chunk := list(islice(segments, size)):
+            columns = segment_columns(chunk, first, STDIN, bad)
+            yield first, columns, bad.apply(columns, first)
+            first += len(chunk)
+    bad.flush()
+
+
+def _segments(table: SeparatedTable, tape: Tape) -> Iterator[Segment]:
+    for part in table.parts(tape):
+        tape.drop(part.end)
+        yield from part.segments
+
+
+def segment_columns(segments: Sequence[Segment], first: int, path: Path, bad: BadRows) -> Columns:
+    """Return the columns of segments, and note those that cannot be used.
+
+    Args:
+        segments: the segments, at least one.
+        first: the number of the first one, counted from 1.
+        path: the file that they are in, for errors.
+        bad: what happens to segments that cannot be used; they are noted there.
+
+    Raises:
+        DataError: at the first segment that cannot be used, if bad ones stop the command.
+    """
+    for number, segment in enumerate(segments, start=first):
+        if (error := segment.error or _check(segment, path)) is not None:
+            if bad.note is None:
+                raise error
+            bad.note(number, error, segment.texts if segment.content is None else segment.content)
+    # Rows before the first valid one have all fields.
+    return {name: [each.texts[name] for each in segments] for name in segments[-1].texts}
+
+
+def _check(segment: Segment, path: Path) -> DataError | None:
+    texts = {name: [text] for name, text in segment.texts.items()}
+    try:
+        check_columns(texts, dict.fromkeys(texts, path), first=segment.line)
+    except DataError as error:
+        return error
+    return None

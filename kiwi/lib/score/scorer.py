@@ -1,0 +1,91 @@
+"""Scores the segments of documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kiwi import constants as const
+from kiwi.data.documents.parts import Row, Segment, SkippedRow
+from kiwi.data.flags import COLUMN
+from kiwi.data.segments.bad_rows import BadRows
+from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.deciding import Decider, add_decisions, without_group
+from kiwi.lib.score.flagging import Flagger
+from kiwi.lib.score.inputs import segment_columns
+from kiwi.lib.score.manifest import Manifest
+from kiwi.lib.score.scale import Scale
+from kiwi.lib.score.stream import check_aligner
+from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.runner import Runner
+
+
+class Scorer:
+    """Scores segments of a document.
+
+    Args:
+        runner: the system.
+        path: the document, for errors.
+        bad: what happens to segments that cannot be used; they are noted there.
+        scale: the scale of the scores.
+        manifest: what is told what was scored.
+        flagger: what finds flags; None finds none.
+        decider: what decides which translations are approved; None if nothing does.
+        scores_only: whether to omit the outputs for words.
+        is_titled: whether the name of the column of scores says what they mean.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        path: Path,
+        bad: BadRows,
+        scale: Scale,
+        manifest: Manifest,
+        flagger: Flagger | None,
+        decider: Decider | None,
+        *,
+        scores_only: bool,
+        is_titled: bool,
+    ) -> None:
+        self.bad = bad
+        self.progress: Progress | None = None
+        """What is told how many segments are scored."""
+        self._runner = runner
+        self._scale = scale
+        self._path = path
+        self._manifest = manifest
+        self._flagger = flagger
+        self._decider = decider
+        self._scores_only = scores_only
+        self._is_titled = is_titled
+        self._n_scored = 0
+
+    def __call__(self, segments: Sequence[Segment]) -> Sequence[Row]:
+        """Return the predictions for each segment; those that cannot be used have the score NaN, or are skipped."""
+        if not segments:
+            return []
+        first = self._n_scored + 1
+        given = segment_columns(segments, first, self._path, self.bad)
+        check_aligner(self._runner, list(given))
+        if not self._n_scored and const.ALIGNMENTS in self._runner.about.input_fields and const.ALIGNMENTS not in given:
+            self._runner.prepare_aligner()
+        self._n_scored += len(segments)
+        columns = self.bad.apply(given, first, drop=False)
+        predicted = self._runner.predict_columns(without_group(columns)).columns()
+        found = self._scale.apply(predicted)
+        if self._scores_only:
+            kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
+            found = {name: cells for name, cells in found.items() if name in kept}
+        if self._flagger is not None:
+            found[COLUMN] = list(map(self._flagger.flag_segment, segments))
+        found |= add_decisions(self._decider, predicted, columns, found.get(COLUMN))
+        names = self._scale.titled(found) if self._is_titled else list(found)
+        self._manifest.count(names, len(segments), found.get(COLUMN))
+        if self.progress is not None:
+            self.progress.advance(len(segments))
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)]
+        if self.bad.on_bad == "skip":
+            is_bad = [number in self.bad.reasons for number in range(first, first + len(rows))]
+            return [SkippedRow(row) if bad else row for row, bad in zip(rows, is_bad, strict=True)]
+        return rows

@@ -1,0 +1,105 @@
+"""Policies: definitions of acceptable translations, decisions, and their files."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kiwi.data.labels.policy import APPROVE, REVIEW, Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.exceptions import ConfigError, DataError
+
+LOWER = Policy(
+    model="a" * 64,
+    score=ScoreMeaning("hter", False, (0.0, 1.0)),
+    acceptable=Acceptable("hter", "<=", 0.1),
+    risk=0.1,
+    confidence=0.9,
+    groups={"en-de": GroupPolicy(0.25, "", 100, 50, 1, 0.07), "en-fr": GroupPolicy(None, "needs 22", 10)},
+    by="lp",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hter <= 0.1", Acceptable("hter", "<=", 0.1)),
+        ("DA>=70", Acceptable("da", ">=", 70)),
+        (" mqm <= 5 ", Acceptable("mqm", "<=", 5)),
+        ("score >= -1e-1", Acceptable("score", ">=", -0.1)),
+    ],
+)
+def test_definitions(text: str, expected: Acceptable) -> None:
+    assert Acceptable.parse(text) == Acceptable.parse(str(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("good", "--acceptable: found 'good'; expected a measure, <= or >=, and a number"),
+        ("ter <= 1", "'ter' is not a measure; expected hter, da, esa, mqm, score"),
+        ("hter < 1", "found '<'; expected <= or >="),
+        ("hter >= 0.1", "hter is good where it is <= a bound"),
+        ("da <= 70", "da is good where it is >= a bound"),
+        ("da >= many", "found 'many'; expected a number"),
+        ("da >= nan", "found 'nan'; expected a number"),
+    ],
+)
+def test_bad_definitions(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Acceptable.parse(text)
+
+
+def test_judging() -> None:
+    gold = np.array([0.0, 0.1, 0.2])
+    assert Acceptable("hter", "<=", 0.1).judge(gold).tolist() == [True, True, False]
+    assert Acceptable("score", ">=", 0.1).judge(gold).tolist() == [False, True, True]
+
+
+def test_decisions() -> None:
+    assert LOWER.decide(0.25, "en-de") == (APPROVE, "score at most 0.25")
+    assert LOWER.decide(0.26, "en-de") == (REVIEW, "score above 0.25")
+    assert LOWER.decide(0.1, "en-fr") == (REVIEW, "no threshold is certified: needs 22")
+    assert LOWER.decide(0.1, "en-zh") == (REVIEW, "the policy has no lp 'en-zh'")
+    assert LOWER.decide(math.nan, "en-de") == (REVIEW, "no score")
+    assert LOWER.decide(0.1, "en-de", ["empty", "numbers"]) == (REVIEW, "flags: empty, numbers")
+    higher = replace(LOWER, score=ScoreMeaning("da", True, (0.0, 100.0)), groups={"": GroupPolicy(70)}, by="")
+    assert higher.decide(70) == (APPROVE, "score at least 70")
+    assert higher.decide(69.9) == (REVIEW, "score below 70")
+
+
+def test_files(tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(LOWER.to_dict()))
+    assert Policy.read(file) == LOWER
+    LOWER.check_model("a" * 64, file)
+    with pytest.raises(ConfigError, match="found a policy for the system aaaaaaaaaaaa; this one is bbbbbbbbbbbb"):
+        LOWER.check_model("b" * 64, file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "found format 2; expected 1, which this kiwi reads"),
+        ({"groups": None}, "found no policy; expected a file of kiwi route fit"),
+        ({"risk": 1.5}, "risk: 1.5 is not between 0 and 1"),
+        ({"score": {"kind": "x"}}, "a damaged policy"),
+        ({"groups": {"": {"threshold": "much"}}}, "a damaged policy"),
+        ({"groups": {"": {"limit": 1}}}, "a damaged policy"),
+        ({"model": None}, None),
+    ],
+)
+def test_damaged_files(change: dict[str, object], message: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    content = LOWER.to_dict() | change
+    if message is None:
+        del content["model"]
+        message = "a damaged policy"
+    file.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=message):
+        Policy.read(file)

@@ -1,0 +1,122 @@
+"""``kiwi score --policy``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kiwi.cli import app, run
+from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.lib.inspect import inspect_checkpoint, set_score_of
+from kiwi.runner import load_system
+from kiwi.systems.qe_system import QESystem
+
+SOURCE = ["the house .", "a bank", "the bank ."]
+TARGET = ["das Haus .", "eine Bank", "die Bank ."]
+PAIRS = ["0-0 1-1 2-2", "0-0 1-1", "0-0 1-1 2-2"]
+
+
+@pytest.fixture(scope="module")
+def system(plain_system: QESystem, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("policy") / "system"
+    plain_system.save(place)
+    set_score_of(place, "kind=hter")
+    return place
+
+
+@pytest.fixture(scope="module")
+def scores(system: Path) -> list[float]:
+    found = load_system(system).predict(SOURCE, TARGET, PAIRS).sentence_scores
+    assert found is not None
+    return list(found)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Path, scores: list[float]) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, lines in {"s": SOURCE, "t": TARGET, "a": PAIRS, "g": ["x", "y", "z"]}.items():
+        Path(name).write_text("".join(f"{line}\n" for line in lines))
+    columns = zip(SOURCE, TARGET, PAIRS, ["x", "y", "z"], strict=True)
+    Path("t.tsv").write_text("source\ttarget\talignments\tdomain\n" + "".join("\t".join(row) + "\n" for row in columns))
+    write_policy(system, {"": GroupPolicy(sorted(scores)[1])})
+    return tmp_path
+
+
+def write_policy(system: Path, groups: dict[str, GroupPolicy], **changes: object) -> None:
+    """Write a policy that approves the two lowest scores."""
+    policy = Policy(
+        model=inspect_checkpoint(system).info.sha256,
+        score=ScoreMeaning("hter", False, (0.0, 1.0)),
+        acceptable=Acceptable("hter", "<=", 0.1),
+        risk=0.1,
+        confidence=0.9,
+        groups=groups,
+    )
+    Path("p.json").write_text(json.dumps(replace(policy, **changes).to_dict()))  # type: ignore[arg-type]
+
+
+def score(system: Path, *arguments: str) -> int:
+    return run(lambda: app(["score", "-m", str(system), "--quiet", *arguments], standalone_mode=False))
+
+
+FILES = ("-s", "s", "-t", "t", "-a", "a")
+
+
+def test_lines(place: Path, system: Path, scores: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    expected = ["approve" if value <= sorted(scores)[1] else "review" for value in scores]
+    assert sorted(expected) == ["approve", "approve", "review"]
+    outputs = []
+    # The decision is by the scores of the system, whatever scale is written.
+    for scale in ("own", "0-100"):
+        assert score(system, *FILES, "--policy", "p.json", "--format", "jsonl", "--scale", scale) == 0
+        outputs.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
+    for lines in outputs:
+        assert [line["decision"] for line in lines] == expected
+        assert {line["decision_reason"].partition(" 0")[0] for line in lines} == {"score at most", "score above"}
+
+
+def test_tables_and_groups(place: Path, system: Path, scores: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    write_policy(system, {"x": GroupPolicy(1.0), "y": GroupPolicy(None, "needs 22")}, by="domain")
+    expected = [
+        ("approve", "score at most 1"),
+        ("review", "no threshold is certified: needs 22"),
+        ("review", "the policy has no domain 'z'"),
+    ]
+    assert score(system, "t.tsv", "-o", "out.tsv", "--policy", "p.json", "--columns", "group=domain") == 0
+    header, *rows = [line.split("\t") for line in Path("out.tsv").read_text().splitlines()]
+    assert [(row[header.index("decision")], row[header.index("decision_reason")]) for row in rows] == expected
+    assert [row[header.index("domain")] for row in rows] == ["x", "y", "z"]
+    capsys.readouterr()
+    assert score(system, *FILES, "--group", "g", "--policy", "p.json", "--format", "jsonl") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["decision"], line["decision_reason"]) for line in lines] == expected
+
+
+def test_flags_need_a_person(place: Path, system: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_policy(system, {"": GroupPolicy(1.0)})
+    Path("t").write_text("das Haus .\na bank\ndie Bank .\n")
+    assert score(system, *FILES, "--policy", "p.json", "--format", "jsonl") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["decision"] for line in lines] == ["approve", "review", "approve"]
+    assert lines[1]["decision_reason"].startswith("flags: ")
+
+
+def test_bad_policies(place: Path, system: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(message: str, *arguments: str) -> None:
+        assert score(system, *arguments) in (2, 3)
+        assert message in capsys.readouterr().err
+
+    write_policy(system, {"x": GroupPolicy(1.0)}, by="domain")
+    fails("found a policy with a threshold for each domain", *FILES, "--policy", "p.json")
+    fails("column 'group'", "t.tsv", "-o", "out.tsv", "--policy", "p.json")
+    fails("--group: given without --policy", *FILES, "--group", "g")
+    write_policy(system, {"": GroupPolicy(1.0)}, model="b" * 64)
+    fails("found a policy for the system bbbbbbbbbbbb", *FILES, "--policy", "p.json")
+    Path("p.json").write_text("{}")
+    fails("found no policy; expected a file of kiwi route fit", *FILES, "--policy", "p.json")
+    Path("d.po").write_text('msgid "a"\nmsgstr "b"\n')
+    fails("--policy: d.po is", "d.po", "-o", "out.po", "--policy", "p.json")
