@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -116,13 +116,13 @@ def make_corpus(output: Path, segments: Input, options: CorpusOptions | None = N
     with stop_on_signals("Nothing was written; run the same command again."), staged(output) as stage:
         stage.mkdir()
         work = stage / "rows.jsonl"
-        keys = Keys()
-        with Progress("Label", None) as progress, work.open("w", encoding="utf-8", newline="\n") as file:
-            for rows in label(labeller, chain(head, chunks), options.processes):
-                for row, alignments in zip(rows, aligner.of(rows), strict=True):
-                    _save(row, alignments, file, keys)
-                progress.advance(len(rows))
-        parts = keys.split(options, segments.place(const.SOURCE))
+        with closing(Keys(stage)) as keys:
+            with Progress("Label", None) as progress, work.open("w", encoding="utf-8", newline="\n") as file:
+                for rows in label(labeller, chain(head, chunks), options.processes):
+                    for row, alignments in zip(rows, aligner.of(rows), strict=True):
+                        _save(row, alignments, file, keys)
+                    progress.advance(len(rows))
+            parts = keys.split(options, segments.place(const.SOURCE))
         summary = _write_parts(stage, work, parts, segments, options, labeller)
         work.unlink()
         _note_dropped(summary, options)
