@@ -170,14 +170,35 @@ def require_format(path: Path) -> Format:
     return found
 
 
-def _xliff(how: HowToRead, tape: Tape) -> Document:
+def xliff_version(tape: Tape) -> int:
+    """Return 1 for XLIFF 1.2, and 2 for XLIFF 2.0, 2.1 and 2.2.
+
+    Raises:
+        DataError: when a document is not XLIFF, or of another version.
+    """
     name, version = xml_root(tape)
     if name == "xliff" and version.startswith("1."):
-        return XLIFF1(how.rating)
+        return 1
     if name == "xliff" and version in ("2.0", "2.1", "2.2"):
-        return XLIFF2(how.rating)
+        return 2
     found = f"the root element <{name}>, version '{version}'" if name else "no element of XML"
     raise DataError.at(tape.place, None, found=found, expected="<xliff> of version 1.2, 2.0, 2.1 or 2.2")
+
+
+def check_tmx(tape: Tape) -> None:
+    """Check that a document is TMX.
+
+    Raises:
+        DataError: when it is not.
+    """
+    name = xml_root(tape)[0]
+    if name != "tmx":
+        found = f"the root element <{name}>" if name else "no element of XML"
+        raise DataError.at(tape.place, None, found=found, expected="<tmx>")
+
+
+def _xliff(how: HowToRead, tape: Tape) -> Document:
+    return XLIFF1(how.rating) if xliff_version(tape) == 1 else XLIFF2(how.rating)
 
 
 def _separated(how: HowToRead, *, is_quoted: bool) -> Document:
@@ -185,11 +206,8 @@ def _separated(how: HowToRead, *, is_quoted: bool) -> Document:
 
 
 def _tmx(how: HowToRead, tape: Tape) -> Document:
-    name = xml_root(tape)[0]
-    if name == "tmx":
-        return TMX(how.rating, how.languages)
-    found = f"the root element <{name}>" if name else "no element of XML"
-    raise DataError.at(tape.place, None, found=found, expected="<tmx>")
+    check_tmx(tape)
+    return TMX(how.rating, how.languages)
 
 
 def xml_root(tape: Tape) -> tuple[str, str]:

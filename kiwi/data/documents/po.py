@@ -26,7 +26,9 @@ TEMPLATE = "CHARSET"
 
 
 @dataclass
-class _Entry:
+class Entry:
+    """An entry of a catalogue."""
+
     start: int
     """The offset of its first comment, or of its text."""
 
@@ -45,6 +47,11 @@ class _Entry:
 
     previous: int | None = None
     """The offset of the comments about the text that it had before (``#|``)."""
+
+    @property
+    def is_fuzzy(self) -> bool:
+        """Whether its translation is marked for review."""
+        return self.flags is not None and b"fuzzy" in re.split(rb"[,\s]+", self.flags[1])
 
 
 class PO:
@@ -65,7 +72,7 @@ class PO:
     def parts(self, tape: Tape) -> Iterator[Part]:
         """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
         self._place = tape.place
-        entry: _Entry | None = None
+        entry: Entry | None = None
         keyword = ""
         for number, start, line in tape_lines(tape):
             if number == 1 and line.endswith(b"\r\n"):
@@ -81,7 +88,7 @@ class PO:
             if not text or text.startswith(b"#~"):  # obsolete entries are comments
                 entry = None
                 continue
-            entry = entry or _Entry(start)
+            entry = entry or Entry(start)
             if is_comment:
                 _take_comment(entry, start, line)
                 continue
@@ -92,7 +99,7 @@ class PO:
             yield self._finish(entry, tape.end)
         yield Part(tape.end)
 
-    def _take_text(self, entry: _Entry, keyword: str, text: bytes, number: int) -> str:
+    def _take_text(self, entry: Entry, keyword: str, text: bytes, number: int) -> str:
         """Take a line of text, and return the keyword that it belongs to."""
         line = text
         if statement := STATEMENT.fullmatch(text):
@@ -111,7 +118,7 @@ class PO:
         entry.texts[keyword].append(string[1])
         return keyword
 
-    def _finish(self, entry: _Entry, end: int) -> Part:
+    def _finish(self, entry: Entry, end: int) -> Part:
         if "domain" in entry.texts:
             self._seen = set()
             return Part(end)
@@ -123,9 +130,9 @@ class PO:
             raise self._error(entry.line, found, "each once", "Merge them, for example with: msguniq.")
         self._seen.add(key)
         if not msgid and "msgctxt" not in entry.texts:
-            self._take_header(entry)
+            self.take_header(entry)
             return Part(end)
-        segments = self._segments(entry, msgid)
+        segments = self.segments(entry, msgid)
         self.n_without_target += not segments
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
@@ -133,19 +140,22 @@ class PO:
 
         return Part(end, segments, edits) if segments else Part(end)
 
-    def _segments(self, entry: _Entry, msgid: str) -> list[Segment]:
-        forms = [name for name in entry.texts if name.startswith("msgstr")]
-        segments = []
-        for name in forms:
-            # The first of several forms is that of one thing, as far as gettext tells.
-            is_plural = "msgid_plural" in entry.texts and (name != "msgstr[0]" or len(forms) == 1)
-            source = self._decoded(entry, "msgid_plural") if is_plural else msgid
-            target = self._decoded(entry, name)
-            if one_line(target):
-                segments.append(pair(source, target, entry.line))
-        return segments
+    def segments(self, entry: Entry, msgid: str) -> list[Segment]:
+        """Return the segments of an entry, whose text is ``msgid``."""
+        return [pair(source, target, entry.line) for source, target in self.forms(entry, msgid) if one_line(target)]
 
-    def _edits(self, entry: _Entry, rows: Sequence[Row]) -> list[Edit]:
+    def forms(self, entry: Entry, msgid: str) -> list[tuple[str, str]]:
+        """Return the source and the translation of each form of an entry."""
+        names = [name for name in entry.texts if name.startswith("msgstr")]
+        found = []
+        for name in names:
+            # The first of several forms is that of one thing, as far as gettext tells.
+            is_plural = "msgid_plural" in entry.texts and (name != "msgstr[0]" or len(names) == 1)
+            source = self._decoded(entry, "msgid_plural") if is_plural else msgid
+            found.append((source, self._decoded(entry, name)))
+        return found
+
+    def _edits(self, entry: Entry, rows: Sequence[Row]) -> list[Edit]:
         texts = [self._rating.text(row) for row in rows]
         if all(text is None for text in texts):
             return []
@@ -159,11 +169,12 @@ class PO:
                 place = entry.first if entry.previous is None else entry.previous
                 assert place is not None
                 found.append(Edit(place, place, b"#, fuzzy" + self._line_end))
-            elif b"fuzzy" not in re.split(rb"[,\s]+", entry.flags[1]):
+            elif not entry.is_fuzzy:
                 found.append(Edit(entry.flags[0] + 2, entry.flags[0] + 2, b" fuzzy,"))
         return in_order(found)
 
-    def _take_header(self, entry: _Entry) -> None:
+    def take_header(self, entry: Entry) -> None:
+        """Take the header, which names the encoding."""
         found = CHARSET.search(b"".join(entry.texts.get("msgstr", [])).decode("latin-1").replace("\\n", "\n"))
         if found is None or found[1] == TEMPLATE:
             return
@@ -177,7 +188,7 @@ class PO:
             raise self._error(entry.line, f"the charset '{found[1]}'", "a known one that includes ASCII", advice)
         self._encoding = found[1]
 
-    def _decoded(self, entry: _Entry, keyword: str) -> str:
+    def _decoded(self, entry: Entry, keyword: str) -> str:
         content = b"".join(entry.texts.get(keyword, []))
         try:
             text = content.decode(self._encoding)
@@ -191,7 +202,7 @@ class PO:
         return DataError.at(self._place, line, found=found, expected=expected, advice=advice)
 
 
-def _take_comment(entry: _Entry, start: int, line: bytes) -> None:
+def _take_comment(entry: Entry, start: int, line: bytes) -> None:
     indent = len(line) - len(line.lstrip())
     text = line.strip()
     if text.startswith(COMMENT):
