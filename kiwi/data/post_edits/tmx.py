@@ -88,7 +88,8 @@ class TMXUnits(TMX):
             for each in machine
             if is_language(each.language, main) and each not in sources
         ]
-        for each in targets or [None]:
+        found: list[Variant | None] = [*targets] or [None]
+        for each in found:
             authors = names_of(each.attributes if each else {}, AUTHORS) + names_of(self._unit, AUTHORS)
             user = next((author for author in authors if not is_machine([author])), "")
             self.units.append(

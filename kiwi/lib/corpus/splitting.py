@@ -193,7 +193,7 @@ def _fill(blocks: NDArray[np.int32], sizes: list[int], options: CorpusOptions) -
     if options.keep_order:
         last = np.zeros(n_blocks, np.int32)
         np.maximum.at(last, blocks, np.arange(len(blocks), dtype=np.int32))
-        order = np.argsort(-last)
+        order = np.argsort(-last).astype(np.int32)
     else:
         np.random.default_rng(options.seed).shuffle(order)
     of_block = np.zeros(n_blocks, np.int8)

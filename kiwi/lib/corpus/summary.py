@@ -93,6 +93,9 @@ class Summary:
     dropped: Counter[str] = field(default_factory=Counter)
     """The number of segments that each rule left out."""
 
+    origins: Counter[str] = field(default_factory=Counter)
+    """The number of machine translations by their origin, for files of translators."""
+
     hter: list[int] = field(default_factory=lambda: [0] * BINS)
     """The number of segments by HTER."""
 
@@ -127,7 +130,7 @@ class Summary:
             target, post_edit = words(row.texts[const.TARGET]), words(row.texts[const.POST_EDIT])
             self._count_substitutions(edits_of(row.path, target, post_edit))
             # Of segments with the same HTER, long ones are more telling.
-            heapq.heappush(self._worst, (row.hter, len(post_edit), -row.number, row))
+            heapq.heappush(self._worst, (row.hter, len(post_edit), -self.n_read, row))
             if len(self._worst) > MOST_SEGMENTS:
                 heapq.heappop(self._worst)
         if annotator is not None:
