@@ -15,9 +15,21 @@ JOIN = "corpus join"
 TOKENIZERS = ("auto", "none", "moses", "zh", "ja")
 
 
+def _complete_join(incomplete: str) -> list[str]:
+    """Return the second word of the command ``corpus join``; the shell completes paths by itself."""
+    name = JOIN.rpartition(" ")[2]
+    return [name] if name.startswith(incomplete) else []
+
+
 def corpus(
     output: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Directory to write; must be new or empty.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="Directory to write; must be new or empty.",
+            show_default=False,
+            autocompletion=_complete_join,
+        ),
     ],
     table: Annotated[
         Path | None,

@@ -187,4 +187,4 @@ def _find_sheet(book: Any, columns: Mapping[str, str], path: Path, *, has_header
         return sheet
     names = ", ".join(each.title for each in book.worksheets)
     assert first_error is not None
-    raise DataError(f"{first_error} No sheet has the columns: {names}.") from first_error
+    raise first_error.with_advice(f"No sheet has the columns: {names}.")

@@ -16,6 +16,7 @@ from kiwi.data.datasets.split import LANGUAGE, same_language
 from kiwi.data.documents.formats import find_format
 from kiwi.data.documents.parts import one_line
 from kiwi.data.documents.tmx import is_language
+from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.lines import Columns, count_surplus, stream_lines
 from kiwi.data.post_edits.files import stream_segments, stream_units
 from kiwi.data.post_edits.units import UNIT_RULES, Unit, choose_machine
@@ -67,10 +68,11 @@ class RowReader:
         names = {name: segments.columns.get(name, name) for name in segments.fields}
         rows = stream_segments(self.segments.table, names, has_header=segments.has_header, nullable=(const.POST_EDIT,))
         is_empty = True
-        while part := list(islice(rows, CHUNK_SIZE)):
-            is_empty = False
-            columns: Columns = {name: [texts[name] for _, texts in part] for name in names}
-            yield Chunk([number for number, _ in part], columns)
+        with advising_columns():
+            while part := list(islice(rows, CHUNK_SIZE)):
+                is_empty = False
+                columns: Columns = {name: [texts[name] for _, texts in part] for name in names}
+                yield Chunk([number for number, _ in part], columns)
         if is_empty:
             raise DataError.at(segments.table, None, found="no row", expected="one segment per row")
 

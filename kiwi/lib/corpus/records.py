@@ -126,9 +126,9 @@ def _figures(
         dropped=[(rule, description, summary.dropped[rule]) for rule, description in rules.items()],
         hter=summary.hter,
         lengths=summary.lengths,
-        substitutions=summary.substitutions.most_common(100),
+        substitutions=summary.edits.substitutions.most_common(100),
         annotators=summary.annotator_figures(),
-        worst=summary.worst(),
+        worst=summary.edits.worst(),
         is_reference=bool(options.references),
     )
 

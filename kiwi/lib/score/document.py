@@ -13,6 +13,7 @@ from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
 from kiwi.data.documents.parts import Row, Segment
 from kiwi.data.documents.rating import Rating
+from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.tables import READERS
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
@@ -199,7 +200,7 @@ def score_document(
     scores_only = are_scores_only(runner, what.scores_only)
     scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scale, scores_only=scores_only)
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
-    with scorer.bad.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
+    with scorer.bad.advising(), advising_columns(), writing_rejects(rejects, scorer.bad), staging as stage:
         n_segments, n_without_target = form.copy(path, stage, how, scorer, CHUNK_SIZE)
         if not n_segments:
             found = f"no translation in {n_without_target} units" if n_without_target else "no segment"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
 
 from kiwi import constants as const
+from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.table_writers import json_line, tsv_cell
 from kiwi.data.files.tables import stream_table
@@ -135,7 +136,7 @@ def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[tuple[int, 
 
 
 def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) -> Iterator[tuple[int, Columns]]:
-    with bad.advising():
+    with bad.advising(), advising_columns():
         for first, columns in chunks:
             yield first, bad.screen(columns, dict.fromkeys(columns, place), first)
 
