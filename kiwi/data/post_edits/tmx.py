@@ -88,17 +88,17 @@ class TMXUnits(TMX):
             for each in machine
             if is_language(each.language, main) and each not in sources
         ]
-        found: list[Variant | None] = [*targets] or [None]
-        for each in found:
-            authors = names_of(each.attributes if each else {}, AUTHORS) + names_of(self._unit, AUTHORS)
+        unit_authors = names_of(self._unit, AUTHORS)
+        for text, attributes in [(each.text.text, each.attributes) for each in targets] or [("", {})]:
+            authors = names_of(attributes, AUTHORS) + unit_authors
             user = next((author for author in authors if not is_machine([author])), "")
             self.units.append(
                 Unit(
                     self._line,
                     (str(self._n_units),),
                     one_line(sources[0].text.text) if sources else "",
-                    one_line(each.text.text) if each else "",
-                    (source_language, target_language),
+                    one_line(text),
+                    (source_language if sources else "", target_language),
                     candidates,
                     columns=columns_of(id=self._unit.get("tuid", ""), user=user),
                 )

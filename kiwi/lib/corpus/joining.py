@@ -199,8 +199,8 @@ def _write_parts(stage: Path, members: Sequence[Member], kinds: Sequence[str], *
                     elif not keep_leaks:
                         kept = [row for row, own in enumerate(texts) if not leaks.has(number, *own)]
                         _drop(dropped, joined, member, first, {*range(n_rows)} - {*kept}, columns)
-                    places = {row: f"{member.directory.name}, {part}, line {first + row}" for row in kept}
-                    _append(files, joined, part, columns, places)
+                    named = {row: f"{member.directory.name}, {part}, line {first + row}" for row in kept}
+                    _append(files, joined, part, columns, named)
                     joined.n_read += n_rows
                     progress.advance(n_rows)
     if joined.whole("train") is None:
