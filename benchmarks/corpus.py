@@ -96,7 +96,8 @@ def memory(n_segments: int) -> None:
         files = {suffix: (place / suffix).open("w") for suffix in ("src", "mt", "pe")}
         for number in range(n_segments):
             text = [f"word{drawn.randrange(20_000)}" for _ in range(drawn.randrange(5, 30))]
-            edited = [word if drawn.random() > 0.2 else "other" for word in text]
+            # One segment in ten is edited: edits take time, but no memory.
+            edited = [word if number % 10 or drawn.random() > 0.2 else "other" for word in text]
             for suffix, line in (("src", [str(number), *text]), ("mt", text), ("pe", edited)):
                 files[suffix].write(" ".join(line) + "\n")
         for file in files.values():

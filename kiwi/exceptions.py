@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 from typing_extensions import override
 
 from kiwi.utils.display import shown
@@ -38,13 +41,27 @@ class DataError(KiwiError):
     """The number of the line, for errors about one line that :meth:`at` has made."""
 
     @classmethod
-    def at(cls, path: object, line: int | None, *, found: str, expected: str, advice: str = "") -> DataError:
+    def at(cls, path: object, line: int | None, *, found: str, expected: str, advice: str = "") -> Self:
         """Return an error at a line of a file, counted from 1, or in the whole file if ``line`` is None."""
         place = f"{path}" if line is None else f"{path}, line {line}"
         reason = f"found {found}; expected {expected}." + (f" {advice}" if advice else "")
         error = cls(f"{place}: {reason}")
         error.reason, error.line = reason, line
         return error
+
+    def with_advice(self, advice: str) -> Self:
+        """Return the same error with a further next step."""
+        error = copy(self)
+        error.args = (f"{self} {advice}",)
+        error.reason = f"{self.reason} {advice}"
+        return error
+
+
+class MissingColumnError(DataError):
+    """A table without a column that was named."""
+
+    column = ""
+    """The name of the column."""
 
 
 class CheckpointError(KiwiError):

@@ -41,6 +41,7 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
         {"labels"},
         {"readers", "collate"},
         {"segments", "wmt", "datasets", "documents"},
+        {"post_edits"},
     ],
     "systems": [
         {"manifest", "features", "precision"},

@@ -57,6 +57,10 @@ class _Group(typer.core.TyperGroup):
             return super().resolve_command(ctx, [name, *args[2:]])
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return the names of commands and options for a shell, which completes them word by word."""
+        return [item for item in super().shell_complete(ctx, incomplete) if " " not in item.value]
+
 
 app = typer.Typer(
     name="kiwi",

@@ -15,20 +15,36 @@ JOIN = "corpus join"
 TOKENIZERS = ("auto", "none", "moses", "zh", "ja")
 
 
+def _complete_join(incomplete: str) -> list[str]:
+    """Return the second word of the command ``corpus join``; the shell completes paths by itself."""
+    name = JOIN.rpartition(" ")[2]
+    return [name] if name.startswith(incomplete) else []
+
+
 def corpus(
     output: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Directory to write; must be new or empty.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="Directory to write; must be new or empty.",
+            show_default=False,
+            autocompletion=_complete_join,
+        ),
     ],
     table: Annotated[
         Path | None,
         typer.Argument(
-            metavar="TABLE",
-            help="TSV, CSV, JSON Lines or Parquet file with one segment per row.",
+            metavar="FILE",
+            help="File of translators with machine translations and post-edits (XLIFF, sdlxliff, mqxliff, mxliff, "
+            "TMX, PO), or a table with one segment per row (CSV, TSV, XLSX, JSON Lines, JSON, Parquet).",
             show_default=False,
         ),
     ] = None,
     source: Annotated[Path | None, typer.Option("-s", "--source", help="Source segments, one per line.")] = None,
-    target: Annotated[Path | None, typer.Option("-t", "--target", help="Their translations, one per line.")] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option("-t", "--target", help="Machine translations, one per line or, with FILE, per unit."),
+    ] = None,
     post_edit: Annotated[
         Path | None, typer.Option("-p", "--post-edit", help="The post-edited translations, one per line.")
     ] = None,
@@ -38,11 +54,23 @@ def corpus(
             help="Column names by field, such as source=src,target=mt,post_edit=pe.", metavar="FIELD=NAME[,...]"
         ),
     ] = None,
+    header: Annotated[bool, typer.Option("--header/--no-header", help="The first row names the columns.")] = True,
+    languages: Annotated[
+        str | None,
+        typer.Option(help="Languages of the units to read, where FILE has several.", metavar="SOURCE,TARGET"),
+    ] = None,
+    mt_origin: Annotated[
+        str | None,
+        typer.Option(
+            help="Part of the name of the origin or tool whose candidates in FILE are the machine translations.",
+            show_default="names such as mt, machine, DeepL",
+        ),
+    ] = None,
     source_language: Annotated[
-        str | None, typer.Option(help="Language of the source, such as en.", show_default=False)
+        str | None, typer.Option(help="Language of the source, such as en.", show_default="that of FILE")
     ] = None,
     target_language: Annotated[
-        str | None, typer.Option(help="Language of the translations, such as de.", show_default=False)
+        str | None, typer.Option(help="Language of the translations, such as de.", show_default="that of FILE")
     ] = None,
     tokenizer: Annotated[
         str,
@@ -73,8 +101,13 @@ def corpus(
         ),
     ] = "normal",
     references: Annotated[
-        bool, typer.Option("--references", help="The post-edits are independent references; the report says so.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--references/--no-references",
+            help="The post-edits are independent references; the report says so.",
+            show_default="for TMX and PO with --target",
+        ),
+    ] = None,
     empty_is_unedited: Annotated[
         bool, typer.Option("--empty-is-unedited", help="An empty post-edit means that the translation was accepted.")
     ] = False,
@@ -88,7 +121,7 @@ def corpus(
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option(help="Column, or file, of the documents that stay in one part.", show_default=False),
+        typer.Option(help="Column (file, id or user), or file, of documents that stay together.", show_default=False),
     ] = None,
     keep_order: Annotated[
         bool, typer.Option("--keep-order", help="Take the last segments as test and dev, instead of random ones.")
@@ -105,7 +138,10 @@ def corpus(
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option(help="Cleaning rules to switch off.", metavar="empty|copied|script|unrelated|duplicate[,...]"),
+        typer.Option(
+            help="Rules to switch off: empty, copied, script, unrelated, duplicate, unconfirmed, translate-no.",
+            metavar="RULE[,...]",
+        ),
     ] = None,
     max_hter: Annotated[
         float, typer.Option(min=0.0, help="HTER above which a post-edit of very different length is left out.")
@@ -124,7 +160,8 @@ def corpus(
     Writes OK/BAD tags, HTER and word alignments for the parts train, dev and test, a report, and a training
     configuration.
 
-    Example: kiwi corpus OUT -s source.txt -t mt.txt -p post-edits.txt --source-language en --target-language de
+    Examples: kiwi corpus OUT -s source.txt -t mt.txt -p post-edits.txt --source-language en --target-language de;
+    kiwi corpus OUT project.xlf
     """
     from kiwi.exceptions import ConfigError
     from kiwi.lib.console.tables import print_table
@@ -151,7 +188,14 @@ def corpus(
         raise ConfigError(f"--tokenizer: found {len(names)} names; expected one, or those of source and target.")
     info = make_corpus(
         output,
-        Input(files={name: path for name, path in files.items() if path is not None}, table=table, columns=by_column),
+        Input(
+            files={name: path for name, path in files.items() if path is not None},
+            table=table,
+            columns=by_column,
+            has_header=header,
+            languages=languages.split(",") if languages else (),
+            machine=mt_origin,
+        ),
         CorpusOptions(
             source_language=source_language,
             target_language=target_language,

@@ -63,7 +63,9 @@ class Annotator:
 class EditedSegment:
     """A segment with its edits."""
 
-    number: int
+    place: str
+    """Its place, such as its line."""
+
     hter: float
     source: str
 

@@ -24,6 +24,7 @@ from typing_extensions import override
 import kiwi
 from kiwi.cli import app
 from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.data.segments.bad_rows import BadRows
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import DocumentOptions, Input, is_document, named_format, score_document, score_to_stream
 from kiwi.runner.options import PredictOptions
@@ -132,6 +133,16 @@ def test_nothing_is_written_when_a_document_ends_badly(system: Path, tmp_path: P
     written(path, XLIFF.split("<trans-unit")[0] + "</body></file></xliff>")
     with pytest.raises(DataError, match="found no segment; expected segments with a translation"):
         score_document(system, path, tmp_path / "b.xlf")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_missing_column_names_the_option(name: str, system: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / name, {"a.csv": "src,target\na,b\n", "a.jsonl": '{"src": "a", "target": "b"}\n'}[name])
+    message = "found no column 'source'; .* such as --columns source=NAME"
+    with pytest.raises(DataError, match=message):
+        score_document(system, path, tmp_path / f"b{path.suffix}", on_bad="stop")
+    with pytest.raises(DataError, match=message):
+        list(Input(table=path).read(["source", "target"], 10, BadRows("stop")))
 
 
 def test_bad_segments(system: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

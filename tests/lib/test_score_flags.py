@@ -86,8 +86,8 @@ def test_a_table_is_copied_row_by_row(system: Path, tmp_path: Path) -> None:
             process.stdin.write(header + line if not number else line)
             process.stdin.flush()
             assert select.select([process.stdout], [], [], 60)[0]  # while standard input is open
-            lines = os.read(process.stdout.fileno(), 2**16).splitlines(keepends=True)
-            assert len(lines) == 2 - number
+            # The header may come before the first row.
+            lines = [process.stdout.readline() for _ in range(2 - number)]
             assert lines[-1].startswith(line.strip())
             assert lines[-1].endswith(b"\n")
         process.stdin.close()

@@ -77,11 +77,11 @@ def test_the_summary_of_rows() -> None:
     summary.drop("copied")
     figures = summary.parts["train"].figures("train")
     assert (figures.n_segments, figures.bad) == (60, {"target_tags": 0.5, "gap_tags": 0.0})
-    assert summary.substitutions == Counter({("zwo", "zwei"): 60})
+    assert summary.edits.substitutions == Counter({("zwo", "zwei"): 60})
     assert (summary.n_read, summary.dropped["copied"]) == (61, 1)
-    assert [segment.hter for segment in summary.worst()][:20] == [0.8] * 20
-    assert len(summary.worst()) == 30
-    assert [segment.number for segment in summary.worst()][:2] == [0, 3]
+    assert [segment.hter for segment in summary.edits.worst()][:20] == [0.8] * 20
+    assert len(summary.edits.worst()) == 30
+    assert [segment.place for segment in summary.edits.worst()][:2] == ["line 0", "line 3"]
     lee, kim = summary.annotator_figures()
     assert (lee.name, lee.n_segments, kim.name, kim.n_segments) == ("Lee", 40, "Kim", 20)
     assert kim.hter == pytest.approx(0.8)

@@ -191,14 +191,17 @@ def require_format(path: Path) -> Format:
     return found
 
 
-def _xliff(how: HowToRead, tape: Tape) -> Document:
+def xliff_version(tape: Tape) -> int:
+    """Return 1 for XLIFF 1.2, and 2 for XLIFF 2.0, 2.1 and 2.2.
+
+    Raises:
+        DataError: when a document is not XLIFF, or of another version.
+    """
     name, version = xml_root(tape)
     if name == "xliff" and version.startswith("1."):
-        is_of_trados = b"SdlXliff" in tape.peek().replace(b"\0", b"")
-        kinds = (XLIFF1Notes, TradosEstimates) if is_of_trados else (XLIFF1Notes,)
-        return _with_marks(XLIFF1(how.rating), *kinds)
+        return 1
     if name == "xliff" and version in ("2.0", "2.1", "2.2"):
-        return _with_marks(XLIFF2(how.rating), XLIFF2Notes)
+        return 2
     found = f"the root element <{name}>, version '{version}'" if name else "no element of XML"
     expected, advice = "<xliff> of version 1.2, 2.0, 2.1 or 2.2", "Export the file as one of these."
     raise DataError.at(tape.place, None, found=found, expected=expected, advice=advice)
@@ -209,16 +212,32 @@ def _with_marks(document: MarkupDocument, *kinds: Callable[[MarkupDocument], Mar
     return document
 
 
+def check_tmx(tape: Tape) -> None:
+    """Check that a document is TMX.
+
+    Raises:
+        DataError: when it is not.
+    """
+    name = xml_root(tape)[0]
+    if name != "tmx":
+        found = f"the root element <{name}>" if name else "no element of XML"
+        raise DataError.at(tape.place, None, found=found, expected="<tmx>", advice="Export the file as TMX 1.4.")
+
+
+def _xliff(how: HowToRead, tape: Tape) -> Document:
+    if xliff_version(tape) == 2:
+        return _with_marks(XLIFF2(how.rating), XLIFF2Notes)
+    is_of_trados = b"SdlXliff" in tape.peek().replace(b"\0", b"")
+    return _with_marks(XLIFF1(how.rating), XLIFF1Notes, *((TradosEstimates,) if is_of_trados else ()))
+
+
 def _separated(how: HowToRead, *, is_quoted: bool) -> Document:
     return SeparatedTable(how.columns, how.optional, is_quoted=is_quoted, has_header=how.has_header)
 
 
 def _tmx(how: HowToRead, tape: Tape) -> Document:
-    name = xml_root(tape)[0]
-    if name == "tmx":
-        return _with_marks(TMX(how.rating, how.languages), TMXProperties)
-    found = f"the root element <{name}>" if name else "no element of XML"
-    raise DataError.at(tape.place, None, found=found, expected="<tmx>", advice="Export the file as TMX 1.4.")
+    check_tmx(tape)
+    return _with_marks(TMX(how.rating, how.languages), TMXProperties)
 
 
 def xml_root(tape: Tape) -> tuple[str, str]:

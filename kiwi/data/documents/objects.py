@@ -24,13 +24,17 @@ class ObjectTable:
     Args:
         columns: the key of each field.
         optional: the fields that are read only if the first valid object has them.
+        nullable: the fields in which null stands for an empty text.
     """
 
-    def __init__(self, columns: Mapping[str, str], optional: Collection[str] = ()) -> None:
+    def __init__(
+        self, columns: Mapping[str, str], optional: Collection[str] = (), nullable: Collection[str] = ()
+    ) -> None:
         self.n_without_target = 0
         """Zero: an object without a translation is a bad segment."""
         self._columns = columns
         self._optional = optional
+        self._nullable = nullable
 
     def parts(self, tape: Tape) -> Iterator[Part]:
         """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
@@ -62,7 +66,9 @@ class ObjectTable:
         self._columns, self._optional = present(self._columns, self._optional, row), ()
         try:
             check_names(self._place, number, self._columns.values(), list(row))
-            texts = {name: self._text(row[key], number, key) for name, key in self._columns.items()}
+            cells = {name: row[key] for name, key in self._columns.items()}
+            cells |= {name: "" for name in self._nullable if cells.get(name, "") is None}
+            texts = {name: self._text(cell, number, self._columns[name]) for name, cell in cells.items()}
         except DataError as error:
             return Segment(dict.fromkeys(self._columns, ""), number, error, row), list(row)
         return Segment(texts, number), list(row)

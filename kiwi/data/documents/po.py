@@ -32,7 +32,9 @@ TEMPLATE = "CHARSET"
 
 
 @dataclass
-class _Entry:
+class Entry:
+    """An entry of a catalogue."""
+
     start: int
     """The offset of its first comment, or of its text."""
 
@@ -55,6 +57,11 @@ class _Entry:
     previous: int | None = None
     """The offset of the comments about the text that it had before (``#|``)."""
 
+    @property
+    def is_fuzzy(self) -> bool:
+        """Whether its translation is marked for review."""
+        return self.flags is not None and b"fuzzy" in re.split(rb"[,\s]+", self.flags[1])
+
 
 class PO:
     """A catalogue of gettext.
@@ -75,7 +82,7 @@ class PO:
     def parts(self, tape: Tape) -> Iterator[Part]:
         """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
         self._place = tape.place
-        entry: _Entry | None = None
+        entry: Entry | None = None
         keyword = ""
         for number, start, line in tape_lines(tape):
             if number == 1 and line.endswith(b"\r\n"):
@@ -91,7 +98,7 @@ class PO:
             if not text or text.startswith(b"#~"):  # obsolete entries are comments
                 entry = None
                 continue
-            entry = entry or _Entry(start)
+            entry = entry or Entry(start)
             if is_comment:
                 _take_comment(entry, start, line)
                 continue
@@ -102,7 +109,7 @@ class PO:
             yield self._finish(entry, tape.end)
         yield Part(tape.end)
 
-    def _take_text(self, entry: _Entry, keyword: str, text: bytes, number: int) -> str:
+    def _take_text(self, entry: Entry, keyword: str, text: bytes, number: int) -> str:
         """Take a line of text, and return the keyword that it belongs to."""
         line = text
         if statement := STATEMENT.fullmatch(text):
@@ -121,7 +128,7 @@ class PO:
         entry.texts[keyword].append(string[1])
         return keyword
 
-    def _finish(self, entry: _Entry, end: int) -> Part:
+    def _finish(self, entry: Entry, end: int) -> Part:
         if "domain" in entry.texts:
             self._seen = set()
             return Part(end)
@@ -133,9 +140,9 @@ class PO:
             raise self._error(entry.line, found, "each once", "Merge them, for example with: msguniq.")
         self._seen.add(key)
         if not msgid and "msgctxt" not in entry.texts:
-            self._take_header(entry)
+            self.take_header(entry)
             return Part(end)
-        segments = self._segments(entry, msgid)
+        segments = self.segments(entry, msgid)
         self.n_without_target += not segments
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
@@ -143,31 +150,39 @@ class PO:
 
         return Part(end, segments, edits) if segments else Part(end)
 
-    def _segments(self, entry: _Entry, msgid: str) -> list[Segment]:
-        forms = [name for name in entry.texts if name.startswith("msgstr")]
+    def segments(self, entry: Entry, msgid: str) -> list[Segment]:
+        """Return the segments of an entry, whose text is ``msgid``."""
+        forms = self.forms(entry, msgid)
         segments = []
-        for name in forms:
-            # The first of several forms is that of one thing, as far as gettext tells.
-            is_plural = "msgid_plural" in entry.texts and (name != "msgstr[0]" or len(forms) == 1)
-            source = self._decoded(entry, "msgid_plural") if is_plural else msgid
-            target = self._decoded(entry, name)
+        for number, (source, target) in enumerate(forms):
             if one_line(target):
                 other = self._decoded(entry, "msgid_plural") if source is msgid and len(forms) > 1 else None
-                number = name[len("msgstr[") : -1] if len(forms) > 1 else ""
+                name = str(number) if len(forms) > 1 else ""
                 languages = (None, self._language)
                 segments.append(
-                    replace(pair(source, target, entry.line), other_source=other, name=number, languages=languages)
+                    replace(pair(source, target, entry.line), other_source=other, name=name, languages=languages)
                 )
         return segments
 
-    def _flag_edits(self, entry: _Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
+    def forms(self, entry: Entry, msgid: str) -> list[tuple[str, str]]:
+        """Return the source and the translation of each form of an entry."""
+        names = [name for name in entry.texts if name.startswith("msgstr")]
+        found = []
+        for name in names:
+            # The first of several forms is that of one thing, as far as gettext tells.
+            is_plural = "msgid_plural" in entry.texts and (name != "msgstr[0]" or len(names) == 1)
+            source = self._decoded(entry, "msgid_plural") if is_plural else msgid
+            found.append((source, self._decoded(entry, name)))
+        return found
+
+    def _flag_edits(self, entry: Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
         flags = flags_text(segments, rows).removeprefix("flags: ").encode()
         if entry.kiwi_flags is not None:
             line, start, end = entry.kiwi_flags
             return [Edit(start, end, flags)] if flags else [Edit(line, end + len(self._line_end), b"")]
         return [Edit(entry.start, entry.start, FLAGS + flags + self._line_end)] if flags else []
 
-    def _edits(self, entry: _Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
+    def _edits(self, entry: Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
         found = self._flag_edits(entry, segments, rows)
         texts = [self._rating.text(row) for row in rows]
         if all(text is None for text in texts):
@@ -182,11 +197,12 @@ class PO:
                 place = entry.first if entry.previous is None else entry.previous
                 assert place is not None
                 found.append(Edit(place, place, b"#, fuzzy" + self._line_end))
-            elif b"fuzzy" not in re.split(rb"[,\s]+", entry.flags[1]):
+            elif not entry.is_fuzzy:
                 found.append(Edit(entry.flags[0] + 2, entry.flags[0] + 2, b" fuzzy,"))
         return in_order(found)
 
-    def _take_header(self, entry: _Entry) -> None:
+    def take_header(self, entry: Entry) -> None:
+        """Take the header, which names the encoding and the language."""
         header = b"".join(entry.texts.get("msgstr", [])).decode("latin-1").replace("\\n", "\n")
         language = LANGUAGE.search(header)
         self._language = language[1] if language else None
@@ -203,7 +219,7 @@ class PO:
             raise self._error(entry.line, f"the charset '{found[1]}'", "a known one that includes ASCII", advice)
         self._encoding = found[1]
 
-    def _decoded(self, entry: _Entry, keyword: str) -> str:
+    def _decoded(self, entry: Entry, keyword: str) -> str:
         content = b"".join(entry.texts.get(keyword, []))
         try:
             text = content.decode(self._encoding)
@@ -217,7 +233,7 @@ class PO:
         return DataError.at(self._place, line, found=found, expected=expected, advice=advice)
 
 
-def _take_comment(entry: _Entry, start: int, line: bytes) -> None:
+def _take_comment(entry: Entry, start: int, line: bytes) -> None:
     indent = len(line) - len(line.lstrip())
     text = line.strip()
     if text.startswith(COMMENT):

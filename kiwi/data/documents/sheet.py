@@ -126,7 +126,7 @@ class Sheet(MarkupDocument):
         if not any(map(cell_as_text, wanted.values())):
             self._pass(place.end)
             return
-        self.add(Part(place.end, [self._segment(wanted)], self._edits(place)))
+        self.add(Part(place.end, [sheet_segment(wanted, self._path, self._number, self._columns)], self._edits(place)))
         self._is_first = self.is_inside = False
 
     def _pass(self, end: int) -> None:
@@ -134,16 +134,6 @@ class Sheet(MarkupDocument):
         if not self._is_first:
             self.add(Part(end))
             self.is_inside = False
-
-    def _segment(self, cells: Mapping[str, Any]) -> Segment:
-        try:
-            texts = {
-                field: cell_text(one_line(cell_as_text(cell)), self._path, self._number, self._columns[field])
-                for field, cell in cells.items()
-            }
-        except DataError as error:
-            return Segment(dict.fromkeys(cells, ""), self._number, error, {k: str(v) for k, v in cells.items()})
-        return Segment(texts, self._number)
 
     def _edits(self, place: _RowPlace) -> Callable[[Sequence[Row]], list[Edit]]:
         before, self._before = self._before, []
@@ -198,6 +188,25 @@ class _RowPlace:
     """The offset of its end tag."""
 
     spans: str
+
+
+def sheet_segment(cells: Mapping[str, Any], path: Path, number: int, columns: Mapping[str, str]) -> Segment:
+    """Return the segment of a row.
+
+    Args:
+        cells: the cell of each field.
+        path: the workbook, for errors.
+        number: the number of the row.
+        columns: the column of each field, for errors.
+    """
+    try:
+        texts = {
+            field: cell_text(one_line(cell_as_text(cell)), path, number, columns[field])
+            for field, cell in cells.items()
+        }
+    except DataError as error:
+        return Segment(dict.fromkeys(cells, ""), number, error, {k: str(v) for k, v in cells.items()})
+    return Segment(texts, number)
 
 
 def cell_as_text(cell: Any) -> str:

@@ -21,11 +21,12 @@ PROPERTY = "x-kiwi-score"
 
 
 @dataclass
-class _Variant:
+class Variant:
     """A ``tuv``: the text of a unit in one language."""
 
     language: str
     line: int
+    attributes: Mapping[str, str]
     text: InlineText = field(default_factory=lambda: InlineText(CODES))
     seg_start: int = 0
     score: tuple[int, int] | None = None
@@ -45,7 +46,7 @@ class TMX(MarkupDocument):
         super().__init__(rating)
         self._languages = languages
         self._source_language = ""
-        self._variants: list[_Variant] | None = None
+        self._variants: list[Variant] | None = None
         self._is_in_segment = False
         self._depth = 0
         self._property_start: int | None = None
@@ -62,7 +63,7 @@ class TMX(MarkupDocument):
             self._unit_source = attributes.get("srclang", self._source_language)
         elif local == "tuv" and self._variants is not None:
             language = attributes.get(f"{XML} lang", attributes.get("lang", ""))
-            self._variants.append(_Variant(language, self.line))
+            self._variants.append(Variant(language, self.line, attributes))
         elif self._variants and self.parent.rpartition(" ")[2] == "tuv":
             if local == "seg":
                 self._is_in_segment, self._depth = True, self.depth
@@ -81,7 +82,7 @@ class TMX(MarkupDocument):
         elif self._property_start is not None and self._variants:
             self._variants[-1].score, self._property_start = (self._property_start, self.at), None
         elif local == "tu" and self._variants is not None:
-            self._end_unit(self._variants)
+            self.end_unit(self._variants)
             self._variants, self.is_inside = None, False
 
     @override
@@ -89,10 +90,11 @@ class TMX(MarkupDocument):
         if self._is_in_segment:
             self._variants[-1].text.add(text)  # type: ignore[index]
 
-    def _end_unit(self, variants: list[_Variant]) -> None:
-        source_language, target_language = self._choose(variants)
-        sources = [each for each in variants if _is(each.language, source_language)]
-        targets = [each for each in variants if _is(each.language, target_language) and each not in sources[:1]]
+    def end_unit(self, variants: list[Variant]) -> None:
+        """Take a unit that is complete."""
+        source_language, target_language = self.choose(variants)
+        sources = [each for each in variants if is_language(each.language, source_language)]
+        targets = [each for each in variants if is_language(each.language, target_language) and each not in sources[:1]]
         targets = [each for each in targets if one_line(each.text.text)]
         if not sources or not targets:
             self.n_without_target += 1
@@ -109,12 +111,12 @@ class TMX(MarkupDocument):
 
         self.add(Part(self.at, segments, edits))
 
-    def _choose(self, variants: list[_Variant]) -> tuple[str, str]:
-        """Return the languages of source and target."""
+    def choose(self, variants: list[Variant]) -> tuple[str, str]:
+        """Return the languages of the source and the target of a unit."""
         if self._languages:
             return self._languages[0], self._languages[1]
         found = sorted({each.language.lower() for each in variants})
-        others = [language for language in found if not _is(language, self._unit_source)]
+        others = [language for language in found if not is_language(language, self._unit_source)]
         if len(others) > 1 or (others and len(others) == len(found)):
             advice = f"Add --languages SOURCE,TARGET, of {', '.join(found)}."
             source = self._unit_source or "no language"
@@ -124,7 +126,7 @@ class TMX(MarkupDocument):
             )
         return self._unit_source, others[0] if others else ""
 
-    def _rate(self, variant: _Variant, row: Row) -> list[Edit]:
+    def _rate(self, variant: Variant, row: Row) -> list[Edit]:
         text = self.rating.text(row)
         if text is None:
             return []
@@ -141,7 +143,7 @@ class TMX(MarkupDocument):
         return text[len(text.rstrip(" \t\r\n")) :]
 
 
-def _is(language: str, wanted: str) -> bool:
+def is_language(language: str, wanted: str) -> bool:
     """Return whether a language is the wanted one: ``en-US`` is ``en``, but ``en`` is not ``en-US``."""
     language, wanted = language.lower().replace("_", "-"), wanted.lower().replace("_", "-")
     return bool(wanted) and (language == wanted or language.startswith(f"{wanted}-"))

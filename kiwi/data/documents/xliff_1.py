@@ -22,11 +22,13 @@ REVIEW = "needs-review-translation"
 
 
 @dataclass
-class _Text:
+class MarkedText:
     """A source or a translation, and the segments that ``mrk`` marks in it."""
 
     whole: InlineText = field(default_factory=lambda: InlineText(CODES))
     segments: dict[str, InlineText] = field(default_factory=dict)
+    """The text of each segment by its ``mid``."""
+
     places: dict[str, int] = field(default_factory=dict)
     """The offset of the ``mrk`` of each segment."""
 
@@ -34,6 +36,7 @@ class _Text:
     """For each open element, the segment that it marks, if any."""
 
     def start(self, name: str, attributes: Mapping[str, str], at: int) -> None:
+        """Take the start of an element at an offset."""
         segment = attributes.get("mid") if name == "mrk" and attributes.get("mtype") == "seg" else None
         for text in self._open_texts():
             text.start(name, attributes)
@@ -43,11 +46,13 @@ class _Text:
         self.open.append(segment)
 
     def end(self, name: str) -> None:
+        """Take the end of an element."""
         self.open.pop()
         for text in self._open_texts():
             text.end(name)
 
     def add(self, text: str) -> None:
+        """Take the next text."""
         for each in self._open_texts():
             each.add(text)
 
@@ -56,17 +61,51 @@ class _Text:
 
 
 @dataclass
-class _Unit:
+class Candidate:
+    """A translation that a tool has suggested for a unit."""
+
+    start: int
+    """The offset of the element."""
+
+    attributes: Mapping[str, str]
+    text: MarkedText = field(default_factory=MarkedText)
+    target_attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def segment(self) -> str:
+        """The ``mid`` of the segment that it is for; empty if it is for the whole unit."""
+        return self.attributes.get("mid", "")
+
+
+@dataclass
+class TransUnit:
+    """A ``trans-unit``."""
+
     start: int
     line: int
-    identifier: str
+    attributes: Mapping[str, str]
     is_to_translate: bool
-    texts: dict[str, _Text] = field(default_factory=dict)
+    texts: dict[str, MarkedText] = field(default_factory=dict)
     """The texts by element: ``source``, ``seg-source`` and ``target``."""
 
     target_start: int = 0
-    candidates: list[tuple[int, str, _Text]] = field(default_factory=list)
-    """The offset of each ``alt-trans``, the segment that it is for, and its translation."""
+    target_attributes: Mapping[str, str] = field(default_factory=dict)
+    candidates: list[Candidate] = field(default_factory=list)
+
+    @property
+    def source(self) -> MarkedText:
+        """The source."""
+        return self.texts.get("source") or MarkedText()
+
+    @property
+    def source_segments(self) -> Mapping[str, InlineText]:
+        """The text of each segment of the source by its ``mid``."""
+        return self.texts.get("seg-source", self.source).segments
+
+    @property
+    def target(self) -> MarkedText:
+        """The translation."""
+        return self.texts.get("target") or MarkedText()
 
 
 class XLIFF1(MarkupDocument):
@@ -74,8 +113,8 @@ class XLIFF1(MarkupDocument):
 
     def __init__(self, rating: Rating) -> None:
         super().__init__(rating)
-        self._unit: _Unit | None = None
-        self._text: _Text | None = None
+        self._unit: TransUnit | None = None
+        self._text: MarkedText | None = None
         self._text_depth = 0
         self._seen: set[int] = set()
         self._translate = [True]
@@ -95,7 +134,7 @@ class XLIFF1(MarkupDocument):
         elif local == "trans-unit":
             self._start_unit(attributes)
         elif self._unit is not None:
-            self._start_inside(self._unit, local, attributes)
+            self.start_inside(self._unit, local, attributes)
 
     def _start_unit(self, attributes: Mapping[str, str]) -> None:
         identifier = attributes.get("id", "")
@@ -107,20 +146,32 @@ class XLIFF1(MarkupDocument):
             )
         if identifier:
             self._seen.add(hash(identifier))
-        self._unit = _Unit(self.at, self.line, identifier, self._translate[-1])
+        self._unit = TransUnit(self.at, self.line, attributes, self._translate[-1])
         self.is_inside = True
 
-    def _start_inside(self, unit: _Unit, local: str, attributes: Mapping[str, str]) -> None:
+    def start_inside(self, unit: TransUnit, local: str, attributes: Mapping[str, str]) -> None:
+        """Take the start of an element of a unit, outside of its texts.
+
+        Args:
+            unit: the unit.
+            local: the name of the element; with its namespace, if that is not one of XLIFF.
+            attributes: its attributes.
+        """
         parent = self.parent.rpartition(" ")[2]
         if local == "alt-trans":
-            unit.candidates.append((self.at, attributes.get("mid", ""), _Text()))
+            unit.candidates.append(Candidate(self.at, attributes))
         elif parent == "trans-unit" and local in ("source", "seg-source", "target"):
-            self._text = unit.texts[local] = _Text()
-            self._text_depth = self.depth
+            unit.texts[local] = MarkedText()
+            self.read_text(unit.texts[local])
             if local == "target":
-                unit.target_start = self.at
+                unit.target_start, unit.target_attributes = self.at, attributes
         elif parent == "alt-trans" and local == "target":
-            self._text, self._text_depth = unit.candidates[-1][2], self.depth
+            self.read_text(unit.candidates[-1].text)
+            unit.candidates[-1].target_attributes = attributes
+
+    def read_text(self, text: MarkedText) -> None:
+        """Collect the text of the element that starts."""
+        self._text, self._text_depth = text, self.depth
 
     @override
     def end(self, name: str) -> None:
@@ -134,7 +185,7 @@ class XLIFF1(MarkupDocument):
             else:
                 self._text = None
         elif local == "trans-unit" and self._unit is not None:
-            self._end_unit(self._unit)
+            self.end_unit(self._unit)
             self._unit, self.is_inside = None, False
 
     @override
@@ -142,12 +193,12 @@ class XLIFF1(MarkupDocument):
         if self._text is not None:
             self._text.add(text)
 
-    def _end_unit(self, unit: _Unit) -> None:
+    def end_unit(self, unit: TransUnit) -> None:
+        """Take a unit that is complete."""
         if not unit.is_to_translate:
             self.add(Part(self.at))
             return
-        source, target = unit.texts.get("source", _Text()), unit.texts.get("target", _Text())
-        marked = unit.texts.get("seg-source", source).segments
+        source, target, marked = unit.source, unit.target, unit.source_segments
         segments: list[Segment] = []
         places: list[int] = []
         common = [name for name in target.segments if name in marked]
@@ -163,11 +214,11 @@ class XLIFF1(MarkupDocument):
         segments = [segments[index] for index in own]
         places = [places[index] for index in own]
         candidates = []
-        for place, name, text in unit.candidates:
-            if one_line(text.whole.text):
-                origin = marked.get(name, source.whole)
-                candidates.append(place)
-                segments.append(pair(origin.text, text.whole.text, unit.line))
+        for each in unit.candidates:
+            if one_line(each.text.whole.text):
+                origin = marked.get(each.segment, source.whole)
+                candidates.append(each.start)
+                segments.append(pair(origin.text, each.text.whole.text, unit.line))
         target_start = unit.target_start
 
         def edits(rows: Sequence[Row]) -> list[Edit]:

@@ -24,26 +24,37 @@ REVIEW = {"state": "translated", "subState": "kiwi:needs-review-translation"}
 
 
 @dataclass
-class _Pair:
+class Pair:
     """A segment, or a candidate for one."""
 
     start: int
+    attributes: Mapping[str, str]
     source: InlineText = field(default_factory=lambda: InlineText(CODES))
     target: InlineText = field(default_factory=lambda: InlineText(CODES))
     target_start: int = 0
     target_end: int = 0
+    identifiers: set[str] = field(default_factory=set)
+    """The ids of the elements in its texts."""
+
     rated: int | None = None
     """The offset of the ``mrk`` that has a score already."""
 
 
 @dataclass
-class _Unit:
+class Unit:
+    """A ``unit``."""
+
     start: int
     line: int
-    segments: list[_Pair] = field(default_factory=list)
-    candidates: list[_Pair] = field(default_factory=list)
-    identifiers: set[str] = field(default_factory=set)
+    attributes: Mapping[str, str]
+    segments: list[Pair] = field(default_factory=list)
+    candidates: list[Pair] = field(default_factory=list)
     is_to_translate: bool = True
+
+    @property
+    def identifiers(self) -> set[str]:
+        """The ids of the elements in its texts."""
+        return set[str]().union(*(each.identifiers for each in (*self.segments, *self.candidates)))
 
 
 class XLIFF2(MarkupDocument):
@@ -51,8 +62,8 @@ class XLIFF2(MarkupDocument):
 
     def __init__(self, rating: Rating) -> None:
         super().__init__(rating)
-        self._unit: _Unit | None = None
-        self._pair: _Pair | None = None
+        self._unit: Unit | None = None
+        self._pair: Pair | None = None
         self._text: InlineText | None = None
         self._text_depth = 0
         self._seen: set[int] = set()
@@ -73,10 +84,10 @@ class XLIFF2(MarkupDocument):
         elif self._unit is None:
             return
         elif namespace in CORE and local == "segment":
-            self._pair = _Pair(self.at)
+            self._pair = Pair(self.at, attributes)
             self._unit.segments.append(self._pair)
         elif namespace == MATCHES and local == "match":
-            self._pair = _Pair(self.at)
+            self._pair = Pair(self.at, attributes)
             self._unit.candidates.append(self._pair)
         elif self._pair is not None and namespace in CORE and local in ("source", "target"):
             self._text = self._pair.source if local == "source" else self._pair.target
@@ -93,16 +104,15 @@ class XLIFF2(MarkupDocument):
                 "Give it another id; the tool that wrote the file can say which one.",
             )
         self._seen.add(hash(identifier))
-        self._unit = _Unit(self.at, self.line, is_to_translate=self._translate[-1])
+        self._unit = Unit(self.at, self.line, attributes, is_to_translate=self._translate[-1])
         self.is_inside = True
 
     def _start_inline(self, text: InlineText, local: str, attributes: Mapping[str, str]) -> None:
-        assert self._unit is not None
         assert self._pair is not None
         if local == "cp" and "hex" in attributes:
             text.add(_character(attributes["hex"]))
         text.start(local, attributes)
-        self._unit.identifiers.add(attributes.get("id", ""))
+        self._pair.identifiers.add(attributes.get("id", ""))
         if text is self._pair.target and SCORE in attributes and self._pair.rated is None:
             self._pair.rated = self.at
 
@@ -120,7 +130,7 @@ class XLIFF2(MarkupDocument):
         elif (namespace in CORE and local == "segment") or (namespace == MATCHES and local == "match"):
             self._pair = None
         elif namespace in CORE and local == "unit" and self._unit is not None:
-            self._end_unit(self._unit)
+            self.end_unit(self._unit)
             self._unit, self.is_inside = None, False
 
     @override
@@ -128,7 +138,8 @@ class XLIFF2(MarkupDocument):
         if self._text is not None:
             self._text.add(text)
 
-    def _end_unit(self, unit: _Unit) -> None:
+    def end_unit(self, unit: Unit) -> None:
+        """Take a unit that is complete."""
         if not unit.is_to_translate:
             self.add(Part(self.at))
             return
@@ -155,7 +166,7 @@ class XLIFF2(MarkupDocument):
 
         self.add(Part(self.at, segments, edits))
 
-    def _rate(self, unit: _Unit, each: _Pair, row: Row) -> list[Edit]:
+    def _rate(self, unit: Unit, each: Pair, row: Row) -> list[Edit]:
         """Return the changes that add the score of a segment: to its unit or, if that has several, around its text."""
         values = self._markup.values(row)
         if not values:
@@ -164,8 +175,9 @@ class XLIFF2(MarkupDocument):
             return self.tag(unit.start).edits(values)
         if each.rated is not None:
             return self.tag(each.rated).edits(values)
-        number = next(n for n in range(1, len(unit.identifiers) + 2) if f"kiwi-{n}" not in unit.identifiers)
-        unit.identifiers.add(f"kiwi-{number}")
+        taken = unit.identifiers
+        number = next(n for n in range(1, len(taken) + 2) if f"kiwi-{n}" not in taken)
+        each.identifiers.add(f"kiwi-{number}")
         tag = self.tag(each.target_start)
         written = "".join(f' {name}="{value}"' for name, value in values.items())
         name = f"{tag.prefix}mrk"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
 
-from kiwi.data.documents.parts import Score, Tape, copy_scored
+from kiwi.data.documents.parts import Score, Segment, Tape, copy_scored
 from kiwi.data.documents.separated import find_columns, present
-from kiwi.data.documents.sheet import Cells, Sheet, Width, cell_as_text
+from kiwi.data.documents.sheet import Cells, Sheet, Width, cell_as_text, sheet_segment
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.inputs import plain_file
@@ -54,21 +54,10 @@ def copy_workbook(
         DataError: when the workbook is damaged, or no sheet has the columns.
         MissingExtraError: when openpyxl is not installed.
     """
-    with needs_extra("xlsx", "XLSX"):
-        import openpyxl
-    plain, copy = plain_file(path)
     with ExitStack() as stack:
-        stack.enter_context(copy if copy is not None else nullcontext())
-        with _damage_named(path):
-            file = stack.enter_context(plain.open("rb"))
-            archive = stack.enter_context(zipfile.ZipFile(file))
-            _check(archive, path)
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            stack.callback(book.close)
-            sheet = _find_sheet(book, present(columns, optional, ()), path, has_header=has_header)
-            part = _sheet_parts(archive)[sheet.title]
-            with archive.open(part) as content:
-                width = Width(path).measure(Tape(content, path))
+        archive, sheet, part = _opened(stack, path, present(columns, optional, ()), has_header=has_header)
+        with _damage_named(path), archive.open(part) as content:
+            width = Width(path).measure(Tape(content, path))
         document = Sheet(path, _rows(sheet, path), columns, optional, width, has_header=has_header)
         n_segments = 0
         with zipfile.ZipFile(output, "w") as written:
@@ -79,6 +68,50 @@ def copy_workbook(
                     else:
                         shutil.copyfileobj(content, target)
     return n_segments
+
+
+def read_workbook(path: Path, columns: Mapping[str, str], *, has_header: bool = True) -> Iterator[Segment]:
+    """Yield the rows of the first sheet that has some columns, without those that are blank in all of them.
+
+    Args:
+        path: the workbook.
+        columns: the column of each field: its name, or its number, counted from 1.
+        has_header: whether the first row has the names of the columns.
+
+    Raises:
+        DataError: when the workbook is damaged, or no sheet has the columns.
+        MissingExtraError: when openpyxl is not installed.
+    """
+    with ExitStack() as stack:
+        _, sheet, _ = _opened(stack, path, columns, has_header=has_header)
+        places: dict[str, int] = {}
+        for number, cells in enumerate(_rows(sheet, path), start=1):
+            texts = [cell_as_text(cell) for cell in cells]
+            if not places and any(texts):
+                places = find_columns(columns, texts, path, number, has_header=has_header)
+                if has_header:
+                    continue
+            row = {field: texts[at] if at < len(texts) else "" for field, at in places.items()}
+            if any(row.values()):
+                yield sheet_segment(row, path, number, columns)
+
+
+def _opened(
+    stack: ExitStack, path: Path, columns: Mapping[str, str], *, has_header: bool
+) -> tuple[zipfile.ZipFile, Any, str]:
+    """Open a workbook, and return its archive, the sheet with the columns, and the name of the file of the sheet."""
+    with needs_extra("xlsx", "XLSX"):
+        import openpyxl
+    plain, copy = plain_file(path)
+    stack.enter_context(copy if copy is not None else nullcontext())
+    with _damage_named(path):
+        file = stack.enter_context(plain.open("rb"))
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        _check(archive, path)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        stack.callback(book.close)
+        sheet = _find_sheet(book, columns, path, has_header=has_header)
+        return archive, sheet, _sheet_parts(archive)[sheet.title]
 
 
 def _rows(sheet: Any, path: Path) -> Iterator[Cells]:
@@ -154,4 +187,4 @@ def _find_sheet(book: Any, columns: Mapping[str, str], path: Path, *, has_header
         return sheet
     names = ", ".join(each.title for each in book.worksheets)
     assert first_error is not None
-    raise DataError(f"{first_error} No sheet has the columns: {names}.") from first_error
+    raise first_error.with_advice(f"No sheet has the columns: {names}.")

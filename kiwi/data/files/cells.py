@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns, Note
-from kiwi.exceptions import DataError
+from kiwi.exceptions import DataError, MissingColumnError
 from kiwi.utils.io import did_you_mean
 from kiwi.utils.text import MARK
 
@@ -138,12 +139,27 @@ def check_names(path: object, number: int | None, wanted: Collection[str], known
         DataError: at the first required column that is missing or duplicated.
     """
     for name in wanted:
+        if name not in known:
+            advice = did_you_mean(name, known)
+            advice = f"{advice[0].upper()}{advice[1:]}{'' if advice.endswith('?') else '.'}"
+            error = MissingColumnError.at(path, number, found=f"no column '{name}'", expected="one", advice=advice)
+            error.column = name
+            raise error
         if known.count(name) != 1:
-            found = f"no column '{name}'" if name not in known else f"several columns '{name}'"
-            advice = did_you_mean(name, known) if name not in known else ""
-            raise DataError.at(
-                path, number, found=found, expected="one", advice=advice and f"{advice[0].upper()}{advice[1:]}"
-            )
+            raise DataError.at(path, number, found=f"several columns '{name}'", expected="one")
+
+
+@contextmanager
+def advising_columns(advice: str = "Name the column of each field, such as --columns source=NAME.") -> Iterator[None]:
+    """Add the next step to errors of tables that lack a column.
+
+    Args:
+        advice: the step, which names the option for the names of columns.
+    """
+    try:
+        yield
+    except MissingColumnError as error:
+        raise error.with_advice(advice) from None
 
 
 def json_cells(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi.data.files.tables import stream_table
-from kiwi.exceptions import DataError
+from kiwi.exceptions import DataError, MissingColumnError
 
 
 def has_column(table: Path, name: str) -> bool:
@@ -19,18 +19,15 @@ def has_column(table: Path, name: str) -> bool:
     Raises:
         DataError: when the table cannot be read, or has several such columns.
     """
-    missing = f"found no column '{name}'"
     invalid: set[int] = set()
 
     def skip(number: int, error: DataError, content: Any) -> None:
-        if error.reason.startswith(missing):
+        if isinstance(error, MissingColumnError):
             raise error
         invalid.add(number)
 
     try:
         next((number for number, _ in stream_table(table, {name: name}, 1, note=skip) if number not in invalid), None)
-    except DataError as error:
-        if error.reason.startswith(missing):
-            return False
-        raise
+    except MissingColumnError:
+        return False
     return True

@@ -10,7 +10,8 @@ from pathlib import Path
 from kiwi import __version__, constants as const
 from kiwi.data.datasets.wmt_qe_dataset import LabelOrigin
 from kiwi.data.labels.tags import TagForm
-from kiwi.lib.corpus.joining import LEAK, LEAK_REASON, Joined
+from kiwi.lib.corpus.joining import Joined
+from kiwi.lib.corpus.leaks import LEAK, LEAK_REASON
 from kiwi.lib.corpus.members import Member
 from kiwi.lib.corpus.options import PARTS, CorpusOptions
 from kiwi.lib.corpus.pipeline import SUFFIXES
@@ -102,9 +103,9 @@ def _figures(
         dropped=[] if keep_leaks else [(LEAK, LEAK_REASON, joined.dropped[LEAK])],
         hter=joined.hter,
         lengths=joined.lengths,
-        substitutions=[],
+        substitutions=joined.edits.substitutions.most_common(100),
         annotators=[],
-        worst=[],
+        worst=joined.edits.worst(),
         is_reference=list(origins) == [REFERENCES],
         notes=notes,
     )

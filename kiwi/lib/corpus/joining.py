@@ -6,26 +6,26 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
+from kiwi.data.labels.edits import edit_path
 from kiwi.data.labels.scores import check_scores
 from kiwi.data.labels.tags import TagForm, check_tags
 from kiwi.data.readers import check_alignments, check_language_pairs, check_segments
 from kiwi.data.segments.streams import SegmentStream
-from kiwi.data.text.language_pairs import split_pair
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.corpus.labelling import Row
+from kiwi.lib.corpus.leaks import LEAK, LEAK_REASON, Leaks
 from kiwi.lib.corpus.members import FIELDS, Member, choose_kinds, open_member
 from kiwi.lib.corpus.options import PARTS, SCORES
 from kiwi.lib.corpus.pipeline import DROPPED_FILE, SUFFIXES
-from kiwi.lib.corpus.summary import Part
+from kiwi.lib.corpus.summary import Edits, Part
 from kiwi.pages.corpus import BINS
 from kiwi.utils.guard import require_new_directory
 from kiwi.utils.process.signals import stop_on_signals
@@ -36,13 +36,8 @@ logger = logging.getLogger(__name__)
 CHUNK_SIZE = 1000
 """The number of segments that are read at a time."""
 
-LEAK = "leak"
-LEAK_REASON = "the source or the translation is in dev or test of another corpus"
-
 COLUMNS = ("corpus", "line", "rule", "reason", "source", "target")
 """The columns of ``dropped.tsv``."""
-
-_SEVERAL = -1
 
 
 @dataclass
@@ -58,6 +53,7 @@ class Joined:
     lengths: Counter[int] = field(default_factory=Counter)
     """The number of segments by number of words of the translation."""
 
+    edits: Edits = field(default_factory=Edits)
     n_read: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     """The number of segments that each rule left out."""
@@ -68,8 +64,8 @@ class Joined:
     form_place: Path | None = None
     """The file that the form was seen in first."""
 
-    def add(self, part: str, pair: str, row: Row, form: TagForm | None) -> None:
-        """Count a segment."""
+    def add(self, part: str, pair: str, row: Row, form: TagForm | None, place: str) -> None:
+        """Count a segment; its place is for people."""
         target = words(row.fields.get(const.TARGET_TAGS, ""))
         tags: dict[str, Sequence[str]] = {}
         if form is not None:
@@ -81,6 +77,9 @@ class Joined:
         self.parts.setdefault((part, pair), Part()).add(row, tags)
         self.hter[max(0, min(int(row.hter * BINS), BINS - 1))] += 1
         self.lengths[len(words(row.texts[const.TARGET]))] += 1
+        if row.hter and const.POST_EDIT in row.texts:
+            path = edit_path(words(row.texts[const.TARGET]), words(row.texts[const.POST_EDIT]))
+            self.edits.add(replace(row, path=path), place)
 
     @property
     def pairs(self) -> list[str]:
@@ -112,35 +111,6 @@ class JoinInfo:
 
 
 HEADER = ["part", "pair", "segments", "mean HTER"]
-
-
-class Leaks:
-    """Hashes of the texts of dev and test, by which segments of train are found that another corpus has there."""
-
-    def __init__(self) -> None:
-        self._owners: dict[int, int] = {}
-
-    def add(self, corpus: int, pair: str, source: str, target: str) -> None:
-        """Add a segment of dev or test.
-
-        Args:
-            corpus: the number of its corpus.
-            pair: its language pair.
-            source: its source.
-            target: its translation.
-        """
-        for key in _keys(pair, source, target):
-            self._owners[key] = corpus if self._owners.get(key, corpus) == corpus else _SEVERAL
-
-    def has(self, corpus: int, pair: str, source: str, target: str) -> bool:
-        """Return whether another corpus has the source or the translation of a segment in dev or test."""
-        return any(self._owners.get(key, corpus) != corpus for key in _keys(pair, source, target))
-
-
-def _keys(pair: str, source: str, target: str) -> Iterator[int]:
-    for side, (tag, text) in enumerate(zip(split_pair(pair), (source, target), strict=True)):
-        key = f"{side}\n{tag.partition('-')[0]}\n{text.casefold()}".encode()
-        yield int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
 
 
 def join_corpora(
@@ -229,7 +199,8 @@ def _write_parts(stage: Path, members: Sequence[Member], kinds: Sequence[str], *
                     elif not keep_leaks:
                         kept = [row for row, own in enumerate(texts) if not leaks.has(number, *own)]
                         _drop(dropped, joined, member, first, {*range(n_rows)} - {*kept}, columns)
-                    _append(files, joined, part, columns, kept)
+                    named = {row: f"{member.directory.name}, {part}, line {first + row}" for row in kept}
+                    _append(files, joined, part, columns, named)
                     joined.n_read += n_rows
                     progress.advance(n_rows)
     if joined.whole("train") is None:
@@ -239,21 +210,21 @@ def _write_parts(stage: Path, members: Sequence[Member], kinds: Sequence[str], *
     return joined
 
 
-def _append(files: Mapping[str, IO[str]], joined: Joined, part: str, columns: Columns, kept: Sequence[int]) -> None:
+def _append(files: Mapping[str, IO[str]], joined: Joined, part: str, columns: Columns, kept: Mapping[int, str]) -> None:
     for suffix, file in files.items():
         column = columns[FIELDS.get(suffix, suffix)]
         file.write("".join(f"{column[row]}\n" for row in kept))
     texts = [name for name in (const.SOURCE, const.TARGET, const.POST_EDIT) if name in columns]
     labels = [name for name in (const.TARGET_TAGS, const.SOURCE_TAGS) if name in columns]
     form = joined.form if const.TARGET_TAGS in columns else None
-    for row in kept:
+    for row, place in kept.items():
         counted = Row(
             0,
             {name: columns[name][row] for name in labels},
             {name: columns[name][row] for name in texts},
             hter=float(columns[const.SENTENCE_SCORES][row]),
         )
-        joined.add(part, columns[const.LANGUAGE_PAIR][row], counted, form)
+        joined.add(part, columns[const.LANGUAGE_PAIR][row], counted, form, place)
 
 
 def _drop(file: IO[str], joined: Joined, member: Member, first: int, rows: set[int], columns: Columns) -> None:

@@ -6,11 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 from kiwi import constants as const
@@ -37,6 +37,9 @@ class Chunk:
 
     columns: Columns
     """The fields as they were read."""
+
+    verdicts: Sequence[tuple[str, str]] = ()
+    """For units of files of translators, the rule and the reason by which each is left out; empty if it is kept."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,17 @@ class Labeller:
         The function raises :class:`DataError` at the first segment that cannot be used.
         """
         source, target = self.source.load(), self.target.load()
-        return lambda chunk: [self._row(number, fields, source, target) for number, fields in rows_of(chunk)]
+        return lambda chunk: [self._row(*row, source, target) for row in rows_of(chunk)]
 
-    def _row(self, number: int, fields: dict[str, str], source: Tokenize, target: Tokenize) -> Row:
+    def _row(
+        self, number: int, fields: dict[str, str], verdict: tuple[str, str], source: Tokenize, target: Tokenize
+    ) -> Row:
         if self.empty_is_unedited and not words(fields[const.POST_EDIT]):
             fields = fields | {const.POST_EDIT: fields[const.TARGET]}
         split = [source(fields[const.SOURCE]), target(fields[const.TARGET]), target(fields[const.POST_EDIT])]
         row = Row(number, fields, {name: " ".join(text) for name, text in zip(TEXTS, split, strict=True)})
+        if verdict[0]:
+            return replace(row, rule=verdict[0], reason=verdict[1])
         rule, reason = check_texts(*split)
         if rule == "empty" and rule in self.keep:
             empty = next(name for name, text in zip(TEXTS, split, strict=True) if not text)
@@ -129,10 +136,11 @@ class Labeller:
                 raise DataError.at(self.places[SCORES], row.number, found=found, expected="a finite number") from None
 
 
-def rows_of(chunk: Chunk) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line and the fields of each segment."""
-    for number, *cells in zip(chunk.numbers, *chunk.columns.values(), strict=True):
-        yield number, dict(zip(chunk.columns, cells, strict=True))
+def rows_of(chunk: Chunk) -> Iterator[tuple[int, dict[str, str], tuple[str, str]]]:
+    """Yield the line, the fields and the verdict of each segment."""
+    verdicts = chunk.verdicts or repeat(("", ""), len(chunk.numbers))
+    for number, verdict, *cells in zip(chunk.numbers, verdicts, *chunk.columns.values(), strict=True):
+        yield number, dict(zip(chunk.columns, cells, strict=True)), verdict
 
 
 def label(labeller: Labeller, chunks: Iterable[Chunk], n_processes: int | None) -> Iterator[list[Row]]:

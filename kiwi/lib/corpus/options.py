@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from kiwi import constants as const
 from kiwi.data.datasets.split import LANGUAGE
+from kiwi.data.documents.formats import Format, require_format
 from kiwi.data.labels.edits import SourceRule
+from kiwi.data.post_edits.units import COLUMNS, SWITCHABLE
 from kiwi.exceptions import ConfigError
 from kiwi.lib.corpus.cleaning import RULES, Bounds
 from kiwi.utils.io import did_you_mean
@@ -28,16 +30,26 @@ PARTS: tuple[Part, ...] = ("train", "dev", "test")
 
 @dataclass(frozen=True)
 class Input:
-    """The input of segments: files of one segment per line, or a table."""
+    """The input of segments: files of one segment per line, a table, or a file of translators."""
 
     files: Mapping[str, Path] = field(default_factory=dict)
-    """The file of each field."""
+    """The file of each field; beside a file of translators, only the machine translations."""
 
     table: Path | None = None
-    """A TSV, CSV, JSON Lines or Parquet file."""
+    """A table (CSV, TSV, XLSX, JSON Lines, JSON or Parquet) or a file of translators (XLIFF, TMX or PO)."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """The column of each field in a table; by default, the text columns have the names of their fields."""
+    """The column of each field in a table, which by default has the name of the field; or what a unit of a file of
+    translators says of itself, as in :data:`kiwi.data.post_edits.units.COLUMNS`."""
+
+    has_header: bool = True
+    """Whether the first row of a table has the names of its columns."""
+
+    languages: Sequence[str] = ()
+    """The languages of the units that are read from a file of translators."""
+
+    machine: str | None = None
+    """A part of the name of the origin or tool of the machine translations in a file of translators."""
 
     def check(self) -> None:
         """Check that there is one kind of input, and that all fields are known.
@@ -48,17 +60,67 @@ class Input:
         for name in self.columns:
             if name not in FIELDS:
                 raise ConfigError(f"--columns: '{name}' is not a field; {did_you_mean(name, FIELDS)}")
-        if self.table is not None and self.files:
-            options = ", ".join(_option(name) for name in self.files)
-            raise ConfigError(f"{options}: found files beside the table {self.table}. Give a table or files.")
-        if self.table is None and self.columns:
-            raise ConfigError("--columns names columns of a table, but there is no table. Remove it, or give a table.")
-        missing = [name for name in TEXTS if name not in self.files]
-        if self.table is None and missing:
-            options = ", ".join(_option(name) for name in missing)
-            raise ConfigError(f"{options}: not given; expected source, translation and post-edit, or a table.")
+        if self.table is None:
+            self._check_files()
+        else:
+            self._check_table(self.table, require_format(self.table))
         if len(set(self.columns.values())) < len(self.columns):
             raise ConfigError("--columns: found the same column for several fields. Name one for each.")
+
+    def _check_files(self) -> None:
+        if self.columns:
+            raise ConfigError("--columns names columns of a table, but there is no table. Remove it, or give a table.")
+        given = {"--languages": self.languages, "--mt-origin": self.machine, "--no-header": not self.has_header}
+        if found := [name for name, value in given.items() if value]:
+            raise ConfigError(f"{', '.join(found)}: for a file with all texts, such as XLIFF or CSV. Give FILE.")
+        if missing := [name for name in TEXTS if name not in self.files]:
+            options = ", ".join(_option(name) for name in missing)
+            raise ConfigError(f"{options}: not given; expected source, translation and post-edit, or a table.")
+
+    def _check_table(self, path: Path, form: Format) -> None:
+        if form.is_table:
+            if self.files:
+                options = ", ".join(_option(name) for name in self.files)
+                raise ConfigError(f"{options}: found files beside the table {path}. Give a table or files.")
+            if not self.has_header and not form.has_header:
+                raise ConfigError(f"--no-header: {path} is {form.name}, which has no line of column names. Remove it.")
+            if self.languages or self.machine:
+                option = "--languages" if self.languages else "--mt-origin"
+                raise ConfigError(f"{option}: for files of translators; {path} is {form.name}. Remove it.")
+            return
+        if others := [_option(name) for name in self.files if name != const.TARGET]:
+            raise ConfigError(
+                f"{', '.join(others)}: {path} is {form.name}, which has these texts itself. Remove it; only --target "
+                "may name a file, with the machine translation of each unit."
+            )
+        if others := [name for name in self.columns if name in (*TEXTS, const.ALIGNMENTS, POST_EDIT_ALIGNMENTS)]:
+            raise ConfigError(f"--columns names columns of a table, but {path} is {form.name}. Remove {others[0]}.")
+        for name, value in self.columns.items():
+            if value not in COLUMNS:
+                raise ConfigError(
+                    f"{_option(name)}: {path} is {form.name}; found '{value}'; expected {', '.join(COLUMNS)}."
+                )
+        if not self.has_header:
+            raise ConfigError(f"--no-header: {path} is {form.name}, which has no line of column names. Remove it.")
+        if self.machine is not None and const.TARGET in self.files:
+            raise ConfigError("--mt-origin chooses from those in FILE, but --target names others. Remove one.")
+        if self.languages and form.name == "PO":
+            raise ConfigError(f"--languages: {path} is PO, which has one language. Remove it.")
+        if self.languages and len(self.languages) != 2:
+            raise ConfigError(
+                f"--languages: found {len(self.languages)}; expected the languages of source and target, such as "
+                "--languages en,de."
+            )
+
+    @property
+    def has_units(self) -> bool:
+        """Whether it is a file of translators."""
+        return self.table is not None and not require_format(self.table).is_table
+
+    @property
+    def are_references(self) -> bool:
+        """Whether translations seem to have been made without the machine translations, as in translation memories."""
+        return self.has_units and const.TARGET in self.files and not is_xliff(self.table)
 
     @property
     def fields(self) -> list[str]:
@@ -68,7 +130,12 @@ class Input:
 
     def place(self, name: str) -> Path:
         """Return the file of a field, for errors."""
-        return self.table if self.table is not None else self.files[name]
+        return self.files[name] if self.table is None or name in self.files else self.table
+
+
+def is_xliff(path: Path | None) -> bool:
+    """Return whether a file is XLIFF, by its suffix."""
+    return path is not None and require_format(path).name == "XLIFF"
 
 
 def _option(name: str) -> str:
@@ -94,8 +161,9 @@ class CorpusOptions:
     source_tags: SourceRule = "normal"
     """The rule of the source tags."""
 
-    references: bool = False
-    """Whether the post-edits are independent references."""
+    references: bool | None = None
+    """Whether the post-edits are independent references; None takes those of a translation memory for references, if
+    the machine translations are in another file."""
 
     empty_is_unedited: bool = False
     """Whether an empty post-edit stands for a translation that was accepted as it is."""
@@ -127,8 +195,12 @@ class CorpusOptions:
     processes: int | None = None
     """The number of processes; None is one per core."""
 
-    def check(self, fields: list[str]) -> None:
+    def check(self, fields: list[str], *, has_units: bool = False) -> None:
         """Check the options against each other and against the fields of the input.
+
+        Args:
+            fields: the fields of the input.
+            has_units: whether it is a file of translators.
 
         Raises:
             ConfigError: when options are unknown or incompatible.
@@ -136,9 +208,10 @@ class CorpusOptions:
         for side, language in (("source", self.source_language), ("target", self.target_language)):
             if language is not None and not LANGUAGE.fullmatch(language):
                 raise ConfigError(f"--{side}-language: found '{language}'; expected a BCP 47 tag, such as en or pt-BR.")
+        known = [*RULES, *(SWITCHABLE if has_units else ())]
         for rule in self.keep:
-            if rule not in RULES:
-                raise ConfigError(f"--keep: '{rule}' is not a cleaning rule; {did_you_mean(rule, RULES)}")
+            if rule not in known:
+                raise ConfigError(f"--keep: '{rule}' is not a cleaning rule; {did_you_mean(rule, known)}")
         for name, size in (("dev", self.dev), ("test", self.test)):
             if size is not None and not (0 <= size < 1 or (size > 0 and float(size).is_integer())):
                 raise ConfigError(f"--{name}: found {size:g}; expected a number of segments, or a share below 1.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -13,13 +13,10 @@ from typing import IO, Any, Literal
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
-from kiwi.data.files.tables import stream_rows
 from kiwi.data.labels.edits import gap_tags, source_tags, target_tags
 from kiwi.data.labels.tags import interleave
 from kiwi.data.readers import parse_alignment
-from kiwi.data.segments.streams import SegmentStream
 from kiwi.data.text.words import words
-from kiwi.exceptions import DataError
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.corpus.alignment import Alignments
 from kiwi.lib.corpus.cleaning import RULES
@@ -35,6 +32,7 @@ from kiwi.lib.corpus.options import (
     CorpusOptions,
     Input,
 )
+from kiwi.lib.corpus.reading import Reader, open_input
 from kiwi.lib.corpus.records import write_records
 from kiwi.lib.corpus.splitting import DUPLICATE, LEFT_OUT, Keys
 from kiwi.lib.corpus.summary import Summary
@@ -44,9 +42,6 @@ from kiwi.utils.process.signals import stop_on_signals
 from kiwi.utils.staging import staged
 
 logger = logging.getLogger(__name__)
-
-CHUNK_SIZE = 1000
-"""The number of segments that a process labels at a time."""
 
 DROPPED_FILE = "dropped.tsv"
 
@@ -106,28 +101,60 @@ def make_corpus(output: Path, segments: Input, options: CorpusOptions | None = N
     """
     options = options or CorpusOptions()
     segments.check()
-    options.check(segments.fields)
+    options.check(segments.fields, has_units=segments.has_units)
+    if options.references is None:
+        options = replace(options, references=segments.are_references)
     require_new_directory(output)
-    chunks = read_chunks(segments)
+    reader = open_input(segments, options)
+    chunks = reader.chunks()
     head = list(_at_most(chunks, SAMPLE))
+    options = _with_languages(options, reader)
     labeller = _labeller(segments, options, head)
     aligner = Alignments(options, segments.fields)
     output = output.absolute()
     with stop_on_signals("Nothing was written; run the same command again."), staged(output) as stage:
         stage.mkdir()
         work = stage / "rows.jsonl"
-        keys = Keys()
-        with Progress("Label", None) as progress, work.open("w", encoding="utf-8", newline="\n") as file:
-            for rows in label(labeller, chain(head, chunks), options.processes):
-                for row, alignments in zip(rows, aligner.of(rows), strict=True):
-                    _save(row, alignments, file, keys)
-                progress.advance(len(rows))
-        parts = keys.split(options, segments.place(const.SOURCE))
+        with closing(Keys(stage)) as keys:
+            with Progress("Label", None) as progress, work.open("w", encoding="utf-8", newline="\n") as file:
+                for rows in label(labeller, chain(head, chunks), options.processes):
+                    for row, alignments in zip(rows, aligner.of(rows), strict=True):
+                        _save(row, alignments, file, keys)
+                    progress.advance(len(rows))
+            parts = keys.split(options, segments.place(const.SOURCE))
         summary = _write_parts(stage, work, parts, segments, options, labeller)
         work.unlink()
+        summary.origins = reader.origins
+        _note_units(summary, segments)
         _note_dropped(summary, options)
         write_records(stage, output, summary, segments, options, (labeller.source, labeller.target))
     return CorpusInfo(output, summary)
+
+
+def _with_languages(options: CorpusOptions, reader: Reader) -> CorpusOptions:
+    """Return the options with the languages that the input names, where no option does."""
+    source, target = reader.languages
+    return replace(
+        options,
+        source_language=options.source_language or source or None,
+        target_language=options.target_language or target or None,
+    )
+
+
+def _note_units(summary: Summary, segments: Input) -> None:
+    """Say where the machine translations of a file of translators are from, and how many of them nobody edited."""
+    if not segments.has_units:
+        return
+    n_kept = sum(part.n_segments for part in summary.parts.values())
+    n_unedited = sum(part.n_unedited for part in summary.parts.values())
+    logger.info(
+        "%s: %s units, machine translations from %s. Of the %s segments that were kept, %s were not edited (HTER 0).",
+        segments.table,
+        f"{summary.n_read:,}",
+        ", ".join(f"{origin} ({n:,})" for origin, n in summary.origins.most_common()),
+        f"{n_kept:,}",
+        f"{n_unedited:,}",
+    )
 
 
 def _note_dropped(summary: Summary, options: CorpusOptions) -> None:
@@ -138,6 +165,8 @@ def _note_dropped(summary: Summary, options: CorpusOptions) -> None:
     hint = ""
     if summary.dropped["empty"] and not options.empty_is_unedited:
         hint = " If a post-edit is empty where nothing was edited, give --empty-is-unedited."
+    if summary.dropped["unconfirmed"]:
+        hint += " --keep unconfirmed takes translations that nobody has confirmed."
     logger.warning(
         "Left out %s of %s segments: %s. %s has the reasons.%s",
         f"{sum(summary.dropped.values()):,}",
@@ -146,29 +175,6 @@ def _note_dropped(summary: Summary, options: CorpusOptions) -> None:
         DROPPED_FILE,
         hint,
     )
-
-
-def read_chunks(segments: Input, size: int = CHUNK_SIZE) -> Iterator[Chunk]:
-    """Read the input, a few segments at a time.
-
-    Args:
-        segments: the input.
-        size: the number of segments at a time.
-    """
-    if segments.table is None:
-        number = 1
-        for columns in SegmentStream({name: segments.files[name] for name in segments.fields}, size).unchecked():
-            n_rows = len(columns[const.SOURCE])
-            yield Chunk(list(range(number, number + n_rows)), columns)
-            number += n_rows
-        return
-    names = {name: segments.columns.get(name, name) for name in segments.fields}
-    empty = True
-    for numbers, columns in stream_rows(segments.table, names, size, {const.POST_EDIT: ""}):
-        empty = False
-        yield Chunk(numbers, columns)
-    if empty:
-        raise DataError.at(segments.table, None, found="no row", expected="one segment per row")
 
 
 def _at_most(chunks: Iterator[Chunk], n_segments: int) -> Iterator[Chunk]:

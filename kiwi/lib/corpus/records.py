@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from kiwi import __version__, constants as const
 from kiwi.data.datasets.wmt_qe_dataset import LabelOrigin
+from kiwi.data.post_edits.units import UNIT_RULES
 from kiwi.lib.corpus.cleaning import RULES
 from kiwi.lib.corpus.options import PARTS, CorpusOptions, Input
 from kiwi.lib.corpus.summary import Summary
@@ -48,7 +49,8 @@ def write_records(
         options: how the corpus was made.
         tokenizers: the tokenizers of source and target.
     """
-    rules = [rule for rule in RULES if rule not in options.keep]
+    known = (UNIT_RULES if segments.has_units else {}) | RULES
+    rules = {rule: description for rule, description in known.items() if rule not in options.keep}
     write_text(stage / REPORT_FILE, corpus_page(_figures(output, summary, rules, segments, options, tokenizers)))
     origin: LabelOrigin = "references" if options.references else "post-edits"
     write_text(stage / CONFIG_FILE, training_configuration(stage, output, summary, options, origin))
@@ -61,6 +63,7 @@ def write_records(
             "post_edits": origin,
             "input": {name: str(segments.place(name)) for name in segments.fields},
             "columns": dict(segments.columns),
+            "machine_translations": dict(summary.origins),
             "settings": options.settings(),
             "tokenizers": {
                 side: {"name": each.name, "why": each.why}
@@ -96,7 +99,7 @@ def _versions(tokenizers: Sequence[Tokenizer]) -> dict[str, str]:
 def _figures(
     output: Path,
     summary: Summary,
-    rules: Sequence[str],
+    rules: Mapping[str, str],
     segments: Input,
     options: CorpusOptions,
     tokenizers: tuple[Tokenizer, Tokenizer],
@@ -106,6 +109,7 @@ def _figures(
         ("languages", " to ".join(languages)),
         ("labels from", "references" if options.references else "post-edits"),
         *((name.replace("_", " "), str(segments.place(name))) for name in segments.fields),
+        *((f"machine translations of {origin}", f"{n:,} units") for origin, n in summary.origins.most_common()),
         *(
             (f"tokenizer of the {side}", f"{each.name} ({each.why})")
             for side, each in zip(("source", "target"), tokenizers, strict=True)
@@ -119,13 +123,13 @@ def _figures(
         settings=settings,
         parts=[summary.parts[name].figures(name) for name in PARTS if name in summary.parts],
         n_read=summary.n_read,
-        dropped=[(rule, RULES[rule], summary.dropped[rule]) for rule in rules],
+        dropped=[(rule, description, summary.dropped[rule]) for rule, description in rules.items()],
         hter=summary.hter,
         lengths=summary.lengths,
-        substitutions=summary.substitutions.most_common(100),
+        substitutions=summary.edits.substitutions.most_common(100),
         annotators=summary.annotator_figures(),
-        worst=summary.worst(),
-        is_reference=options.references,
+        worst=summary.edits.worst(),
+        is_reference=bool(options.references),
     )
 
 

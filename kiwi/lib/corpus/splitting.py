@@ -1,9 +1,13 @@
-"""Assigns the segments of a corpus to its parts, in arrays of a few bytes per segment."""
+"""Assigns the segments of a corpus to its parts, with their hashes on disk and a few bytes per segment in memory."""
 
 from __future__ import annotations
 
+import tempfile
 from array import array
+from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +21,76 @@ LEFT_OUT, DUPLICATE = -1, -2
 DEFAULT_SIZE, DEFAULT_SHARE = 1000, 0.1
 """The size of ``dev`` and ``test``, and the share of the segments that they are at most, unless the user says more."""
 
+N_RANGES = 16
+"""The number of ranges of hashes that are compared one after another, so that only a part of them is in memory."""
+
+AT_ONCE = 2**16
+"""The number of hashes that are written or read at once."""
+
+
+class Hashes:
+    """The hashes of one text of each segment, in a file without a name.
+
+    Args:
+        directory: where the file lies; None is the directory for temporary files.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
+        self._new = array("Q")
+
+    def add(self, text: str) -> None:
+        """Add the text of the next segment."""
+        self._new.append(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big"))
+        if len(self._new) == AT_ONCE:
+            self._write()
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+    def firsts(self, is_kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return the index of the first kept segment with the same text, (segments,), or their own for those not kept.
+
+        Args:
+            is_kept: whether each segment is kept, (segments,).
+        """
+        self._write()
+        found = np.arange(len(is_kept), dtype=np.int32)
+        for number in range(N_RANGES):
+            chosen, hashes = self._of_range(number, is_kept)
+            _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+            found[chosen] = chosen[first[inverse]]
+        return found
+
+    def _of_range(self, number: int, is_kept: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+        """Return the indices and the hashes of the kept segments in a range of hashes."""
+        self._file.seek(0)
+        indices, hashes = [np.empty(0, np.int32)], [np.empty(0, np.uint64)]
+        for start in range(0, len(is_kept), AT_ONCE):
+            block = np.frombuffer(self._file.read(8 * AT_ONCE), np.uint64)
+            chosen = (block % N_RANGES == number) & is_kept[start : start + AT_ONCE]
+            indices.append((start + np.flatnonzero(chosen)).astype(np.int32))
+            hashes.append(block[chosen])
+        return np.concatenate(indices), np.concatenate(hashes)
+
+    def _write(self) -> None:
+        self._file.seek(0, 2)
+        self._file.write(self._new.tobytes())
+        self._new = array("Q")
+
 
 class Keys:
-    """Hashes of the segments of a corpus, by which duplicates are found and segments are kept together."""
+    """What is known of the segments of a corpus, by which duplicates are found and segments are kept together.
 
-    def __init__(self) -> None:
-        self._is_kept = array("b")
-        self._sources, self._groups, self._rows = array("Q"), array("Q"), array("Q")
+    Args:
+        directory: where to store it; None is the directory for temporary files.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._is_kept = bytearray()
+        self._sources, self._groups, self._rows = (Hashes(directory) for _ in range(3))
+        self._has_groups = False
 
     def add(self, is_kept: bool, source: str, group: str | None, row: str) -> None:
         """Add a segment.
@@ -35,10 +102,11 @@ class Keys:
             row: all of it, by which duplicates are recognized.
         """
         self._is_kept.append(is_kept)
-        self._sources.append(_hash(source.casefold()))
-        self._rows.append(_hash(row))
+        self._sources.add(source.casefold())
+        self._rows.add(row)
         if group is not None:
-            self._groups.append(_hash(group))
+            self._groups.add(group)
+            self._has_groups = True
 
     def split(self, options: CorpusOptions, place: object) -> NDArray[np.int8]:
         """Return the index of the part of each segment, (segments,), or what stands for segments that are left out.
@@ -52,27 +120,22 @@ class Keys:
         Raises:
             DataError: when no segment is left for a part.
         """
-        is_kept = np.frombuffer(self._is_kept, np.int8) == 1
-        parts = np.where(is_kept, np.int8(0), np.int8(LEFT_OUT))
+        parts = np.where(np.frombuffer(self._is_kept, np.bool_), np.int8(0), np.int8(LEFT_OUT))
         if "duplicate" not in options.keep:
-            kept = np.flatnonzero(is_kept)
-            _, first = np.unique(np.frombuffer(self._rows, np.uint64)[kept], return_index=True)
-            parts[np.delete(kept, first)] = DUPLICATE
-        kept = np.flatnonzero(parts == 0)
-        if not len(kept):
-            found = f"{len(is_kept):,} segments, all of which the cleaning rules leave out"
+            is_first = self._rows.firsts(parts == 0) == np.arange(len(parts), dtype=np.int32)
+            parts[(parts == 0) & ~is_first] = DUPLICATE
+        n_kept = int(np.count_nonzero(parts == 0))
+        if not n_kept:
+            found = f"{len(parts):,} segments, all of which the cleaning rules leave out"
             advice = "Do the lines of the files match? --keep switches rules off, one by one."
             raise DataError.at(place, None, found=found, expected="some to train on", advice=advice)
-        sizes = [_size(options.dev, len(kept)), _size(options.test, len(kept))]
-        if sum(sizes) >= len(kept):
+        sizes = [_size(options.dev, n_kept), _size(options.test, n_kept)]
+        if sum(sizes) >= n_kept:
             sizes_given = f"{sizes[0]:,} for dev and {sizes[1]:,} for test"
-            found, expected = f"{len(kept):,} segments", f"more than {sizes_given}, so that some are left to train on"
+            found, expected = f"{n_kept:,} segments", f"more than {sizes_given}, so that some are left to train on"
             raise DataError.at(place, None, found=found, expected=expected, advice="Lower --dev and --test.")
-        keys = [np.frombuffer(self._sources, np.uint64)[kept]]
-        if self._groups:
-            keys.append(np.frombuffer(self._groups, np.uint64)[kept])
-        blocks = _connected(keys)
-        parts[kept] = of_kept = _fill(blocks, sizes, options)
+        of_kept = _fill(self._blocks(parts == 0), sizes, options)
+        parts[parts == 0] = of_kept
         for part, size in zip((1, 2), sizes, strict=True):
             if size and not np.any(of_kept == part):
                 found = f"no document or repeated source of at most {size:,} segments, the size of {PARTS[part]}"
@@ -80,9 +143,21 @@ class Keys:
                 raise DataError.at(place, None, found=found, expected="at least one", advice=advice)
         return parts
 
+    def close(self) -> None:
+        """Remove what was stored."""
+        for hashes in (self._sources, self._groups, self._rows):
+            hashes.close()
 
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+    def _blocks(self, is_kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return a number for each kept segment that segments of a common source or group share, (kept segments,)."""
+        keys = [self._sources.firsts(is_kept)]
+        if self._has_groups:
+            keys.append(self._groups.firsts(is_kept))
+        numbers = _connected(keys)
+        del keys
+        is_first = (numbers == np.arange(len(numbers), dtype=np.int32)) & is_kept
+        ranks = np.cumsum(is_first, dtype=np.int32) - np.int32(1)
+        return ranks[numbers[is_kept]]
 
 
 def _size(given: float | None, n_segments: int) -> int:
@@ -91,41 +166,42 @@ def _size(given: float | None, n_segments: int) -> int:
     return round(given * n_segments) if given < 1 else int(given)
 
 
-def _connected(keys: list[NDArray[np.uint64]]) -> NDArray[np.int64]:
-    """Return a number for each segment that segments with a common key share, directly or through others."""
-    inverses = [np.unique(key, return_inverse=True)[1] for key in keys]
-    numbers = np.arange(len(keys[0]))
-    while True:
+def _connected(keys: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Return the index of the first segment that each one is connected to, directly or through others, (segments,).
+
+    Args:
+        keys: the index of the first segment with the same key, for each kind of keys.
+    """
+    numbers = keys[0]
+    while len(keys) > 1:
         former = numbers
-        for inverse in inverses:
-            least = np.full(int(inverse.max(initial=0)) + 1, len(numbers))
-            np.minimum.at(least, inverse, numbers)
-            numbers = least[inverse]
+        for key in keys:
+            least = np.arange(len(numbers), dtype=np.int32)
+            np.minimum.at(least, key, numbers)
+            numbers = least[key]
         if np.array_equal(numbers, former):
-            return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+            break
+    return numbers
 
 
-def _fill(blocks: NDArray[np.int64], sizes: list[int], options: CorpusOptions) -> NDArray[np.int8]:
+def _fill(blocks: NDArray[np.int32], sizes: list[int], options: CorpusOptions) -> NDArray[np.int8]:
     """Return the index of the part of each segment; blocks that do not fit a part anymore go to another one."""
-    counts = np.bincount(blocks)
+    n_blocks = int(blocks.max()) + 1
+    counts = np.zeros(n_blocks, np.int32)
+    np.add.at(counts, blocks, np.int32(1))
+    order = np.arange(n_blocks, dtype=np.int32)
     if options.keep_order:
-        last = np.zeros(len(counts), np.int64)
-        np.maximum.at(last, blocks, np.arange(len(blocks)))
-        order = np.argsort(-last)
+        last = np.zeros(n_blocks, np.int32)
+        np.maximum.at(last, blocks, np.arange(len(blocks), dtype=np.int32))
+        order = np.argsort(-last).astype(np.int32)
     else:
-        order = np.random.default_rng(options.seed).permutation(len(counts))
-    of_block = np.zeros(len(counts), np.int8)
-    waiting = order.tolist()
+        np.random.default_rng(options.seed).shuffle(order)
+    of_block = np.zeros(n_blocks, np.int8)
     for part, size in ((PARTS.index("test"), sizes[1]), (PARTS.index("dev"), sizes[0])):
-        rest = []
-        for position, block in enumerate(waiting):
+        for block in map(int, order):
             if size <= 0:
-                rest += waiting[position:]
                 break
-            if counts[block] <= size:
+            if not of_block[block] and counts[block] <= size:
                 of_block[block] = part
                 size -= int(counts[block])
-            else:
-                rest.append(block)
-        waiting = rest
     return of_block[blocks]

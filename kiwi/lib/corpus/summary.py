@@ -85,6 +85,45 @@ class Part:
 
 
 @dataclass
+class Edits:
+    """The most frequent substitutions, and the segments with the highest HTER."""
+
+    substitutions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _n_segments: int = 0
+    _worst: list[tuple[float, int, int, str, Row]] = field(default_factory=list)
+
+    def add(self, row: Row, place: str) -> None:
+        """Add a segment with its edits.
+
+        Args:
+            row: the segment.
+            place: its place, for people.
+        """
+        self._n_segments += 1
+        target, post_edit = words(row.texts[const.TARGET]), words(row.texts[const.POST_EDIT])
+        edits = edits_of(row.path, target, post_edit)
+        self.substitutions.update((before, after) for step, before, after in edits if step == SUBSTITUTED)
+        if len(self.substitutions) > MOST_PAIRS:
+            self.substitutions = Counter(dict(self.substitutions.most_common(MOST_PAIRS // 2)))
+        # Of segments with the same HTER, long ones are more telling.
+        heapq.heappush(self._worst, (row.hter, len(post_edit), -self._n_segments, place, row))
+        if len(self._worst) > MOST_SEGMENTS:
+            heapq.heappop(self._worst)
+
+    def worst(self) -> list[EditedSegment]:
+        """Return the segments with the highest HTER, the highest first."""
+        return [
+            EditedSegment(
+                place,
+                hter,
+                row.texts[const.SOURCE],
+                edits_of(row.path, words(row.texts[const.TARGET]), words(row.texts[const.POST_EDIT])),
+            )
+            for hter, _, _, place, row in sorted(self._worst, reverse=True)
+        ]
+
+
+@dataclass
 class Summary:
     """The counts of a corpus."""
 
@@ -93,17 +132,18 @@ class Summary:
     dropped: Counter[str] = field(default_factory=Counter)
     """The number of segments that each rule left out."""
 
+    origins: Counter[str] = field(default_factory=Counter)
+    """The number of machine translations by their origin, for files of translators."""
+
     hter: list[int] = field(default_factory=lambda: [0] * BINS)
     """The number of segments by HTER."""
 
     lengths: Counter[int] = field(default_factory=Counter)
     """The number of segments by number of words of the translation."""
 
-    substitutions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    edits: Edits = field(default_factory=Edits)
     annotators: dict[str, list[float]] = field(default_factory=dict)
     """The number of segments of each annotator, the sum of their HTER, and that of its squares."""
-
-    _worst: list[tuple[float, int, int, Row]] = field(default_factory=list)
 
     def drop(self, rule: str) -> None:
         """Count a segment that is left out."""
@@ -124,33 +164,11 @@ class Summary:
         self.hter[min(int(row.hter * BINS), BINS - 1)] += 1
         self.lengths[len(tags[const.TARGET_TAGS])] += 1
         if row.hter:
-            target, post_edit = words(row.texts[const.TARGET]), words(row.texts[const.POST_EDIT])
-            self._count_substitutions(edits_of(row.path, target, post_edit))
-            # Of segments with the same HTER, long ones are more telling.
-            heapq.heappush(self._worst, (row.hter, len(post_edit), -row.number, row))
-            if len(self._worst) > MOST_SEGMENTS:
-                heapq.heappop(self._worst)
+            self.edits.add(row, f"line {row.number}")
         if annotator is not None:
             sums = self.annotators.setdefault(annotator, [0, 0.0, 0.0])
             for position, value in enumerate((1, row.hter, row.hter**2)):
                 sums[position] += value
-
-    def _count_substitutions(self, edits: Iterable[tuple[str, str, str]]) -> None:
-        self.substitutions.update((before, after) for step, before, after in edits if step == SUBSTITUTED)
-        if len(self.substitutions) > MOST_PAIRS:
-            self.substitutions = Counter(dict(self.substitutions.most_common(MOST_PAIRS // 2)))
-
-    def worst(self) -> list[EditedSegment]:
-        """Return the segments with the highest HTER, the highest first."""
-        return [
-            EditedSegment(
-                row.number,
-                hter,
-                row.texts[const.SOURCE],
-                edits_of(row.path, words(row.texts[const.TARGET]), words(row.texts[const.POST_EDIT])),
-            )
-            for hter, _, _, row in sorted(self._worst, reverse=True)
-        ]
 
     def annotator_figures(self) -> list[Annotator]:
         """Return the figures of each annotator, those with the most segments first."""

@@ -181,7 +181,8 @@ def _rows(segments: Input, names: Sequence[str]) -> Iterator[tuple[int, Any, Any
     elif segments.pipe is None:
         raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")
     else:
-        yield from pipe_rows(segments.pipe, segments.pipe_form, names)
+        # A table in a pipe is refused before.
+        yield from pipe_rows(segments.pipe, "jsonl" if segments.pipe_form == "jsonl" else "tsv", names)
 
 
 def _candidates(segments: Input, columns: Mapping[str, str], place: Path) -> Iterator[Candidate]:

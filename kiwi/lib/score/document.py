@@ -11,6 +11,7 @@ from typing import IO
 from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
 from kiwi.data.documents.rating import Rating
+from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.tables import READERS
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError, DataError
@@ -135,7 +136,7 @@ def score_document(
         is_titled=form.has_header and what.has_header,
     )
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
-    with scorer.bad.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
+    with scorer.bad.advising(), advising_columns(), writing_rejects(rejects, scorer.bad), staging as stage:
         with nullcontext() if is_terminal(output) else shown_progress(runner, None) as scorer.progress:
             n_segments, n_without_target = form.copy(path, stage, how, scorer, 1 if what.is_live else CHUNK_SIZE)
         if not n_segments:

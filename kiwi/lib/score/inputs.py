@@ -12,6 +12,7 @@ from typing import BinaryIO, Literal
 from kiwi import constants as const
 from kiwi.data.documents.parts import Segment, Tape
 from kiwi.data.documents.separated import SeparatedTable
+from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.tables import stream_table
 from kiwi.data.readers import check_columns
@@ -147,14 +148,14 @@ def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[Chunk]:
 
 
 def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) -> Iterator[Chunk]:
-    with bad.advising():
+    with bad.advising(), advising_columns():
         for first, columns in chunks:
             yield first, columns, bad.screen(columns, dict.fromkeys(columns, place), first)
 
 
 def _screen_table(table: SeparatedTable, tape: Tape, size: int, bad: BadRows) -> Iterator[Chunk]:
     first = 1
-    with bad.advising():
+    with bad.advising(), advising_columns():
         segments = _segments(table, tape)
         while chunk := list(islice(segments, size)):
             columns = segment_columns(chunk, first, STDIN, bad)

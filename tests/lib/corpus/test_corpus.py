@@ -279,7 +279,8 @@ def test_an_empty_side_that_is_not_left_out(tmp_path: Path) -> None:
 
 
 def test_a_table_without_the_column(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="found no column 'source'"):
+    message = "found no column 'source'; .* Name the column of each field, such as --columns source=NAME."
+    with pytest.raises(DataError, match=message):
         make(tmp_path, Input(table=table(tmp_path, ".csv")), source_tags="none", align=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,12 @@ def test_the_files_of_a_joined_corpus(made: Path, tmp_path: Path) -> None:
     page = (place / "report.html").read_text(encoding="utf-8")
     assert "train en-de" in page
     assert "test et-en" in page
+    assert "<ins>neu</ins>" in page.partition("The most frequent substitutions")[2]
+    worst = page.partition("The segments with the highest HTER")[2]
+    found = re.search(r"<span>(et-en|en-de), (train|dev|test), line (\d+)</span>", worst)
+    assert found is not None
+    number = lines(made / found[1] / f"{found[2]}.hter")[int(found[3]) - 1]
+    assert f"HTER {float(number):.3f}" in worst
     with pytest.raises(ConfigError, match="all has a language pair for each segment"):
         join(tmp_path / "other", (place, "en-de"), made / "et-en")
     again = tmp_path / "more"

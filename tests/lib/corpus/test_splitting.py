@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from contextlib import closing
+
 import pytest
 
 from kiwi.exceptions import DataError
+from kiwi.lib.corpus import splitting
 from kiwi.lib.corpus.options import CorpusOptions
 from kiwi.lib.corpus.splitting import DUPLICATE, LEFT_OUT, Keys
 
@@ -12,10 +16,10 @@ from kiwi.lib.corpus.splitting import DUPLICATE, LEFT_OUT, Keys
 def split(
     rows: list[tuple[str, str]], kept: list[bool] | None = None, with_groups: bool = False, **options: object
 ) -> list[int]:
-    keys = Keys()
-    for number, (source, group) in enumerate(rows):
-        keys.add(kept[number] if kept else True, source, group if with_groups else None, f"{source} {number}")
-    return keys.split(CorpusOptions(**options), "FILE").tolist()  # type: ignore[arg-type]
+    with closing(Keys()) as keys:
+        for number, (source, group) in enumerate(rows):
+            keys.add(kept[number] if kept else True, source, group if with_groups else None, f"{source} {number}")
+        return keys.split(CorpusOptions(**options), "FILE").tolist()  # type: ignore[arg-type]
 
 
 ROWS = [(f"source {number % 40}", f"document {number // 10}") for number in range(100)]
@@ -62,13 +66,35 @@ def test_small_corpora_have_parts_of_a_tenth() -> None:
 
 
 def test_what_is_left_out() -> None:
-    keys = Keys()
-    for is_kept, row in ((True, "a"), (False, ""), (True, "b"), (True, "a"), (False, ""), (True, "c"), (True, "a")):
-        keys.add(is_kept, row, None, row)
-    options = CorpusOptions(dev=0, test=0)
-    assert keys.split(options, "FILE").tolist() == [0, LEFT_OUT, 0, DUPLICATE, LEFT_OUT, 0, DUPLICATE]
-    kept = CorpusOptions(dev=0, test=0, keep=frozenset({"duplicate"}))
-    assert keys.split(kept, "FILE").tolist() == [0, LEFT_OUT, 0, 0, LEFT_OUT, 0, 0]
+    rows = ((True, "a"), (False, ""), (True, "b"), (True, "a"), (False, ""), (True, "c"), (True, "a"))
+    with closing(Keys()) as keys:
+        for is_kept, row in rows:
+            keys.add(is_kept, row, None, row)
+        options = CorpusOptions(dev=0, test=0)
+        assert keys.split(options, "FILE").tolist() == [0, LEFT_OUT, 0, DUPLICATE, LEFT_OUT, 0, DUPLICATE]
+        kept = CorpusOptions(dev=0, test=0, keep=frozenset({"duplicate"}))
+        assert keys.split(kept, "FILE").tolist() == [0, LEFT_OUT, 0, 0, LEFT_OUT, 0, 0]
+
+
+def test_hashes_are_compared_range_by_range_and_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [number % 11 != 3 for number in range(100)]
+    options: dict[str, object] = {"dev": 12, "test": 9}
+    expected = split(ROWS, kept, **options)
+    monkeypatch.setattr(splitting, "AT_ONCE", 7)
+    monkeypatch.setattr(splitting, "N_RANGES", 1)
+    assert split(ROWS, kept, **options) == expected
+    assert [part == LEFT_OUT for part in expected] == [not each for each in kept]
+
+
+def test_memory_for_each_segment_is_small() -> None:
+    with closing(Keys()) as keys:
+        for number in range(200_000):
+            keys.add(True, f"{number}", None, f"{number}")
+        tracemalloc.start()
+        keys.split(CorpusOptions(), "FILE")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 30 * 200_000
 
 
 @pytest.mark.parametrize(

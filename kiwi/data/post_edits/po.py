@@ -1,0 +1,47 @@
+"""Units of PO, which have no machine translation."""
+
+from __future__ import annotations
+
+import re
+
+from typing_extensions import override
+
+from kiwi.data.documents.parts import Segment, one_line
+from kiwi.data.documents.po import PO, Entry
+from kiwi.data.documents.rating import Rating
+from kiwi.data.post_edits.units import Unit
+
+LANGUAGE = re.compile(r"^Language:[ \t]*([\w@.-]+)", re.MULTILINE)
+
+
+class POUnits(PO):
+    """A catalogue of gettext, of which each form of each entry is a unit."""
+
+    def __init__(self) -> None:
+        super().__init__(Rating())
+        self.units: list[Unit] = []
+        self._language = ""
+        self._n_entries = 0
+
+    @override
+    def take_header(self, entry: Entry) -> None:
+        super().take_header(entry)
+        header = "".join(target for _, target in self.forms(entry, ""))
+        if (found := LANGUAGE.search(header)) is not None:
+            self._language = found[1].partition("@")[0].partition(".")[0]
+
+    @override
+    def segments(self, entry: Entry, msgid: str) -> list[Segment]:
+        self._n_entries += 1
+        for number, (source, target) in enumerate(self.forms(entry, msgid)):
+            self.units.append(
+                Unit(
+                    entry.line,
+                    (str(self._n_entries), str(number)),
+                    one_line(source),
+                    one_line(target),
+                    ("", self._language),
+                    unconfirmed="fuzzy" if entry.is_fuzzy else "",
+                )
+            )
+        return []

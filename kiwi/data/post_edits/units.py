@@ -1,0 +1,134 @@
+"""Units of translation, with what a machine suggested and what a person made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+FILE, IDENTIFIER, USER = "file", "id", "user"
+
+COLUMNS = (FILE, IDENTIFIER, USER)
+"""What a unit may say beside its texts: the name of its document, its own, and that of the person who edited it."""
+
+MACHINE = re.compile(
+    r"(?<![a-z])(a|n|s|rb)?mt(?![a-z])|machine|deepl|google|microsoft|bing|amazon|modernmt|systran|yandex|baidu|llm|gpt",
+    re.IGNORECASE,
+)
+"""What the name of an origin or a tool has in it, if translations of it are a machine's."""
+
+QUALITY = re.compile(r"\d+(\.\d+)?")
+
+UNCONFIRMED_STATES = ("new", "initial")
+"""States of translations that nobody has confirmed, beside those that begin with ``needs-``."""
+
+UNIT_RULES = {
+    "language": "a unit of other languages than those of --languages",
+    "translate-no": 'a unit that is not to be translated (translate="no")',
+    "untranslated": "a unit without a translation that a person has made",
+    "no-mt": "a unit without a machine translation",
+    "unconfirmed": "a translation that nobody has confirmed",
+}
+"""The rules by which units of files of translators are left out, in the order in which they are applied."""
+
+SWITCHABLE = ("translate-no", "unconfirmed")
+"""Those that leave out units which have all texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A translation that a tool has suggested."""
+
+    text: str
+
+    names: Sequence[str]
+    """The names of its origin and its tool; empty if it has none."""
+
+    quality: float = 0.0
+    """How well it matches, in percent."""
+
+    is_memory: bool = False
+    """Whether it is said to be of another kind, such as one of a translation memory, whatever its names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A segment of a file of translators."""
+
+    line: int
+    """The number of its line."""
+
+    name: tuple[str, ...]
+    """What identifies it in its file."""
+
+    source: str
+    translation: str
+    """What a person has made of it; empty if nobody has."""
+
+    languages: tuple[str, str]
+    """The languages of source and translation; empty where the file does not say."""
+
+    candidates: Sequence[Candidate] = ()
+    is_to_translate: bool = True
+
+    unconfirmed: str = ""
+    """Why nobody seems to have confirmed the translation; empty if somebody has, or the file does not say."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """What else it says, of :data:`COLUMNS`."""
+
+
+def is_machine(names: Iterable[str], wanted: str | None = None) -> bool:
+    """Return whether names of an origin or a tool are those of machine translation.
+
+    Args:
+        names: the names.
+        wanted: a part of the name of the machine translation that is wanted; None is any name with one of
+            :data:`MACHINE` in it.
+    """
+    if wanted is not None:
+        return any(wanted.casefold() in name.casefold() for name in names)
+    return any(MACHINE.search(name) for name in names)
+
+
+def choose_machine(candidates: Sequence[Candidate], wanted: str | None = None) -> Candidate | str:
+    """Return the machine translation among candidates, or the reason why there is none.
+
+    It is the one whose origin or tool is a machine; of several ones, the one that matches best, or else the first. A
+    single candidate without any name is taken too.
+
+    Args:
+        candidates: the candidates of a unit.
+        wanted: a part of the name of the origin or tool that is wanted.
+    """
+    candidates = [each for each in candidates if each.text]
+    if not candidates:
+        return "no candidate"
+    found = [each for each in candidates if is_machine(each.names, wanted) and (wanted or not each.is_memory)]
+    if not found and wanted is None and len(candidates) == 1 and not (candidates[0].names or candidates[0].is_memory):
+        found = list(candidates)
+    if not found:
+        origins = sorted({"/".join(each.names) or "no origin" for each in candidates})
+        return f"{len(candidates)} candidate{'s' * (len(candidates) > 1)}, from {', '.join(origins)}"
+    return max(found, key=lambda each: each.quality)
+
+
+def names_of(attributes: Mapping[str, str], keys: Sequence[str]) -> list[str]:
+    """Return the names that some attributes have, without repeated and empty ones."""
+    return list(dict.fromkeys(value for key in keys if (value := attributes.get(key, "").strip())))
+
+
+def quality_of(text: str) -> float:
+    """Return the number of a match quality such as ``87%``; 0 without one."""
+    found = QUALITY.search(text)
+    return float(found[0]) if found else 0.0
+
+
+def is_unconfirmed(state: str) -> bool:
+    """Return whether a state of XLIFF says that nobody has confirmed the translation."""
+    return state in UNCONFIRMED_STATES or state.startswith("needs-")
+
+
+def columns_of(**values: str) -> dict[str, str]:
+    """Return the values that a unit has of :data:`COLUMNS`."""
+    return {name: value for name, value in values.items() if value}
