@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import kiwi
-from kiwi import constants as const
+from kiwi import __version__, constants as const
 from kiwi.data.flags import FLAGS
 from kiwi.lib.score.scale import Scale
 from kiwi.runner.engine import AboutSystem
@@ -69,7 +68,7 @@ class Manifest:
         about = self.about
         counts = {"segments": self.n_segments, "bad": n_bad, "without_target": self.n_without_target}
         content: dict[str, Any] = {
-            "kiwi": kiwi.__version__,
+            "kiwi": __version__,
             "score": self.scale.describe() if const.SENTENCE_SCORES in about.outputs else None,
             "scale": "0-100" if self.scale.is_common else "own",
             "system": {
