@@ -20,7 +20,7 @@ COMMENT = b"# kiwi score: "
 FLAGS = b"# kiwi flags: "
 """The start of the comment with the flags of an entry."""
 
-LANGUAGE = re.compile(r"^Language:[ \t]*([A-Za-z_]+)", re.MULTILINE)
+LANGUAGE = re.compile(r"^Language:[ \t]*([\w-]+)", re.MULTILINE)
 
 STATEMENT = re.compile(rb'(msgctxt|msgid_plural|msgid|msgstr|domain)[ \t]*(\[[ \t]*\d+[ \t]*\])?[ \t]*(".*)', re.DOTALL)
 STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from typing_extensions import override
 
 from kiwi.data.documents.parts import Segment, one_line
 from kiwi.data.documents.po import PO, Entry
 from kiwi.data.documents.rating import Rating
 from kiwi.data.post_edits.units import Unit
-
-LANGUAGE = re.compile(r"^Language:[ \t]*([\w@.-]+)", re.MULTILINE)
 
 
 class POUnits(PO):
@@ -20,15 +16,7 @@ class POUnits(PO):
     def __init__(self) -> None:
         super().__init__(Rating())
         self.units: list[Unit] = []
-        self._language = ""
         self._n_entries = 0
-
-    @override
-    def take_header(self, entry: Entry) -> None:
-        super().take_header(entry)
-        header = "".join(target for _, target in self.forms(entry, ""))
-        if (found := LANGUAGE.search(header)) is not None:
-            self._language = found[1].partition("@")[0].partition(".")[0]
 
     @override
     def segments(self, entry: Entry, msgid: str) -> list[Segment]:
@@ -40,7 +28,7 @@ class POUnits(PO):
                     (str(self._n_entries), str(number)),
                     one_line(source),
                     one_line(target),
-                    ("", self._language),
+                    ("", self._language or ""),
                     unconfirmed="fuzzy" if entry.is_fuzzy else "",
                 )
             )
