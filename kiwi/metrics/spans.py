@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Span = tuple[int, int, str]
-"""The position of the first character, the position after the last one, and the severity."""
+Span = tuple[int, int, str] | tuple[int, int, str, float]
+"""The position of the first character, the position after the last one, the severity and, perhaps, a confidence."""
 
 MINOR, MAJOR = "minor", "major"
 
@@ -60,7 +60,8 @@ def count_spans(target: str, gold: Iterable[Span], predicted: Iterable[Span]) ->
 def _mark(length: int, spans: Iterable[Span]) -> NDArray[np.bool_]:
     """Return which characters have which severity, (severities, characters + 1); critical counts as major."""
     marked = np.zeros((2, length + 1), dtype=bool)
-    for start, end, severity in spans:
+    for span in spans:
+        start, end, severity = span[:3]
         begin = min(start, length)
         marked[int(severity != MINOR), begin : max(min(end, length + 1), begin + 1)] = True
     return marked
