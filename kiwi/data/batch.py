@@ -84,12 +84,12 @@ class QEBatch(Generic[Array]):
     int64 (batch, units, 2)."""
 
     unit_readings: Array | None = None
-    """The position of each unit's piece in every window that contains it, as in ``target_readings``, int64 (batch, units,
-    windows of a unit)."""
+    """The position of each unit's piece in every window that contains it, as in ``target_readings``, int64 (batch,
+    units, windows of a unit)."""
 
     span_labels: Array | None = None
-    """The share of raters who marked each gap and unit as OK and with each severity, gaps and units alternating from gap 0
-    to the gap after the last unit, zeros for padding, float32 (batch, 2 * units + 1, 1 + severities)."""
+    """The share of raters who marked each gap and unit as OK and with each severity, float32 (batch, 2 * units + 1, 1 +
+    severities). Gaps and units alternate, from gap 0 to the gap after the last unit; zeros are padding."""
 
     gold_spans: Array | None = None
     """The error spans of the raters: segment, rater, start, end and index of the severity, int64 (spans, 5)."""

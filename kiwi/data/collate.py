@@ -127,7 +127,8 @@ def _span_labels(
     mask, bounds = arrays["unit_mask"], arrays["unit_bounds"]
     labels = np.zeros((len(lines), 2 * mask.shape[1] + 1, 1 + len(severities)), dtype=np.float32)
     by_segment = [parse_error_spans(line) for line in lines]
-    for own, raters, units in zip(labels, by_segment, (row[there] for row, there in zip(bounds, mask)), strict=True):
+    for own, raters, places, there in zip(labels, by_segment, bounds, mask, strict=True):
+        units = places[there]
         end = 2 * len(units) + 1
         own[0:end:2] = gap_labels(raters, units, severities)
         own[1:end:2] = unit_labels(raters, units, severities)

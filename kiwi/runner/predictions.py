@@ -79,7 +79,7 @@ class Predictions:
     """A label for each source word."""
 
     error_spans: list[list[ErrorSpan]] | None = None
-    """The errors of each translation, in the order of their positions, which count the characters of the text as given."""
+    """The errors of each translation, in the order of their positions, counted in characters of the text as given."""
 
     mqm_score: list[float] | None = None
     """The penalty of the errors of each translation, where lower is better."""

@@ -252,7 +252,7 @@ class Runner:
                 yield prepared.popleft().result()
 
     def _split_by_segment(self, values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
-        """Return the values of an engine by segment, without padding: a number, a list of numbers, or spans for each."""
+        """Return the values of an engine by segment, without padding: a number, a list of numbers, or error spans."""
         spans = {}
         if self.about.span_level is not None:
             probabilities = values.pop(const.ERROR_SPANS)

@@ -17,8 +17,8 @@ def decode_spans(
     """Return the error spans of a translation, in the order of their positions.
 
     A span is a run of units that are more probably wrong than right, whatever their severities. Its severity is the one
-    with the highest mean probability over its units, and its confidence is their mean probability of an error. A gap that
-    is more probably wrong than right is an omission, an empty span at the beginning of the next unit.
+    with the highest mean probability over its units, and its confidence is their mean probability of an error. A gap
+    that is more probably wrong than right is an omission, an empty span at the beginning of the next unit.
 
     Args:
         probabilities: the probabilities of OK and of each severity of gaps and units, alternating from gap 0 to the gap

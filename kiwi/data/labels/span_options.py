@@ -35,8 +35,8 @@ class SpanLevelConfig(BaseConfig):
     """The error spans to predict: where an error is, and how severe."""
 
     severities: list[Severity] = Field(default=["minor", "major", "critical"], min_length=1)
-    """The severities to tell apart. An error of another severity counts as the next less severe one of these. Those that
-    the training data does not have are neither trained nor predicted."""
+    """The severities to tell apart. An error of another severity counts as the next less severe one of these. Those
+    that the training data does not have are neither trained nor predicted."""
 
     class_weights: SpanWeightsConfig = SpanWeightsConfig()
     """The weights of the labels in the loss."""
@@ -48,8 +48,8 @@ class SpanLevelConfig(BaseConfig):
     """The points of penalty of each severity, of which ``mqm_score`` is the sum."""
 
     combined_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.22
-    """The share of ``mqm_score`` in ``combined_score``, the rest of which is the regressed score (Guerreiro et al. 2024,
-    arXiv 2310.10482)."""
+    """The share of ``mqm_score`` in ``combined_score``, the rest of which is the regressed score (Guerreiro et al.
+    2024, arXiv 2310.10482)."""
 
     @field_validator("severities")
     @classmethod
@@ -70,7 +70,7 @@ class SpanLevelConfig(BaseConfig):
         return mqm_score(spans, self.mqm_weights)
 
     def combine(self, penalties: Sequence[float], scores: Sequence[float], meaning: ScoreMeaning) -> list[float]:
-        """Return the weighted means of penalties and regressed scores on the common scale, from 0 (worst) to 100 (best).
+        """Return the weighted means of penalties and regressed scores on the common scale, 0 (worst) to 100 (best).
 
         Args:
             penalties: the penalty of each segment.

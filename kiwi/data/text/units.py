@@ -1,9 +1,9 @@
 """Units: the stretches of a translation that are labelled when errors are marked, one for each piece with characters.
 
-The pieces of an encoder do not tile a text: some have no characters, such as the mark of a word's beginning; several may
-share one character, such as the bytes of an emoji; and a character may have no piece at all. Units do: each begins where
-the first piece of its characters begins, and ends where the next unit or the word ends. White space is part of no unit, and
-no unit begins at a combining mark or within a sequence that is shown as one emoji.
+The pieces of an encoder do not tile a text: some have no characters, such as the mark of a word's beginning; several
+may share one character, such as the bytes of an emoji; and a character may have no piece at all. Units tile words:
+each begins where its first piece begins, and ends where the next unit or the word ends. White space is part of no
+unit, and no unit begins at a combining mark, or within a sequence that is shown as one emoji.
 """
 
 from __future__ import annotations
