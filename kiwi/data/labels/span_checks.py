@@ -19,12 +19,6 @@ from kiwi.utils.io import BaseConfig
 
 logger = logging.getLogger(__name__)
 
-NO_ERROR = "no-error"
-"""The severity of a translation without errors, whose positions are :data:`NOWHERE`."""
-
-NOWHERE = "-1"
-"""The start and the end of a translation without errors."""
-
 MISSING = "missing"
 """The position of an omission that has none."""
 
