@@ -45,7 +45,7 @@ class SpanDataConfig(BaseConfig):
     """Whether the penalty of MQM that follows from the spans, where lower is better, is the sentence score of each
     segment, in the place of ``output.sentence_scores``; of several raters, their mean."""
 
-    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default=dict(MQM_WEIGHTS))
+    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default=dict(MQM_WEIGHTS))  # type: ignore[arg-type]
     """The points of penalty of each severity, for ``as_scores``."""
 
     @field_validator("mqm_weights")

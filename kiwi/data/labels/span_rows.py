@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from kiwi import constants as const
 from kiwi.data.files.cells import cell_text, json_object
@@ -161,19 +161,23 @@ def _objects(path: Path, number: int, cell: Any) -> list[list[RawSpan]]:
 
 
 def _object(path: Path, number: int, span: Any) -> RawSpan:
-    start, end, severity = (span.get(name) if isinstance(span, dict) else None for name in ("start", "end", "severity"))
-    text, confidence = (span.get("text"), span.get("confidence", 1.0)) if isinstance(span, dict) else (None, None)
-    is_valid = (
-        all(isinstance(place, int) and not isinstance(place, bool) for place in (start, end))
-        and isinstance(severity, str)
-        and (text is None or isinstance(text, str))
-        and isinstance(confidence, int | float)
-        and 0.0 <= confidence <= 1.0
-    )
-    if not is_valid:
+    found = span if isinstance(span, dict) else {}
+    start, end, severity = found.get("start"), found.get("end"), found.get("severity")
+    text, confidence = found.get("text"), found.get("confidence", 1.0)
+    if (
+        not _is_place(start)
+        or not _is_place(end)
+        or not isinstance(severity, str)
+        or not (text is None or isinstance(text, str))
+        or not (isinstance(confidence, int | float) and 0.0 <= confidence <= 1.0)
+    ):
         expected = "objects with start and end (whole numbers) and severity; text and confidence (0 to 1) may follow"
         raise DataError.at(path, number, found=f"{span!r:.80} in {const.ERROR_SPANS}", expected=expected)
     return RawSpan(start, end, severity.lower(), float(confidence), text)
+
+
+def _is_place(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _list(path: Path, number: int, name: str, cell: Any) -> list[Any]:
