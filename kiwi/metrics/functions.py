@@ -43,6 +43,12 @@ HIGHER_IS_BETTER = {
     "F1": True,
     "precision": True,
     "recall": True,
+    "F1_constant": True,
+    # of several MT systems
+    "ACC_EQ": True,
+    "SPA": True,
+    "SYS_PEARSON": True,
+    "SYS_ACCURACY": True,
     # of language models
     "PERP": False,
     "ExpErr": False,

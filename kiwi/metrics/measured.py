@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,11 +15,10 @@ from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.confidence import Statistics
 from kiwi.metrics.explanations import FIGURES, explain_segments
 from kiwi.metrics.ranking import critical_metrics, delta_avg, kendall
-from kiwi.metrics.spans import Span, SpanCounts, count_spans
+from kiwi.metrics.spans import DEFINITIONS, MAJOR, MINOR, N_COUNTS, SPANS_MPP, Count, Span, SpanCounts
 from kiwi.outputs import names as output_names
 
 EXPLANATIONS = "explanations"
-SPANS = "spans"
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Measured:
     """The name of the system."""
 
     n: int
-    """The number of tags, segments or characters that are compared."""
+    """The number of tags, segments, characters or gold spans that are compared."""
 
     unit: str
-    """The unit of ``n``, which is ``tags``, ``segments`` or ``characters``."""
+    """The unit of ``n``, which is ``tags``, ``segments``, ``characters`` or ``spans``."""
 
     n_segments: int
     """The number of segments to select from."""
@@ -162,7 +162,9 @@ def measure_explanations(aligned: Aligned) -> list[Measured]:
 def measure_spans(
     targets: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Mapping[str, Sequence[Sequence[Span]]]
 ) -> list[Measured]:
-    """Prepare each system's error spans.
+    """Prepare each system's error spans, for each definition of their metrics.
+
+    Beside each F1 stands that of a constant, which marks every translation as one error, with the better severity.
 
     Args:
         targets: the translation of each segment.
@@ -170,14 +172,31 @@ def measure_spans(
         predicted: the predicted spans of each segment, by system.
     """
     found = []
-    for system, spans in predicted.items():
-        each = [count_spans(*segment) for segment in zip(targets, gold, spans, strict=True)]
-        counts = np.array([(one.hits, one.gold, one.predicted) for one in each]).reshape(-1, 3)
-
-        def statistic(chosen: NDArray[np.int64], counts: NDArray[np.float64] = counts) -> dict[str, float]:
-            hits, of_gold, of_system = counts[chosen].sum(axis=0)
-            return SpanCounts(float(hits), int(of_gold), int(of_system)).metrics
-
-        n = sum(len(target) + 1 for target in targets)
-        found.append(Measured(SPANS, system, n, "characters", len(each), statistic))
+    wholes = [[[(0, len(target), severity)] for target in targets] for severity in (MINOR, MAJOR)]
+    for output, count in DEFINITIONS.items():
+        constants = [_count(count, targets, gold, spans) for spans in wholes]
+        unit = "spans" if output == SPANS_MPP else "characters"
+        n = sum(map(len, gold)) if unit == "spans" else sum(len(target) + 1 for target in targets)
+        if_empty = count("", [], []).if_empty
+        for system, spans in predicted.items():
+            statistic = partial(_span_figures, _count(count, targets, gold, spans), constants, if_empty)
+            found.append(Measured(output, system, n, unit, len(targets), statistic))
     return found
+
+
+def _count(
+    count: Count, targets: Sequence[str], gold: Sequence[Sequence[Span]], spans: Sequence[Sequence[Span]]
+) -> NDArray[np.float64]:
+    """Return the counts of each segment, (segments, counts)."""
+    each = [count(*segment).to_array() for segment in zip(targets, gold, spans, strict=True)]
+    return np.array(each).reshape(-1, N_COUNTS)
+
+
+def _span_figures(
+    counts: NDArray[np.float64],
+    constants: Sequence[NDArray[np.float64]],
+    if_empty: float,
+    chosen: NDArray[np.int64],
+) -> dict[str, float]:
+    own, *others = (SpanCounts.from_array(each[chosen].sum(axis=0), if_empty).metrics for each in (counts, *constants))
+    return own | {"F1_constant": max(other["F1"] for other in others)}

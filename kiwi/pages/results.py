@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from kiwi import __version__, constants as const
 from kiwi.metrics import functions
-from kiwi.metrics.measured import EXPLANATIONS, SPANS
+from kiwi.metrics.measured import EXPLANATIONS
 from kiwi.metrics.report import ENSEMBLE, MEAN, Comparison, Report, Row
+from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
 TITLES = {

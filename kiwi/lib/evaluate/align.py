@@ -23,8 +23,9 @@ from kiwi.lib.evaluate.sources import EXTRAS, Source, Sources, checkpoint_hash, 
 from kiwi.lib.evaluate.spans import align_spans
 from kiwi.lib.evaluate.word_counts import WordCounts
 from kiwi.metrics.aligned import Aligned
-from kiwi.metrics.measured import SPANS, Measured
+from kiwi.metrics.measured import Measured
 from kiwi.metrics.report import ENSEMBLE
+from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
 if TYPE_CHECKING:

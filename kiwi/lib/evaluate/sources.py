@@ -20,7 +20,7 @@ from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_gold_tags
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission, read_span_submission
 from kiwi.data.wmt.word_level import read_word_submission
-from kiwi.metrics.measured import SPANS
+from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from kiwi.data.labels.gold import check_line_count
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.excluded import Excluded
 from kiwi.lib.evaluate.sources import Source, Sources
-from kiwi.metrics.measured import SPANS, Measured, measure_spans
+from kiwi.metrics.measured import Measured, measure_spans
+from kiwi.metrics.spans import SPANS
 
 
 def align_spans(source: Source, systems: Mapping[str, Sources], excluded: Excluded) -> list[Measured]:
