@@ -17,6 +17,7 @@ TARGETGAPS_TAGS = "targetgaps_tags"
 SENTENCE_SCORES = "sentence_scores"
 SENTENCE_SCORES_EXTRAS = "sentence_scores_extras"
 BINARY = "binary"
+ERROR_SPANS = "error_spans"
 
 WORD_LEVEL = (TARGET_TAGS, GAP_TAGS, SOURCE_TAGS)
 """The outputs that have a list of values per segment."""

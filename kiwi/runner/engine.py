@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
+from kiwi.data.labels.span_options import SpanLevelConfig
 from kiwi.systems.manifest.checkpoint import DataInfo
 
 
@@ -29,6 +30,9 @@ class AboutSystem:
 
     use_distribution: bool = False
     """Whether scores come with standard deviations."""
+
+    span_level: SpanLevelConfig | None = None
+    """The options of error spans, if it predicts them."""
 
     data: DataInfo = field(default_factory=DataInfo)
     """The data that it was trained on."""
@@ -69,7 +73,8 @@ class Engine(ABC):
             float32 arrays by output: ``target_tags`` (batch, target_words), ``gap_tags`` (batch, target_words + 1),
             ``source_tags`` (batch, source_words) and ``binary`` (batch,) are probabilities of BAD, with arbitrary
             values at padding; ``sentence_scores`` (batch,) are scores; ``sentence_scores_extras`` (batch, 2) are means
-            and standard deviations.
+            and standard deviations; ``error_spans`` (batch, 2 * units + 1, 1 + severities) are probabilities of OK and
+            of each severity for gaps and units, alternating.
         """
 
 

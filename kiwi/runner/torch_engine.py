@@ -48,6 +48,7 @@ class TorchEngine(Engine):
             input_fields=tuple(system.input_fields),
             outputs=tuple(outputs.names),
             use_distribution=outputs.sentence_level.use_distribution,
+            span_level=outputs.span_level,
             data=system.data_info,
             n_parameters=sum(parameter.numel() for parameter in system.parameters()),
             sha256="" if place is None else read_checkpoint_info(place).sha256,

@@ -74,7 +74,13 @@ class QESystem(System):
             with_source=model.outputs.word_level.source,
             with_language_model=model.tlm_outputs.fine_tune,
         )
-        self.collate = Collate(vocabularies, self.encoder.pieces, post_edit=model.tlm_outputs.fine_tune)
+        spans = model.outputs.span_level
+        self.collate = Collate(
+            vocabularies,
+            self.encoder.pieces,
+            post_edit=model.tlm_outputs.fine_tune,
+            severities=() if spans is None else spans.severities,
+        )
         self.decoder = architecture.decoder.build(model.decoder, self.encoder.sizes)
         self.outputs = QEOutputs(model.outputs, self.decoder.sizes)
 
@@ -294,6 +300,8 @@ class QESystem(System):
     def restrict_outputs(self, outputs: QEOutputs.Config) -> None:
         """Restrict predictions to some of the outputs of the system."""
         self.outputs.restrict(outputs.names)
+        if outputs.span_level is None:
+            self.collate.severities = ()
         self.model_config = self.model_config.model_copy(update={"outputs": outputs})
 
     def _output_weights(self, outputs: set[str]) -> tuple[str, ...]:

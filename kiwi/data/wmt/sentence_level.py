@@ -10,18 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.labels.scores import parse_score
 from kiwi.data.wmt.header import Header
 from kiwi.data.wmt.rows import Rows, check_field, write_rows
-from kiwi.data.wmt.spans import NO_ERROR, NOWHERE, SEVERITIES, Span, SpanParser, expected_span, quoted, unquoted
+from kiwi.data.wmt.spans import NO_ERROR, NOWHERE, SpanParser, expected_span, quoted, unquoted
 from kiwi.exceptions import DataError
 
 __all__ = [
     "NO_ERROR",
-    "SEVERITIES",
     "Header",
     "SentenceSubmission",
-    "Span",
     "SpanSubmission",
     "read_sentence_submission",
     "read_span_submission",
@@ -67,7 +66,7 @@ class SpanSubmission:
     targets: list[str]
     """The translations, in whose characters positions are counted."""
 
-    spans: list[list[Span]]
+    spans: list[list[ErrorSpan]]
     """The spans of each segment, in the order of the file."""
 
 
@@ -148,7 +147,7 @@ def read_span_submission(
     """
     rows = Rows(path, SPAN_COLUMNS, language_pair, numbers=("SEG", "STARTS", "ENDS"), more=True)
     parser = SpanParser(rows)
-    segments: dict[int, tuple[str, list[Span]]] = {}
+    segments: dict[int, tuple[str, list[ErrorSpan]]] = {}
     for number, line in rows:
         row = rows.split(number, line)
         if row is None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan
 from kiwi.data.wmt.header import parse_count
 from kiwi.data.wmt.rows import Rows
 
 logger = logging.getLogger(__name__)
-
-SEVERITIES = ("minor", "major", "critical")
-"""The severities of errors, the least severe first."""
 
 NO_ERROR = "no-error"
 """The TYPES value of a segment without errors, whose positions are :data:`NOWHERE`."""
@@ -23,19 +20,6 @@ NOWHERE = "-1"
 
 QUOTED = re.compile(r'"(?=.*"".*")(?:[^"]|"")*"', re.DOTALL)
 """A text in the quotes of CSV, in which a quote is written twice."""
-
-
-class Span(NamedTuple):
-    """An error in a translation; an empty span is an omission at its position."""
-
-    start: int
-    """Position of the first character, counted from 0."""
-
-    end: int
-    """Position after the last character."""
-
-    severity: str
-    """One of :data:`SEVERITIES`."""
 
 
 def unquoted(text: str) -> str:
@@ -59,7 +43,7 @@ class SpanParser:
         self._rows = rows
         self._n_clipped = self._first = 0
 
-    def parse(self, number: int, row: Mapping[str, str], target: str) -> list[Span]:
+    def parse(self, number: int, row: Mapping[str, str], target: str) -> list[ErrorSpan]:
         """Parse the spans of a row.
 
         Args:
@@ -99,21 +83,21 @@ class SpanParser:
                 self._first,
             )
 
-    def _parse(self, number: int, start: str, end: str, severity: str, target: str) -> Span | None:
+    def _parse(self, number: int, start: str, end: str, severity: str, target: str) -> ErrorSpan | None:
         first, after, size = parse_count(start), parse_count(end), len(target)
         if first is None or after is None:
             self._rows.fail(number, f"the span '{start}' to '{end}'", "whole numbers, counted from 0")
-        expected = expected_span(Span(first, after, severity), max(after, size))
+        expected = expected_span(ErrorSpan(first, after, severity), max(after, size))
         if expected:
             self._rows.fail(number, f"the span {start} to {end}, {severity}", expected)
         if after > size:
             self._n_clipped += 1
             self._first = self._first or number
         # A span that starts beyond the end marks nothing.
-        return Span(first, min(after, size), severity) if first <= size else None
+        return ErrorSpan(first, min(after, size), severity) if first <= size else None
 
 
-def expected_span(span: Span, size: int) -> str:
+def expected_span(span: ErrorSpan, size: int) -> str:
     """Return what is expected of an invalid span of a text with ``size`` characters; empty for a valid one."""
     if not 0 <= span.start <= span.end <= size:
         return f"0 ≤ start ≤ end ≤ {size}, the characters of the translation"

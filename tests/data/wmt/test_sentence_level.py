@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan
 from kiwi.data.wmt.sentence_level import (
-    SEVERITIES,
     Header,
     SentenceSubmission,
-    Span,
     SpanSubmission,
     read_sentence_submission,
     read_span_submission,
@@ -127,7 +126,7 @@ def test_a_line_of_names_is_skipped(tmp_path: Path) -> None:
     path = write(tmp_path, "lp|method|seg|score", "en-de|kiwi|0|0.5")
     assert read_sentence_submission(path, "en-de").scores == [0.5]
     path = write(tmp_path, "lp|gold|sid|mt|start_id|end_id|error", "en-de|kiwi|0|Haus|0|2|minor")
-    assert read_span_submission(path).spans == [[Span(0, 2, "minor")]]
+    assert read_span_submission(path).spans == [[ErrorSpan(0, 2, "minor")]]
     path = write(tmp_path, "en-de|kiwi|0|0.5", "lp|method|seg|score")
     with pytest.raises(DataError, match="several language pairs"):
         read_sentence_submission(path)
@@ -160,7 +159,7 @@ def test_scores_come_back(tmp_path: Path, header: Header, names: tuple[str, str]
 def test_what_is_written(tmp_path: Path) -> None:
     write_sentence_submission(tmp_path / "a", SentenceSubmission(Header(9, 8, 7), "en-de", "kiwi", [0.1, 2.0]))
     assert (tmp_path / "a").read_text() == "9\n8\n7\nen-de\tkiwi\t0\t0.1\nen-de\tkiwi\t1\t2.0\n"
-    spans = [[Span(0, 1, "minor"), Span(2, 3, "major")], []]
+    spans = [[ErrorSpan(0, 1, "minor"), ErrorSpan(2, 3, "major")], []]
     write_span_submission(tmp_path / "b", SpanSubmission(Header(), "en-de", "kiwi", ["a b", "c"], spans))
     expected = "en-de\tkiwi\t0\ta b\t0 2\t1 3\tminor major\nen-de\tkiwi\t1\tc\t-1\t-1\tno-error\n"
     assert (tmp_path / "b").read_text() == expected
@@ -198,7 +197,7 @@ def test_spans_are_read(tmp_path: Path) -> None:
     )
     found = read_span_submission(path, "en-de", ["Eins ", "Ein Haus .", "zwei"])
     assert found.targets == ["Eins", "Ein Haus .", "zwei"]
-    assert found.spans == [[], [Span(0, 3, "minor"), Span(4, 8, "critical")], [Span(4, 4, "major")]]
+    assert found.spans == [[], [ErrorSpan(0, 3, "minor"), ErrorSpan(4, 8, "critical")], [ErrorSpan(4, 4, "major")]]
     assert found.header == Header(9, 8, 1)
 
 
@@ -232,7 +231,10 @@ def test_spans_beyond_the_end_are_clipped_and_counted(tmp_path: Path, caplog: py
         "en-de|kiwi|0|Das Haus .|4 10 12|99 11 13|major minor minor",
         "en-de|kiwi|1|Gut .|0|5|minor",
     )
-    assert read_span_submission(path).spans == [[Span(4, 10, "major"), Span(10, 10, "minor")], [Span(0, 5, "minor")]]
+    assert read_span_submission(path).spans == [
+        [ErrorSpan(4, 10, "major"), ErrorSpan(10, 10, "minor")],
+        [ErrorSpan(0, 5, "minor")],
+    ]
     assert f"{path}: 3 span(s) lie beyond the end of their text, the first in line 1" in caplog.text
 
 
@@ -243,7 +245,7 @@ def test_further_columns_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixt
         "en-de|kiwi|1|Haus|-1|-1|no-error|0.7|x",
         "en-de|kiwi|2|Haus|0|1|major",
     )
-    assert read_span_submission(path).spans == [[], [], [Span(0, 1, "major")]]
+    assert read_span_submission(path).spans == [[], [], [ErrorSpan(0, 1, "major")]]
     assert f"{path}, line 2: ignored column 8, which has '0.7'; submissions of this form have 7" in caplog.text
     assert f"{path}, line 2: ignored column 9, which has 'x'" in caplog.text
     assert len(caplog.messages) == 2
@@ -276,7 +278,7 @@ def test_spans_come_back(tmp_path: Path, data: st.DataObject, targets: list[str]
     spans = []
     for target in targets:
         places = st.tuples(st.integers(0, len(target)), st.integers(0, len(target))).map(sorted)
-        one = st.tuples(places, st.sampled_from(SEVERITIES)).map(lambda drawn: Span(*drawn[0], drawn[1]))
+        one = st.tuples(places, st.sampled_from(SEVERITIES)).map(lambda drawn: ErrorSpan(*drawn[0], drawn[1]))
         spans.append(data.draw(st.lists(one, max_size=3)))
     submission = SpanSubmission(data.draw(st.sampled_from(HEADERS)), "en-de", "kiwi", targets, spans)
     write_span_submission(tmp_path / "a", submission)
@@ -288,15 +290,17 @@ def test_spans_come_back(tmp_path: Path, data: st.DataObject, targets: list[str]
     [
         (
             ["ab"],
-            [[Span(0, 3, "minor")]],
-            "Segment 0 (from 0): found Span(start=0, end=3, severity='minor'); expected 0 ≤",
+            [[ErrorSpan(0, 3, "minor")]],
+            "Segment 0 (from 0): found ErrorSpan(start=0, end=3, severity='minor', confidence=1.0); expected 0 ≤",
         ),
-        (["ab"], [[Span(0, 1, "bad")]], "expected a severity of minor, major, critical"),
+        (["ab"], [[ErrorSpan(0, 1, "bad")]], "expected a severity of minor, major, critical"),
         (["a\tb"], [[]], "found a tab or line end in 'a\\tb'"),
         (["ab"], [], "Found 1 translations and spans of 0; expected the same number"),
     ],
 )
-def test_spans_that_are_not_written(tmp_path: Path, targets: list[str], spans: list[list[Span]], message: str) -> None:
+def test_spans_that_are_not_written(
+    tmp_path: Path, targets: list[str], spans: list[list[ErrorSpan]], message: str
+) -> None:
     with pytest.raises(DataError, match=re.escape(message)):
         write_span_submission(tmp_path / "a", SpanSubmission(Header(), "en-de", "kiwi", targets, spans))
     assert list(tmp_path.iterdir()) == []
