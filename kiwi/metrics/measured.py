@@ -14,11 +14,23 @@ from kiwi.metrics import functions
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.confidence import Statistics
 from kiwi.metrics.explanations import FIGURES, explain_segments
+from kiwi.metrics.mt_systems import (
+    PERMUTATIONS,
+    SEED,
+    TieCalibration,
+    score_matrix,
+    soft_pairwise_accuracy,
+    system_metrics,
+)
 from kiwi.metrics.ranking import critical_metrics, delta_avg, kendall
 from kiwi.metrics.spans import DEFINITIONS, MAJOR, MINOR, N_COUNTS, SPANS_MPP, Count, Span, SpanCounts
 from kiwi.outputs import names as output_names
 
 EXPLANATIONS = "explanations"
+MT_SYSTEMS = "mt_systems"
+
+FEWEST_MT_SYSTEMS = 2
+"""The number of MT systems from which on they are compared."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,9 @@ class Measured:
 
     statistic: Statistics
     """Computes the metrics of the segments with these indices, the main one first."""
+
+    resampled: Statistics | None = None
+    """Computes the metrics that have intervals, where these are not all of them."""
 
     counts: NDArray[np.int64] | None = None
     """The confusion matrix of each segment, (segments, gold, predicted), for tags."""
@@ -110,8 +125,7 @@ def _measured(aligned: Aligned, system: str, *, is_binary: bool) -> Measured:
             "segments",
             n,
             lambda chosen: score_metrics(gold[chosen], values[chosen]),
-            None,
-            values,
+            scores=values,
         )
     if aligned.only_order:
         return Measured(
@@ -136,9 +150,8 @@ def _measured(aligned: Aligned, system: str, *, is_binary: bool) -> Measured:
         "segments" if is_binary else "tags",
         n,
         statistic,
-        counts,
-        None,
-        f"threshold:{aligned.threshold:g}",
+        counts=counts,
+        rule=f"threshold:{aligned.threshold:g}",
     )
 
 
@@ -157,6 +170,52 @@ def measure_explanations(aligned: Aligned) -> list[Measured]:
         measured = Measured(EXPLANATIONS, system, len(figures), "segments", len(figures), statistic)
         found.append(replace(measured, left_out=aligned.left_out, excluded=len(aligned.excluded)))
     return found
+
+
+def measure_mt_systems(aligned: Aligned) -> list[Measured]:
+    """Prepare each system's scores, as a comparison of the MT systems whose translations were scored.
+
+    Samples are drawn from the source segments. SPA has no interval, because it is a resampling itself.
+    """
+    if aligned.mt_system is None or aligned.source_segment is None:
+        return []
+    # Systems and segments without any score that is compared do not count.
+    (names, systems), (items, segments) = (
+        np.unique(index, return_inverse=True) for index in (aligned.mt_system, aligned.source_segment)
+    )
+    shape = (len(names), len(items))
+    if len(names) < FEWEST_MT_SYSTEMS:
+        return []
+    gold = score_matrix(aligned.gold, systems, segments, shape)
+    found = []
+    for system, values in aligned.predicted.items():
+        predicted = score_matrix(values, systems, segments, shape)
+        calibration = TieCalibration(gold, predicted)
+        resampled = partial(_mt_system_figures, calibration)
+        rule = f"mt_systems:{shape[0]}|epsilon:{calibration.best()[1]:.6g}|permutations:{PERMUTATIONS}|spa_seed:{SEED}"
+        measured = Measured(
+            MT_SYSTEMS,
+            system,
+            shape[1],
+            "segments",
+            shape[1],
+            partial(_with_spa, calibration),
+            resampled,
+            rule=rule,
+        )
+        found.append(replace(measured, left_out=aligned.left_out, excluded=len(aligned.excluded)))
+    return found
+
+
+def _mt_system_figures(calibration: TieCalibration, chosen: NDArray[np.int64]) -> dict[str, float]:
+    gold, predicted = calibration.gold[:, chosen], calibration.predicted[:, chosen]
+    return {"ACC_EQ": calibration.best(chosen)[0], **system_metrics(gold, predicted)}
+
+
+def _with_spa(calibration: TieCalibration, chosen: NDArray[np.int64]) -> dict[str, float]:
+    figures = _mt_system_figures(calibration, chosen)
+    spa = soft_pairwise_accuracy(calibration.gold[:, chosen], calibration.predicted[:, chosen])
+    return {"ACC_EQ": figures.pop("ACC_EQ"), "SPA": spa, **figures}
 
 
 def measure_spans(

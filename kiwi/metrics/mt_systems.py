@@ -52,8 +52,8 @@ class TieCalibration:
     segments; all differences of predicted scores, and 0, are candidates. A translation without a gold or a predicted
     score is left out, and so is a segment with fewer than two translations.
 
-    The accuracy equals that of ``tau_optimization`` of mt-metrics-eval (``acc_23``, ``sample_rate=1.0``) but for rounding,
-    since here it is computed from sums of exact counts; of equally good ε, the smallest one is chosen.
+    The accuracy equals that of ``tau_optimization`` of mt-metrics-eval (``acc_23``, ``sample_rate=1.0``) but for the
+    rounding of a running sum, which is not repeated here; of equally good ε, the smallest one is chosen.
     """
 
     gold: Matrix

@@ -95,10 +95,11 @@ def align(
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
             lines[source.path] = len(values)
+            own_excluded = exclude_more(excluded, source, values)
             for output in compared:
                 is_bad = OUTPUTS[output].is_bad if name != const.BINARY else None
                 golds = values if is_bad is None else is_bad(values).astype(np.float64)
-                outputs.append(_align_segments(output, golds, source, systems, counts, excluded, low_is_bad))
+                outputs.append(_align_segments(output, golds, source, systems, counts, own_excluded, low_is_bad))
         else:
             tags = GoldTags(source.path, source.read())
             lines[source.path] = len(tags.rows)
@@ -131,7 +132,7 @@ def _align_segments(
     only_order, is_excluded = low_is_bad and spec.kind == "verdict", excluded.mask(len(gold))
     for system, sources in systems.items():
         if mine := sources.get(output):
-            values = np.array(mine.read())
+            values = in_order(np.array(mine.read()), mine, source)
             check_line_count(mine.path, len(values), source.path, len(gold))
             _check_missing(values, mine.path, counts, is_excluded)
             predicted[system] = values
@@ -151,6 +152,7 @@ def _align_segments(
         raise DataError.at(excluded.place, None, found="every segment", expected="some to compare")
     if spec.kind == "score":
         meaning = find_meaning(ScoreConfig(), gold.tolist(), source.path)
+        mt_system, segment = (None, None) if source.translations is None else source.translations().indices()
         return Aligned(
             output,
             gold,
@@ -162,6 +164,8 @@ def _align_segments(
             higher_is_better=None if meaning is None else meaning.higher_is_better,
             left_out=left_out,
             excluded=excluded.numbers,
+            mt_system=None if mt_system is None else mt_system[present],
+            source_segment=None if segment is None else segment[present],
         )
     if not only_order and (unusual := _beyond_probabilities(chosen)):
         only_order = True
@@ -180,6 +184,31 @@ def _align_segments(
         left_out=left_out,
         excluded=excluded.numbers,
     )
+
+
+def exclude_more(excluded: Excluded, source: Source, values: Scores) -> Excluded:
+    """Return the excluded lines of a gold file, with those that have no gold score."""
+    if source.translations is not None and (translations := source.translations()).is_counted:
+        excluded = excluded.in_each(translations.segments)
+    without = np.flatnonzero(np.isnan(values)).tolist()
+    if without:
+        logger.info("%s: %d of %d lines have no gold score, and are left out.", source.path, len(without), len(values))
+    return excluded.with_more(without)
+
+
+def in_order(values: Scores, mine: Source, gold: Source) -> Scores:
+    """Return predictions in the order of the gold file, where both say which translation each line is.
+
+    Raises:
+        DataError: when a translation is missing, or only the predictions say which translation each line is.
+    """
+    if mine.translations is None:
+        return values
+    if gold.translations is None:
+        expected = f"one score per line, since {gold.path} does not say which MT system each line is of"
+        raise DataError.at(mine.path, None, found="scores of several MT systems", expected=expected)
+    ordered: Scores = values[mine.translations().find(gold.translations())]
+    return ordered
 
 
 def _check_missing(values: Scores, path: Path, counts: WordCounts | None, is_excluded: NDArray[np.bool_]) -> None:

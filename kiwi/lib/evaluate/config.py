@@ -10,6 +10,7 @@ from pydantic import DirectoryPath, Field, NonNegativeInt, field_validator, mode
 
 from kiwi import constants as const
 from kiwi.lib.evaluate.sources import given_fields, gold_by_prediction
+from kiwi.lib.evaluate.translations import KEYS
 from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
@@ -35,7 +36,8 @@ class GoldFiles(BaseConfig):
     """The OK/BAD tags of source words."""
 
     sentence_scores: InputFile | None = None
-    """The scores, one number per segment; or the gold file of WMT 2023, ``LP METHOD SEG SCORE``."""
+    """The scores, one number per segment; or the gold file of WMT 2023, ``LP METHOD SEG SCORE``; or a ``*.seg.score``
+    file of mt-metrics-eval, ``SYSTEM SCORE`` for each segment of each MT system, where the score may be ``None``."""
 
     binary: InputFile | None = None
     """The verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
@@ -49,7 +51,8 @@ class GoldFiles(BaseConfig):
 
     table: Table | None = None
     """A table with columns instead of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``,
-    ``lp``."""
+    ``lp``. If it has translations of several MT systems, ``system``, ``seg`` and perhaps ``doc`` are the columns of the
+    MT system, the segment and its document; the MT systems are then compared too."""
 
 
 class PredictedFiles(BaseConfig):
@@ -68,7 +71,8 @@ class PredictedFiles(BaseConfig):
     """The tags of gaps and target words interleaved, 2n+1 for n target words."""
 
     sentence_scores: InputFile | None = None
-    """The scores, one number per segment."""
+    """The scores, one number per segment; or a ``*.seg.score`` file of mt-metrics-eval, with the MT systems and
+    segments of the gold file in any order of MT systems."""
 
     sentence_scores_extras: InputFile | None = None
     """The mean and standard deviation of each score, tab-separated, to measure its calibration."""
@@ -87,7 +91,8 @@ class PredictedFiles(BaseConfig):
     """The error spans as submitted to a shared task, ``LP METHOD SEG TARGET STARTS ENDS TYPES``."""
 
     table: Table | None = None
-    """A table with columns instead of files; it may be the same as that of the gold labels."""
+    """A table with columns instead of files; it may be the same as that of the gold labels. With the columns of the gold
+    labels that say which translation a row is (``system``, ``seg``, ``doc``, ``lp``), its rows may be in any order."""
 
 
 class Texts(BaseConfig):
@@ -195,10 +200,10 @@ class Files(BaseConfig):
             wrong["predicted_dir"] = "at least one of predicted_dir and predicted_files is required"
         gold_by_field = gold_by_prediction()
         fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
-            "gold_files": (self.gold_files, sorted({*gold_by_field.values(), const.LANGUAGE_PAIR}))
+            "gold_files": (self.gold_files, sorted({*gold_by_field.values(), const.LANGUAGE_PAIR, *KEYS}))
         }
         for index, files in enumerate(self.predicted_files or []):
-            fields[f"predicted_files.{index}"] = (files, list(gold_by_field))
+            fields[f"predicted_files.{index}"] = (files, [*gold_by_field, const.LANGUAGE_PAIR, *KEYS])
             for name in given_fields(files):
                 needed = {gold_by_field[name]} if name in gold_by_field else SUBMISSIONS.get(name, gold)
                 if not needed & gold:
@@ -213,7 +218,25 @@ class Files(BaseConfig):
             for name in given.table.columns if given.table is not None else ():
                 if name not in known:
                     wrong[f"{place}.table.columns.{name}"] = f"not a field; {did_you_mean(name, known)}"
+            wrong |= _wrong_keys(place, given.table, self.gold_files.table)
         return wrong
+
+
+def _wrong_keys(place: str, table: Table | None, gold: Table | None) -> dict[str, str]:
+    """Return the mistakes in the columns that say which translation a row is."""
+    given, of_gold = (
+        set() if each is None else {*KEYS, const.LANGUAGE_PAIR} & set(each.columns) for each in (table, gold)
+    )
+    option = f"{place}.table.columns"
+    if not given or (table is gold and given == {const.LANGUAGE_PAIR}):
+        return {}
+    if missing := {"system", "seg"} - given:
+        name = min(missing, key=KEYS.index)
+        return {f"{option}.{name}": f"required with {', '.join(sorted(given))}, to tell which translation a row is"}
+    if given != of_gold:
+        expected = ", ".join(sorted(of_gold)) or "none"
+        return {option: f"{', '.join(sorted(given))} say which translation a row is; gold_files.table has {expected}"}
+    return {}
 
 
 class Configuration(Files):

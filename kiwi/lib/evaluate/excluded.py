@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,19 @@ class Excluded:
         mask = np.zeros(n_segments, dtype=np.bool_)
         mask[list(self.numbers)] = True
         return mask
+
+    def with_more(self, numbers: Iterable[int]) -> Excluded:
+        """Return the same and further segments."""
+        return replace(self, numbers=self.numbers | frozenset(numbers))
+
+    def in_each(self, segments: Sequence[Hashable]) -> Excluded:
+        """Return the lines of the excluded segments, where files have the segments of several MT systems.
+
+        Args:
+            segments: the number of the segment of each line.
+        """
+        self.mask(1 + max((number for number in segments if isinstance(number, int)), default=-1))
+        return replace(self, numbers=frozenset(i for i, number in enumerate(segments) if number in self.numbers))
 
 
 def read_excluded(

@@ -24,7 +24,7 @@ from kiwi.lib.utils.composition import configuration_files
 from kiwi.metrics.aligned import Aligned, split_by_pair
 from kiwi.metrics.calibration import coverage, reliability
 from kiwi.metrics.functions import pearson
-from kiwi.metrics.measured import Measured, measure, measure_explanations
+from kiwi.metrics.measured import Measured, measure, measure_explanations, measure_mt_systems
 from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import ENSEMBLE, Calibration, Report, Settings, build_report, combine
@@ -174,7 +174,8 @@ def _warn_if_opposite(aligned: Aligned) -> None:
 def _report(
     config: Configuration, outputs: Sequence[Aligned], spans: Sequence[Measured], origins: Mapping[str, str]
 ) -> Report:
-    measured = [*(each for aligned in outputs for each in measure(aligned)), *spans]
+    measured = [each for aligned in outputs for each in (*measure(aligned), *measure_mt_systems(aligned))]
+    measured += spans
     if config.explanations:
         words = [aligned for aligned in outputs if aligned.output == const.TARGET_TAGS]
         if not words:

@@ -18,8 +18,10 @@ from kiwi.data.labels.ragged import parse_probabilities, parse_tags, ragged_tags
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_gold_tags
+from kiwi.data.wmt.seg_scores import is_seg_scores, parse_seg_scores
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission, read_span_submission
 from kiwi.data.wmt.word_level import read_word_submission
+from kiwi.lib.evaluate.translations import KEYS, Translations
 from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files, GoldFiles, PredictedFiles, Table
 
 logger = logging.getLogger(__name__)
+
+SEG_SCORES = ".seg.score"
+"""The end of the name of a score file of mt-metrics-eval, before which stands the name of the metric."""
+
+IDENTIFIERS = ("system", const.LANGUAGE_PAIR, "doc", "seg")
+"""The columns that together say which translation a row is, the MT system first."""
 
 EXTRAS = const.SENTENCE_SCORES_EXTRAS
 """The file of means and standard deviations."""
@@ -46,7 +54,7 @@ def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
     """Return the fields with values to compare that have a file or a column."""
     given = [name for name, path in files if path is not None and name != "table"]
     given += list(files.table.columns) if files.table is not None else []
-    return [name for name in given if name != const.LANGUAGE_PAIR]
+    return [name for name in given if name not in IDENTIFIERS]
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,9 @@ class Source:
 
     only_order: bool = False
     """Whether only the order of the values has a meaning."""
+
+    translations: Callable[[], Translations] | None = None
+    """Returns which translation each line is, where there are several MT systems."""
 
 
 Sources = Mapping[str, Source]
@@ -102,6 +113,8 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
             sources[SPANS] = spans_source(path, config.language_pair)
         parents = {str(source.path.parent) for source in sources.values()}
         name = parents.pop() if len(parents) == 1 else f"system {index}"
+        if len(sources) == 1 and (own := next(iter(sources.values())).path.name).endswith(SEG_SCORES):
+            name = own.removesuffix(SEG_SCORES)
         _add(systems, _unique(name, systems), sources, identities, _identity(files))
     return systems
 
@@ -143,23 +156,44 @@ def collect_gold(config: Files, excluded: Collection[int] = ()) -> dict[str, Sou
     if files.spans is not None:
         sources[SPANS] = spans_source(files.spans, config.language_pair)
     if (table := files.table) is not None:
-        names = {name: column for name, column in table.columns.items() if name != const.LANGUAGE_PAIR}
+        names = {**table.columns}
+        if not set(KEYS) & set(names):
+            names.pop(const.LANGUAGE_PAIR, None)  # which is read elsewhere
         columns = cache(lambda: read_table(table.path, names))
 
         def column(name: str) -> list[str]:
             return columns()[name]
 
-        sources |= {name: _gold_source(name, table.path, partial(column, name), excluded) for name in names}
+        keyed = _keys(table, columns)
+        sources |= {
+            name: replace(_gold_source(name, table.path, partial(column, name), excluded), translations=keyed)
+            for name in names
+            if name not in IDENTIFIERS
+        }
     return sources
+
+
+def _keys(table: Table, columns: Callable[[], Mapping[str, list[str]]]) -> Callable[[], Translations] | None:
+    """Return the function that reads which translation each row of a table is; None where no column says so."""
+    if not set(KEYS) & set(table.columns):
+        return None
+
+    def read() -> Translations:
+        cells = columns()
+        segments = list(zip(*(cells[name] for name in IDENTIFIERS[1:] if name in cells), strict=True))
+        return Translations(table.path, cells["system"], segments)
+
+    return read
 
 
 def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Collection[int]) -> Source:
     """Return a file with a segment per line, or one of WMT 2023, whose rows have further columns."""
     plain = _gold_source(name, path, partial(read_lines, path), excluded)
+    if name == const.SENTENCE_SCORES and is_seg_scores(_first_line(path)):
+        return _seg_scores(path)
 
     def read() -> Any:
-        with closing(stream_lines(path, warn=False)) as lines:
-            first = next(lines, "")
+        first = _first_line(path)
         if name == const.SENTENCE_SCORES and has_columns(first, SENTENCE_COLUMNS):
             return parse_scores(read_gold_scores(path, language_pair, excluded), path, allow_nan=False)
         if name == const.TARGET_TAGS and has_columns(first, TAG_COLUMNS):
@@ -167,6 +201,21 @@ def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Colle
         return plain.read()
 
     return replace(plain, read=read)
+
+
+def _first_line(path: Path) -> str:
+    with closing(stream_lines(path, warn=False)) as lines:
+        return next(lines, "")
+
+
+def _seg_scores(path: Path) -> Source:
+    """Return a ``*.seg.score`` file of mt-metrics-eval."""
+    parsed = cache(lambda: parse_seg_scores(read_lines(path), path))
+
+    def translations() -> Translations:
+        return Translations(path, parsed().systems, parsed().segments, is_counted=True)
+
+    return Source(path, lambda: parsed().scores, translations=translations)
 
 
 def _gold_source(name: str, path: Path, lines: Callable[[], list[str]], excluded: Collection[int]) -> Source:
@@ -198,6 +247,8 @@ def _parse(name: str, lines: list[str], path: Path, any_scale: bool) -> Any:
 
 
 def _file_source(name: str, path: Path, any_scale: bool) -> Source:
+    if name == const.SENTENCE_SCORES and is_seg_scores(_first_line(path)):
+        return _seg_scores(path)
     if _kind(name) == "tags":
         return Source(path, lambda: read_probabilities(path, any_scale=any_scale and name == const.TARGET_TAGS))
     return Source(path, lambda: _parse(name, read_lines(path), path, any_scale))
@@ -206,13 +257,15 @@ def _file_source(name: str, path: Path, any_scale: bool) -> Source:
 def _table_sources(table: Table | None, any_scale: bool) -> dict[str, Source]:
     if table is None:
         return {}
-    nullable = {name for name in table.columns if _kind(name) != "tags"}
+    nullable = {name for name in table.columns if name not in IDENTIFIERS and _kind(name) != "tags"}
     columns = cache(lambda: read_table(table.path, table.columns, nullable))
 
     def source(name: str) -> Source:
-        return Source(table.path, lambda: _parse(name, columns()[name], table.path, any_scale))
+        return Source(
+            table.path, lambda: _parse(name, columns()[name], table.path, any_scale), translations=_keys(table, columns)
+        )
 
-    return {name: source(name) for name in table.columns}
+    return {name: source(name) for name in table.columns if name not in KEYS}
 
 
 def _submitted_scores(path: Path, config: Files) -> dict[str, Source]:
