@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kiwi import __version__, constants as const
 from kiwi.metrics import functions
+from kiwi.metrics.error_free import ERROR_FREE
 from kiwi.metrics.measured import EXPLANATIONS, MT_SYSTEMS
 from kiwi.metrics.report import ENSEMBLE, MEAN, Comparison, Report, Row
 from kiwi.metrics.spans import SPANS, SPANS_MPP, SPANS_WMT25
@@ -13,6 +14,7 @@ from kiwi.outputs import OUTPUTS
 
 TITLES = {
     const.WMT19: "Target words and gaps",
+    ERROR_FREE: "Error-free segments",
     EXPLANATIONS: "Explanations of scores",
     MT_SYSTEMS: "Comparison of MT systems",
     SPANS: "Spans of errors (WMT23)",

@@ -17,14 +17,25 @@ from kiwi.data.labels.gold import GoldTags, Matched, check_line_count
 from kiwi.data.labels.ragged import Ragged
 from kiwi.data.labels.score_meaning import ScoreConfig, find_meaning
 from kiwi.exceptions import DataError
-from kiwi.lib.evaluate.excluded import Excluded, read_excluded
+from kiwi.lib.evaluate.error_free import align_error_free
+from kiwi.lib.evaluate.excluded import Excluded, numbers_of_words, read_excluded
 from kiwi.lib.evaluate.interleaving import split_interleaved
+from kiwi.lib.evaluate.segments import (
+    Scores,
+    add_ensemble,
+    beyond_probabilities,
+    check_missing,
+    exclude_more,
+    in_order,
+    note_left_out,
+    note_only_order,
+)
 from kiwi.lib.evaluate.sources import EXTRAS, Source, Sources, checkpoint_hash, collect_gold, gold_by_prediction
 from kiwi.lib.evaluate.spans import align_spans
 from kiwi.lib.evaluate.word_counts import WordCounts
 from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.error_free import ERROR_FREE
 from kiwi.metrics.measured import Measured
-from kiwi.metrics.report import ENSEMBLE
 from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
@@ -32,8 +43,6 @@ if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
 
 logger = logging.getLogger(__name__)
-
-Scores = NDArray[np.float64]
 
 IN_ORDER = (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY, SPANS)
 """The gold files in the order in which they are compared."""
@@ -49,6 +58,9 @@ class Alignment:
     spans: list[Measured]
     """The metrics of error spans."""
 
+    error_free: Aligned | None
+    """The segments that are free of errors, on request."""
+
     lines: dict[Path, int]
     """The number of segments of each gold file."""
 
@@ -61,6 +73,8 @@ def align(
     systems: Mapping[str, Sources],
     *,
     required: bool,
+    error_free: float,
+    with_error_free: bool = False,
     low_is_bad: bool = False,
     explanations: bool = False,
     several_pairs: bool = False,
@@ -74,11 +88,15 @@ def align(
         low_is_bad: whether low values of verdicts mean BAD.
         explanations: whether tags of target words explain scores, so that they are of words if that is unclear.
         several_pairs: whether the lines of the files are of several language pairs.
+        error_free: the score from which on a segment without spans is free of errors.
+        with_error_free: whether segments that are free of errors are compared without gold labels of them too.
 
     Raises:
         DataError: when predictions and gold labels do not match; the message names the first place.
     """
     excluded = read_excluded(files.exclude, files.language_pair, several_pairs=several_pairs)
+    if isinstance(files.exclude, list) and (words := [each for each in files.exclude if isinstance(each, str)]):
+        excluded = excluded.with_more(numbers_of_words(words, files.gold_files, files.language_pair))
     if excluded.numbers:
         logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
     gold = collect_gold(files, excluded.numbers)
@@ -113,7 +131,10 @@ def align(
         if not any(output in sources for sources in systems.values() for output in compared):
             logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
     origins = {name: found for name, sources in systems.items() if (found := checkpoint_hash(sources))}
-    return Alignment([aligned for aligned in outputs if aligned is not None], spans, lines, origins)
+    free = None
+    if with_error_free or ERROR_FREE in gold:
+        free = align_error_free(gold, systems, excluded, error_free)
+    return Alignment([aligned for aligned in outputs if aligned is not None], spans, free, lines, origins)
 
 
 def _align_segments(
@@ -134,7 +155,7 @@ def _align_segments(
         if mine := sources.get(output):
             values = in_order(np.array(mine.read()), mine, source)
             check_line_count(mine.path, len(values), source.path, len(gold))
-            _check_missing(values, mine.path, counts, is_excluded)
+            check_missing(values, mine.path, counts, is_excluded)
             predicted[system] = values
             only_order |= mine.only_order
             if spec.has_distribution and (extras := sources.get(EXTRAS)):
@@ -143,7 +164,7 @@ def _align_segments(
         return None
     present: NDArray[np.bool_] = np.isfinite(np.array([*predicted.values()])).all(axis=0)
     present |= is_excluded
-    _note_left_out(output, present, counts, source.path)
+    note_left_out(output, present, counts, source.path)
     left_out, present = int(np.count_nonzero(~present)), present & ~is_excluded
     chosen = {system: values[present] for system, values in predicted.items()}
     kept = {system: (mean[present], deviation[present]) for system, (mean, deviation) in deviations.items()}
@@ -156,7 +177,7 @@ def _align_segments(
         return Aligned(
             output,
             gold,
-            _add_ensemble(chosen),
+            add_ensemble(chosen),
             None,
             numbers,
             kept,
@@ -167,12 +188,12 @@ def _align_segments(
             mt_system=None if mt_system is None else mt_system[present],
             source_segment=None if segment is None else segment[present],
         )
-    if not only_order and (unusual := _beyond_probabilities(chosen)):
+    if not only_order and (unusual := beyond_probabilities(chosen)):
         only_order = True
-        _note_only_order(output, unusual)
+        note_only_order(output, unusual)
     if low_is_bad:
         chosen = {system: -values for system, values in chosen.items()}
-    ensembled = chosen if only_order else _add_ensemble(chosen)
+    ensembled = chosen if only_order else add_ensemble(chosen)
     offsets = np.arange(len(gold) + 1)
     return Aligned(
         output,
@@ -184,70 +205,6 @@ def _align_segments(
         left_out=left_out,
         excluded=excluded.numbers,
     )
-
-
-def exclude_more(excluded: Excluded, source: Source, values: Scores) -> Excluded:
-    """Return the excluded lines of a gold file, with those that have no gold score."""
-    if source.translations is not None and (translations := source.translations()).is_counted:
-        excluded = excluded.in_each(translations.segments)
-    without = np.flatnonzero(np.isnan(values)).tolist()
-    if without:
-        logger.info("%s: %d of %d lines have no gold score, and are left out.", source.path, len(without), len(values))
-    return excluded.with_more(without)
-
-
-def in_order(values: Scores, mine: Source, gold: Source) -> Scores:
-    """Return predictions in the order of the gold file, where both say which translation each line is.
-
-    Raises:
-        DataError: when a translation is missing, or only the predictions say which translation each line is.
-    """
-    if mine.translations is None:
-        return values
-    if gold.translations is None:
-        expected = f"one score per line, since {gold.path} does not say which MT system each line is of"
-        raise DataError.at(mine.path, None, found="scores of several MT systems", expected=expected)
-    ordered: Scores = values[mine.translations().find(gold.translations())]
-    return ordered
-
-
-def _check_missing(values: Scores, path: Path, counts: WordCounts | None, is_excluded: NDArray[np.bool_]) -> None:
-    """Check that only segments with an empty side have no value, where the texts are known."""
-    if counts is None:
-        return
-    check_line_count(path, len(values), counts.path, len(counts.target))
-    wrong = np.isnan(values) & ~counts.has_empty_side & ~is_excluded
-    if wrong.any():
-        expected = "a number, since neither source nor target of the segment is empty"
-        raise DataError.at(path, int(wrong.argmax()) + 1, found="no value", expected=expected)
-
-
-def _note_left_out(output: str, present: NDArray[np.bool_], counts: WordCounts | None, path: Path) -> None:
-    """Log how many segments are left out; it is an error if these are all."""
-    n = int(np.count_nonzero(~present))
-    if n == len(present):
-        expected = "a value of every system for at least one segment"
-        raise DataError.at(path, None, found=f"no segment to compare for {output}", expected=expected)
-    if not n:
-        return
-    if counts is None:
-        known = "texts is not given, so that it is not known whether a side of each is empty"
-    else:
-        known = f"{counts.n_half_empty} segment(s) of the texts have one empty side, the others two"
-    logger.warning(
-        "%s: %d empty segment(s) of %d, which have no value, are left out; %s.", output, n, len(present), known
-    )
-
-
-def _beyond_probabilities(predicted: Mapping[str, Scores]) -> list[str]:
-    """Return the systems whose values are not all in [0, 1]."""
-    beyond = {name: len(values) and (values.min() < 0.0 or values.max() > 1.0) for name, values in predicted.items()}
-    return [name for name, is_beyond in beyond.items() if is_beyond]
-
-
-def _note_only_order(output: str, systems: list[str]) -> None:
-    form = "%s: the values of %s are not all between 0 and 1; figures that need probabilities are left out."
-    logger.warning(form, output, ", ".join(systems))
 
 
 def _read_extras(path: Path, gold_path: Path, missing: NDArray[np.bool_]) -> tuple[Scores, Scores]:
@@ -306,12 +263,12 @@ def _align_tags(
     first = next(iter(matched.values()))
     n_left_out = int(np.count_nonzero(left_out & (gold.rows.lengths > 0)))
     if counts is not None:
-        _note_left_out(output, ~left_out, counts, gold.path)
+        note_left_out(output, ~left_out, counts, gold.path)
     name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
     predicted = {system: each.probabilities for system, each in matched.items()}
-    if unusual := _beyond_probabilities(predicted):
-        _note_only_order(output, unusual)
-    ensembled = predicted if unusual else _add_ensemble(predicted)
+    if unusual := beyond_probabilities(predicted):
+        note_only_order(output, unusual)
+    ensembled = predicted if unusual else add_ensemble(predicted)
     return Aligned(
         name,
         first.classes,
@@ -322,9 +279,3 @@ def _align_tags(
         left_out=n_left_out,
         excluded=excluded.numbers,
     )
-
-
-def _add_ensemble(predicted: dict[str, Scores]) -> dict[str, Scores]:
-    if len(predicted) < 2:
-        return predicted
-    return {**predicted, ENSEMBLE: np.mean(list(predicted.values()), axis=0)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +11,14 @@ from pydantic import DirectoryPath, Field, NonNegativeInt, field_validator, mode
 
 from kiwi import constants as const
 from kiwi.lib.evaluate.sources import given_fields, gold_by_prediction
-from kiwi.lib.evaluate.translations import KEYS
+from kiwi.lib.evaluate.translations import KEYS, wrong_keys
 from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
+
+WORD = r"[A-Za-z][A-Za-z-]*"
+"""A word in the place of a gold label or score."""
+
+Word = Annotated[str, Field(pattern=f"^{WORD}$")]
 
 
 class Table(BaseConfig):
@@ -44,6 +50,10 @@ class GoldFiles(BaseConfig):
 
     spans: InputFile | None = None
     """The error spans, in the format of span submissions (WMT 2023)."""
+
+    error_free: InputFile | None = None
+    """Whether each segment is free of errors, 1 or 0; if unset, this may follow from scores and spans
+    (:attr:`Configuration.error_free`)."""
 
     lp: InputFile | None = None
     """The language pairs, such as ``en-de``, one per segment. Results are then given for each pair, and as unweighted
@@ -80,6 +90,10 @@ class PredictedFiles(BaseConfig):
     binary: InputFile | None = None
     """The verdicts, one probability of BAD per segment, or a score of any scale that ranks segments."""
 
+    error_free: InputFile | None = None
+    """The probability that each segment is free of errors, or 1 and 0. If unset, a score of at least
+    ``error_free_score`` or else the lack of spans says so."""
+
     sentence_submission: InputFile | None = None
     """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``. With ``gold_files.binary`` and without
     ``gold_files.sentence_scores``, they rank segments by how likely they are BAD."""
@@ -91,8 +105,9 @@ class PredictedFiles(BaseConfig):
     """The error spans as submitted to a shared task, ``LP METHOD SEG TARGET STARTS ENDS TYPES``."""
 
     table: Table | None = None
-    """A table with columns instead of files; it may be the same as that of the gold labels. With the columns of the gold
-    labels that say which translation a row is (``system``, ``seg``, ``doc``, ``lp``), its rows may be in any order."""
+    """A table with columns instead of files; it may be the same as that of the gold labels. With the columns of the
+    gold labels that say which translation a row is (``system``, ``seg``, ``doc``, ``lp``), its rows may be in any
+    order."""
 
 
 class Texts(BaseConfig):
@@ -151,9 +166,10 @@ class Files(BaseConfig):
     language_pair: str | None = None
     """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs."""
 
-    exclude: list[NonNegativeInt] | InputFile | None = None
-    """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a file with one
-    number per line, or with a language pair and a number, such as ``hallucinations_idx.tsv`` of WMT 2023."""
+    exclude: list[NonNegativeInt | Word] | InputFile | None = None
+    """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a word that stands
+    in the place of their gold labels or scores, such as ``hallucination`` or ``None``; or a file with one number per
+    line, or with a language pair and a number, such as ``hallucinations_idx.tsv`` of WMT 2023."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
@@ -174,9 +190,10 @@ class Files(BaseConfig):
 
     @field_validator("exclude", mode="before")
     @classmethod
-    def convert_number_to_list(cls, value: Any) -> Any:
-        """Convert a single segment to a list."""
-        return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    def convert_single_to_list(cls, value: Any) -> Any:
+        """Convert a single segment, or a single word that is not the name of a file, to a list."""
+        is_word = isinstance(value, str) and re.fullmatch(WORD, value) and not Path(value).exists()
+        return [value] if is_word or (isinstance(value, int) and not isinstance(value, bool)) else value
 
     @property
     def n_systems(self) -> int:
@@ -206,8 +223,11 @@ class Files(BaseConfig):
             fields[f"predicted_files.{index}"] = (files, [*gold_by_field, const.LANGUAGE_PAIR, *KEYS])
             for name in given_fields(files):
                 needed = {gold_by_field[name]} if name in gold_by_field else SUBMISSIONS.get(name, gold)
+                needed = needed | {"error_free"} if needed & {const.SENTENCE_SCORES, "spans"} else needed
                 if not needed & gold:
-                    wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{min(needed)} is not"
+                    wrong[f"predicted_files.{index}.{name}"] = (
+                        f"given, but gold_files.{min(needed - {'error_free'})} is not"
+                    )
         in_table = self.gold_files.table is not None and const.LANGUAGE_PAIR in self.gold_files.table.columns
         if self.gold_files.lp is not None and in_table:
             wrong["gold_files.lp"] = "given, but gold_files.table has a column of it; remove one of them"
@@ -218,25 +238,8 @@ class Files(BaseConfig):
             for name in given.table.columns if given.table is not None else ():
                 if name not in known:
                     wrong[f"{place}.table.columns.{name}"] = f"not a field; {did_you_mean(name, known)}"
-            wrong |= _wrong_keys(place, given.table, self.gold_files.table)
+            wrong |= wrong_keys(place, given.table, self.gold_files.table)
         return wrong
-
-
-def _wrong_keys(place: str, table: Table | None, gold: Table | None) -> dict[str, str]:
-    """Return the mistakes in the columns that say which translation a row is."""
-    given, of_gold = (
-        set() if each is None else {*KEYS, const.LANGUAGE_PAIR} & set(each.columns) for each in (table, gold)
-    )
-    option = f"{place}.table.columns"
-    if not given or (table is gold and given == {const.LANGUAGE_PAIR}):
-        return {}
-    if missing := {"system", "seg"} - given:
-        name = min(missing, key=KEYS.index)
-        return {f"{option}.{name}": f"required with {', '.join(sorted(given))}, to tell which translation a row is"}
-    if given != of_gold:
-        expected = ", ".join(sorted(of_gold)) or "none"
-        return {option: f"{', '.join(sorted(given))} say which translation a row is; gold_files.table has {expected}"}
-    return {}
 
 
 class Configuration(Files):
@@ -264,6 +267,13 @@ class Configuration(Files):
     explanations: bool = False
     """Whether to evaluate the predictions of target words as explanations of the score too; they may be of any scale,
     and where they are not probabilities, the metrics of tags are left out."""
+
+    error_free: bool = False
+    """Whether to evaluate the detection of error-free segments (WMT 2026): those with a gold score of at least
+    ``error_free_score`` and without gold spans."""
+
+    error_free_score: Annotated[float, Field(allow_inf_nan=False)] = 85.0
+    """The score from which on a segment without spans is free of errors, on the scale of the gold scores."""
 
     low_is_bad: bool = False
     """Whether low values of what is compared with ``gold_files.binary`` mean BAD, rather than high ones, as with scores

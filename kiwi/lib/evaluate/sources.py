@@ -11,6 +11,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines, stream_lines
 from kiwi.data.files.tables import read_table
@@ -21,7 +23,9 @@ from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_
 from kiwi.data.wmt.seg_scores import is_seg_scores, parse_seg_scores
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission, read_span_submission
 from kiwi.data.wmt.word_level import read_word_submission
+from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.translations import KEYS, Translations
+from kiwi.metrics.error_free import ERROR_FREE
 from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
@@ -104,6 +108,8 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
         sources = {
             name: _file_source(name, path, any_scale) for name, path in files if path is not None and name in known
         }
+        if files.error_free is not None:
+            sources[ERROR_FREE] = _error_free(files.error_free)
         sources |= _table_sources(files.table, any_scale)
         if (path := files.sentence_submission) is not None:
             sources |= _submitted_scores(path, config)
@@ -191,6 +197,8 @@ def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Colle
     plain = _gold_source(name, path, partial(read_lines, path), excluded)
     if name == const.SENTENCE_SCORES and is_seg_scores(_first_line(path)):
         return _seg_scores(path)
+    if name == ERROR_FREE:
+        return _error_free(path)
 
     def read() -> Any:
         first = _first_line(path)
@@ -201,6 +209,21 @@ def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Colle
         return plain.read()
 
     return replace(plain, read=read)
+
+
+def _error_free(path: Path) -> Source:
+    """Return a file with 1 or 0, or a probability, on each line."""
+
+    def read() -> list[float]:
+        values = parse_scores(read_lines(path), path)
+        for number, value in enumerate(values, start=1):
+            if not (np.isnan(value) or 0.0 <= value <= 1.0):
+                expected = "1, 0 or a probability of being free of errors"
+                advice = "Give scores of another scale as sentence_scores, and set error_free_score."
+                raise DataError.at(path, number, found=f"{value:g}", expected=expected, advice=advice)
+        return values
+
+    return Source(path, read)
 
 
 def _first_line(path: Path) -> str:
@@ -226,7 +249,15 @@ def _gold_source(name: str, path: Path, lines: Callable[[], list[str]], excluded
         return Source(path, lambda: parse_scores(labelled("0"), path, allow_nan=False))
     if name == const.BINARY:
         return Source(path, lambda: [float(verdict == const.BAD) for verdict in parse_verdicts(labelled("OK"), path)])
-    return Source(path, lambda: parse_tags(lines(), path))
+    return Source(path, lambda: parse_tags(_tags(lines(), excluded), path))
+
+
+def _tags(lines: list[str], excluded: Collection[int]) -> list[str]:
+    """Return lines of tags, in which excluded lines that have no tags are empty."""
+    return [
+        "" if number in excluded and not set(line.split()) <= {*const.LABELS} else line
+        for number, line in enumerate(lines)
+    ]
 
 
 def _unique(name: str, taken: Mapping[str, object]) -> str:

@@ -6,11 +6,16 @@ import logging
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kiwi.constants import LANGUAGE_PAIR
 from kiwi.exceptions import DataError
+
+if TYPE_CHECKING:
+    from kiwi.lib.evaluate.config import Table
 
 logger = logging.getLogger(__name__)
 
@@ -70,3 +75,18 @@ def _indices(values: Sequence[Hashable]) -> NDArray[np.int64]:
 
 def _shown(segment: Hashable) -> str:
     return " ".join(map(str, segment)) if isinstance(segment, tuple) else str(segment)
+
+
+def wrong_keys(place: str, table: Table | None, gold: Table | None) -> dict[str, str]:
+    """Return the mistakes in the columns that say which translation a row is."""
+    given, of_gold = (set() if each is None else {*KEYS, LANGUAGE_PAIR} & set(each.columns) for each in (table, gold))
+    option = f"{place}.table.columns"
+    if not given or (table is gold and given == {LANGUAGE_PAIR}):
+        return {}
+    if missing := {"system", "seg"} - given:
+        name = min(missing, key=KEYS.index)
+        return {f"{option}.{name}": f"required with {', '.join(sorted(given))}, to tell which translation a row is"}
+    if given != of_gold:
+        expected = ", ".join(sorted(of_gold)) or "none"
+        return {option: f"{', '.join(sorted(given))} say which translation a row is; gold_files.table has {expected}"}
+    return {}
