@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kiwi.constants import UNDECIDED
+
 Span = tuple[int, int, str] | tuple[int, int, str, float]
 """The position of the first character, the position after the last one, the severity and, perhaps, a confidence."""
 
 MINOR, MAJOR = "minor", "major"
-
-UNDECIDED = "undecided"
-"""The severity of spans that WMT 2025 leaves out."""
 
 N_COUNTS = 4
 """The length of :meth:`SpanCounts.to_array`."""

@@ -30,7 +30,8 @@ from kiwi.lib.evaluate.segments import (
     note_left_out,
     note_only_order,
 )
-from kiwi.lib.evaluate.sources import EXTRAS, Source, Sources, checkpoint_hash, collect_gold, gold_by_prediction
+from kiwi.lib.evaluate.source import Source, Sources
+from kiwi.lib.evaluate.sources import EXTRAS, checkpoint_hash, collect_gold, gold_by_prediction
 from kiwi.lib.evaluate.spans import align_spans
 from kiwi.lib.evaluate.word_counts import WordCounts
 from kiwi.metrics.aligned import Aligned

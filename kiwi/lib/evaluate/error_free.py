@@ -20,7 +20,7 @@ from kiwi.metrics.spans import SPANS
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.excluded import Excluded
     from kiwi.lib.evaluate.segments import Scores
-    from kiwi.lib.evaluate.sources import Source, Sources
+    from kiwi.lib.evaluate.source import Source, Sources
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +81,10 @@ def _gold(gold: Mapping[str, Source], score: float) -> tuple[Source, Scores, str
         raise ConfigError(
             f"error_free: {' and '.join(missing)} not given; expected scores and spans, or gold_files.error_free."
         )
-    values, marked = np.array(scores.read()), spans.read().spans
-    check_line_count(spans.path, len(marked), scores.path, len(values))
-    is_free = ((values >= score) & np.array([not own for own in marked])).astype(np.float64)
+    values = np.array(scores.read())
+    unmarked = in_order(np.array([float(not own) for own in spans.read().spans]), spans, scores)
+    check_line_count(spans.path, len(unmarked), scores.path, len(values))
+    is_free = (values >= score) * unmarked
     return scores, np.where(np.isnan(values), np.nan, is_free), f"gold:score>={score:g},no_span"
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kiwi.data.labels.gold import check_line_count
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.excluded import Excluded
-from kiwi.lib.evaluate.sources import Source
+from kiwi.lib.evaluate.source import Source
 from kiwi.lib.evaluate.word_counts import WordCounts
 from kiwi.metrics.report import ENSEMBLE
 

@@ -5,25 +5,31 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Mapping
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kiwi import constants as const
-from kiwi.data.files.lines import read_lines, stream_lines
+from kiwi.data.files.lines import read_lines
 from kiwi.data.files.tables import read_table
 from kiwi.data.labels.ragged import parse_probabilities, parse_tags, ragged_tags, read_probabilities
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_gold_tags
-from kiwi.data.wmt.seg_scores import is_seg_scores, parse_seg_scores
-from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission, read_span_submission
+from kiwi.data.wmt.seg_scores import is_seg_scores
+from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission
 from kiwi.data.wmt.word_level import read_word_submission
-from kiwi.exceptions import DataError
+from kiwi.lib.evaluate.source import (
+    Source,
+    Sources,
+    error_free_source,
+    first_line,
+    seg_scores_source,
+    spans_source,
+    unified_source,
+)
 from kiwi.lib.evaluate.translations import KEYS, Translations
 from kiwi.metrics.error_free import ERROR_FREE
 from kiwi.metrics.spans import SPANS
@@ -61,33 +67,6 @@ def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
     return [name for name in given if name not in IDENTIFIERS]
 
 
-@dataclass(frozen=True)
-class Source:
-    """The file of an output's values, and the function that reads them."""
-
-    path: Path
-    """The file, as errors name it."""
-
-    read: Callable[[], Any]
-    """Returns scores as a list of numbers, tags or probabilities as :class:`Ragged`, spans as a submission."""
-
-    has_eos: bool = False
-    """Whether each translation ends with ``<EOS>``."""
-
-    of_words: bool = False
-    """Whether tags are known to be of words, rather than interleaved with gaps."""
-
-    only_order: bool = False
-    """Whether only the order of the values has a meaning."""
-
-    translations: Callable[[], Translations] | None = None
-    """Returns which translation each line is, where there are several MT systems."""
-
-
-Sources = Mapping[str, Source]
-"""The sources of a system's predictions, by output."""
-
-
 def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sources]:
     """Return the sources of each system's predictions, by the name of the system.
 
@@ -109,7 +88,8 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
             name: _file_source(name, path, any_scale) for name, path in files if path is not None and name in known
         }
         if files.error_free is not None:
-            sources[ERROR_FREE] = _error_free(files.error_free)
+            path = files.error_free
+            sources[ERROR_FREE] = unified_source(path, ERROR_FREE, config.language_pair) or error_free_source(path)
         sources |= _table_sources(files.table, any_scale)
         if (path := files.sentence_submission) is not None:
             sources |= _submitted_scores(path, config)
@@ -195,13 +175,15 @@ def _keys(table: Table, columns: Callable[[], Mapping[str, list[str]]]) -> Calla
 def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Collection[int]) -> Source:
     """Return a file with a segment per line, or one of WMT 2023, whose rows have further columns."""
     plain = _gold_source(name, path, partial(read_lines, path), excluded)
-    if name == const.SENTENCE_SCORES and is_seg_scores(_first_line(path)):
-        return _seg_scores(path)
+    if name == const.SENTENCE_SCORES and is_seg_scores(first_line(path)):
+        return seg_scores_source(path)
     if name == ERROR_FREE:
-        return _error_free(path)
+        return unified_source(path, name, language_pair) or error_free_source(path)
+    if name == const.SENTENCE_SCORES and (unified := unified_source(path, "scores", language_pair)):
+        return unified
 
     def read() -> Any:
-        first = _first_line(path)
+        first = first_line(path)
         if name == const.SENTENCE_SCORES and has_columns(first, SENTENCE_COLUMNS):
             return parse_scores(read_gold_scores(path, language_pair, excluded), path, allow_nan=False)
         if name == const.TARGET_TAGS and has_columns(first, TAG_COLUMNS):
@@ -209,36 +191,6 @@ def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Colle
         return plain.read()
 
     return replace(plain, read=read)
-
-
-def _error_free(path: Path) -> Source:
-    """Return a file with 1 or 0, or a probability, on each line."""
-
-    def read() -> list[float]:
-        values = parse_scores(read_lines(path), path)
-        for number, value in enumerate(values, start=1):
-            if not (np.isnan(value) or 0.0 <= value <= 1.0):
-                expected = "1, 0 or a probability of being free of errors"
-                advice = "Give scores of another scale as sentence_scores, and set error_free_score."
-                raise DataError.at(path, number, found=f"{value:g}", expected=expected, advice=advice)
-        return values
-
-    return Source(path, read)
-
-
-def _first_line(path: Path) -> str:
-    with closing(stream_lines(path, warn=False)) as lines:
-        return next(lines, "")
-
-
-def _seg_scores(path: Path) -> Source:
-    """Return a ``*.seg.score`` file of mt-metrics-eval."""
-    parsed = cache(lambda: parse_seg_scores(read_lines(path), path))
-
-    def translations() -> Translations:
-        return Translations(path, parsed().systems, parsed().segments, is_counted=True)
-
-    return Source(path, lambda: parsed().scores, translations=translations)
 
 
 def _gold_source(name: str, path: Path, lines: Callable[[], list[str]], excluded: Collection[int]) -> Source:
@@ -278,8 +230,8 @@ def _parse(name: str, lines: list[str], path: Path, any_scale: bool) -> Any:
 
 
 def _file_source(name: str, path: Path, any_scale: bool) -> Source:
-    if name == const.SENTENCE_SCORES and is_seg_scores(_first_line(path)):
-        return _seg_scores(path)
+    if name == const.SENTENCE_SCORES and is_seg_scores(first_line(path)):
+        return seg_scores_source(path)
     if _kind(name) == "tags":
         return Source(path, lambda: read_probabilities(path, any_scale=any_scale and name == const.TARGET_TAGS))
     return Source(path, lambda: _parse(name, read_lines(path), path, any_scale))
@@ -302,6 +254,8 @@ def _table_sources(table: Table | None, any_scale: bool) -> dict[str, Source]:
 def _submitted_scores(path: Path, config: Files) -> dict[str, Source]:
     """Return a submission as scores or, where gold labels are verdicts, as scores that rank segments."""
     given = given_fields(config.gold_files)
+    if (unified := unified_source(path, "scores", config.language_pair)) is not None:
+        return {const.SENTENCE_SCORES: unified}
     is_verdict = const.BINARY in given and const.SENTENCE_SCORES not in given
     source = Source(path, lambda: read_sentence_submission(path, config.language_pair).scores, only_order=is_verdict)
     return {const.BINARY if is_verdict else const.SENTENCE_SCORES: source}
@@ -320,11 +274,6 @@ def _submitted_tags(path: Path, language_pair: str | None) -> dict[str, Source]:
         return Source(path, lambda: ragged_tags(rows), has_eos, of_words=True)
 
     return {name: source(name, rows) for name, rows in tags.items() if rows is not None}
-
-
-def spans_source(path: Path, language_pair: str | None) -> Source:
-    """Return a file in the format of span submissions."""
-    return Source(path, lambda: read_span_submission(path, language_pair))
 
 
 def checkpoint_hash(sources: Sources) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from kiwi.data.labels.gold import check_line_count
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.excluded import Excluded
-from kiwi.lib.evaluate.sources import Source, Sources
+from kiwi.lib.evaluate.source import Source, Sources
 from kiwi.metrics.measured import Measured, measure_spans
 from kiwi.metrics.spans import SPANS
 
@@ -27,10 +27,17 @@ def align_spans(source: Source, systems: Mapping[str, Sources], excluded: Exclud
         DataError: when the texts of a system are others than those of the gold spans.
     """
     gold = source.read()
+    if source.translations is not None and not any(gold.targets):
+        expected = "translations beside the gold spans (hypothesis_segment, tgt_text or hyps)"
+        raise DataError.at(source.path, None, found="no translation", expected=expected)
     predicted = {}
     for system, sources in systems.items():
         if mine := sources.get(SPANS):
             submission = mine.read()
+            if mine.translations is not None and source.translations is not None:
+                lines = mine.translations().find(source.translations()).tolist()
+                predicted[system] = [submission.spans[line] for line in lines]
+                continue
             check_line_count(mine.path, len(submission.targets), source.path, len(gold.targets))
             for number, (target, expected) in enumerate(zip(submission.targets, gold.targets, strict=True)):
                 if not _same_text(target.strip(), expected.strip()):
@@ -41,9 +48,11 @@ def align_spans(source: Source, systems: Mapping[str, Sources], excluded: Exclud
                         expected=f"{expected!r:.60}",
                     )
             predicted[system] = submission.spans
-    # As in the official scorer, white space around a text does not count.
     kept = np.flatnonzero(~excluded.mask(len(gold.targets))).tolist()
-    targets, spans = [gold.targets[index].strip() for index in kept], [gold.spans[index] for index in kept]
+    targets, spans = [gold.targets[index] for index in kept], [gold.spans[index] for index in kept]
+    if source.translations is None:
+        # As in the official scorer of WMT 2023, white space around a text does not count.
+        targets = [target.strip() for target in targets]
     chosen = {system: [own[index] for index in kept] for system, own in predicted.items()}
     return [replace(each, excluded=len(excluded.numbers)) for each in measure_spans(targets, spans, chosen)]
 
