@@ -38,6 +38,9 @@ OFFICIAL = "official"
 MISSING = "missing"
 """The position of an omission."""
 
+END = 2**31 - 1
+"""The position of the end of a text that is not known."""
+
 TSV_COLUMNS = ("doc_id", "segment_id", "source_lang", "target_lang", "system_id")
 """The columns that say which translation a row of WMT25 is."""
 
@@ -189,7 +192,7 @@ class _Reader:
         if name not in (*SEVERITIES, UNDECIDED):
             self.fail(number, f"the severity '{severity!s:.60}'", f"one of {', '.join((*SEVERITIES, UNDECIDED))}")
         if MISSING in (start, end):
-            place = len(target or "")
+            place = END if target is None else len(target)
             return ErrorSpan(place, place, name)
         try:
             first, after = int(str(start)), int(str(end))

@@ -36,7 +36,10 @@ def align_spans(source: Source, systems: Mapping[str, Sources], excluded: Exclud
             submission = mine.read()
             if mine.translations is not None and source.translations is not None:
                 lines = mine.translations().find(source.translations()).tolist()
-                predicted[system] = [submission.spans[line] for line in lines]
+                predicted[system] = [
+                    [span._replace(start=min(span.start, len(target)), end=min(span.end, len(target))) for span in own]
+                    for own, target in zip((submission.spans[line] for line in lines), gold.targets, strict=True)
+                ]
                 continue
             check_line_count(mine.path, len(submission.targets), source.path, len(gold.targets))
             for number, (target, expected) in enumerate(zip(submission.targets, gold.targets, strict=True)):
