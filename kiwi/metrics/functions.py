@@ -43,12 +43,9 @@ HIGHER_IS_BETTER = {
     "F1": True,
     "precision": True,
     "recall": True,
-    "F1_constant": True,
     # of several MT systems
-    "ACC_EQ": True,
+    "acc_eq": True,
     "SPA": True,
-    "SYS_PEARSON": True,
-    "SYS_ACCURACY": True,
     # of language models
     "PERP": False,
     "ExpErr": False,

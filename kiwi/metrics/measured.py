@@ -209,13 +209,13 @@ def measure_mt_systems(aligned: Aligned) -> list[Measured]:
 
 def _mt_system_figures(calibration: TieCalibration, chosen: NDArray[np.int64]) -> dict[str, float]:
     gold, predicted = calibration.gold[:, chosen], calibration.predicted[:, chosen]
-    return {"ACC_EQ": calibration.best(chosen)[0], **system_metrics(gold, predicted)}
+    return {"acc_eq": calibration.best(chosen)[0], **system_metrics(gold, predicted)}
 
 
 def _with_spa(calibration: TieCalibration, chosen: NDArray[np.int64]) -> dict[str, float]:
     figures = _mt_system_figures(calibration, chosen)
     spa = soft_pairwise_accuracy(calibration.gold[:, chosen], calibration.predicted[:, chosen])
-    return {"ACC_EQ": figures.pop("ACC_EQ"), "SPA": spa, **figures}
+    return {"acc_eq": figures.pop("acc_eq"), "SPA": spa, **figures}
 
 
 def measure_spans(
@@ -258,4 +258,4 @@ def _span_figures(
     chosen: NDArray[np.int64],
 ) -> dict[str, float]:
     own, *others = (SpanCounts.from_array(each[chosen].sum(axis=0), if_empty).metrics for each in (counts, *constants))
-    return own | {"F1_constant": max(other["F1"] for other in others)}
+    return own | {"constant_F1": max(other["F1"] for other in others)}

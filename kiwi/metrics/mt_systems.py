@@ -183,4 +183,4 @@ def pairwise_accuracy(gold: ArrayLike, predicted: ArrayLike) -> float:
 def system_metrics(gold: Matrix, predicted: Matrix) -> dict[str, float]:
     """Return Pearson's correlation and the pairwise accuracy of the mean scores of MT systems, by name."""
     means = system_scores(gold, predicted)
-    return {"SYS_PEARSON": pearson(*means), "SYS_ACCURACY": pairwise_accuracy(*means)}
+    return {"SYS_PEARSON": pearson(*means), "SYS_CORRECT": pairwise_accuracy(*means)}

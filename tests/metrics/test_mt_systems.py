@@ -177,7 +177,7 @@ def test_systems_are_compared_by_the_translations_that_have_both_scores():
     predicted = np.array([[5.0, 9.0, 7.0], [4.0, NAN, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
     means = system_scores(gold, predicted)
     assert [values.tolist() for values in means] == [[2.0, 2.0, 2.0], [6.0, 4.0, 1.0]]
-    assert system_metrics(gold, predicted) == {"SYS_PEARSON": 0.0, "SYS_ACCURACY": 0.0}
+    assert system_metrics(gold, predicted) == {"SYS_PEARSON": 0.0, "SYS_CORRECT": 0.0}
     assert system_metrics(predicted[:3], predicted[:3] * 2)["SYS_PEARSON"] == pytest.approx(1.0)
 
 

@@ -156,12 +156,12 @@ def test_metrics_are_over_all_characters() -> None:
     by_output = {each.output: each for each in measure_spans(["abc", "abcdef"], gold, {"a": predicted})}
     assert list(by_output) == ["spans", "spans_WMT25", "spans_MPP"]
     # Of 9 characters that the constant marks, 2 are in error.
-    expected = {"precision": 1 / 3, "recall": 1 / 2, "F1": 0.4, "F1_constant": 4 / 11}
+    expected = {"precision": 1 / 3, "recall": 1 / 2, "F1": 0.4, "constant_F1": 4 / 11}
     assert by_output["spans"].figures() == pytest.approx(expected)
     assert by_output["spans_WMT25"].figures() == pytest.approx(expected)
     # Half of the gold span is found by one of two spans.
-    expected = {"precision": 1 / 2, "recall": 1 / 2, "F1": 1 / 2, "F1_constant": 2 / (3 + 3)}
-    expected["F1_constant"] = 2 * (1 / 3) * 1 / (1 / 3 + 1)
+    expected = {"precision": 1 / 2, "recall": 1 / 2, "F1": 1 / 2, "constant_F1": 2 / (3 + 3)}
+    expected["constant_F1"] = 2 * (1 / 3) * 1 / (1 / 3 + 1)
     assert by_output["spans_MPP"].figures() == pytest.approx(expected)
     assert {each.unit for each in by_output.values()} == {"characters", "spans"}
     empty = [each.figures()["F1"] for each in measure_spans([], [], {"a": []})]
@@ -171,7 +171,7 @@ def test_metrics_are_over_all_characters() -> None:
 def test_the_constant_has_the_better_severity() -> None:
     for severity in ("minor", "major", "critical"):
         for measured in measure_spans(["abcd"], [[(0, 4, severity)]], {"a": [[]]}):
-            assert measured.figures()["F1_constant"] == 1.0
+            assert measured.figures()["constant_F1"] == 1.0
 
 
 def test_means_over_pairs_are_not_weighted() -> None:

@@ -44,7 +44,7 @@ def test_score_files_of_mt_metrics_eval(tmp_path, caplog):
     rows = evaluate(files, {"sentence_scores": metric})
     row = rows["mt_systems", "COMET-src"]
     kept = np.arange(20) % 5 != 0
-    assert row.metrics["ACC_EQ"] == pytest.approx(TieCalibration(GOLD[:, kept], PREDICTED[:, kept]).best()[0])
+    assert row.metrics["acc_eq"] == pytest.approx(TieCalibration(GOLD[:, kept], PREDICTED[:, kept]).best()[0])
     assert row.metrics["SPA"] == soft_pairwise_accuracy(GOLD[:, kept], PREDICTED[:, kept])
     means = GOLD[:, kept].mean(axis=1), PREDICTED[:, kept].mean(axis=1)
     assert row.metrics["SYS_PEARSON"] == pytest.approx(np.corrcoef(*means)[0, 1])
@@ -99,7 +99,7 @@ def test_tables_of_several_systems_and_language_pairs(tmp_path):
     for system in {system for _, system in by_name}:
         for pair in ("en-de", "en-ru", "mean"):
             row = by_name[f"{pair} mt_systems", system]
-            assert row.metrics["ACC_EQ"] == pytest.approx(whole)
+            assert row.metrics["acc_eq"] == pytest.approx(whole)
             assert row.metrics["SPA"] == soft_pairwise_accuracy(GOLD, PREDICTED)
     # Several raters of one translation are averaged, and each matches the one prediction.
     twice = [*rows[:60], *((*row[:4], row[4] + 2 * (row[1] == "A"), row[5]) for row in rows[:60])]
@@ -114,7 +114,7 @@ def test_tables_of_several_systems_and_language_pairs(tmp_path):
         if output == "mt_systems"
     )
     gold = GOLD + np.array([[1.0], [0.0], [0.0]])
-    assert row.metrics["ACC_EQ"] == pytest.approx(TieCalibration(gold, PREDICTED).best()[0])
+    assert row.metrics["acc_eq"] == pytest.approx(TieCalibration(gold, PREDICTED).best()[0])
 
 
 def test_columns_that_do_not_say_which_translation_a_row_is(tmp_path):
@@ -140,10 +140,10 @@ def test_intervals_and_tests_of_the_accuracy_alone(tmp_path):
     report = evaluate_from_configuration({**given, "output": {name: str(path) for name, path in output.items()}})
     rows = report.of("mt_systems")
     assert rows[0].system == "good"
-    assert set(rows[0].intervals) == {"ACC_EQ", "SYS_PEARSON", "SYS_ACCURACY"}
-    low, high = rows[0].intervals["ACC_EQ"]
-    assert low <= rows[0].metrics["ACC_EQ"] <= high + 0.1
-    assert any(each.output == "mt_systems" and each.metric == "ACC_EQ" for each in report.comparisons)
+    assert set(rows[0].intervals) == {"acc_eq", "SYS_PEARSON", "SYS_CORRECT"}
+    low, high = rows[0].intervals["acc_eq"]
+    assert low <= rows[0].metrics["acc_eq"] <= high + 0.1
+    assert any(each.output == "mt_systems" and each.metric == "acc_eq" for each in report.comparisons)
     assert "Comparison of MT systems" in output["report"].read_text(encoding="utf-8")
     assert "SPA" in output["markdown"].read_text(encoding="utf-8")
     assert json.loads(output["figures"].read_text(encoding="utf-8"))["rows"][-1]["metrics"]["SPA"] >= 0.0
@@ -268,8 +268,8 @@ def test_submissions_to_the_unified_tasks(tmp_path):
     rows = {output: row for (output, _), row in evaluate(gold, ours, error_free=True, language_pair="en-cs_CZ").items()}
     assert [rows[name].metrics["F1"] for name in ("spans", "spans_WMT25", "spans_MPP")] == [1.0, 1.0, 1.0]
     # Of 4 translations with 7 characters, 4 + 2 + 2 are in error; the constant finds them with the better severity.
-    assert rows["spans_WMT25"].metrics["F1_constant"] == pytest.approx(2 * (6 / 28) * (6 / 8) / (6 / 28 + 6 / 8))
-    assert rows["mt_systems"].metrics["ACC_EQ"] == 1.0
+    assert rows["spans_WMT25"].metrics["constant_F1"] == pytest.approx(2 * (6 / 28) * (6 / 8) / (6 / 28 + 6 / 8))
+    assert rows["mt_systems"].metrics["acc_eq"] == 1.0
     assert rows["sentence_scores"].metrics["PEARSON"] == pytest.approx(1.0)
     assert rows["error_free"].n == 4
     without = write(tmp_path / "w.jsonl", '{"item_id": "official_###_a_###_b", "task1_pred": {"A": {"errors": []}}}\n')
