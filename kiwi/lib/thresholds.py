@@ -13,9 +13,11 @@ from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
 from kiwi.data.labels.tags import to_classes
 from kiwi.exceptions import ConfigError
+from kiwi.lib.span_thresholds import LEAST, MOST, choose_span_thresholds
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
 from kiwi.runner.torch_engine import runner_of
+from kiwi.systems.outputs.span_level import SpanOutput
 from kiwi.systems.outputs.word_level import WordLevelOutput
 from kiwi.systems.pretrained.hub import locate
 from kiwi.systems.qe_system import QESystem
@@ -23,9 +25,6 @@ from kiwi.utils.guard import paths_in, require_new_directory
 from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
-
-LEAST, MOST = 0.001, 0.999
-"""The range of thresholds, in which their odds are finite."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +35,27 @@ class Chosen:
     """The name of the output."""
 
     threshold: float
-    """The threshold on the probability of BAD of the original checkpoint."""
+    """The threshold on the probability of BAD, or of an error, of the original checkpoint."""
 
     before: float
-    """The MCC with a threshold of 0.5."""
+    """The metric with a threshold of 0.5."""
 
     after: float
-    """The MCC with the chosen threshold."""
+    """The metric with the chosen threshold."""
+
+    metric: str = "MCC"
+    """The metric: MCC of tags, or F1 of error spans."""
 
 
 def choose_thresholds(
     checkpoint: str | Path, directory: str | Path, data: TrainingConfig, *, overwrite: bool = False
 ) -> list[Chosen]:
-    """Write a checkpoint whose tags have the highest MCC on some data.
+    """Write a checkpoint whose tags have the highest MCC, and whose error spans the highest F1, on some data.
 
     A system that was trained with class weights is not calibrated, so 0.5 is rarely its best threshold. For each output
     of tags that the data has labels for, the threshold with the highest MCC is found and moved to 0.5 by changing the
-    output's bias, so that everything that reads probabilities or labels works unchanged. Scores do not change.
+    output's bias, so that everything that reads probabilities or labels works unchanged. Scores do not change. Error
+    spans have two thresholds, for pieces and for omissions.
 
     Args:
         checkpoint: the directory of a checkpoint, or of a run, whose best model is used, or a name on the hub.
@@ -79,15 +82,17 @@ def choose_thresholds(
     outputs = {
         name: output
         for name, output in system.outputs.items()
-        if isinstance(output, WordLevelOutput) and name in columns
+        if isinstance(output, WordLevelOutput | SpanOutput) and name in columns
     }
     if not outputs:
         names = ", ".join(system.outputs.config.names)
         raise ConfigError(f"{checkpoint} predicts {names}; the data has labels for none of its tags.")
-    found = runner_of(system).predict_columns(columns)
-    chosen = []
+    runner = runner_of(system)
+    spans = {name: output for name, output in outputs.items() if isinstance(output, SpanOutput)}
+    found = None if spans == outputs else runner.predict_columns(columns)
+    chosen: list[Chosen] = []
     counts: dict[str, NDArray[np.int64]] = {}
-    for name, output in outputs.items():
+    for name, output in ((n, o) for n, o in outputs.items() if isinstance(o, WordLevelOutput)):
         gold = np.concatenate([to_classes(line) for line in columns[name]])
         probabilities = np.concatenate([np.array(row) for row in getattr(found, f"{name}_BAD_probabilities")])
         threshold, after = best_threshold(gold, probabilities)
@@ -102,8 +107,16 @@ def choose_thresholds(
     new_metrics = {
         f"val_{name}_{metric}": value for name, each in counts.items() for metric, value in tag_metrics(each).items()
     }
+    for name, output in spans.items():
+        moved = choose_span_thresholds(runner.engine, output, columns)
+        output.move_thresholds(moved.gaps, moved.units)
+        before, after = (metrics[f"{name}_F1"] for metrics in (moved.before, moved.after))
+        for what, threshold in ((name, moved.units), (f"{name} (omissions)", moved.gaps)):
+            chosen.append(Chosen(what, threshold, before, after, "F1"))
+            logger.info("%s: errors above %.3f, F1 %.4f (at 0.5: %.4f).", what, threshold, after, before)
+        new_metrics |= {f"val_{metric}": value for metric, value in moved.after.items()}
     # The losses of tags have changed, and so have the sums that include them.
-    changed = ("val_loss", *(f"val_{name}_loss" for name in counts))
+    changed = ("val_loss", *(f"val_{name}_loss" for name in (*counts, *spans)))
     unchanged = {name: value for name, value in system.metrics.items() if "+" not in name and name not in changed}
     system.save_pretrained(directory, metrics=unchanged | new_metrics)
     return chosen

@@ -147,7 +147,11 @@ class QESystem(System):
             if part is not None:
                 needed = [("input", (field,)) for field in reads] + [("output", fields) for fields in learns]
                 for place, fields in needed:
-                    if all(getattr(getattr(part, place), field) is None for field in fields):
+                    given = [
+                        data.has_labels(part, field) if place == "output" else getattr(part.input, field) is not None
+                        for field in fields
+                    ]
+                    if not any(given):
                         reason = f"required: {config.class_name} with these outputs needs {' or '.join(fields)}"
                         if fields == (const.ALIGNMENTS,):
                             reason += ", which `kiwi align` writes, or `kiwi corpus` with everything else"
@@ -179,7 +183,10 @@ class QESystem(System):
         train, valid = WMTQEDataset.train_and_valid(data, seed)
         for dataset, part in ((train, data.train), (valid, data.valid or data.train)):
             assert part is not None, "checked by the training configuration"
-            config.model.outputs.check_labels(dataset.columns, dict(part.output))
+            places = dict(part.output)
+            if data.spans.as_scores:
+                places[const.SENTENCE_SCORES] = part.output.error_spans
+            config.model.outputs.check_labels(dataset.columns, places)
         return train, valid
 
     @classmethod

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.labels.scores import parse_score
+from kiwi.data.labels.span_checks import NO_ERROR, NOWHERE, quoted, unquoted
 from kiwi.data.wmt.header import Header
 from kiwi.data.wmt.rows import Rows, check_field, write_rows
-from kiwi.data.wmt.spans import NO_ERROR, NOWHERE, SpanParser, expected_span, quoted, unquoted
+from kiwi.data.wmt.spans import SpanParser, expected_span
 from kiwi.exceptions import DataError
 
 __all__ = [

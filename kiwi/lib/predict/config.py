@@ -151,6 +151,9 @@ class Configuration(BaseConfig):
         if self.split is None:
             part = self.run.predict_on_data_partition
             wrong[f"data.{part}"] = f"required, because run.predict_on_data_partition is '{part}'"
+        if self.split is not None and self.split.span_table is not None:
+            place = f"data.{self.run.predict_on_data_partition}.input.source"
+            wrong[place] = "found a table of error spans, which is read for training only; run `kiwi score FILE` on it"
         if self.submission is not None and self.split is not None:
             has_pairs, option = self.split.input.lp is not None, "submission.language_pair"
             if has_pairs and self.submission.language_pair is not None:

@@ -217,7 +217,7 @@ class QEOutputs(nn.Module):
             new_weights: prefixes of newly initialized weights; all other outputs keep the scale that was loaded.
         """
         for name, output in self.items():
-            if isinstance(output, SpanOutput):
+            if isinstance(output, SpanOutput) and output.label_field in columns:
                 output.fit(columns[output.label_field])
             if not f"outputs.by_name.{name}.".startswith(tuple(new_weights)):
                 continue

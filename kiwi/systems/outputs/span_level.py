@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
@@ -22,6 +24,10 @@ from kiwi.systems.outputs.base import Output
 
 GAPS, UNITS = 0, 1
 """The rows of weights for gaps and units, which alternate in logits, labels and probabilities."""
+
+
+LABEL_ARRAYS = ("unit_mask", "unit_bounds", "span_labels", "gold_spans", "n_raters")
+"""The arrays of a batch that its metrics are computed from."""
 
 
 class SpanOutput(Output):
@@ -107,10 +113,21 @@ class SpanOutput(Output):
 
     @override
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
+        arrays = {name: tensor.cpu().numpy() for name, tensor in batch.arrays().items() if name in LABEL_ARRAYS}
+        self.measure(accumulator, self.probabilities(logits).cpu().numpy(), arrays)
+
+    def measure(
+        self, accumulator: Accumulator, found: NDArray[np.floating[Any]], arrays: Mapping[str, NDArray[Any]]
+    ) -> None:
+        """Add a batch to an accumulator.
+
+        Args:
+            accumulator: the accumulator.
+            found: the probabilities of labels, (batch, 2 * units + 1, labels).
+            arrays: the arrays of the batch, which include :data:`LABEL_ARRAYS`.
+        """
         assert isinstance(accumulator, SpanMetrics)
-        names = ("unit_mask", "unit_bounds", "span_labels", "gold_spans", "n_raters")
-        mask, bounds, labels, gold, n_raters = (batch.arrays()[name].cpu().numpy() for name in names)
-        found = self.probabilities(logits).cpu().numpy()
+        mask, bounds, labels, gold, n_raters = (arrays[name] for name in LABEL_ARRAYS)
         rated = mask & (labels.sum(axis=-1)[:, 1::2] > 0)
         accumulator.update((labels[:, 1::2, 0] <= 0.5)[rated], (found[:, 1::2, 0] < 0.5)[rated])
         for segment, spans in enumerate(decode_batch(found, mask, bounds, self.severities)):
