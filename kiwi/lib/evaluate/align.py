@@ -110,7 +110,7 @@ def align(
         compared = [output for output, needed in gold_by_prediction().items() if needed == name]
         if name == SPANS:
             compared = [SPANS]
-            spans = align_spans(source, systems, excluded)
+            spans = align_spans(source, systems, excluded, None if files.texts is None else files.texts.target)
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
             lines[source.path] = len(values)

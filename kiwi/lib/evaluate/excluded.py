@@ -20,7 +20,7 @@ from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS
 from kiwi.exceptions import DataError
 
 if TYPE_CHECKING:
-    from kiwi.lib.evaluate.config import GoldFiles
+    from kiwi.lib.evaluate.files import GoldFiles
 
 logger = logging.getLogger(__name__)
 

@@ -21,13 +21,13 @@ from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_
 from kiwi.data.wmt.seg_scores import is_seg_scores
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission
 from kiwi.data.wmt.word_level import read_word_submission
+from kiwi.lib.evaluate.annotations import any_spans_source, predicted_spans
 from kiwi.lib.evaluate.source import (
     Source,
     Sources,
     error_free_source,
     first_line,
     seg_scores_source,
-    spans_source,
     unified_source,
 )
 from kiwi.lib.evaluate.translations import KEYS, Translations
@@ -36,7 +36,8 @@ from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
 if TYPE_CHECKING:
-    from kiwi.lib.evaluate.config import Files, GoldFiles, PredictedFiles, Table
+    from kiwi.lib.evaluate.config import Files
+    from kiwi.lib.evaluate.files import GoldFiles, PredictedFiles, Table
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,8 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
     for directory in config.predicted_dir or []:
         paths = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, const.ORIGIN_FILE)}
         sources = {name: _file_source(name, path, any_scale) for name, path in paths.items() if path.is_file()}
+        if sources.pop(const.ERROR_SPANS, None) is not None:
+            sources[SPANS] = any_spans_source(paths[const.ERROR_SPANS], config.language_pair)
         _add(
             systems, _unique(str(directory), systems), sources, identities, {(n, p.resolve()) for n, p in paths.items()}
         )
@@ -96,7 +99,7 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
         if (path := files.word_submission) is not None:
             sources |= _submitted_tags(path, config.language_pair)
         if (path := files.span_submission) is not None:
-            sources[SPANS] = spans_source(path, config.language_pair)
+            sources[SPANS] = any_spans_source(path, config.language_pair)
         parents = {str(source.path.parent) for source in sources.values()}
         name = parents.pop() if len(parents) == 1 else f"system {index}"
         if len(sources) == 1 and (own := next(iter(sources.values())).path.name).endswith(SEG_SCORES):
@@ -140,7 +143,7 @@ def collect_gold(config: Files, excluded: Collection[int] = ()) -> dict[str, Sou
     labels = {name: path for name, path in files if isinstance(path, Path) and name not in others}
     sources = {name: _gold_file(name, path, config.language_pair, excluded) for name, path in labels.items()}
     if files.spans is not None:
-        sources[SPANS] = spans_source(files.spans, config.language_pair)
+        sources[SPANS] = any_spans_source(files.spans, config.language_pair)
     if (table := files.table) is not None:
         names = {**table.columns}
         if not set(KEYS) & set(names):
@@ -248,7 +251,10 @@ def _table_sources(table: Table | None, any_scale: bool) -> dict[str, Source]:
             table.path, lambda: _parse(name, columns()[name], table.path, any_scale), translations=_keys(table, columns)
         )
 
-    return {name: source(name) for name in table.columns if name not in KEYS}
+    found = {name: source(name) for name in table.columns if name not in IDENTIFIERS}
+    if (spans := found.pop(const.ERROR_SPANS, None)) is not None:
+        found[SPANS] = replace(spans, read=lambda: predicted_spans(columns()[const.ERROR_SPANS], table.path))
+    return found
 
 
 def _submitted_scores(path: Path, config: Files) -> dict[str, Source]:

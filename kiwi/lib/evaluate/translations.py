@@ -15,7 +15,7 @@ from kiwi.constants import LANGUAGE_PAIR
 from kiwi.exceptions import DataError
 
 if TYPE_CHECKING:
-    from kiwi.lib.evaluate.config import Table
+    from kiwi.lib.evaluate.files import Table
 
 logger = logging.getLogger(__name__)
 
