@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from kiwi.data.labels.ragged import Ragged
 from kiwi.data.labels.score_meaning import ScoreConfig, find_meaning
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.error_free import align_error_free
-from kiwi.lib.evaluate.excluded import Excluded, numbers_of_words, read_excluded
+from kiwi.lib.evaluate.excluded import Excluded, collect_excluded
 from kiwi.lib.evaluate.interleaving import split_interleaved
 from kiwi.lib.evaluate.segments import (
     Scores,
@@ -95,11 +95,7 @@ def align(
     Raises:
         DataError: when predictions and gold labels do not match; the message names the first place.
     """
-    excluded = read_excluded(files.exclude, files.language_pair, several_pairs=several_pairs)
-    if isinstance(files.exclude, list) and (words := [each for each in files.exclude if isinstance(each, str)]):
-        excluded = excluded.with_more(numbers_of_words(words, files.gold_files, files.language_pair))
-    if excluded.numbers:
-        logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
+    excluded = collect_excluded(files, several_pairs=several_pairs)
     gold = collect_gold(files, excluded.numbers)
     counts = None if files.texts is None else WordCounts.read(files.texts.source, files.texts.target)
     outputs: list[Aligned | None] = []
@@ -114,11 +110,10 @@ def align(
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
             lines[source.path] = len(values)
-            own_excluded = exclude_more(excluded, source, values)
-            for output in compared:
-                is_bad = OUTPUTS[output].is_bad if name != const.BINARY else None
-                golds = values if is_bad is None else is_bad(values).astype(np.float64)
-                outputs.append(_align_segments(output, golds, source, systems, counts, own_excluded, low_is_bad))
+            own = exclude_more(excluded, source, values)
+            outputs += [
+                _align_segments(output, values, source, systems, counts, own, low_is_bad) for output in compared
+            ]
         else:
             tags = GoldTags(source.path, source.read())
             lines[source.path] = len(tags.rows)
@@ -129,13 +124,13 @@ def align(
                     system: split_interleaved(own, tags, counts, explanations) for system, own in systems.items()
                 }
             outputs += [_align_tags(output, tags, systems, counts, excluded, required) for output in compared]
-        if not any(output in sources for sources in systems.values() for output in compared):
+        is_for_error_free = with_error_free and name in (const.SENTENCE_SCORES, SPANS)
+        if not is_for_error_free and not any(output in own for own in systems.values() for output in compared):
             logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
-    origins = {name: found for name, sources in systems.items() if (found := checkpoint_hash(sources))}
-    free = None
-    if with_error_free or ERROR_FREE in gold:
-        free = align_error_free(gold, systems, excluded, error_free)
-    return Alignment([aligned for aligned in outputs if aligned is not None], spans, free, lines, origins)
+    origins = {name: found for name, own in systems.items() if (found := checkpoint_hash(own))}
+    is_asked = with_error_free or ERROR_FREE in gold
+    free = align_error_free(gold, systems, excluded, error_free) if is_asked else None
+    return Alignment([each for each in outputs if each is not None], spans, free, lines, origins)
 
 
 def _align_segments(
@@ -149,6 +144,8 @@ def _align_segments(
 ) -> Aligned | None:
     """Align scores or verdicts; segments for which a system has none are left out, and counted."""
     spec = OUTPUTS[output]
+    if spec.is_bad is not None and spec.gold_field != const.BINARY:
+        gold = spec.is_bad(gold).astype(np.float64)
     predicted: dict[str, Scores] = {}
     deviations: dict[str, tuple[Scores, Scores]] = {}
     only_order, is_excluded = low_is_bad and spec.kind == "verdict", excluded.mask(len(gold))
@@ -172,23 +169,9 @@ def _align_segments(
     numbers, gold = np.flatnonzero(present) + 1, gold[present]
     if not len(gold):
         raise DataError.at(excluded.place, None, found="every segment", expected="some to compare")
+    aligned = Aligned(output, gold, chosen, None, numbers, kept, left_out=left_out, excluded=excluded.numbers)
     if spec.kind == "score":
-        meaning = find_meaning(ScoreConfig(), gold.tolist(), source.path)
-        mt_system, segment = (None, None) if source.translations is None else source.translations().indices()
-        return Aligned(
-            output,
-            gold,
-            add_ensemble(chosen),
-            None,
-            numbers,
-            kept,
-            scale="" if meaning is None else str(meaning),
-            higher_is_better=None if meaning is None else meaning.higher_is_better,
-            left_out=left_out,
-            excluded=excluded.numbers,
-            mt_system=None if mt_system is None else mt_system[present],
-            source_segment=None if segment is None else segment[present],
-        )
+        return _with_meaning(replace(aligned, predicted=add_ensemble(chosen)), source)
     if not only_order and (unusual := beyond_probabilities(chosen)):
         only_order = True
         note_only_order(output, unusual)
@@ -196,16 +179,17 @@ def _align_segments(
         chosen = {system: -values for system, values in chosen.items()}
     ensembled = chosen if only_order else add_ensemble(chosen)
     offsets = np.arange(len(gold) + 1)
-    return Aligned(
-        output,
-        gold.astype(np.int64),
-        ensembled,
-        offsets,
-        numbers,
-        only_order=only_order,
-        left_out=left_out,
-        excluded=excluded.numbers,
-    )
+    return replace(aligned, gold=gold.astype(np.int64), predicted=ensembled, offsets=offsets, only_order=only_order)
+
+
+def _with_meaning(aligned: Aligned, source: Source) -> Aligned:
+    """Add what the scores mean, and the MT systems whose translations they judge."""
+    if (meaning := find_meaning(ScoreConfig(), aligned.gold.tolist(), source.path)) is not None:
+        aligned = replace(aligned, scale=str(meaning), higher_is_better=meaning.higher_is_better)
+    if source.translations is None:
+        return aligned
+    mt_system, segment = (index[aligned.numbers - 1] for index in source.translations().indices())
+    return replace(aligned, mt_system=mt_system, source_segment=segment)
 
 
 def _read_extras(path: Path, gold_path: Path, missing: NDArray[np.bool_]) -> tuple[Scores, Scores]:

@@ -20,6 +20,7 @@ from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS
 from kiwi.exceptions import DataError
 
 if TYPE_CHECKING:
+    from kiwi.lib.evaluate.config import Files
     from kiwi.lib.evaluate.files import GoldFiles
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,21 @@ class Excluded:
         """
         self.mask(1 + max((number for number in segments if isinstance(number, int)), default=-1))
         return replace(self, numbers=frozenset(i for i, number in enumerate(segments) if number in self.numbers))
+
+
+def collect_excluded(files: Files, *, several_pairs: bool = False) -> Excluded:
+    """Return the segments that are left out, by number and by the words in the place of their gold labels.
+
+    Args:
+        files: the files to compare.
+        several_pairs: whether the lines of the files are of several language pairs.
+    """
+    excluded = read_excluded(files.exclude, files.language_pair, several_pairs=several_pairs)
+    if isinstance(files.exclude, list) and (words := [each for each in files.exclude if isinstance(each, str)]):
+        excluded = excluded.with_more(numbers_of_words(words, files.gold_files, files.language_pair))
+    if excluded.numbers:
+        logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
+    return excluded
 
 
 def read_excluded(

@@ -275,3 +275,65 @@ def test_submissions_to_the_unified_tasks(tmp_path):
     without = write(tmp_path / "w.jsonl", '{"item_id": "official_###_a_###_b", "task1_pred": {"A": {"errors": []}}}\n')
     with pytest.raises(DataError, match="found no translation; expected translations beside the gold spans"):
         evaluate({"spans": without}, {"span_submission": without})
+
+
+MQM = "lp\tsystem\tdoc\tseg\trater\tsource\ttarget\tstarts\tends\tseverities\n"
+
+
+def test_annotations_of_several_raters(tmp_path, caplog):
+    rows = [
+        ("en-de", "A", "d", 0, "r1", "s", "ein Haus", "0", "3", "minor"),
+        ("en-de", "A", "d", 0, "r2", "s", "ein Haus", "-1", "-1", "no-error"),
+        ("en-de", "B", "d", 0, "r1", "s", "ja", "0 0", "9 1", "major neutral"),
+        ("en-ru", "B", "d", 0, "r1", "s", "da", "0", "1", "major"),
+    ]
+    gold = write(tmp_path / "gold.tsv", MQM + "".join("\t".join(map(str, row)) + "\n" for row in rows))
+    ours = [{"system": name, "doc": "d", "seg": 0, "lp": "en-de"} for name in "BA"]
+    for line, (start, end) in zip(ours, ((0, 2), (0, 3)), strict=True):
+        line["error_spans"] = [{"start": start, "end": end, "severity": "major" if end == 2 else "minor"}]
+    path = write(tmp_path / "us" / "p.jsonl", "".join(json.dumps(line) + "\n" for line in ours))
+    rows = evaluate({"spans": gold}, {"span_submission": path}, language_pair="en-de")
+    (row,) = (row for (output, _), row in rows.items() if output == "spans")
+    # Of 5 characters in gold all are marked; 3 more are marked in the row of the rater who found no error.
+    assert (row.metrics["recall"], row.metrics["precision"]) == (1.0, 5 / 8)
+    assert "1 span(s) do not fit their text" in caplog.text
+    with pytest.raises(
+        DataError, match=r"found several language pairs: en-de, en-ru; expected one\. Set language_pair"
+    ):
+        evaluate({"spans": gold}, {"span_submission": path})
+    with pytest.raises(DataError, match="found language pairs en-de, en-ru; expected en-zh"):
+        evaluate({"spans": gold}, {"span_submission": gold}, language_pair="en-zh")
+
+
+@pytest.mark.parametrize("form", ["columns", "table", "file"])
+def test_spans_of_predictions(tmp_path, form, caplog):
+    gold = {"spans": write(tmp_path / "gold.tsv", "starts\tends\tseverities\n0\t3\tminor\n-1\t-1\tno-error\n")}
+    texts = {"source": write(tmp_path / "src", "one\ntwo\n"), "target": write(tmp_path / "mt", "ein Haus\nja\n")}
+    content = {
+        "columns": "0\t3\tminor\t0.9\n0 1\t1 9\tmajor minor\t0.5 0.7\n",
+        "table": "error_spans\n0:3:minor:0.9\n0:1:major:0.5 1:9:minor:0.7\n",
+        "file": "0:3:minor:0.9\n0:1:major:0.5 1:9:minor:0.7\n",
+    }[form]
+    name = {"columns": "spans.txt", "table": "t.tsv", "file": "error_spans"}[form]
+    path = write(tmp_path / "us" / name, content)
+    given = {
+        "columns": {"predicted_files": {"span_submission": path}},
+        "table": {"predicted_files": {"table": {"path": path, "columns": {"error_spans": "error_spans"}}}},
+        "file": {"predicted_dir": str(tmp_path / "us")},
+    }[form]
+    options = {"gold_files": gold, "texts": texts, "bootstrap": 0, **given}
+    rows = {row.output: row for row in evaluate_from_configuration(options).rows}
+    assert rows["spans_WMT25"].metrics["precision"] == 3 / 5
+    assert rows["spans_MPP"].metrics == pytest.approx(
+        {"F1": 0.5, "precision": 1 / 3, "recall": 1.0, "constant_F1": 2 * (3 / 16) / (3 / 16 + 1)}
+    )
+    assert "1 span(s) lie beyond the end of their text" in caplog.text
+    with pytest.raises(DataError, match="found no translation; expected translations beside the gold spans"):
+        evaluate_from_configuration({**options, "texts": None})
+
+
+def test_a_file_of_predictions_that_has_other_text(tmp_path):
+    gold = {"spans": write(tmp_path / "gold.tsv", "target\tstarts\tends\tseverities\nja\t-1\t-1\tno-error\n")}
+    write(tmp_path / "us" / "error_spans", "0:x:minor\n")
+    with pytest.raises(DataError, match="line 1: found '0:x:minor'; expected spans such as 0:4:minor"):
+        evaluate_from_configuration({"gold_files": gold, "predicted_dir": str(tmp_path / "us"), "bootstrap": 0})
