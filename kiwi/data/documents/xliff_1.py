@@ -196,8 +196,8 @@ class XLIFF1(MarkupDocument):
             for place, row in zip(places, rows, strict=False):
                 found += self.tag(place).edits(self._markup.values(row))
             lists = ""
-            for text, row in zip(texts, rows, strict=False):
-                marks, own_lists = self._mark(unit, text, row)
+            for translation, row in zip(texts, rows, strict=False):
+                marks, own_lists = self._mark(unit, translation, row)
                 found += marks
                 lists += own_lists
             if lists:
