@@ -44,7 +44,7 @@ class SpanLevelConfig(BaseConfig):
     loss_weight: NonNegativeFloat = 1.0
     """The weight of the loss of spans; losses of words have weight 1."""
 
-    mqm_weights: dict[Severity, NonNegativeFloat] = {"minor": 1.0, "major": 5.0, "critical": 10.0}
+    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default={"minor": 1.0, "major": 5.0, "critical": 10.0})
     """The points of penalty of each severity, of which ``mqm_score`` is the sum."""
 
     combined_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.22
