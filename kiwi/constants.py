@@ -39,3 +39,6 @@ LABELS: tuple[Label, ...] = (OK, BAD)
 
 IGNORE = -1
 """The padding value of tag arrays, which marks positions without a tag."""
+
+UNDECIDED = "undecided"
+"""The severity of error spans that annotators of WMT 2025 did not decide on; it is left out where it can be."""

@@ -13,16 +13,20 @@ from typing import Any, Literal
 
 from kiwi import constants as const
 
-Kind = Literal["tags", "score", "verdict"]
+Kind = Literal["tags", "score", "verdict", "spans"]
 """``tags``: a probability of BAD for each unit of a segment; ``score``: a number for each segment; ``verdict``: a
-probability of BAD for each segment. Metrics, files and table columns depend on it."""
+probability of BAD for each segment; ``spans``: the errors of each segment. Metrics, files and table columns depend on
+it."""
 
-Unit = Literal["target word", "gap", "source word", "segment"]
+Unit = Literal["target word", "gap", "source word", "segment", "target piece"]
 
-ColumnKind = Literal["text", "texts", "number", "numbers"]
-"""The type of a table's column: a value or a list of values per segment."""
+ColumnKind = Literal["text", "texts", "number", "numbers", "spans"]
+"""The type of a table's column: a value, a list of values, or a list of error spans per segment."""
 
-SubmissionLevel = Literal["sentence", "word"]
+MQM_SCORE, COMBINED_SCORE = SPAN_SCORES = ("mqm_score", "combined_score")
+"""The scores that follow from error spans: the penalty of MQM and, beside a regressed score, both together."""
+
+SubmissionLevel = Literal["sentence", "word", "span"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class OutputSpec:
     @property
     def attributes(self) -> tuple[str, ...]:
         """The attributes of :class:`kiwi.runner.Predictions`: values first, then labels or deviations."""
+        if self.kind == "spans":
+            return (self.attribute, *SPAN_SCORES)
         if self.kind == "score":
             return (self.attribute, f"{self.attribute}_deviation") if self.has_distribution else (self.attribute,)
         return f"{self.attribute}_BAD_probabilities", f"{self.attribute}_labels"
@@ -92,6 +98,8 @@ class OutputSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of tables, in the order of :attr:`attributes`."""
+        if self.kind == "spans":
+            return (self.name, *SPAN_SCORES)
         second = f"{self.name}_deviation" if self.kind == "score" else f"{self.name}_labels"
         return (self.name, second)[: len(self.attributes)]
 
@@ -103,6 +111,8 @@ class OutputSpec:
     @property
     def files(self) -> tuple[str, ...]:
         """The names of all files that predictions may have for the output."""
+        if self.kind == "spans":
+            return (self.name, *SPAN_SCORES)
         if self.kind == "score":
             return (self.name, self.extras) if self.has_distribution else (self.name,)
         return self.name, f"{self.name}_labels"
@@ -188,6 +198,20 @@ OUTPUTS: dict[str, OutputSpec] = {
             is_bad=lambda scores: scores != 0,
             verdict_field=const.BINARY,
         ),
+        OutputSpec(
+            name=const.ERROR_SPANS,
+            kind="spans",
+            unit="target piece",
+            switch="span_level",
+            module="kiwi.systems.outputs.span_level:SpanOutput",
+            attribute=const.ERROR_SPANS,
+            label_field=const.ERROR_SPANS,
+            gold_field="spans",
+            title="Error spans",
+            submission="span",
+            description="the errors of the translation: their first and last character, severity and probability, and "
+            "the penalty of MQM that follows",
+        ),
     )
 }
 """The outputs by name, in the order in which their metrics are listed."""
@@ -223,7 +247,9 @@ def column_kinds() -> dict[str, ColumnKind]:
     kinds: dict[str, ColumnKind] = {}
     for spec in OUTPUTS.values():
         for column in spec.columns:
-            if column.endswith("_labels"):
+            if spec.kind == "spans":
+                kinds[column] = "number" if column in SPAN_SCORES else "spans"
+            elif column.endswith("_labels"):
                 kinds[column] = "texts" if spec.is_word_level else "text"
             else:
                 kinds[column] = "numbers" if spec.is_word_level else "number"

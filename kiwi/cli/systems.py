@@ -43,13 +43,16 @@ def thresholds(
     source_tags: Annotated[
         Path | None, typer.Option(help="OK/BAD tags of the source words.", show_default=False)
     ] = None,
+    error_spans: Annotated[
+        Path | None, typer.Option(help="Error spans of the translations.", show_default=False)
+    ] = None,
     source_pos: SourcePosOption = None,
     target_pos: TargetPosOption = None,
     overwrite: OverwriteDirectoryOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Choose the decision thresholds of OK/BAD tags by MCC on validation data.
+    """Choose the decision thresholds of OK/BAD tags by MCC, and of error spans by F1, on validation data.
 
     Writes a new checkpoint in which the chosen thresholds correspond to a probability of 0.5.
     """
@@ -58,7 +61,7 @@ def thresholds(
     set_up_log(verbose=verbose, quiet=quiet)
     texts = {"source": source, "target": target, "alignments": alignments}
     texts |= {"source_pos": source_pos, "target_pos": target_pos}
-    labels = {"target_tags": target_tags, "source_tags": source_tags}
+    labels = {"target_tags": target_tags, "source_tags": source_tags, "error_spans": error_spans}
     with needs_extra("train", "kiwi thresholds"):
         from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
         from kiwi.lib.console.tables import print_table
@@ -66,8 +69,11 @@ def thresholds(
 
         data = TrainingConfig.from_dict({"input": texts, "output": labels})
         chosen = choose_thresholds(checkpoint, directory, data, overwrite=overwrite)
-    rows = [[each.output, f"{each.threshold:.3f}", f"{each.before:.4f}", f"{each.after:.4f}"] for each in chosen]
-    print_table(str(directory), ["output", "threshold", "MCC at 0.5", "MCC"], rows)
+    rows = [
+        [each.output, f"{each.threshold:.3f}", each.metric, f"{each.before:.4f}", f"{each.after:.4f}"]
+        for each in chosen
+    ]
+    print_table(str(directory), ["output", "threshold", "metric", "at 0.5", "chosen"], rows)
 
 
 def inspect_(

@@ -76,6 +76,27 @@ class QEBatch(Generic[Array]):
     source_readings: Array | None = None
     """The same for source words, int64 (batch, source_words, windows of a word)."""
 
+    unit_mask: Array | None = None
+    """Whether there is a unit of the target (:mod:`kiwi.data.text.units`), bool (batch, units)."""
+
+    unit_bounds: Array | None = None
+    """The positions of the first character of each unit and after its last one, in the target as given, padded with -1,
+    int64 (batch, units, 2)."""
+
+    unit_readings: Array | None = None
+    """The position of each unit's piece in every window that contains it, as in ``target_readings``, int64 (batch,
+    units, windows of a unit)."""
+
+    span_labels: Array | None = None
+    """The share of raters who marked each gap and unit as OK and with each severity, float32 (batch, 2 * units + 1, 1 +
+    severities). Gaps and units alternate, from gap 0 to the gap after the last unit; zeros are padding."""
+
+    gold_spans: Array | None = None
+    """The error spans of the raters: segment, rater, start, end and index of the severity, int64 (spans, 5)."""
+
+    n_raters: Array | None = None
+    """The number of raters of each segment's error spans, int64 (batch,)."""
+
     target_tags: Array | None = None
     """Tags of the target words, int64 (batch, target_words)."""
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch, mask_of, pad
+from kiwi.data.labels.error_spans import SEVERITIES, gap_labels, parse_error_spans, unit_labels
 from kiwi.data.text.pieces import PieceTokenizer
+from kiwi.data.text.units import word_starts
 from kiwi.data.text.vocabulary import PAD_INDEX, Vocabulary
 from kiwi.data.text.words import words
 
@@ -45,6 +47,8 @@ class Collate:
         vocabularies: the vocabulary of each field to encode; rows may have more fields.
         pieces: the tokenizer of a pretrained encoder, if the system has one.
         post_edit: whether to batch the post-edit too, where rows have it.
+        severities: the severities of an output that marks errors, for which units of the target are batched too; by
+            default, there is none.
     """
 
     def __init__(
@@ -53,15 +57,19 @@ class Collate:
         pieces: PieceTokenizer | None = None,
         *,
         post_edit: bool = False,
+        severities: Sequence[str] = (),
     ) -> None:
         self.vocabularies = dict(vocabularies)
         self.pieces = pieces
         self.post_edit = post_edit
+        self.severities = tuple(severities)
 
     def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
         """Batch rows that all have the same fields."""
-        arrays = self._texts(rows)
+        arrays = self._texts(rows, with_units=bool(self.severities))
         fields = rows[0].keys()
+        if self.severities and const.ERROR_SPANS in fields:
+            arrays |= _span_labels([row[const.ERROR_SPANS] for row in rows], arrays, self.severities)
         if const.ALIGNMENTS in fields:
             arrays[const.ALIGNMENTS] = _alignments([row[const.ALIGNMENTS] for row in rows])
         for field in (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS):
@@ -91,7 +99,7 @@ class Collate:
             *([words(line) for line in columns[field]] for field in (const.TARGET, const.SOURCE))
         )
 
-    def _texts(self, rows: Sequence[Row]) -> dict[str, Any]:
+    def _texts(self, rows: Sequence[Row], *, with_units: bool = False) -> dict[str, Any]:
         """Return indices, pieces and masks of the text fields."""
         arrays: dict[str, NDArray[Any]] = {}
         sides = {field: [words(row[field]) for row in rows] for field in (const.SOURCE, const.TARGET)}
@@ -101,8 +109,40 @@ class Collate:
         for field, segments in sides.items():
             arrays[f"{field}_mask"] = mask_of(np.array([len(segment) for segment in segments], dtype=np.int64))
         if self.pieces is not None:
-            arrays |= self.pieces(sides[const.TARGET], sides[const.SOURCE])
+            starts = [word_starts(row[const.TARGET]) for row in rows] if with_units else None
+            arrays |= self.pieces(sides[const.TARGET], sides[const.SOURCE], starts)
         return arrays
+
+
+def _span_labels(
+    lines: Sequence[str], arrays: Mapping[str, NDArray[Any]], severities: Sequence[str]
+) -> dict[str, NDArray[Any]]:
+    """Return the labels of units and gaps, and the spans themselves.
+
+    Args:
+        lines: the error spans of each segment.
+        arrays: the arrays of units.
+        severities: the severities of the labels.
+    """
+    mask, bounds = arrays["unit_mask"], arrays["unit_bounds"]
+    labels = np.zeros((len(lines), 2 * mask.shape[1] + 1, 1 + len(severities)), dtype=np.float32)
+    by_segment = [parse_error_spans(line) for line in lines]
+    for own, raters, places, there in zip(labels, by_segment, bounds, mask, strict=True):
+        units = places[there]
+        end = 2 * len(units) + 1
+        own[0:end:2] = gap_labels(raters, units, severities)
+        own[1:end:2] = unit_labels(raters, units, severities)
+    spans = [
+        (segment, rater, span.start, span.end, SEVERITIES.index(span.severity))
+        for segment, raters in enumerate(by_segment)
+        for rater, marked in enumerate(raters)
+        for span in marked
+    ]
+    return {
+        "span_labels": labels,
+        "gold_spans": np.array(spans, dtype=np.int64).reshape(-1, 5),
+        "n_raters": np.array([len(raters) for raters in by_segment], dtype=np.int64),
+    }
 
 
 def _alignments(lines: Sequence[str]) -> NDArray[np.int64]:

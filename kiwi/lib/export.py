@@ -168,7 +168,10 @@ def differences(
     for batch, values in zip(batches, expected, strict=True):
         gaps = np.arange(batch.target_mask.shape[1] + 1) <= batch.target_mask.sum(axis=1, keepdims=True)
         by_unit = {"target word": batch.target_mask, "gap": gaps, "source word": batch.source_mask}
-        masks = {spec.name: by_unit[spec.unit] for spec in OUTPUTS.values() if spec.is_word_level}
+        if batch.unit_mask is not None:
+            cells = np.arange(2 * batch.unit_mask.shape[1] + 1) <= 2 * batch.unit_mask.sum(axis=1, keepdims=True)
+            by_unit["target piece"] = cells
+        masks = {spec.name: by_unit[spec.unit] for spec in OUTPUTS.values() if spec.unit in by_unit}
         own = engine(batch)
         for name, value in values.items():
             there = masks.get(name, np.ones(value.shape, dtype=bool))

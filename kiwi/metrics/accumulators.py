@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from typing_extensions import override
 
 from kiwi.constants import IGNORE, LABELS, SENTENCE_SCORES
 from kiwi.metrics import functions
+from kiwi.metrics.spans import Span, SpanCounts, count_spans
 
 
 class Accumulator(ABC):
@@ -112,6 +114,47 @@ class ScoreMetrics(Accumulator):
         gold, predicted = (np.concatenate([[], *batches]) for batches in (self.gold, self.predicted))
         metrics = (functions.pearson, functions.spearman, functions.rmse)
         return {name: metric(gold, predicted) for name, metric in zip(self.names, metrics, strict=True)}
+
+
+class SpanMetrics(Accumulator):
+    """F1 of error spans, in the definition of WMT23, and MCC of right and wrong pieces.
+
+    The spans of each rater of a segment count as the gold spans of one segment.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(prefix)
+        self.names = tuple(self.compute())
+
+    @override
+    def reset(self) -> None:
+        self.spans = SpanCounts()
+        self.counts: NDArray[np.int64] = np.zeros((len(LABELS), len(LABELS)), dtype=np.int64)
+
+    @override
+    def update(self, gold: ArrayLike, predicted: ArrayLike) -> None:
+        """Add the pieces of a batch.
+
+        Args:
+            gold: whether at least half of the raters marked each piece, bool (pieces,).
+            predicted: whether the system marks it, bool (pieces,).
+        """
+        self.counts += functions.confusion(gold, predicted)
+
+    def add_spans(self, gold: Sequence[Span], predicted: Sequence[Span]) -> None:
+        """Add the spans of a segment; none lies beyond its end."""
+        length = max((span[1] for span in (*gold, *predicted)), default=0)
+        self.spans += count_spans(" " * length, gold, predicted)
+
+    @override
+    def merge(self, other: Self) -> None:
+        self.spans += other.spans
+        self.counts += other.counts
+
+    @override
+    def compute(self) -> dict[str, float]:
+        values = {"F1": self.spans.metrics["F1"], "MCC": functions.matthews(self.counts)}
+        return {f"{self.prefix}_{name}": value for name, value in values.items()}
 
 
 class LanguageModelMetrics(Accumulator):

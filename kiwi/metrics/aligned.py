@@ -51,6 +51,12 @@ class Aligned:
     excluded: frozenset[int] = frozenset()
     """The numbers of the segments that are not compared on request, counted from 0."""
 
+    mt_system: NDArray[np.int64] | None = None
+    """The index of the MT system that made the translation of each segment, (segments,), where there are several."""
+
+    source_segment: NDArray[np.int64] | None = None
+    """The index of the source segment of each segment, (segments,), where there are several MT systems."""
+
     def select(self, is_chosen: NDArray[np.bool_]) -> Aligned:
         """Return the data of some of the segments.
 
@@ -73,6 +79,8 @@ class Aligned:
             deviations={name: (mean[chosen], width[chosen]) for name, (mean, width) in self.deviations.items()},
             left_out=min(n_left_out, self.left_out),
             excluded=excluded,
+            mt_system=None if self.mt_system is None else self.mt_system[chosen],
+            source_segment=None if self.source_segment is None else self.source_segment[chosen],
         )
 
     @property

@@ -43,6 +43,9 @@ HIGHER_IS_BETTER = {
     "F1": True,
     "precision": True,
     "recall": True,
+    # of several MT systems
+    "acc_eq": True,
+    "SPA": True,
     # of language models
     "PERP": False,
     "ExpErr": False,

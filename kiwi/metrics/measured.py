@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,12 +14,23 @@ from kiwi.metrics import functions
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.confidence import Statistics
 from kiwi.metrics.explanations import FIGURES, explain_segments
+from kiwi.metrics.mt_systems import (
+    PERMUTATIONS,
+    SEED,
+    TieCalibration,
+    score_matrix,
+    soft_pairwise_accuracy,
+    system_metrics,
+)
 from kiwi.metrics.ranking import critical_metrics, delta_avg, kendall
-from kiwi.metrics.spans import Span, SpanCounts, count_spans
+from kiwi.metrics.spans import DEFINITIONS, MAJOR, MINOR, N_COUNTS, SPANS_MPP, Count, Span, SpanCounts
 from kiwi.outputs import names as output_names
 
 EXPLANATIONS = "explanations"
-SPANS = "spans"
+MT_SYSTEMS = "mt_systems"
+
+FEWEST_MT_SYSTEMS = 2
+"""The number of MT systems from which on they are compared."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +44,19 @@ class Measured:
     """The name of the system."""
 
     n: int
-    """The number of tags, segments or characters that are compared."""
+    """The number of tags, segments, characters or gold spans that are compared."""
 
     unit: str
-    """The unit of ``n``, which is ``tags``, ``segments`` or ``characters``."""
+    """The unit of ``n``, which is ``tags``, ``segments``, ``characters`` or ``spans``."""
 
     n_segments: int
     """The number of segments to select from."""
 
     statistic: Statistics
     """Computes the metrics of the segments with these indices, the main one first."""
+
+    resampled: Statistics | None = None
+    """Computes the metrics that have intervals, where these are not all of them."""
 
     counts: NDArray[np.int64] | None = None
     """The confusion matrix of each segment, (segments, gold, predicted), for tags."""
@@ -110,8 +125,7 @@ def _measured(aligned: Aligned, system: str, *, is_binary: bool) -> Measured:
             "segments",
             n,
             lambda chosen: score_metrics(gold[chosen], values[chosen]),
-            None,
-            values,
+            scores=values,
         )
     if aligned.only_order:
         return Measured(
@@ -136,9 +150,8 @@ def _measured(aligned: Aligned, system: str, *, is_binary: bool) -> Measured:
         "segments" if is_binary else "tags",
         n,
         statistic,
-        counts,
-        None,
-        f"threshold:{aligned.threshold:g}",
+        counts=counts,
+        rule=f"threshold:{aligned.threshold:g}",
     )
 
 
@@ -159,10 +172,58 @@ def measure_explanations(aligned: Aligned) -> list[Measured]:
     return found
 
 
+def measure_mt_systems(aligned: Aligned) -> list[Measured]:
+    """Prepare each system's scores, as a comparison of the MT systems whose translations were scored.
+
+    Samples are drawn from the source segments. SPA has no interval, because it is a resampling itself.
+    """
+    if aligned.mt_system is None or aligned.source_segment is None:
+        return []
+    # Systems and segments without any score that is compared do not count.
+    (names, systems), (items, segments) = (
+        np.unique(index, return_inverse=True) for index in (aligned.mt_system, aligned.source_segment)
+    )
+    shape = (len(names), len(items))
+    if len(names) < FEWEST_MT_SYSTEMS:
+        return []
+    gold = score_matrix(aligned.gold, systems, segments, shape)
+    found = []
+    for system, values in aligned.predicted.items():
+        predicted = score_matrix(values, systems, segments, shape)
+        calibration = TieCalibration(gold, predicted)
+        resampled = partial(_mt_system_figures, calibration)
+        rule = f"mt_systems:{shape[0]}|epsilon:{calibration.best()[1]:.6g}|permutations:{PERMUTATIONS}|spa_seed:{SEED}"
+        measured = Measured(
+            MT_SYSTEMS,
+            system,
+            shape[1],
+            "segments",
+            shape[1],
+            partial(_with_spa, calibration),
+            resampled,
+            rule=rule,
+        )
+        found.append(replace(measured, left_out=aligned.left_out, excluded=len(aligned.excluded)))
+    return found
+
+
+def _mt_system_figures(calibration: TieCalibration, chosen: NDArray[np.int64]) -> dict[str, float]:
+    gold, predicted = calibration.gold[:, chosen], calibration.predicted[:, chosen]
+    return {"acc_eq": calibration.best(chosen)[0], **system_metrics(gold, predicted)}
+
+
+def _with_spa(calibration: TieCalibration, chosen: NDArray[np.int64]) -> dict[str, float]:
+    figures = _mt_system_figures(calibration, chosen)
+    spa = soft_pairwise_accuracy(calibration.gold[:, chosen], calibration.predicted[:, chosen])
+    return {"acc_eq": figures.pop("acc_eq"), "SPA": spa, **figures}
+
+
 def measure_spans(
     targets: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Mapping[str, Sequence[Sequence[Span]]]
 ) -> list[Measured]:
-    """Prepare each system's error spans.
+    """Prepare each system's error spans, for each definition of their metrics.
+
+    Beside each F1 stands that of a constant, which marks every translation as one error, with the better severity.
 
     Args:
         targets: the translation of each segment.
@@ -170,14 +231,31 @@ def measure_spans(
         predicted: the predicted spans of each segment, by system.
     """
     found = []
-    for system, spans in predicted.items():
-        each = [count_spans(*segment) for segment in zip(targets, gold, spans, strict=True)]
-        counts = np.array([(one.hits, one.gold, one.predicted) for one in each]).reshape(-1, 3)
-
-        def statistic(chosen: NDArray[np.int64], counts: NDArray[np.float64] = counts) -> dict[str, float]:
-            hits, of_gold, of_system = counts[chosen].sum(axis=0)
-            return SpanCounts(float(hits), int(of_gold), int(of_system)).metrics
-
-        n = sum(len(target) + 1 for target in targets)
-        found.append(Measured(SPANS, system, n, "characters", len(each), statistic))
+    wholes = [[[(0, len(target), severity)] for target in targets] for severity in (MINOR, MAJOR)]
+    for output, count in DEFINITIONS.items():
+        constants = [_count(count, targets, gold, spans) for spans in wholes]
+        unit = "spans" if output == SPANS_MPP else "characters"
+        n = sum(map(len, gold)) if unit == "spans" else sum(len(target) + 1 for target in targets)
+        if_empty = count("", [], []).if_empty
+        for system, spans in predicted.items():
+            statistic = partial(_span_figures, _count(count, targets, gold, spans), constants, if_empty)
+            found.append(Measured(output, system, n, unit, len(targets), statistic))
     return found
+
+
+def _count(
+    count: Count, targets: Sequence[str], gold: Sequence[Sequence[Span]], spans: Sequence[Sequence[Span]]
+) -> NDArray[np.float64]:
+    """Return the counts of each segment, (segments, counts)."""
+    each = [count(*segment).to_array() for segment in zip(targets, gold, spans, strict=True)]
+    return np.array(each).reshape(-1, N_COUNTS)
+
+
+def _span_figures(
+    counts: NDArray[np.float64],
+    constants: Sequence[NDArray[np.float64]],
+    if_empty: float,
+    chosen: NDArray[np.int64],
+) -> dict[str, float]:
+    own, *others = (SpanCounts.from_array(each[chosen].sum(axis=0), if_empty).metrics for each in (counts, *constants))
+    return own | {"constant_F1": max(other["F1"] for other in others)}

@@ -153,7 +153,9 @@ def build_report(measured: Sequence[Measured], settings: Settings, origins: Mapp
     rows: list[Row] = []
     draws: list[Draws] = []
     for each in measured:
-        drawn = bootstrap(each.statistic, each.n_segments, samples=settings.samples, seed=settings.seed)
+        drawn = bootstrap(
+            each.resampled or each.statistic, each.n_segments, samples=settings.samples, seed=settings.seed
+        )
         parts = [each.output, f"{each.unit}:{each.n}"]
         parts += [f"segments:{each.n_segments}"] if each.unit != "segments" else []
         parts += [f"left_out:{each.left_out}"] if each.left_out else []

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 
 from kiwi import __version__, constants as const
 from kiwi.metrics import functions
-from kiwi.metrics.measured import EXPLANATIONS, SPANS
+from kiwi.metrics.error_free import ERROR_FREE
+from kiwi.metrics.measured import EXPLANATIONS, MT_SYSTEMS
 from kiwi.metrics.report import ENSEMBLE, MEAN, Comparison, Report, Row
+from kiwi.metrics.spans import SPANS, SPANS_MPP, SPANS_WMT25
 from kiwi.outputs import OUTPUTS
 
 TITLES = {
     const.WMT19: "Target words and gaps",
+    ERROR_FREE: "Error-free segments",
     EXPLANATIONS: "Explanations of scores",
-    SPANS: "Spans of errors",
+    MT_SYSTEMS: "Comparison of MT systems",
+    SPANS: "Spans of errors (WMT23)",
+    SPANS_WMT25: "Spans of errors (WMT25)",
+    SPANS_MPP: "Spans of errors, matched one to one",
 }
 """The titles of what is measured in addition to the outputs of the table."""
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
+from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.runner.predictions import Predictions
 from kiwi.systems.manifest.checkpoint import DataInfo
 
 
@@ -30,6 +32,9 @@ class AboutSystem:
     use_distribution: bool = False
     """Whether scores come with standard deviations."""
 
+    span_level: SpanLevelConfig | None = None
+    """The options of error spans, if it predicts them."""
+
     data: DataInfo = field(default_factory=DataInfo)
     """The data that it was trained on."""
 
@@ -47,6 +52,17 @@ class AboutSystem:
 
     place: Path | None = None
     """The directory that it was loaded from."""
+
+    def no_predictions(self) -> Predictions:
+        """Return its predictions for no segment, which have all of its outputs and files."""
+        return Predictions.from_values(
+            {},
+            0,
+            self.outputs,
+            use_distribution=self.use_distribution,
+            span_level=self.span_level,
+            meaning=self.data.score,
+        )
 
 
 class Engine(ABC):
@@ -69,7 +85,8 @@ class Engine(ABC):
             float32 arrays by output: ``target_tags`` (batch, target_words), ``gap_tags`` (batch, target_words + 1),
             ``source_tags`` (batch, source_words) and ``binary`` (batch,) are probabilities of BAD, with arbitrary
             values at padding; ``sentence_scores`` (batch,) are scores; ``sentence_scores_extras`` (batch, 2) are means
-            and standard deviations.
+            and standard deviations; ``error_spans`` (batch, 2 * units + 1, 1 + severities) are probabilities of OK and
+            of each severity for gaps and units, alternating.
         """
 
 

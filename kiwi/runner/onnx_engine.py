@@ -135,6 +135,7 @@ def about(info: ExportInfo, place: Path, outputs: list[str]) -> AboutSystem:
         input_fields=info.input_fields,
         outputs=tuple(outputs),
         use_distribution=info.use_distribution and const.SENTENCE_SCORES in outputs,
+        span_level=info.span_level if const.ERROR_SPANS in outputs else None,
         data=info.checkpoint.data,
         n_parameters=info.n_parameters,
         sha256=info.checkpoint.sha256,
@@ -163,7 +164,7 @@ def read_collate(info: ExportInfo, sealed: SealedDirectory) -> Collate:
         )
     except ValueError as error:
         raise CheckpointError(f"{sealed.path / TOKENIZER_FILE}: damaged: {error}. {RESTORE}") from error
-    return Collate(vocabularies, pieces)
+    return Collate(vocabularies, pieces, severities=() if info.span_level is None else info.span_level.severities)
 
 
 def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = None) -> Any:
@@ -226,6 +227,8 @@ def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[st
         if value == {} and any(each.startswith(f"{key}.") for each in known):
             continue  # a level of options that changes none of them
         former = known.get(key, UNKNOWN)
+        if value is True and any(each.startswith(f"{key}.") for each in known):
+            continue  # an output with options, as it was trained
         if key in switches and value is True and former is not True:
             raise ConfigError(
                 f"system.model.outputs: {path} was not trained for {switches[key]}; "

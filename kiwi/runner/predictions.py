@@ -10,9 +10,12 @@ from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.files.lines import different_lengths, read_lines
+from kiwi.data.labels.error_spans import ErrorSpan, parse_spans_line, spans_cell, spans_line
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.data.labels.span_options import SpanLevelConfig
 from kiwi.data.labels.tags import interleave, to_labels
 from kiwi.exceptions import DataError
-from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS, SPAN_SCORES, names as output_names
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
 
@@ -31,7 +34,7 @@ def prediction_files(outputs: Collection[str] | None = None, *, use_distribution
     files = [file for spec in specs if spec.kind == "tags" for file in spec.files]
     if {const.TARGET_TAGS, const.GAP_TAGS} <= {spec.name for spec in specs}:
         files += [const.TARGETGAPS_TAGS, f"{const.TARGETGAPS_TAGS}_labels"]
-    files += [file for spec in specs if spec.kind == "verdict" for file in spec.files]
+    files += [file for spec in specs if spec.kind in ("verdict", "spans") for file in spec.files]
     for spec in (spec for spec in specs if spec.kind == "score"):
         files += spec.files if use_distribution else [spec.name]
     return files
@@ -75,6 +78,16 @@ class Predictions:
     source_tags_labels: list[list[str]] | None = None
     """A label for each source word."""
 
+    error_spans: list[list[ErrorSpan]] | None = None
+    """The errors of each translation, in the order of their positions, counted in characters of the text as given."""
+
+    mqm_score: list[float] | None = None
+    """The penalty of the errors of each translation, where lower is better."""
+
+    combined_score: list[float] | None = None
+    """The weighted mean of the regressed score and ``mqm_score`` on the common scale from 0 (worst) to 100 (best); only
+    if the system has both, and the meaning of its scores is known."""
+
     added: Mapping[str, list[Any]] = field(default_factory=dict)
     """The values of outputs that were added to :data:`kiwi.outputs.OUTPUTS`, by attribute."""
 
@@ -116,17 +129,23 @@ class Predictions:
             return None
         return [interleave(*pair) for pair in zip(gaps, target, strict=True)]
 
-    def columns(self, digits: int = DIGITS) -> dict[str, list[Any]]:
+    def columns(self, digits: int = DIGITS, targets: Sequence[str] | None = None) -> dict[str, list[Any]]:
         """Return all outputs as columns of a table: sentence-level outputs first, then word-level outputs.
 
         Args:
             digits: the number of digits after the decimal point.
+            targets: the translations, from which error spans get their text.
         """
         found: dict[str, list[Any]] = {}
         for spec in sorted(OUTPUTS.values(), key=lambda each: each.is_word_level):
             for column, attribute in zip(spec.columns, spec.attributes, strict=True):
-                if (cells := self.get(attribute)) is not None:
-                    found[column] = [_rounded(cell, digits) for cell in cells]
+                if (cells := self.get(attribute)) is None:
+                    continue
+                if column == const.ERROR_SPANS:
+                    texts = [None] * len(cells) if targets is None else targets
+                    found[column] = [spans_cell(*each, digits) for each in zip(cells, texts, strict=True)]
+                    continue
+                found[column] = [_rounded(cell, digits) for cell in cells]
         return found
 
     def lines(self) -> dict[str, list[str]]:
@@ -135,6 +154,12 @@ class Predictions:
         for spec in OUTPUTS.values():
             values = self.get(spec.attributes[0])
             if values is None:
+                continue
+            if spec.kind == "spans":
+                content[spec.name] = list(map(spans_line, values))
+                for name in SPAN_SCORES:
+                    if (scores := self.get(name)) is not None:
+                        content[name] = [f"{score:.6f}" for score in scores]
                 continue
             if spec.kind != "score":
                 content |= _lines_of_probabilities(spec.name, values if spec.is_word_level else [[p] for p in values])
@@ -206,6 +231,11 @@ class Predictions:
                 if spec.extras in content:
                     found[others[0]] = [float(line.split("\t")[1]) for line in content[spec.extras]]
                 continue
+            if spec.kind == "spans":
+                found[first] = list(map(parse_spans_line, content[spec.name]))
+                for name in (name for name in others if name in content):
+                    found[name] = [float(line) for line in content[name]]
+                continue
             rows = [[float(value) for value in line.split()] for line in content[spec.name]]
             labels = [line.split() for line in content[f"{spec.name}_labels"]]
             found[first] = rows if spec.is_word_level else [row[0] for row in rows]
@@ -214,7 +244,14 @@ class Predictions:
 
     @classmethod
     def from_values(
-        cls, values: Mapping[str, Sequence[Any]], n_segments: int, outputs: Collection[str], *, use_distribution: bool
+        cls,
+        values: Mapping[str, Sequence[Any]],
+        n_segments: int,
+        outputs: Collection[str],
+        *,
+        use_distribution: bool,
+        span_level: SpanLevelConfig | None = None,
+        meaning: ScoreMeaning | None = None,
     ) -> Predictions:
         """Make predictions from the values of an engine, which are None for each segment without a word.
 
@@ -223,12 +260,22 @@ class Predictions:
             n_segments: the number of segments.
             outputs: the outputs of the system.
             use_distribution: whether scores come with standard deviations.
+            span_level: the options of error spans, if the system predicts them.
+            meaning: what the regressed scores mean, if it is known.
         """
         nothing: list[Any] = [None] * n_segments
         found: dict[str, list[Any]] = {}
         for spec in (OUTPUTS[name] for name in output_names(outputs)):
             own = values.get(spec.name, nothing)
             first, *others = spec.attributes
+            if spec.kind == "spans":
+                assert span_level is not None
+                found[first] = [spans or [] for spans in own]
+                found[MQM_SCORE] = [math.nan if spans is None else span_level.penalty(spans) for spans in own]
+                scores = found.get(OUTPUTS[const.SENTENCE_SCORES].attribute)
+                if scores is not None and meaning is not None:
+                    found[COMBINED_SCORE] = span_level.combine(found[MQM_SCORE], scores, meaning)
+                continue
             if spec.kind == "tags":
                 found[first] = [row or [] for row in own]
                 found[others[0]] = [to_labels(row) for row in found[first]]

@@ -16,6 +16,7 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
+from kiwi.data.labels.span_decoding import decode_batch
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.segments.bad_rows import BadRows, OnBad
 from kiwi.exceptions import ConfigError, DataError
@@ -178,7 +179,7 @@ class Runner:
         values: dict[str, list[Any]] = {}
         self.watch.note_very_long(lengths, unique)
         for chosen, batch in zip(batches, self._prepare(rows, batches, options.num_data_workers), strict=True):
-            for name, found in _split_by_segment(self.engine(batch), batch).items():
+            for name, found in self._split_by_segment(self.engine(batch), batch).items():
                 results = values.setdefault(name, [None] * n_segments)
                 for index, value in zip(chosen, found, strict=True):
                     results[firsts[index]] = value
@@ -188,7 +189,12 @@ class Runner:
                 for index in others:
                     results[index] = results[first]
         return Predictions.from_values(
-            values, n_segments, self.about.outputs, use_distribution=self.about.use_distribution
+            values,
+            n_segments,
+            self.about.outputs,
+            use_distribution=self.about.use_distribution,
+            span_level=self.about.span_level,
+            meaning=self.about.data.score,
         )
 
     def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
@@ -245,12 +251,24 @@ class Runner:
             while prepared:
                 yield prepared.popleft().result()
 
+    def _split_by_segment(self, values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
+        """Return the values of an engine by segment, without padding: a number, a list of numbers, or error spans."""
+        spans = {}
+        if self.about.span_level is not None:
+            assert batch.unit_mask is not None
+            assert batch.unit_bounds is not None
+            probabilities = values.pop(const.ERROR_SPANS)
+            spans[const.ERROR_SPANS] = decode_batch(
+                probabilities, batch.unit_mask, batch.unit_bounds, self.about.span_level.severities
+            )
+        return _without_padding(values, batch) | spans
 
-def _split_by_segment(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
-    """Return the values of an engine by segment, without padding: a number or a list of numbers for each."""
+
+def _without_padding(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
+    """Return the values of an engine by segment: a number or a list of numbers for each."""
     n_target, n_source = (np.count_nonzero(mask, axis=1) for mask in (batch.target_mask, batch.source_mask))
     lengths: dict[Unit, NDArray[np.int64]] = {"target word": n_target, "gap": n_target + 1, "source word": n_source}
-    counts = {spec.name: lengths[spec.unit] for spec in OUTPUTS.values() if spec.is_word_level}
+    counts = {spec.name: lengths[spec.unit] for spec in OUTPUTS.values() if spec.kind == "tags"}
     found: dict[str, list[Any]] = {}
     for name, array in values.items():
         found[name] = array.tolist()

@@ -23,6 +23,9 @@ class Features:
     sentence: Tensor | None = None
     """(batch, hidden)."""
 
+    units: Tensor | None = None
+    """(batch, units, hidden), of the same size as those of target words; None if no output reads them."""
+
 
 @dataclass(frozen=True)
 class FeatureSizes:

@@ -74,7 +74,13 @@ class QESystem(System):
             with_source=model.outputs.word_level.source,
             with_language_model=model.tlm_outputs.fine_tune,
         )
-        self.collate = Collate(vocabularies, self.encoder.pieces, post_edit=model.tlm_outputs.fine_tune)
+        spans = model.outputs.span_level
+        self.collate = Collate(
+            vocabularies,
+            self.encoder.pieces,
+            post_edit=model.tlm_outputs.fine_tune,
+            severities=() if spans is None else spans.severities,
+        )
         self.decoder = architecture.decoder.build(model.decoder, self.encoder.sizes)
         self.outputs = QEOutputs(model.outputs, self.decoder.sizes)
 
@@ -141,7 +147,11 @@ class QESystem(System):
             if part is not None:
                 needed = [("input", (field,)) for field in reads] + [("output", fields) for fields in learns]
                 for place, fields in needed:
-                    if all(getattr(getattr(part, place), field) is None for field in fields):
+                    given = [
+                        data.has_labels(part, field) if place == "output" else getattr(part.input, field) is not None
+                        for field in fields
+                    ]
+                    if not any(given):
                         reason = f"required: {config.class_name} with these outputs needs {' or '.join(fields)}"
                         if fields == (const.ALIGNMENTS,):
                             reason += ", which `kiwi align` writes, or `kiwi corpus` with everything else"
@@ -173,7 +183,10 @@ class QESystem(System):
         train, valid = WMTQEDataset.train_and_valid(data, seed)
         for dataset, part in ((train, data.train), (valid, data.valid or data.train)):
             assert part is not None, "checked by the training configuration"
-            config.model.outputs.check_labels(dataset.columns, dict(part.output))
+            places = dict(part.output)
+            if data.spans.as_scores:
+                places[const.SENTENCE_SCORES] = part.output.error_spans
+            config.model.outputs.check_labels(dataset.columns, places)
         return train, valid
 
     @classmethod
@@ -294,6 +307,8 @@ class QESystem(System):
     def restrict_outputs(self, outputs: QEOutputs.Config) -> None:
         """Restrict predictions to some of the outputs of the system."""
         self.outputs.restrict(outputs.names)
+        if outputs.span_level is None:
+            self.collate.severities = ()
         self.model_config = self.model_config.model_copy(update={"outputs": outputs})
 
     def _output_weights(self, outputs: set[str]) -> tuple[str, ...]:

@@ -210,7 +210,27 @@ WORDS = "".join(
     f"en-de\tm\tmt\t{segment}\t{index}\tw\t{'BAD' if index else 'OK'}\n" for segment in range(3) for index in range(2)
 )
 SPANS = "".join(f"en-de\tm\t{segment}\tein Haus steht\t0 4\t3 8\tminor major\n" for segment in range(3))
+NAMES = "doc_id\tsegment_id\tsource_lang\ttarget_lang\tset_id\tsystem_id\thypothesis_segment"
+KEYS = [f"d\t{number}\ten\tde_DE\tofficial\t{system}\tein Haus" for system in "AB" for number in (1, 2)]
+UNIFIED = f"{NAMES}\tstart_indices\tend_indices\terror_types\n" + "".join(
+    f"{key}\t{row}\n" for key in KEYS for row in ["0 missing\t3 missing\tminor major"]
+)
+WMT26 = "".join(
+    json.dumps(
+        {
+            "item_id": f"official_###_a_###_b_###_{number}",
+            "hyps": {"A": "ein Haus", "B": "ja"},
+            "task1_pred": {"A": {"errors": [{"start": 0, "end": 3, "severity": "minor"}]}, "B": {"omission": "major"}},
+        }
+    )
+    + "\n"
+    for number in range(2)
+)
+SEG_SCORES = "".join(f"{system}\t{number if number % 2 else 'None'}\n" for system in "AB" for number in range(4))
 SUBMISSIONS = {
+    "unified span": (UNIFIED, "spans", UNIFIED),
+    "WMT26 span": (WMT26, "spans", WMT26),
+    "mt-metrics-eval sentence": (SEG_SCORES, "sentence_scores", SEG_SCORES),
     "sentence": (f"1000\n20\n1\n{SENTENCES}", "sentence_scores", "".join(f"0.{n}\n" for n in (3, 1, 4, 1, 5, 9))),
     "word": (f"1000\n20\n1\n{WORDS}", "target_tags", "OK BAD\nBAD BAD\nOK OK\n"),
     "span": (f"1000\n20\n1\n{SPANS}", "spans", SPANS),
@@ -230,7 +250,9 @@ def test_submissions(kind: str, data: st.DataObject, tmp_path_factory: pytest.Te
         (root / file).write_bytes(content)
     options = {
         "gold_files": {field: root / "gold"},
-        "predicted_files": [{f"{kind}_submission": root / "submission"}],
+        "predicted_files": [
+            {"sentence_scores" if "eval" in kind else f"{kind.split()[-1]}_submission": root / "submission"}
+        ],
         "bootstrap": 10,
     }
     judge(lambda: evaluate_from_configuration(options))

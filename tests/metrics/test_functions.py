@@ -6,8 +6,9 @@ from hypothesis import given, settings, strategies as st
 
 from kiwi.metrics import functions
 from kiwi.metrics.accumulators import LanguageModelMetrics, ScoreMetrics, TagMetrics, VerdictMetrics
+from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.explanations import FIGURES
-from kiwi.metrics.measured import count_metrics, score_metrics
+from kiwi.metrics.measured import count_metrics, measure_mt_systems, score_metrics
 from kiwi.metrics.ranking import critical_metrics
 from kiwi.metrics.spans import SpanCounts
 
@@ -174,10 +175,16 @@ def test_direction_of_an_unknown_metric(name, suggestion):
         functions.higher_is_better(name)
 
 
+def two_mt_systems():
+    index = np.array([[0, 0, 1, 1], [0, 1, 0, 1]])
+    scores = np.arange(4.0)
+    return Aligned("sentence_scores", scores, {"a": scores}, None, scores, mt_system=index[0], source_segment=index[1])
+
+
 def test_every_metric_has_a_direction():
     counts = np.array([[3, 1], [0, 1]])
     names = {*count_metrics(counts), *score_metrics([1, 2], [1, 2]), *critical_metrics([0, 1], [0, 1])}
-    names |= {*FIGURES, *SpanCounts().metrics}
+    names |= {*FIGURES, *SpanCounts().metrics, *measure_mt_systems(two_mt_systems())[0].figures()}
     for accumulator in (
         TagMetrics("gap_tags"),
         VerdictMetrics("pe"),

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kiwi import constants as const
 from kiwi.data.collate import Row
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.score_meaning import ScoreConfig
+from kiwi.data.labels.span_checks import SpanDataConfig
+from kiwi.data.labels.span_files import SpanReader
 from kiwi.data.readers import (
     check_alignments,
     check_language_pairs,
@@ -23,7 +25,7 @@ from kiwi.data.readers import (
 )
 from kiwi.exceptions import ConfigError
 from kiwi.utils.inputs import InputFile
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, mistakes
 
 LabelOrigin = Literal["post-edits", "references", "both"]
 
@@ -69,8 +71,48 @@ class OutputConfig(BaseConfig):
     binary: InputFile | None = None
     """File of verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
 
+    error_spans: InputFile | None = None
+    """File of error spans, TSV or JSON Lines: positions of the first character and after the last one, and severities.
+    If it has columns ``source`` and ``target``, it may be the file of ``input.source``, ``input.target`` and
+    ``input.lp`` too."""
 
-class TrainingConfig(BaseConfig):
+
+class Part(BaseConfig):
+    """A part of the data."""
+
+    input: InputConfig
+    """Files that the system reads."""
+
+    output: OutputConfig = OutputConfig()
+    """Files of labels."""
+
+    @property
+    def span_table(self) -> Path | None:
+        """The table of texts and error spans that the part consists of; None if its files have a segment per line."""
+        return self.output.error_spans if self.input.source == self.output.error_spans else None
+
+    @model_validator(mode="after")
+    def check_table(self) -> Part:
+        """Check that a table of texts and error spans is not mixed with other files."""
+        spans = self.output.error_spans
+        if spans is None or spans not in (self.input.source, self.input.target):
+            return self
+        wrong: dict[str, str] = {}
+        for place, files in (("input", self.input), ("output", self.output)):
+            for name, path in files:
+                needed = name in (const.SOURCE, const.TARGET)
+                allowed = needed or name in (const.LANGUAGE_PAIR, const.ERROR_SPANS)
+                if path != spans and (needed or path is not None):
+                    reason = f"expected {spans}, the table of texts and error spans"
+                    wrong[f"{place}.{name}"] = (
+                        reason if allowed else f"remove it; {spans} has texts and error spans only"
+                    )
+        if wrong:
+            raise mistakes(type(self).__name__, wrong)
+        return self
+
+
+class TrainingConfig(Part):
     """A labelled part of the data."""
 
     input: InputConfig
@@ -80,7 +122,7 @@ class TrainingConfig(BaseConfig):
     """Files of labels that the system learns to predict."""
 
 
-class TestConfig(BaseConfig):
+class TestConfig(Part):
     """A part of the data to predict on."""
 
     __test__ = False  # keep pytest from collecting it
@@ -114,6 +156,9 @@ class WMTQEDataset:
         score: ScoreConfig = ScoreConfig()
         """What the sentence scores mean."""
 
+        spans: SpanDataConfig = SpanDataConfig()
+        """How error spans are read."""
+
         labels_from: LabelOrigin | None = None
         """What the labels were made from: ``post-edits``, independent ``references``, or ``both``. It is stored in the
         trained system, whose model card says it."""
@@ -123,6 +168,28 @@ class WMTQEDataset:
         segments has a share in proportion to n^(1/T) (Arivazhagan et al. 2019, arXiv 1907.05019). At 1, each segment is
         read once per epoch. Larger values repeat segments of small pairs and leave out some of large ones, other ones
         in each epoch. An epoch always has as many segments as the training data."""
+
+        @model_validator(mode="after")
+        def check_scores(self) -> WMTQEDataset.Config:
+            """Check that scores come from one place: error spans, or their own file."""
+            wrong: dict[str, str] = {}
+            for name in ("train", "valid", "test") if self.spans.as_scores else ():
+                part: Part | None = getattr(self, name)
+                if part is None:
+                    continue
+                if part.output.sentence_scores is not None:
+                    wrong[f"{name}.output.sentence_scores"] = (
+                        "given, but spans.as_scores is true; remove one of the two"
+                    )
+                elif part.output.error_spans is None and (name != "test" or part.output != OutputConfig()):
+                    wrong[f"{name}.output.error_spans"] = "required, because spans.as_scores is true"
+            if wrong:
+                raise mistakes("Config", wrong)
+            return self
+
+        def has_labels(self, part: Part, field: str) -> bool:
+            """Return whether a part has the labels of a field below ``output``, from its own file or error spans."""
+            return getattr(part.output, field) is not None or (field == const.SENTENCE_SCORES and self.spans.as_scores)
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
@@ -134,14 +201,22 @@ class WMTQEDataset:
         return {field: column[index] for field, column in self.columns.items()}
 
     @classmethod
-    def read(cls, part: TrainingConfig | TestConfig) -> WMTQEDataset:
+    def read(cls, part: TrainingConfig | TestConfig, spans: SpanDataConfig | None = None) -> WMTQEDataset:
         """Read and validate all files of a part; without labels, both sides of a segment may be empty.
+
+        Args:
+            part: the files.
+            spans: how error spans are read.
 
         Raises:
             DataError: at the first invalid line.
         """
+        reader = SpanReader(spans or SpanDataConfig())
         files: dict[str, Path] = {field: path for field, path in part.input if path is not None}
+        if part.span_table is not None:
+            return cls(reader.read_table(part.span_table, files))
         files |= {field: path for field, path in part.output if path is not None}
+        spans_file = files.pop(const.ERROR_SPANS, None)
         columns = read_columns(files)
         check_segments(columns, files, allow_empty=part.output == OutputConfig())
         check_word_counts(columns, files)
@@ -149,7 +224,8 @@ class WMTQEDataset:
             columns[const.LANGUAGE_PAIR] = check_language_pairs(columns, files)
         if const.ALIGNMENTS in columns:
             check_alignments(columns, files)
-        return cls(read_labelled(columns, files))
+        labelled = read_labelled(columns, files)
+        return cls(labelled if spans_file is None else labelled | reader.read(spans_file, columns, files))
 
     @classmethod
     def train_and_valid(cls, config: Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
@@ -159,9 +235,9 @@ class WMTQEDataset:
             DataError: as in :meth:`read`, or when the split leaves a part empty.
         """
         assert config.train is not None, "the training configuration requires it"
-        train = cls.read(config.train)
+        train = cls.read(config.train, config.spans)
         if config.valid is not None:
-            return train, cls.read(config.valid)
+            return train, cls.read(config.valid, config.spans)
         assert config.split is not None, "the training configuration requires one of valid and split"
         parts = draw_split(len(train), config.split, seed, config.train.input.source)
         for_training, for_validation = (train.select(indices.tolist()) for indices in parts)
@@ -207,7 +283,9 @@ class WMTQEDataset:
             part: TrainingConfig | TestConfig | None = getattr(config, name)
             if name not in drawn and part is None:
                 raise ConfigError(f"data.{name}: required, because the {name} data is asked for.")
-            datasets.append(drawn[name] if name in drawn else WMTQEDataset.read(_anchored(part, directory)))
+            datasets.append(
+                drawn[name] if name in drawn else WMTQEDataset.read(_anchored(part, directory), config.spans)
+            )
         return datasets[0] if len(datasets) == 1 else tuple(datasets)
 
     def select(self, indices: Sequence[int]) -> WMTQEDataset:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from kiwi.data.text.spelling import TextEncoder
+from kiwi.data.text.units import Units
 from kiwi.data.text.windows import by_group, piece_weights, ranges, word_readings
 from kiwi.data.text.word_pieces import SegmentPieces
 
@@ -106,8 +107,19 @@ class PieceTokenizer:
         """Return the pieces of each word; a word that the tokenizer drops becomes one unknown piece."""
         return self.words(segment)
 
-    def __call__(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> dict[str, NDArray[Any]]:
-        """Return the piece arrays of a :class:`kiwi.data.batch.QEBatch`; a long segment has several rows."""
+    def __call__(
+        self,
+        targets: Sequence[Sequence[str]],
+        sources: Sequence[Sequence[str]],
+        target_starts: Sequence[Sequence[int]] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Return the piece arrays of a :class:`kiwi.data.batch.QEBatch`; a long segment has several rows.
+
+        Args:
+            targets: the words of the targets.
+            sources: the words of the sources.
+            target_starts: the position in the target at which each word begins, to get the units of the targets too.
+        """
         target, source = self._side(targets, TARGET_SIDE), self._side(sources, SOURCE_SIDE)
         windows = [
             (segment, *target_span, *source_span)
@@ -149,7 +161,7 @@ class PieceTokenizer:
             word_readings(words, chosen, segments, (len(targets), n), one_each=one_each)
             for chosen, n in zip((is_target, is_source), n_words, strict=True)
         )
-        return {
+        found = {
             "pieces": ids,
             "piece_mask": mask,
             "piece_types": np.where(in_second, second_type, np.where(mask, first_type, 0)),
@@ -161,6 +173,18 @@ class PieceTokenizer:
             "target_readings": target_readings,
             "source_readings": source_readings,
         }
+        if target_starts is not None:
+            units = self._units(targets, target_starts)
+            found |= units.arrays(target.starts, len(target.ids), is_target, places[0], one_each=one_each)
+        return found
+
+    def _units(self, targets: Sequence[Sequence[str]], starts: Sequence[Sequence[int]]) -> Units:
+        """Return the units of the targets, as far as they are read."""
+        rows = (
+            [*zip(map(len, self.encode(target)), own, self.words.units(target), strict=True)]
+            for target, own in zip(targets, starts, strict=True)
+        )
+        return Units.of(rows, self.caps[TARGET_SIDE])
 
     def _side(self, segments: Sequence[Sequence[str]], side: int) -> Side:
         """Return the pieces of one side; words beyond the cap have none, so that their features are zeros."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from kiwi.data.text.spelling import TextEncoder
+from kiwi.data.text.units import Unit, units_of_word
 
 CACHED_WORDS = 200_000
 """The maximum number of words in a cache, which is cleared when it is full."""
@@ -57,6 +58,7 @@ class WordPieces(dict[str, list[int]]):
         self.encoder = encoder
         self.context = context
         self.unknown_id = unknown_id
+        self._units: dict[str, tuple[Unit, ...]] = {}
 
     def __missing__(self, word: str) -> list[int]:
         pieces = self.compute(word) or [self.unknown_id]
@@ -65,19 +67,30 @@ class WordPieces(dict[str, list[int]]):
         self[word] = pieces
         return pieces
 
+    def units(self, word: str) -> tuple[Unit, ...]:
+        """Return the units of a word; see :mod:`kiwi.data.text.units`."""
+        found = self._units.get(word)
+        if found is None:
+            if len(self._units) >= CACHED_WORDS:
+                self._units.clear()
+            starts = [max(0, start) for _, start in self._encode(word)]
+            found = self._units[word] = units_of_word(word, starts or [0])
+        return found
+
     def compute(self, word: str) -> list[int]:
         """Return the pieces of a word without the cache; none if the tokenizer drops the word."""
+        return [index for index, _ in self._encode(word)]
+
+    def _encode(self, word: str) -> list[tuple[int, int]]:
+        """Return the pieces of a word and where they start; a space before the word is at -1."""
         before, after = self.context.before, self.context.after
         encoding = self.encoder(f"{before}{word}{after}")
-        if not before and not after:
-            return encoding.ids
         # A piece belongs to the word in which it starts; the space before a word belongs to the word.
-        first = len(before) - 1 if before else 0
-        last = len(before) + len(word)
+        first = -1 if before else 0
         return [
-            index
+            (index, start - len(before))
             for index, (start, _) in zip(encoding.ids, encoding.offsets, strict=True)
-            if first <= start and (not after or start < last)
+            if first <= start - len(before) and (not after or start - len(before) < len(word))
         ]
 
 
@@ -126,6 +139,13 @@ class SegmentPieces:
             return list(map(self.single.__getitem__, segment))
         middle = map(self.middle.__getitem__, islice(segment, 1, len(segment) - 1))
         return [self.first[segment[0]], *middle, self.last[segment[-1]]]
+
+    def units(self, segment: Sequence[str]) -> list[tuple[Unit, ...]]:
+        """Return the units of each word."""
+        if len(segment) < 2:
+            return list(map(self.single.units, segment))
+        middle = map(self.middle.units, islice(segment, 1, len(segment) - 1))
+        return [self.first.units(segment[0]), *middle, self.last.units(segment[-1])]
 
     def forget(self) -> None:
         """Clear the caches."""

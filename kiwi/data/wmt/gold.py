@@ -13,7 +13,9 @@ from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS
 
 TAG_COLUMNS = ("LP", "METHOD", "SEG", "TARGET", "TOKENS", "TAGS")
 
-ADVICE = "Segments without gold labels, such as hallucinations, can be left out with exclude."
+ADVICE = (
+    "Segments without gold labels, such as hallucinations, can be left out with exclude, by number or by this word."
+)
 
 
 def has_columns(line: str, columns: Sequence[str]) -> bool:

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 
-from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan
+from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, SEVERITIES, ErrorSpan
 from kiwi.data.wmt.header import parse_count
 from kiwi.data.wmt.rows import Rows
 
 logger = logging.getLogger(__name__)
-
-NO_ERROR = "no-error"
-"""The TYPES value of a segment without errors, whose positions are :data:`NOWHERE`."""
-
-NOWHERE = "-1"
-"""The STARTS and ENDS value of a segment without errors."""
-
-QUOTED = re.compile(r'"(?=.*"".*")(?:[^"]|"")*"', re.DOTALL)
-"""A text in the quotes of CSV, in which a quote is written twice."""
-
-
-def unquoted(text: str) -> str:
-    """Remove the quotes that a writer of CSV puts around a text that has quotes, and undouble those inside."""
-    return text[1:-1].replace('""', '"') if QUOTED.fullmatch(text) else text
-
-
-def quoted(text: str) -> str:
-    """Return a text that :func:`unquoted` returns unchanged; only a text that looks quoted needs quotes."""
-    return '"' + text.replace('"', '""') + '"' if QUOTED.fullmatch(text) else text
 
 
 class SpanParser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,22 +17,33 @@ from kiwi.data.labels.gold import GoldTags, Matched, check_line_count
 from kiwi.data.labels.ragged import Ragged
 from kiwi.data.labels.score_meaning import ScoreConfig, find_meaning
 from kiwi.exceptions import DataError
-from kiwi.lib.evaluate.excluded import Excluded, read_excluded
+from kiwi.lib.evaluate.error_free import align_error_free
+from kiwi.lib.evaluate.excluded import Excluded, collect_excluded
 from kiwi.lib.evaluate.interleaving import split_interleaved
-from kiwi.lib.evaluate.sources import EXTRAS, Source, Sources, checkpoint_hash, collect_gold, gold_by_prediction
+from kiwi.lib.evaluate.segments import (
+    Scores,
+    add_ensemble,
+    beyond_probabilities,
+    check_missing,
+    exclude_more,
+    in_order,
+    note_left_out,
+    note_only_order,
+)
+from kiwi.lib.evaluate.source import Source, Sources
+from kiwi.lib.evaluate.sources import EXTRAS, checkpoint_hash, collect_gold, gold_by_prediction
 from kiwi.lib.evaluate.spans import align_spans
 from kiwi.lib.evaluate.word_counts import WordCounts
 from kiwi.metrics.aligned import Aligned
-from kiwi.metrics.measured import SPANS, Measured
-from kiwi.metrics.report import ENSEMBLE
+from kiwi.metrics.error_free import ERROR_FREE
+from kiwi.metrics.measured import Measured
+from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
 
 logger = logging.getLogger(__name__)
-
-Scores = NDArray[np.float64]
 
 IN_ORDER = (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY, SPANS)
 """The gold files in the order in which they are compared."""
@@ -48,6 +59,9 @@ class Alignment:
     spans: list[Measured]
     """The metrics of error spans."""
 
+    error_free: Aligned | None
+    """The segments that are free of errors, on request."""
+
     lines: dict[Path, int]
     """The number of segments of each gold file."""
 
@@ -60,6 +74,8 @@ def align(
     systems: Mapping[str, Sources],
     *,
     required: bool,
+    error_free: float,
+    with_error_free: bool = False,
     low_is_bad: bool = False,
     explanations: bool = False,
     several_pairs: bool = False,
@@ -73,13 +89,13 @@ def align(
         low_is_bad: whether low values of verdicts mean BAD.
         explanations: whether tags of target words explain scores, so that they are of words if that is unclear.
         several_pairs: whether the lines of the files are of several language pairs.
+        error_free: the score from which on a segment without spans is free of errors.
+        with_error_free: whether segments that are free of errors are compared without gold labels of them too.
 
     Raises:
         DataError: when predictions and gold labels do not match; the message names the first place.
     """
-    excluded = read_excluded(files.exclude, files.language_pair, several_pairs=several_pairs)
-    if excluded.numbers:
-        logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
+    excluded = collect_excluded(files, several_pairs=several_pairs)
     gold = collect_gold(files, excluded.numbers)
     counts = None if files.texts is None else WordCounts.read(files.texts.source, files.texts.target)
     outputs: list[Aligned | None] = []
@@ -90,14 +106,14 @@ def align(
         compared = [output for output, needed in gold_by_prediction().items() if needed == name]
         if name == SPANS:
             compared = [SPANS]
-            spans = align_spans(source, systems, excluded)
+            spans = align_spans(source, systems, excluded, None if files.texts is None else files.texts.target)
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
             lines[source.path] = len(values)
-            for output in compared:
-                is_bad = OUTPUTS[output].is_bad if name != const.BINARY else None
-                golds = values if is_bad is None else is_bad(values).astype(np.float64)
-                outputs.append(_align_segments(output, golds, source, systems, counts, excluded, low_is_bad))
+            own = exclude_more(excluded, source, values)
+            outputs += [
+                _align_segments(output, values, source, systems, counts, own, low_is_bad) for output in compared
+            ]
         else:
             tags = GoldTags(source.path, source.read())
             lines[source.path] = len(tags.rows)
@@ -108,10 +124,13 @@ def align(
                     system: split_interleaved(own, tags, counts, explanations) for system, own in systems.items()
                 }
             outputs += [_align_tags(output, tags, systems, counts, excluded, required) for output in compared]
-        if not any(output in sources for sources in systems.values() for output in compared):
+        is_for_error_free = with_error_free and name in (const.SENTENCE_SCORES, SPANS)
+        if not is_for_error_free and not any(output in own for own in systems.values() for output in compared):
             logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
-    origins = {name: found for name, sources in systems.items() if (found := checkpoint_hash(sources))}
-    return Alignment([aligned for aligned in outputs if aligned is not None], spans, lines, origins)
+    origins = {name: found for name, own in systems.items() if (found := checkpoint_hash(own))}
+    is_asked = with_error_free or ERROR_FREE in gold
+    free = align_error_free(gold, systems, excluded, error_free) if is_asked else None
+    return Alignment([each for each in outputs if each is not None], spans, free, lines, origins)
 
 
 def _align_segments(
@@ -125,14 +144,16 @@ def _align_segments(
 ) -> Aligned | None:
     """Align scores or verdicts; segments for which a system has none are left out, and counted."""
     spec = OUTPUTS[output]
+    if spec.is_bad is not None and spec.gold_field != const.BINARY:
+        gold = spec.is_bad(gold).astype(np.float64)
     predicted: dict[str, Scores] = {}
     deviations: dict[str, tuple[Scores, Scores]] = {}
     only_order, is_excluded = low_is_bad and spec.kind == "verdict", excluded.mask(len(gold))
     for system, sources in systems.items():
         if mine := sources.get(output):
-            values = np.array(mine.read())
+            values = in_order(np.array(mine.read()), mine, source)
             check_line_count(mine.path, len(values), source.path, len(gold))
-            _check_missing(values, mine.path, counts, is_excluded)
+            check_missing(values, mine.path, counts, is_excluded)
             predicted[system] = values
             only_order |= mine.only_order
             if spec.has_distribution and (extras := sources.get(EXTRAS)):
@@ -141,83 +162,34 @@ def _align_segments(
         return None
     present: NDArray[np.bool_] = np.isfinite(np.array([*predicted.values()])).all(axis=0)
     present |= is_excluded
-    _note_left_out(output, present, counts, source.path)
+    note_left_out(output, present, counts, source.path)
     left_out, present = int(np.count_nonzero(~present)), present & ~is_excluded
     chosen = {system: values[present] for system, values in predicted.items()}
     kept = {system: (mean[present], deviation[present]) for system, (mean, deviation) in deviations.items()}
     numbers, gold = np.flatnonzero(present) + 1, gold[present]
     if not len(gold):
         raise DataError.at(excluded.place, None, found="every segment", expected="some to compare")
+    aligned = Aligned(output, gold, chosen, None, numbers, kept, left_out=left_out, excluded=excluded.numbers)
     if spec.kind == "score":
-        meaning = find_meaning(ScoreConfig(), gold.tolist(), source.path)
-        return Aligned(
-            output,
-            gold,
-            _add_ensemble(chosen),
-            None,
-            numbers,
-            kept,
-            scale="" if meaning is None else str(meaning),
-            higher_is_better=None if meaning is None else meaning.higher_is_better,
-            left_out=left_out,
-            excluded=excluded.numbers,
-        )
-    if not only_order and (unusual := _beyond_probabilities(chosen)):
+        return _with_meaning(replace(aligned, predicted=add_ensemble(chosen)), source)
+    if not only_order and (unusual := beyond_probabilities(chosen)):
         only_order = True
-        _note_only_order(output, unusual)
+        note_only_order(output, unusual)
     if low_is_bad:
         chosen = {system: -values for system, values in chosen.items()}
-    ensembled = chosen if only_order else _add_ensemble(chosen)
+    ensembled = chosen if only_order else add_ensemble(chosen)
     offsets = np.arange(len(gold) + 1)
-    return Aligned(
-        output,
-        gold.astype(np.int64),
-        ensembled,
-        offsets,
-        numbers,
-        only_order=only_order,
-        left_out=left_out,
-        excluded=excluded.numbers,
-    )
+    return replace(aligned, gold=gold.astype(np.int64), predicted=ensembled, offsets=offsets, only_order=only_order)
 
 
-def _check_missing(values: Scores, path: Path, counts: WordCounts | None, is_excluded: NDArray[np.bool_]) -> None:
-    """Check that only segments with an empty side have no value, where the texts are known."""
-    if counts is None:
-        return
-    check_line_count(path, len(values), counts.path, len(counts.target))
-    wrong = np.isnan(values) & ~counts.has_empty_side & ~is_excluded
-    if wrong.any():
-        expected = "a number, since neither source nor target of the segment is empty"
-        raise DataError.at(path, int(wrong.argmax()) + 1, found="no value", expected=expected)
-
-
-def _note_left_out(output: str, present: NDArray[np.bool_], counts: WordCounts | None, path: Path) -> None:
-    """Log how many segments are left out; it is an error if these are all."""
-    n = int(np.count_nonzero(~present))
-    if n == len(present):
-        expected = "a value of every system for at least one segment"
-        raise DataError.at(path, None, found=f"no segment to compare for {output}", expected=expected)
-    if not n:
-        return
-    if counts is None:
-        known = "texts is not given, so that it is not known whether a side of each is empty"
-    else:
-        known = f"{counts.n_half_empty} segment(s) of the texts have one empty side, the others two"
-    logger.warning(
-        "%s: %d empty segment(s) of %d, which have no value, are left out; %s.", output, n, len(present), known
-    )
-
-
-def _beyond_probabilities(predicted: Mapping[str, Scores]) -> list[str]:
-    """Return the systems whose values are not all in [0, 1]."""
-    beyond = {name: len(values) and (values.min() < 0.0 or values.max() > 1.0) for name, values in predicted.items()}
-    return [name for name, is_beyond in beyond.items() if is_beyond]
-
-
-def _note_only_order(output: str, systems: list[str]) -> None:
-    form = "%s: the values of %s are not all between 0 and 1; figures that need probabilities are left out."
-    logger.warning(form, output, ", ".join(systems))
+def _with_meaning(aligned: Aligned, source: Source) -> Aligned:
+    """Add what the scores mean, and the MT systems whose translations they judge."""
+    if (meaning := find_meaning(ScoreConfig(), aligned.gold.tolist(), source.path)) is not None:
+        aligned = replace(aligned, scale=str(meaning), higher_is_better=meaning.higher_is_better)
+    if source.translations is None:
+        return aligned
+    mt_system, segment = (index[aligned.numbers - 1] for index in source.translations().indices())
+    return replace(aligned, mt_system=mt_system, source_segment=segment)
 
 
 def _read_extras(path: Path, gold_path: Path, missing: NDArray[np.bool_]) -> tuple[Scores, Scores]:
@@ -276,12 +248,12 @@ def _align_tags(
     first = next(iter(matched.values()))
     n_left_out = int(np.count_nonzero(left_out & (gold.rows.lengths > 0)))
     if counts is not None:
-        _note_left_out(output, ~left_out, counts, gold.path)
+        note_left_out(output, ~left_out, counts, gold.path)
     name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
     predicted = {system: each.probabilities for system, each in matched.items()}
-    if unusual := _beyond_probabilities(predicted):
-        _note_only_order(output, unusual)
-    ensembled = predicted if unusual else _add_ensemble(predicted)
+    if unusual := beyond_probabilities(predicted):
+        note_only_order(output, unusual)
+    ensembled = predicted if unusual else add_ensemble(predicted)
     return Aligned(
         name,
         first.classes,
@@ -292,9 +264,3 @@ def _align_tags(
         left_out=n_left_out,
         excluded=excluded.numbers,
     )
-
-
-def _add_ensemble(predicted: dict[str, Scores]) -> dict[str, Scores]:
-    if len(predicted) < 2:
-        return predicted
-    return {**predicted, ENSEMBLE: np.mean(list(predicted.values()), axis=0)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,95 +10,17 @@ from typing import Annotated, Any
 from pydantic import DirectoryPath, Field, NonNegativeInt, field_validator, model_validator
 
 from kiwi import constants as const
+from kiwi.lib.evaluate.files import GoldFiles, PredictedFiles, Texts
 from kiwi.lib.evaluate.sources import given_fields, gold_by_prediction
+from kiwi.lib.evaluate.translations import KEYS, wrong_keys
+from kiwi.metrics.spans import SPANS
 from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig, did_you_mean, mistakes
 
+WORD = r"[A-Za-z][A-Za-z-]*"
+"""A word in the place of a gold label or score."""
 
-class Table(BaseConfig):
-    """A table of named columns, one segment per row; the suffix says whether it is TSV, CSV, JSON Lines or Parquet."""
-
-    path: InputFile
-    """The file of the table."""
-
-    columns: dict[str, str]
-    """The name of the column of each field, such as ``sentence_scores: hter``."""
-
-
-class GoldFiles(BaseConfig):
-    """The files of gold labels and scores, one segment per line."""
-
-    target_tags: InputFile | None = None
-    """The OK/BAD tags of target words, or of gaps and words interleaved (2n+1 for n words); or the gold file of
-    WMT 2023, ``LP METHOD SEG TARGET TOKENS TAGS``."""
-
-    source_tags: InputFile | None = None
-    """The OK/BAD tags of source words."""
-
-    sentence_scores: InputFile | None = None
-    """The scores, one number per segment; or the gold file of WMT 2023, ``LP METHOD SEG SCORE``."""
-
-    binary: InputFile | None = None
-    """The verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
-
-    spans: InputFile | None = None
-    """The error spans, in the format of span submissions (WMT 2023)."""
-
-    lp: InputFile | None = None
-    """The language pairs, such as ``en-de``, one per segment. Results are then given for each pair, and as unweighted
-    means. If unset, they are those that ``kiwi predict`` has written to ``predicted_dir``, if any."""
-
-    table: Table | None = None
-    """A table with columns instead of files of ``target_tags``, ``source_tags``, ``sentence_scores``, ``binary``,
-    ``lp``."""
-
-
-class PredictedFiles(BaseConfig):
-    """The files of a system's predictions, one segment per line; tags are probabilities of BAD, or OK/BAD."""
-
-    target_tags: InputFile | None = None
-    """The tags of target words. Tags that are interleaved with those of gaps (2n+1 for n words) are split."""
-
-    source_tags: InputFile | None = None
-    """The tags of source words."""
-
-    gap_tags: InputFile | None = None
-    """The tags of gaps, n+1 for n target words."""
-
-    targetgaps_tags: InputFile | None = None
-    """The tags of gaps and target words interleaved, 2n+1 for n target words."""
-
-    sentence_scores: InputFile | None = None
-    """The scores, one number per segment."""
-
-    sentence_scores_extras: InputFile | None = None
-    """The mean and standard deviation of each score, tab-separated, to measure its calibration."""
-
-    binary: InputFile | None = None
-    """The verdicts, one probability of BAD per segment, or a score of any scale that ranks segments."""
-
-    sentence_submission: InputFile | None = None
-    """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``. With ``gold_files.binary`` and without
-    ``gold_files.sentence_scores``, they rank segments by how likely they are BAD."""
-
-    word_submission: InputFile | None = None
-    """The tags as submitted to a shared task, ``LP METHOD TYPE SEG INDEX WORD TAG``."""
-
-    span_submission: InputFile | None = None
-    """The error spans as submitted to a shared task, ``LP METHOD SEG TARGET STARTS ENDS TYPES``."""
-
-    table: Table | None = None
-    """A table with columns instead of files; it may be the same as that of the gold labels."""
-
-
-class Texts(BaseConfig):
-    """The texts of the segments, for the report."""
-
-    source: InputFile
-    """The source segments, one per line."""
-
-    target: InputFile
-    """The translations, one per line."""
+Word = Annotated[str, Field(pattern=f"^{WORD}$")]
 
 
 class Output(BaseConfig):
@@ -147,9 +70,10 @@ class Files(BaseConfig):
     """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs. Where
     the pair of each segment is known (``gold_files.lp``), the segments to compare."""
 
-    exclude: list[NonNegativeInt] | InputFile | None = None
-    """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a file with one
-    number per line, or with a language pair and a number, such as ``hallucinations_idx.tsv`` of WMT 2023."""
+    exclude: list[NonNegativeInt | Word] | InputFile | None = None
+    """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a word that stands
+    in the place of their gold labels or scores, such as ``hallucination`` or ``None``; or a file with one number per
+    line, or with a language pair and a number, such as ``hallucinations_idx.tsv`` of WMT 2023."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
@@ -170,9 +94,10 @@ class Files(BaseConfig):
 
     @field_validator("exclude", mode="before")
     @classmethod
-    def convert_number_to_list(cls, value: Any) -> Any:
-        """Convert a single segment to a list."""
-        return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    def convert_single_to_list(cls, value: Any) -> Any:
+        """Convert a single segment, or a single word that is not the name of a file, to a list."""
+        is_word = isinstance(value, str) and re.fullmatch(WORD, value) and not Path(value).exists()
+        return [value] if is_word or (isinstance(value, int) and not isinstance(value, bool)) else value
 
     @property
     def n_systems(self) -> int:
@@ -196,14 +121,17 @@ class Files(BaseConfig):
             wrong["predicted_dir"] = "at least one of predicted_dir and predicted_files is required"
         gold_by_field = gold_by_prediction()
         fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
-            "gold_files": (self.gold_files, sorted({*gold_by_field.values(), const.LANGUAGE_PAIR}))
+            "gold_files": (self.gold_files, sorted({*gold_by_field.values(), const.LANGUAGE_PAIR, *KEYS} - {SPANS}))
         }
         for index, files in enumerate(self.predicted_files or []):
-            fields[f"predicted_files.{index}"] = (files, list(gold_by_field))
+            fields[f"predicted_files.{index}"] = (files, [*gold_by_field, const.LANGUAGE_PAIR, *KEYS])
             for name in given_fields(files):
                 needed = {gold_by_field[name]} if name in gold_by_field else SUBMISSIONS.get(name, gold)
+                needed = needed | {"error_free"} if needed & {const.SENTENCE_SCORES, "spans"} else needed
                 if not needed & gold:
-                    wrong[f"predicted_files.{index}.{name}"] = f"given, but gold_files.{min(needed)} is not"
+                    wrong[f"predicted_files.{index}.{name}"] = (
+                        f"given, but gold_files.{min(needed - {'error_free'})} is not"
+                    )
         in_table = self.gold_files.table is not None and const.LANGUAGE_PAIR in self.gold_files.table.columns
         if self.gold_files.lp is not None and in_table:
             wrong["gold_files.lp"] = "given, but gold_files.table has a column of it; remove one of them"
@@ -214,6 +142,7 @@ class Files(BaseConfig):
             for name in given.table.columns if given.table is not None else ():
                 if name not in known:
                     wrong[f"{place}.table.columns.{name}"] = f"not a field; {did_you_mean(name, known)}"
+            wrong |= wrong_keys(place, given.table, self.gold_files.table)
         return wrong
 
 
@@ -242,6 +171,13 @@ class Configuration(Files):
     explanations: bool = False
     """Whether to evaluate the predictions of target words as explanations of the score too; they may be of any scale,
     and where they are not probabilities, the metrics of tags are left out."""
+
+    error_free: bool = False
+    """Whether to evaluate the detection of error-free segments (WMT 2026): those with a gold score of at least
+    ``error_free_score`` and without gold spans."""
+
+    error_free_score: Annotated[float, Field(allow_inf_nan=False)] = 85.0
+    """The score from which on a segment without spans is free of errors, on the scale of the gold scores."""
 
     low_is_bad: bool = False
     """Whether low values of what is compared with ``gold_files.binary`` mean BAD, rather than high ones, as with scores

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
+from kiwi.data.files.tables import read_table
+from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns
+from kiwi.data.wmt.rows import Rows
+from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS
 from kiwi.exceptions import DataError
+
+if TYPE_CHECKING:
+    from kiwi.lib.evaluate.config import Files
+    from kiwi.lib.evaluate.files import GoldFiles
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +50,44 @@ class Excluded:
         mask[list(self.numbers)] = True
         return mask
 
+    def with_more(self, numbers: Iterable[int]) -> Excluded:
+        """Return the same and further segments."""
+        return replace(self, numbers=self.numbers | frozenset(numbers))
+
+    def in_each(self, segments: Sequence[Hashable]) -> Excluded:
+        """Return the lines of the excluded segments, where files have the segments of several MT systems.
+
+        Args:
+            segments: the number of the segment of each line.
+        """
+        self.mask(1 + max((number for number in segments if isinstance(number, int)), default=-1))
+        return replace(self, numbers=frozenset(i for i, number in enumerate(segments) if number in self.numbers))
+
+
+def collect_excluded(files: Files, *, several_pairs: bool = False) -> Excluded:
+    """Return the segments that are left out, by number and by the words in the place of their gold labels.
+
+    Args:
+        files: the files to compare.
+        several_pairs: whether the lines of the files are of several language pairs.
+    """
+    excluded = read_excluded(files.exclude, files.language_pair, several_pairs=several_pairs)
+    if isinstance(files.exclude, list) and (words := [each for each in files.exclude if isinstance(each, str)]):
+        excluded = excluded.with_more(numbers_of_words(words, files.gold_files, files.language_pair))
+    if excluded.numbers:
+        logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
+    return excluded
+
 
 def read_excluded(
-    given: Sequence[int] | Path | None, language_pair: str | None, *, several_pairs: bool = False
+    given: Sequence[int | str] | Path | None, language_pair: str | None, *, several_pairs: bool = False
 ) -> Excluded:
     """Read the segments to exclude.
 
     Args:
-        given: the numbers of the segments, counted from 0; or a file with one number per line, or with a language pair
-            and a number, separated by a tab, as in ``hallucinations_idx.tsv`` of WMT 2023. A first line with names of
-            columns is skipped, and so are further columns.
+        given: the numbers of the segments, counted from 0 (words are for :func:`numbers_of_words`); or a file with one
+            number per line, or with a language pair and a number, separated by a tab, as in ``hallucinations_idx.tsv``
+            of WMT 2023. A first line with names of columns is skipped, and so are further columns.
         language_pair: the language pair to read; None stands for the only pair of the file.
         several_pairs: whether the lines of the files are of several language pairs, in all of which they are counted.
 
@@ -59,7 +97,7 @@ def read_excluded(
     if given is None:
         return Excluded()
     if not isinstance(given, Path):
-        return Excluded(frozenset(given))
+        return Excluded(frozenset(number for number in given if isinstance(number, int)))
     by_pair: dict[str, set[int]] = {}
     for number, line in enumerate(read_lines(given), start=1):
         cells = [cell.strip() for cell in line.split("\t")]
@@ -86,6 +124,40 @@ def read_excluded(
     if not numbers:
         logger.warning("%s excludes no segment%s.", given, f" of {language_pair}" if language_pair else "")
     return Excluded(frozenset(numbers), given)
+
+
+def numbers_of_words(words: Collection[str], files: GoldFiles, language_pair: str | None) -> set[int]:
+    """Return the segments, counted from 0, that have one of these words in the place of a gold label or score.
+
+    Args:
+        words: the words, which are compared without regard to case.
+        files: the gold files.
+        language_pair: the language pair to read from files of several; None stands for their only pair.
+    """
+    wanted = {word.lower() for word in words}
+    found: set[int] = set()
+    for name in (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY):
+        if (path := getattr(files, name)) is not None:
+            found |= {number for number, text in _labels(path, language_pair) if text.strip().lower() in wanted}
+        if files.table is not None and name in files.table.columns:
+            cells = read_table(files.table.path, {name: files.table.columns[name]}, [name])[name]
+            found |= {number for number, text in enumerate(cells) if text.strip().lower() in wanted}
+    if not found:
+        logger.warning("exclude: no gold label or score is %s.", " or ".join(f"'{word}'" for word in words))
+    return found
+
+
+def _labels(path: Path, language_pair: str | None) -> Iterator[tuple[int, str]]:
+    """Yield the number of each segment, counted from 0, and the text of its label or score."""
+    lines = read_lines(path)
+    for columns in (SENTENCE_COLUMNS, TAG_COLUMNS):
+        if has_columns(lines[0] if lines else "", columns):
+            rows = Rows(path, columns, language_pair, numbers=("SEG",))
+            for number, line in rows:
+                if (row := rows.split(number, line)) is not None:
+                    yield rows.count(number, row, "SEG"), row[columns[-1]]
+            return
+    yield from enumerate(lines)
 
 
 def _is_count(text: str) -> bool:

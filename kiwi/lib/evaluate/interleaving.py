@@ -10,7 +10,7 @@ from kiwi import constants as const
 from kiwi.data.labels.gold import GoldTags
 from kiwi.data.labels.interleaved import is_interleaved, split_rows
 from kiwi.data.labels.ragged import Ragged
-from kiwi.lib.evaluate.sources import Sources
+from kiwi.lib.evaluate.source import Sources
 from kiwi.lib.evaluate.word_counts import WordCounts
 
 logger = logging.getLogger(__name__)

@@ -23,8 +23,9 @@ from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.lib.utils.composition import configuration_files
 from kiwi.metrics.aligned import Aligned, split_by_pair
 from kiwi.metrics.calibration import coverage, reliability
+from kiwi.metrics.error_free import ERROR_FREE, measure_error_free
 from kiwi.metrics.functions import pearson
-from kiwi.metrics.measured import Measured, measure, measure_explanations
+from kiwi.metrics.measured import Measured, measure, measure_explanations, measure_mt_systems
 from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import ENSEMBLE, Calibration, Report, Settings, build_report, combine
@@ -127,12 +128,15 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
         files,
         sources,
         required=required,
+        error_free=config.error_free_score,
+        with_error_free=config.error_free,
         low_is_bad=config.low_is_bad,
         explanations=config.explanations,
         several_pairs=pairs is not None and len({*pairs[0]} - {""}) > 1,
     )
     outputs = [replace(aligned, threshold=config.threshold) for aligned in alignment.outputs]
-    if not outputs and not alignment.spans:
+    measured = [*outputs, *([] if alignment.error_free is None else [alignment.error_free])]
+    if not measured and not alignment.spans:
         places = ", ".join(map(str, files.predicted_dir or [])) or "predicted_files"
         raise ConfigError(
             f"Nothing to compare: none of {places} has predictions for the gold files; "
@@ -141,16 +145,16 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     for aligned in outputs:
         _warn_if_opposite(aligned)
     if pairs is None:
-        return outputs, _report(config, outputs, alignment.spans, alignment.origins)
+        return outputs, _report(config, measured, alignment.spans, alignment.origins)
     for path, n_segments in alignment.lines.items():
         check_line_count(path, n_segments, pairs[1], len(pairs[0]))
-    by_pair = split_by_pair(outputs, pairs[0])
+    by_pair = split_by_pair(measured, pairs[0])
     if config.language_pair is not None:
         own = choose_pair(by_pair, config.language_pair, pairs[1])
         return own, _report(config, own, [], alignment.origins)
     logger.info("Metrics of %s, and their means (%s).", listed([*by_pair]), pairs[1])
     for pair, own in by_pair.items():
-        if lacking := {each.output for each in outputs} - {each.output for each in own}:
+        if lacking := {each.output for each in measured} - {each.output for each in own}:
             logger.warning("%s: no segment to compare for %s, so there is no mean.", pair, ", ".join(sorted(lacking)))
     return outputs, combine({pair: _report(config, own, [], alignment.origins) for pair, own in by_pair.items()})
 
@@ -177,7 +181,11 @@ def _warn_if_opposite(aligned: Aligned) -> None:
 def _report(
     config: Configuration, outputs: Sequence[Aligned], spans: Sequence[Measured], origins: Mapping[str, str]
 ) -> Report:
-    measured = [*(each for aligned in outputs for each in measure(aligned)), *spans]
+    measured: list[Measured] = []
+    for aligned in outputs:
+        is_free = aligned.output == ERROR_FREE
+        measured += measure_error_free(aligned) if is_free else [*measure(aligned), *measure_mt_systems(aligned)]
+    measured += spans
     if config.explanations:
         words = [aligned for aligned in outputs if aligned.output == const.TARGET_TAGS]
         if not words:

@@ -5,28 +5,47 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Mapping
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiwi import constants as const
-from kiwi.data.files.lines import read_lines, stream_lines
+from kiwi.data.files.lines import read_lines
 from kiwi.data.files.tables import read_table
 from kiwi.data.labels.ragged import parse_probabilities, parse_tags, ragged_tags, read_probabilities
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_gold_tags
-from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission, read_span_submission
+from kiwi.data.wmt.seg_scores import is_seg_scores
+from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission
 from kiwi.data.wmt.word_level import read_word_submission
-from kiwi.metrics.measured import SPANS
+from kiwi.lib.evaluate.annotations import any_spans_source, predicted_spans
+from kiwi.lib.evaluate.source import (
+    Source,
+    Sources,
+    error_free_source,
+    first_line,
+    seg_scores_source,
+    unified_source,
+)
+from kiwi.lib.evaluate.translations import KEYS, Translations
+from kiwi.metrics.error_free import ERROR_FREE
+from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
 
 if TYPE_CHECKING:
-    from kiwi.lib.evaluate.config import Files, GoldFiles, PredictedFiles, Table
+    from kiwi.lib.evaluate.config import Files
+    from kiwi.lib.evaluate.files import GoldFiles, PredictedFiles, Table
 
 logger = logging.getLogger(__name__)
+
+SEG_SCORES = ".seg.score"
+"""The end of the name of a score file of mt-metrics-eval, before which stands the name of the metric."""
+
+IDENTIFIERS = ("system", const.LANGUAGE_PAIR, "doc", "seg")
+"""The columns that together say which translation a row is, the MT system first."""
 
 EXTRAS = const.SENTENCE_SCORES_EXTRAS
 """The file of means and standard deviations."""
@@ -46,31 +65,7 @@ def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
     """Return the fields with values to compare that have a file or a column."""
     given = [name for name, path in files if path is not None and name != "table"]
     given += list(files.table.columns) if files.table is not None else []
-    return [name for name in given if name != const.LANGUAGE_PAIR]
-
-
-@dataclass(frozen=True)
-class Source:
-    """The file of an output's values, and the function that reads them."""
-
-    path: Path
-    """The file, as errors name it."""
-
-    read: Callable[[], Any]
-    """Returns scores as a list of numbers, tags or probabilities as :class:`Ragged`, spans as a submission."""
-
-    has_eos: bool = False
-    """Whether each translation ends with ``<EOS>``."""
-
-    of_words: bool = False
-    """Whether tags are known to be of words, rather than interleaved with gaps."""
-
-    only_order: bool = False
-    """Whether only the order of the values has a meaning."""
-
-
-Sources = Mapping[str, Source]
-"""The sources of a system's predictions, by output."""
+    return [name for name in given if name not in IDENTIFIERS]
 
 
 def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sources]:
@@ -85,6 +80,8 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
     for directory in config.predicted_dir or []:
         paths = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, const.ORIGIN_FILE)}
         sources = {name: _file_source(name, path, any_scale) for name, path in paths.items() if path.is_file()}
+        if sources.pop(const.ERROR_SPANS, None) is not None:
+            sources[SPANS] = any_spans_source(paths[const.ERROR_SPANS], config.language_pair)
         _add(
             systems, _unique(str(directory), systems), sources, identities, {(n, p.resolve()) for n, p in paths.items()}
         )
@@ -93,15 +90,20 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
         sources = {
             name: _file_source(name, path, any_scale) for name, path in files if path is not None and name in known
         }
+        if files.error_free is not None:
+            path = files.error_free
+            sources[ERROR_FREE] = unified_source(path, ERROR_FREE, config.language_pair) or error_free_source(path)
         sources |= _table_sources(files.table, any_scale)
         if (path := files.sentence_submission) is not None:
             sources |= _submitted_scores(path, config)
         if (path := files.word_submission) is not None:
             sources |= _submitted_tags(path, config.language_pair)
         if (path := files.span_submission) is not None:
-            sources[SPANS] = spans_source(path, config.language_pair)
+            sources[SPANS] = any_spans_source(path, config.language_pair)
         parents = {str(source.path.parent) for source in sources.values()}
         name = parents.pop() if len(parents) == 1 else f"system {index}"
+        if len(sources) == 1 and (own := next(iter(sources.values())).path.name).endswith(SEG_SCORES):
+            name = own.removesuffix(SEG_SCORES)
         _add(systems, _unique(name, systems), sources, identities, _identity(files))
     return systems
 
@@ -141,25 +143,50 @@ def collect_gold(config: Files, excluded: Collection[int] = ()) -> dict[str, Sou
     labels = {name: path for name, path in files if isinstance(path, Path) and name not in others}
     sources = {name: _gold_file(name, path, config.language_pair, excluded) for name, path in labels.items()}
     if files.spans is not None:
-        sources[SPANS] = spans_source(files.spans, config.language_pair)
+        sources[SPANS] = any_spans_source(files.spans, config.language_pair)
     if (table := files.table) is not None:
-        names = {name: column for name, column in table.columns.items() if name != const.LANGUAGE_PAIR}
+        names = {**table.columns}
+        if not set(KEYS) & set(names):
+            names.pop(const.LANGUAGE_PAIR, None)  # which is read elsewhere
         columns = cache(lambda: read_table(table.path, names))
 
         def column(name: str) -> list[str]:
             return columns()[name]
 
-        sources |= {name: _gold_source(name, table.path, partial(column, name), excluded) for name in names}
+        keyed = _keys(table, columns)
+        sources |= {
+            name: replace(_gold_source(name, table.path, partial(column, name), excluded), translations=keyed)
+            for name in names
+            if name not in IDENTIFIERS
+        }
     return sources
+
+
+def _keys(table: Table, columns: Callable[[], Mapping[str, list[str]]]) -> Callable[[], Translations] | None:
+    """Return the function that reads which translation each row of a table is; None where no column says so."""
+    if not set(KEYS) & set(table.columns):
+        return None
+
+    def read() -> Translations:
+        cells = columns()
+        segments = list(zip(*(cells[name] for name in IDENTIFIERS[1:] if name in cells), strict=True))
+        return Translations(table.path, cells["system"], segments)
+
+    return read
 
 
 def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Collection[int]) -> Source:
     """Return a file with a segment per line, or one of WMT 2023, whose rows have further columns."""
     plain = _gold_source(name, path, partial(read_lines, path), excluded)
+    if name == const.SENTENCE_SCORES and is_seg_scores(first_line(path)):
+        return seg_scores_source(path)
+    if name == ERROR_FREE:
+        return unified_source(path, name, language_pair) or error_free_source(path)
+    if name == const.SENTENCE_SCORES and (unified := unified_source(path, "scores", language_pair)):
+        return unified
 
     def read() -> Any:
-        with closing(stream_lines(path, warn=False)) as lines:
-            first = next(lines, "")
+        first = first_line(path)
         if name == const.SENTENCE_SCORES and has_columns(first, SENTENCE_COLUMNS):
             return parse_scores(read_gold_scores(path, language_pair, excluded), path, allow_nan=False)
         if name == const.TARGET_TAGS and has_columns(first, TAG_COLUMNS):
@@ -177,7 +204,15 @@ def _gold_source(name: str, path: Path, lines: Callable[[], list[str]], excluded
         return Source(path, lambda: parse_scores(labelled("0"), path, allow_nan=False))
     if name == const.BINARY:
         return Source(path, lambda: [float(verdict == const.BAD) for verdict in parse_verdicts(labelled("OK"), path)])
-    return Source(path, lambda: parse_tags(lines(), path))
+    return Source(path, lambda: parse_tags(_tags(lines(), excluded), path))
+
+
+def _tags(lines: list[str], excluded: Collection[int]) -> list[str]:
+    """Return lines of tags, in which excluded lines that have no tags are empty."""
+    return [
+        "" if number in excluded and not set(line.split()) <= {*const.LABELS} else line
+        for number, line in enumerate(lines)
+    ]
 
 
 def _unique(name: str, taken: Mapping[str, object]) -> str:
@@ -198,6 +233,8 @@ def _parse(name: str, lines: list[str], path: Path, any_scale: bool) -> Any:
 
 
 def _file_source(name: str, path: Path, any_scale: bool) -> Source:
+    if name == const.SENTENCE_SCORES and is_seg_scores(first_line(path)):
+        return seg_scores_source(path)
     if _kind(name) == "tags":
         return Source(path, lambda: read_probabilities(path, any_scale=any_scale and name == const.TARGET_TAGS))
     return Source(path, lambda: _parse(name, read_lines(path), path, any_scale))
@@ -206,18 +243,25 @@ def _file_source(name: str, path: Path, any_scale: bool) -> Source:
 def _table_sources(table: Table | None, any_scale: bool) -> dict[str, Source]:
     if table is None:
         return {}
-    nullable = {name for name in table.columns if _kind(name) != "tags"}
+    nullable = {name for name in table.columns if name not in IDENTIFIERS and _kind(name) != "tags"}
     columns = cache(lambda: read_table(table.path, table.columns, nullable))
 
     def source(name: str) -> Source:
-        return Source(table.path, lambda: _parse(name, columns()[name], table.path, any_scale))
+        return Source(
+            table.path, lambda: _parse(name, columns()[name], table.path, any_scale), translations=_keys(table, columns)
+        )
 
-    return {name: source(name) for name in table.columns}
+    found = {name: source(name) for name in table.columns if name not in IDENTIFIERS}
+    if (spans := found.pop(const.ERROR_SPANS, None)) is not None:
+        found[SPANS] = replace(spans, read=lambda: predicted_spans(columns()[const.ERROR_SPANS], table.path))
+    return found
 
 
 def _submitted_scores(path: Path, config: Files) -> dict[str, Source]:
     """Return a submission as scores or, where gold labels are verdicts, as scores that rank segments."""
     given = given_fields(config.gold_files)
+    if (unified := unified_source(path, "scores", config.language_pair)) is not None:
+        return {const.SENTENCE_SCORES: unified}
     is_verdict = const.BINARY in given and const.SENTENCE_SCORES not in given
     source = Source(path, lambda: read_sentence_submission(path, config.language_pair).scores, only_order=is_verdict)
     return {const.BINARY if is_verdict else const.SENTENCE_SCORES: source}
@@ -236,11 +280,6 @@ def _submitted_tags(path: Path, language_pair: str | None) -> dict[str, Source]:
         return Source(path, lambda: ragged_tags(rows), has_eos, of_words=True)
 
     return {name: source(name, rows) for name, rows in tags.items() if rows is not None}
-
-
-def spans_source(path: Path, language_pair: str | None) -> Source:
-    """Return a file in the format of span submissions."""
-    return Source(path, lambda: read_span_submission(path, language_pair))
 
 
 def checkpoint_hash(sources: Sources) -> str:

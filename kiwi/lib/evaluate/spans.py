@@ -2,49 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from kiwi.data.files.lines import read_lines
+from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.labels.gold import check_line_count
+from kiwi.data.wmt.sentence_level import SpanSubmission
+from kiwi.data.wmt.unified import END
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.excluded import Excluded
-from kiwi.lib.evaluate.sources import Source, Sources
-from kiwi.metrics.measured import SPANS, Measured, measure_spans
+from kiwi.lib.evaluate.source import Source, Sources
+from kiwi.metrics.measured import Measured, measure_spans
+from kiwi.metrics.spans import SPANS
+
+logger = logging.getLogger(__name__)
 
 
-def align_spans(source: Source, systems: Mapping[str, Sources], excluded: Excluded) -> list[Measured]:
+def align_spans(
+    source: Source, systems: Mapping[str, Sources], excluded: Excluded, texts: Path | None
+) -> list[Measured]:
     """Compare the spans of all systems with the gold spans.
 
     Args:
         source: the source of the gold spans.
         systems: the sources of each system's predictions.
         excluded: the segments that are left out.
+        texts: the file of the translations, for gold spans without them.
 
     Raises:
         DataError: when the texts of a system are others than those of the gold spans.
     """
     gold = source.read()
+    targets = gold.targets
+    if not any(targets):
+        if texts is None:
+            expected = "translations beside the gold spans (such as hypothesis_segment or target), or in texts"
+            raise DataError.at(source.path, None, found="no translation", expected=expected)
+        targets = read_lines(texts)
+        check_line_count(source.path, len(gold.spans), texts, len(targets))
     predicted = {}
     for system, sources in systems.items():
         if mine := sources.get(SPANS):
             submission = mine.read()
-            check_line_count(mine.path, len(submission.targets), source.path, len(gold.targets))
-            for number, (target, expected) in enumerate(zip(submission.targets, gold.targets, strict=True)):
-                if not _same_text(target.strip(), expected.strip()):
-                    raise DataError.at(
-                        mine.path,
-                        None,
-                        found=f"{target!r:.60} as the TARGET of SEG {number}",
-                        expected=f"{expected!r:.60}",
-                    )
-            predicted[system] = submission.spans
-    # As in the official scorer, white space around a text does not count.
-    kept = np.flatnonzero(~excluded.mask(len(gold.targets))).tolist()
-    targets, spans = [gold.targets[index].strip() for index in kept], [gold.spans[index] for index in kept]
+            spans = submission.spans
+            if mine.translations is not None and source.translations is not None:
+                spans = [spans[line] for line in mine.translations().find(source.translations()).tolist()]
+            else:
+                check_line_count(mine.path, len(spans), source.path, len(targets))
+                _check_texts(mine.path, submission.targets, targets)
+            predicted[system] = _cut(mine.path, spans, targets)
+    kept = np.flatnonzero(~excluded.mask(len(targets))).tolist()
+    if isinstance(gold, SpanSubmission):
+        # As in the official scorer of WMT 2023, white space around a text does not count.
+        targets = [target.strip() for target in targets]
     chosen = {system: [own[index] for index in kept] for system, own in predicted.items()}
-    return [replace(each, excluded=len(excluded.numbers)) for each in measure_spans(targets, spans, chosen)]
+    measured = measure_spans([targets[index] for index in kept], [gold.spans[index] for index in kept], chosen)
+    return [replace(each, excluded=len(excluded.numbers)) for each in measured]
+
+
+def _check_texts(path: Path, targets: Sequence[str], expected: Sequence[str]) -> None:
+    """Check that spans are of the same texts, where they have texts."""
+    for number, (target, own) in enumerate(zip(targets, expected, strict=True)):
+        if target and not _same_text(target.strip(), own.strip()):
+            raise DataError.at(
+                path, None, found=f"{target!r:.60} as the TARGET of SEG {number}", expected=f"{own!r:.60}"
+            )
+
+
+def _cut(path: Path, spans: Sequence[Sequence[ErrorSpan]], targets: Sequence[str]) -> list[list[ErrorSpan]]:
+    """Cut spans at the end of their text, and log how many are cut."""
+    cut, n_cut = [], 0
+    for own, target in zip(spans, targets, strict=True):
+        size = len(target)
+        n_cut += sum(size < span.end < END for span in own)
+        cut.append([span._replace(start=min(span.start, size), end=min(span.end, size)) for span in own])
+    if n_cut:
+        logger.warning("%s: %d span(s) lie beyond the end of their text, where they are cut.", path, n_cut)
+    return cut
 
 
 def _same_text(one: str, other: str) -> bool:

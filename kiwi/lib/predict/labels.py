@@ -10,6 +10,8 @@ import numpy as np
 from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import OutputConfig
 from kiwi.data.files.lines import Columns, count_surplus, read_lines
+from kiwi.data.labels.span_checks import SpanDataConfig
+from kiwi.data.labels.span_files import SpanReader
 from kiwi.data.labels.tags import interleave, to_classes
 from kiwi.data.readers import read_labelled
 from kiwi.exceptions import DataError
@@ -22,16 +24,22 @@ from kiwi.runner.predictions import DIGITS
 
 
 def read_labels(
-    files: OutputConfig, outputs: Collection[str], columns: Columns, place: Path, bad: Collection[int] = ()
+    files: OutputConfig,
+    outputs: Collection[str],
+    columns: Columns,
+    place: Path,
+    bad: Collection[int] = (),
+    spans: SpanDataConfig | None = None,
 ) -> Columns:
     """Read the available labels for some outputs, and check them against the texts.
 
     Args:
         files: the files of the labels.
         outputs: the outputs of the system; labels of other outputs are not read.
-        columns: the source and target columns.
+        columns: the source and target columns, and those of language pairs if there are several.
         place: the file of the source, for errors.
         bad: the numbers of the bad segments, whose labels are not checked.
+        spans: how error spans are read.
 
     Returns:
         The labels by field; ``target_tags`` that are interleaved with gaps are split into ``target_tags`` and
@@ -42,6 +50,10 @@ def read_labels(
     """
     needed = {field for name in outputs for field in OUTPUTS[name].label_fields}
     given = {field: path for field, path in files if path is not None and field in needed}
+    if spans is not None and spans.as_scores and const.SENTENCE_SCORES in needed:
+        needed.add(const.ERROR_SPANS)
+    spans_file = files.error_spans if const.ERROR_SPANS in needed else None
+    given.pop(const.ERROR_SPANS, None)
     labels = {field: read_lines(path) for field, path in given.items()}
     size = len(columns[const.SOURCE])
     for field, lines in labels.items():
@@ -58,7 +70,11 @@ def read_labels(
     labelled = read_labelled(
         {field: [column[row] for row in rows] for field, column in (texts | labels).items()}, given
     )
-    return {field: column for field, column in labelled.items() if field not in texts}
+    found = {field: column for field, column in labelled.items() if field not in texts}
+    if spans_file is not None:
+        places = dict.fromkeys(columns, "the translations")
+        found |= SpanReader(spans or SpanDataConfig()).read(spans_file, columns, places, bad)
+    return found
 
 
 def compare(predictions: Predictions, labels: Columns, system: str, pairs: Sequence[str] | None = None) -> list[Row]:

@@ -81,7 +81,7 @@ def read_split(config: Configuration, runner: Runner | RunnerPool, bad: BadRows)
         whole = stream.joined(stream)
         if config.submission is not None:
             check_segments(bad.apply(whole, 1, drop=False), files)  # submissions have no place for empty segments
-        labels = read_labels(split.output, about.outputs, whole, split.input.source, bad.reasons)
+        labels = read_labels(split.output, about.outputs, whole, split.input.source, bad.reasons, config.data.spans)
         texts = bad.apply(whole, 1)
         if bad.on_bad == "skip":
             labels = bad.apply(labels, 1)

@@ -118,7 +118,11 @@ def score_document(
     fields += decider.fields if decider is not None else ()
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     higher = _direction(what, scale)
-    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, scale.profile)
+    scores_only = are_scores_only(runner, what.scores_only)
+    has_spans = const.ERROR_SPANS in runner.about.outputs and not scores_only
+    if has_spans and not form.is_table and not form.has_spans:
+        logger.warning("%s: %s has no place for error spans, which are left out.", path, form.name)
+    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, has_spans, scale.profile)
     columns = {name: what.columns.get(name, name) for name in fields}
     optional = {const.ALIGNMENTS} - what.columns.keys()
     how = HowToRead(rating, columns, optional, what.has_header, what.languages, what.is_live)
@@ -132,7 +136,7 @@ def score_document(
         counted,
         flagger,
         decider,
-        scores_only=are_scores_only(runner, what.scores_only),
+        scores_only=scores_only,
         is_titled=form.has_header and what.has_header,
     )
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
@@ -165,7 +169,8 @@ def _direction(what: DocumentOptions, scale: Scale) -> bool:
 def _check_system(runner: Runner, path: Path, form: Format, fields: Sequence[str]) -> None:
     if form.is_table:
         return
-    if const.SENTENCE_SCORES not in runner.about.outputs:
+    outputs_here = {const.SENTENCE_SCORES, *([const.ERROR_SPANS] if form.has_spans else [])}
+    if not outputs_here & {*runner.about.outputs}:
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"{path}: this system predicts {outputs}, and no score. Choose one that predicts scores.")
     if others := [name for name in fields if name not in (const.SOURCE, const.TARGET)]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kiwi import constants as const
-from kiwi.data.documents.parts import Row, Segment, SkippedRow
+from kiwi.data.documents.parts import Row, Segment, SkippedRow, place_spans
 from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.console.progress import Progress
@@ -15,8 +16,7 @@ from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import segment_columns
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale
-from kiwi.lib.score.stream import check_aligner
-from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.lib.score.stream import check_aligner, without_words
 from kiwi.runner import Runner
 
 
@@ -72,11 +72,15 @@ class Scorer:
             self._runner.prepare_aligner()
         self._n_scored += len(segments)
         columns = self.bad.apply(given, first, drop=False)
-        predicted = self._runner.predict_columns(without_group(columns)).columns()
+        predictions = self._runner.predict_columns(without_group(columns))
+        targets = [each.texts.get(const.TARGET, "") if each.given is None else each.given for each in segments]
+        if predictions.error_spans is not None:
+            placed = [place_spans(*each) for each in zip(predictions.error_spans, targets, strict=True)]
+            predictions = replace(predictions, error_spans=placed)
+        predicted = predictions.columns(targets=targets)
         found = self._scale.apply(predicted)
         if self._scores_only:
-            kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
-            found = {name: cells for name, cells in found.items() if name in kept}
+            found = without_words(found)
         if self._flagger is not None:
             found[COLUMN] = list(map(self._flagger.flag_segment, segments))
         found |= add_decisions(self._decider, predicted, columns, found.get(COLUMN))

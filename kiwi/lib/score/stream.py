@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -20,8 +21,9 @@ from kiwi.lib.score.deciding import Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger, check_languages
 from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.manifest import Manifest
+from kiwi.lib.score.marked import show_spans
 from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.outputs import OUTPUTS, SPAN_SCORES, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -31,7 +33,8 @@ from kiwi.utils.staging import staged
 
 logger = logging.getLogger(__name__)
 
-Form = Literal["tsv", "jsonl"]
+Form = Literal["tsv", "jsonl", "spans"]
+"""The format of what is written: ``tsv``, ``jsonl``, or ``spans``, the errors in each translation for people."""
 
 CHUNK_SIZE = 4096
 """The number of segments that are read and scored together."""
@@ -125,7 +128,8 @@ def score(
         model: a checkpoint, an exported system, or a name on the hub.
         segments: the input of segments.
         output: the stream to write to.
-        form: the format, ``tsv`` or ``jsonl``, with the columns of the tables of ``kiwi predict``, without the texts.
+        form: the format, ``tsv`` or ``jsonl``, with the columns of the tables of ``kiwi predict``, without the texts;
+            or ``spans``, for people, the errors in each translation.
         scores_only: whether to omit the outputs for words; None omits them if there are others.
         flags: whether to add the flags of :data:`kiwi.data.flags.FLAGS`; None adds them unless ``scores_only`` is set.
         languages: the languages of source and translation, which a flag depends on.
@@ -151,6 +155,9 @@ def score(
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
     runner = open_runner(model, options or PredictOptions())
+    if form == "spans" and const.ERROR_SPANS not in runner.about.outputs:
+        outputs = ", ".join(runner.about.outputs)
+        raise ConfigError(f"--spans: this system predicts {outputs}, and no error spans. Remove the option.")
     flagger = Flagger.choose(languages, runner.about) if wants_flags(flags, scores_only) else None
     scores_only = are_scores_only(runner, scores_only)
     written_on = Scale.choose(scale, runner)
@@ -178,11 +185,22 @@ def score(
             names = written_on.titled(found) if form == "tsv" and header else list(found)
             manifest.count(names, len(given[const.TARGET]), found.get(COLUMN))
             with progress.hidden() if is_terminal(output) else nullcontext():
-                _write(output, form, names if is_first and header else (), found, first, bad)
+                if form == "spans":
+                    _show(output, columns[const.TARGET], found, first)
+                else:
+                    _write(output, form, names if is_first and header else (), found, first, bad)
             is_first = False
             n_segments += len(columns[const.TARGET])
             progress.advance(len(given[const.TARGET]))
     return n_segments
+
+
+def _show(output: IO[str], targets: Sequence[str], found: Mapping[str, list[Any]], first: int) -> None:
+    """Write the errors in some translations for people, in colours on a terminal."""
+    coloured = is_terminal(output) and not os.environ.get("NO_COLOR")
+    for number, (target, *row) in enumerate(zip(targets, *found.values(), strict=True), start=first):
+        output.write(show_spans(number, target, dict(zip(found, row, strict=True)), coloured=coloured) + "\n")
+    output.flush()
 
 
 def _write(
@@ -235,10 +253,10 @@ def are_scores_only(runner: Runner, scores_only: bool | None) -> bool:
     Raises:
         ConfigError: when scores are asked for, and the system predicts none.
     """
-    has_scores = bool(output_names(runner.about.outputs, unit="segment"))
+    outputs = runner.about.outputs
+    has_scores = bool(output_names(outputs, unit="segment")) or const.ERROR_SPANS in outputs
     if scores_only and not has_scores:
-        outputs = ", ".join(runner.about.outputs)
-        raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
+        raise ConfigError(f"--scores-only: this system predicts {', '.join(outputs)}, and no score. Remove the option.")
     return has_scores if scores_only is None else scores_only
 
 
@@ -257,8 +275,13 @@ def check_aligner(runner: Runner, fields: Collection[str]) -> None:
 
 
 def _predict(runner: Runner, columns: Columns, scores_only: bool) -> dict[str, list[Any]]:
-    found = runner.predict_columns(columns).columns()
+    found = runner.predict_columns(columns).columns(targets=columns[const.TARGET])
     if not scores_only:
         return found
-    kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
-    return {name: cells for name, cells in found.items() if name in kept}
+    return without_words(found)
+
+
+def without_words(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return the columns with one value per segment."""
+    kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns} | {*SPAN_SCORES}
+    return {name: cells for name, cells in columns.items() if name in kept}

@@ -73,6 +73,8 @@ def _score_meaning(data: Any, train: Mapping[str, Sequence[str]]) -> ScoreMeanin
             )
         return None
     path = data.train.output.sentence_scores
+    if data.spans.as_scores:
+        path, config = data.train.output.error_spans, _penalties(config)
     meaning = find_meaning(config, list(map(float, train[const.SENTENCE_SCORES])), path)
     if meaning is None:
         logger.warning(
@@ -83,6 +85,20 @@ def _score_meaning(data: Any, train: Mapping[str, Sequence[str]]) -> ScoreMeanin
     else:
         logger.info("Sentence scores: %s.", meaning)
     return meaning
+
+
+def _penalties(config: ScoreConfig) -> ScoreConfig:
+    """Return the options of scores that are penalties of error spans.
+
+    Raises:
+        ConfigError: when the options say something else.
+    """
+    if config.kind not in (None, "mqm") or config.higher_is_better:
+        raise ConfigError(
+            "data.score: found another kind or direction, but data.spans.as_scores makes penalties of MQM, where lower "
+            "is better. Remove kind and higher_is_better."
+        )
+    return config.model_copy(update={"kind": "mqm", "higher_is_better": False})
 
 
 def _merge(given: tuple[Languages, Languages], pairs: Languages) -> tuple[Languages, Languages]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 from typing_extensions import override
@@ -52,6 +52,17 @@ class ModelConfig(AnyModelConfig):
     tlm_outputs: TLMOutputsConfig = TLMOutputsConfig()
     """The language model that is trained along with quality estimation."""
 
+    reads_pieces: ClassVar[bool] = False
+    """Whether the encoder reads pieces of words, which error spans consist of."""
+
+    @model_validator(mode="after")
+    def check_spans(self) -> Self:
+        """Reject error spans where the encoder reads words."""
+        if self.outputs.span_level is not None and not self.reads_pieces:
+            reason = "needs a pretrained encoder: use it with the class Transformer, or remove it"
+            raise mistakes(type(self).__name__, {"outputs.span_level": reason})
+        return self
+
     @property
     @override
     def metric_names(self) -> list[str]:
@@ -81,6 +92,8 @@ class NuQEConfig(ModelConfig):
 
 class TransformerConfig(ModelConfig):
     """The options of ``system.model`` for Transformer, which accepts any encoder that ``AutoModel`` supports."""
+
+    reads_pieces = True
 
     encoder: TransformerEncoderConfig
     """The pretrained model, and how its layers are read and trained."""

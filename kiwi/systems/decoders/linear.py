@@ -16,7 +16,7 @@ from kiwi.utils.io import BaseConfig, Size
 
 
 class LinearDecoder(Decoder):
-    """A hidden layer and a bottleneck, separately for target words, source words and the sentence.
+    """A hidden layer and a bottleneck, separately for the target (words and units), source words and the sentence.
 
     Args:
         config: the options of the layers.
@@ -68,7 +68,11 @@ class LinearDecoder(Decoder):
         sentence = features.sentence
         if sentence is None:
             sentence = masked_mean(features.target, batch.target_mask)
+        units = None
+        if features.units is not None and batch.unit_mask is not None:
+            units = self.target(features.units) * batch.unit_mask.unsqueeze(-1)
         return Features(
+            units=units,
             target=self.target(features.target) * batch.target_mask.unsqueeze(-1),
             source=None
             if self.source is None or features.source is None

@@ -81,6 +81,19 @@ class Pieces:
         readings = {TARGET_SIDE: self.target_readings, SOURCE_SIDE: self.source_readings}
         return {side: _mean(sums, weight, readings[side]).to(states.dtype) for side in sides}
 
+    def means_of_units(self, states: Tensor, readings: Tensor) -> Tensor:
+        """Return the mean over the windows that contain each unit.
+
+        Args:
+            states: the states of the pieces, (windows, pieces, hidden).
+            readings: the positions of each unit, (batch, units, windows of a unit).
+
+        Returns:
+            The means, (batch, units, hidden); zeros for padding.
+        """
+        sums = (states.float() * self.weights.unsqueeze(-1)).flatten(0, 1)
+        return _mean(sums, self.weights.flatten(), readings).to(states.dtype)
+
     def means_of_segments(self, states: Tensor, chosen: Tensor) -> Tensor:
         """Return the mean over chosen pieces in all windows of each segment.
 

@@ -183,7 +183,11 @@ class TransformerEncoder(Encoder):
         if extra is not None:
             last, mixed = (torch.cat([states, extra.to(states.dtype)], dim=-1) for states in (last, mixed))
         words = pieces.means_of_words(mixed, (TARGET_SIDE, SOURCE_SIDE) if self.with_source else (TARGET_SIDE,))
+        units = None
+        if batch.unit_readings is not None and batch.unit_mask is not None:
+            units = _apply(self.target_mlp, pieces.means_of_units(mixed, batch.unit_readings), batch.unit_mask)
         return Features(
+            units=units,
             target=_apply(self.target_mlp, words[TARGET_SIDE], batch.target_mask),
             source=_apply(self.source_mlp, words[SOURCE_SIDE], batch.source_mask) if self.with_source else None,
             sentence=self.sentence_mlp(self._sentence(mixed, last, pieces)),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kiwi import __version__, constants as const
+from kiwi.data.labels.span_options import SpanLevelConfig
 from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.exceptions import CheckpointError
 from kiwi.systems.manifest.checkpoint import (
@@ -103,6 +104,12 @@ class ExportInfo:
         sentence = (self.checkpoint.model.get("outputs") or {}).get("sentence_level") or {}
         return bool(sentence.get("use_distribution"))
 
+    @property
+    def span_level(self) -> SpanLevelConfig | None:
+        """The options of error spans, if the system predicts them."""
+        options = (self.checkpoint.model.get("outputs") or {}).get("span_level")
+        return SpanLevelConfig.model_validate(options) if isinstance(options, Mapping) else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``export.json``."""
         return {
@@ -147,6 +154,7 @@ class ExportInfo:
         )
         if not info.checkpoint.outputs:
             raise ValueError("its outputs are all switched off")
+        _ = info.span_level  # raises for other options
         return info
 
 

@@ -38,6 +38,7 @@ BATCH, SOURCE_WORDS, TARGET_WORDS, WINDOWS, PIECES, PAIRS, MOST_WINDOWS, SOURCE_
     "source_readings",
     "target_readings",
 )
+UNITS, UNIT_READINGS = "units", "unit_readings"
 """The dynamic dimensions of a graph."""
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
@@ -46,10 +47,13 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "segment_windows": (BATCH, MOST_WINDOWS),
     "source_readings": (BATCH, SOURCE_WORDS, SOURCE_READINGS),
     "target_readings": (BATCH, TARGET_WORDS, TARGET_READINGS),
+    "unit_mask": (BATCH, UNITS),
+    "unit_bounds": (BATCH, UNITS),
+    "unit_readings": (BATCH, UNITS, UNIT_READINGS),
 }
 """The dimensions of arrays that cannot be derived from their names."""
 
-ADDED_READINGS = {"segment_windows": 3, "target_readings": 5, "source_readings": 6}
+ADDED_READINGS = {"segment_windows": 3, "target_readings": 5, "source_readings": 6, "unit_readings": 7}
 """The number of empty columns that are added to these arrays of the example, so that their sizes differ."""
 
 EXAMPLE = (

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.files.lines import Columns
+from kiwi.data.labels.span_options import SpanLevelConfig
 from kiwi.exceptions import DataError
-from kiwi.metrics.accumulators import Accumulator, ScoreMetrics, TagMetrics, VerdictMetrics
+from kiwi.metrics.accumulators import Accumulator, ScoreMetrics, SpanMetrics, TagMetrics, VerdictMetrics
 from kiwi.outputs import OUTPUTS, Kind, OutputSpec, names as output_names, switched_on
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
 from kiwi.systems.outputs.sentence_level import ScoreOutput
+from kiwi.systems.outputs.span_level import SpanOutput
 from kiwi.utils.io import BaseConfig, Layers, did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -98,6 +100,9 @@ class QEOutputs(nn.Module):
         sentence_level: SentenceLevelConfig = SentenceLevelConfig()
         """The sentence-level predictions."""
 
+        span_level: SpanLevelConfig | None = Field(default=None, exclude_if=lambda options: options is None)
+        """The error spans to predict; an empty mapping, or true, turns them on with default options."""
+
         sentence_loss_weight: NonNegativeFloat = 1.0
         """The weight of the sentence-level losses; word-level losses have weight 1."""
 
@@ -113,6 +118,12 @@ class QEOutputs(nn.Module):
         custom: dict[str, Any] = Field(default={}, exclude_if=lambda options: not options)
         """Outputs that were added to :data:`kiwi.outputs.OUTPUTS`, by name: their options, or ``true`` for an output
         without options."""
+
+        @field_validator("span_level", mode="before")
+        @classmethod
+        def switch_spans(cls, value: Any) -> Any:
+            """Accept true and false."""
+            return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
 
         @field_validator("custom")
         @classmethod
@@ -199,13 +210,15 @@ class QEOutputs(nn.Module):
         self.by_name = nn.ModuleDict({name: self.by_name[name] for name in names})
 
     def fit(self, columns: Columns, new_weights: Sequence[str] = ("outputs.",)) -> None:
-        """Set the scale of the scores from the training data.
+        """Set the scale of the scores, and the labels of spans to train, from the training data.
 
         Args:
             columns: the training data.
             new_weights: prefixes of newly initialized weights; all other outputs keep the scale that was loaded.
         """
         for name, output in self.items():
+            if isinstance(output, SpanOutput) and output.label_field in columns:
+                output.fit(columns[output.label_field])
             if not f"outputs.by_name.{name}.".startswith(tuple(new_weights)):
                 continue
             if isinstance(output, ScoreOutput) and output.label_field in columns:
@@ -219,6 +232,8 @@ class QEOutputs(nn.Module):
         """Return the unweighted loss of each output, and ``loss``, their weighted sum; scalars."""
         losses = {name: output.loss(logits[name], batch) for name, output in self.items()}
         weights = dict.fromkeys(output_names(unit="segment"), self.config.sentence_loss_weight)
+        if self.config.span_level is not None:
+            weights[const.ERROR_SPANS] = self.config.span_level.loss_weight
         total = torch.stack([loss * weights.get(name, 1.0) for name, loss in losses.items()]).sum()
         return {f"{name}_loss": loss for name, loss in losses.items()} | {"loss": total}
 
@@ -250,6 +265,7 @@ ACCUMULATORS: dict[Kind, Callable[[str], Accumulator]] = {
     "tags": TagMetrics,
     "score": ScoreMetrics,
     "verdict": VerdictMetrics,
+    "spans": SpanMetrics,
 }
 """The validation metrics of each kind of output."""
 

@@ -183,3 +183,71 @@ def test_build_has_the_arguments_of_openkiwi(tmp_path):
     assert sorted(row["source"] for part in parts for row in (part[0], part[1])) == ["a", "b", "c", "d"]
     with pytest.raises(ConfigError, match=r"data\.valid: required"):
         WMTQEDataset.build(WMTQEDataset.Config.from_dict({"test": files}), valid=True)
+
+
+SPANS = """rater|seg|starts|ends|severities
+a|0|0|1|minor
+b|0|-1|-1|no-error
+a|1|0|1|major
+a|2|1|1|minor
+""".replace("|", "\t")
+
+TABLE = """source|target|lp|starts|ends|severities
+a b|x|en-de|0|1|minor
+c|y z|en-fr|-1|-1|no-error
+""".replace("|", "\t")
+
+
+def test_error_spans_beside_lines(tmp_path):
+    options = training(tmp_path)
+    (tmp_path / "spans.tsv").write_text(SPANS)
+    options["output"] = {"error_spans": str(tmp_path / "spans.tsv")}
+    config = WMTQEDataset.Config.from_dict({"train": options, "valid": options, "spans": {"as_scores": True}})
+    for dataset in WMTQEDataset.train_and_valid(config, 1):
+        assert dataset.columns["error_spans"] == ["0:1:minor|-", "0:1:major", "1:1:minor"]
+        assert dataset.columns["sentence_scores"] == ["0.5", "5.0", "1.0"]
+    assert config.train is not None
+    assert config.has_labels(config.train, "sentence_scores")
+    assert not config.has_labels(config.train, "binary")
+
+
+def table(path):
+    path.write_text(TABLE)
+    return {"input": {"source": str(path), "target": str(path)}, "output": {"error_spans": str(path)}}
+
+
+def test_a_table_of_texts_and_error_spans(tmp_path):
+    options = table(tmp_path / "data.tsv")
+    options["input"]["lp"] = options["input"]["source"]
+    part = TrainingConfig.from_dict(options)
+    assert part.span_table == tmp_path / "data.tsv"
+    assert WMTQEDataset.read(part).columns == {
+        "source": ["a b", "c"],
+        "target": ["x", "y z"],
+        "lp": ["en-de", "en-fr"],
+        "error_spans": ["0:1:minor", "-"],
+    }
+
+
+def test_a_table_is_not_mixed_with_other_files(tmp_path):
+    (tmp_path / "other").write_text("a\nb\n")
+    options = table(tmp_path / "data.tsv")
+    options["input"] |= {"target": str(tmp_path / "other"), "alignments": str(tmp_path / "other")}
+    with pytest.raises(ConfigError) as caught:
+        TrainingConfig.from_dict(options)
+    place = tmp_path / "data.tsv"
+    assert f"input.target: expected {place}, the table of texts and error spans" in str(caught.value)
+    assert f"input.alignments: remove it; {place} has texts and error spans only" in str(caught.value)
+
+
+def test_scores_come_from_one_place(tmp_path):
+    (tmp_path / "scores").write_text("1\n1\n")
+    options = table(tmp_path / "data.tsv")
+    lines = training(tmp_path) | {"output": {"sentence_scores": str(tmp_path / "scores")}}
+    with pytest.raises(ConfigError) as caught:
+        WMTQEDataset.Config.from_dict({"train": options, "valid": lines, "spans": {"as_scores": True}})
+    expected = "valid.output.sentence_scores: given, but spans.as_scores is true; remove one of the two"
+    assert expected in str(caught.value)
+    lines["output"] = {}
+    with pytest.raises(ConfigError, match=r"valid\.output\.error_spans: required, because spans\.as_scores is true"):
+        WMTQEDataset.Config.from_dict({"train": options, "valid": lines, "spans": {"as_scores": True}})

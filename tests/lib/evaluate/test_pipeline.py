@@ -807,8 +807,12 @@ def test_excluded_spans(tmp_path):
         "bootstrap": 0,
     }
     assert evaluate_from_configuration(given).rows[0].metrics["F1"] < 1.0
-    (row,) = evaluate_from_configuration({**given, "exclude": [1]}).rows
-    assert (row.metrics["F1"], row.n) == (1.0, 6)
+    rows = evaluate_from_configuration({**given, "exclude": [1]}).rows
+    assert [(row.output, row.metrics["F1"], row.n) for row in rows] == [
+        ("spans", 1.0, 6),
+        ("spans_WMT25", 1.0, 6),
+        ("spans_MPP", 1.0, 1),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,222 @@
+"""The rows of files of error spans, in all forms in which they are published.
+
+A row has positions of the first character and after the last one, and severities. A file is TSV, with names of columns
+or in the order of the shared tasks, or JSON Lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from kiwi import constants as const
+from kiwi.data.files.cells import cell_text, json_object
+from kiwi.data.files.lines import read_lines
+from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, parse_error_spans
+from kiwi.data.labels.span_checks import MISSING, REMARKS, RawSpan
+from kiwi.exceptions import DataError
+from kiwi.utils.compression import SUFFIXES as COMPRESSED
+
+NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
+
+STARTS, ENDS, SEVERITIES, CONFIDENCES, RATER, SEGMENT = "starts", "ends", "severities", "confidences", "rater", "seg"
+
+ALIASES = {
+    "types": SEVERITIES,
+    "error_types": SEVERITIES,
+    "start_indices": STARTS,
+    "end_indices": ENDS,
+    "method": RATER,
+    "segment_id": SEGMENT,
+    "doc_id": "doc",
+    "system_id": "system",
+    "source_segment": const.SOURCE,
+    "hypothesis_segment": const.TARGET,
+}
+"""The other names of columns in the shared tasks."""
+
+WITHOUT_NAMES = {
+    3: (STARTS, ENDS, SEVERITIES),
+    4: (STARTS, ENDS, SEVERITIES, CONFIDENCES),
+    7: (const.LANGUAGE_PAIR, RATER, SEGMENT, const.TARGET, STARTS, ENDS, SEVERITIES),
+}
+"""The columns of a file that does not name them, by their number: those of predictions, and of WMT23."""
+
+PLACES = ("system", "doc", SEGMENT, const.LANGUAGE_PAIR, const.SOURCE, const.TARGET)
+"""The columns that identify a translation."""
+
+MOST_FIGURES = 3
+"""The number of lines that a submission may have before its rows."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The spans of a row."""
+
+    line: int
+    """The number of the line."""
+
+    cells: Mapping[str, str]
+    """The other columns, by name."""
+
+    raters: list[list[RawSpan]]
+    """The spans of each rater; several in JSON Lines only."""
+
+
+def read_annotations(path: Path) -> list[Annotation]:
+    """Read the rows of a file of error spans.
+
+    Args:
+        path: the file: JSON Lines if its suffix is ``.jsonl``, else TSV. A compression suffix may follow.
+
+    Raises:
+        DataError: at the first row whose form is wrong.
+    """
+    path = Path(path)
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    if inner.suffix.lower() in (".csv", ".parquet"):
+        raise DataError.at(path, None, found=f"'{inner.suffix}'", expected="TSV (.tsv, .txt) or JSON Lines (.jsonl)")
+    lines = read_lines(path)
+    while len(lines) > 1 and not lines[-1].strip(" \r"):
+        lines.pop()
+    rows = _json_rows(lines, path) if inner.suffix.lower() == ".jsonl" else _table_rows(lines, path)
+    return list(rows)
+
+
+def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
+    first = next((index for index, line in enumerate(lines) if "\t" in line), 0)
+    names = [ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in lines[first].split("\t")]
+    if {STARTS, ENDS, SEVERITIES} <= {*names} or const.ERROR_SPANS in names:
+        has_names = True
+    else:
+        has_names = False
+        found, names = names, list(WITHOUT_NAMES.get(len(names), ()))
+        place = dict(zip(names, found, strict=True)) if names else {}
+        if not all(NUMBER.fullmatch(cell) or cell == MISSING for cell in place.get(STARTS, "?").split()):
+            expected = f"columns {STARTS}, {ENDS} and {SEVERITIES}, separated by tabs and named in the first line"
+            raise DataError.at(path, first + 1, found=f"'{lines[first]:.60}'", expected=expected)
+    if first > (0 if has_names else MOST_FIGURES):
+        raise DataError.at(path, 1, found=f"'{lines[0]:.60}'", expected="the names of columns, separated by tabs")
+    if repeated := [name for name in (*PLACES, STARTS, ENDS, SEVERITIES) if names.count(name) > 1]:
+        raise DataError.at(path, first + 1, found=f"several columns '{repeated[0]}'", expected="one")
+    start = first + has_names
+    if start == len(lines):
+        raise DataError.at(path, None, found="no row", expected="one row for each annotated translation")
+    for number, line in enumerate(lines[start:], start=start + 1):
+        cells = line.split("\t")
+        if len(cells) != len(names):
+            raise DataError.at(path, number, found=f"{len(cells)} columns", expected=f"{len(names)}, as before")
+        row = dict(zip(names, cells, strict=True))
+        if const.ERROR_SPANS in row:
+            yield Annotation(number, row, _raters(path, number, row.pop(const.ERROR_SPANS)))
+            continue
+        spans = _parse(path, number, *(row.pop(name).split() for name in (STARTS, ENDS, SEVERITIES)))
+        if CONFIDENCES in row:
+            spans = _with_confidences(path, number, spans, row.pop(CONFIDENCES).split())
+        yield Annotation(number, row, [spans])
+
+
+def _raters(path: Path, number: int, cell: str) -> list[list[RawSpan]]:
+    """Parse the cell of a table of predictions."""
+    try:
+        raters = parse_error_spans(cell)
+        if any(not 0.0 <= span.confidence <= 1.0 for spans in raters for span in spans):
+            raise ValueError(cell)
+    except (ValueError, TypeError):
+        expected = "spans such as 0:4:minor 9:12:major:0.71, or - for none"
+        raise DataError.at(path, number, found=f"'{cell:.60}' in {const.ERROR_SPANS}", expected=expected) from None
+    return [[RawSpan(*span) for span in spans] for spans in raters or [()]]
+
+
+def _json_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
+    for number, line in enumerate(lines, start=1):
+        row = {ALIASES.get(name, name): cell for name, cell in json_object(line, path, number).items()}
+        cells = {
+            name: cell_text(row[name], path, number, name) for name in (*PLACES, RATER) if row.get(name) is not None
+        }
+        if const.ERROR_SPANS in row:
+            yield Annotation(number, cells, _objects(path, number, row[const.ERROR_SPANS]))
+            continue
+        if lacking := [name for name in (STARTS, ENDS, SEVERITIES) if name not in row]:
+            expected = f"{STARTS}, {ENDS} and {SEVERITIES}, or {const.ERROR_SPANS}"
+            raise DataError.at(path, number, found=f"no '{lacking[0]}'", expected=expected)
+        parts = []
+        for name in (STARTS, ENDS, SEVERITIES):
+            cell = row[name]
+            parts.append(cell.split() if isinstance(cell, str) else list(map(str, _list(path, number, name, cell))))
+        yield Annotation(number, cells, [_parse(path, number, *parts)])
+
+
+def _objects(path: Path, number: int, cell: Any) -> list[list[RawSpan]]:
+    """Parse a list of objects with start, end and severity, or a list of such lists, one for each rater."""
+    found = _list(path, number, const.ERROR_SPANS, cell)
+    by_rater = found if found and all(isinstance(item, list) for item in found) else [found]
+    raters = []
+    for spans in by_rater:
+        raters.append([_object(path, number, span) for span in spans])
+    return raters
+
+
+def _object(path: Path, number: int, span: Any) -> RawSpan:
+    found = span if isinstance(span, dict) else {}
+    start, end, severity = found.get("start"), found.get("end"), found.get("severity")
+    text, confidence = found.get("text"), found.get("confidence", 1.0)
+    if (
+        not _is_place(start)
+        or not _is_place(end)
+        or not isinstance(severity, str)
+        or not (text is None or isinstance(text, str))
+        or not (isinstance(confidence, int | float) and 0.0 <= confidence <= 1.0)
+    ):
+        expected = "objects with start and end (whole numbers) and severity; text and confidence (0 to 1) may follow"
+        raise DataError.at(path, number, found=f"{span!r:.80} in {const.ERROR_SPANS}", expected=expected)
+    return RawSpan(start, end, severity.lower(), float(confidence), text)
+
+
+def _is_place(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _list(path: Path, number: int, name: str, cell: Any) -> list[Any]:
+    if not isinstance(cell, list):
+        raise DataError.at(path, number, found=f"{cell!r:.60} as '{name}'", expected="a list")
+    return cell
+
+
+def _parse(path: Path, number: int, starts: list[str], ends: list[str], severities: list[str]) -> list[RawSpan]:
+    severities = [severity.lower() for severity in severities]
+    if not len(starts) == len(ends) == len(severities):
+        found = f"{len(starts)} starts, {len(ends)} ends and {len(severities)} severities"
+        raise DataError.at(path, number, found=found, expected="the same number of each")
+    if not starts or (starts, ends, severities) == ([NOWHERE], [NOWHERE], [NO_ERROR]):
+        return []
+    spans = []
+    for start, end, severity in zip(starts, ends, severities, strict=True):
+        if MISSING in (start, end):  # an omission somewhere
+            spans.append(RawSpan(0, 0, REMARKS[0]))
+            continue
+        if severity == NO_ERROR or not (NUMBER.fullmatch(start) and NUMBER.fullmatch(end)):
+            raise DataError.at(
+                path,
+                number,
+                found=f"the span '{start:.20}' to '{end:.20}', '{severity:.20}'",
+                expected=f"whole numbers, or {NOWHERE}, {NOWHERE}, {NO_ERROR} for a translation without errors",
+            )
+        spans.append(RawSpan(int(start), int(end), severity))
+    return spans
+
+
+def _with_confidences(path: Path, number: int, spans: list[RawSpan], cells: list[str]) -> list[RawSpan]:
+    if not spans:
+        return []
+    try:
+        values = [float(cell) for cell in cells]
+    except ValueError:
+        values = []
+    if len(values) != len(spans) or not all(0.0 <= value <= 1.0 for value in values):
+        expected = f"{len(spans)} number(s) from 0 to 1, one for each span"
+        raise DataError.at(path, number, found=f"the confidences '{' '.join(cells):.40}'", expected=expected)
+    return [span._replace(confidence=value) for span, value in zip(spans, values, strict=True)]

@@ -1,0 +1,71 @@
+"""Score files of mt-metrics-eval, ``*.seg.score``: the scores of several MT systems, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiwi.data.labels.scores import parse_score
+from kiwi.exceptions import DataError
+
+MISSING = "None"
+"""The score of a translation that has none."""
+
+FORM = f"the name of an MT system and a score, or {MISSING}"
+
+
+@dataclass(frozen=True)
+class SegScores:
+    """The scores of the translations of several MT systems; all systems have the same segments, in the same order."""
+
+    systems: list[str]
+    """The MT system of each line."""
+
+    segments: list[int]
+    """The number of the segment of each line, counted from 0 within its MT system."""
+
+    scores: list[float]
+    """The score of each line, NaN where it has none."""
+
+
+def is_seg_scores(line: str) -> bool:
+    """Return whether a line has the name of an MT system and a score, rather than a score alone."""
+    cells = line.split()
+    return len(cells) == 2 and not _is_score(cells[0]) and _is_score(cells[1])
+
+
+def _is_score(text: str) -> bool:
+    try:
+        parse_score(text)
+    except ValueError:
+        return text == MISSING
+    return True
+
+
+def parse_seg_scores(lines: Sequence[str], path: Path) -> SegScores:
+    """Parse the lines of a ``*.seg.score`` file.
+
+    Args:
+        lines: the lines.
+        path: the file, for errors.
+
+    Raises:
+        DataError: at the first other line, or when MT systems have different numbers of segments.
+    """
+    found = SegScores([], [], [])
+    counts: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        system, *rest = line.split() or [""]
+        if len(rest) != 1 or not _is_score(rest[0]):
+            raise DataError.at(path, number, found=f"'{line:.60}'", expected=FORM)
+        found.systems.append(system)
+        found.segments.append(counts.get(system, 0))
+        found.scores.append(float("nan") if rest[0] == MISSING else float(rest[0]))
+        counts[system] = found.segments[-1] + 1
+    size = max(counts.values(), default=0)
+    for system, count in counts.items():
+        if count != size:
+            expected = f"{size}, as other MT systems have"
+            raise DataError.at(path, None, found=f"{count} segments of '{system:.60}'", expected=expected)
+    return found

@@ -1,0 +1,277 @@
+"""Files of the unified tasks of WMT25 and WMT26, which have scores, error spans or verdicts of several MT systems.
+
+Three forms are recognized by their first line:
+
+- TSV of WMT25 (tasks 1 and 2): ``doc_id segment_id source_lang target_lang set_id system_id ...`` with ``overall``, or
+  with ``start_indices end_indices error_types``, in files of gold labels with ``hypothesis_segment``;
+- JSON Lines of submissions to WMT26: ``item_id`` with ``task1_pred`` (errors), ``task2_pred`` (scores) or
+  ``task3_pred`` (1 for a segment without errors), each by MT system;
+- JSON Lines of human evaluation of WMT25: ``doc_id``, ``tgt_text`` and ``scores``, by MT system, with a list of
+  annotations for each. Each annotation is a line of its own.
+
+Sets other than the official one, such as challenge sets, are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kiwi.constants import UNDECIDED
+from kiwi.data.files.lines import stream_lines
+from kiwi.data.labels.error_spans import NO_ERROR, SEVERITIES, ErrorSpan
+from kiwi.data.labels.scores import parse_score
+from kiwi.data.labels.span_checks import unquoted
+from kiwi.exceptions import DataError
+
+logger = logging.getLogger(__name__)
+
+OFFICIAL = "official"
+"""The name of the set that counts."""
+
+MISSING = "missing"
+"""The position of an omission."""
+
+END = 2**31 - 1
+"""The position of the end of a text that is not known."""
+
+TSV_COLUMNS = ("doc_id", "segment_id", "source_lang", "target_lang", "system_id")
+"""The columns that say which translation a row of WMT25 is."""
+
+SPAN_COLUMNS = ("start_indices", "end_indices", "error_types")
+
+NO_SCORE = ("", "nan", "none", "null")
+
+SEPARATORS = ("_###_", "_#_")
+"""The separators of the parts of identifiers, in WMT26 and WMT25."""
+
+
+@dataclass
+class Unified:
+    """The translations of a file, and what it says about them."""
+
+    path: Path
+    systems: list[str] = field(default_factory=list)
+    """The MT system of each translation."""
+
+    segments: list[tuple[str, ...]] = field(default_factory=list)
+    """The document and the number of the segment of each translation."""
+
+    targets: list[str] = field(default_factory=list)
+    """The translations; empty where the file does not have them."""
+
+    scores: list[float] = field(default_factory=list)
+    """The score of each translation, NaN where it has none."""
+
+    spans: list[list[ErrorSpan]] = field(default_factory=list)
+    """The error spans of each translation."""
+
+    error_free: list[float] = field(default_factory=list)
+    """Whether each translation is free of errors, 1 or 0."""
+
+
+def is_unified(line: str) -> bool:
+    """Return whether a first line is one of a file of the unified tasks."""
+    if line.startswith("{"):
+        return '"item_id"' in line or ('"doc_id"' in line and '"scores"' in line)
+    return set(TSV_COLUMNS) <= set(line.split("\t"))
+
+
+def read_unified(path: Path, what: str, language_pair: str | None = None) -> Unified:
+    """Read a file of the unified tasks.
+
+    Args:
+        path: the file.
+        what: what to read: ``scores``, ``spans`` or ``error_free``.
+        language_pair: the language pair to read, such as ``en-cs_CZ``; None stands for the only pair of the file.
+
+    Raises:
+        DataError: at the first line that is invalid or has not what is to be read, and for several language pairs.
+    """
+    reader = _Reader(path, what, language_pair)
+    with closing(stream_lines(path)) as lines:
+        numbered = enumerate(lines, start=1)
+        first = next(numbered, (1, ""))
+        if first[1].startswith("{"):
+            reader.read_json(first)
+            for line in numbered:
+                reader.read_json(line)
+        else:
+            reader.read_table(first[1].split("\t"), numbered)
+    return reader.close()
+
+
+class _Reader:
+    """Reads the lines of a file, and counts what is odd about them."""
+
+    def __init__(self, path: Path, what: str, language_pair: str | None) -> None:
+        self.found = Unified(path)
+        self.what = what
+        self.asked = None if language_pair is None else language_pair.strip().lower()
+        self.pairs: Counter[str] = Counter()
+        self.others: Counter[str] = Counter()
+        self.odd: Counter[str] = Counter()
+
+    def fail(self, line: int | None, found: str, expected: str, advice: str = "") -> NoReturn:
+        raise DataError.at(self.found.path, line, found=found, expected=expected, advice=advice)
+
+    def is_wanted(self, pair: str, set_id: str) -> bool:
+        """Return whether a translation is of the official set and of the language pair that is read."""
+        if set_id not in ("", OFFICIAL):
+            self.others[set_id] += 1
+            return False
+        self.pairs[pair] += 1
+        return self.asked in (None, pair.lower())
+
+    def add(self, number: int, system: str, segment: tuple[str, ...], target: str | None, value: Any) -> None:
+        """Add a translation with its score, its spans or its verdict."""
+        self.found.systems.append(system)
+        self.found.segments.append(segment)
+        self.found.targets.append(target or "")
+        if self.what == "spans":
+            self.found.spans.append(value)
+        elif self.what == "scores":
+            self.found.scores.append(self.score(number, value))
+        else:
+            self.found.error_free.append(self.verdict(number, value))
+
+    def score(self, number: int, value: object) -> float:
+        if value is None or str(value).strip().lower() in NO_SCORE:
+            return float("nan")
+        try:
+            return parse_score(str(value).strip())
+        except ValueError:
+            self.fail(number, f"the score '{value!s:.60}'", "a finite number, or none")
+
+    def verdict(self, number: int, value: object) -> float:
+        found = self.score(number, float(value) if isinstance(value, bool) else value)
+        if not 0.0 <= found <= 1.0:
+            self.fail(number, f"'{value!s:.60}'", "1 or 0, or a probability of being free of errors")
+        return found
+
+    def read_table(self, names: list[str], lines: Iterator[tuple[int, str]]) -> None:
+        """Read rows of WMT25."""
+        needed = SPAN_COLUMNS if self.what == "spans" else ("overall",) if self.what == "scores" else ("error_free",)
+        if lacking := [name for name in needed if name not in names]:
+            advice = "Corrections (task 3 of WMT25) cannot be evaluated." if "post_edit" in names else ""
+            self.fail(1, f"no column {', '.join(lacking)}", f"{', '.join(needed)} among the columns", advice)
+        for number, line in lines:
+            if not line.strip():
+                continue
+            cells = line.split("\t")
+            if len(cells) != len(names):
+                self.fail(number, f"{len(cells)} columns", f"{len(names)}, as line 1 has")
+            row = dict(zip(names, map(unquoted, cells), strict=True))
+            if not self.is_wanted(f"{row['source_lang']}-{row['target_lang']}", row.get("set_id", "")):
+                continue
+            target = row.get("hypothesis_segment")
+            value: Any = row[needed[0]] if self.what != "spans" else self.row_spans(number, row, target)
+            self.add(number, row["system_id"], (row["doc_id"], row["segment_id"]), target, value)
+
+    def row_spans(self, number: int, row: Mapping[str, str], target: str | None) -> list[ErrorSpan]:
+        starts, ends, types = (row[name].split() for name in SPAN_COLUMNS)
+        if types == [NO_ERROR]:
+            return []
+        if not (starts and ends and types):
+            self.odd["rows without positions or severities"] += 1
+            return []
+        if not len(starts) == len(ends) == len(types):
+            self.odd["rows with different numbers of starts, ends and severities"] += 1
+        found = (self.span(number, *cells, target) for cells in zip(starts, ends, types, strict=False))
+        return [span for span in found if span is not None]
+
+    def span(self, number: int, start: object, end: object, severity: object, target: str | None) -> ErrorSpan | None:
+        """Return a span; None for one that marks nothing in the official scorer."""
+        name = str(severity).strip().lower()
+        if name not in (*SEVERITIES, UNDECIDED):
+            self.fail(number, f"the severity '{severity!s:.60}'", f"one of {', '.join((*SEVERITIES, UNDECIDED))}")
+        if MISSING in (start, end):
+            place = END if target is None else len(target)
+            return ErrorSpan(place, place, name)
+        try:
+            first, after = int(str(start)), int(str(end))
+        except ValueError:
+            self.fail(number, f"the span '{start!s:.30}' to '{end!s:.30}'", f"whole numbers, or {MISSING}")
+        if first < 0 or after < first:
+            self.odd["spans that end before they start, or before the text"] += 1
+            return None
+        if target is not None and after > len(target):
+            self.odd["spans that end beyond their text"] += 1
+            first, after = min(first, len(target)), len(target)
+        return ErrorSpan(first, after, name)
+
+    def read_json(self, numbered: tuple[int, str]) -> None:
+        """Read a line of a submission to WMT26, or of the human evaluation of WMT25."""
+        number, line = numbered
+        if not line.strip():
+            return
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            self.fail(number, f"'{line:.60}'", "a JSON object")
+        identifier = row.get("item_id", row.get("doc_id")) if isinstance(row, dict) else None
+        if not isinstance(identifier, str):
+            self.fail(number, "no item_id", "the identifier of a segment")
+        pair, set_id, segment = _parts(identifier)
+        if self.is_wanted(pair, set_id):
+            targets = row.get("tgt_text", row.get("hyps"))
+            for system, value in self.values(number, row):
+                target = targets.get(system) if isinstance(targets, dict) else None
+                self.add(number, system, segment, target, self.convert(number, value, target))
+
+    def values(self, number: int, row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield each MT system of a line with its value or annotation."""
+        name = {"spans": "task1_pred", "scores": "task2_pred", "error_free": "task3_pred"}[self.what]
+        by_system = row.get("scores" if "tgt_text" in row else name)
+        if not isinstance(by_system, dict):
+            self.fail(number, f"no {name}", f"{name} by MT system")
+        for system, value in by_system.items():
+            if "tgt_text" not in row:
+                yield system, value
+            for annotation in value if "tgt_text" in row and isinstance(value, list) else ():
+                yield system, annotation
+
+    def convert(self, number: int, value: Any, target: str | None) -> Any:
+        """Return the spans of an annotation, or its score."""
+        if self.what != "spans":
+            return value.get("score") if isinstance(value, dict) else value
+        errors = value.get("errors") if isinstance(value, dict) else value
+        if not isinstance(errors, list | None) or not all(isinstance(error, dict) for error in errors or ()):
+            self.fail(number, f"'{value!s:.60}'", "a list of errors")
+        spans = []
+        for error in errors or ():
+            start, end = (error.get(name, error.get(f"{name}_i")) for name in ("start", "end"))
+            spans.append(self.span(number, start, end, error.get("severity"), target))
+        if isinstance(value, dict) and (omission := value.get("omission")):
+            spans.append(self.span(number, MISSING, MISSING, omission, target))
+        return [span for span in spans if span is not None]
+
+    def close(self) -> Unified:
+        """Check and return what was read, and log what is odd."""
+        path, pairs = self.found.path, ", ".join(self.pairs)
+        if self.asked is None and len(self.pairs) > 1:
+            advice = "Set language_pair to the one to read."
+            self.fail(None, f"several language pairs: {pairs:.200}", "one language pair", advice)
+        if not self.found.systems:
+            self.fail(None, f"language pairs {pairs or 'none'}", f"a translation of {self.asked or 'the official set'}")
+        if self.others:
+            total = sum(self.others.values())
+            logger.info("%s: %d translation(s) of other sets (%s) are left out.", path, total, ", ".join(self.others))
+        for what, count in self.odd.items():
+            logger.warning("%s: %d %s; read as the official scorer does.", path, count, what)
+        return self.found
+
+
+def _parts(identifier: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return the language pair, the set and the segment that an identifier names."""
+    new, old = SEPARATORS
+    if new in identifier:
+        set_id, *languages = identifier.split(new)[:3]
+        return "-".join(languages), set_id, (identifier,)
+    return identifier.split(old)[0], "", (identifier,)

@@ -1,0 +1,100 @@
+"""The comparison of error-free segments, as in WMT 2026: gold labels from scores and spans, predictions from either."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiwi import constants as const
+from kiwi.data.labels.gold import check_line_count
+from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.evaluate.segments import exclude_more, in_order
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.error_free import ERROR_FREE
+from kiwi.metrics.spans import SPANS
+
+if TYPE_CHECKING:
+    from kiwi.lib.evaluate.excluded import Excluded
+    from kiwi.lib.evaluate.segments import Scores
+    from kiwi.lib.evaluate.source import Source, Sources
+
+logger = logging.getLogger(__name__)
+
+BORDER = 0.5
+"""The probability from which on a segment is taken as free of errors."""
+
+
+def align_error_free(
+    gold: Mapping[str, Source], systems: Mapping[str, Sources], excluded: Excluded, score: float
+) -> Aligned:
+    """Compare the segments that systems take as free of errors with those that are.
+
+    Args:
+        gold: the sources of the gold labels and scores.
+        systems: the sources of each system's predictions.
+        excluded: the segments that are left out.
+        score: the score from which on a segment without spans is free of errors.
+
+    Raises:
+        ConfigError: when gold labels or predictions are not given.
+        DataError: when files have different numbers of segments.
+    """
+    main, is_free, rule = _gold(gold, score)
+    predicted: dict[str, Scores] = {}
+    for system, sources in systems.items():
+        if (values := _predicted(sources, main, score)) is not None:
+            predicted[system] = values
+    if not predicted:
+        raise ConfigError("error_free: no system has predictions; expected error_free, sentence_scores or spans.")
+    is_excluded = exclude_more(excluded, main, is_free).mask(len(is_free))
+    present: NDArray[np.bool_] = np.isfinite(np.array([*predicted.values()])).all(axis=0)
+    kept = present & ~is_excluded
+    if not kept.any():
+        raise DataError.at(main.path, None, found="no segment to compare for error_free", expected="at least one")
+    classes = is_free[kept].astype(np.int64)
+    if not classes.any():
+        logger.warning("%s: no segment is free of errors (%s), so that F1 is 0.", main.path, rule)
+    return Aligned(
+        ERROR_FREE,
+        classes,
+        {system: values[kept] for system, values in predicted.items()},
+        np.arange(len(classes) + 1),
+        np.flatnonzero(kept) + 1,
+        only_order=True,
+        scale=rule,
+        left_out=int(np.count_nonzero(~present & ~is_excluded)),
+        excluded=frozenset(np.flatnonzero(is_excluded).tolist()),
+    )
+
+
+def _gold(gold: Mapping[str, Source], score: float) -> tuple[Source, Scores, str]:
+    """Return the main gold file, whether each segment is free of errors (NaN if unknown), and the rule of that."""
+    if (labels := gold.get(ERROR_FREE)) is not None:
+        return labels, np.array(labels.read()), "gold:labels"
+    scores, spans = gold.get(const.SENTENCE_SCORES), gold.get(SPANS)
+    if scores is None or spans is None:
+        missing = [f"gold_files.{name}" for name in (const.SENTENCE_SCORES, SPANS) if name not in gold]
+        raise ConfigError(
+            f"error_free: {' and '.join(missing)} not given; expected scores and spans, or gold_files.error_free."
+        )
+    values = np.array(scores.read())
+    unmarked = in_order(np.array([float(not own) for own in spans.read().spans]), spans, scores)
+    check_line_count(spans.path, len(unmarked), scores.path, len(values))
+    is_free = (values >= score) * unmarked
+    return scores, np.where(np.isnan(values), np.nan, is_free), f"gold:score>={score:g},no_span"
+
+
+def _predicted(sources: Sources, gold: Source, score: float) -> Scores | None:
+    """Return values of a system that are at least 0 where it takes a segment as free of errors; None without any."""
+    if (source := sources.get(ERROR_FREE)) is not None:
+        return in_order(np.array(source.read()), source, gold) - BORDER
+    if (source := sources.get(const.SENTENCE_SCORES)) is not None:
+        return in_order(np.array(source.read()), source, gold) - score
+    if (source := sources.get(SPANS)) is not None:
+        values = np.array([BORDER - bool(own) for own in source.read().spans])
+        return in_order(values, source, gold)
+    return None

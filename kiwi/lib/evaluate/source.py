@@ -1,0 +1,106 @@
+"""A file of gold labels or predictions, and the function that reads it, by the form of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kiwi.data.files.lines import read_lines, stream_lines
+from kiwi.data.labels.scores import parse_scores
+from kiwi.data.wmt.seg_scores import parse_seg_scores
+from kiwi.data.wmt.sentence_level import read_span_submission
+from kiwi.data.wmt.unified import is_unified, read_unified
+from kiwi.exceptions import DataError
+from kiwi.lib.evaluate.translations import Translations
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file of an output's values, and the function that reads them."""
+
+    path: Path
+    """The file, as errors name it."""
+
+    read: Callable[[], Any]
+    """Returns scores as a list of numbers, tags or probabilities as :class:`Ragged`, spans as a submission."""
+
+    has_eos: bool = False
+    """Whether each translation ends with ``<EOS>``."""
+
+    of_words: bool = False
+    """Whether tags are known to be of words, rather than interleaved with gaps."""
+
+    only_order: bool = False
+    """Whether only the order of the values has a meaning."""
+
+    translations: Callable[[], Translations] | None = None
+    """Returns which translation each line is, where there are several MT systems."""
+
+
+Sources = Mapping[str, Source]
+"""The sources of a system's predictions, by output."""
+
+
+def error_free_source(path: Path) -> Source:
+    """Return a file with 1 or 0, or a probability, on each line."""
+
+    def read() -> list[float]:
+        values = parse_scores(read_lines(path), path)
+        for number, value in enumerate(values, start=1):
+            if not (np.isnan(value) or 0.0 <= value <= 1.0):
+                expected = "1, 0 or a probability of being free of errors"
+                advice = "Give scores of another scale as sentence_scores, and set error_free_score."
+                raise DataError.at(path, number, found=f"{value:g}", expected=expected, advice=advice)
+        return values
+
+    return Source(path, read)
+
+
+def unified_source(path: Path, what: str, language_pair: str | None) -> Source | None:
+    """Return a file of the unified tasks of WMT25 or WMT26; None for another file.
+
+    Args:
+        path: the file.
+        what: what to read: ``scores``, ``spans`` or ``error_free``.
+        language_pair: the language pair to read.
+    """
+    if not is_unified(first_line(path)):
+        return None
+    found = cache(lambda: read_unified(path, what, language_pair))
+
+    def translations() -> Translations:
+        return Translations(path, found().systems, found().segments)
+
+    def read() -> Any:
+        return found() if what == "spans" else getattr(found(), what)
+
+    return Source(path, read, translations=translations)
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a file; empty for an empty file."""
+    with closing(stream_lines(path, warn=False)) as lines:
+        return next(lines, "")
+
+
+def seg_scores_source(path: Path) -> Source:
+    """Return a ``*.seg.score`` file of mt-metrics-eval."""
+    parsed = cache(lambda: parse_seg_scores(read_lines(path), path))
+
+    def translations() -> Translations:
+        return Translations(path, parsed().systems, parsed().segments, is_counted=True)
+
+    return Source(path, lambda: parsed().scores, translations=translations)
+
+
+def spans_source(path: Path, language_pair: str | None) -> Source:
+    """Return a file in the format of span submissions."""
+    return unified_source(path, "spans", language_pair) or Source(
+        path, lambda: read_span_submission(path, language_pair)
+    )

@@ -1,0 +1,91 @@
+"""The thresholds above which pieces and gaps count as errors, chosen on held-out data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiwi import constants as const
+from kiwi.data.batch import NumpyBatch
+from kiwi.data.files.lines import Columns
+from kiwi.data.sampling import batches_by_tokens
+from kiwi.metrics.accumulators import SpanMetrics
+from kiwi.runner.engine import Engine
+from kiwi.systems.outputs.span_level import GAPS, UNITS, SpanOutput
+
+N_CANDIDATES = 40
+"""The number of thresholds that are tried, each at another share of pieces or gaps."""
+
+LEAST, MOST = 0.001, 0.999
+"""The range of thresholds, in which their odds are finite."""
+
+
+@dataclass(frozen=True)
+class SpanThresholds:
+    """Thresholds on the probabilities of errors, and the metrics of error spans with them."""
+
+    gaps: float
+    units: float
+    before: dict[str, float]
+    """The metrics with thresholds of 0.5."""
+
+    after: dict[str, float]
+    """The metrics with the chosen thresholds."""
+
+
+def choose_span_thresholds(engine: Engine, output: SpanOutput, columns: Columns) -> SpanThresholds:
+    """Return the thresholds with the highest F1 of error spans, first that of pieces and then that of gaps.
+
+    Args:
+        engine: the engine of the system.
+        output: its output of error spans.
+        columns: the data, with labels.
+    """
+    rows = [dict(zip(columns, texts, strict=True)) for texts in zip(*columns.values(), strict=True)]
+    batches = batches_by_tokens(engine.collate.lengths(columns), engine.batch_tokens)
+    prepared = [engine.collate([rows[index] for index in indices]) for indices in batches]
+    found = [(engine(batch)[const.ERROR_SPANS].astype(np.float64), batch) for batch in prepared]
+
+    def metrics(gaps: float, units: float) -> dict[str, float]:
+        accumulator = SpanMetrics(const.ERROR_SPANS)
+        for values, batch in found:
+            output.measure(accumulator, _moved(values, gaps, units), batch.arrays())
+        return accumulator.compute()
+
+    def best(tried: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        scores = [metrics(*pair)[f"{const.ERROR_SPANS}_F1"] for pair in tried]
+        chosen = [pair for pair, score in zip(tried, scores, strict=True) if score >= max(scores) - 1e-12]
+        return min(chosen, key=lambda pair: sum(abs(value - 0.5) for value in pair))
+
+    gaps, units = best([(MOST, value) for value in _candidates(found, UNITS)])
+    if any(batch.span_labels is not None and batch.span_labels[:, 0::2, 1:].any() for batch in prepared):
+        gaps, units = best([(value, units) for value in (*_candidates(found, GAPS), MOST)])
+    return SpanThresholds(gaps, units, metrics(0.5, 0.5), metrics(gaps, units))
+
+
+def _moved(probabilities: NDArray[np.float64], gaps: float, units: float) -> NDArray[np.float64]:
+    """Return probabilities in which those of errors that equal a threshold are 0.5."""
+    moved = probabilities.copy()
+    moved[:, 0::2, 0] *= gaps / (1 - gaps)
+    moved[:, 1::2, 0] *= units / (1 - units)
+    moved /= moved.sum(axis=-1, keepdims=True)
+    return moved
+
+
+def _candidates(found: Sequence[tuple[NDArray[np.float64], NumpyBatch]], which: int) -> list[float]:
+    """Return thresholds to try: 0.5, and quantiles of the probabilities of errors of gaps or units."""
+    errors = np.concatenate([1.0 - own[:, which::2, 0][_is_real(batch, which)] for own, batch in found])
+    quantiles = 1.0 - np.geomspace(1e-4, 1.0, N_CANDIDATES)
+    return sorted({0.5, *np.clip(np.quantile(errors, quantiles), LEAST, MOST).tolist()})
+
+
+def _is_real(batch: NumpyBatch, which: int) -> NDArray[np.bool_]:
+    """Return which gaps or units of a batch are not padding."""
+    assert batch.unit_mask is not None
+    mask: NDArray[np.bool_] = batch.unit_mask
+    if which == GAPS:
+        mask = np.arange(mask.shape[1] + 1) <= mask.sum(axis=1, keepdims=True)
+    return mask
