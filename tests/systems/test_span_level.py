@@ -13,7 +13,7 @@ import torch
 from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
-from kiwi.lib.span_thresholds import choose_span_thresholds
+from kiwi.lib.thresholds.spans import choose_span_thresholds
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.batching import as_tensors
