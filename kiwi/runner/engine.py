@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
 from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.runner.predictions import Predictions
 from kiwi.systems.manifest.checkpoint import DataInfo
 
 
@@ -51,6 +52,17 @@ class AboutSystem:
 
     place: Path | None = None
     """The directory that it was loaded from."""
+
+    def no_predictions(self) -> Predictions:
+        """Return its predictions for no segment, which have all of its outputs and files."""
+        return Predictions.from_values(
+            {},
+            0,
+            self.outputs,
+            use_distribution=self.use_distribution,
+            span_level=self.span_level,
+            meaning=self.data.score,
+        )
 
 
 class Engine(ABC):

@@ -13,7 +13,6 @@ from kiwi.data.segments.shard_writers import OutputFormat
 from kiwi.data.segments.shards import SUFFIXES, Format, Shard
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.bulk.config import BulkConfig, BulkConfiguration
-from kiwi.runner import Predictions
 from kiwi.runner.auto_aligner import switched_off
 from kiwi.runner.engine import AboutSystem
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
@@ -94,8 +93,7 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     formats = {each.place: _format(each, bulk.format) for each in found}
     all_parquet = set(formats.values()) == {"parquet"}
     output_format: OutputFormat = bulk.output_format or ("parquet" if all_parquet else "jsonl")
-    nothing = Predictions.from_values({}, 0, about.outputs, use_distribution=about.use_distribution)
-    outputs = tuple(nothing.columns())
+    outputs = tuple(about.no_predictions().columns())
     names = {field: getattr(bulk.columns, field) for field in about.input_fields}
     aligns = _must_align(bulk, about, (Shard(place, format_, names) for place, format_ in formats.items()))
     if aligns:

@@ -119,7 +119,7 @@ def run(config: Configuration) -> PredictRunInfo:
 
 def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     about, directory, rejects = runner.about, config.run.directory, config.run.rejects
-    names = prediction_files(about.outputs, use_distribution=about.use_distribution)
+    names = list(about.no_predictions().lines())
     possible = (*prediction_files(), const.LANGUAGE_PAIR, *ON_DEMAND, const.ORIGIN_FILE)
     reads = [
         *paths_in(config.split),
@@ -179,6 +179,8 @@ def _write_on_demand(config: Configuration, about: AboutSystem, split: Split) ->
         metrics = ", ".join(f"{metric} {value:.4f}" for metric, value in row.metrics.items())
         name = config.run.predict_on_data_partition
         logger.info("%s of %d against data.%s.output: %s", row.output, row.n, name, metrics)
+    if const.ERROR_SPANS in split.labels:
+        logger.info("Error spans are compared by kiwi evaluate, with a submission of them and gold_files.spans.")
     return written
 
 
