@@ -91,8 +91,8 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
             name: _file_source(name, path, any_scale) for name, path in files if path is not None and name in known
         }
         if files.error_free is not None:
-            path = files.error_free
-            sources[ERROR_FREE] = unified_source(path, ERROR_FREE, config.language_pair) or error_free_source(path)
+            unified = unified_source(files.error_free, ERROR_FREE, config.language_pair)
+            sources[ERROR_FREE] = unified or error_free_source(files.error_free)
         sources |= _table_sources(files.table, any_scale)
         if (path := files.sentence_submission) is not None:
             sources |= _submitted_scores(path, config)
