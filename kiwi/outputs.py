@@ -20,13 +20,13 @@ it."""
 
 Unit = Literal["target word", "gap", "source word", "segment", "target piece"]
 
-ColumnKind = Literal["text", "texts", "number", "numbers"]
-"""The type of a table's column: a value or a list of values per segment."""
+ColumnKind = Literal["text", "texts", "number", "numbers", "spans"]
+"""The type of a table's column: a value, a list of values, or a list of error spans per segment."""
 
 MQM_SCORE, COMBINED_SCORE = SPAN_SCORES = ("mqm_score", "combined_score")
 """The scores that follow from error spans: the penalty of MQM and, beside a regressed score, both together."""
 
-SubmissionLevel = Literal["sentence", "word"]
+SubmissionLevel = Literal["sentence", "word", "span"]
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,7 @@ OUTPUTS: dict[str, OutputSpec] = {
             label_field=const.ERROR_SPANS,
             gold_field="spans",
             title="Error spans",
+            submission="span",
             description="the errors of the translation: their first and last character, severity and probability, and "
             "the penalty of MQM that follows",
         ),
@@ -247,7 +248,7 @@ def column_kinds() -> dict[str, ColumnKind]:
     for spec in OUTPUTS.values():
         for column in spec.columns:
             if spec.kind == "spans":
-                kinds[column] = "number" if column in SPAN_SCORES else "text"
+                kinds[column] = "number" if column in SPAN_SCORES else "spans"
             elif column.endswith("_labels"):
                 kinds[column] = "texts" if spec.is_word_level else "text"
             else:

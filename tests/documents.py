@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from kiwi.data.documents.formats import HowToRead, require_format
 from kiwi.data.documents.parts import Segment
 from kiwi.data.documents.rating import Rating
+from kiwi.data.labels.error_spans import ErrorSpan, spans_cell
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,24 @@ def score_of(texts: Mapping[str, str]) -> float:
 
 
 def copied(
-    content: str | bytes, name: str = "a.xlf", size: int = 3, rating: Rating | None = None, **options: Any
+    content: str | bytes,
+    name: str = "a.xlf",
+    size: int = 3,
+    rating: Rating | None = None,
+    spans: Callable[[str], Sequence[ErrorSpan]] | None = None,
+    **options: Any,
 ) -> Copied:
-    """Copy a document with made-up scores."""
+    """Copy a document with made-up scores, and the error spans that a function returns for a translation."""
     segments: list[Segment] = []
 
     def score(some: Sequence[Segment]) -> list[dict[str, Any]]:
         assert some
         segments.extend(some)
-        return [{"sentence_scores": score_of(segment.texts)} for segment in some]
+        rows: list[dict[str, Any]] = [{"sentence_scores": score_of(segment.texts)} for segment in some]
+        for row, segment in zip(rows, some, strict=True):
+            if spans is not None:
+                row["error_spans"] = spans_cell(spans(segment.given or ""))
+        return rows
 
     raw = content.encode() if isinstance(content, str) else content
     with tempfile.TemporaryDirectory() as folder:

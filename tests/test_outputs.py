@@ -243,13 +243,16 @@ def test_a_checkpoint_with_an_output_that_has_no_row(
 
 
 def test_the_rows_agree_with_what_is_bound() -> None:
-    assert list(OUTPUTS) == ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary"]
+    assert list(OUTPUTS) == ["target_tags", "gap_tags", "source_tags", "sentence_scores", "binary", "error_spans"]
     assert Predictions.attributes() == [
         *(f"{side}_tags_{kind}" for side in ("target", "gap", "source") for kind in ("BAD_probabilities", "labels")),
         "sentences_hter",
         "sentences_hter_deviation",
         "sentences_binary_BAD_probabilities",
         "sentences_binary_labels",
+        "error_spans",
+        "mqm_score",
+        "combined_score",
     ]
     kinds = outputs.column_kinds()
     assert (kinds["gap_tags"], kinds["gap_tags_labels"]) == ("numbers", "texts")
@@ -258,6 +261,7 @@ def test_the_rows_agree_with_what_is_bound() -> None:
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_each_switch_turns_on_its_own_output(name: str) -> None:
-    level, switch = OUTPUTS[name].switch.split(".")
+    level, _, switch = OUTPUTS[name].switch.partition(".")
     for value, expected in ((True, [name]), (False, []), (None, [])):
-        assert CheckpointInfo("NuQE", {"outputs": {level: {switch: value}}}).outputs == expected
+        options = {level: {switch: value} if switch else value}
+        assert CheckpointInfo("NuQE", {"outputs": options}).outputs == expected

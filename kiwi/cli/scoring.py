@@ -119,6 +119,10 @@ def score(
     scores_only: Annotated[
         bool, typer.Option("--scores-only", help="Write sentence scores only, without word-level predictions.")
     ] = False,
+    spans: Annotated[
+        bool,
+        typer.Option("--spans", help="Show the errors in each translation, for people: in colours on a terminal."),
+    ] = False,
     header: Annotated[
         bool | None,
         typer.Option(
@@ -196,6 +200,10 @@ def score(
     }
     if words and scores_only:
         raise ConfigError("--words and --scores-only ask for the opposite. Remove one of them.")
+    if spans:
+        others = {"--scores-only": scores_only, "--words": words, "--format": output_format is not None}
+        if found := [name for name, is_given in others.items() if is_given]:
+            raise ConfigError(f"--spans writes text for people; {', '.join(found)} ask for another form. Remove them.")
     is_for_people = output is None and sys.stdout is not None and sys.stdout.isatty()
     chosen_scale = None if scale is None else check_choice("--scale", scale, ("own", "0-100"))
     document = DocumentOptions(
@@ -214,10 +222,14 @@ def score(
     input_format = check_choice("--input-format", input_format, ("tsv", "jsonl", "csv"))
     is_table_piped = is_piped and (input_format == "csv" or (input_format == "tsv" and header))
     piped_form = named_format(input_format) if is_table_piped else None
-    is_lines = only_scores or output_format is not None or stream or on_bad == "skip"
+    is_lines = only_scores or spans or output_format is not None or stream or on_bad == "skip"
     if piped_form is not None or (table is not None and is_document(table, output, lines=is_lines)):
         unused = {"--source and --target": bool(files), "--format": output_format is not None, "--stream": stream}
-        unused |= {"--only-scores": only_scores, "--input-format": not is_piped and input_format != "tsv"}
+        unused |= {
+            "--only-scores": only_scores,
+            "--spans": spans,
+            "--input-format": not is_piped and input_format != "tsv",
+        }
         if found := [name for name, is_given in unused.items() if is_given]:
             raise ConfigError(f"{', '.join(found)}: not for a file that is copied with its scores. Remove it.")
         place = Path("/dev/stdin") if table is None else table
@@ -235,8 +247,8 @@ def score(
             pipe_form="tsv" if input_format == "tsv" else "jsonl",
         ),
         open_standard_output() if output is None else output,
-        form=check_choice("--format", output_format or "tsv", ("tsv", "jsonl")),
-        scores_only=document.scores_only,
+        form="spans" if spans else check_choice("--format", output_format or "tsv", ("tsv", "jsonl")),
+        scores_only=False if spans else document.scores_only,
         header=header is not False,
         stream=stream,
         scale=chosen_scale,

@@ -71,7 +71,8 @@ def _moved(probabilities: NDArray[np.float64], gaps: float, units: float) -> NDA
     moved = probabilities.copy()
     moved[:, 0::2, 0] *= gaps / (1 - gaps)
     moved[:, 1::2, 0] *= units / (1 - units)
-    return np.divide(moved, moved.sum(axis=-1, keepdims=True))
+    moved /= moved.sum(axis=-1, keepdims=True)
+    return moved
 
 
 def _candidates(found: Sequence[tuple[NDArray[np.float64], NumpyBatch]], which: int) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
+from kiwi.data.files.lines import Columns
 from kiwi.data.labels.tags import to_classes
 from kiwi.exceptions import ConfigError
 from kiwi.lib.span_thresholds import LEAST, MOST, choose_span_thresholds
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
+from kiwi.runner import Runner
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.outputs.span_level import SpanOutput
 from kiwi.systems.outputs.word_level import WordLevelOutput
@@ -79,20 +82,32 @@ def choose_thresholds(
         advice = " `kiwi align` writes alignments." if const.ALIGNMENTS in missing else ""
         raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given. Add {given}.{advice}")
     columns = WMTQEDataset.read(data).columns
-    outputs = {
-        name: output
-        for name, output in system.outputs.items()
-        if isinstance(output, WordLevelOutput | SpanOutput) and name in columns
-    }
-    if not outputs:
+    outputs = [(name, output) for name, output in system.outputs.items() if name in columns]
+    tags = {name: output for name, output in outputs if isinstance(output, WordLevelOutput)}
+    spans = {name: output for name, output in outputs if isinstance(output, SpanOutput)}
+    if not tags and not spans:
         names = ", ".join(system.outputs.config.names)
         raise ConfigError(f"{checkpoint} predicts {names}; the data has labels for none of its tags.")
     runner = runner_of(system)
-    spans = {name: output for name, output in outputs.items() if isinstance(output, SpanOutput)}
-    found = None if spans == outputs else runner.predict_columns(columns)
-    chosen: list[Chosen] = []
+    of_tags, counts = _move_tags(tags, runner, columns) if tags else ([], {})
+    of_spans, new_metrics = _move_spans(spans, runner, columns)
+    for name, each in counts.items():
+        new_metrics |= {f"val_{name}_{metric}": value for metric, value in tag_metrics(each).items()}
+    # The losses of tags have changed, and so have the sums that include them.
+    changed = ("val_loss", *(f"val_{name}_loss" for name in (*counts, *spans)))
+    unchanged = {name: value for name, value in system.metrics.items() if "+" not in name and name not in changed}
+    system.save_pretrained(directory, metrics=unchanged | new_metrics)
+    return of_tags + of_spans
+
+
+def _move_tags(
+    outputs: Mapping[str, WordLevelOutput], runner: Runner, columns: Columns
+) -> tuple[list[Chosen], dict[str, NDArray[np.int64]]]:
+    """Choose and move the thresholds of tags; return them, and the confusion matrix of each output afterwards."""
+    found = runner.predict_columns(columns)
+    chosen = []
     counts: dict[str, NDArray[np.int64]] = {}
-    for name, output in ((n, o) for n, o in outputs.items() if isinstance(o, WordLevelOutput)):
+    for name, output in outputs.items():
         gold = np.concatenate([to_classes(line) for line in columns[name]])
         probabilities = np.concatenate([np.array(row) for row in getattr(found, f"{name}_BAD_probabilities")])
         threshold, after = best_threshold(gold, probabilities)
@@ -104,10 +119,16 @@ def choose_thresholds(
         logger.info("%s: BAD above %.3f, MCC %.4f (at 0.5: %.4f).", name, threshold, after, before)
     if const.TARGET_TAGS in counts and const.GAP_TAGS in counts:
         counts[const.WMT19] = counts[const.TARGET_TAGS] + counts[const.GAP_TAGS]
-    new_metrics = {
-        f"val_{name}_{metric}": value for name, each in counts.items() for metric, value in tag_metrics(each).items()
-    }
-    for name, output in spans.items():
+    return chosen, counts
+
+
+def _move_spans(
+    outputs: Mapping[str, SpanOutput], runner: Runner, columns: Columns
+) -> tuple[list[Chosen], dict[str, float]]:
+    """Choose and move the thresholds of error spans; return them, and the metrics afterwards."""
+    chosen = []
+    new_metrics: dict[str, float] = {}
+    for name, output in outputs.items():
         moved = choose_span_thresholds(runner.engine, output, columns)
         output.move_thresholds(moved.gaps, moved.units)
         before, after = (metrics[f"{name}_F1"] for metrics in (moved.before, moved.after))
@@ -115,8 +136,4 @@ def choose_thresholds(
             chosen.append(Chosen(what, threshold, before, after, "F1"))
             logger.info("%s: errors above %.3f, F1 %.4f (at 0.5: %.4f).", what, threshold, after, before)
         new_metrics |= {f"val_{metric}": value for metric, value in moved.after.items()}
-    # The losses of tags have changed, and so have the sums that include them.
-    changed = ("val_loss", *(f"val_{name}_loss" for name in (*counts, *spans)))
-    unchanged = {name: value for name, value in system.metrics.items() if "+" not in name and name not in changed}
-    system.save_pretrained(directory, metrics=unchanged | new_metrics)
-    return chosen
+    return chosen, new_metrics

@@ -143,7 +143,7 @@ class SpanMetrics(Accumulator):
 
     def add_spans(self, gold: Sequence[Span], predicted: Sequence[Span]) -> None:
         """Add the spans of a segment; none lies beyond its end."""
-        length = max((end for _, end, _ in (*gold, *predicted)), default=0)
+        length = max((span[1] for span in (*gold, *predicted)), default=0)
         self.spans += count_spans(" " * length, gold, predicted)
 
     @override

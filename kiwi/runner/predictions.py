@@ -10,7 +10,7 @@ from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.files.lines import different_lengths, read_lines
-from kiwi.data.labels.error_spans import ErrorSpan, format_error_spans, parse_error_spans
+from kiwi.data.labels.error_spans import ErrorSpan, parse_spans_line, spans_cell, spans_line
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.data.labels.span_options import SpanLevelConfig
 from kiwi.data.labels.tags import interleave, to_labels
@@ -129,11 +129,12 @@ class Predictions:
             return None
         return [interleave(*pair) for pair in zip(gaps, target, strict=True)]
 
-    def columns(self, digits: int = DIGITS) -> dict[str, list[Any]]:
+    def columns(self, digits: int = DIGITS, targets: Sequence[str] | None = None) -> dict[str, list[Any]]:
         """Return all outputs as columns of a table: sentence-level outputs first, then word-level outputs.
 
         Args:
             digits: the number of digits after the decimal point.
+            targets: the translations, from which error spans get their text.
         """
         found: dict[str, list[Any]] = {}
         for spec in sorted(OUTPUTS.values(), key=lambda each: each.is_word_level):
@@ -141,7 +142,9 @@ class Predictions:
                 if (cells := self.get(attribute)) is None:
                     continue
                 if column == const.ERROR_SPANS:
-                    cells = [format_error_spans([_rounded(list(cell), digits)]) for cell in cells]
+                    texts = [None] * len(cells) if targets is None else targets
+                    found[column] = [spans_cell(*each, digits) for each in zip(cells, texts, strict=True)]
+                    continue
                 found[column] = [_rounded(cell, digits) for cell in cells]
         return found
 
@@ -153,7 +156,7 @@ class Predictions:
             if values is None:
                 continue
             if spec.kind == "spans":
-                content[spec.name] = [format_error_spans([_rounded(spans, DIGITS)]) for spans in values]
+                content[spec.name] = list(map(spans_line, values))
                 for name in SPAN_SCORES:
                     if (scores := self.get(name)) is not None:
                         content[name] = [f"{score:.6f}" for score in scores]
@@ -229,8 +232,7 @@ class Predictions:
                     found[others[0]] = [float(line.split("\t")[1]) for line in content[spec.extras]]
                 continue
             if spec.kind == "spans":
-                raters = [parse_error_spans(line) for line in content[spec.name]]
-                found[first] = [list(spans[0]) if spans else [] for spans in raters]
+                found[first] = list(map(parse_spans_line, content[spec.name]))
                 for name in (name for name in others if name in content):
                     found[name] = [float(line) for line in content[name]]
                 continue
@@ -296,8 +298,6 @@ def _lines_of_probabilities(name: str, rows: Sequence[Sequence[float]]) -> dict[
 
 
 def _rounded(cell: Any, digits: int) -> Any:
-    if isinstance(cell, ErrorSpan):
-        return cell._replace(confidence=round(cell.confidence, digits))
     if isinstance(cell, list):
         return [_rounded(item, digits) for item in cell]
     return round(cell, digits) if isinstance(cell, float) else cell

@@ -255,6 +255,8 @@ class Runner:
         """Return the values of an engine by segment, without padding: a number, a list of numbers, or error spans."""
         spans = {}
         if self.about.span_level is not None:
+            assert batch.unit_mask is not None
+            assert batch.unit_bounds is not None
             probabilities = values.pop(const.ERROR_SPANS)
             spans[const.ERROR_SPANS] = decode_batch(
                 probabilities, batch.unit_mask, batch.unit_bounds, self.about.span_level.severities

@@ -96,6 +96,8 @@ def _restrict_outputs(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
     sentence = dict(given.get("sentence_level") or {})
     if sentence.get("hter") is False:
         given["sentence_level"] = sentence | {"use_distribution": False}
+    if given.get("span_level") is True and trained.span_level is not None:
+        del given["span_level"]  # as it was trained
     outputs: QEOutputs.Config = model_config_of(info, path, ARCHITECTURES, {"outputs": given}).outputs
     if untrained := [name for name in outputs.names if name not in trained.names]:
         raise ConfigError(
@@ -106,7 +108,10 @@ def _restrict_outputs(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
     distribution = trained.sentence_level.use_distribution and outputs.sentence_level.hter
     level = outputs.sentence_level.model_copy(update={"use_distribution": distribution})
     custom = {name: options if outputs.custom.get(name) else False for name, options in trained.custom.items()}
-    restricted = trained.model_copy(update={"word_level": word, "sentence_level": level, "custom": custom})
+    spans = trained.span_level if outputs.span_level is not None else None
+    restricted = trained.model_copy(
+        update={"word_level": word, "sentence_level": level, "span_level": spans, "custom": custom}
+    )
     if restricted != outputs:
         raise ConfigError(
             f"system.model.outputs: only outputs can be switched off for prediction; everything else must be as {path} "

@@ -81,6 +81,9 @@ class Format:
     has_state: bool = False
     """Whether its translations have a state, which ``--set-state`` sets."""
 
+    has_spans: bool = False
+    """Whether it has a place for error spans, other than a column."""
+
     has_languages: bool = False
     """Whether it may have more than two languages, of which ``--languages`` chooses."""
 
@@ -100,6 +103,7 @@ FORMATS: tuple[Format, ...] = (
         (".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".mxliff"),
         spliced(lambda how, tape: _xliff(how, tape)),
         has_state=True,
+        has_spans=True,
     ),
     Format("TMX", (".tmx",), spliced(lambda how, tape: _tmx(how, tape)), has_languages=True),
     Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True),

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from kiwi.data.documents.inline import Node, nested, place_of, wrapped
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row
 from kiwi.data.documents.rating import Rating, number
+from kiwi.data.labels.error_spans import ErrorSpan
+from kiwi.exceptions import DataError
 
 ITS = "http://www.w3.org/2005/11/its"
 
 CATEGORY = "localization-quality-rating"
 """The data category of scores."""
 
+ISSUES = "localization-quality-issue"
+"""The data category of error spans."""
+
 SCORE = f"{ITS} locQualityRatingScore"
+
+ISSUE_PROFILE = "urn:x-kiwi:profile:error-spans"
+"""The profile of error spans, which tells those of kiwi from others."""
+
+REFERENCE, PROFILE = f"{ITS} locQualityIssuesRef", f"{ITS} locQualityIssueProfileRef"
+
+OWN = "kiwi-errors-"
+"""What the names of lists of errors begin with."""
+
+SEVERITY = {"minor": 10, "major": 50, "critical": 100}
+"""The severities from 0 to 100, in proportion to the penalties of MQM."""
 
 
 class RatingMarkup:
@@ -43,12 +60,95 @@ class RatingMarkup:
             return {}
         return {f"{self._prefix}:{name}": value for name, value in self.attributes(text).items()}
 
+    @property
+    def prefix(self) -> str:
+        """The prefix of the namespace of ITS."""
+        return self._prefix
+
     def attributes(self, text: str) -> dict[str, str]:
         """Return the attributes for a score, by name without prefix."""
         found = {"locQualityRatingScore": text}
         if self._rating.threshold is not None:
             found["locQualityRatingScoreThreshold"] = number(self._rating.threshold)
         return found | {"locQualityRatingProfileRef": self._rating.profile}
+
+
+class IssueMarkup:
+    """The elements that mark error spans in a document.
+
+    Args:
+        document: the document, whose root element has been read.
+        markup: the attributes for scores.
+        reference: what precedes the name of a list of errors in a reference to it.
+    """
+
+    def __init__(self, document: MarkupDocument, markup: RatingMarkup, reference: str) -> None:
+        self._document = document
+        self._prefix = markup.prefix
+        self._reference = reference
+        self._n_lists = 0
+
+    def edits(self, root: Node, spans: Sequence[ErrorSpan], opening: Callable[[], str]) -> tuple[list[Edit], str]:
+        """Return the changes that mark spans in a text, and the lists of several errors of one span, as markup.
+
+        Args:
+            root: the text as it is written.
+            spans: its spans.
+            opening: a function that returns the name and the attributes of the next element that marks an error.
+        """
+        insertions: list[tuple[int, int, int, str]] = []
+        lists = ""
+        for index, ((first, after), issues) in enumerate(nested(root, spans).items()):
+            attributes = self._attributes(issues[0])
+            if len(issues) > 1:
+                self._n_lists += 1
+                name = f"{OWN}{self._n_lists}"
+                items = "".join(f"<{self._prefix}:locQualityIssue{_written(_issue(each))}/>" for each in issues)
+                lists += f'<{self._prefix}:locQualityIssues xml:id="{name}">{items}</{self._prefix}:locQualityIssues>'
+                attributes = {f"{self._prefix}:locQualityIssuesRef": f"{self._reference}{name}"}
+            # At one place, elements end before others begin, and those inside end first.
+            if first == after:
+                tag = f"{opening()}{_written(attributes)}"
+                insertions.append((place_of(root, first), 1, index, f"<{tag}/>"))
+                continue
+            for start, end in wrapped(root, first, after):
+                tag = f"{opening()}{_written(attributes)}"
+                insertions.append((start, 2, index, f"<{tag}>"))
+                insertions.append((end, 0, -index, f"</{tag.partition(' ')[0]}>"))
+        return [self._document.encoded(at, text) for at, _, _, text in sorted(insertions)], lists
+
+    def _attributes(self, span: ErrorSpan) -> dict[str, str]:
+        return {f"{self._prefix}:{name}": value for name, value in _issue(span).items()}
+
+
+def is_marked(attributes: Mapping[str, str]) -> bool:
+    """Return whether an element marks an error span that kiwi has written."""
+    reference = attributes.get(REFERENCE, "").removeprefix("#").removeprefix("its=")
+    return attributes.get(PROFILE) == ISSUE_PROFILE or reference.startswith(OWN)
+
+
+def already_marked(document: MarkupDocument, line: int) -> DataError:
+    """Return the error for a translation in which kiwi has marked error spans before."""
+    return document.error(
+        "error spans that kiwi has marked already",
+        "none",
+        "Give the file as it was before, or predict scores alone with --scores-only.",
+        line,
+    )
+
+
+def _issue(span: ErrorSpan) -> dict[str, str]:
+    """Return the attributes of an error, by name without prefix."""
+    return {
+        "locQualityIssueType": "omission" if span.start == span.end else "uncategorized",
+        "locQualityIssueComment": f"{span.severity}, with a confidence of {span.confidence:.2f}",
+        "locQualityIssueSeverity": number(SEVERITY[span.severity]),
+        "locQualityIssueProfileRef": ISSUE_PROFILE,
+    }
+
+
+def _written(attributes: Mapping[str, str]) -> str:
+    return "".join(f' {name}="{value}"' for name, value in attributes.items())
 
 
 def annotators(former: str, rating: Rating) -> str:
@@ -58,8 +158,9 @@ def annotators(former: str, rating: Rating) -> str:
         former: the value so far.
         rating: the form of scores.
     """
-    others = [each for each in former.split() if each.partition("|")[0] != CATEGORY]
-    return " ".join([*others, f"{CATEGORY}|{rating.annotator}"])
+    categories = (CATEGORY, ISSUES) if rating.has_spans else (CATEGORY,)
+    others = [each for each in former.split() if each.partition("|")[0] not in categories]
+    return " ".join([*others, *(f"{category}|{rating.annotator}" for category in categories)])
 
 
 def in_order(edits: Sequence[Edit]) -> list[Edit]:

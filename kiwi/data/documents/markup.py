@@ -8,10 +8,11 @@ from __future__ import annotations
 import codecs
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
+from kiwi.data.documents.inline import Node, read_nodes
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Tape
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.tags import Tag
@@ -108,6 +109,23 @@ class MarkupDocument(ABC):
     def encoded(self, start: int, text: str) -> Edit:
         """Return the change that inserts markup at an offset."""
         return Edit(start, start, text.encode(self.codec))
+
+    def nodes(self, start: int, end: int, text: str, codes: Collection[str], **how: Any) -> Node:
+        """Read the text of an element again, with the place of each character.
+
+        Args:
+            start: the offset behind its start tag.
+            end: the offset of its end tag.
+            text: the text that it must have.
+            codes: the elements that are code.
+            how: the other arguments of :func:`kiwi.data.documents.inline.read_nodes`.
+        """
+        encoding = self.codec if self.codec != "latin-1" else self.declared or "utf-8"
+        root, found = read_nodes(self.tape.look(start, end), start, encoding, codes, **how)
+        if found != text:
+            advice = "Predict scores alone with --scores-only."
+            raise self.error(f"the text {found!r:.60} in the markup of {text!r:.60}", "the same text", advice)
+        return root
 
     def error(self, found: str, expected: str, advice: str = "", line: int | None = None) -> DataError:
         """Return an error at a line, by default the current one."""

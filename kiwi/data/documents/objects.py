@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from kiwi.data.documents.lines import tape_lines
-from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, Tape, one_line
+from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, Tape, as_given, one_line
 from kiwi.data.documents.separated import already_there, present
 from kiwi.data.files.cells import cell_text, check_names, json_object
 from kiwi.data.files.table_writers import json_line
@@ -65,7 +65,8 @@ class ObjectTable:
             texts = {name: self._text(row[key], number, key) for name, key in self._columns.items()}
         except DataError as error:
             return Segment(dict.fromkeys(self._columns, ""), number, error, row), list(row)
-        return Segment(texts, number), list(row)
+        given = as_given({name: row[key] for name, key in self._columns.items()})
+        return Segment(texts, number, given=given), list(row)
 
     def _text(self, cell: object, number: int, name: str) -> str:
         return cell_text(one_line(cell) if isinstance(cell, str) else cell, self._place, number, name)

@@ -7,11 +7,11 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from kiwi.data.documents.parts import Row, Score, Segment, one_line
+from kiwi.data.documents.parts import Row, Score, Segment, as_given, one_line
 from kiwi.data.documents.separated import already_there, present
 from kiwi.data.files.cells import cell_text, check_names
 from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
-from kiwi.data.files.table_writers import without_nan
+from kiwi.data.files.table_writers import arrow_type, without_nan
 from kiwi.exceptions import DataError
 from kiwi.outputs import column_kinds
 from kiwi.utils.inputs import plain_file
@@ -101,18 +101,16 @@ def _segments(batch: pyarrow.RecordBatch, columns: Mapping[str, str], path: Path
         except DataError as error:
             yield Segment(dict.fromkeys(columns, ""), number, error, readable_row(batch, index))
         else:
-            yield Segment(texts, number)
+            yield Segment(texts, number, given=as_given(cells))
 
 
 def _with_columns(batch: pyarrow.RecordBatch, rows: Sequence[Row], path: Path) -> pyarrow.RecordBatch:
     import pyarrow
 
-    text, number = pyarrow.string(), pyarrow.float64()
-    types = {"text": text, "number": number, "texts": pyarrow.list_(text), "numbers": pyarrow.list_(number)}
     kinds = column_kinds()
     for name in rows[0]:
         if name in batch.schema.names:
             raise already_there(path, None, name)
-        cells = pyarrow.array([without_nan(row[name]) for row in rows], types[kinds[name]])
+        cells = pyarrow.array([without_nan(row[name]) for row in rows], arrow_type(kinds[name]))
         batch = batch.append_column(name, cells)
     return batch

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from kiwi import constants as const
+from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.exceptions import DataError
 
 BLOCK = 2**16
@@ -45,6 +46,9 @@ class Segment:
 
     content: Any = None
     """What the document says in its place, if it cannot be used."""
+
+    given: str | None = None
+    """The translation as the document has it, with its line ends and spaces; None if it has none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,4 +203,35 @@ def one_line(text: str) -> str:
 
 def pair(source: str, target: str, line: int) -> Segment:
     """Return the segment of a source and its translation, which may have several lines."""
-    return Segment({const.SOURCE: one_line(source), const.TARGET: one_line(target)}, line)
+    return Segment({const.SOURCE: one_line(source), const.TARGET: one_line(target)}, line, given=target)
+
+
+def as_given(cells: Mapping[str, Any]) -> str | None:
+    """Return the translation of a row of a table, if it is text."""
+    target = cells.get(const.TARGET)
+    return target if isinstance(target, str) else None
+
+
+def place_spans(spans: Sequence[ErrorSpan], given: str) -> list[ErrorSpan]:
+    """Return error spans of a text on one line with their positions in the text as it was given.
+
+    Args:
+        spans: the spans, in the text that :func:`one_line` returns.
+        given: the text as it was given.
+    """
+    if not spans:
+        return []
+    places = _places_of_one_line(given)
+    moved = []
+    for span in spans:
+        start = places[span.start]
+        end = start if span.start == span.end else places[span.end - 1] + 1
+        moved.append(span._replace(start=start, end=end))
+    return moved
+
+
+def _places_of_one_line(given: str) -> list[int]:
+    """Return the position in a text of each character of the same text on one line, and of its end."""
+    first, last = len(given) - len(given.lstrip(" \t\r\n")), len(given.rstrip(" \t\r\n"))
+    places = [at for at in range(first, last) if given[at] not in " \t\r\n" or given[at - 1] not in " \t\r\n"]
+    return [*places, max(first, last)]

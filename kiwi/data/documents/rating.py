@@ -34,6 +34,9 @@ class Rating:
     set_state: bool = False
     """Whether translations that are worse than the threshold are marked for review."""
 
+    has_spans: bool = False
+    """Whether the system predicts error spans."""
+
     profile: str = OWN_SCALE
     """The IRI of the scale."""
 

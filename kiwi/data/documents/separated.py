@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
 from kiwi.data.documents.lines import tape_lines
-from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, as_given, one_line
 from kiwi.data.files.cells import check_names
 from kiwi.data.files.table_writers import tsv_cell
 from kiwi.exceptions import DataError
@@ -94,7 +94,8 @@ class SeparatedTable:
         if error is not None:
             blank = dict.fromkeys(places, "")
             return Segment(blank, number, error, content.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-        return Segment({name: one_line(cells[place]) for name, place in places.items()}, number)
+        given = {name: cells[place] for name, place in places.items()}
+        return Segment({name: one_line(cell) for name, cell in given.items()}, number, given=as_given(given))
 
     def _records(self, tape: Tape) -> Iterator[Record]:
         lines = tape_lines(tape)

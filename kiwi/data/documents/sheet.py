@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from typing_extensions import override
 
 from kiwi.data.documents.markup import MarkupDocument
-from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line
+from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, as_given, one_line
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.separated import already_there, find_columns, present
 from kiwi.data.files.cells import cell_text
@@ -143,7 +143,8 @@ class Sheet(MarkupDocument):
             }
         except DataError as error:
             return Segment(dict.fromkeys(cells, ""), self._number, error, {k: str(v) for k, v in cells.items()})
-        return Segment(texts, self._number)
+        given = as_given({field: cell_as_text(cell) for field, cell in cells.items()})
+        return Segment(texts, self._number, given=given)
 
     def _edits(self, place: _RowPlace) -> Callable[[Sequence[Row]], list[Edit]]:
         before, self._before = self._before, []

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
+from kiwi import constants as const
 from kiwi.data.documents.inline import InlineText
-from kiwi.data.documents.its import RatingMarkup, in_order
+from kiwi.data.documents.its import IssueMarkup, RatingMarkup, already_marked, in_order, is_marked
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, one_line, pair
 from kiwi.data.documents.rating import Rating
+from kiwi.data.labels.error_spans import spans_of_cell
 
 NAMESPACES = ("urn:oasis:names:tc:xliff:document:1.2", "urn:oasis:names:tc:xliff:document:1.1", "")
 
@@ -30,11 +32,21 @@ class _Text:
     places: dict[str, int] = field(default_factory=dict)
     """The offset of the ``mrk`` of each segment."""
 
+    ends: dict[str, int] = field(default_factory=dict)
+    """The offset of the end tag of each segment."""
+
+    end_of_whole: int = 0
+    """The offset of the end tag of the text."""
+
+    marked: bool = False
+    """Whether kiwi has marked error spans in it before."""
+
     open: list[str | None] = field(default_factory=list)
     """For each open element, the segment that it marks, if any."""
 
     def start(self, name: str, attributes: Mapping[str, str], at: int) -> None:
         segment = attributes.get("mid") if name == "mrk" and attributes.get("mtype") == "seg" else None
+        self.marked = self.marked or is_marked(attributes)
         for text in self._open_texts():
             text.start(name, attributes)
         if segment is not None:
@@ -42,8 +54,9 @@ class _Text:
             self.places[segment] = at
         self.open.append(segment)
 
-    def end(self, name: str) -> None:
-        self.open.pop()
+    def end(self, name: str, at: int) -> None:
+        if (segment := self.open.pop()) is not None:
+            self.ends[segment] = at
         for text in self._open_texts():
             text.end(name)
 
@@ -85,6 +98,7 @@ class XLIFF1(MarkupDocument):
         namespace, _, local = name.rpartition(" ")
         if not self.depth:
             self._markup = RatingMarkup(self, attributes)
+            self._issues = IssueMarkup(self, self._markup, "#")
         self._translate.append({"yes": True, "no": False}.get(attributes.get("translate", ""), self._translate[-1]))
         if namespace not in NAMESPACES:
             local = name
@@ -130,8 +144,9 @@ class XLIFF1(MarkupDocument):
             local = name
         if self._text is not None:
             if self.depth > self._text_depth:
-                self._text.end(local)
+                self._text.end(local, self.at)
             else:
+                self._text.end_of_whole = self.at
                 self._text = None
         elif local == "trans-unit" and self._unit is not None:
             self._end_unit(self._unit)
@@ -150,30 +165,43 @@ class XLIFF1(MarkupDocument):
         marked = unit.texts.get("seg-source", source).segments
         segments: list[Segment] = []
         places: list[int] = []
+        texts: list[
+            tuple[int, int, str]
+        ] = []  # the offsets of a translation's element and of its end tag, and its text
         common = [name for name in target.segments if name in marked]
         if common:
             for name in common:
                 segments.append(pair(marked[name].text, target.segments[name].text, unit.line))
                 places.append(target.places[name])
+                texts.append((target.places[name], target.ends[name], target.segments[name].text))
         else:
             segments.append(pair(source.whole.text, target.whole.text, unit.line))
             places.append(unit.start)
+            texts.append((unit.target_start, target.end_of_whole, target.whole.text))
         own = [index for index, segment in enumerate(segments) if segment.texts["target"]]
         self.n_without_target += not own
         segments = [segments[index] for index in own]
         places = [places[index] for index in own]
+        texts = [texts[index] for index in own]
         candidates = []
         for place, name, text in unit.candidates:
             if one_line(text.whole.text):
                 origin = marked.get(name, source.whole)
                 candidates.append(place)
                 segments.append(pair(origin.text, text.whole.text, unit.line))
-        target_start = unit.target_start
+        target_start, end_of_unit = unit.target_start, self.at
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
             found: list[Edit] = []
             for place, row in zip(places, rows, strict=False):
                 found += self.tag(place).edits(self._markup.values(row))
+            lists = ""
+            for text, row in zip(texts, rows, strict=False):
+                marks, own_lists = self._mark(unit, text, row)
+                found += marks
+                lists += own_lists
+            if lists:
+                found.append(self.encoded(end_of_unit, lists))
             if any(map(self.rating.is_marked, rows[: len(places)])):
                 found += self.tag(target_start).edits({"state": REVIEW})
             for place, row in zip(candidates, rows[len(places) :], strict=True):
@@ -182,3 +210,15 @@ class XLIFF1(MarkupDocument):
             return in_order(found)
 
         self.add(Part(self.at, segments, edits))
+
+    def _mark(self, unit: _Unit, text: tuple[int, int, str], row: Row) -> tuple[list[Edit], str]:
+        """Return the changes that mark the error spans of a segment, and the lists of errors that go behind it."""
+        if const.ERROR_SPANS not in row:
+            return [], ""
+        if unit.texts["target"].marked:
+            raise already_marked(self, unit.line)
+        start, end, expected = text
+        prefix, tag = self.tag(unit.target_start).prefix, self.tag(start)
+        root = self.nodes(tag.end, end, expected, CODES, prefix=prefix)
+        spans = spans_of_cell(row[const.ERROR_SPANS])
+        return self._issues.edits(root, spans, lambda: f'{prefix}mrk mtype="x-its"')

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
+from kiwi import constants as const
 from kiwi.data.documents.inline import InlineText
-from kiwi.data.documents.its import SCORE, RatingMarkup, in_order
+from kiwi.data.documents.its import SCORE, IssueMarkup, RatingMarkup, already_marked, in_order, is_marked
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, one_line, pair
 from kiwi.data.documents.rating import Rating
+from kiwi.data.labels.error_spans import spans_of_cell
 
 CORE = ("urn:oasis:names:tc:xliff:document:2.0", "urn:oasis:names:tc:xliff:document:2.2")
 MATCHES = "urn:oasis:names:tc:xliff:matches:2.0"
@@ -44,6 +46,14 @@ class _Unit:
     candidates: list[_Pair] = field(default_factory=list)
     identifiers: set[str] = field(default_factory=set)
     is_to_translate: bool = True
+    marked: int | None = None
+    """The line of an error span that kiwi has marked before."""
+
+    def new_identifier(self) -> str:
+        """Return an identifier that no element of the unit has."""
+        number = next(n for n in range(1, len(self.identifiers) + 2) if f"kiwi-{n}" not in self.identifiers)
+        self.identifiers.add(f"kiwi-{number}")
+        return f"kiwi-{number}"
 
 
 class XLIFF2(MarkupDocument):
@@ -62,6 +72,7 @@ class XLIFF2(MarkupDocument):
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if not self.depth:
             self._markup = RatingMarkup(self, attributes)
+            self._issues = IssueMarkup(self, self._markup, "#its=")
         namespace, _, local = name.rpartition(" ")
         self._translate.append({"yes": True, "no": False}.get(attributes.get("translate", ""), self._translate[-1]))
         if self._text is not None:
@@ -105,6 +116,8 @@ class XLIFF2(MarkupDocument):
         self._unit.identifiers.add(attributes.get("id", ""))
         if text is self._pair.target and SCORE in attributes and self._pair.rated is None:
             self._pair.rated = self.at
+        if text is self._pair.target and is_marked(attributes):
+            self._unit.marked = self._unit.marked or self.line
 
     @override
     def end(self, name: str) -> None:
@@ -141,33 +154,57 @@ class XLIFF2(MarkupDocument):
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
             found: list[Edit] = []
+            lists = ""
             for each, row in zip(own, rows, strict=False):
-                found += self._rate(unit, each, row)
+                opening, closing = self._rate(unit, each, row)
+                marks, own_lists = self._mark(unit, each, row)
+                found += [*opening, *marks, *closing]
+                lists += own_lists
                 if self.rating.is_marked(row):
                     found += self.tag(each.start).edits(REVIEW)
             for each, row in zip(candidates, rows[len(own) :], strict=True):
                 if (text := self.rating.text(row)) is not None:
                     found += self.tag(each.start).edits({"matchQuality": text})
+            if lists:
+                found.append(self.encoded(self.tag(unit.start).end, lists))
             return in_order(found)
 
         self.add(Part(self.at, segments, edits))
 
-    def _rate(self, unit: _Unit, each: _Pair, row: Row) -> list[Edit]:
-        """Return the changes that add the score of a segment: to its unit or, if that has several, around its text."""
+    def _mark(self, unit: _Unit, each: _Pair, row: Row) -> tuple[list[Edit], str]:
+        """Return the changes that mark the error spans of a segment, and the lists of errors that go before it."""
+        if const.ERROR_SPANS not in row:
+            return [], ""
+        if unit.marked is not None:
+            raise already_marked(self, unit.marked)
+        tag = self.tag(each.target_start)
+        root = self.nodes(tag.end, each.target_end, each.target.text, CODES, character_of=_character_of)
+        opening = lambda: f'{tag.prefix}mrk id="{unit.new_identifier()}" type="its:generic"'  # noqa: E731
+        return self._issues.edits(root, spans_of_cell(row[const.ERROR_SPANS]), opening)
+
+    def _rate(self, unit: _Unit, each: _Pair, row: Row) -> tuple[list[Edit], list[Edit]]:
+        """Return the changes that add the score of a segment: to its unit or, if that has several, around its text.
+
+        Returns:
+            The changes before the text, and those behind it.
+        """
         values = self._markup.values(row)
         if not values:
-            return []
+            return [], []
         if len(unit.segments) == 1:
-            return self.tag(unit.start).edits(values)
+            return self.tag(unit.start).edits(values), []
         if each.rated is not None:
-            return self.tag(each.rated).edits(values)
-        number = next(n for n in range(1, len(unit.identifiers) + 2) if f"kiwi-{n}" not in unit.identifiers)
-        unit.identifiers.add(f"kiwi-{number}")
+            return self.tag(each.rated).edits(values), []
+        identifier = unit.new_identifier()
         tag = self.tag(each.target_start)
         written = "".join(f' {name}="{value}"' for name, value in values.items())
         name = f"{tag.prefix}mrk"
-        opening = self.encoded(tag.end, f'<{name} id="kiwi-{number}" type="its:generic"{written}>')
-        return [opening, self.encoded(each.target_end, f"</{name}>")]
+        opening = self.encoded(tag.end, f'<{name} id="{identifier}" type="its:generic"{written}>')
+        return [opening], [self.encoded(each.target_end, f"</{name}>")]
+
+
+def _character_of(name: str, attributes: Mapping[str, str]) -> str:
+    return _character(attributes["hex"]) if name == "cp" and "hex" in attributes else ""
 
 
 def _character(code: str) -> str:

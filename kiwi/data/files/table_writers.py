@@ -9,20 +9,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kiwi.data.files.parquet import check_table_format
 from kiwi.data.files.tables import for_suffix
 from kiwi.exceptions import DataError
 from kiwi.utils.io import staged
 
-Cell = str | int | float | Sequence[str] | Sequence[int] | Sequence[float]
-"""The value of one column in one row."""
+if TYPE_CHECKING:
+    import pyarrow
+
+Cell = str | int | float | Sequence[str] | Sequence[int] | Sequence[float] | Sequence[Mapping[str, Any]]
+"""The value of one column in one row; a mapping is an error span."""
 
 Parts = Iterable[Mapping[str, Sequence[Cell]]]
 """Consecutive parts of a table, each with the cells of every column by name."""
 
-Kind = Literal["text", "number", "texts", "numbers"]
+Kind = Literal["text", "number", "texts", "numbers", "spans"]
 """The type of all cells of a column."""
 
 
@@ -72,7 +75,14 @@ def tsv_cell(cell: Cell) -> str:
     """Return a cell as text for TSV."""
     if isinstance(cell, str):
         return cell
-    return repr(cell) if isinstance(cell, int | float) else " ".join(map(tsv_cell, cell))
+    if isinstance(cell, int | float):
+        return repr(cell)
+    return " ".join(_span_text(item) if isinstance(item, Mapping) else tsv_cell(item) for item in cell)
+
+
+def _span_text(span: Mapping[str, Any]) -> str:
+    """Return an error span in the form of :func:`kiwi.data.labels.error_spans.format_error_spans`."""
+    return f"{span['start']}:{span['end']}:{span['severity']}:{span['confidence']!r}"
 
 
 def _write_jsonl(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -> None:
@@ -109,9 +119,7 @@ def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -
     import pyarrow
     import pyarrow.parquet
 
-    text, number = pyarrow.string(), pyarrow.float64()
-    types = {"text": text, "number": number, "texts": pyarrow.list_(text), "numbers": pyarrow.list_(number)}
-    schema = kinds and pyarrow.schema([(name, types[kind]) for name, kind in kinds.items()])
+    schema = kinds and pyarrow.schema([(name, arrow_type(kind)) for name, kind in kinds.items()])
     writer = None
     with staged(path) as stage, ExitStack() as stack:
         for columns in parts:
@@ -121,6 +129,18 @@ def _write_parquet(path: Path, parts: Parts, kinds: Mapping[str, Kind] | None) -
                 schema = table.schema
                 writer = stack.enter_context(pyarrow.parquet.ParquetWriter(stage, schema))
             writer.write_table(table)
+
+
+def arrow_type(kind: Kind) -> pyarrow.DataType:
+    """Return the Arrow type of a column, which does not depend on its values."""
+    import pyarrow
+
+    if kind == "spans":
+        places = [(name, pyarrow.int64()) for name in ("start", "end")]
+        texts = [(name, pyarrow.string()) for name in ("text", "severity")]
+        return pyarrow.list_(pyarrow.struct([*places, *texts, ("confidence", pyarrow.float64())]))
+    type_of_values = pyarrow.string() if kind.startswith("text") else pyarrow.float64()
+    return pyarrow.list_(type_of_values) if kind.endswith("s") else type_of_values
 
 
 def without_nan(cell: Any) -> Any:

@@ -21,7 +21,7 @@ severity: readers leave such spans out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,55 @@ def parse_error_spans(text: str) -> tuple[Spans, ...]:
     return tuple(
         () if spans == NO_SPANS else tuple(_parse(span) for span in spans.split(" ")) for spans in text.split("|")
     )
+
+
+NOWHERE = "-1"
+"""The start and the end of a translation without errors."""
+
+NO_ERROR = "no-error"
+"""The severity of a translation without errors."""
+
+
+def spans_line(spans: Sequence[ErrorSpan]) -> str:
+    """Return the spans of a translation as a line of four columns: starts, ends, severities and confidences."""
+    if not spans:
+        return f"{NOWHERE}\t{NOWHERE}\t{NO_ERROR}\t{NOWHERE}"
+    columns = zip(*((str(s.start), str(s.end), s.severity, f"{s.confidence:.6f}") for s in spans), strict=True)
+    return "\t".join(map(" ".join, columns))
+
+
+def parse_spans_line(line: str) -> list[ErrorSpan]:
+    """Invert :func:`spans_line`.
+
+    Raises:
+        ValueError: for another line.
+    """
+    starts, ends, severities, confidences = (cell.split(" ") for cell in line.split("\t"))
+    if severities == [NO_ERROR]:
+        return []
+    rows = zip(starts, ends, severities, confidences, strict=True)
+    return [ErrorSpan(int(start), int(end), severity, float(sure)) for start, end, severity, sure in rows]
+
+
+def spans_cell(spans: Sequence[ErrorSpan], target: str | None = None, digits: int = 6) -> list[dict[str, Any]]:
+    """Return the spans of a translation as a cell of a table: an object for each, with its text if that is known.
+
+    Args:
+        spans: the spans.
+        target: the translation.
+        digits: the number of digits of confidences after the decimal point.
+    """
+    return [
+        {"start": span.start, "end": span.end}
+        | ({} if target is None else {"text": target[span.start : span.end]})
+        | {"severity": span.severity, "confidence": round(span.confidence, digits)}
+        for span in spans
+    ]
+
+
+def spans_of_cell(cell: Iterable[Mapping[str, Any]]) -> list[ErrorSpan]:
+    """Invert :func:`spans_cell`."""
+    return [ErrorSpan(span["start"], span["end"], span["severity"], span["confidence"]) for span in cell]
 
 
 def _format(span: ErrorSpan) -> str:

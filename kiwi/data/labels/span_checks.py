@@ -19,12 +19,6 @@ from kiwi.utils.io import BaseConfig
 
 logger = logging.getLogger(__name__)
 
-NO_ERROR = "no-error"
-"""The severity of a translation without errors, whose positions are :data:`NOWHERE`."""
-
-NOWHERE = "-1"
-"""The start and the end of a translation without errors."""
-
 MISSING = "missing"
 """The position of an omission that has none."""
 
@@ -51,7 +45,7 @@ class SpanDataConfig(BaseConfig):
     """Whether the penalty of MQM that follows from the spans, where lower is better, is the sentence score of each
     segment, in the place of ``output.sentence_scores``; of several raters, their mean."""
 
-    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default=dict(MQM_WEIGHTS))
+    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default=dict(MQM_WEIGHTS))  # type: ignore[arg-type]
     """The points of penalty of each severity, for ``as_scores``."""
 
     @field_validator("mqm_weights")

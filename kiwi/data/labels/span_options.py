@@ -44,7 +44,7 @@ class SpanLevelConfig(BaseConfig):
     loss_weight: NonNegativeFloat = 1.0
     """The weight of the loss of spans; losses of words have weight 1."""
 
-    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default=dict(MQM_WEIGHTS))
+    mqm_weights: dict[Severity, NonNegativeFloat] = {"minor": 1.0, "major": 5.0, "critical": 10.0}
     """The points of penalty of each severity, of which ``mqm_score`` is the sum."""
 
     combined_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.22
@@ -67,7 +67,8 @@ class SpanLevelConfig(BaseConfig):
 
     def penalty(self, spans: Sequence[ErrorSpan]) -> float:
         """Return the penalty of the spans of a translation, where lower is better."""
-        return mqm_score(spans, self.mqm_weights)
+        weights: dict[str, float] = {**self.mqm_weights}
+        return mqm_score(spans, weights)
 
     def combine(self, penalties: Sequence[float], scores: Sequence[float], meaning: ScoreMeaning) -> list[float]:
         """Return the weighted means of penalties and regressed scores on the common scale, 0 (worst) to 100 (best).

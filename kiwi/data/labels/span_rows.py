@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from kiwi import constants as const
 from kiwi.data.files.cells import cell_text, json_object
 from kiwi.data.files.lines import read_lines
-from kiwi.data.labels.span_checks import MISSING, NO_ERROR, NOWHERE, REMARKS, RawSpan
+from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, parse_error_spans
+from kiwi.data.labels.span_checks import MISSING, REMARKS, RawSpan
 from kiwi.exceptions import DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 
@@ -88,7 +89,7 @@ def read_annotations(path: Path) -> list[Annotation]:
 def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
     first = next((index for index, line in enumerate(lines) if "\t" in line), 0)
     names = [ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in lines[first].split("\t")]
-    if {STARTS, ENDS, SEVERITIES} <= {*names}:
+    if {STARTS, ENDS, SEVERITIES} <= {*names} or const.ERROR_SPANS in names:
         has_names = True
     else:
         has_names = False
@@ -109,10 +110,25 @@ def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
         if len(cells) != len(names):
             raise DataError.at(path, number, found=f"{len(cells)} columns", expected=f"{len(names)}, as before")
         row = dict(zip(names, cells, strict=True))
+        if const.ERROR_SPANS in row:
+            yield Annotation(number, row, _raters(path, number, row.pop(const.ERROR_SPANS)))
+            continue
         spans = _parse(path, number, *(row.pop(name).split() for name in (STARTS, ENDS, SEVERITIES)))
         if CONFIDENCES in row:
             spans = _with_confidences(path, number, spans, row.pop(CONFIDENCES).split())
         yield Annotation(number, row, [spans])
+
+
+def _raters(path: Path, number: int, cell: str) -> list[list[RawSpan]]:
+    """Parse the cell of a table of predictions."""
+    try:
+        raters = parse_error_spans(cell)
+        if any(not 0.0 <= span.confidence <= 1.0 for spans in raters for span in spans):
+            raise ValueError(cell)
+    except (ValueError, TypeError):
+        expected = "spans such as 0:4:minor 9:12:major:0.71, or - for none"
+        raise DataError.at(path, number, found=f"'{cell:.60}' in {const.ERROR_SPANS}", expected=expected) from None
+    return [[RawSpan(*span) for span in spans] for spans in raters or [()]]
 
 
 def _json_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
@@ -145,19 +161,23 @@ def _objects(path: Path, number: int, cell: Any) -> list[list[RawSpan]]:
 
 
 def _object(path: Path, number: int, span: Any) -> RawSpan:
-    start, end, severity = (span.get(name) if isinstance(span, dict) else None for name in ("start", "end", "severity"))
-    text, confidence = (span.get("text"), span.get("confidence", 1.0)) if isinstance(span, dict) else (None, None)
-    is_valid = (
-        all(isinstance(place, int) and not isinstance(place, bool) for place in (start, end))
-        and isinstance(severity, str)
-        and (text is None or isinstance(text, str))
-        and isinstance(confidence, int | float)
-        and 0.0 <= confidence <= 1.0
-    )
-    if not is_valid:
+    found = span if isinstance(span, dict) else {}
+    start, end, severity = found.get("start"), found.get("end"), found.get("severity")
+    text, confidence = found.get("text"), found.get("confidence", 1.0)
+    if (
+        not _is_place(start)
+        or not _is_place(end)
+        or not isinstance(severity, str)
+        or not (text is None or isinstance(text, str))
+        or not (isinstance(confidence, int | float) and 0.0 <= confidence <= 1.0)
+    ):
         expected = "objects with start and end (whole numbers) and severity; text and confidence (0 to 1) may follow"
         raise DataError.at(path, number, found=f"{span!r:.80} in {const.ERROR_SPANS}", expected=expected)
     return RawSpan(start, end, severity.lower(), float(confidence), text)
+
+
+def _is_place(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _list(path: Path, number: int, name: str, cell: Any) -> list[Any]:

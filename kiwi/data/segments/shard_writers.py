@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from typing_extensions import override
 
-from kiwi.data.files.table_writers import json_line, without_nan
+from kiwi.data.files.table_writers import arrow_type, json_line, without_nan
 from kiwi.data.segments.shards import Chunk
 from kiwi.outputs import column_kinds
 
@@ -94,8 +94,4 @@ class ParquetWriter(ShardWriter):
 
 def output_type(name: str) -> pyarrow.DataType:
     """Return the Arrow type of an output's column, which does not depend on the values that a shard has."""
-    import pyarrow
-
-    kind = column_kinds()[name]
-    type_of_values = pyarrow.string() if kind.startswith("text") else pyarrow.float64()
-    return pyarrow.list_(type_of_values) if kind.endswith("s") else type_of_values
+    return arrow_type(column_kinds()[name])

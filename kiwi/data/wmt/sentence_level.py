@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiwi.data.labels.error_spans import ErrorSpan
+from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, ErrorSpan
 from kiwi.data.labels.scores import parse_score
-from kiwi.data.labels.span_checks import NO_ERROR, NOWHERE, quoted, unquoted
+from kiwi.data.labels.span_checks import quoted, unquoted
 from kiwi.data.wmt.header import Header
 from kiwi.data.wmt.rows import Rows, check_field, write_rows
 from kiwi.data.wmt.spans import SpanParser, expected_span
@@ -173,27 +173,58 @@ def read_span_submission(
     )
 
 
-def write_span_submission(path: Path, submission: SpanSubmission) -> None:
+def write_span_submission(path: Path, submission: SpanSubmission, *others: SpanSubmission) -> None:
     """Write a submission that :func:`read_span_submission` reads back unchanged.
+
+    Args:
+        path: the file.
+        submission: the submission, whose header is written.
+        others: the submissions for further language pairs.
 
     Raises:
         DataError: for a span outside of its translation, or with an unknown severity.
     """
-    check_field("language_pair", submission.language_pair)
-    check_field("method", submission.method)
-    if len(submission.targets) != len(submission.spans):
-        found = f"{len(submission.targets)} translations and spans of {len(submission.spans)}"
-        raise DataError(f"Found {found}; expected the same number.")
-    start = f"{submission.language_pair}\t{submission.method}"
     lines = []
-    for segment, (target, spans) in enumerate(zip(submission.targets, submission.spans, strict=True)):
-        if any(character in target for character in "\t\n\r"):
-            raise DataError(f"Segment {segment} (from 0): found a tab or line end in {target!r}; expected none.")
-        for span in spans:
-            if expected := expected_span(span, len(target)):
-                raise DataError(f"Segment {segment} (from 0): found {span}; expected {expected}.")
-        starts = " ".join(str(span.start) for span in spans) or NOWHERE
-        ends = " ".join(str(span.end) for span in spans) or NOWHERE
-        types = " ".join(span.severity for span in spans) or NO_ERROR
-        lines.append("\t".join([start, str(segment), quoted(target), starts, ends, types]))
+    for each in (submission, *others):
+        check_field("language_pair", each.language_pair)
+        check_field("method", each.method)
+        if len(each.targets) != len(each.spans):
+            found = f"{len(each.targets)} translations and spans of {len(each.spans)}"
+            raise DataError(f"Found {found}; expected the same number.")
+        start = f"{each.language_pair}\t{each.method}"
+        for segment, (target, spans) in enumerate(zip(each.targets, each.spans, strict=True)):
+            lines.append("\t".join([start, str(segment), *_span_fields(segment, target, spans)]))
     write_rows(path, submission.header, lines)
+
+
+def _span_fields(segment: int, target: str, spans: Sequence[ErrorSpan]) -> list[str]:
+    """Return the fields of a row: the translation, starts, ends and types."""
+    if any(character in target for character in "\t\n\r"):
+        raise DataError(f"Segment {segment} (from 0): found a tab or line end in {target!r}; expected none.")
+    for span in spans:
+        if expected := expected_span(span, len(target)):
+            raise DataError(f"Segment {segment} (from 0): found {span}; expected {expected}.")
+    starts = " ".join(str(span.start) for span in spans) or NOWHERE
+    ends = " ".join(str(span.end) for span in spans) or NOWHERE
+    types = " ".join(span.severity for span in spans) or NO_ERROR
+    return [quoted(target), starts, ends, types]
+
+
+def for_official_scorer(target: str, spans: Sequence[ErrorSpan]) -> tuple[str, list[ErrorSpan]]:
+    """Return a translation and its spans as the scorer of WMT23 reads them.
+
+    It removes white space around a translation before it counts positions, and knows minor and major errors only, so
+    that a critical one is major.
+
+    Args:
+        target: the translation.
+        spans: its spans.
+    """
+    stripped = target.strip()
+    before, size = len(target) - len(target.lstrip()), len(stripped)
+    moved = []
+    for span in spans:
+        start, end = (min(max(place - before, 0), size) for place in span[:2])
+        if start < end or span.start == span.end:
+            moved.append(ErrorSpan(start, end, "major" if span.severity == "critical" else span.severity))
+    return stripped, moved

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan
-from kiwi.data.labels.span_checks import NO_ERROR, NOWHERE
+from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, SEVERITIES, ErrorSpan
 from kiwi.data.wmt.header import parse_count
 from kiwi.data.wmt.rows import Rows
 

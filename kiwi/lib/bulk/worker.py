@@ -10,6 +10,7 @@ from typing import IO
 
 from typing_extensions import override
 
+from kiwi import constants as const
 from kiwi.data.files.table_writers import json_line
 from kiwi.data.segments.shard_writers import JsonlWriter, ParquetWriter, ShardWriter
 from kiwi.exceptions import CheckpointError
@@ -99,7 +100,7 @@ def predict_shard(runner: Runner, job: Job, task: Task, rows_at_once: int) -> Sh
         for chunk in chunks:
             if len(chunk):
                 found = runner.predict_columns(chunk.columns)
-                writer.write(chunk, found.columns())
+                writer.write(chunk, found.columns(targets=chunk.columns[const.TARGET]))
             if chunk.rejects and rejects is None:
                 first = chunk.rejects[0]
                 report.first_reject = f"line {first.line}: {first.reason}"

@@ -115,7 +115,8 @@ class Configuration(BaseConfig):
     outputs off."""
 
     submission: SubmissionConfig | None = None
-    """The submissions to a shared task, ``sentence_submission.tsv`` and ``word_submission.tsv``; none if unset."""
+    """The submissions to a shared task, ``sentence_submission.tsv``, ``word_submission.tsv`` and
+    ``span_submission.tsv``; none if unset."""
 
     use_gpu: bool = False
     """Whether to predict on a GPU; without one, kiwi warns and predicts on the CPU, where a ``precision`` of 16
@@ -159,7 +160,7 @@ class Configuration(BaseConfig):
             if has_pairs and self.submission.language_pair is not None:
                 place = f"data.{self.run.predict_on_data_partition}.input.lp"
                 wrong[option] = f"given, but {place} has the language pair of each segment; remove one of them"
-            if not has_pairs and self.submission.language_pair is None:
+            if not has_pairs and self.submission.language_pair is None and self.submission.release is None:
                 wrong[option] = "required, unless lp of the data has the language pair of each segment"
         if self.run.aligner is not None and self.split is not None and self.split.input.alignments is not None:
             part = self.run.predict_on_data_partition

@@ -121,7 +121,12 @@ def _run(config: Configuration, runner: Runner | RunnerPool) -> PredictRunInfo:
     about, directory, rejects = runner.about, config.run.directory, config.run.rejects
     names = prediction_files(about.outputs, use_distribution=about.use_distribution)
     possible = (*prediction_files(), const.LANGUAGE_PAIR, *ON_DEMAND, const.ORIGIN_FILE)
-    reads = [*paths_in(config.split), locate(str(config.system.load)), *configuration_files()]
+    reads = [
+        *paths_in(config.split),
+        *paths_in(config.submission),
+        locate(str(config.system.load)),
+        *configuration_files(),
+    ]
     guard = Guard(reads, config.run.overwrite, "run.overwrite=true")
     guard.check([directory / name for name in dict.fromkeys((*names, *possible))] + ([rejects] if rejects else []))
     origin = _origin(about)

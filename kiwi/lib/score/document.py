@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
-from kiwi.data.documents.parts import Row, Segment
+from kiwi.data.documents.parts import Row, Segment, place_spans
 from kiwi.data.documents.rating import Rating
 from kiwi.data.files.tables import READERS
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS, are_scores_only, check_aligner
-from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.lib.score.stream import CHUNK_SIZE, FIELDS, are_scores_only, check_aligner, without_words
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -192,11 +191,14 @@ def score_document(
     _check_system(runner, path, form, fields)
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     higher = _direction(what, scale)
-    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, scale.profile)
+    scores_only = are_scores_only(runner, what.scores_only)
+    has_spans = const.ERROR_SPANS in runner.about.outputs and not scores_only
+    if has_spans and not form.is_table and not form.has_spans:
+        logger.warning("%s: %s has no place for error spans, which are left out.", path, form.name)
+    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, has_spans, scale.profile)
     columns = {name: what.columns.get(name, name) for name in fields}
     optional = {const.ALIGNMENTS} - what.columns.keys()
     how = HowToRead(rating, columns, optional, what.has_header, what.languages)
-    scores_only = are_scores_only(runner, what.scores_only)
     scorer = Scorer(runner, path, BadRows(on_bad, option="--on-bad"), scale, scores_only=scores_only)
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
@@ -233,7 +235,8 @@ def _direction(what: DocumentOptions, scale: Scale) -> bool:
 def _check_system(runner: Runner, path: Path, form: Format, fields: Sequence[str]) -> None:
     if form.is_table:
         return
-    if const.SENTENCE_SCORES not in runner.about.outputs:
+    outputs_here = {const.SENTENCE_SCORES, *([const.ERROR_SPANS] if form.has_spans else [])}
+    if not outputs_here & {*runner.about.outputs}:
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"{path}: this system predicts {outputs}, and no score. Choose one that predicts scores.")
     if others := [name for name in fields if name not in (const.SOURCE, const.TARGET)]:
@@ -274,10 +277,14 @@ class Scorer:
         names = list(segments[-1].texts) if segments else []  # rows before the first valid one have all fields
         check_aligner(self._runner, names)
         columns = self.bad.apply({name: [each.texts[name] for each in segments] for name in names}, first, drop=False)
-        found = self._scale.apply(self._runner.predict_columns(columns).columns())
+        predictions = self._runner.predict_columns(columns)
+        targets = [each.texts.get(const.TARGET, "") if each.given is None else each.given for each in segments]
+        if predictions.error_spans is not None:
+            placed = [place_spans(*each) for each in zip(predictions.error_spans, targets, strict=True)]
+            predictions = replace(predictions, error_spans=placed)
+        found = self._scale.apply(predictions.columns(targets=targets))
         if self._scores_only:
-            kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
-            found = {name: cells for name, cells in found.items() if name in kept}
+            found = without_words(found)
         return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
 
     def _error(self, segment: Segment) -> DataError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from kiwi.data.segments.given import has_column
 from kiwi.data.segments.piped import STDIN, read_pipe
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError
+from kiwi.lib.score.marked import show_spans
 from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.outputs import OUTPUTS, SPAN_SCORES, names as output_names
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -35,7 +37,10 @@ logger = logging.getLogger(__name__)
 FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
 """The fields that systems may read."""
 
-Form = Literal["tsv", "jsonl"]
+Form = Literal["tsv", "jsonl", "spans"]
+"""The format of what is written: ``tsv``, ``jsonl``, or ``spans``, the errors in each translation for people."""
+
+PipeForm = Literal["tsv", "jsonl"]
 
 CHUNK_SIZE = 4096
 """The number of segments that are read and scored together."""
@@ -57,7 +62,7 @@ class Input:
     pipe: BinaryIO | None = None
     """The pipe that is read if there are no files and no table."""
 
-    pipe_form: Form = "tsv"
+    pipe_form: PipeForm = "tsv"
     """The format of the pipe: ``tsv`` is the fields separated by tabs, ``jsonl`` one object per line."""
 
     def __post_init__(self) -> None:
@@ -216,7 +221,8 @@ def score(
         model: a checkpoint, an exported system, or a name on the hub.
         segments: the input of segments.
         output: the stream to write to.
-        form: the format, ``tsv`` or ``jsonl``, with the columns of the tables of ``kiwi predict``, without the texts.
+        form: the format, ``tsv`` or ``jsonl``, with the columns of the tables of ``kiwi predict``, without the texts;
+            or ``spans``, for people, the errors in each translation.
         scores_only: whether to omit the outputs for words; None omits them if there are others.
         header: whether TSV starts with a line of column names.
         stream: whether to write the line of each segment before the next segment is read.
@@ -237,6 +243,9 @@ def score(
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
     runner = open_runner(model, options or PredictOptions())
+    if form == "spans" and const.ERROR_SPANS not in runner.about.outputs:
+        outputs = ", ".join(runner.about.outputs)
+        raise ConfigError(f"--spans: this system predicts {outputs}, and no error spans. Remove the option.")
     scores_only = are_scores_only(runner, scores_only)
     written_on = Scale.choose(scale, runner)
     fields = [name for name in FIELDS if name in runner.about.input_fields]
@@ -245,6 +254,7 @@ def score(
         runner.prepare_aligner()
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0
+    is_coloured = output.isatty() and not os.environ.get("NO_COLOR")
     for first, columns in segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,)):
         check_aligner(runner, columns)
         found = written_on.apply(_predict(runner, columns, scores_only))
@@ -252,7 +262,10 @@ def score(
             output.write("\t".join(found) + "\n")
         is_first = False
         for number, row in enumerate(zip(*found.values(), strict=True), start=first):
-            if form == "tsv":
+            if form == "spans":
+                target = columns[const.TARGET][number - first]
+                output.write(show_spans(number, target, dict(zip(found, row, strict=True)), coloured=is_coloured))
+            elif form == "tsv":
                 output.write("\t".join(map(tsv_cell, row)))
             else:
                 reason = {"reason": bad.reasons[number]} if bad.on_bad == "nan" and number in bad.reasons else {}
@@ -273,10 +286,10 @@ def are_scores_only(runner: Runner, scores_only: bool | None) -> bool:
     Raises:
         ConfigError: when scores are asked for, and the system predicts none.
     """
-    has_scores = bool(output_names(runner.about.outputs, unit="segment"))
+    outputs = runner.about.outputs
+    has_scores = bool(output_names(outputs, unit="segment")) or const.ERROR_SPANS in outputs
     if scores_only and not has_scores:
-        outputs = ", ".join(runner.about.outputs)
-        raise ConfigError(f"--scores-only: this system predicts {outputs}, and no score. Remove the option.")
+        raise ConfigError(f"--scores-only: this system predicts {', '.join(outputs)}, and no score. Remove the option.")
     return has_scores if scores_only is None else scores_only
 
 
@@ -295,8 +308,13 @@ def check_aligner(runner: Runner, fields: Collection[str]) -> None:
 
 
 def _predict(runner: Runner, columns: Columns, scores_only: bool) -> dict[str, list[Any]]:
-    found = runner.predict_columns(columns).columns()
+    found = runner.predict_columns(columns).columns(targets=columns[const.TARGET])
     if not scores_only:
         return found
-    kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
-    return {name: cells for name, cells in found.items() if name in kept}
+    return without_words(found)
+
+
+def without_words(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return the columns with one value per segment."""
+    kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns} | {*SPAN_SCORES}
+    return {name: cells for name, cells in columns.items() if name in kept}

@@ -167,7 +167,9 @@ class CheckpointInfo:
             raise TypeError(f"system.class_name is {system['class_name']!r}; expected a name")
         check_options(model, "system.model", ("encoder", "decoder", "outputs"))
         check_options(model.get("encoder") or {}, "system.model.encoder", ("embeddings",))
-        check_options(model.get("outputs") or {}, "system.model.outputs", ("word_level", "sentence_level", "custom"))
+        check_options(
+            model.get("outputs") or {}, "system.model.outputs", ("word_level", "sentence_level", "span_level", "custom")
+        )
         info = cls(
             class_name=system["class_name"],
             model=model,

@@ -17,7 +17,7 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.labels.error_spans import SEVERITIES, parse_error_spans
 from kiwi.data.labels.span_decoding import decode_batch
-from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.data.labels.span_options import SpanLabel, SpanLevelConfig
 from kiwi.metrics.accumulators import Accumulator, SpanMetrics
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
@@ -46,7 +46,7 @@ class SpanOutput(Output):
     def __init__(self, in_dim: int, config: SpanLevelConfig, dropout: float) -> None:
         super().__init__()
         self.severities = config.severities
-        labels = (const.OK, *config.severities)
+        labels: tuple[SpanLabel, ...] = ("OK", *config.severities)
         self.dropout = nn.Dropout(dropout)
         self.units = nn.Linear(in_dim, len(labels))
         self.gaps = nn.Linear(2 * in_dim, len(labels))
@@ -136,7 +136,7 @@ class SpanOutput(Output):
                 marked = own[own[:, 1] == rater][:, 2:].tolist()
                 accumulator.add_spans(
                     [(start, end, SEVERITIES[severity]) for start, end, severity in marked],
-                    [span[:3] for span in spans],
+                    spans,
                 )
 
     @override

@@ -11,6 +11,10 @@ from kiwi.data.labels.error_spans import (
     gap_labels,
     mqm_score,
     parse_error_spans,
+    parse_spans_line,
+    spans_cell,
+    spans_line,
+    spans_of_cell,
     unit_labels,
 )
 
@@ -185,3 +189,23 @@ def test_the_penalty_of_spans() -> None:
     assert mqm_score(spans) == 16.0
     assert mqm_score([]) == 0.0
     assert mqm_score(spans, {MINOR: 0.1, MAJOR: 5.0, CRITICAL: 25.0}) == pytest.approx(30.1)
+
+
+@given(st.lists(SPANS, max_size=4))
+def test_lines_and_cells_are_read_back(spans: list[ErrorSpan]) -> None:
+    rounded = [span._replace(confidence=round(span.confidence, 6)) for span in spans]
+    assert parse_spans_line(spans_line(spans)) == rounded
+    assert spans_of_cell(spans_cell(spans)) == rounded
+
+
+def test_lines_and_cells() -> None:
+    spans = [ErrorSpan(0, 3, MINOR, 0.75), ErrorSpan(8, 8, MAJOR, 0.5)]
+    assert spans_line(spans) == "0 8\t3 8\tminor major\t0.750000 0.500000"
+    assert spans_line([]) == "-1\t-1\tno-error\t-1"
+    assert spans_cell(spans, "Das ist gut.") == [
+        {"start": 0, "end": 3, "text": "Das", "severity": "minor", "confidence": 0.75},
+        {"start": 8, "end": 8, "text": "", "severity": "major", "confidence": 0.5},
+    ]
+    for line in ("", "0\t1\tminor", "0 1\t1\tminor\t0.5", "a\t1\tminor\t0.5"):
+        with pytest.raises(ValueError):  # noqa: PT011
+            parse_spans_line(line)

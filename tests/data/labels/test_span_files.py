@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from kiwi import constants as const
-from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan, Spans, parse_error_spans
+from kiwi.data.files.table_writers import write_table
+from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan, Spans, parse_error_spans, spans_cell, spans_line
 from kiwi.data.labels.span_checks import RawSpan, SpanChecker, SpanDataConfig, majority_of, quoted, unquoted
 from kiwi.data.labels.span_files import SpanReader
 from kiwi.exceptions import ConfigError, DataError
@@ -103,6 +104,20 @@ def test_compressed_files(tmp_path: Path) -> None:
 def test_confidences_are_kept(tmp_path: Path) -> None:
     path = write(tmp_path, "0|3|minor|0.25", "-1|-1|no-error|-1")
     assert read(path) == [((ErrorSpan(0, 3, MINOR, 0.25),),), ((),)]
+
+
+def test_what_kiwi_predicts_is_read_as_labels(tmp_path: Path) -> None:
+    """The files and tables of predictions: labels from a larger system, for a smaller one."""
+    spans = [ErrorSpan(0, 3, MINOR, 0.25), ErrorSpan(8, 8, MAJOR, 0.5)]
+    plain = tmp_path / "error_spans"
+    plain.write_text(f"{spans_line(spans)}\n{spans_line([])}\n")
+    cells = {"target": TARGETS, "error_spans": [spans_cell(spans, TARGETS[0]), spans_cell([], TARGETS[1])]}
+    for path in (tmp_path / "a.tsv", tmp_path / "a.jsonl"):
+        write_table(path, [cells])
+    for path in (plain, tmp_path / "a.tsv", tmp_path / "a.jsonl"):
+        assert read(path) == [(tuple(spans),), ((),)]
+    with pytest.raises(DataError, match="line 2: found '0:3' in error_spans; expected spans such as 0:4:minor"):
+        read(write(tmp_path, "error_spans", "0:3", "-"))
 
 
 def test_several_raters(tmp_path: Path) -> None:

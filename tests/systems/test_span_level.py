@@ -1,0 +1,234 @@
+"""Error spans of systems with a pretrained encoder, from text to spans."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kiwi.data.labels.error_spans import ErrorSpan
+from kiwi.exceptions import ConfigError
+from kiwi.lib.export import export
+from kiwi.lib.span_thresholds import choose_span_thresholds
+from kiwi.runner import Predictions, load_system
+from kiwi.runner.torch_engine import runner_of
+from kiwi.systems.batching import as_tensors
+from kiwi.systems.qe_system import QESystem
+from tests.pretrained import write_model
+
+SOURCE = ["Close the bank .", "The house is small and old .", "Open 12 windows , please !", "Close it"]
+TARGET = ["Schließen  Sie die Bank .", " Das Haus\tist 😀 klein .", "Bitte", "中文字 !"]
+SPANS = ["0:9:major 24:24:minor", "5:9:minor|-", "-", "0:3:major"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model("xlm-roberta", tmp_path_factory.mktemp("models") / "tiny")
+
+
+def rows(*fields: str) -> list[dict[str, str]]:
+    columns = {"source": SOURCE, "target": TARGET, "error_spans": SPANS, "sentence_scores": ["6", "0.5", "0", "5"]}
+    return [{field: columns[field][i] for field in fields} for i in range(len(SOURCE))]
+
+
+def build(folder: Path, spans: Any = True, **outputs: Any) -> QESystem:
+    torch.manual_seed(3)
+    model = {
+        "encoder": {"model_name": str(folder), "hidden_size": 12},
+        "decoder": {"hidden_size": 24, "bottleneck_size": 24},
+        "outputs": {"span_level": spans, "sentence_level": {"hter": True}, **outputs},
+    }
+    config = QESystem.Config.from_dict({"class_name": "Transformer", "model": model})
+    return QESystem.build(config, {"sentence_scores": ["0", "6"], "error_spans": SPANS})
+
+
+def trained(folder: Path, steps: int = 80) -> QESystem:
+    """A system that finds the spans of its training data."""
+    system = build(folder).eval()  # without dropout
+    batch = as_tensors(system.collate(rows("source", "target", "error_spans", "sentence_scores")))
+    optimizer = torch.optim.Adam(system.parameters(), 0.02)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        system.losses(batch)["loss"].backward()
+        optimizer.step()
+    return system
+
+
+def positions(predictions: Predictions) -> list[list[tuple[int, int, str]]]:
+    assert predictions.error_spans is not None
+    return [[span[:3] for span in spans] for spans in predictions.error_spans]
+
+
+@pytest.fixture(scope="module")
+def system(folder: Path) -> QESystem:
+    """Not to be changed."""
+    return trained(folder)
+
+
+def test_spans_are_learned(system: QESystem) -> None:
+    found = runner_of(system).predict(SOURCE, TARGET)
+    expected = [[(0, 9, "major"), (24, 24, "minor")], [(5, 9, "minor")], [], [(0, 3, "major")]]
+    assert [spans for i, spans in enumerate(positions(found)) if i != 1] == [
+        s for i, s in enumerate(expected) if i != 1
+    ]
+    assert found.mqm_score is not None
+    assert [found.mqm_score[i] for i in (0, 2, 3)] == [6.0, 0.0, 5.0]
+    assert found.combined_score is None  # what the scores mean is not known
+    assert all(0.5 < span.confidence <= 1.0 for spans in found.error_spans or [] for span in spans)
+
+
+def test_a_segment_does_not_depend_on_its_batch(system: QESystem) -> None:
+    long = [" ".join(SOURCE * 9), " ".join(TARGET * 9)]
+    source, target = [*SOURCE, long[0], ""], [*TARGET, long[1], ""]
+    runner = runner_of(system)
+    together = runner.predict(source, target)
+    assert together.error_spans is not None
+    assert len(together.error_spans[4]) > 5
+    for index in range(5):
+        alone = runner.predict([source[index]], [target[index]], batch_size=1).error_spans
+        assert alone is not None
+        assert [span[:3] for span in alone[0]] == positions(together)[index]
+        assert [s.confidence for s in alone[0]] == pytest.approx([s.confidence for s in together.error_spans[index]])
+    assert together.error_spans[5] == []
+    assert together.mqm_score is not None
+    assert math.isnan(together.mqm_score[5])
+
+
+def test_texts_as_given(system: QESystem) -> None:
+    runner = runner_of(system)
+    spaced = "\t ".join(["", *TARGET[0].split(), ""])
+    (first,), (second,) = (runner.predict(SOURCE[:1], [text]).error_spans or [] for text in (TARGET[0], spaced))
+    assert [TARGET[0][s.start : s.end].split() for s in first] == [spaced[s.start : s.end].split() for s in second]
+    assert spaced[second[0].start : second[0].end] == "Schließen"
+
+
+def test_checkpoints_files_and_tables(system: QESystem, tmp_path: Path) -> None:
+    system.save_pretrained(tmp_path / "saved")
+    found = runner_of(QESystem.load(tmp_path / "saved")).predict(SOURCE, TARGET)
+    assert found == runner_of(system).predict(SOURCE, TARGET)
+    found.save(tmp_path / "out")
+    again = Predictions.read(tmp_path / "out")
+    assert positions(again) == positions(found)
+    assert again.mqm_score == found.mqm_score
+    assert list(found.columns()) == ["sentence_scores", "error_spans", "mqm_score"]
+    assert found.select([3, 0]).error_spans == [(found.error_spans or [])[3], (found.error_spans or [])[0]]
+    # The output can be switched off, and the system can be trained further without it.
+    without = load_system(tmp_path / "saved", model={"outputs": {"span_level": False}})
+    assert without.predict(SOURCE, TARGET).error_spans is None
+    as_trained = load_system(tmp_path / "saved", model={"outputs": {"span_level": True}})
+    assert as_trained.predict(SOURCE, TARGET) == found
+    assert without.predict(SOURCE, TARGET).sentences_hter == pytest.approx(found.sentences_hter)
+
+
+def test_exports(system: QESystem, tmp_path: Path) -> None:
+    system.save_pretrained(tmp_path / "saved")
+    exported = load_system(export(tmp_path / "saved", tmp_path / "exported").path)
+    source, target = [*SOURCE, " ".join(SOURCE * 9), SOURCE[0]], [*TARGET, " ".join(TARGET * 9), "\u00a0"]
+    found, expected = exported.predict(source, target), runner_of(system).predict(source, target)
+    assert positions(found) == positions(expected)
+    assert found.mqm_score == expected.mqm_score
+    path = tmp_path / "exported"
+    assert load_system(path, model={"outputs": {"span_level": True}}).predict(source, target) == found
+    assert load_system(path, model={"outputs": {"span_level": False}}).predict(source, target).error_spans is None
+
+
+def test_metrics(system: QESystem) -> None:
+    assert system.outputs.config.metric_names[-2:] == ["error_spans_F1", "error_spans_MCC"]
+    accumulators = system.accumulators()
+    batch = as_tensors(system.collate(rows("source", "target", "error_spans", "sentence_scores")))
+    with torch.no_grad():
+        losses = system.validate(accumulators, batch)
+    assert losses["error_spans_loss"].item() > 0
+    metrics = accumulators["error_spans"].compute()
+    # Of 1 + 9 + 3 marked characters, with or without the disputed four of the second segment, which has two raters.
+    assert metrics["error_spans_F1"] in (pytest.approx(2 * 13 / (13 + 17)), pytest.approx(2 * 17 / (21 + 17)))
+    assert metrics["error_spans_MCC"] > 0.8
+
+
+def test_labels_that_the_data_lacks_are_not_trained(folder: Path) -> None:
+    system = build(folder)
+    output = system.outputs.by_name["error_spans"]
+    batch = as_tensors(system.collate(rows("source", "target", "error_spans", "sentence_scores")))
+    before = {name: weight.clone() for name, weight in output.named_parameters()}
+    optimizer = torch.optim.SGD(output.parameters(), 1.0)
+    system.losses(batch)["error_spans_loss"].backward()
+    optimizer.step()
+    for layer, absent in (("units", [3]), ("gaps", [2, 3])):
+        for part in ("weight", "bias"):
+            weight, old = output.get_parameter(f"{layer}.{part}"), before[f"{layer}.{part}"]
+            assert [i for i in range(4) if torch.equal(weight[i], old[i])] == absent
+    values = system.values(batch)["error_spans"]
+    assert (values[:, 1::2, 3] == 0).all()
+    assert (values[:, 0::2, 2:] == 0).all()
+    # Labels of the validation data that are not trained leave the loss finite.
+    other = system.collate([row | {"error_spans": "0:1:critical 2:2:major"} for row in rows("source", "target")])
+    logits = output(system.decoder(system.encoder(as_tensors(other)), as_tensors(other)))
+    assert torch.isfinite(output.loss(logits, as_tensors(other)))
+    # What an earlier training has trained stays predicted, and is trained again where the data has it.
+    output.fit(["0:1:critical"])
+    assert output.trained.tolist() == [[True, True, False, False], [True, True, True, True]]
+
+
+def test_the_loss_is_a_cross_entropy_with_shares(folder: Path) -> None:
+    system = build(folder, {"class_weights": {"spans": {"minor": 2.0}, "omissions": {"OK": 0.5}}})
+    output = system.outputs.by_name["error_spans"]
+    batch = as_tensors(system.collate(rows("source", "target", "error_spans")))
+    logits = output(system.decoder(system.encoder(batch), batch))
+    probabilities = output.probabilities(logits).detach().numpy()
+    expected = 0.0
+    for segment, labels in enumerate(batch.span_labels.numpy()):
+        for place, shares in enumerate(labels):
+            weights = [1.0, 2.0, 1.0, 1.0] if place % 2 else [0.5, 1.0, 1.0, 1.0]
+            for share, weight, probability in zip(shares, weights, probabilities[segment, place], strict=True):
+                expected -= share * weight * np.log(probability) if share else 0.0
+    assert output.loss(logits, batch).item() == pytest.approx(expected / len(batch), rel=1e-4)
+
+
+def test_thresholds_move_to_one_half(folder: Path) -> None:
+    system = trained(folder, 8)
+    output = system.outputs.by_name["error_spans"]
+    columns = {"source": SOURCE, "target": TARGET, "error_spans": SPANS}
+    engine = runner_of(system).engine
+    chosen = choose_span_thresholds(engine, output, columns)
+    assert chosen.after["error_spans_F1"] > chosen.before["error_spans_F1"]
+    before = system.values(as_tensors(system.collate(rows("source", "target"))))["error_spans"].detach()
+    output.move_thresholds(chosen.gaps, chosen.units)
+    after = system.values(as_tensors(system.collate(rows("source", "target"))))["error_spans"].detach()
+    for first, threshold in ((0, chosen.gaps), (1, chosen.units)):
+        one, two = before[:, first::2, 0], after[:, first::2, 0]
+        torch.testing.assert_close((1 - two) / two, (1 - threshold) / threshold * (1 - one) / one, rtol=1e-3, atol=1e-4)
+    accumulators = system.accumulators()
+    with torch.no_grad():
+        system.validate(
+            accumulators, as_tensors(system.collate(rows("source", "target", "error_spans", "sentence_scores")))
+        )
+    assert accumulators["error_spans"].compute() == pytest.approx(chosen.after)
+
+
+def test_words_have_no_spans(folder: Path) -> None:
+    model = {"encoder": {"embeddings": {"source": {"dim": 4}, "target": {"dim": 4}}}, "outputs": {"span_level": {}}}
+    with pytest.raises(ConfigError, match=r"outputs\.span_level.*needs a pretrained encoder"):
+        QESystem.Config.from_dict({"class_name": "NuQE", "model": model})
+
+
+def test_a_combined_score(system: QESystem) -> None:
+    from dataclasses import replace
+
+    from kiwi.data.labels.score_meaning import ScoreMeaning
+
+    runner = runner_of(system)
+    meaning = ScoreMeaning("mqm", higher_is_better=False, range=(0.0, 25.0))
+    runner.engine.about = replace(runner.about, data=replace(runner.about.data, score=meaning))
+    found = runner.predict(SOURCE, TARGET)
+    assert found.combined_score is not None
+    scores = zip(found.sentences_hter or [], found.mqm_score or [], strict=True)
+    expected = [100 * (0.78 * (1 - min(max(score, 0), 25) / 25) + 0.22 * (1 - points / 25)) for score, points in scores]
+    assert found.combined_score == pytest.approx(expected)
+
+
+def test_a_span_is_a_tuple() -> None:
+    assert ErrorSpan(0, 1, "minor") == (0, 1, "minor", 1.0)
