@@ -21,7 +21,7 @@ from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_
 from kiwi.data.wmt.seg_scores import is_seg_scores
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission
 from kiwi.data.wmt.word_level import read_word_submission
-from kiwi.lib.evaluate.annotations import any_spans_source, predicted_spans
+from kiwi.lib.evaluate.annotations import any_spans_source
 from kiwi.lib.evaluate.source import (
     Source,
     Sources,
@@ -251,10 +251,7 @@ def _table_sources(table: Table | None, any_scale: bool) -> dict[str, Source]:
             table.path, lambda: _parse(name, columns()[name], table.path, any_scale), translations=_keys(table, columns)
         )
 
-    found = {name: source(name) for name in table.columns if name not in IDENTIFIERS}
-    if (spans := found.pop(const.ERROR_SPANS, None)) is not None:
-        found[SPANS] = replace(spans, read=lambda: predicted_spans(columns()[const.ERROR_SPANS], table.path))
-    return found
+    return {name: source(name) for name in table.columns if name not in IDENTIFIERS}
 
 
 def _submitted_scores(path: Path, config: Files) -> dict[str, Source]:
