@@ -25,9 +25,9 @@ from typing import Any, NoReturn
 
 from kiwi.constants import UNDECIDED
 from kiwi.data.files.lines import stream_lines
-from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan
+from kiwi.data.labels.error_spans import NO_ERROR, SEVERITIES, ErrorSpan
 from kiwi.data.labels.scores import parse_score
-from kiwi.data.labels.span_checks import NO_ERROR, unquoted
+from kiwi.data.labels.span_checks import unquoted
 from kiwi.exceptions import DataError
 
 logger = logging.getLogger(__name__)
