@@ -106,8 +106,7 @@ def align(
     spans: list[Measured] = []
     marked: MarkedTexts | None = None
     lines: dict[Path, int] = {}
-    for name in (name for name in IN_ORDER if name in gold):
-        source = gold[name]
+    for name, source in ((name, gold[name]) for name in IN_ORDER if name in gold):
         compared = [output for output, needed in gold_by_prediction().items() if needed == name]
         if name == SPANS:
             compared = [SPANS]
@@ -116,9 +115,8 @@ def align(
             values = np.array(source.read())
             lines[source.path] = len(values)
             own = exclude_more(excluded, source, values)
-            outputs += [
-                _align_segments(output, values, source, systems, counts, own, low_is_bad) for output in compared
-            ]
+            for output in compared:
+                outputs.append(_align_segments(output, values, source, systems, counts, own, low_is_bad))
         else:
             tags = GoldTags(source.path, source.read())
             lines[source.path] = len(tags.rows)
