@@ -56,6 +56,7 @@ def evaluation_page(
         HTML that contains its style, pictures and script.
     """
     systems = _systems(report, outputs, marked)
+    n_segments = [len(each.numbers) for each in outputs] + ([] if marked is None else [len(marked.numbers)])
     script = read_asset("evaluation.js")
     return render(
         "evaluation.html.jinja",
@@ -65,7 +66,7 @@ def evaluation_page(
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         tables=result_tables(report),
         n_systems=len(systems),
-        n_segments=max((len(each.numbers) for each in (*outputs, *([] if marked is None else [marked]))), default=0),
+        n_segments=max(n_segments, default=0),
         systems=[_system(name, report, outputs, texts or {}, worst, marked) for name in systems[:MOST_SYSTEMS]],
         ensemble=ENSEMBLE,
         kiwi_version=__version__,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,7 @@ class MarkedTexts:
     gold: Sequence[Sequence[Span]]
     """The gold spans of each translation."""
 
-    predicted: dict[str, Sequence[Sequence[Span]]]
+    predicted: Mapping[str, Sequence[Sequence[Span]]]
     """The spans of each translation, by system."""
 
     numbers: Sequence[int]
