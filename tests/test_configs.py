@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
 from kiwi.lib import predict
 from kiwi.lib.bulk.config import BulkConfiguration
+from kiwi.lib.evaluate import evaluate_from_configuration
+from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.pretrain import pretrain_from_configuration
 from kiwi.lib.pretrained.vectors import write_vectors
+from kiwi.lib.thresholds import choose_thresholds
 from kiwi.lib.train import Configuration, train_from_configuration
 from kiwi.lib.utils import load_configuration
 from tests.pretrained import write_model
@@ -56,6 +60,7 @@ def test_every_configuration_is_known_here() -> None:
         "transformer.yaml",
         "transformer-tags.yaml",
         "transformer-joint.yaml",
+        "transformer-spans.yaml",
         "adapt.yaml",
         "predict.yaml",
         "predict-ray.yaml",
@@ -106,6 +111,52 @@ def test_a_pretrained_encoder_and_its_adaptation(
         CONFIG / "predict.yaml", [*files, f"system.load={second.best_model_path}", f"run.output_dir={tmp_path}/out"]
     )
     assert len(predict.predict_from_configuration(options)) == 10
+
+
+def test_error_spans_from_annotations_to_their_evaluation(corpus: Any, encoder: Path, tmp_path: Path) -> None:
+    tables = {}
+    for part in ("train", "valid"):
+        rows = ["source\ttarget\tstarts\tends\tseverities"]
+        for source, target in zip(corpus.lines(part, "source"), corpus.lines(part, "target"), strict=True):
+            end = target.find(" ")  # the first word of a question is wrong
+            marks = ("0", str(end), "major") if "?" in source or len(rows) % 3 else ("-1", "-1", "no-error")
+            rows.append("\t".join((source, target, *marks)))
+        tables[part] = tmp_path / f"{part}.tsv"
+        tables[part].write_text("\n".join(rows) + "\n", encoding="utf-8")
+    overrides = [f"_train={tables['train']}", f"_valid={tables['valid']}", f"_encoder={encoder}", "trainer.epochs=1"]
+    options = load_configuration(CONFIG / "transformer-spans.yaml", [*overrides, f"run.output_dir={tmp_path}/run"])
+    info = train_from_configuration(options)
+    names = ("val_error_spans_F1", "val_error_spans_MCC", "val_error_spans_loss", "val_PEARSON")
+    assert {*names} <= info.best_metrics.keys()
+
+    labelled = {"input": dict.fromkeys(("source", "target"), str(tables["valid"])), "output": {}}
+    labelled["output"]["error_spans"] = str(tables["valid"])
+    chosen = choose_thresholds(tmp_path / "run", tmp_path / "chosen", TrainingConfig.from_dict(labelled))
+    assert [each.output for each in chosen] == ["error_spans", "error_spans (omissions)"]
+    assert chosen[0].after >= chosen[0].before
+    assert inspect_checkpoint(tmp_path / "chosen").info.metrics["val_error_spans_F1"] == chosen[0].after > 0.0
+    card = (tmp_path / "chosen" / "README.md").read_text(encoding="utf-8")
+    assert "`error_spans`: the errors of the translation" in card
+
+    found = predict.predict_from_configuration(
+        {
+            "run": {"output_dir": str(tmp_path / "out"), "output_format": "jsonl"},
+            "data": {"test": {"input": {name: str(corpus.file("valid", name)) for name in ("source", "target")}}},
+            "system": {"load": str(tmp_path / "chosen")},
+        }
+    )
+    assert found.error_spans is not None
+    assert found.mqm_score == [5.0 * len(spans) for spans in found.error_spans]
+    assert found.combined_score is not None
+    assert all(0.0 <= quality <= 100.0 for quality in found.combined_score)
+    report = evaluate_from_configuration(
+        {
+            "gold_files": {"spans": str(tables["valid"])},
+            "predicted_dir": str(tmp_path / "out"),
+            "output": {"report": str(tmp_path / "page.html")},
+        }
+    )
+    assert report.metric("spans", "F1") == pytest.approx(chosen[0].after)
 
 
 def test_bulk(tmp_path: Path) -> None:

@@ -32,9 +32,19 @@ def measure_error_free(aligned: Aligned) -> list[Measured]:
             return error_free_metrics(gold.astype(np.int64), values)
 
         n = len(gold)
-        left_out = {"left_out": aligned.left_out, "excluded": len(aligned.excluded)}
         found.append(
-            Measured(ERROR_FREE, system, n, "segments", n, statistic, counts=counts, rule=aligned.scale, **left_out)
+            Measured(
+                ERROR_FREE,
+                system,
+                n,
+                "segments",
+                n,
+                statistic,
+                counts=counts,
+                rule=aligned.scale,
+                left_out=aligned.left_out,
+                excluded=len(aligned.excluded),
+            )
         )
     return found
 

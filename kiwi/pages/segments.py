@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from kiwi import constants as const
 from kiwi.metrics.aligned import Aligned
 from kiwi.pages import counts
-from kiwi.pages.words import Line, Tags, make_line
+from kiwi.pages.marks import MarkedTexts, disagreement, mark
+from kiwi.pages.words import Line, Piece, Tags, make_line
 
 TRACK_START, TRACK_LENGTH = 8, 104
 """Where the axis of a score begins in its picture, and its length."""
@@ -45,9 +46,16 @@ class Card:
     summaries: list[str]
     """The numbers of BAD tags that were found and of false alarms."""
 
+    errors: list[Piece] = field(default_factory=list)
+    """The translation with its error spans; none if spans are not compared."""
+
 
 def worst_segments(
-    outputs: Sequence[Aligned], system: str, texts: Mapping[str, Sequence[str]], most: int
+    outputs: Sequence[Aligned],
+    system: str,
+    texts: Mapping[str, Sequence[str]],
+    most: int,
+    marked: MarkedTexts | None = None,
 ) -> tuple[str, list[Card]]:
     """Return the segments that a system is most wrong about, the worst first.
 
@@ -56,12 +64,17 @@ def worst_segments(
         system: the name of the system.
         texts: the lines of all segments, by field.
         most: the maximum number of segments.
+        marked: the error spans of the segments, if they are compared.
 
     Returns:
         How the segments were ranked, and the segments; none if nothing can be ranked.
     """
     by_name = {each.output: each for each in outputs if system in each.predicted and len(each.numbers)}
     how, ranked = _ranked(by_name, system, most)
+    spans = None if marked is None or system not in marked.predicted else marked
+    if spans is not None and not ranked:
+        how, ranked = _ranked_by_spans(spans, system, most)
+    rows = {} if spans is None else {number: row for row, number in enumerate(spans.numbers)}
     scores = by_name.get(const.SENTENCE_SCORES)
     values = None if scores is None else np.concatenate((scores.gold, scores.predicted[system]))
     bounds = (0.0, 0.0) if values is None else (float(values.min()), float(values.max()))
@@ -77,7 +90,10 @@ def worst_segments(
         score = None
         if scores is not None and const.SENTENCE_SCORES in here:
             score = _score(scores, system, here[const.SENTENCE_SCORES], bounds)
-        cards.append(Card(number, loss, score, *_lines(tags, number, texts)))
+        errors: list[Piece] = []
+        if spans is not None and (row := rows.get(number)) is not None:
+            errors = mark(spans.targets[row], spans.gold[row], spans.predicted[system][row])
+        cards.append(Card(number, loss, score, *_lines(tags, number, texts), errors))
     return how, cards
 
 
@@ -98,6 +114,14 @@ def _ranked(by_name: Mapping[str, Aligned], system: str, most: int) -> tuple[str
         how, numbers, said = f"mean log-loss of the tags ({name})", tags.numbers, "log-loss {:.3f}"
     chosen = np.argsort(-values, kind="stable")[:most]
     return how, [(int(numbers[place]), said.format(errors[place])) for place in chosen]
+
+
+def _ranked_by_spans(marked: MarkedTexts, system: str, most: int) -> tuple[str, list[tuple[int, str]]]:
+    rows = zip(marked.targets, marked.gold, marked.predicted[system], strict=True)
+    values = np.array([disagreement(*row) for row in rows], dtype=np.int64)
+    chosen = np.argsort(-values, kind="stable")[:most].tolist()
+    how = "number of characters that only one of gold and system marks"
+    return how, [(marked.numbers[row], f"{values[row]} characters apart") for row in chosen]
 
 
 def _places(aligned: Aligned, numbers: Sequence[int]) -> dict[int, int]:

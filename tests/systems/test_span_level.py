@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from kiwi.data.labels.error_spans import ErrorSpan
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
-from kiwi.lib.span_thresholds import choose_span_thresholds
+from kiwi.lib.thresholds.spans import choose_span_thresholds
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.batching import as_tensors
@@ -209,6 +210,19 @@ def test_thresholds_move_to_one_half(folder: Path) -> None:
     assert accumulators["error_spans"].compute() == pytest.approx(chosen.after)
 
 
+def test_spans_are_added_to_a_trained_system(folder: Path, tmp_path: Path) -> None:
+    build(folder, False, word_level={"target": True}).save_pretrained(tmp_path / "scores")
+    options = {"load": str(tmp_path / "scores"), "model": {"outputs": {"span_level": {"severities": ["major"]}}}}
+    config = QESystem.resolve(QESystem.Config.from_dict(options))
+    system = QESystem.build(config, {"sentence_scores": ["0", "6"], "error_spans": SPANS})
+    assert system.new_weights == ("outputs.by_name.error_spans.",)
+    # Errors that are less severe count as the least severe ones there are.
+    assert system.outputs.by_name["error_spans"].trained.tolist() == [[True, True], [True, True]]
+    found = runner_of(system.eval()).predict(SOURCE, TARGET)
+    assert found.error_spans is not None
+    assert found.target_tags_labels is not None
+
+
 def test_words_have_no_spans(folder: Path) -> None:
     model = {"encoder": {"embeddings": {"source": {"dim": 4}, "target": {"dim": 4}}}, "outputs": {"span_level": {}}}
     with pytest.raises(ConfigError, match=r"outputs\.span_level.*needs a pretrained encoder"):
@@ -216,10 +230,6 @@ def test_words_have_no_spans(folder: Path) -> None:
 
 
 def test_a_combined_score(system: QESystem) -> None:
-    from dataclasses import replace
-
-    from kiwi.data.labels.score_meaning import ScoreMeaning
-
     runner = runner_of(system)
     meaning = ScoreMeaning("mqm", higher_is_better=False, range=(0.0, 25.0))
     runner.engine.about = replace(runner.about, data=replace(runner.about.data, score=meaning))
@@ -228,7 +238,3 @@ def test_a_combined_score(system: QESystem) -> None:
     scores = zip(found.sentences_hter or [], found.mqm_score or [], strict=True)
     expected = [100 * (0.78 * (1 - min(max(score, 0), 25) / 25) + 0.22 * (1 - points / 25)) for score, points in scores]
     assert found.combined_score == pytest.approx(expected)
-
-
-def test_a_span_is_a_tuple() -> None:
-    assert ErrorSpan(0, 1, "minor") == (0, 1, "minor", 1.0)

@@ -67,7 +67,7 @@ class SpanLevelConfig(BaseConfig):
 
     def penalty(self, spans: Sequence[ErrorSpan]) -> float:
         """Return the penalty of the spans of a translation, where lower is better."""
-        weights: dict[str, float] = {**self.mqm_weights}
+        weights: dict[str, float] = {str(severity): weight for severity, weight in self.mqm_weights.items()}
         return mqm_score(spans, weights)
 
     def combine(self, penalties: Sequence[float], scores: Sequence[float], meaning: ScoreMeaning) -> list[float]:

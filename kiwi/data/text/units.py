@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kiwi.data.batch import mask_of
 from kiwi.data.text.windows import by_group
 
 WORD = re.compile(r"[^ \t]+")
@@ -144,8 +143,7 @@ class Units:
             one_each: whether each segment has one window.
         """
         width = max(1, int(self.counts.max(initial=0)))
-        mask = np.zeros((len(self.counts), width), dtype=bool)
-        mask[:, : int(self.counts.max(initial=0))] = mask_of(self.counts)
+        mask = np.arange(width) < self.counts[:, None]
         bounds = np.full((*mask.shape, 2), -1, dtype=np.int64)
         bounds[mask] = self.bounds
         of_piece = np.full(n_pieces, -1, dtype=np.int64)  # the place of the unit that a piece stands for

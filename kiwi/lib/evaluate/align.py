@@ -39,6 +39,7 @@ from kiwi.metrics.error_free import ERROR_FREE
 from kiwi.metrics.measured import Measured
 from kiwi.metrics.spans import SPANS
 from kiwi.outputs import OUTPUTS
+from kiwi.pages.marks import MarkedTexts
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
@@ -58,6 +59,9 @@ class Alignment:
 
     spans: list[Measured]
     """The metrics of error spans."""
+
+    marked: MarkedTexts | None
+    """The error spans themselves, where they are compared."""
 
     error_free: Aligned | None
     """The segments that are free of errors, on request."""
@@ -100,20 +104,19 @@ def align(
     counts = None if files.texts is None else WordCounts.read(files.texts.source, files.texts.target)
     outputs: list[Aligned | None] = []
     spans: list[Measured] = []
+    marked: MarkedTexts | None = None
     lines: dict[Path, int] = {}
-    for name in (name for name in IN_ORDER if name in gold):
-        source = gold[name]
+    for name, source in ((name, gold[name]) for name in IN_ORDER if name in gold):
         compared = [output for output, needed in gold_by_prediction().items() if needed == name]
         if name == SPANS:
             compared = [SPANS]
-            spans = align_spans(source, systems, excluded, None if files.texts is None else files.texts.target)
+            spans, marked = align_spans(source, systems, excluded, None if files.texts is None else files.texts.target)
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
             lines[source.path] = len(values)
             own = exclude_more(excluded, source, values)
-            outputs += [
-                _align_segments(output, values, source, systems, counts, own, low_is_bad) for output in compared
-            ]
+            for output in compared:
+                outputs.append(_align_segments(output, values, source, systems, counts, own, low_is_bad))
         else:
             tags = GoldTags(source.path, source.read())
             lines[source.path] = len(tags.rows)
@@ -130,7 +133,7 @@ def align(
     origins = {name: found for name, own in systems.items() if (found := checkpoint_hash(own))}
     is_asked = with_error_free or ERROR_FREE in gold
     free = align_error_free(gold, systems, excluded, error_free) if is_asked else None
-    return Alignment([each for each in outputs if each is not None], spans, free, lines, origins)
+    return Alignment([each for each in outputs if each is not None], spans, marked, free, lines, origins)
 
 
 def _align_segments(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from kiwi import constants as const
-from kiwi.data.files.lines import read_lines
-from kiwi.data.labels.error_spans import parse_error_spans
 from kiwi.data.labels.span_checks import SpanChecker, unquoted
 from kiwi.data.labels.span_rows import ALIASES, ENDS, SEGMENT, SEVERITIES, STARTS, Annotation, read_annotations
 from kiwi.data.wmt.unified import Unified
@@ -31,8 +29,6 @@ def any_spans_source(path: Path, language_pair: str | None) -> Source:
         language_pair: the language pair to read from a file of several.
     """
     line = first_line(path)
-    if path.name == const.ERROR_SPANS and "\t" not in line:
-        return Source(path, lambda: predicted_spans(read_lines(path), path))
     if not _is_annotations(line):
         return spans_source(path, language_pair)
     found = cache(lambda: _read(path, language_pair))
@@ -52,27 +48,6 @@ def _is_annotations(line: str) -> bool:
     if {STARTS, ENDS, SEVERITIES} <= set(names):
         return "method" not in line.lower().split("\t")
     return len(names) in NO_NAMES and all(cell.lstrip("-").isdigit() for cell in names[0].split() + names[1].split())
-
-
-def predicted_spans(lines: Sequence[str], path: Path) -> Unified:
-    """Parse the error spans of a file or a column of predictions.
-
-    Args:
-        lines: the spans of each translation, such as ``0:4:minor 9:9:major``.
-        path: the file, for errors.
-
-    Raises:
-        DataError: at the first line that has other text.
-    """
-    found = Unified(path)
-    for number, line in enumerate(lines, start=1):
-        try:
-            raters = parse_error_spans(line.strip())
-        except ValueError:
-            raise DataError.at(path, number, found=f"'{line:.60}'", expected="spans such as 0:4:minor") from None
-        found.targets.append("")
-        found.spans.append([span for own in raters for span in own])
-    return found
 
 
 def _read(path: Path, language_pair: str | None) -> Unified:

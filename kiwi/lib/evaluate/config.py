@@ -123,8 +123,9 @@ class Files(BaseConfig):
         fields: dict[str, tuple[GoldFiles | PredictedFiles, list[str]]] = {
             "gold_files": (self.gold_files, sorted({*gold_by_field.values(), const.LANGUAGE_PAIR, *KEYS} - {SPANS}))
         }
+        known = [name for name in gold_by_field if name != const.ERROR_SPANS]  # which are objects, not texts
         for index, files in enumerate(self.predicted_files or []):
-            fields[f"predicted_files.{index}"] = (files, [*gold_by_field, const.LANGUAGE_PAIR, *KEYS])
+            fields[f"predicted_files.{index}"] = (files, [*known, const.LANGUAGE_PAIR, *KEYS])
             for name in given_fields(files):
                 needed = {gold_by_field[name]} if name in gold_by_field else SUBMISSIONS.get(name, gold)
                 needed = needed | {"error_free"} if needed & {const.SENTENCE_SCORES, "spans"} else needed

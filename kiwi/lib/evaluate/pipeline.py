@@ -31,6 +31,7 @@ from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import ENSEMBLE, Calibration, Report, Settings, build_report, combine
 from kiwi.outputs import names as output_names
 from kiwi.pages.evaluation import evaluation_page
+from kiwi.pages.marks import MarkedTexts
 from kiwi.runner.predictions import prediction_files
 from kiwi.utils.guard import Guard, paths_in, record_written
 from kiwi.utils.inputs import pipes_as_files
@@ -85,10 +86,10 @@ def run(config: Configuration) -> Report:
     written = _check_outputs(config)
     reports: dict[str, Report] = {}
     for pair, files in config.pairs.items():
-        outputs, report = _evaluate(config, files)
+        outputs, report, marked = _evaluate(config, files)
         reports[pair] = report
         if config.output.report is not None:
-            _write_page(config.output.report, pair, files, outputs, report)
+            _write_page(config.output.report, pair, files, outputs, report, marked)
     report = combine(reports)
     logger.debug("\n%s", as_text(report))
     for path, content in (
@@ -120,7 +121,8 @@ def _page_path(path: Path, pair: str) -> Path:
     return path.with_name(f"{path.stem}.{pair}{path.suffix}") if pair else path
 
 
-def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report]:
+def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report, MarkedTexts | None]:
+    """Return what is compared, its metrics, and the error spans that are compared."""
     pairs = None if config.language_pairs is not None else read_language_pairs(files)
     sources = collect_sources(files, any_scale=config.explanations)
     required = not files.predicted_dir
@@ -145,7 +147,7 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     for aligned in outputs:
         _warn_if_opposite(aligned)
     if pairs is None:
-        return outputs, _report(config, measured, alignment.spans, alignment.origins)
+        return outputs, _report(config, measured, alignment.spans, alignment.origins), alignment.marked
     for path, n_segments in alignment.lines.items():
         check_line_count(path, n_segments, pairs[1], len(pairs[0]))
     by_pair = split_by_pair(measured, pairs[0])
@@ -156,7 +158,8 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     for pair, own in by_pair.items():
         if lacking := {each.output for each in measured} - {each.output for each in own}:
             logger.warning("%s: no segment to compare for %s, so there is no mean.", pair, ", ".join(sorted(lacking)))
-    return outputs, combine({pair: _report(config, own, [], alignment.origins) for pair, own in by_pair.items()})
+    reports = {pair: _report(config, own, [], alignment.origins) for pair, own in by_pair.items()}
+    return outputs, combine(reports), alignment.marked
 
 
 def _warn_if_opposite(aligned: Aligned) -> None:
@@ -195,12 +198,14 @@ def _report(
     return replace(report, calibration=calibrate(outputs, config))
 
 
-def _write_page(path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report) -> None:
+def _write_page(
+    path: Path, pair: str, files: Files, outputs: Sequence[Aligned], report: Report, marked: MarkedTexts | None
+) -> None:
     """Write the page of a language pair, ``report.en-de.html``; without language pairs, ``report.html``."""
     texts = None if files.texts is None else {name: read_lines(text, warn=False) for name, text in files.texts}
     place = _page_path(path, pair)
     title = f"Evaluation, {pair}" if pair else "Evaluation"
-    write_text(place, evaluation_page(report, outputs, texts, title))
+    write_text(place, evaluation_page(report, outputs, texts, title, marked=marked))
 
 
 def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibration]:

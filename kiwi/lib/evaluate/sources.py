@@ -21,7 +21,7 @@ from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_
 from kiwi.data.wmt.seg_scores import is_seg_scores
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission
 from kiwi.data.wmt.word_level import read_word_submission
-from kiwi.lib.evaluate.annotations import any_spans_source, predicted_spans
+from kiwi.lib.evaluate.annotations import any_spans_source
 from kiwi.lib.evaluate.source import (
     Source,
     Sources,
@@ -91,8 +91,8 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
             name: _file_source(name, path, any_scale) for name, path in files if path is not None and name in known
         }
         if files.error_free is not None:
-            path = files.error_free
-            sources[ERROR_FREE] = unified_source(path, ERROR_FREE, config.language_pair) or error_free_source(path)
+            unified = unified_source(files.error_free, ERROR_FREE, config.language_pair)
+            sources[ERROR_FREE] = unified or error_free_source(files.error_free)
         sources |= _table_sources(files.table, any_scale)
         if (path := files.sentence_submission) is not None:
             sources |= _submitted_scores(path, config)
@@ -251,10 +251,7 @@ def _table_sources(table: Table | None, any_scale: bool) -> dict[str, Source]:
             table.path, lambda: _parse(name, columns()[name], table.path, any_scale), translations=_keys(table, columns)
         )
 
-    found = {name: source(name) for name in table.columns if name not in IDENTIFIERS}
-    if (spans := found.pop(const.ERROR_SPANS, None)) is not None:
-        found[SPANS] = replace(spans, read=lambda: predicted_spans(columns()[const.ERROR_SPANS], table.path))
-    return found
+    return {name: source(name) for name in table.columns if name not in IDENTIFIERS}
 
 
 def _submitted_scores(path: Path, config: Files) -> dict[str, Source]:

@@ -19,13 +19,14 @@ from kiwi.lib.evaluate.excluded import Excluded
 from kiwi.lib.evaluate.source import Source, Sources
 from kiwi.metrics.measured import Measured, measure_spans
 from kiwi.metrics.spans import SPANS
+from kiwi.pages.marks import MarkedTexts
 
 logger = logging.getLogger(__name__)
 
 
 def align_spans(
     source: Source, systems: Mapping[str, Sources], excluded: Excluded, texts: Path | None
-) -> list[Measured]:
+) -> tuple[list[Measured], MarkedTexts]:
     """Compare the spans of all systems with the gold spans.
 
     Args:
@@ -33,6 +34,9 @@ def align_spans(
         systems: the sources of each system's predictions.
         excluded: the segments that are left out.
         texts: the file of the translations, for gold spans without them.
+
+    Returns:
+        The metrics of each system, and what is compared.
 
     Raises:
         DataError: when the texts of a system are others than those of the gold spans.
@@ -61,8 +65,14 @@ def align_spans(
         # As in the official scorer of WMT 2023, white space around a text does not count.
         targets = [target.strip() for target in targets]
     chosen = {system: [own[index] for index in kept] for system, own in predicted.items()}
-    measured = measure_spans([targets[index] for index in kept], [gold.spans[index] for index in kept], chosen)
-    return [replace(each, excluded=len(excluded.numbers)) for each in measured]
+    marked = MarkedTexts(
+        [targets[index] for index in kept],
+        [gold.spans[index] for index in kept],
+        chosen,
+        [index + 1 for index in kept],
+    )
+    measured = measure_spans(marked.targets, marked.gold, marked.predicted)
+    return [replace(each, excluded=len(excluded.numbers)) for each in measured], marked
 
 
 def _check_texts(path: Path, targets: Sequence[str], expected: Sequence[str]) -> None:

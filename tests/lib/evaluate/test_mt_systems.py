@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 
+from kiwi.data.labels.error_spans import ErrorSpan, spans_cell, spans_line
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.metrics.mt_systems import TieCalibration, soft_pairwise_accuracy
@@ -305,22 +306,18 @@ def test_annotations_of_several_raters(tmp_path, caplog):
         evaluate({"spans": gold}, {"span_submission": gold}, language_pair="en-zh")
 
 
-@pytest.mark.parametrize("form", ["columns", "table", "file"])
+@pytest.mark.parametrize("form", ["spans.txt", "spans.jsonl", "error_spans"])
 def test_spans_of_predictions(tmp_path, form, caplog):
     gold = {"spans": write(tmp_path / "gold.tsv", "starts\tends\tseverities\n0\t3\tminor\n-1\t-1\tno-error\n")}
     texts = {"source": write(tmp_path / "src", "one\ntwo\n"), "target": write(tmp_path / "mt", "ein Haus\nja\n")}
-    content = {
-        "columns": "0\t3\tminor\t0.9\n0 1\t1 9\tmajor minor\t0.5 0.7\n",
-        "table": "error_spans\n0:3:minor:0.9\n0:1:major:0.5 1:9:minor:0.7\n",
-        "file": "0:3:minor:0.9\n0:1:major:0.5 1:9:minor:0.7\n",
-    }[form]
-    name = {"columns": "spans.txt", "table": "t.tsv", "file": "error_spans"}[form]
-    path = write(tmp_path / "us" / name, content)
-    given = {
-        "columns": {"predicted_files": {"span_submission": path}},
-        "table": {"predicted_files": {"table": {"path": path, "columns": {"error_spans": "error_spans"}}}},
-        "file": {"predicted_dir": str(tmp_path / "us")},
-    }[form]
+    spans = [[ErrorSpan(0, 3, "minor", 0.9)], [ErrorSpan(0, 1, "major", 0.5), ErrorSpan(1, 9, "minor", 0.7)]]
+    lines = map(spans_line, spans)
+    if form == "spans.jsonl":
+        lines = (json.dumps({"error_spans": spans_cell(own)}) for own in spans)
+    path = write(tmp_path / "us" / form, "".join(f"{line}\n" for line in lines))
+    given = {"predicted_files": {"span_submission": path}}
+    if form == "error_spans":
+        given = {"predicted_dir": str(tmp_path / "us")}
     options = {"gold_files": gold, "texts": texts, "bootstrap": 0, **given}
     rows = {row.output: row for row in evaluate_from_configuration(options).rows}
     assert rows["spans_WMT25"].metrics["precision"] == 3 / 5
@@ -334,6 +331,6 @@ def test_spans_of_predictions(tmp_path, form, caplog):
 
 def test_a_file_of_predictions_that_has_other_text(tmp_path):
     gold = {"spans": write(tmp_path / "gold.tsv", "target\tstarts\tends\tseverities\nja\t-1\t-1\tno-error\n")}
-    write(tmp_path / "us" / "error_spans", "0:x:minor\n")
-    with pytest.raises(DataError, match="line 1: found '0:x:minor'; expected spans such as 0:4:minor"):
+    write(tmp_path / "us" / "error_spans", "0\tx\tminor\t0.5\n")
+    with pytest.raises(DataError, match="error_spans"):
         evaluate_from_configuration({"gold_files": gold, "predicted_dir": str(tmp_path / "us"), "bootstrap": 0})

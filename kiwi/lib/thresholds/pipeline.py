@@ -1,4 +1,4 @@
-"""Choose the thresholds above which words count as BAD, on held-out data: ``kiwi thresholds``."""
+"""The choice of thresholds for all outputs of a system, and the checkpoint with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.tags import to_classes
 from kiwi.exceptions import ConfigError
-from kiwi.lib.span_thresholds import LEAST, MOST, choose_span_thresholds
+from kiwi.lib.thresholds.spans import LEAST, MOST, choose_span_thresholds
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
 from kiwi.runner import Runner
