@@ -120,6 +120,7 @@ class XLIFF2(MarkupDocument):
         self.is_inside = True
 
     def _start_inline(self, text: InlineText, local: str, attributes: Mapping[str, str]) -> None:
+        assert self._unit is not None
         assert self._pair is not None
         if local == "cp" and "hex" in attributes:
             text.add(_character(attributes["hex"]))

@@ -153,7 +153,9 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     by_pair = split_by_pair(measured, pairs[0])
     if config.language_pair is not None:
         own = choose_pair(by_pair, config.language_pair, pairs[1])
-        return own, _report(config, own, [], alignment.origins)
+        shown = {each.output for each in outputs}
+        report = _report(config, own, [], alignment.origins)
+        return [each for each in own if each.output in shown], report, alignment.marked
     logger.info("Metrics of %s, and their means (%s).", listed([*by_pair]), pairs[1])
     for pair, own in by_pair.items():
         if lacking := {each.output for each in measured} - {each.output for each in own}:
