@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi.metrics.ranking import average_precision
+from kiwi.metrics.risk import caught_errors
 from kiwi.pages.figure import Figure, Scores
 from kiwi.pages.svg import Chart
 
@@ -72,11 +73,8 @@ def worst_first(gold: Scores, predicted: Scores, signature: str) -> Figure:
 
 def _caught(errors: Scores, order: Scores, shares: Scores) -> Scores:
     """Return the share of all errors in each share of the segments, with ties in order at their mean."""
-    _, group, counts = np.unique(-order, return_inverse=True, return_counts=True)
-    means = np.bincount(group, weights=errors) / counts
-    caught = np.concatenate([[0.0], np.cumsum(np.repeat(means, counts))])
-    total = caught[-1] or 1.0
-    found: Scores = np.interp(shares * len(errors), np.arange(len(caught)), caught / total)
+    caught = np.nan_to_num(caught_errors(order, errors, higher_is_better=False))
+    found: Scores = np.interp(shares * len(errors), np.arange(len(caught)), caught)
     return found
 
 
