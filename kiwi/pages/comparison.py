@@ -41,6 +41,16 @@ class Segment:
     pair: str = ""
     """Its language pair, if there are any."""
 
+    def best(self, higher_is_better: bool) -> float:
+        """Return the best score."""
+        scores = [score for _, score, _ in self.translations]
+        return max(scores) if higher_is_better else min(scores)
+
+    @property
+    def difference(self) -> float:
+        """The difference between the best and the worst score."""
+        return self.best(True) - self.best(False)
+
 
 @dataclass(frozen=True)
 class ComparisonFigures:

@@ -85,6 +85,7 @@ def routing_page(
         "routing.html.jinja",
         title=title,
         policy=policy,
+        measure=measure if (measure := policy.acceptable.measure) == "score" else measure.upper(),
         groups=groups,
         settings=settings,
         rows={name: _rows(found) for name, found in points.items()},

@@ -20,6 +20,8 @@ UNESCAPED = {
     "evaluation/figure.html.jinja": ["each.svg"],
     "search.html.jinja": ["figure.html"],
     "corpus.html.jinja": ["style", "each.svg"],
+    "comparison.html.jinja": ["style", "script"],
+    "routing.html.jinja": ["style", "script"],
 }
 """The values that kiwi itself writes as markup."""
 

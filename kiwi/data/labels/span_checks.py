@@ -57,7 +57,8 @@ class SpanDataConfig(BaseConfig):
     @model_validator(mode="after")
     def check_weights(self) -> SpanDataConfig:
         """Reject weights that have no effect."""
-        if "mqm_weights" in self.model_fields_set and not self.as_scores:
+        # A configuration that kiwi has written has the default weights.
+        if self.mqm_weights != MQM_WEIGHTS and not self.as_scores:
             raise ValueError("mqm_weights has no effect without as_scores: true; add it, or remove mqm_weights")
         return self
 
