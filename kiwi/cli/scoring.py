@@ -253,7 +253,13 @@ def score(
     if words and scores_only:
         raise ConfigError("--words and --scores-only ask for the opposite. Remove one of them.")
     if spans:
-        others = {"--scores-only": scores_only, "--words": words, "--format": output_format is not None}
+        others = {
+            "--scores-only": scores_only,
+            "--only-scores": only_scores,
+            "--words": words,
+            "--format": output_format is not None,
+            "--best-of": best_of is not None,
+        }
         if found := [name for name, is_given in others.items() if is_given]:
             raise ConfigError(f"--spans writes text for people; {', '.join(found)} ask for another form. Remove them.")
     is_for_people = output is None and sys.stdout is not None and sys.stdout.isatty()

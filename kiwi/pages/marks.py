@@ -33,6 +33,15 @@ class MarkedTexts:
     numbers: Sequence[int]
     """The line number of each translation, counted from 1."""
 
+    def select(self, rows: Sequence[int]) -> MarkedTexts:
+        """Return some of the translations."""
+        return MarkedTexts(
+            [self.targets[row] for row in rows],
+            [self.gold[row] for row in rows],
+            {system: [spans[row] for row in rows] for system, spans in self.predicted.items()},
+            [self.numbers[row] for row in rows],
+        )
+
 
 def mark(target: str, gold: Sequence[Span], predicted: Sequence[Span]) -> list[Piece]:
     """Return the stretches of a translation between the ends of spans, with the severities that mark them.

@@ -227,7 +227,7 @@ def _switched(info: ExportInfo, path: Path, model: Mapping[str, Any]) -> list[st
         if value == {} and any(each.startswith(f"{key}.") for each in known):
             continue  # a level of options that changes none of them
         former = known.get(key, UNKNOWN)
-        if value is True and any(each.startswith(f"{key}.") for each in known):
+        if key in switches and value is True and any(each.startswith(f"{key}.") for each in known):
             continue  # an output with options, as it was trained
         if key in switches and value is True and former is not True:
             raise ConfigError(

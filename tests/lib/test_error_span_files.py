@@ -129,8 +129,10 @@ def test_errors_are_shown_to_people(system: Path, predicted: Predictions, tmp_pa
     arguments = ["score", "-m", str(system), "-s", str(tmp_path / "source"), "-t", str(tmp_path / "target"), "--spans"]
     result = typer.testing.CliRunner().invoke(app, arguments)
     assert result.output.splitlines()[: len(shown)] == shown
-    result = typer.testing.CliRunner().invoke(app, [*arguments, "--words"])
-    assert "--spans writes text for people; --words ask for another form" in str(result.exception)
+    for others in (["--words"], ["--only-scores", "--best-of", "2"]):
+        result = typer.testing.CliRunner().invoke(app, [*arguments, *others])
+        named = ", ".join(each for each in others if each.startswith("-"))
+        assert f"--spans writes text for people; {named} ask for another form" in str(result.exception)
 
 
 def test_documents_have_positions_of_their_own_text(system: Path, predicted: Predictions, tmp_path: Path) -> None:

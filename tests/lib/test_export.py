@@ -180,6 +180,7 @@ def test_outputs_are_switched_off(outputs: Any, left: list[str] | None, exported
     ("model", "message"),
     [
         ({"encoder": {}}, "found encoder; only 'outputs' can be changed"),
+        ({"outputs": {"word_level": True}}, "system.model.outputs.word_level: only outputs can be switched off"),
         ({"outputs": {"word_level": {"gaps": True}}}, "was not trained for gap_tags; it predicts target_tags, source"),
         ({"outputs": {"dropout": 0.5}}, "outputs.dropout: only outputs can be switched off"),
         ({"outputs": {"nonsense": None}}, "outputs.nonsense: only outputs can be switched off"),

@@ -46,6 +46,15 @@ def test_the_lines_of_a_segment() -> None:
     ]
 
 
+def test_flags_and_decisions_are_shown() -> None:
+    row = {"sentence_scores": 0.5, "error_spans": [], "flags": ["numbers", "tags"], "decision": "review"}
+    assert show_spans(1, "Das", row | {"decision_reason": "flags"}, coloured=False).split("\n") == [
+        "1  sentence_scores 0.5, flags numbers tags, decision review, decision_reason flags",
+        "   Das",
+    ]
+    assert show_spans(1, "Das", row | {"flags": []}, coloured=False).startswith("1  sentence_scores 0.5, decision")
+
+
 GIVEN = st.text(st.sampled_from(" \t\n\r ab\u00a0")).filter(str.strip)
 
 

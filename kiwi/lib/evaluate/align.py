@@ -111,6 +111,8 @@ def align(
         if name == SPANS:
             compared = [SPANS]
             spans, marked = align_spans(source, systems, excluded, None if files.texts is None else files.texts.target)
+            if marked.predicted:
+                lines[source.path] = len(source.read().spans)
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
             lines[source.path] = len(values)

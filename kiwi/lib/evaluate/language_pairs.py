@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from kiwi.exceptions import DataError
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
-    from kiwi.metrics.aligned import Aligned
 
 
 def read_language_pairs(files: Files) -> tuple[list[str], Path] | None:
@@ -47,20 +46,20 @@ def read_language_pairs(files: Files) -> tuple[list[str], Path] | None:
     return found
 
 
-def choose_pair(by_pair: Mapping[str, list[Aligned]], asked: str, path: Path) -> list[Aligned]:
-    """Return the data of one language pair.
+def choose_pair(pairs: Sequence[str], asked: str, path: Path) -> str:
+    """Return the language pair that is asked for.
 
     Args:
-        by_pair: the data of each language pair.
+        pairs: the language pairs of which segments are compared.
         asked: the language pair, in upper or lower case.
         path: the file of the language pairs, for errors.
 
     Raises:
         DataError: when no segment of it is compared.
     """
-    found = next((own for pair, own in by_pair.items() if pair.lower() == asked.strip().lower()), None)
-    if not found:
-        expected = f"one of {listed([*by_pair])}"
+    found = next((pair for pair in pairs if pair.lower() == asked.strip().lower()), None)
+    if found is None:
+        expected = f"one of {listed(pairs)}"
         raise DataError.at(
             path, None, found=f"no segment of {asked:.60} to compare", expected=f"{expected} as language_pair"
         )

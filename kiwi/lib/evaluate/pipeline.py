@@ -19,6 +19,7 @@ from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.config import Configuration, Files
 from kiwi.lib.evaluate.language_pairs import choose_pair, read_language_pairs
 from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
+from kiwi.lib.evaluate.spans import split_spans
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.lib.utils.composition import configuration_files
 from kiwi.metrics.aligned import Aligned, split_by_pair
@@ -151,16 +152,21 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     for path, n_segments in alignment.lines.items():
         check_line_count(path, n_segments, pairs[1], len(pairs[0]))
     by_pair = split_by_pair(measured, pairs[0])
+    spans = {} if alignment.marked is None else split_spans(alignment.marked, pairs[0])
     if config.language_pair is not None:
-        own = choose_pair(by_pair, config.language_pair, pairs[1])
+        pair = choose_pair([pair for pair in by_pair if by_pair[pair] or pair in spans], config.language_pair, pairs[1])
+        own, (own_spans, marked) = by_pair[pair], spans.get(pair, ([], None))
         shown = {each.output for each in outputs}
-        report = _report(config, own, [], alignment.origins)
-        return [each for each in own if each.output in shown], report, alignment.marked
+        report = _report(config, own, own_spans, alignment.origins)
+        return [each for each in own if each.output in shown], report, marked
     logger.info("Metrics of %s, and their means (%s).", listed([*by_pair]), pairs[1])
     for pair, own in by_pair.items():
         if lacking := {each.output for each in measured} - {each.output for each in own}:
             logger.warning("%s: no segment to compare for %s, so there is no mean.", pair, ", ".join(sorted(lacking)))
-    reports = {pair: _report(config, own, [], alignment.origins) for pair, own in by_pair.items()}
+    reports = {
+        pair: _report(config, own, spans[pair][0] if pair in spans else [], alignment.origins)
+        for pair, own in by_pair.items()
+    }
     return outputs, combine(reports), alignment.marked
 
 

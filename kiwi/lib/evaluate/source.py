@@ -102,5 +102,5 @@ def seg_scores_source(path: Path) -> Source:
 def spans_source(path: Path, language_pair: str | None) -> Source:
     """Return a file in the format of span submissions."""
     return unified_source(path, "spans", language_pair) or Source(
-        path, lambda: read_span_submission(path, language_pair)
+        path, cache(lambda: read_span_submission(path, language_pair))
     )

@@ -75,6 +75,22 @@ def align_spans(
     return [replace(each, excluded=len(excluded.numbers)) for each in measured], marked
 
 
+def split_spans(marked: MarkedTexts, pairs: Sequence[str]) -> dict[str, tuple[list[Measured], MarkedTexts]]:
+    """Return the metrics of each language pair of which segments are compared, and what is compared.
+
+    Args:
+        marked: the error spans of all segments.
+        pairs: the language pair of each line of the files; blank for a segment without one, which is left out.
+    """
+    found = {}
+    for pair in sorted({*pairs} - {""}):
+        if rows := [row for row, number in enumerate(marked.numbers) if pairs[number - 1] == pair]:
+            own, n_excluded = marked.select(rows), pairs.count(pair) - len(rows)
+            measured = measure_spans(own.targets, own.gold, own.predicted)
+            found[pair] = [replace(each, excluded=n_excluded) for each in measured], own
+    return found
+
+
 def _check_texts(path: Path, targets: Sequence[str], expected: Sequence[str]) -> None:
     """Check that spans are of the same texts, where they have texts."""
     for number, (target, own) in enumerate(zip(targets, expected, strict=True)):

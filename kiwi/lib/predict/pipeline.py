@@ -183,7 +183,7 @@ def _write_on_demand(config: Configuration, about: AboutSystem, split: Split) ->
         name = config.run.predict_on_data_partition
         logger.info("%s of %d against data.%s.output: %s", row.output, row.n, name, metrics)
     if const.ERROR_SPANS in split.labels:
-        logger.info("Error spans are compared by kiwi evaluate, with a submission of them and gold_files.spans.")
+        logger.info("Error spans are compared by kiwi evaluate, with predicted_dir and gold_files.spans.")
     return written
 
 

@@ -101,7 +101,7 @@ def score_best(
                 for each, is_usable in zip(group.candidates, flags, strict=True)
             ]
             columns = {name: [row[name] for row in rows] for name in fields}
-            found = written_on.apply(runner.predict_columns(columns).columns())
+            found = written_on.apply(runner.predict_columns(columns).columns(targets=columns[const.TARGET]))
             if scores_only:
                 found = {name: cells for name, cells in found.items() if name in kept}
             first = 0

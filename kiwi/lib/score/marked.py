@@ -7,15 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kiwi import constants as const
+from kiwi.data.files.table_writers import tsv_cell
+from kiwi.data.flags import COLUMN
 from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan, spans_of_cell
+from kiwi.lib.score.deciding import DECISION, REASON
 from kiwi.utils.display import printable
 
 COLOURS = {"minor": "33", "major": "31", "critical": "1;97;41"}
 """The codes of terminals for each severity: yellow, red, and bold white on red."""
 
+OTHERS = (COLUMN, DECISION, REASON)
+"""The columns that are shown beside the scores."""
+
 
 def show_spans(number: int, target: str, row: Mapping[str, Any], *, coloured: bool) -> str:
-    """Return the lines for a segment: its scores, its translation with the errors marked, and a line for each error.
+    """Return the lines for a segment: its scores, flags and decision, its text with the errors marked, and each error.
 
     Args:
         number: the number of the segment.
@@ -26,8 +32,10 @@ def show_spans(number: int, target: str, row: Mapping[str, Any], *, coloured: bo
     scores = [
         f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float) and not math.isnan(value)
     ]
+    shown = scores or ["no score"]
+    shown += [f"{name} {_shown(text)}" for name in OTHERS if (text := tsv_cell(row.get(name, "")))]
     spans = spans_of_cell(row[const.ERROR_SPANS])
-    lines = [f"{number}  {', '.join(scores) or 'no score'}", f"   {mark_spans(target, spans, coloured=coloured)}"]
+    lines = [f"{number}  {', '.join(shown)}", f"   {mark_spans(target, spans, coloured=coloured)}"]
     for span in spans:
         place = f"{span.start}-{span.end}" if span.start < span.end else f"{span.start}"
         text = f'"{_shown(target[span.start : span.end])}"' if span.start < span.end else "(omission)"

@@ -56,6 +56,30 @@ def test_pairs_beside_the_predictions(options: dict[str, Any], tmp_path: Path) -
     check(evaluate_from_configuration(options))
 
 
+def test_spans_of_each_pair(options: dict[str, Any], tmp_path: Path) -> None:
+    names = "starts\tends\tseverities\ttarget"
+    gold = [f"{start}\t{start + 2}\tminor\tein Text" for start in range(7)]
+    options["gold_files"] = {"spans": write(tmp_path / "gold.tsv", [names, *gold])}
+    write(tmp_path / "a" / "error_spans", ["0\t4\tminor\t0.7"] * 7)
+    write(tmp_path / "a" / "lp", PAIRS)
+    report = evaluate_from_configuration({**options, "exclude": [2]})
+    german, estonian = (2 + 0 + 0, 12, 6), (2 + 1 + 0, 12, 6)  # in both, predicted, gold
+    for pair, (hits, predicted, marked) in (("en-de", german), ("et-en", estonian)):
+        assert report.metric(f"{pair} spans", "F1") == pytest.approx(2 * hits / (predicted + marked))
+    assert [row.output for row in report.rows if "WMT25" in row.output] == [
+        *(f"{pair} spans_WMT25" for pair in ("en-de", "et-en", "mean"))
+    ]
+    signatures = [row.signature for row in report.rows if row.output.endswith(" spans")]
+    assert ["excluded:1" in signature for signature in signatures[:2]] == [True, False]
+    page = tmp_path / "page.html"
+    report = evaluate_from_configuration({**options, "language_pair": "et-en", "output": {"report": str(page)}})
+    assert report.metric("spans", "F1") == pytest.approx(1 / 3)
+    assert "3 segments</p>" in page.read_text(encoding="utf-8")
+    write(tmp_path / "a" / "lp", PAIRS[:6])
+    with pytest.raises(DataError, match=r"gold.tsv: found 7 lines; expected 6, as .*lp has"):
+        evaluate_from_configuration(options)
+
+
 def test_pairs_of_a_table_and_of_the_command_line(options: dict[str, Any], tmp_path: Path) -> None:
     rows = ["hter\tpair", *(f"{score}\t{pair}" for score, pair in zip(GOLD, PAIRS, strict=True))]
     table = {"path": write(tmp_path / "gold.tsv", rows), "columns": {"sentence_scores": "hter", "lp": "pair"}}
