@@ -37,13 +37,23 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
 
 def test_the_lines_of_a_segment() -> None:
     target = "Das ist gut."
-    row = {"sentence_scores": 0.5, "sentence_scores_deviation": float("nan"), "error_spans": spans_cell(SPANS, target)}
+    row: dict[str, Any] = {
+        "sentence_scores": 0.5,
+        "sentence_scores_deviation": float("nan"),
+        "error_spans": spans_cell(SPANS, target),
+    }
     assert show_spans(7, target, row, coloured=False).split("\n") == [
         "7  sentence_scores 0.5",
         "   [Das|minor] ist [_|major]gut.",
         '     minor 0.75 0-3 "Das"',
         "     major 0.50 8 (omission)",
     ]
+    row |= {"flags": ["numbers", "tags"]}
+    assert show_spans(7, target, row, coloured=False).startswith("7  sentence_scores 0.5, flags: numbers tags\n")
+    row |= {"decision": "review", "decision_reason": "flags: numbers, tags"}
+    assert show_spans(7, target, row, coloured=False).startswith(
+        "7  sentence_scores 0.5, review (flags: numbers, tags)\n"
+    )
 
 
 GIVEN = st.text(st.sampled_from(" \t\n\r ab\u00a0")).filter(str.strip)

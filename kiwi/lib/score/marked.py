@@ -26,6 +26,10 @@ def show_spans(number: int, target: str, row: Mapping[str, Any], *, coloured: bo
     scores = [
         f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float) and not math.isnan(value)
     ]
+    if row.get("decision"):
+        scores.append(f"{row['decision']} ({row['decision_reason']})")
+    elif row.get("flags"):
+        scores.append(f"flags: {' '.join(row['flags'])}")
     spans = spans_of_cell(row[const.ERROR_SPANS])
     lines = [f"{number}  {', '.join(scores) or 'no score'}", f"   {mark_spans(target, spans, coloured=coloured)}"]
     for span in spans:
