@@ -29,7 +29,7 @@ from kiwi.cli.options import (
 
 
 def compare(
-    model: ModelOption,
+    model: ModelOption = None,
     table: Annotated[
         Path | None,
         typer.Argument(
@@ -112,13 +112,14 @@ def compare(
     from kiwi.lib.score.compare import CompareOptions, Given, compare as run
     from kiwi.lib.utils import configure_logging
     from kiwi.runner.options import PredictOptions
+    from kiwi.systems.manifest.locations import default_model
 
     configure_logging(verbose=verbose, quiet=quiet)
     by_field, target_columns = parse_target_columns(columns or [])
     files = {"source": source, "lp": language_pairs} | {f"target {n}": path for n, path in enumerate(targets or [])}
     places = from_standard_input({name: path for name, path in files.items() if path is not None})
     compared = run(
-        model,
+        model or default_model(),
         Given(
             places.get("source"),
             [path for name, path in places.items() if name.startswith("target ")],

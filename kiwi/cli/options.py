@@ -105,12 +105,12 @@ ThreadsOption = Annotated[
 ]
 
 ModelOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "-m",
         "--model",
-        help="Checkpoint directory, run directory, exported system, or name on the Hugging Face hub.",
-        show_default=False,
+        help="Directory of a trained or exported system, installed model, or name on the Hugging Face hub.",
+        show_default="the installed model",
     ),
 ]
 ScaleOption = Annotated[

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from kiwi.cli.options import (
     AlignerOption,
     AlignmentsOption,
     AlignOption,
+    BatchTokensOption,
     ColumnsOption,
     FileArgument,
     GpuOption,
+    HigherIsBetterOption,
+    ModelOption,
     OverwriteOption,
+    PrecisionOption,
     QuietOption,
     SourceOption,
     SourcePosOption,
@@ -32,60 +34,38 @@ from kiwi.cli.options import (
     parse_target_columns,
     set_up_log,
 )
+from kiwi.cli.scoring_options import (
+    BestOfOption,
+    CopyOption,
+    CopyScaleOption,
+    FlagsOption,
+    FormatOption,
+    GroupOption,
+    HeaderOption,
+    LanguagesOption,
+    ManifestOption,
+    OnBadOption,
+    OnlyScoresOption,
+    PipeFormatOption,
+    PolicyOption,
+    RejectsOption,
+    ScoresOnlyOption,
+    SetStateOption,
+    SpansOption,
+    ThresholdOption,
+    WordsOption,
+)
 
 
 def score(
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m",
-            "--model",
-            help="Directory of a trained or exported system, installed model, or name on the Hugging Face hub.",
-            show_default="the installed model",
-        ),
-    ] = None,
+    model: ModelOption = None,
     table: FileArgument = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="File to write, whole or not at all; a copy of FILE with the scores added.",
-            show_default="standard output",
-        ),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Score that divides good translations from those to review.", show_default=False),
-    ] = None,
-    set_state: Annotated[
-        bool,
-        typer.Option("--set-state", help="Mark translations worse than --threshold for review (XLIFF, PO)."),
-    ] = False,
-    higher_is_better: Annotated[
-        bool | None,
-        typer.Option(
-            "--higher-is-better/--lower-is-better",
-            help="Which scores are good, for --set-state: high (such as DA) or low (such as HTER) ones.",
-            show_default="what the system remembers of its scores",
-        ),
-    ] = None,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            help="Scale of the scores: the system's own, or 0-100, where higher is better.",
-            metavar="own|0-100",
-            show_default="own; 0-100 in XLIFF, TMX and PO",
-        ),
-    ] = None,
-    languages: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Languages of source and target, such as --languages en,de: in TMX, and for flags of segments.",
-            metavar="SOURCE,TARGET",
-            show_default="those of FILE, or of the system",
-        ),
-    ] = None,
+    output: CopyOption = None,
+    threshold: ThresholdOption = None,
+    set_state: SetStateOption = False,
+    higher_is_better: HigherIsBetterOption = None,
+    scale: CopyScaleOption = None,
+    languages: LanguagesOption = None,
     source: SourceOption = None,
     target: TargetOption = None,
     alignments: AlignmentsOption = None,
@@ -94,108 +74,26 @@ def score(
     align: AlignOption = True,
     aligner: AlignerOption = None,
     columns: ColumnsOption = None,
-    input_format: Annotated[
-        str,
-        typer.Option(
-            help="Format of standard input: tsv (source and target, separated by a tab), jsonl, or csv with a header.",
-            metavar="tsv|jsonl|csv",
-        ),
-    ] = "tsv",
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "-f",
-            "--format",
-            help="Format of lines with scores alone.",
-            metavar="tsv|jsonl",
-            show_default="tsv; a table keeps its columns and its format",
-        ),
-    ] = None,
-    only_scores: Annotated[
-        bool, typer.Option("--only-scores", help="Write lines with scores alone, without the columns of FILE.")
-    ] = False,
-    words: Annotated[
-        bool,
-        typer.Option("--words", help="Show word-level predictions on a terminal too; files and pipes have them."),
-    ] = False,
-    scores_only: Annotated[
-        bool, typer.Option("--scores-only", help="Write sentence scores only, without word-level predictions.")
-    ] = False,
-    flags: Annotated[
-        bool | None,
-        typer.Option(
-            "--flags/--no-flags",
-            help="Flag segments that must not look good: copied, in another script, with other numbers or tags.",
-            show_default="yes, except with --scores-only",
-        ),
-    ] = None,
-    spans: Annotated[
-        bool,
-        typer.Option("--spans", help="Show the errors in each translation, for people: in colours on a terminal."),
-    ] = False,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether TSV and CSV have a line with the names of the columns.",
-            show_default="yes, except for TSV from standard input",
-        ),
-    ] = None,
-    best_of: Annotated[
-        str | None,
-        typer.Option(
-            metavar="K|list|COLUMN",
-            help="Keep the best of several translations of a source: K lines, rows or columns each, lists in one "
-            "column, or rows with the same COLUMN, such as source.",
-            show_default=False,
-        ),
-    ] = None,
+    input_format: PipeFormatOption = "tsv",
+    output_format: FormatOption = None,
+    only_scores: OnlyScoresOption = False,
+    words: WordsOption = False,
+    scores_only: ScoresOnlyOption = False,
+    flags: FlagsOption = None,
+    spans: SpansOption = False,
+    header: HeaderOption = None,
+    best_of: BestOfOption = None,
     stream: StreamOption = False,
-    on_bad: Annotated[
-        str,
-        typer.Option(
-            help="What to do with a segment that cannot be used, such as one with an empty translation: give it no "
-            "score (nan), stop, or leave it out (skip).",
-            metavar="nan|stop|skip",
-        ),
-    ] = "nan",
-    rejects: Annotated[
-        Path | None,
-        typer.Option(help="Write all bad segments to a file of JSON Lines, with the reasons.", show_default=False),
-    ] = None,
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            help="Policy of kiwi route fit, which adds to lines and tables whether to approve or to review.",
-            show_default=False,
-        ),
-    ] = None,
-    group: Annotated[
-        Path | None,
-        typer.Option(help="Groups that the policy has thresholds for, one per line.", show_default=False),
-    ] = None,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a file of JSON: what the scores mean, the system, and what was counted.", show_default=False
-        ),
-    ] = None,
+    on_bad: OnBadOption = "nan",
+    rejects: RejectsOption = None,
+    policy: PolicyOption = None,
+    group: GroupOption = None,
+    manifest: ManifestOption = None,
     overwrite: OverwriteOption = False,
     gpu_id: GpuOption = None,
     threads: ThreadsOption = None,
-    batch_tokens: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Maximum number of tokens per batch, padding included.", show_default="depends on the engine"
-        ),
-    ] = None,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="Floating-point precision: 32, bf16, (on a GPU only) 16, or auto, the fastest that is native.",
-            metavar="32|bf16|16|auto",
-        ),
-    ] = "32",
+    batch_tokens: BatchTokensOption = None,
+    precision: PrecisionOption = "32",
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -268,6 +166,8 @@ def score(
     by_field, target_columns = parse_target_columns(columns or [])
     if best_of is None:
         by_field = parse_columns(columns or [])
+    if "group" in by_field and policy is None:
+        raise ConfigError("--columns group: given without --policy, which it is for. Remove it, or add the policy.")
     document = DocumentOptions(
         columns=by_field,
         has_header=header is not False,
@@ -291,7 +191,7 @@ def score(
     is_copied = piped_form is not None and not is_lines
     if is_copied or (table is not None and best_of is None and is_document(table, output, lines=is_lines)):
         unused = {
-            "--source and --target": bool(files),
+            ", ".join(f"--{name.replace('_', '-')}" for name in files): bool(files),
             "--format": output_format is not None,
             "--only-scores": only_scores,
             "--spans": spans,
@@ -318,7 +218,12 @@ def score(
     else:
         if is_table_piped:
             raise ConfigError("--best-of: standard input is lines of TSV without a header, or JSON Lines; give a file.")
-        unfit = {"--flags": bool(flags), "--languages": bool(chosen_languages), "--policy": policy is not None}
+        unfit = {
+            "--flags": bool(flags),
+            "--languages": bool(chosen_languages),
+            "--policy": policy is not None,
+            "--spans": spans,
+        }
         if found := [name for name, is_given in unfit.items() if is_given]:
             raise ConfigError(f"{', '.join(found)}: not with --best-of, which compares the candidates of a source.")
         replace(document, higher_is_better=None).check_unused()

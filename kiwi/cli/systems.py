@@ -166,7 +166,9 @@ def publish(
             show_default=False,
         ),
     ] = None,
-    package_version: Annotated[str, typer.Option(metavar="VERSION", help="Version of the Python package.")] = "0.1.0",
+    package_version: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Version of the Python package.", show_default="0.1.0")
+    ] = None,
     overwrite: OverwriteDirectoryOption = False,
     verbose: VerboseOption = False,
 ) -> None:

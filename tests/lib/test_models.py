@@ -98,6 +98,14 @@ def test_score_without_a_model(installed: Path, tmp_path: Path, capsys: pytest.C
     assert outputs[0] == outputs[1] != ""
 
 
+def test_compare_without_a_model(installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("source", "one", "other"):
+        Path(name).write_text("a house .\n")
+    arguments = ["compare", "-s", "source", "-t", "one", "-t", "other", "--no-align", "--quiet"]
+    assert run(lambda: app(arguments, standalone_mode=False)) == 2
+    assert "reads alignments" in capsys.readouterr().err  # the installed system does
+
+
 def test_no_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(lambda: app(["score", "-s", "source", "-t", "target"], standalone_mode=False)) == 2
@@ -144,8 +152,9 @@ def test_default_of_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("../x", "1.0", "--package: found '../x'"),
         ("kiwi-", "1.0", "--package: found 'kiwi-'"),
         ("kiwi-qe-x", "one", "--package-version: found 'one'; expected a version such as 1.0.0"),
+        (None, "1.0", "--package-version: found 1.0 without --package"),
     ],
 )
-def test_names_of_packages(package: str, version: str, message: str, tmp_path: Path) -> None:
+def test_names_of_packages(package: str | None, version: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         publish(tmp_path / "checkpoint", tmp_path / "out", package=package, package_version=version)

@@ -252,7 +252,7 @@ def test_the_command(system: Path, expected: list[str], tmp_path: Path) -> None:
     n_below = sum(float(score) < 0.2 for score in expected)
     assert text.count('<target state="needs-review-translation">') == n_below
     done = run("-m", system, path, "-s", path)
-    assert "--source and --target: not for a file that is copied with its scores" in str(done.exception)
+    assert "--source: not for a file that is copied with its scores" in str(done.exception)
     done = run("-m", system, path)
     assert "a.xlf is XLIFF, which is copied with its scores. Add -o FILE." in str(done.exception)
     done = run("-m", system, path, "-o", tmp_path / "b.xlf", "--on-bad", "skip")

@@ -159,13 +159,13 @@ class Policy:
         """
         if flags:
             return Decision(REVIEW, f"flags: {', '.join(flags)}")
+        if math.isnan(score):
+            return Decision(REVIEW, "no score")
         found = self.groups.get(group)
         if found is None:
             return Decision(REVIEW, f"the policy has no {self.by or 'group'} '{group}'")
         if found.threshold is None:
             return Decision(REVIEW, f"no threshold is certified: {found.reason}")
-        if math.isnan(score):
-            return Decision(REVIEW, "no score")
         is_good = score >= found.threshold if self.score.higher_is_better else score <= found.threshold
         sides = {(True, True): "at least", (False, True): "below", (True, False): "at most", (False, False): "above"}
         side = sides[is_good, self.score.higher_is_better]

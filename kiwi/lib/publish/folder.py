@@ -6,9 +6,9 @@ import logging
 import shutil
 from pathlib import Path
 
-from kiwi.exceptions import CheckpointError
+from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.inspect import inspect_checkpoint
-from kiwi.lib.publish.package import PackageOptions
+from kiwi.lib.publish.package import DEFAULT_VERSION, PackageOptions
 from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained.hub import CARD_FILE
@@ -27,7 +27,7 @@ def publish(
     name: str | None = None,
     licence: str | None = None,
     package: str | None = None,
-    package_version: str = "0.1.0",
+    package_version: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Check a checkpoint or an exported system, and copy it together with a model card; nothing is uploaded.
@@ -39,7 +39,7 @@ def publish(
         licence: the licence of the system in the hub's notation, such as ``apache-2.0``.
         package: the name of the Python package to write instead of a folder for the hub, such as
             ``kiwi-qe-medical``; once installed, the model ``medical`` is found by its name.
-        package_version: the version of the package.
+        package_version: the version of the package; by default, 0.1.0.
         overwrite: whether the directory may replace a checkpoint or an export.
 
     Returns:
@@ -51,7 +51,9 @@ def publish(
         WriteError: when the directory cannot be written.
     """
     directory = user_path(directory)
-    packaging = None if package is None else PackageOptions(package, package_version)
+    if package is None and package_version is not None:
+        raise ConfigError(f"--package-version: found {package_version} without --package. Add it, or remove this.")
+    packaging = None if package is None else PackageOptions(package, package_version or DEFAULT_VERSION)
     path = resolve_run_directory(checkpoint)
     require_new_directory(directory, overwrite=overwrite, reads=[path])
     found = inspect_checkpoint(path)

@@ -16,6 +16,9 @@ PREFIX = "kiwi-qe-"
 VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
 """The form of versions of Python packages (PEP 440)."""
 
+DEFAULT_VERSION = "0.1.0"
+"""The version of packages for which none is given."""
+
 SYSTEM = "system"
 """The directory of the system within the package."""
 
@@ -27,7 +30,7 @@ class PackageOptions:
     package: str
     """The name of the distribution, such as ``kiwi-qe-medical``."""
 
-    version: str = "0.1.0"
+    version: str = DEFAULT_VERSION
 
     def __post_init__(self) -> None:
         if MODEL_NAME.fullmatch(self.package) is None or not self.package[-1].isalnum():

@@ -17,8 +17,8 @@ from kiwi.lib.score.candidates import RESULTS, BestOf, Candidate, Group
 from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.lib.score.stream import CHUNK_SIZE, Form, are_scores_only, check_aligner
-from kiwi.outputs import OUTPUTS, names as output_names
+from kiwi.lib.score.stream import CHUNK_SIZE, Form, are_scores_only, check_aligner, without_words
+from kiwi.outputs import OUTPUTS
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 
@@ -88,7 +88,6 @@ def score_best(
     check_aligner(runner, fields)
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     files = segments.files or dict.fromkeys(fields, STDIN if segments.table is None else segments.table)
-    kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns}
     score_column = OUTPUTS[const.SENTENCE_SCORES].columns[0]
     is_first, n_candidates = True, 0
     with bad.advising():
@@ -103,7 +102,7 @@ def score_best(
             columns = {name: [row[name] for row in rows] for name in fields}
             found = written_on.apply(runner.predict_columns(columns).columns(targets=columns[const.TARGET]))
             if scores_only:
-                found = {name: cells for name, cells in found.items() if name in kept}
+                found = without_words(found)
             first = 0
             for group, flags in zip(part, usable, strict=True):
                 last = first + len(flags)

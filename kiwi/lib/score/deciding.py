@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,23 @@ class Decider:
         """The fields of segments that decisions need, beside those that the system reads."""
         return (GROUP,) if self.policy.by else ()
 
-    def check_given(self, given: Mapping[str, Any], place: object) -> None:
-        """Check that line files have the groups.
+    def check_given(self, given: Collection[str], place: object, *, needs_group: bool = False) -> None:
+        """Check that groups are given where the policy has some, and only there.
+
+        Args:
+            given: the fields whose files or columns are named.
+            place: the file of the policy, for errors.
+            needs_group: whether there are no groups where none are named.
 
         Raises:
-            ConfigError: when they do not.
+            ConfigError: when they are missing, or the policy has none.
         """
-        if self.policy.by and GROUP not in given:
+        if not self.policy.by and GROUP in given:
+            raise ConfigError(
+                f"{place}: found a policy with one threshold for all segments, but groups are given. Remove them, or "
+                "make a policy with kiwi route fit --by."
+            )
+        if self.policy.by and needs_group and GROUP not in given:
             raise ConfigError(
                 f"{place}: found a policy with a threshold for each {self.policy.by}. Give that of each segment with "
                 "--group, or in a column of a table (--columns group=NAME)."

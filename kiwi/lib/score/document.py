@@ -22,7 +22,7 @@ from kiwi.lib.score.inputs import FIELDS
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale
 from kiwi.lib.score.scorer import Scorer
-from kiwi.lib.score.stream import CHUNK_SIZE, are_scores_only, is_terminal, shown_progress, wants_flags
+from kiwi.lib.score.stream import CHUNK_SIZE, HOW_TO_LIST, are_scores_only, is_terminal, shown_progress, wants_flags
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -114,7 +114,8 @@ def score_document(
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
     _check_system(runner, path, form, fields)
-    decider = Decider.choose(what.policy, runner.about)
+    if (decider := Decider.choose(what.policy, runner.about)) is not None:
+        decider.check_given(what.columns, what.policy)
     fields += decider.fields if decider is not None else ()
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     higher = _direction(what, scale)
@@ -155,7 +156,7 @@ def score_document(
     if n_without_target:
         logger.warning("%s: %d units without a translation were left as they are.", path, n_without_target)
     if scorer.bad:
-        logger.warning(scorer.bad.summary(n_segments, rejects))
+        logger.warning(scorer.bad.summary(n_segments, rejects, HOW_TO_LIST))
     return len(scorer.bad)
 
 

@@ -79,6 +79,9 @@ class DocumentOptions:
             raise ConfigError(f"--columns names columns of a table, but {path} is {form.name}. Remove it.")
         if self.threshold is not None and not form.has_state:
             raise ConfigError(f"--threshold: {path} is {form.name}, which has no place for it. Remove it.")
+        if self.higher_is_better is not None and not form.has_state:
+            option = "--higher-is-better" if self.higher_is_better else "--lower-is-better"
+            raise ConfigError(f"{option}: for --set-state, but {path} is {form.name}, which has no state. Remove it.")
         if self.words and not form.is_table:
             raise ConfigError(f"--words: {path} is {form.name}, which has no place for them. Remove it.")
         if self.languages and not (form.has_languages or form.is_table):

@@ -76,10 +76,9 @@ class Scale:
         """
         known = self.higher_is_better
         if known is not None and given is not None and known != given:
-            better = "higher" if known else "lower"
-            scores = "quality from 0 to 100" if self.is_common else str(self.meaning)
+            scores = "quality from 0 to 100, where higher is better" if self.is_common else str(self.meaning)
             option = "--higher-is-better" if given else "--lower-is-better"
-            raise ConfigError(f"{option}: these scores are {scores}, where {better} is better. Remove the option.")
+            raise ConfigError(f"{option}: these scores are {scores}. Remove the option.")
         found = given if known is None else known
         if found is None:
             raise ConfigError(

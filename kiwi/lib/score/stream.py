@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 Form = Literal["tsv", "jsonl", "spans"]
 """The format of what is written: ``tsv``, ``jsonl``, or ``spans``, the errors in each translation for people."""
 
+HOW_TO_LIST = "--rejects FILE lists all, with the reasons."
+"""The advice for bad segments whose reasons are written nowhere."""
+
 CHUNK_SIZE = 4096
 """The number of segments that are read and scored together."""
 
@@ -89,7 +92,7 @@ def score_to_stream(
         record_written(*written)
     if bad:
         n_all = n_segments + (len(bad) if on_bad == "skip" else 0)
-        advice = "" if how.get("form") == "jsonl" and on_bad == "nan" else "--rejects FILE lists all, with the reasons."
+        advice = "" if how.get("form") == "jsonl" and on_bad == "nan" else HOW_TO_LIST
         logger.warning("%s", bad.summary(n_all, rejects, advice))
     return len(bad)
 
@@ -168,8 +171,7 @@ def score(
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
     if (decider := Decider.choose(policy, runner.about)) is not None:
-        if segments.files:
-            decider.check_given(segments.files, policy)
+        decider.check_given(segments.files or segments.columns, policy, needs_group=bool(segments.files))
         fields += decider.fields
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0

@@ -67,6 +67,7 @@ def test_decisions() -> None:
     assert LOWER.decide(0.1, "en-fr") == (REVIEW, "no threshold is certified: needs 22")
     assert LOWER.decide(0.1, "en-zh") == (REVIEW, "the policy has no lp 'en-zh'")
     assert LOWER.decide(math.nan, "en-de") == (REVIEW, "no score")
+    assert LOWER.decide(math.nan, "") == (REVIEW, "no score")  # such as a segment that cannot be used
     assert LOWER.decide(0.1, "en-de", ["empty", "numbers"]) == (REVIEW, "flags: empty, numbers")
     higher = replace(LOWER, score=ScoreMeaning("da", True, (0.0, 100.0)), groups={"": GroupPolicy(70)}, by="")
     assert higher.decide(70) == (APPROVE, "score at least 70")
