@@ -159,7 +159,7 @@ def score(
             "--best-of": best_of is not None,
         }
         if found := [name for name, is_given in others.items() if is_given]:
-            raise ConfigError(f"--spans writes text for people; {', '.join(found)} ask for another form. Remove them.")
+            raise ConfigError(f"--spans writes text for people, which does not go with {', '.join(found)}. Remove one.")
     is_for_people = output is None and sys.stdout is not None and sys.stdout.isatty()
     chosen_scale = None if scale is None else check_choice("--scale", scale, ("own", "0-100"))
     chosen_languages = [name for argument in languages or [] for name in argument.split(",")]
@@ -222,7 +222,6 @@ def score(
             "--flags": bool(flags),
             "--languages": bool(chosen_languages),
             "--policy": policy is not None,
-            "--spans": spans,
         }
         if found := [name for name, is_given in unfit.items() if is_given]:
             raise ConfigError(f"{', '.join(found)}: not with --best-of, which compares the candidates of a source.")

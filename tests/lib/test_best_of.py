@@ -228,7 +228,9 @@ def test_the_command(known: Path, tmp_path: Path) -> None:
     assert "found target=a and target=b" in str(run(app, arguments).exception)
     assert "--threshold" in str(run(app, [*arguments, "--best-of", "3", "--threshold", "1"]).exception)
     others = ["score", "-m", str(known), str(path), "--best-of", "3", "--columns", named]
-    assert "--spans: not with --best-of" in str(run(app, [*others, "--spans"]).exception)
+    assert "--spans writes text for people, which does not go with --best-of" in str(
+        run(app, [*others, "--spans"]).exception
+    )
     tab = written(tmp_path / "tab.jsonl", [json.dumps({"source": "a", "target": ["b\tc"]})])
     done = run(app, ["score", "-m", str(known), str(tab), "--best-of", "list"])
     assert "found a tab in the target" in str(done.exception)

@@ -132,7 +132,7 @@ def test_errors_are_shown_to_people(system: Path, predicted: Predictions, tmp_pa
     for others in (["--words"], ["--only-scores", "--best-of", "2"]):
         result = typer.testing.CliRunner().invoke(app, [*arguments, *others])
         named = ", ".join(each for each in others if each.startswith("-"))
-        assert f"--spans writes text for people; {named} ask for another form" in str(result.exception)
+        assert f"--spans writes text for people, which does not go with {named}" in str(result.exception)
 
 
 def test_documents_have_positions_of_their_own_text(system: Path, predicted: Predictions, tmp_path: Path) -> None:
