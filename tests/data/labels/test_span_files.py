@@ -381,7 +381,9 @@ def test_what_is_kept_fits_the_text(spans: list[RawSpan], target: str, policy: A
     kept = SpanChecker(Path("a"), policy).check(1, spans, target)
     assert all(0 <= span.start <= span.end <= len(target) for span in kept)
     fitting = [span[:3] for span in spans if 0 <= span.start <= span.end <= len(target) and span.severity != "neutral"]
-    assert [span[:3] for span in kept if span[:3] in fitting] == fitting
+    # A span that was clipped may equal one that fits, so those that fit are a subsequence.
+    rest = iter(span[:3] for span in kept)
+    assert all(span in rest for span in fitting)
     assert policy == "clip" or len(kept) == len(fitting)
 
 
