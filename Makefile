@@ -40,8 +40,9 @@ demo: $(READY)
 	.predict(['Close the bank .'], ['Schließen Sie die Bank .'], ['0-0 1-2 2-3 3-4']))\""
 	@echo "The configurations are in kiwi/assets/config; copy one and make it yours."
 
+# Examples of the property tests are the same in each run; plain pytest explores others.
 test: $(READY)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=ci
 
 lint: $(READY)
 	$(BIN)/ruff check .
