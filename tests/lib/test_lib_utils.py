@@ -289,6 +289,15 @@ def test_a_variable_that_nothing_refers_to_warns(tmp_path, caplog):
     assert len(caplog.records) == 1
 
 
+def test_a_variable_whose_reference_is_overridden_does_not_warn(tmp_path, caplog):
+    path = tmp_path / "main.yaml"
+    path.write_text("_valid: dev.tsv\ndata: {valid: '${_valid}'}\n")
+    assert load_configuration(path, ["data.valid=null"]) == {"data": {"valid": None}}
+    assert not caplog.records
+    load_configuration(path, ["data.valid=null", "_valid=other.tsv"])  # of which nothing comes
+    assert "nothing refers to the variable _valid" in caplog.text
+
+
 def test_variables_of_a_search_and_its_base_configuration(tmp_path, caplog):
     from kiwi.lib.search.config import load_search
 

@@ -55,6 +55,12 @@ def test_flags_and_decisions_are_shown() -> None:
     assert show_spans(1, "Das", row | {"flags": []}, coloured=False).startswith("1  sentence_scores 0.5, decision")
 
 
+def test_a_bad_segment_says_why_it_has_no_score() -> None:
+    row = {"sentence_scores": float("nan"), "error_spans": []}
+    assert show_spans(3, " ", row, coloured=False, reason="no words") == "3  no score (no words)"
+    assert show_spans(3, "Das", row, coloured=False).split("\n") == ["3  no score", "   Das"]
+
+
 GIVEN = st.text(st.sampled_from(" \t\n\r ab\u00a0")).filter(str.strip)
 
 

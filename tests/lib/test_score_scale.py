@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import set_score_of
 from kiwi.lib.score import DocumentOptions, Input, score, score_document
+from kiwi.lib.score.scale import Scale
 from kiwi.runner import load_system
 from tests.lib.test_score_document import SOURCES, TARGETS, XLIFF, system, written
 
@@ -80,3 +82,25 @@ def test_a_direction_that_contradicts(known: Path, tmp_path: Path, options: dict
     path = written(tmp_path / "a.xlf", XLIFF)
     with pytest.raises(ConfigError, match=re.escape(message)):
         score_document(known, path, tmp_path / "b.xlf", document=DocumentOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("scale", "titles", "penalty"),
+    [
+        (
+            Scale(ScoreMeaning("hter", higher_is_better=False, range=(0.0, 1.0))),
+            ["mqm_score (mqm, lower is better)", "sentence_scores (hter, lower is better)"],
+            5.0,
+        ),
+        (Scale(), ["mqm_score (mqm, lower is better)", "sentence_scores"], 5.0),
+        (
+            Scale(ScoreMeaning("hter", higher_is_better=False, range=(0.0, 1.0)), is_common=True),
+            ["mqm_score (0-100, higher is better)", "sentence_scores (0-100, higher is better)"],
+            80.0,
+        ),
+    ],
+)
+def test_penalties_are_on_the_scale_too(scale: Scale, titles: list[str], penalty: float) -> None:
+    found = scale.apply({"mqm_score": [5.0], "sentence_scores": [0.25], "combined_score": [70.0]})
+    assert scale.titled(found) == [titles[0], titles[1], "combined_score (0-100, higher is better)"]
+    assert (found["mqm_score"], found["combined_score"]) == ([penalty], [70.0])

@@ -210,6 +210,15 @@ def test_thresholds_move_to_one_half(folder: Path) -> None:
     assert accumulators["error_spans"].compute() == pytest.approx(chosen.after)
 
 
+def test_data_without_omissions_do_not_move_their_threshold(folder: Path) -> None:
+    system = trained(folder, 8)
+    without = [" ".join(own for own in line.split() if own == "-" or len({*own.split(":")[:2]}) > 1) for line in SPANS]
+    assert without != SPANS
+    columns = {"source": SOURCE, "target": TARGET, "error_spans": without}
+    chosen = choose_span_thresholds(runner_of(system).engine, system.outputs.by_name["error_spans"], columns)
+    assert chosen.gaps == 0.5
+
+
 def test_spans_are_added_to_a_trained_system(folder: Path, tmp_path: Path) -> None:
     build(folder, False, word_level={"target": True}).save_pretrained(tmp_path / "scores")
     options = {"load": str(tmp_path / "scores"), "model": {"outputs": {"span_level": {"severities": ["major"]}}}}

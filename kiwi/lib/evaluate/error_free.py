@@ -57,7 +57,8 @@ def align_error_free(
         raise DataError.at(main.path, None, found="no segment to compare for error_free", expected="at least one")
     classes = is_free[kept].astype(np.int64)
     if not classes.any():
-        logger.warning("%s: no segment is free of errors (%s), so that F1 is 0.", main.path, rule)
+        advice = "Set error_free_score to the score of a good translation on the scale of the gold scores"
+        logger.warning("%s: no segment is free of errors (%s), so that F1 is 0. %s.", main.path, rule, advice)
     return Aligned(
         ERROR_FREE,
         classes,

@@ -20,7 +20,7 @@ OTHERS = (COLUMN, DECISION, REASON)
 """The columns that are shown beside the scores."""
 
 
-def show_spans(number: int, target: str, row: Mapping[str, Any], *, coloured: bool) -> str:
+def show_spans(number: int, target: str, row: Mapping[str, Any], *, coloured: bool, reason: str | None = None) -> str:
     """Return the lines for a segment: its scores, flags and decision, its text with the errors marked, and each error.
 
     Args:
@@ -28,14 +28,17 @@ def show_spans(number: int, target: str, row: Mapping[str, Any], *, coloured: bo
         target: the translation.
         row: the predictions by column.
         coloured: whether to mark by colours, for a terminal.
+        reason: why the segment has no score.
     """
     scores = [
         f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float) and not math.isnan(value)
     ]
-    shown = scores or ["no score"]
+    shown = scores or ["no score" if reason is None else f"no score ({_shown(reason)})"]
     shown += [f"{name} {_shown(text)}" for name in OTHERS if (text := tsv_cell(row.get(name, "")))]
     spans = spans_of_cell(row[const.ERROR_SPANS])
-    lines = [f"{number}  {', '.join(shown)}", f"   {mark_spans(target, spans, coloured=coloured)}"]
+    lines = [f"{number}  {', '.join(shown)}"]
+    if target.strip():
+        lines.append(f"   {mark_spans(target, spans, coloured=coloured)}")
     for span in spans:
         place = f"{span.start}-{span.end}" if span.start < span.end else f"{span.start}"
         text = f'"{_shown(target[span.start : span.end])}"' if span.start < span.end else "(omission)"

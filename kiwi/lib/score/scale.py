@@ -10,13 +10,16 @@ from typing import Any, Literal
 from kiwi import constants as const
 from kiwi.data.documents.rating import COMMON_SCALE, OWN_SCALE
 from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.data.labels.span_options import PENALTY
 from kiwi.exceptions import ConfigError
-from kiwi.outputs import OUTPUTS
+from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS
 from kiwi.runner import Runner
 
 logger = logging.getLogger(__name__)
 
 ScaleName = Literal["own", "0-100"]
+
+ON_COMMON_SCALE = "0-100, higher is better"
 
 
 @dataclass(frozen=True)
@@ -95,16 +98,23 @@ class Scale:
     @property
     def title(self) -> str:
         """The name of the column of scores in tables with a line of names, which says what the scores mean."""
-        if self.is_common:
-            return f"{const.SENTENCE_SCORES} (0-100, higher is better)"
-        if self.meaning is None:
-            return const.SENTENCE_SCORES
-        better = "higher" if self.meaning.higher_is_better else "lower"
-        return f"{const.SENTENCE_SCORES} ({self.meaning.kind}, {better} is better)"
+        return self._title(const.SENTENCE_SCORES, self.meaning)
 
     def titled(self, names: Iterable[str]) -> list[str]:
-        """Return the names of columns, with that of the scores saying what they mean."""
-        return [self.title if name == const.SENTENCE_SCORES else name for name in names]
+        """Return the names of columns, with those of the scores saying what they mean."""
+        titles = {
+            const.SENTENCE_SCORES: self.title,
+            MQM_SCORE: self._title(MQM_SCORE, PENALTY),
+            COMBINED_SCORE: f"{COMBINED_SCORE} ({ON_COMMON_SCALE})",
+        }
+        return [titles.get(name, name) for name in names]
+
+    def _title(self, name: str, meaning: ScoreMeaning | None) -> str:
+        if self.is_common:
+            return f"{name} ({ON_COMMON_SCALE})"
+        if meaning is None:
+            return name
+        return f"{name} ({meaning.kind}, {'higher' if meaning.higher_is_better else 'lower'} is better)"
 
     def describe(self) -> dict[str, Any]:
         """Return the kind, the direction and the range of the scores, for JSON; null is unknown, or without bounds."""
@@ -123,6 +133,8 @@ class Scale:
             return found
         score, *deviation = OUTPUTS[const.SENTENCE_SCORES].columns
         scaled = found | {score: self.meaning.to_quality(found[score]).tolist()}
+        if MQM_SCORE in found:
+            scaled[MQM_SCORE] = PENALTY.to_quality(found[MQM_SCORE]).tolist()
         if deviation and deviation[0] in found:
             factor = self.meaning.quality_per_score
             scaled[deviation[0]] = [value * factor for value in found[deviation[0]]]

@@ -188,7 +188,7 @@ def score(
             manifest.count(names, len(given[const.TARGET]), found.get(COLUMN))
             with progress.hidden() if is_terminal(output) else nullcontext():
                 if form == "spans":
-                    _show(output, columns[const.TARGET], found, first)
+                    _show(output, columns[const.TARGET], found, first, bad)
                 else:
                     _write(output, form, names if is_first and header else (), found, first, bad)
             is_first = False
@@ -197,11 +197,13 @@ def score(
     return n_segments
 
 
-def _show(output: IO[str], targets: Sequence[str], found: Mapping[str, list[Any]], first: int) -> None:
+def _show(output: IO[str], targets: Sequence[str], found: Mapping[str, list[Any]], first: int, bad: BadRows) -> None:
     """Write the errors in some translations for people, in colours on a terminal."""
     coloured = is_terminal(output) and not os.environ.get("NO_COLOR")
     for number, (target, *row) in enumerate(zip(targets, *found.values(), strict=True), start=first):
-        output.write(show_spans(number, target, dict(zip(found, row, strict=True)), coloured=coloured) + "\n")
+        reason = bad.reasons.get(number) if bad.on_bad == "nan" else None
+        shown = show_spans(number, target, dict(zip(found, row, strict=True)), coloured=coloured, reason=reason)
+        output.write(shown + "\n")
     output.flush()
 
 

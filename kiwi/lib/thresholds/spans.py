@@ -39,6 +39,8 @@ class SpanThresholds:
 def choose_span_thresholds(engine: Engine, output: SpanOutput, columns: Columns) -> SpanThresholds:
     """Return the thresholds with the highest F1 of error spans, first that of pieces and then that of gaps.
 
+    Data without omissions do not say where the threshold of gaps should be, which then stays at 0.5.
+
     Args:
         engine: the engine of the system.
         output: its output of error spans.
@@ -60,8 +62,9 @@ def choose_span_thresholds(engine: Engine, output: SpanOutput, columns: Columns)
         chosen = [pair for pair, score in zip(tried, scores, strict=True) if score >= max(scores) - 1e-12]
         return min(chosen, key=lambda pair: sum(abs(value - 0.5) for value in pair))
 
-    gaps, units = best([(MOST, value) for value in _candidates(found, UNITS)])
-    if any(batch.span_labels is not None and batch.span_labels[:, 0::2, 1:].any() for batch in prepared):
+    has_omissions = any(batch.span_labels is not None and batch.span_labels[:, 0::2, 1:].any() for batch in prepared)
+    gaps, units = best([(MOST if has_omissions else 0.5, value) for value in _candidates(found, UNITS)])
+    if has_omissions:
         gaps, units = best([(value, units) for value in (*_candidates(found, GAPS), MOST)])
     return SpanThresholds(gaps, units, metrics(0.5, 0.5), metrics(gaps, units))
 

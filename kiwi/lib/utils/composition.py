@@ -116,6 +116,8 @@ def compose(
     references = frozenset(_references(raw))
     anchored = {key for layer in layers if isinstance(layer, Options) for key in layer.anchored}
     of_files = [key for layer in layers[1:] for key in layer if key.startswith("_")]
+    # An override of what refers to a variable leaves it in the file, where it may stay.
+    left = {*_references(OmegaConf.to_container(files, resolve=False))} - {key.partition(".")[0] for key, _ in changes}
     known = {key for key in flatten(OmegaConf.to_container(files, resolve=False)) if key.startswith("_")}  # type: ignore[arg-type]
     known -= {ASSETS}
     return Composition(
@@ -123,7 +125,7 @@ def compose(
         remember(values, texts),
         references,
         frozenset(of_files),
-        tuple(key for key in dict.fromkeys(of_files) if key not in references | anchored),
+        tuple(key for key in dict.fromkeys(of_files) if key not in references | anchored | left),
         {
             key: tuple(sorted(known))
             for key, _ in changes

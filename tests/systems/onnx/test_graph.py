@@ -168,10 +168,12 @@ def test_pretrained(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "outputs": {
             "word_level": {"target": True, "gaps": True, "source": family != "modernbert"},
             "sentence_level": {"hter": True, "binary": family == "bert"},
+            "span_level": {} if family == "xlm-roberta" else None,
         },
     }
     config = QESystem.Config.from_dict({"class_name": CLASSES.get(family, "Transformer"), "model": model})
-    check(QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]}), tmp_path)
+    labels = {"sentence_scores": ["0.1", "0.3"], "error_spans": ["0:1:minor 2:3:major 1:1:minor", "-"]}
+    check(QESystem.build(config, labels), tmp_path)
 
 
 def test_a_batch_with_enough_to_do_for_several_threads(tmp_path: Path) -> None:
