@@ -19,6 +19,16 @@ from kiwi.data.text.words import words
 
 logger = logging.getLogger(__name__)
 
+TAGGED = (
+    (const.TARGET_TAGS, f"{const.TARGET}_mask", 0),
+    (const.GAP_TAGS, f"{const.TARGET}_mask", 1),
+    (const.SOURCE_TAGS, f"{const.SOURCE}_mask", 0),
+)
+"""The fields of tags, the mask of the words that they belong to, and how many more tags than words there are."""
+
+VERDICT_CLASSES = {const.OK: 0, const.BAD: 1, "": const.IGNORE}
+"""The class of each verdict; a segment may have none."""
+
 Row = dict[str, str]
 """The text of each field of one segment, by field name."""
 
@@ -72,13 +82,16 @@ class Collate:
             arrays |= _span_labels([row[const.ERROR_SPANS] for row in rows], arrays, self.severities)
         if const.ALIGNMENTS in fields:
             arrays[const.ALIGNMENTS] = _alignments([row[const.ALIGNMENTS] for row in rows])
-        for field in (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS):
+        for field, side, n_more in TAGGED:
             if field in fields:
-                arrays[field] = pad([[tag == const.BAD for tag in words(row[field])] for row in rows], const.IGNORE)
+                tags = pad([[tag == const.BAD for tag in words(row[field])] for row in rows], const.IGNORE)
+                width = arrays[side].shape[1] + n_more  # where the longest segments have no tags
+                arrays[field] = np.pad(tags, ((0, 0), (0, width - tags.shape[1])), constant_values=const.IGNORE)
         if const.SENTENCE_SCORES in fields:
             arrays[const.SENTENCE_SCORES] = np.array([row[const.SENTENCE_SCORES] for row in rows], dtype=np.float32)
         if const.BINARY in fields:
-            arrays[const.BINARY] = np.array([row[const.BINARY] == const.BAD for row in rows], dtype=np.int64)
+            classes = [VERDICT_CLASSES[row[const.BINARY]] for row in rows]
+            arrays[const.BINARY] = np.array(classes, dtype=np.int64)
         post_edit = None
         if self.post_edit and const.POST_EDIT in fields:
             post_edit = QEBatch(**self._texts([row | {const.TARGET: row[const.POST_EDIT]} for row in rows]))

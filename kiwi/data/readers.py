@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns, count_surplus, different_lengths, read_lines
-from kiwi.data.labels.scores import check_scores, parse_scores
+from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.tags import TagForm, check_tags, split_tags
 from kiwi.data.labels.verdicts import parse_verdicts
 from kiwi.data.text.language_pairs import parse_language_pairs
@@ -188,12 +188,14 @@ def read_scores(path: Path, *, allow_nan: bool = False) -> list[float]:
     return parse_scores(read_lines(path), path, allow_nan=allow_nan)
 
 
-def read_labelled(columns: Columns, files: Mapping[str, Path]) -> Columns:
+def read_labelled(columns: Columns, files: Mapping[str, Path], *, partial: bool = False) -> Columns:
     """Validate label columns, and split interleaved tags into word tags and gap tags.
 
     Args:
         columns: validated text columns, plus any of the label fields.
         files: the file of each column, for errors.
+        partial: whether a blank line stands for a segment without this label, whose tags and verdict are empty, and
+            whose score is ``nan``.
 
     Returns:
         The columns, in which ``target_tags`` are word tags only, with ``gap_tags`` if the tags were interleaved.
@@ -203,18 +205,44 @@ def read_labelled(columns: Columns, files: Mapping[str, Path]) -> Columns:
     """
     labelled = dict(columns)
     if const.SENTENCE_SCORES in columns:
-        check_scores(columns[const.SENTENCE_SCORES], files[const.SENTENCE_SCORES])
+        scores = parse_scores(columns[const.SENTENCE_SCORES], files[const.SENTENCE_SCORES], allow_nan=partial)
+        if partial:
+            labelled[const.SENTENCE_SCORES] = [repr(score) for score in scores]
     if const.BINARY in columns:
-        labelled[const.BINARY] = parse_verdicts(columns[const.BINARY], files[const.BINARY])
+        labelled[const.BINARY] = parse_verdicts(columns[const.BINARY], files[const.BINARY], partial=partial)
     if const.SOURCE_TAGS in columns:
         counts = [len(words(line)) for line in columns[const.SOURCE]]
-        check_tags(columns[const.SOURCE_TAGS], counts, TagForm.WORDS, files[const.SOURCE_TAGS], side=const.SOURCE)
+        lines, place = columns[const.SOURCE_TAGS], files[const.SOURCE_TAGS]
+        check_tags(lines, counts, TagForm.WORDS, place, side=const.SOURCE, partial=partial)
     if const.TARGET_TAGS in columns:
         counts = [len(words(line)) for line in columns[const.TARGET]]
         lines, place = columns[const.TARGET_TAGS], files[const.TARGET_TAGS]
-        form = TagForm.of(lines[0], counts[0], place)
-        check_tags(lines, counts, form, place)
+        first = next((number for number, line in enumerate(lines) if words(line)), 0) if partial else 0
+        form = TagForm.of(lines[first], counts[first], place, number=first + 1)
+        check_tags(lines, counts, form, place, partial=partial)
         if form is TagForm.INTERLEAVED:
             gaps, targets = zip(*(split_tags(line) for line in lines), strict=True)
             labelled[const.TARGET_TAGS], labelled[const.GAP_TAGS] = list(targets), list(gaps)
     return labelled
+
+
+def check_any_label(columns: Columns, files: Mapping[str, Path | None]) -> None:
+    """Check that each segment has a label of some kind, and that each file has a label of some segment.
+
+    Args:
+        columns: the columns of texts and labels.
+        files: the file of each field of labels, if it is given.
+
+    Raises:
+        DataError: at the first segment without a label, or for a file without any.
+    """
+    given = {field: path for field, path in files.items() if path is not None and field in columns}
+    none = {field: "nan" if field == const.SENTENCE_SCORES else "" for field in given}
+    for field, path in given.items():
+        if all(label == none[field] for label in columns[field]):
+            raise DataError.at(path, None, found="no label", expected="at least one")
+    for number, labels in enumerate(zip(*(columns[field] for field in given), strict=True), start=1):
+        if labels == tuple(none.values()):
+            place, *others = given.values()
+            found = "no label of this segment" + (f" here or in {', '.join(map(str, others))}" if others else "")
+            raise DataError.at(place, number, found=found, expected="at least one")

@@ -37,6 +37,11 @@ class Accumulator(ABC):
     def update(self, gold: ArrayLike, predicted: ArrayLike) -> None:
         """Add a batch; both arrays have the same shape."""
 
+    @property
+    @abstractmethod
+    def is_empty(self) -> bool:
+        """Whether no batch so far had labels."""
+
     @abstractmethod
     def merge(self, other: Self) -> None:
         """Add the batches of another accumulator of the same metrics."""
@@ -63,6 +68,11 @@ class TagMetrics(Accumulator):
         labelled = gold != IGNORE
         self.counts += functions.confusion(gold[labelled], predicted[labelled])
 
+    @property
+    @override
+    def is_empty(self) -> bool:
+        return not self.counts.any()
+
     @override
     def merge(self, other: Self) -> None:
         self.counts += other.counts
@@ -83,7 +93,7 @@ class VerdictMetrics(TagMetrics):
 
 
 class ScoreMetrics(Accumulator):
-    """Pearson, Spearman and RMSE of scores.
+    """Pearson, Spearman and RMSE of scores; gold values that are NaN are ignored.
 
     Args:
         prefix: the name of the output, which the names of its metrics begin with, except for ``sentence_scores``.
@@ -101,8 +111,15 @@ class ScoreMetrics(Accumulator):
 
     @override
     def update(self, gold: ArrayLike, predicted: ArrayLike) -> None:
-        self.gold.append(np.asarray(gold, dtype=np.float64))
-        self.predicted.append(np.asarray(predicted, dtype=np.float64))
+        gold, predicted = np.asarray(gold, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+        labelled = ~np.isnan(gold)
+        self.gold.append(gold[labelled])
+        self.predicted.append(predicted[labelled])
+
+    @property
+    @override
+    def is_empty(self) -> bool:
+        return not any(len(batch) for batch in self.gold)
 
     @override
     def merge(self, other: Self) -> None:
@@ -146,6 +163,11 @@ class SpanMetrics(Accumulator):
         length = max((span[1] for span in (*gold, *predicted)), default=0)
         self.spans += count_spans(" " * length, gold, predicted)
 
+    @property
+    @override
+    def is_empty(self) -> bool:
+        return not self.counts.any()
+
     @override
     def merge(self, other: Self) -> None:
         self.spans += other.spans
@@ -185,6 +207,11 @@ class LanguageModelMetrics(Accumulator):
         self.n_correct += int(np.asarray(predicted, dtype=bool).sum())
         self.log_probability += float(log_probabilities.sum())
         self.probability += float(np.exp(log_probabilities).sum())
+
+    @property
+    @override
+    def is_empty(self) -> bool:
+        return not self.n_tokens
 
     @override
     def merge(self, other: Self) -> None:

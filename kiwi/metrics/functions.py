@@ -169,6 +169,9 @@ def perplexity(log_probability: float, n_tokens: int) -> float:
 
 
 def mean_over_pairs(by_pair: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Return the unweighted mean of each metric over language pairs, as the multilingual tracks of WMT report it."""
-    names = next(iter(by_pair.values()), {})
-    return {name: float(np.mean([metrics[name] for metrics in by_pair.values()])) for name in names}
+    """Return the unweighted mean of each metric over language pairs, as the multilingual tracks of WMT report it.
+
+    A metric that some pairs lack is averaged over the others.
+    """
+    names = dict.fromkeys(name for metrics in by_pair.values() for name in metrics)
+    return {name: float(np.mean([metrics[name] for metrics in by_pair.values() if name in metrics])) for name in names}

@@ -66,13 +66,18 @@ class PairMetrics:
             pair follow, such as ``en-de_PEARSON``.
         """
         first, *others = gathered
-        by_pair: dict[str, dict[str, float]] = {}
-        for pair, accumulators in first.items():
-            by_pair[pair] = {}
-            for name, accumulator in accumulators.items():
-                for other in others:
+        for other in others:
+            for pair, accumulators in first.items():
+                for name, accumulator in accumulators.items():
                     accumulator.merge(other[pair][name])
-                by_pair[pair] |= accumulator.compute()
+        # A pair that has labels of some kinds only has no metrics of the others, unless no pair has these.
+        labelled = {name for accumulators in first.values() for name, own in accumulators.items() if not own.is_empty}
+        by_pair: dict[str, dict[str, float]] = {pair: {} for pair in first}
+        for pair, accumulators in first.items():
+            lacking = {name for name in labelled if accumulators[name].is_empty}
+            for name, accumulator in accumulators.items():
+                if name not in lacking or lacking == labelled:
+                    by_pair[pair] |= accumulator.compute()
         of_pairs = {f"{pair}_{name}": value for pair in self.counts for name, value in by_pair[pair].items()}
         return mean_over_pairs(by_pair) | of_pairs
 

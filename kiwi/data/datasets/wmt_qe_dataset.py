@@ -17,6 +17,7 @@ from kiwi.data.labels.span_checks import SpanDataConfig
 from kiwi.data.labels.span_files import SpanReader
 from kiwi.data.readers import (
     check_alignments,
+    check_any_label,
     check_language_pairs,
     check_segments,
     check_word_counts,
@@ -159,6 +160,11 @@ class WMTQEDataset:
         spans: SpanDataConfig = SpanDataConfig()
         """How error spans are read."""
 
+        partial_labels: bool = False
+        """Whether segments may lack labels: a blank line in a file of labels, or no row in a file of error spans that
+        numbers its segments. A segment trains the outputs that it has labels for, so that data of different kinds (such
+        as direct assessments and error spans) can be concatenated. Each segment needs a label of some kind."""
+
         labels_from: LabelOrigin | None = None
         """What the labels were made from: ``post-edits``, independent ``references``, or ``both``. It is stored in the
         trained system, whose model card says it."""
@@ -201,12 +207,15 @@ class WMTQEDataset:
         return {field: column[index] for field, column in self.columns.items()}
 
     @classmethod
-    def read(cls, part: TrainingConfig | TestConfig, spans: SpanDataConfig | None = None) -> WMTQEDataset:
+    def read(
+        cls, part: TrainingConfig | TestConfig, spans: SpanDataConfig | None = None, *, partial: bool = False
+    ) -> WMTQEDataset:
         """Read and validate all files of a part; without labels, both sides of a segment may be empty.
 
         Args:
             part: the files.
             spans: how error spans are read.
+            partial: whether segments may lack labels.
 
         Raises:
             DataError: at the first invalid line.
@@ -224,8 +233,12 @@ class WMTQEDataset:
             columns[const.LANGUAGE_PAIR] = check_language_pairs(columns, files)
         if const.ALIGNMENTS in columns:
             check_alignments(columns, files)
-        labelled = read_labelled(columns, files)
-        return cls(labelled if spans_file is None else labelled | reader.read(spans_file, columns, files))
+        labelled = read_labelled(columns, files, partial=partial)
+        if spans_file is not None:
+            labelled |= reader.read(spans_file, columns, files, partial=partial)
+        if partial:
+            check_any_label(labelled, dict(part.output))
+        return cls(labelled)
 
     @classmethod
     def train_and_valid(cls, config: Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
@@ -235,9 +248,9 @@ class WMTQEDataset:
             DataError: as in :meth:`read`, or when the split leaves a part empty.
         """
         assert config.train is not None, "the training configuration requires it"
-        train = cls.read(config.train, config.spans)
+        train = cls.read(config.train, config.spans, partial=config.partial_labels)
         if config.valid is not None:
-            return train, cls.read(config.valid, config.spans)
+            return train, cls.read(config.valid, config.spans, partial=config.partial_labels)
         assert config.split is not None, "the training configuration requires one of valid and split"
         parts = draw_split(len(train), config.split, seed, config.train.input.source)
         for_training, for_validation = (train.select(indices.tolist()) for indices in parts)
@@ -284,7 +297,11 @@ class WMTQEDataset:
             if name not in drawn and part is None:
                 raise ConfigError(f"data.{name}: required, because the {name} data is asked for.")
             datasets.append(
-                drawn[name] if name in drawn else WMTQEDataset.read(_anchored(part, directory), config.spans)
+                drawn[name]
+                if name in drawn
+                else WMTQEDataset.read(
+                    _anchored(part, directory), config.spans, partial=config.partial_labels and name != "test"
+                )
             )
         return datasets[0] if len(datasets) == 1 else tuple(datasets)
 

@@ -154,7 +154,7 @@ def find_meaning(config: ScoreConfig, scores: Sequence[float], path: Path) -> Sc
 
     Args:
         config: the options of ``data.score``.
-        scores: the scores of the training data.
+        scores: the scores of the training data; NaN stands for a segment without one.
         path: their file, whose name tells the kind where the options do not.
 
     Raises:
@@ -162,7 +162,7 @@ def find_meaning(config: ScoreConfig, scores: Sequence[float], path: Path) -> Sc
         DataError: when the scores contradict the options; the message names file and line.
     """
     values = np.array(scores, dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     kind = config.kind or _recognize(path, low, high)
     if kind is None:
         if config.higher_is_better is not None or config.range is not None:
@@ -172,7 +172,7 @@ def find_meaning(config: ScoreConfig, scores: Sequence[float], path: Path) -> Sc
         return None
     meaning = _meaning(kind, config, low, high)
     _check_values(values, kind, config, path)
-    return replace(meaning, mean=float(values.mean()), deviation=float(values.std()) or 1.0)
+    return replace(meaning, mean=float(np.nanmean(values)), deviation=float(np.nanstd(values)) or 1.0)
 
 
 def declared_meaning(config: ScoreConfig) -> ScoreMeaning:

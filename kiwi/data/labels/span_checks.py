@@ -43,7 +43,7 @@ class SpanDataConfig(BaseConfig):
 
     as_scores: bool = False
     """Whether the penalty of MQM that follows from the spans, where lower is better, is the sentence score of each
-    segment, in the place of ``output.sentence_scores``; of several raters, their mean."""
+    segment, in the place of ``output.sentence_scores``: at most 25, and of several raters the mean."""
 
     mqm_weights: dict[Severity, NonNegativeFloat] = Field(default=dict(MQM_WEIGHTS))  # type: ignore[arg-type]
     """The points of penalty of each severity, for ``as_scores``."""

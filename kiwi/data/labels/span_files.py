@@ -13,6 +13,7 @@ from pathlib import Path
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.error_spans import Spans, format_error_spans
+from kiwi.data.labels.score_meaning import WORST_PENALTY
 from kiwi.data.labels.span_checks import SpanChecker, SpanDataConfig, majority_of, unquoted
 from kiwi.data.labels.span_rows import NUMBER, PLACES, RATER, SEGMENT, Annotation, read_annotations
 from kiwi.data.text.language_pairs import parse_language_pairs
@@ -30,7 +31,15 @@ class SpanReader:
     def __init__(self, config: SpanDataConfig) -> None:
         self._config = config
 
-    def read(self, path: Path, columns: Columns, places: Mapping[str, object], bad: Collection[int] = ()) -> Columns:
+    def read(
+        self,
+        path: Path,
+        columns: Columns,
+        places: Mapping[str, object],
+        bad: Collection[int] = (),
+        *,
+        partial: bool = False,
+    ) -> Columns:
         """Read the spans of segments that are in other files.
 
         Args:
@@ -38,6 +47,7 @@ class SpanReader:
             columns: the columns of the texts: ``target`` and, in data of several language pairs, ``lp``.
             places: the file of each column, for errors.
             bad: the numbers of the bad segments, counted from 1, which get no raters.
+            partial: whether segments may have no row, which get no raters either.
 
         Returns:
             The column of error spans and, with ``as_scores``, that of sentence scores.
@@ -56,10 +66,10 @@ class SpanReader:
             if own is not None:
                 _check_text(path, row.line, own, expected, places[const.TARGET], index + 1)
             by_segment[index].append(row)
-        if lacking := [index for index in range(len(targets)) if index not in by_segment]:
+        if not partial and (lacking := [index for index in range(len(targets)) if index not in by_segment]):
             found = f"no row for segment {lacking[0]} (counted from 0), and {len(lacking) - 1} more"
             raise DataError.at(path, None, found=found, expected=f"one for each line of {places[const.TARGET]}")
-        return self._columns(path, targets, [by_segment[index] for index in range(len(targets))])
+        return self._columns(path, targets, [by_segment.get(index, []) for index in range(len(targets))])
 
     def read_table(self, path: Path, fields: Iterable[str]) -> Columns:
         """Read a table with texts and spans, one row for each annotation, as segments with the spans of all raters.
@@ -101,8 +111,9 @@ class SpanReader:
             if self._config.raters == "majority" and len(raters) > 1:
                 raters = [majority_of(raters, len(target))]
                 penalties = [sum(weights[span.severity] for span in raters[0])]
+            penalties = [min(penalty, WORST_PENALTY) for penalty in penalties]
             lines.append(format_error_spans(raters))
-            scores.append(repr(sum(penalties) / max(len(penalties), 1)))
+            scores.append(repr(sum(penalties) / len(penalties)) if penalties else "nan")
         checker.finish()
         return {const.ERROR_SPANS: lines} | ({const.SENTENCE_SCORES: scores} if self._config.as_scores else {})
 

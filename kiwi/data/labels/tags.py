@@ -31,8 +31,8 @@ class TagForm(Enum):
         return n_words if self is TagForm.WORDS else 2 * n_words + 1
 
     @classmethod
-    def of(cls, line: str, n_words: int, place: object) -> TagForm:
-        """Infer the form of a file from its first line.
+    def of(cls, line: str, n_words: int, place: object, *, number: int = 1) -> TagForm:
+        """Infer the form of a file from its first line, or the line with this number.
 
         Raises:
             DataError: when the line is in neither form.
@@ -43,14 +43,21 @@ class TagForm(Enum):
                 return form
         raise DataError.at(
             place,
-            1,
+            number,
             found=f"{found} tags",
             expected=f"{n_words} (one per target word) or {2 * n_words + 1} (interleaved with gaps)",
         )
 
 
 def check_tags(
-    lines: Sequence[str], counts: Sequence[int], form: TagForm, place: object, side: str = TARGET, *, first: int = 1
+    lines: Sequence[str],
+    counts: Sequence[int],
+    form: TagForm,
+    place: object,
+    side: str = TARGET,
+    *,
+    first: int = 1,
+    partial: bool = False,
 ) -> None:
     """Check every line of a tag file.
 
@@ -61,12 +68,15 @@ def check_tags(
         place: the file, for errors.
         side: the side of the tagged words, ``target`` or ``source``.
         first: the number of the first line.
+        partial: whether a line may be blank, which stands for a segment without tags.
 
     Raises:
         DataError: at the first line with a wrong number of tags, or a tag that is neither OK nor BAD.
     """
     for number, (line, n_words) in enumerate(zip(lines, counts, strict=True), start=first):
         tags = words(line)
+        if partial and not tags:
+            continue
         expected = form.count(n_words)
         if len(tags) != expected:
             reason = f"one for each of {n_words} {side} words"

@@ -13,20 +13,22 @@ VERDICTS = {OK: OK, BAD: BAD, "0": OK, "1": BAD, "NOT": OK, "ERR": BAD}
 """The verdicts as the shared tasks on critical errors write them, and their labels."""
 
 
-def parse_verdicts(lines: Sequence[str], place: object) -> list[str]:
+def parse_verdicts(lines: Sequence[str], place: object, *, partial: bool = False) -> list[str]:
     """Parse a verdict from each line.
 
     Args:
         lines: the lines, with OK or BAD each, or 0 or 1, or NOT or ERR.
         place: the file of the lines, for errors.
+        partial: whether a line may be blank, which stands for a segment without a verdict.
 
     Returns:
-        OK or BAD for each line.
+        OK or BAD for each line; an empty text for a blank one.
 
     Raises:
         DataError: at the first other line.
     """
-    found = [VERDICTS.get(line.strip()) for line in lines]
+    known = VERDICTS | ({"": ""} if partial else {})
+    found = [known.get(line.strip()) for line in lines]
     for number, verdict in enumerate(found, start=1):
         if verdict is None:
             expected = "OK or BAD (or 0 or 1), one per segment"

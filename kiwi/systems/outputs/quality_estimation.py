@@ -177,7 +177,7 @@ class QEOutputs(nn.Module):
             bounded = "use_distribution" if self.sentence_level.use_distribution else "last_activation"
             if self.sentence_level.hter and (self.sentence_level.use_distribution or self.last_activation):
                 for score in columns[const.SENTENCE_SCORES]:
-                    if not 0.0 <= float(score) <= 1.0:
+                    if float(score) < 0.0 or float(score) > 1.0:  # NaN stands for a segment without a score
                         raise DataError.at(
                             places[const.SENTENCE_SCORES],
                             None,

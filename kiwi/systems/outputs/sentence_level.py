@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -82,7 +83,7 @@ class ScoreOutput(SentenceOutput):
 
     def fit(self, scores: Sequence[float]) -> None:
         """Set mean and standard deviation from the scores of the training data."""
-        values = torch.tensor(scores, dtype=torch.float64)
+        values = torch.tensor([score for score in scores if not math.isnan(score)], dtype=torch.float64)
         deviation = values.std(correction=0)
         self.get_buffer("mean").copy_(values.mean())
         self.get_buffer("deviation").copy_(deviation if deviation > 0 else torch.ones(()))
@@ -96,8 +97,9 @@ class ScoreOutput(SentenceOutput):
 
     @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Return the mean squared error."""
-        return functional.mse_loss(self.scores(logits), self.gold(batch))
+        """Return the mean squared error, in which that of segments without a score is 0."""
+        scores, gold = self.scores(logits), self.gold(batch)
+        return functional.mse_loss(scores, torch.where(gold.isnan(), scores.detach(), gold))
 
     @override
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
@@ -132,8 +134,10 @@ class ScoreDistributionOutput(ScoreOutput):
 
     @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Return the mean negative log-likelihood."""
-        return truncated_normal_nll(self.gold(batch), *self.distribution(logits)).mean()
+        """Return the mean negative log-likelihood, in which that of segments without a score is 0."""
+        gold = self.gold(batch)
+        labelled = ~gold.isnan()
+        return (truncated_normal_nll(gold.nan_to_num(), *self.distribution(logits)) * labelled).mean()
 
     @override
     def scores(self, logits: Tensor) -> Tensor:
@@ -176,15 +180,15 @@ class BinaryOutput(SentenceOutput):
         spec = OUTPUTS[self.name]
         if spec.verdict_field is not None and (verdicts := batch.arrays().get(spec.verdict_field)) is not None:
             return verdicts
-        is_bad = spec.is_bad
+        is_bad, scores = spec.is_bad, super().gold(batch)
         assert is_bad is not None, "the row of a verdict has it"
-        classes: Tensor = is_bad(super().gold(batch)).long()
-        return classes
+        return torch.where(scores.isnan(), const.IGNORE, is_bad(scores).long())
 
     @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Return the mean cross-entropy."""
-        return functional.cross_entropy(logits, self.gold(batch))
+        """Return the mean cross-entropy, in which that of segments without a verdict is 0."""
+        gold = self.gold(batch)
+        return functional.cross_entropy(logits, gold, ignore_index=const.IGNORE, reduction="sum") / len(gold)
 
     @override
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
