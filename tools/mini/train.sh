@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Train kiwi-mini: tools/mini/train.sh MLQE-PE MQM [OUT]
+# Each stage takes hours on two cores and goes on where it was interrupted: run the same command again.
+set -euo pipefail
+assessments=$1 annotations=$2 out=${3:-build/mini}
+here=$(dirname "$0")
+python=${PYTHON:-.venv/bin/python}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+
+# Run a step that writes a directory, unless it is there.
+once() {
+  local made=$1
+  shift
+  [ -e "$made" ] || "$@"
+}
+
+# Train a stage, or resume it, unless it has finished.
+stage() {
+  local name=$1
+  shift
+  if grep -qs '"status": "finished"' "$out/$name/run.json"; then
+    return
+  fi
+  local resume=()
+  if [ -e "$out/$name/resume.safetensors" ]; then
+    resume=(trainer.resume=true)
+  fi
+  "$python" -m kiwi train "$here/$name.yaml" "_out=$out" "_data=$out/data/$name" "$@" "${resume[@]}"
+}
+
+mkdir -p "$out"
+once "$out/multilingual-e5-small" "$python" -m kiwi encoder multilingual-e5-small "$out/multilingual-e5-small"
+once "$out/data/first" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data"
+once "$out/data/errors" "$python" -m kiwi corpus corrupt "$out/data/errors" "$out/data/good.tsv" \
+  --columns source=source,target=target,lp=lp --whole 0.5 --clean 0.1
+once "$out/data/second" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data" \
+  --errors "$out/data/errors"
+stage first "_encoder=$out/multilingual-e5-small"
+stage second
