@@ -16,7 +16,8 @@ PATH = Path(__file__).parents[1] / "tools" / "mini" / "prepare.py"
 @pytest.fixture(scope="module")
 def prepare() -> ModuleType:
     spec = importlib.util.spec_from_file_location("prepare_mini", PATH)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
