@@ -188,6 +188,16 @@ def test_binary_says_whether_the_score_is_exactly_zero() -> None:
     assert output.values(logits)["binary"].tolist() == [pytest.approx(p) for p in (0.75, 0.75, 0.25)]
 
 
+def test_verdicts_have_weights() -> None:
+    config = QEOutputs.Config.from_dict({"sentence_level": {"binary": True, "class_weights": {"binary": {"BAD": 4.0}}}})
+    module = QEOutputs(config, SIZES)
+    logits = {"binary": torch.tensor(of_odds(3, 3))}
+    # Weights are not divided out, so that the loss of a segment does not depend on its batch.
+    expected = (LOG[4] + 4 * math.log(4 / 3)) / 2
+    assert module.loss(logits, batch([2, 2], binary=[0, 1]))["binary_loss"].item() == pytest.approx(expected, abs=1e-5)
+    assert not [name for name in module.state_dict() if "class_weights" in name]
+
+
 SIZES = FeatureSizes(target=3, source=2, sentence=4)
 ALL = {
     "word_level": {"target": True, "gaps": True, "source": True},
@@ -293,6 +303,7 @@ def test_metric_names_of_all_outputs() -> None:
         for name in ("MCC", "F1_MULT", "CORRECT", "F1_OK", "F1_BAD")
     ]
     tags += [f"binary_{name}" for name in ("CORRECT", "MCC", "F1_MULT", "F1_OK", "F1_BAD")]
+    tags += [f"binary_{name}" for name in ("MCC_at_K", "recall_at_K", "AUC", "AP")]
     expected = {*tags, "PEARSON", "SPEARMAN", "RMSE"}
     assert set(QEOutputs.Config.from_dict(ALL).metric_names) == expected
 
@@ -348,6 +359,7 @@ def test_defaults() -> None:
             ["class_weights.target_tags"],
         ),
         ({"word_level": {"target": True, "class_weights": {"target_tags": {"bad": 1}}}}, ["class_weights.target_tags"]),
+        ({"sentence_level": {"binary": True, "class_weights": {"binary": {"bad": 1}}}}, ["class_weights.binary"]),
         ({"word_level": {"gap": True}}, ["word_level.gap: unknown key; did you mean 'gaps'?"]),
         ({"sentence_level": {"hter": True}, "n_layers_output": 0}, ["n_layers_output"]),
         ({"sentence_level": {"hter": True}, "sentence_loss_weight": -1}, ["sentence_loss_weight"]),

@@ -59,6 +59,13 @@ class WordLevelConfig(BaseConfig):
     """The weights of the labels in the loss."""
 
 
+class SentenceWeightsConfig(BaseConfig):
+    """The weight of each label in the loss; labels that are not given have weight 1."""
+
+    binary: dict[const.Label, NonNegativeFloat] = Field(default={})
+    """The weights of the binary verdicts, such as ``BAD: 4.0`` where one segment in five is BAD."""
+
+
 class SentenceLevelConfig(BaseConfig):
     """The sentence-level predictions."""
 
@@ -72,6 +79,11 @@ class SentenceLevelConfig(BaseConfig):
     binary: bool = False
     """Whether to predict a binary verdict: the label of ``data.*.output.binary`` or, without such a file, BAD where the
     score is not exactly 0."""
+
+    class_weights: SentenceWeightsConfig = Field(
+        default=SentenceWeightsConfig(), exclude_if=lambda weights: not weights.binary
+    )
+    """The weights of the labels in the loss."""
 
     @field_validator("use_distribution")
     @classmethod

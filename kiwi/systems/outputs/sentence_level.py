@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -158,17 +158,28 @@ class BinaryOutput(SentenceOutput):
         n_layers: the number of layers of the feed-forward network.
         dropout: the dropout probability of the features and between layers.
         name: the name of its row in :data:`kiwi.outputs.OUTPUTS`.
+        class_weights: the weight of each label in the loss; 1.0 if not given.
     """
 
-    def __init__(self, in_dim: int, n_layers: int, dropout: float, name: str = const.BINARY) -> None:
+    def __init__(
+        self,
+        in_dim: int,
+        n_layers: int,
+        dropout: float,
+        name: str = const.BINARY,
+        class_weights: Mapping[const.Label, float] | None = None,
+    ) -> None:
         super().__init__(in_dim, len(const.LABELS), n_layers, dropout)
         self.name = name
+        weights = torch.tensor([(class_weights or {}).get(label, 1.0) for label in const.LABELS])
+        self.register_buffer("class_weights", weights, persistent=False)
 
     @classmethod
     @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
         assert sizes.sentence is not None
-        return cls(sizes.sentence, config.n_layers_output, config.dropout, name)
+        weights = config.sentence_level.class_weights.binary if name == const.BINARY else {}
+        return cls(sizes.sentence, config.n_layers_output, config.dropout, name, weights)
 
     @override
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
@@ -183,12 +194,13 @@ class BinaryOutput(SentenceOutput):
 
     @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Return the mean cross-entropy."""
-        return functional.cross_entropy(logits, self.gold(batch))
+        """Return the weighted cross-entropy, averaged over segments."""
+        weights = self.get_buffer("class_weights")
+        return functional.cross_entropy(logits, self.gold(batch), weight=weights, reduction="sum") / len(batch)
 
     @override
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
-        accumulator.update(self.gold(batch).cpu().numpy(), logits.argmax(dim=-1).cpu().numpy())
+        accumulator.update(self.gold(batch).cpu().numpy(), self.values(logits)[self.name].cpu().numpy())
 
     @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
