@@ -75,8 +75,9 @@ class Collate:
         for field in (const.TARGET_TAGS, const.GAP_TAGS, const.SOURCE_TAGS):
             if field in fields:
                 arrays[field] = pad([[tag == const.BAD for tag in words(row[field])] for row in rows], const.IGNORE)
-        if const.SENTENCE_SCORES in fields:
-            arrays[const.SENTENCE_SCORES] = np.array([row[const.SENTENCE_SCORES] for row in rows], dtype=np.float32)
+        for field in (const.SENTENCE_SCORES, const.SCORE_DEVIATIONS):
+            if field in fields:
+                arrays[field] = np.array([row[field] for row in rows], dtype=np.float32)
         if const.BINARY in fields:
             arrays[const.BINARY] = np.array([row[const.BINARY] == const.BAD for row in rows], dtype=np.int64)
         post_edit = None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns, count_surplus, different_lengths, read_lines
+from kiwi.data.labels.rater_scores import summarize_raters
 from kiwi.data.labels.scores import check_scores, parse_scores
 from kiwi.data.labels.tags import TagForm, check_tags, split_tags
 from kiwi.data.labels.verdicts import parse_verdicts
@@ -197,6 +198,7 @@ def read_labelled(columns: Columns, files: Mapping[str, Path]) -> Columns:
 
     Returns:
         The columns, in which ``target_tags`` are word tags only, with ``gap_tags`` if the tags were interleaved.
+        Mean and standard deviation, ``sentence_scores`` and ``score_deviations``, take the place of ``rater_scores``.
 
     Raises:
         DataError: when the number of tags is wrong, a label is neither OK nor BAD, or a score is not a finite number.
@@ -204,6 +206,10 @@ def read_labelled(columns: Columns, files: Mapping[str, Path]) -> Columns:
     labelled = dict(columns)
     if const.SENTENCE_SCORES in columns:
         check_scores(columns[const.SENTENCE_SCORES], files[const.SENTENCE_SCORES])
+    if const.RATER_SCORES in columns:
+        lines = labelled.pop(const.RATER_SCORES)
+        summary = summarize_raters(lines, files[const.RATER_SCORES])
+        labelled[const.SENTENCE_SCORES], labelled[const.SCORE_DEVIATIONS] = summary
     if const.BINARY in columns:
         labelled[const.BINARY] = parse_verdicts(columns[const.BINARY], files[const.BINARY])
     if const.SOURCE_TAGS in columns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +14,20 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.modules.feedforward import feedforward
+from kiwi.modules.normal import normal_divergence, normal_nll
 from kiwi.modules.truncated_normal import truncated_normal_moments, truncated_normal_nll
 from kiwi.outputs import OUTPUTS
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
+from kiwi.systems.outputs.options import DistributionLoss
 
 MIN_DEVIATION = 0.01
 """The minimum deviation of the Gaussian. Many scores are exactly 0, and their density must not grow without bound."""
+
+
+MIN_STANDARDIZED_DEVIATION = 0.05
+"""The minimum deviation, predicted or of raters, in units of the deviation of the training scores. Raters who agree by
+chance, or a single one, must not make a density that grows without bound."""
 
 
 class SentenceOutput(Output):
@@ -62,10 +69,12 @@ class ScoreOutput(SentenceOutput):
         name: the name of the output.
     """
 
+    n_logits: ClassVar[int] = 1
+
     def __init__(
         self, in_dim: int, n_layers: int, dropout: float, last_activation: bool, name: str = const.SENTENCE_SCORES
     ) -> None:
-        super().__init__(in_dim, 1, n_layers, dropout)
+        super().__init__(in_dim, self.n_logits, n_layers, dropout)
         self.name = name
         self.last_activation = last_activation
         # The network predicts standardized scores, whatever their scale (HTER, DA, MQM).
@@ -76,7 +85,11 @@ class ScoreOutput(SentenceOutput):
     @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> ScoreOutput:
         assert sizes.sentence is not None
-        if OUTPUTS[name].has_distribution and config.sentence_level.use_distribution:
+        level = config.sentence_level
+        if OUTPUTS[name].has_distribution and level.use_distribution:
+            if level.distribution == "gaussian":
+                loss = level.distribution_loss or "nll"
+                return GaussianScoreOutput(sizes.sentence, config.n_layers_output, config.dropout, loss)
             return ScoreDistributionOutput(sizes.sentence, config.n_layers_output, config.dropout)
         return cls(sizes.sentence, config.n_layers_output, config.dropout, config.last_activation, name)
 
@@ -143,8 +156,55 @@ class ScoreDistributionOutput(ScoreOutput):
     @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
         """Return scores, (batch,), and their mean and standard deviation, (batch, 2)."""
-        mean, deviation = truncated_normal_moments(*self.distribution(logits))
-        return {self.label_field: mean, const.SENTENCE_SCORES_EXTRAS: torch.stack([mean, deviation], dim=1)}
+        return _with_extras(*truncated_normal_moments(*self.distribution(logits)))
+
+
+class GaussianScoreOutput(ScoreOutput):
+    """A score on any scale, predicted as a Gaussian with its mean and standard deviation (heteroscedastic regression).
+
+    Args:
+        in_dim: the size of the sentence's features.
+        n_layers: the number of layers of the feed-forward network.
+        dropout: the dropout probability of the features and between layers.
+        training_loss: ``nll``, the negative log-likelihood of the score; or ``kl``, the divergence from the Gaussian of
+            the raters.
+    """
+
+    n_logits: ClassVar[int] = 2
+
+    def __init__(self, in_dim: int, n_layers: int, dropout: float, training_loss: DistributionLoss = "nll") -> None:
+        super().__init__(in_dim, n_layers, dropout, last_activation=False)
+        self.training_loss = training_loss
+
+    def distribution(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of the standardized score, (batch,) each."""
+        mean, deviation = logits.float().unbind(dim=-1)
+        return mean, MIN_STANDARDIZED_DEVIATION + functional.softplus(deviation)
+
+    @override
+    def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
+        """Return the mean loss of standardized scores, so that it does not depend on their scale."""
+        scale = self.get_buffer("deviation")
+        gold, predicted = (self.gold(batch) - self.get_buffer("mean")) / scale, self.distribution(logits)
+        if self.training_loss == "nll":
+            return normal_nll(gold, *predicted).mean()
+        assert batch.score_deviations is not None, "checked before training"
+        raters = (batch.score_deviations / scale).clamp(min=MIN_STANDARDIZED_DEVIATION)
+        return normal_divergence(gold, raters, *predicted).mean()
+
+    @override
+    def scores(self, logits: Tensor) -> Tensor:
+        """Return the means, (batch,)."""
+        return self.get_buffer("mean") + self.get_buffer("deviation") * self.distribution(logits)[0]
+
+    @override
+    def values(self, logits: Tensor) -> dict[str, Tensor]:
+        """Return scores, (batch,), and their mean and standard deviation, (batch, 2)."""
+        return _with_extras(self.scores(logits), self.get_buffer("deviation") * self.distribution(logits)[1])
+
+
+def _with_extras(mean: Tensor, deviation: Tensor) -> dict[str, Tensor]:
+    return {const.SENTENCE_SCORES: mean, const.SENTENCE_SCORES_EXTRAS: torch.stack([mean, deviation], dim=1)}
 
 
 class BinaryOutput(SentenceOutput):
