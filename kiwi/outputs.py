@@ -194,7 +194,8 @@ OUTPUTS: dict[str, OutputSpec] = {
             label_field=const.SENTENCE_SCORES,
             gold_field=const.BINARY,
             title="Binary verdicts",
-            description="whether each segment needs any edit",
+            description="OK or BAD for each segment: whether it needs any edit or, if the system has learned from "
+            "verdicts, what these say, such as a critical error",
             is_bad=lambda scores: scores != 0,
             verdict_field=const.BINARY,
         ),

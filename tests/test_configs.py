@@ -61,6 +61,7 @@ def test_every_configuration_is_known_here() -> None:
         "transformer-tags.yaml",
         "transformer-joint.yaml",
         "transformer-spans.yaml",
+        "critical-errors.yaml",
         "adapt.yaml",
         "predict.yaml",
         "predict-ray.yaml",
@@ -157,6 +158,29 @@ def test_error_spans_from_annotations_to_their_evaluation(corpus: Any, encoder: 
         }
     )
     assert report.metric("spans", "F1") == pytest.approx(chosen[0].after)
+
+
+def test_critical_errors_from_verdicts_to_their_evaluation(mlqe: Path, encoder: Path, tmp_path: Path) -> None:
+    for part in ("train", "dev"):
+        for suffix in ("src", "mt", "lp"):
+            (tmp_path / f"{part}.{suffix}").write_bytes((mlqe / f"{part}.{suffix}").read_bytes())
+        scores = (mlqe / f"{part}.hter").read_text().split()
+        verdicts = ["ERR" if float(score) > 0 else "NOT" for score in scores]
+        (tmp_path / f"{part}.critical").write_text("\n".join(verdicts) + "\n")
+    overrides = [f"_corpus={tmp_path}", f"_encoder={encoder}", "trainer.epochs=1", f"run.output_dir={tmp_path}/run"]
+    info = train_from_configuration(load_configuration(CONFIG / "critical-errors.yaml", overrides))
+    assert {f"val_binary_{name}" for name in ("MCC", "AUC", "AP", "recall_at_K")} <= info.best_metrics.keys()
+    sides = [
+        f"data.test.input.{side}={tmp_path}/dev.{suffix}" for side, suffix in (("source", "src"), ("target", "mt"))
+    ]
+    overrides = [*sides, f"system.load={info.best_model_path}", f"run.output_dir={tmp_path}/out"]
+    predict.predict_from_configuration(load_configuration(CONFIG / "predict.yaml", overrides))
+    files = {"gold_files": {"binary": str(tmp_path / "dev.critical"), "lp": str(tmp_path / "dev.lp")}}
+    report = evaluate_from_configuration({**files, "predicted_dir": str(tmp_path / "out"), "bootstrap": 0})
+    for pair in ("en-de", "et-en"):
+        for name in ("MCC", "AUC", "AP", "recall_at_K"):
+            in_training = info.best_metrics[f"val_{pair}_binary_{name}"]
+            assert report.metric(f"{pair} binary", name) == pytest.approx(in_training, abs=1e-4)
 
 
 def test_bulk(tmp_path: Path) -> None:

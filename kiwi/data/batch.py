@@ -109,6 +109,9 @@ class QEBatch(Generic[Array]):
     sentence_scores: Array | None = None
     """Sentence scores, float32 (batch,)."""
 
+    score_deviations: Array | None = None
+    """The standard deviations of the raters' scores, float32 (batch,)."""
+
     binary: Array | None = None
     """Verdicts on the segments, int64 (batch,)."""
 

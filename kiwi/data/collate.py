@@ -87,8 +87,9 @@ class Collate:
                 tags = pad([[tag == const.BAD for tag in words(row[field])] for row in rows], const.IGNORE)
                 width = arrays[side].shape[1] + n_more  # where the longest segments have no tags
                 arrays[field] = np.pad(tags, ((0, 0), (0, width - tags.shape[1])), constant_values=const.IGNORE)
-        if const.SENTENCE_SCORES in fields:
-            arrays[const.SENTENCE_SCORES] = np.array([row[const.SENTENCE_SCORES] for row in rows], dtype=np.float32)
+        for field in (const.SENTENCE_SCORES, const.SCORE_DEVIATIONS):
+            if field in fields:
+                arrays[field] = np.array([row[field] for row in rows], dtype=np.float32)
         if const.BINARY in fields:
             classes = [VERDICT_CLASSES[row[const.BINARY]] for row in rows]
             arrays[const.BINARY] = np.array(classes, dtype=np.int64)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns, count_surplus, different_lengths, read_lines
+from kiwi.data.labels.rater_scores import summarize_raters
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.tags import TagForm, check_tags, split_tags
 from kiwi.data.labels.verdicts import parse_verdicts
@@ -199,6 +200,7 @@ def read_labelled(columns: Columns, files: Mapping[str, Path], *, partial: bool 
 
     Returns:
         The columns, in which ``target_tags`` are word tags only, with ``gap_tags`` if the tags were interleaved.
+        Mean and standard deviation, ``sentence_scores`` and ``score_deviations``, take the place of ``rater_scores``.
 
     Raises:
         DataError: when the number of tags is wrong, a label is neither OK nor BAD, or a score is not a finite number.
@@ -208,6 +210,10 @@ def read_labelled(columns: Columns, files: Mapping[str, Path], *, partial: bool 
         scores = parse_scores(columns[const.SENTENCE_SCORES], files[const.SENTENCE_SCORES], allow_nan=partial)
         if partial:
             labelled[const.SENTENCE_SCORES] = [repr(score) for score in scores]
+    if const.RATER_SCORES in columns:
+        lines = labelled.pop(const.RATER_SCORES)
+        summary = summarize_raters(lines, files[const.RATER_SCORES], partial=partial)
+        labelled[const.SENTENCE_SCORES], labelled[const.SCORE_DEVIATIONS] = summary
     if const.BINARY in columns:
         labelled[const.BINARY] = parse_verdicts(columns[const.BINARY], files[const.BINARY], partial=partial)
     if const.SOURCE_TAGS in columns:
@@ -236,7 +242,10 @@ def check_any_label(columns: Columns, files: Mapping[str, Path | None]) -> None:
     Raises:
         DataError: at the first segment without a label, or for a file without any.
     """
-    given = {field: path for field, path in files.items() if path is not None and field in columns}
+    known = {field: path for field, path in files.items() if path is not None}
+    if const.RATER_SCORES in known:
+        known[const.SENTENCE_SCORES] = known.pop(const.RATER_SCORES)  # which have become scores
+    given = {field: path for field, path in known.items() if field in columns}
     none = {field: "nan" if field == const.SENTENCE_SCORES else "" for field in given}
     for field, path in given.items():
         if all(label == none[field] for label in columns[field]):

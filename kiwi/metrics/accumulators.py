@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from kiwi.constants import IGNORE, LABELS, SENTENCE_SCORES
 from kiwi.metrics import functions
+from kiwi.metrics.ranking import critical_metrics
 from kiwi.metrics.spans import Span, SpanCounts, count_spans
 
 
@@ -82,27 +83,8 @@ class TagMetrics(Accumulator):
         return {f"{self.prefix}_{name}": value for name, value in functions.tag_metrics(self.counts).items()}
 
 
-class VerdictMetrics(TagMetrics):
-    """The same metrics of verdicts on segments, accuracy first."""
-
-    @override
-    def compute(self) -> dict[str, float]:
-        main = f"{self.prefix}_CORRECT"
-        metrics = super().compute()
-        return {main: metrics[main]} | metrics
-
-
-class ScoreMetrics(Accumulator):
-    """Pearson, Spearman and RMSE of scores; gold values that are NaN are ignored.
-
-    Args:
-        prefix: the name of the output, which the names of its metrics begin with, except for ``sentence_scores``.
-    """
-
-    def __init__(self, prefix: str) -> None:
-        own = "" if prefix == SENTENCE_SCORES else f"{prefix}_"
-        self.names = tuple(f"{own}{name}" for name in ("PEARSON", "SPEARMAN", "RMSE"))
-        super().__init__(prefix)
+class ValueMetrics(Accumulator):
+    """Metrics that need the values of all segments together."""
 
     @override
     def reset(self) -> None:
@@ -126,9 +108,42 @@ class ScoreMetrics(Accumulator):
         self.gold += other.gold
         self.predicted += other.predicted
 
+    def values(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the gold and predicted values of all segments, (segments,) each."""
+        gold, predicted = (np.concatenate([[], *batches]) for batches in (self.gold, self.predicted))
+        return gold, predicted
+
+
+class VerdictMetrics(ValueMetrics):
+    """Accuracy, MCC and F1 of verdicts on segments, and metrics of their ranking by the probability of BAD."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(prefix)
+        self.names = tuple(self.compute())
+
     @override
     def compute(self) -> dict[str, float]:
-        gold, predicted = (np.concatenate([[], *batches]) for batches in (self.gold, self.predicted))
+        gold, predicted = self.values()
+        metrics = functions.tag_metrics(functions.confusion(gold, predicted > 0.5))
+        metrics = {"CORRECT": metrics["CORRECT"]} | metrics | critical_metrics(gold, predicted)
+        return {f"{self.prefix}_{name}": value for name, value in metrics.items()}
+
+
+class ScoreMetrics(ValueMetrics):
+    """Pearson, Spearman and RMSE of scores.
+
+    Args:
+        prefix: the name of the output, which the names of its metrics begin with, except for ``sentence_scores``.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        own = "" if prefix == SENTENCE_SCORES else f"{prefix}_"
+        self.names = tuple(f"{own}{name}" for name in ("PEARSON", "SPEARMAN", "RMSE"))
+        super().__init__(prefix)
+
+    @override
+    def compute(self) -> dict[str, float]:
+        gold, predicted = self.values()
         metrics = (functions.pearson, functions.spearman, functions.rmse)
         return {name: metric(gold, predicted) for name, metric in zip(self.names, metrics, strict=True)}
 

@@ -55,7 +55,8 @@ class Predictions:
     """The standard deviation of each score; only with ``use_distribution``."""
 
     sentences_binary_BAD_probabilities: list[float] | None = None
-    """The probability that each segment needs any edit."""
+    """The probability that each segment is BAD: that it needs any edit or, if the system has learned from verdicts,
+    what these say."""
 
     sentences_binary_labels: list[str] | None = None
     """OK where no edit is expected, BAD elsewhere; empty for a segment whose source and target are both empty."""

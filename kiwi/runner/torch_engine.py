@@ -106,7 +106,8 @@ def _restrict_outputs(path: Path, model: Mapping[str, Any]) -> QEOutputs.Config:
         )
     word = outputs.word_level.model_copy(update={"class_weights": trained.word_level.class_weights})
     distribution = trained.sentence_level.use_distribution and outputs.sentence_level.hter
-    level = outputs.sentence_level.model_copy(update={"use_distribution": distribution})
+    switches = {"hter": outputs.sentence_level.hter, "binary": outputs.sentence_level.binary}
+    level = trained.sentence_level.model_copy(update=switches | {"use_distribution": distribution})
     custom = {name: options if outputs.custom.get(name) else False for name, options in trained.custom.items()}
     spans = trained.span_level if outputs.span_level is not None else None
     restricted = trained.model_copy(

@@ -17,6 +17,7 @@ from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
+from kiwi.data.labels.score_meaning import declared_kind
 from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
@@ -29,6 +30,7 @@ from kiwi.systems.config.qe import (
     label_fields,
     resolve,
     vocabulary_fields,
+    with_sentence_level,
 )
 from kiwi.systems.config.system import model_config_of
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
@@ -157,7 +159,10 @@ class QESystem(System):
                             reason += ", which `kiwi align` writes, or `kiwi corpus` with everything else"
                         missing[f"data.{name}.{place}.{fields[0]}"] = reason
         parts = {"train": data.train, "valid": data.valid}
-        for field in dict.fromkeys(field for fields in learns for field in fields[1:]):
+        optional = [field for fields in learns for field in fields[1:]]
+        if (const.SENTENCE_SCORES,) in learns:
+            optional.append(const.RATER_SCORES)
+        for field in dict.fromkeys(optional):
             lacking = [name for name, part in parts.items() if part and getattr(part.output, field) is None]
             if len(lacking) == 1 and all(parts.values()):
                 missing[f"data.{lacking[0]}.output.{field}"] = "required: the other part of the data has it"
@@ -178,16 +183,23 @@ class QESystem(System):
             seed: the random seed of a split.
 
         Raises:
-            DataError: when a file is invalid, or lacks the labels that an output needs.
+            DataError: when a file is invalid.
         """
-        train, valid = WMTQEDataset.train_and_valid(data, seed)
+        return WMTQEDataset.train_and_valid(data, seed)
+
+    @classmethod
+    @override
+    def resolve_data(
+        cls, config: Config, data: WMTQEDataset.Config, train: WMTQEDataset, valid: WMTQEDataset
+    ) -> Config:
+        assert data.train is not None, "checked by the training configuration"
+        if (path := data.score_file(data.train)) is not None:
+            kind = "mqm" if data.spans.as_scores else declared_kind(data.score, path)
+            config = with_sentence_level(config, config.model.outputs.sentence_level.resolve(train.columns, kind))
         for dataset, part in ((train, data.train), (valid, data.valid or data.train)):
-            assert part is not None, "checked by the training configuration"
-            places = dict(part.output)
-            if data.spans.as_scores:
-                places[const.SENTENCE_SCORES] = part.output.error_spans
+            places = dict(part.output) | {const.SENTENCE_SCORES: data.score_file(part)}
             config.model.outputs.check_labels(dataset.columns, places)
-        return train, valid
+        return config
 
     @classmethod
     def build(cls, config: Config, columns: Columns) -> Self:

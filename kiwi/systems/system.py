@@ -66,6 +66,22 @@ class System(nn.Module, ABC):
         self.loaded_from: Path | None = None
         """The checkpoint that it was loaded from."""
 
+    @classmethod
+    def resolve_data(cls, config: Any, data: Any, train: Any, valid: Any) -> Any:
+        """Return the options of ``system``, completed by what the training data decides, and check them.
+
+        Args:
+            config: the options of ``system``.
+            data: the options of ``data``.
+            train: the training data.
+            valid: the validation data.
+
+        Raises:
+            ConfigError: when the options do not fit the data.
+            DataError: when the data lacks the labels that an output needs.
+        """
+        return config
+
     @abstractmethod
     def losses(self, batch: QEBatch[Tensor]) -> dict[str, Tensor]:
         """Compute the training losses (scalars) by name, and ``loss``, their weighted sum."""

@@ -51,13 +51,18 @@ def test_tags_forget():
 
 def test_accuracy():
     metrics = VerdictMetrics("binary")
-    names = ("CORRECT", "MCC", "F1_MULT", "F1_OK", "F1_BAD")
+    names = ("CORRECT", "MCC", "F1_MULT", "F1_OK", "F1_BAD", "MCC_at_K", "recall_at_K", "AUC", "AP")
     assert metrics.names == tuple(f"binary_{name}" for name in names)
-    metrics.update([0, 1], [0, 0])
-    metrics.update([1], [1])
-    # One OK is right, one BAD is found, and one BAD is missed.
-    expected = dict(zip(metrics.names, (2 / 3, 1 / 2, 4 / 9, 2 / 3, 2 / 3), strict=True))
+    metrics.update([0, 1], [0.3, 0.2])
+    other = VerdictMetrics("binary")
+    other.update([1], [0.8])
+    metrics.merge(other)
+    # One OK is right, one BAD is found, and one BAD is missed, above 0.5 and among the two highest. Of the pairs of OK
+    # and BAD, one is in order. BAD are at ranks 1 and 3.
+    expected = dict(zip(metrics.names, (2 / 3, 1 / 2, 4 / 9, 2 / 3, 2 / 3, -1 / 2, 1 / 2, 1 / 2, 5 / 6), strict=True))
     assert metrics.compute() == pytest.approx(expected)
+    metrics.reset()
+    assert metrics.compute()["binary_recall_at_K"] == 0.0
 
 
 SCORES = np.array([0.1, 0.4, 0.4, 0.9]), np.array([0.2, 0.3, 0.5, 0.7])

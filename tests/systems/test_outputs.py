@@ -1,22 +1,27 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from scipy.stats import truncnorm
+from scipy.stats import norm, truncnorm
 from torch import Tensor
+from torch.distributions import Normal, kl_divergence
 
 from kiwi.data.batch import QEBatch
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.metrics.accumulators import TagMetrics
 from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.outputs.options import SentenceLevelConfig
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.sentence_level import (
     MIN_DEVIATION,
+    MIN_STANDARDIZED_DEVIATION,
     BinaryOutput,
+    GaussianScoreOutput,
     ScoreDistributionOutput,
     ScoreOutput,
 )
@@ -180,12 +185,118 @@ def test_extreme_logits_of_a_distribution_have_finite_loss_and_gradients() -> No
         assert torch.isfinite(gradient).all()
 
 
+def gaussian(loss: Any = "nll", scores: tuple[float, ...] = (40.0, 60.0)) -> GaussianScoreOutput:
+    """An output for scores whose mean is 50 and whose deviation is 10."""
+    output = GaussianScoreOutput(4, 2, 0.0, loss)
+    output.fit(scores)
+    return output
+
+
+def softplus(value: float) -> float:
+    return math.log1p(math.exp(value))
+
+
+@pytest.mark.parametrize(("mean", "spread", "gold"), [(0.0, 0.0, 50.0), (-1.5, 2.0, 71.0), (2.0, -9.0, 68.0)])
+def test_a_score_of_any_scale_as_a_gaussian(mean: float, spread: float, gold: float) -> None:
+    output, logits = gaussian(), torch.tensor([[mean, spread]])
+    deviation = MIN_STANDARDIZED_DEVIATION + softplus(spread)
+    # The likelihood of the standardized score, without its constant.
+    expected = -norm(mean, deviation).logpdf((gold - 50) / 10) - math.log(2 * math.pi) / 2
+    assert output.loss(logits, batch(sentence_scores=[gold])).item() == pytest.approx(expected, rel=1e-5)
+    values = output.values(logits)
+    assert values["sentence_scores"].tolist() == [pytest.approx(50 + 10 * mean)]
+    extras = values["sentence_scores_extras"].tolist()
+    assert extras == [pytest.approx([50 + 10 * mean, 10 * deviation], rel=1e-5)]
+
+
+def test_the_gaussian_of_raters_is_learned_by_its_divergence() -> None:
+    output, logits = gaussian("kl"), torch.tensor([[0.5, 0.0], [0.5, 0.0], [0.5, 0.0]])
+    gold = batch([2, 2, 2], sentence_scores=[60.0, 45.0, 55.0], score_deviations=[20.0, 5.0, 0.0])
+    # In units of the training data; raters who agree have the smallest deviation.
+    raters = Normal(torch.tensor([1.0, -0.5, 0.5]), torch.tensor([2.0, 0.5, MIN_STANDARDIZED_DEVIATION]))
+    predicted = Normal(0.5, MIN_STANDARDIZED_DEVIATION + softplus(0.0))
+    expected = kl_divergence(raters, predicted).mean().item()
+    assert output.loss(logits, gold).item() == pytest.approx(expected, rel=1e-5)
+    # Worked out: the means and deviations of one segment agree, so that nothing is lost.
+    spread = math.log(math.expm1(2.0 - MIN_STANDARDIZED_DEVIATION))
+    exact = output.loss(torch.tensor([[1.0, spread]]), batch(sentence_scores=[60.0], score_deviations=[20.0]))
+    assert exact.item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_extreme_logits_of_a_gaussian_have_finite_loss_and_gradients() -> None:
+    for loss in ("nll", "kl"):
+        output = gaussian(loss)
+        logits = torch.tensor([[a, b] for a in (-200.0, 0.0, 200.0) for b in (-200.0, 0.0, 200.0)], requires_grad=True)
+        gold = batch([2] * 9, sentence_scores=[1e4] * 9, score_deviations=[0.0] * 9)
+        (gradient,) = torch.autograd.grad(output.loss(logits, gold), logits)
+        assert torch.isfinite(gradient).all()
+        assert torch.isfinite(output.values(logits)["sentence_scores_extras"]).all()
+
+
+def test_the_scale_of_a_gaussian_is_stored() -> None:
+    weights = gaussian().state_dict()
+    assert (weights["mean"].item(), weights["deviation"].item()) == (50.0, 10.0)
+    assert gaussian(scores=(3.0, 3.0)).state_dict()["deviation"].item() == 1.0
+    assert "mean" not in ScoreDistributionOutput(4, 2, 0.0).state_dict()  # as in systems of earlier versions
+
+
+SCORES = {"0 to 1": ["0", "0.5", "1"], "any": ["-3", "0.5", "87"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "scores", "has_raters", "expected"),
+    [
+        ({}, None, "0 to 1", False, ("truncated", "nll")),
+        ({}, None, "any", False, ("gaussian", "nll")),
+        ({}, None, "0 to 1", True, ("gaussian", "kl")),
+        ({}, "hter", "0 to 1", False, ("truncated", "nll")),
+        ({}, "hter", "any", False, ("truncated", "nll")),  # and then refused
+        ({}, "da", "0 to 1", False, ("gaussian", "nll")),
+        ({"distribution": "truncated"}, "da", "0 to 1", True, ("truncated", "nll")),
+        ({"distribution": "gaussian"}, "hter", "0 to 1", False, ("gaussian", "nll")),
+        ({"distribution_loss": "nll"}, "da", "any", True, ("gaussian", "nll")),
+        ({"use_distribution": False}, "da", "any", True, (None, None)),
+    ],
+)
+def test_the_training_data_decides_the_distribution(
+    options: dict[str, Any], kind: Any, scores: str, has_raters: bool, expected: tuple[Any, Any]
+) -> None:
+    level = SentenceLevelConfig.from_dict({"hter": True, "use_distribution": True} | options)
+    columns = {"sentence_scores": SCORES[scores]} | ({"score_deviations": ["0", "1", "2"]} if has_raters else {})
+    found = level.resolve(columns, kind)
+    assert (found.distribution, found.distribution_loss) == expected
+
+
+def test_a_divergence_needs_raters_and_a_gaussian(caplog: pytest.LogCaptureFixture) -> None:
+    on = {"hter": True, "use_distribution": True}
+    for options, kind, message in (
+        ({"distribution_loss": "kl"}, "da", "kl needs the scores of raters. Add data.*.output.rater_scores"),
+        ({"distribution_loss": "kl"}, "hter", "kl needs distribution: gaussian"),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(message)):
+            SentenceLevelConfig.from_dict(on | options).resolve({"sentence_scores": SCORES["0 to 1"]}, kind)
+    with pytest.raises(ConfigError, match="kl needs distribution: gaussian"):
+        SentenceLevelConfig.from_dict(on | {"distribution": "truncated", "distribution_loss": "kl"})
+    SentenceLevelConfig.from_dict({"hter": True, "distribution": "gaussian"}).resolve({"sentence_scores": []}, None)
+    assert "sentence_level.distribution is ignored" in caplog.text
+
+
 def test_binary_says_whether_the_score_is_exactly_zero() -> None:
     output, gold = BinaryOutput(4, 2, 0.0), batch([2, 2, 2], sentence_scores=[0.0, 1e-6, 1.0])
     logits = torch.tensor(of_odds(3, 3, 1 / 3))
     expected = (LOG[4] + math.log(4 / 3) + LOG[4]) / 3
     assert output.loss(logits, gold).item() == pytest.approx(expected, abs=1e-5)
     assert output.values(logits)["binary"].tolist() == [pytest.approx(p) for p in (0.75, 0.75, 0.25)]
+
+
+def test_verdicts_have_weights() -> None:
+    config = QEOutputs.Config.from_dict({"sentence_level": {"binary": True, "class_weights": {"binary": {"BAD": 4.0}}}})
+    module = QEOutputs(config, SIZES)
+    logits = {"binary": torch.tensor(of_odds(3, 3))}
+    # Weights are not divided out, so that the loss of a segment does not depend on its batch.
+    expected = (LOG[4] + 4 * math.log(4 / 3)) / 2
+    assert module.loss(logits, batch([2, 2], binary=[0, 1]))["binary_loss"].item() == pytest.approx(expected, abs=1e-5)
+    assert not [name for name in module.state_dict() if "class_weights" in name]
 
 
 SIZES = FeatureSizes(target=3, source=2, sentence=4)
@@ -293,6 +404,7 @@ def test_metric_names_of_all_outputs() -> None:
         for name in ("MCC", "F1_MULT", "CORRECT", "F1_OK", "F1_BAD")
     ]
     tags += [f"binary_{name}" for name in ("CORRECT", "MCC", "F1_MULT", "F1_OK", "F1_BAD")]
+    tags += [f"binary_{name}" for name in ("MCC_at_K", "recall_at_K", "AUC", "AP")]
     expected = {*tags, "PEARSON", "SPEARMAN", "RMSE"}
     assert set(QEOutputs.Config.from_dict(ALL).metric_names) == expected
 
@@ -348,6 +460,7 @@ def test_defaults() -> None:
             ["class_weights.target_tags"],
         ),
         ({"word_level": {"target": True, "class_weights": {"target_tags": {"bad": 1}}}}, ["class_weights.target_tags"]),
+        ({"sentence_level": {"binary": True, "class_weights": {"binary": {"bad": 1}}}}, ["class_weights.binary"]),
         ({"word_level": {"gap": True}}, ["word_level.gap: unknown key; did you mean 'gaps'?"]),
         ({"sentence_level": {"hter": True}, "n_layers_output": 0}, ["n_layers_output"]),
         ({"sentence_level": {"hter": True}, "sentence_loss_weight": -1}, ["sentence_loss_weight"]),
@@ -390,9 +503,10 @@ def test_labels_that_an_output_cannot_learn(
         assert message in str(error.value)
 
 
-def test_any_score_can_be_learned_by_plain_regression() -> None:
-    config = QEOutputs.Config.from_dict({"sentence_level": {"hter": True}})
-    config.check_labels({"sentence_scores": ["-3", "0.5", "87"]}, {"sentence_scores": "FILE"})
+@pytest.mark.parametrize("options", [{}, {"use_distribution": True, "distribution": "gaussian"}])
+def test_any_score_can_be_learned_by_regression(options: dict[str, Any]) -> None:
+    config = QEOutputs.Config.from_dict({"sentence_level": {"hter": True} | options})
+    config.check_labels({"sentence_scores": SCORES["any"]}, {"sentence_scores": "FILE"})
 
 
 def test_scores_of_16_bits_are_computed_in_32() -> None:

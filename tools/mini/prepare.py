@@ -97,15 +97,15 @@ def word_tags(text: str, tokens: Sequence[str], tags: Sequence[str], gaps: Seque
     of_words, of_gaps = ["OK"] * len(words), ["OK"] * (len(words) + 1)
     if gaps and gaps[0] == "BAD":
         of_gaps[0] = "BAD"
-    place = word = 0
+    place, current = 0, 0
     for index, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         place += len(token)
-        while ends[word] < place:  # a token across words, which tokenizers make of numbers
-            word += 1
+        while ends[current] < place:  # a token across words, which tokenizers make of numbers
+            current += 1
         if tag == "BAD":
-            of_words[word] = "BAD"
+            of_words[current] = "BAD"
         if gaps and gaps[index + 1] == "BAD":
-            of_gaps[word + 1] = "BAD"
+            of_gaps[current + 1] = "BAD"
     if not gaps:
         return " ".join(of_words)
     return " ".join([of_gaps[0], *(tag for pair in zip(of_words, of_gaps[1:], strict=True) for tag in pair)])

@@ -28,6 +28,9 @@ from kiwi.exceptions import ConfigError
 from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig, mistakes
 
+SCORE_FILES = (const.SENTENCE_SCORES, const.RATER_SCORES)
+"""The files of labels that have the scores of segments."""
+
 LabelOrigin = Literal["post-edits", "references", "both"]
 
 
@@ -69,6 +72,11 @@ class OutputConfig(BaseConfig):
     sentence_scores: InputFile | None = None
     """File of sentence scores, one number per segment, such as HTER."""
 
+    rater_scores: InputFile | None = None
+    """File of the scores of several raters, numbers separated by spaces, such as raw direct assessments. It takes the
+    place of ``sentence_scores``: the score of a segment is their mean, and a system with ``use_distribution`` learns
+    their standard deviation too."""
+
     binary: InputFile | None = None
     """File of verdicts, OK or BAD (or 0 or 1) per segment, such as whether it has a critical error."""
 
@@ -91,6 +99,19 @@ class Part(BaseConfig):
     def span_table(self) -> Path | None:
         """The table of texts and error spans that the part consists of; None if its files have a segment per line."""
         return self.output.error_spans if self.input.source == self.output.error_spans else None
+
+    @model_validator(mode="after")
+    def check_raters(self) -> Part:
+        """Check that sentence scores come from one file."""
+        if self.output.rater_scores is not None and self.output.sentence_scores is not None:
+            raise mistakes(
+                type(self).__name__,
+                {
+                    "output.sentence_scores": "given, but the mean of output.rater_scores is the sentence score; "
+                    "remove one of the two"
+                },
+            )
+        return self
 
     @model_validator(mode="after")
     def check_table(self) -> Part:
@@ -183,10 +204,9 @@ class WMTQEDataset:
                 part: Part | None = getattr(self, name)
                 if part is None:
                     continue
-                if part.output.sentence_scores is not None:
-                    wrong[f"{name}.output.sentence_scores"] = (
-                        "given, but spans.as_scores is true; remove one of the two"
-                    )
+                given = [field for field in SCORE_FILES if getattr(part.output, field) is not None]
+                if given:
+                    wrong[f"{name}.output.{given[0]}"] = "given, but spans.as_scores is true; remove one of the two"
                 elif part.output.error_spans is None and (name != "test" or part.output != OutputConfig()):
                     wrong[f"{name}.output.error_spans"] = "required, because spans.as_scores is true"
             if wrong:
@@ -194,8 +214,17 @@ class WMTQEDataset:
             return self
 
         def has_labels(self, part: Part, field: str) -> bool:
-            """Return whether a part has the labels of a field below ``output``, from its own file or error spans."""
-            return getattr(part.output, field) is not None or (field == const.SENTENCE_SCORES and self.spans.as_scores)
+            """Return whether a part has the labels of a field below ``output``, from any file that gives them."""
+            if getattr(part.output, field) is not None:
+                return True
+            has_raters = part.output.rater_scores is not None
+            return field == const.SENTENCE_SCORES and (self.spans.as_scores or has_raters)
+
+        def score_file(self, part: Part) -> Path | None:
+            """Return the file that the sentence scores of a part come from."""
+            if self.spans.as_scores:
+                return part.output.error_spans
+            return part.output.sentence_scores or part.output.rater_scores
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns

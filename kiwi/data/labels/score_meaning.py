@@ -189,6 +189,20 @@ def declared_meaning(config: ScoreConfig) -> ScoreMeaning:
     return _meaning(config.kind, config, low, high)
 
 
+def declared_kind(config: ScoreConfig, path: Path) -> ScoreKind | None:
+    """Return the kind that the options say, or that a file is named HTER, whatever its scores are.
+
+    Args:
+        config: the options of ``data.score``.
+        path: the file of the scores.
+    """
+    return config.kind or ("hter" if "hter" in _name_parts(path) else None)
+
+
+def _name_parts(path: Path) -> set[str]:
+    return set(re.split(r"[^a-z0-9]+", path.name.lower()))
+
+
 def _meaning(kind: ScoreKind, config: ScoreConfig, low: float, high: float) -> ScoreMeaning:
     higher = _direction(kind, config, low, high)
     span = config.range or _usual_range(kind, higher, low, high)
@@ -199,7 +213,7 @@ def _meaning(kind: ScoreKind, config: ScoreConfig, low: float, high: float) -> S
 
 def _recognize(path: Path, low: float, high: float) -> ScoreKind | None:
     """Return the kind that the name of a file says, unless the scores contradict it."""
-    parts = set(re.split(r"[^a-z0-9]+", path.name.lower()))
+    parts = _name_parts(path)
     if "hter" in parts and low >= 0.0 and high <= 1.0:
         return "hter"
     if "mqm" in parts and (low >= 0.0) != (high <= 0.0):

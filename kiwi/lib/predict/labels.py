@@ -49,6 +49,8 @@ def read_labels(
         DataError: when labels cannot be used; the message names file and line.
     """
     needed = {field for name in outputs for field in OUTPUTS[name].label_fields}
+    if const.SENTENCE_SCORES in needed:
+        needed.add(const.RATER_SCORES)
     given = {field: path for field, path in files if path is not None and field in needed}
     if spans is not None and spans.as_scores and const.SENTENCE_SCORES in needed:
         needed.add(const.ERROR_SPANS)

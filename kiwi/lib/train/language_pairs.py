@@ -72,9 +72,9 @@ def _score_meaning(data: Any, train: Mapping[str, Sequence[str]]) -> ScoreMeanin
                 "remove data.score."
             )
         return None
-    path = data.train.output.sentence_scores
+    path = data.score_file(data.train)
     if data.spans.as_scores:
-        path, config = data.train.output.error_spans, _penalties(config)
+        config = _penalties(config)
     meaning = find_meaning(config, list(map(float, train[const.SENTENCE_SCORES])), path)
     if meaning is None:
         logger.warning(

@@ -107,6 +107,7 @@ def run(
         if config.trainer.gpus == 0:
             warn_if_emulated("trainer.precision", config.trainer.precision)
         train, valid = kind.read_datasets(system_config, config.data, config.run.seed)
+        system_config = kind.resolve_data(system_config, config.data, train, valid)
         if config.run.predict_after_training and system_type is QESystem and config.data.test is not None:
             fields = input_fields(system_config.class_name, system_config.model)
             check_test_data(config.data.test, fields, system_config.class_name)

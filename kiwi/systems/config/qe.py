@@ -22,6 +22,7 @@ from kiwi.systems.config.system import (
     sparse_gradient_mistake,
 )
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
+from kiwi.systems.outputs.options import Distribution, SentenceLevelConfig
 from kiwi.systems.pretrained.model import HEAD_READERS
 from kiwi.utils.io import BaseConfig
 
@@ -86,6 +87,7 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
         model = model_config_of(info, config.load, ARCHITECTURES, config.model or {})
         trained = model_config_of(info, config.load, ARCHITECTURES)
         check_matches_trained(model, trained, config.load)
+        model = _check_distribution(model, trained, config.load)
         if ARCHITECTURES[class_name].encoder.uses_pretrained:
             _check_head(model, trained, config.load)
     elif config.load_encoder is not None:
@@ -114,6 +116,29 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
     if mistake := sparse_gradient_mistake(model, config.optimizer):
         raise ConfigError(f"system: {mistake}.")
     return config.model_copy(update={"class_name": class_name, "model": model})
+
+
+def with_sentence_level(config: Any, options: SentenceLevelConfig) -> Any:
+    """Return the options of a model, or of a system with one, with these options of sentence-level outputs."""
+    if isinstance(config, QESystemConfig):
+        return config.model_copy(update={"model": with_sentence_level(config.model, options)})
+    outputs = config.outputs.model_copy(update={"sentence_level": options})
+    return config.model_copy(update={"outputs": outputs})
+
+
+def _check_distribution(model: ModelConfig, trained: ModelConfig, place: Path) -> ModelConfig:
+    """Keep the form of the distribution that a system was trained with, and reject another one."""
+    level, own = model.outputs.sentence_level, trained.outputs.sentence_level
+    if not (level.use_distribution and own.use_distribution):
+        return model
+    form: Distribution = "truncated" if own.is_truncated else "gaussian"
+    if level.distribution not in (None, form):
+        raise ConfigError(
+            f"system.model.outputs.sentence_level.distribution: found '{level.distribution}', but {place} was trained "
+            f"with '{form}'. Remove it, or load only the encoder with system.load_encoder."
+        )
+    found: ModelConfig = with_sentence_level(model, level.model_copy(update={"distribution": form}))
+    return found
 
 
 def _merge_encoder_options(given: BaseConfig, trained: BaseConfig) -> tuple[BaseConfig, list[str]]:

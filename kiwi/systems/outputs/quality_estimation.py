@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, NonNegativeFloat, ValidationInfo, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, field_validator, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
@@ -20,67 +19,10 @@ from kiwi.metrics.accumulators import Accumulator, ScoreMetrics, SpanMetrics, Ta
 from kiwi.outputs import OUTPUTS, Kind, OutputSpec, names as output_names, switched_on
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
+from kiwi.systems.outputs.options import SentenceLevelConfig, WordLevelConfig
 from kiwi.systems.outputs.sentence_level import ScoreOutput
 from kiwi.systems.outputs.span_level import SpanOutput
 from kiwi.utils.io import BaseConfig, Layers, did_you_mean
-
-logger = logging.getLogger(__name__)
-
-
-class ClassWeightsConfig(BaseConfig):
-    """The weight of each label in the loss; labels that are not given have weight 1."""
-
-    target_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
-    """The weights of the tags of target words."""
-
-    gap_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
-    """The weights of the tags of gaps."""
-
-    source_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
-    """The weights of the tags of source words."""
-
-
-class WordLevelConfig(BaseConfig):
-    """The tags to predict."""
-
-    target: bool = False
-    """Whether to predict tags of target words."""
-
-    gaps: bool = False
-    """Whether to predict tags of the gaps between target words."""
-
-    source: bool = False
-    """Whether to predict tags of source words."""
-
-    gap_hidden_size: Annotated[int, Field(ge=0, le=2**13)] = 0
-    """The size of a hidden layer over the features of the two words beside a gap; 0 concatenates them instead."""
-
-    class_weights: ClassWeightsConfig = ClassWeightsConfig()
-    """The weights of the labels in the loss."""
-
-
-class SentenceLevelConfig(BaseConfig):
-    """The sentence-level predictions."""
-
-    hter: bool = False
-    """Whether to predict the sentence score, which may be HTER or any other score."""
-
-    use_distribution: bool = False
-    """Whether to predict the score as mean and standard deviation of a Gaussian truncated to [0, 1], trained with the
-    negative log-likelihood. Ignored with a warning without ``hter``."""
-
-    binary: bool = False
-    """Whether to predict a binary verdict: the label of ``data.*.output.binary`` or, without such a file, BAD where the
-    score is not exactly 0."""
-
-    @field_validator("use_distribution")
-    @classmethod
-    def ignore_distribution_without_score(cls, value: bool, info: ValidationInfo) -> bool:
-        """Switch a distribution without a score off, as OpenKiwi does."""
-        if value and info.data.get("hter") is False:
-            logger.warning("sentence_level.use_distribution is ignored: it has no effect without hter: true.")
-            return False
-        return value
 
 
 class QEOutputs(nn.Module):
@@ -174,15 +116,20 @@ class QEOutputs(nn.Module):
                     found="one tag per word",
                     expected=f"tags interleaved with gaps (2n+1 per line), because outputs.{gaps[0]} is on",
                 )
-            bounded = "use_distribution" if self.sentence_level.use_distribution else "last_activation"
-            if self.sentence_level.hter and (self.sentence_level.use_distribution or self.last_activation):
-                for score in columns[const.SENTENCE_SCORES]:
+            is_truncated = self.sentence_level.is_truncated
+            bounded, advice = "last_activation", "Remove it, or correct the score."
+            if is_truncated:
+                bounded = "use_distribution"
+                advice = "For another scale, set outputs.sentence_level.distribution=gaussian in a new system."
+            if self.sentence_level.hter and (is_truncated or self.last_activation):
+                for number, score in enumerate(columns[const.SENTENCE_SCORES], start=1):
                     if float(score) < 0.0 or float(score) > 1.0:  # NaN stands for a segment without a score
                         raise DataError.at(
                             places[const.SENTENCE_SCORES],
-                            None,
+                            number,
                             found=f"the score {score}",
                             expected=f"scores from 0 to 1, because {bounded} is on",
+                            advice=advice,
                         )
 
         @model_validator(mode="after")

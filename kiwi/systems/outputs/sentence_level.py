@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,13 +16,20 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.modules.feedforward import feedforward
+from kiwi.modules.normal import normal_divergence, normal_nll
 from kiwi.modules.truncated_normal import truncated_normal_moments, truncated_normal_nll
 from kiwi.outputs import OUTPUTS
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output
+from kiwi.systems.outputs.options import DistributionLoss
 
 MIN_DEVIATION = 0.01
 """The minimum deviation of the Gaussian. Many scores are exactly 0, and their density must not grow without bound."""
+
+
+MIN_STANDARDIZED_DEVIATION = 0.05
+"""The minimum deviation, predicted or of raters, in units of the deviation of the training scores. Raters who agree by
+chance, or a single one, must not make a density that grows without bound."""
 
 
 class SentenceOutput(Output):
@@ -63,10 +71,12 @@ class ScoreOutput(SentenceOutput):
         name: the name of the output.
     """
 
+    n_logits: ClassVar[int] = 1
+
     def __init__(
         self, in_dim: int, n_layers: int, dropout: float, last_activation: bool, name: str = const.SENTENCE_SCORES
     ) -> None:
-        super().__init__(in_dim, 1, n_layers, dropout)
+        super().__init__(in_dim, self.n_logits, n_layers, dropout)
         self.name = name
         self.last_activation = last_activation
         # The network predicts standardized scores, whatever their scale (HTER, DA, MQM).
@@ -77,7 +87,11 @@ class ScoreOutput(SentenceOutput):
     @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> ScoreOutput:
         assert sizes.sentence is not None
-        if OUTPUTS[name].has_distribution and config.sentence_level.use_distribution:
+        level = config.sentence_level
+        if OUTPUTS[name].has_distribution and level.use_distribution:
+            if level.distribution == "gaussian":
+                loss: DistributionLoss = level.distribution_loss or "nll"
+                return GaussianScoreOutput(sizes.sentence, config.n_layers_output, config.dropout, loss)
             return ScoreDistributionOutput(sizes.sentence, config.n_layers_output, config.dropout)
         return cls(sizes.sentence, config.n_layers_output, config.dropout, config.last_activation, name)
 
@@ -147,8 +161,59 @@ class ScoreDistributionOutput(ScoreOutput):
     @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:
         """Return scores, (batch,), and their mean and standard deviation, (batch, 2)."""
-        mean, deviation = truncated_normal_moments(*self.distribution(logits))
-        return {self.label_field: mean, const.SENTENCE_SCORES_EXTRAS: torch.stack([mean, deviation], dim=1)}
+        return _with_extras(*truncated_normal_moments(*self.distribution(logits)))
+
+
+class GaussianScoreOutput(ScoreOutput):
+    """A score on any scale, predicted as a Gaussian with its mean and standard deviation (heteroscedastic regression).
+
+    Args:
+        in_dim: the size of the sentence's features.
+        n_layers: the number of layers of the feed-forward network.
+        dropout: the dropout probability of the features and between layers.
+        training_loss: ``nll``, the negative log-likelihood of the score; or ``kl``, the divergence from the Gaussian of
+            the raters.
+    """
+
+    n_logits: ClassVar[int] = 2
+
+    def __init__(self, in_dim: int, n_layers: int, dropout: float, training_loss: DistributionLoss = "nll") -> None:
+        super().__init__(in_dim, n_layers, dropout, last_activation=False)
+        self.training_loss = training_loss
+
+    def distribution(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of the standardized score, (batch,) each."""
+        mean, deviation = logits.float().unbind(dim=-1)
+        return mean, MIN_STANDARDIZED_DEVIATION + functional.softplus(deviation)
+
+    @override
+    def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
+        """Return the mean loss of standardized scores, so that it does not depend on their scale.
+
+        The loss of segments without a score is 0.
+        """
+        scale, predicted = self.get_buffer("deviation"), self.distribution(logits)
+        gold = (self.gold(batch) - self.get_buffer("mean")) / scale
+        labelled, gold = ~gold.isnan(), gold.nan_to_num()
+        if self.training_loss == "nll":
+            return (normal_nll(gold, *predicted) * labelled).mean()
+        assert batch.score_deviations is not None, "checked before training"
+        raters = (batch.score_deviations.nan_to_num() / scale).clamp(min=MIN_STANDARDIZED_DEVIATION)
+        return (normal_divergence(gold, raters, *predicted) * labelled).mean()
+
+    @override
+    def scores(self, logits: Tensor) -> Tensor:
+        """Return the means, (batch,)."""
+        return self.get_buffer("mean") + self.get_buffer("deviation") * self.distribution(logits)[0]
+
+    @override
+    def values(self, logits: Tensor) -> dict[str, Tensor]:
+        """Return scores, (batch,), and their mean and standard deviation, (batch, 2)."""
+        return _with_extras(self.scores(logits), self.get_buffer("deviation") * self.distribution(logits)[1])
+
+
+def _with_extras(mean: Tensor, deviation: Tensor) -> dict[str, Tensor]:
+    return {const.SENTENCE_SCORES: mean, const.SENTENCE_SCORES_EXTRAS: torch.stack([mean, deviation], dim=1)}
 
 
 class BinaryOutput(SentenceOutput):
@@ -162,17 +227,28 @@ class BinaryOutput(SentenceOutput):
         n_layers: the number of layers of the feed-forward network.
         dropout: the dropout probability of the features and between layers.
         name: the name of its row in :data:`kiwi.outputs.OUTPUTS`.
+        class_weights: the weight of each label in the loss; 1.0 if not given.
     """
 
-    def __init__(self, in_dim: int, n_layers: int, dropout: float, name: str = const.BINARY) -> None:
+    def __init__(
+        self,
+        in_dim: int,
+        n_layers: int,
+        dropout: float,
+        name: str = const.BINARY,
+        class_weights: Mapping[const.Label, float] | None = None,
+    ) -> None:
         super().__init__(in_dim, len(const.LABELS), n_layers, dropout)
         self.name = name
+        weights = torch.tensor([(class_weights or {}).get(label, 1.0) for label in const.LABELS])
+        self.register_buffer("class_weights", weights, persistent=False)
 
     @classmethod
     @override
     def build(cls, name: str, config: Any, sizes: FeatureSizes) -> Self:
         assert sizes.sentence is not None
-        return cls(sizes.sentence, config.n_layers_output, config.dropout, name)
+        weights = config.sentence_level.class_weights.binary if name == const.BINARY else {}
+        return cls(sizes.sentence, config.n_layers_output, config.dropout, name, weights)
 
     @override
     def gold(self, batch: QEBatch[Tensor]) -> Tensor:
@@ -186,13 +262,16 @@ class BinaryOutput(SentenceOutput):
 
     @override
     def loss(self, logits: Tensor, batch: QEBatch[Tensor]) -> Tensor:
-        """Return the mean cross-entropy, in which that of segments without a verdict is 0."""
-        gold = self.gold(batch)
-        return functional.cross_entropy(logits, gold, ignore_index=const.IGNORE, reduction="sum") / len(gold)
+        """Return the weighted cross-entropy averaged over segments; that of segments without a verdict is 0."""
+        weights, gold = self.get_buffer("class_weights"), self.gold(batch)
+        losses = functional.cross_entropy(logits, gold, weight=weights, ignore_index=const.IGNORE, reduction="sum")
+        return losses / len(batch)
 
     @override
     def update(self, accumulator: Accumulator, logits: Tensor, batch: QEBatch[Tensor]) -> None:
-        accumulator.update(self.gold(batch).cpu().numpy(), logits.argmax(dim=-1).cpu().numpy())
+        gold = self.gold(batch).cpu().numpy()
+        gold = np.where(gold == const.IGNORE, np.nan, gold)
+        accumulator.update(gold, self.values(logits)[self.name].cpu().numpy())
 
     @override
     def values(self, logits: Tensor) -> dict[str, Tensor]:

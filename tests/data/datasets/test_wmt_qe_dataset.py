@@ -211,6 +211,24 @@ def test_error_spans_beside_lines(tmp_path):
     assert not config.has_labels(config.train, "binary")
 
 
+def test_scores_of_several_raters(tmp_path):
+    options = training(tmp_path)
+    raters = tmp_path / "raters"
+    raters.write_text("70 80 90\n50\n20 40\n")
+    options["output"] = {"rater_scores": str(raters)}
+    config = WMTQEDataset.Config.from_dict({"train": options, "valid": options})
+    dataset, _ = WMTQEDataset.train_and_valid(config, 1)
+    assert "rater_scores" not in dataset.columns
+    assert dataset.columns["sentence_scores"] == ["80.0", "50.0", "30.0"]
+    assert [float(each) for each in dataset.columns["score_deviations"]] == pytest.approx([10, 0, 200**0.5])
+    assert config.train is not None
+    assert config.has_labels(config.train, "sentence_scores")
+    assert config.score_file(config.train) == raters
+    options["output"]["sentence_scores"] = str(raters)
+    with pytest.raises(ConfigError, match=r"output\.sentence_scores: given, but the mean of output\.rater_scores"):
+        WMTQEDataset.Config.from_dict({"train": options, "valid": options})
+
+
 def table(path):
     path.write_text(TABLE)
     return {"input": {"source": str(path), "target": str(path)}, "output": {"error_spans": str(path)}}

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 import kiwi
 from kiwi.exceptions import CheckpointError, ConfigError, DataError, KiwiError
 from kiwi.lib import train
+from kiwi.lib.export import export
 from kiwi.lib.train import (
     Configuration,
     RunConfig,
@@ -516,7 +517,7 @@ def test_configuration_errors(options: Options, tmp_path: Path, changes: dict[st
         ("target_tags", 2, "OK", ["line 2: found 1 tags", "interleaved"]),
         ("source_tags", 5, "OK FINE", ["line 5: found 2 tags"]),
         ("sentence_scores", 7, "high", ["line 7: found 'high'; expected a finite number"]),
-        ("sentence_scores", 7, "1.5", ["1.5", "from 0 to 1", "use_distribution"]),
+        ("sentence_scores", 7, "1.5", ["line 7", "1.5", "from 0 to 1", "use_distribution", "distribution=gaussian"]),
         ("alignments", 4, "0-99", ["line 4: found target index 99 in '0-99'"]),
     ],
 )
@@ -525,13 +526,45 @@ def test_data_errors(
 ) -> None:
     lines = corpus.lines("train", field)
     lines[line - 1] = text
-    broken = tmp_path / "broken"
+    broken = tmp_path / "broken.hter"
     broken.write_text("\n".join(lines) + "\n", encoding="utf-8")
     side = "input" if field in ("source", "alignments") else "output"
     found = refused(options({f"data.train.{side}.{field}": str(broken)}), DataError)
     assert found.startswith(str(broken))
     for message in messages:
         assert message in found
+
+
+def test_scores_of_several_raters_are_learned_as_a_distribution(options: Options, corpus: Any, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {**PLAIN, "data.score": {"kind": "da"}}
+    changes["system.model.outputs"] = {"sentence_level": {"hter": True, "use_distribution": True}}
+    for part in ("train", "valid"):
+        qualities = [round(100 - 100 * float(score)) for score in corpus.lines(part, "sentence_scores")]
+        lines = [f"{quality} {quality + 10} {quality - 10}" for quality in qualities]
+        (tmp_path / f"{part}.raters").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        changes[f"data.{part}.output"] = {"rater_scores": str(tmp_path / f"{part}.raters")}
+    info = train_from_configuration(options(changes))
+    level = info.model.model_config.outputs.sentence_level
+    assert (level.distribution, level.distribution_loss) == ("gaussian", "kl")
+    assert info.best_model_path is not None
+    texts = [corpus.lines("test", field) for field in ("source", "target", "alignments")]
+    found = load_system(info.best_model_path).predict(*texts)
+    assert found.sentences_hter is not None
+    assert all(50 < score < 120 for score in found.sentences_hter)  # on the scale of the raters
+    assert found.sentences_hter_deviation is not None
+    assert all(1 < deviation < 50 for deviation in found.sentences_hter_deviation)
+    exported = load_system(export(info.best_model_path, tmp_path / "export").path, threads=1).predict(*texts)
+    assert exported.sentences_hter == pytest.approx(found.sentences_hter, rel=1e-5)
+    assert exported.sentences_hter_deviation == pytest.approx(found.sentences_hter_deviation, rel=1e-5)
+
+    only_one = options(
+        {**changes, "data.valid.output": {"sentence_scores": str(corpus.file("valid", "sentence_scores"))}}
+    )
+    assert "data.valid.output.rater_scores: required: the other part of the data has it" in refused(only_one)
+    loaded = {"system.class_name": None, "system.model": {"outputs": {"sentence_level": {"distribution": "truncated"}}}}
+    loaded["system.load"] = str(info.best_model_path)
+    message = refused(options({**changes, "system.model.outputs": None, "system.model.decoder": None, **loaded}))
+    assert "sentence_level.distribution: found 'truncated'" in message
 
 
 # From trained systems.
