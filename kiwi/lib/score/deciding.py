@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
-from kiwi.data.files.lines import Columns
 from kiwi.data.documents.parts import Languages
+from kiwi.data.files.lines import Columns
 from kiwi.data.labels.policy import APPROVE, AUDIT, DECISION, EVERY, REASON, REVIEW, Decision, Policy
 from kiwi.data.text.language_pairs import name_pair
 from kiwi.exceptions import ConfigError
