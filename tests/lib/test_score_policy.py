@@ -180,10 +180,12 @@ XLIFF = """<?xml version="1.0"?>
 
 def test_groups_of_documents(tmp_path: Path) -> None:
     """Language pairs are those of the document, and other groups have no place there."""
-    policy = Policy("a", ScoreMeaning("hter", False), Acceptable("hter", "<=", 0.1), 0.1, 0.9, {"en-de": GroupPolicy()})
+    policy = Policy(
+        "a", ScoreMeaning("hter", False), Acceptable("hter", "<=", 0.1), 0.1, 0.9, {"en-de": GroupPolicy(0.5)}
+    )
     decider = Decider(replace(policy, by="lp"))
     assert decider.groups_of([("en_US", "de-DE"), ("en", "fr"), (None, "de")]) == {"group": ["en-de", "en-fr", "-de"]}
-    regional = replace(policy, by="lp", groups={"en-US-de-DE": GroupPolicy(), "en-de": GroupPolicy()})
+    regional = replace(policy, by="lp", groups={"en-US-de-DE": GroupPolicy(0.5), "en-de": GroupPolicy(0.5)})
     assert Decider(regional).groups_of([("en-us", "de-DE")]) == {"group": ["en-US-de-DE"]}
     assert Decider(policy).groups_of([("en", "de")]) == {}
     decider.check_document("XLIFF", "p")
