@@ -35,6 +35,8 @@ from kiwi.cli.options import (
     set_up_log,
 )
 from kiwi.cli.scoring_options import (
+    AuditOption,
+    AuditSeedOption,
     BestOfOption,
     CopyOption,
     CopyScaleOption,
@@ -88,6 +90,8 @@ def score(
     rejects: RejectsOption = None,
     policy: PolicyOption = None,
     group: GroupOption = None,
+    audit: AuditOption = None,
+    audit_seed: AuditSeedOption = None,
     manifest: ManifestOption = None,
     overwrite: OverwriteOption = False,
     gpu_id: GpuOption = None,
@@ -106,6 +110,7 @@ def score(
 
     from kiwi.exceptions import ConfigError
     from kiwi.lib.score import (
+        Audit,
         BestOf,
         DocumentOptions,
         Input,
@@ -134,6 +139,9 @@ def score(
     }
     if group is not None and policy is None:
         raise ConfigError("--group: given without --policy, which it is for. Remove it, or add the policy.")
+    if audit is None and audit_seed is not None:
+        raise ConfigError("--audit-seed: given without --audit, which it is for. Remove it, or add the share.")
+    sample = None if audit is None else Audit(audit, 1 if audit_seed is None else audit_seed)
     common: dict[str, Any] = {
         "on_bad": check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
         "rejects": rejects,
@@ -180,6 +188,7 @@ def score(
         scores_only=scores_only or (None if is_for_people and not words else False),
         flags=flags,
         policy=policy,
+        audit=sample,
         is_live=stream,
     )
     files = {name: path for name, path in given.items() if path is not None}
@@ -214,7 +223,7 @@ def score(
     )
     if best_of is None:
         document.check_unused()
-        common |= {"flags": flags, "languages": chosen_languages, "policy": policy}
+        common |= {"flags": flags, "languages": chosen_languages, "policy": policy, "audit": sample}
     else:
         if is_table_piped:
             raise ConfigError("--best-of: standard input is lines of TSV without a header, or JSON Lines; give a file.")
@@ -222,6 +231,7 @@ def score(
             "--flags": bool(flags),
             "--languages": bool(chosen_languages),
             "--policy": policy is not None,
+            "--audit": audit is not None,
         }
         if found := [name for name, is_given in unfit.items() if is_given]:
             raise ConfigError(f"{', '.join(found)}: not with --best-of, which compares the candidates of a source.")

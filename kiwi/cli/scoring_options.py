@@ -22,7 +22,9 @@ ThresholdOption = Annotated[
 ]
 SetStateOption = Annotated[
     bool,
-    typer.Option("--set-state", help="Mark translations worse than --threshold for review (XLIFF, PO)."),
+    typer.Option(
+        "--set-state", help="Mark translations worse than --threshold, or to review by --policy, in XLIFF and PO."
+    ),
 ]
 CopyScaleOption = Annotated[
     str | None,
@@ -111,9 +113,21 @@ RejectsOption = Annotated[
 PolicyOption = Annotated[
     Path | None,
     typer.Option(
-        help="Policy of kiwi route fit, which adds to lines and tables whether to approve or to review.",
+        help="Policy of kiwi route fit, which adds whether to approve or to review each translation.",
         show_default=False,
     ),
+]
+AuditOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of the approved translations that are drawn for review, to see whether the policy holds.",
+        metavar="SHARE",
+        show_default=False,
+    ),
+]
+AuditSeedOption = Annotated[
+    int | None,
+    typer.Option(help="Seed of the sample of --audit; another one draws others.", show_default="1"),
 ]
 GroupOption = Annotated[
     Path | None,

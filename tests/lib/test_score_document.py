@@ -98,7 +98,7 @@ def test_compressed_files(system: Path, suffix: str, tmp_path: Path) -> None:
         ("a.xlf", {}, "a.xlf: would be written over, but this command reads it"),
         ("b.xlf", {}, "b.xlf: would be replaced or removed, but kiwi has not written it"),
         ("c.tmx", {}, "found the suffix '.tmx'; expected '.xlf', the format of"),
-        ("c.xlf", {"set_state": True}, "--set-state marks translations worse than a threshold. Add --threshold"),
+        ("c.xlf", {"set_state": True}, "--set-state marks translations worse than a threshold. Add --threshold SCORE"),
         ("c.xlf", {"set_state": True, "threshold": 0.5}, "--set-state needs to know which scores are good. Add --hig"),
         ("c.xlf", {"columns": {"sorce": "a"}}, "--columns: 'sorce' is not a field; did you mean 'source'?"),
         ("c.xlf", {"columns": {"source": "a", "target": "a"}}, "--columns: found the same column for several fields"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,15 @@ import pytest
 from kiwi.cli import app, run
 from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import inspect_checkpoint, set_score_of
+from kiwi.lib.score import Audit
+from kiwi.lib.score.deciding import Decider
 from kiwi.runner import load_system
 from kiwi.systems.qe_system import QESystem
+from tests.lib.test_score_document import system as text_system
+
+__all__ = ["text_system"]  # a fixture
 
 SOURCE = ["the house .", "a bank", "the bank ."]
 TARGET = ["das Haus .", "eine Bank", "die Bank ."]
@@ -123,5 +130,81 @@ def test_bad_policies(place: Path, system: Path, capsys: pytest.CaptureFixture[s
     fails("found a policy for the system bbbbbbbbbbbb", *FILES, "--policy", "p.json")
     Path("p.json").write_text("{}")
     fails("found no policy; expected a file of kiwi route fit", *FILES, "--policy", "p.json")
+    write_policy(system, {"": GroupPolicy(1.0)})
+    fails("--audit: found 2; expected a share above 0", *FILES, "--policy", "p.json", "--audit", "2")
+    fails("--audit: given without --policy", *FILES, "--audit", "0.1")
+    fails("--audit-seed: given without --audit", *FILES, "--policy", "p.json", "--audit-seed", "2")
     Path("d.po").write_text('msgid "a"\nmsgstr "b"\n')
-    fails("--policy: d.po is", "d.po", "-o", "out.po", "--policy", "p.json")
+    document = ("d.po", "-o", "out.po", "--policy", "p.json")
+    fails("--threshold: the policy has thresholds of its own", *document, "--threshold", "50")
+    fails("--lower-is-better: for --threshold", *document, "--lower-is-better")
+
+
+def test_audit(place: Path, system: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A segment is drawn or not whatever stands beside it; what is reviewed anyway keeps its reason."""
+    audit = Audit(0.5, seed=3)
+    drawn = [audit.takes(source, target) for source, target in zip(SOURCE, TARGET, strict=True)]
+    assert sorted(drawn) in ([False, False, True], [False, True, True])
+    write_policy(system, {"x": GroupPolicy(1.0), "y": GroupPolicy(1.0)}, by="domain")
+    expected = ["audit" if each else "score at most 1" for each in drawn[:2]] + ["the policy has no domain 'z'"]
+    for reverse in (False, True):
+        step = -1 if reverse else 1
+        for name, lines in {"s": SOURCE, "t": TARGET, "a": PAIRS, "g": ["x", "y", "z"]}.items():
+            Path(name).write_text("".join(f"{line}\n" for line in lines[::step]))
+        options = ("--group", "g", "--policy", "p.json", "--format", "jsonl", "--audit", "0.5", "--audit-seed", "3")
+        assert score(system, *FILES, *options, *(["--stream"] if reverse else [])) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()][::step]
+        assert [line["decision_reason"] for line in lines] == expected
+        assert [line["decision"] == "approve" for line in lines] == [*(not each for each in drawn[:2]), False]
+
+
+def test_the_share_of_the_audit() -> None:
+    """The sample has its share, larger shares contain smaller ones, and other seeds draw others."""
+    texts = [(f"source {i}", f"target {i}") for i in range(20_000)]
+    few, many, other = (
+        {pair for pair in texts if audit.takes(*pair)} for audit in (Audit(0.05), Audit(0.5), Audit(0.05, seed=2))
+    )
+    assert len(few) == pytest.approx(1000, abs=3 * (20_000 * 0.05 * 0.95) ** 0.5)
+    assert few < many
+    assert len(few & other) < 100
+    assert all(Audit(1.0).takes(*pair) for pair in texts[:100])
+
+
+XLIFF = """<?xml version="1.0"?>
+<xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2">
+<file source-language="en-US" target-language="de-DE" original="a" datatype="x"><body>
+<trans-unit id="1"><source>a bank</source><target>eine Bank</target></trans-unit>
+</body></file></xliff>
+"""
+
+
+def test_groups_of_documents(tmp_path: Path) -> None:
+    """Language pairs are those of the document, and other groups have no place there."""
+    policy = Policy(
+        "a", ScoreMeaning("hter", False), Acceptable("hter", "<=", 0.1), 0.1, 0.9, {"en-de": GroupPolicy(0.5)}
+    )
+    decider = Decider(replace(policy, by="lp"))
+    assert decider.groups_of([("en_US", "de-DE"), ("en", "fr"), (None, "de")]) == {"group": ["en-de", "en-fr", "-de"]}
+    regional = replace(policy, by="lp", groups={"en-US-de-DE": GroupPolicy(0.5), "en-de": GroupPolicy(0.5)})
+    assert Decider(regional).groups_of([("en-us", "de-DE")]) == {"group": ["en-US-de-DE"]}
+    assert Decider(policy).groups_of([("en", "de")]) == {}
+    decider.check_document("XLIFF", "p")
+    with pytest.raises(ConfigError, match="a threshold for each domain, which XLIFF does not say"):
+        Decider(replace(policy, by="domain")).check_document("XLIFF", "p")
+
+
+def test_documents(text_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    known = Path(shutil.copytree(text_system, "known"))
+    set_score_of(known, "kind=hter")
+    Path("d.xlf").write_text(XLIFF)
+    for threshold, state, decision in (
+        (2.0, False, "approve (score at most 2)"),
+        (-1.0, True, "review (score above -1)"),
+    ):
+        write_policy(known, {"en-de": GroupPolicy(threshold)}, by="lp")
+        options = ["--policy", "p.json", "--overwrite", *(["--set-state"] if state else [])]
+        assert score(known, "d.xlf", "-o", "out.xlf", *options) == 0
+        text = Path("out.xlf").read_text()
+        assert f'</target><note from="kiwi-decision" annotates="target">decision: {decision}</note>' in text
+        assert ('state="needs-review-translation"' in text) is state

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from kiwi.data.documents.lines import tape_lines
+from kiwi.data.documents.marks.decisions import PREFIX, decisions_text
 from kiwi.data.documents.marks.its import in_order
 from kiwi.data.documents.marks.notes import flags_text
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, one_line, pair
@@ -17,8 +18,8 @@ from kiwi.exceptions import DataError
 COMMENT = b"# kiwi score: "
 """The start of the comment with the scores of an entry, one for each of its forms."""
 
-FLAGS = b"# kiwi flags: "
-"""The start of the comment with the flags of an entry."""
+FLAGS, DECISIONS = b"# kiwi flags: ", b"# kiwi decision: "
+"""The start of the comments with the flags of an entry, and with the decisions about it."""
 
 LANGUAGE = re.compile(r"^Language:[ \t]*([\w-]+)", re.MULTILINE)
 
@@ -51,8 +52,8 @@ class Entry:
     scores: tuple[int, int] | None = None
     """The offsets around the scores that it has already."""
 
-    kiwi_flags: tuple[int, int, int] | None = None
-    """The offsets of the line with the flags that kiwi has found before, and around the flags."""
+    notes: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
+    """The offsets of the lines with what kiwi has found before, and around it, by the start of the comment."""
 
     previous: int | None = None
     """The offset of the comments about the text that it had before (``#|``)."""
@@ -175,22 +176,29 @@ class PO:
             found.append((source, self._decoded(entry, name)))
         return found
 
-    def _flag_edits(self, entry: Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
-        flags = flags_text(segments, rows).removeprefix("flags: ").encode()
-        if entry.kiwi_flags is not None:
-            line, start, end = entry.kiwi_flags
-            return [Edit(start, end, flags)] if flags else [Edit(line, end + len(self._line_end), b"")]
-        return [Edit(entry.start, entry.start, FLAGS + flags + self._line_end)] if flags else []
+    def _note_edits(self, entry: Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
+        texts = {
+            FLAGS: flags_text(segments, rows).removeprefix("flags: "),
+            DECISIONS: decisions_text(segments, rows).removeprefix(PREFIX),
+        }
+        found = []
+        for start_of_line, text in texts.items():
+            content = text.encode(self._encoding, "backslashreplace")
+            if start_of_line in entry.notes:
+                line, start, end = entry.notes[start_of_line]
+                found.append(Edit(start, end, content) if text else Edit(line, end + len(self._line_end), b""))
+            elif text:
+                found.append(Edit(entry.start, entry.start, start_of_line + content + self._line_end))
+        return in_order(found)
 
     def _edits(self, entry: Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
-        found = self._flag_edits(entry, segments, rows)
+        found = self._note_edits(entry, segments, rows)
         texts = [self._rating.text(row) for row in rows]
-        if all(text is None for text in texts):
-            return found
         scores = " ".join("nan" if text is None else text for text in texts).encode()
-        if entry.scores is not None:
+        has_scores = any(text is not None for text in texts)
+        if has_scores and entry.scores is not None:
             found.append(Edit(*entry.scores, scores))
-        else:
+        elif has_scores:
             found = [Edit(entry.start, entry.start, COMMENT + scores + self._line_end), *found]
         if any(map(self._rating.is_marked, rows)):
             if entry.flags is None:
@@ -238,8 +246,8 @@ def _take_comment(entry: Entry, start: int, line: bytes) -> None:
     text = line.strip()
     if text.startswith(COMMENT):
         entry.scores = (start + indent + len(COMMENT), start + indent + len(text))
-    elif text.startswith(FLAGS):
-        entry.kiwi_flags = (start, start + indent + len(FLAGS), start + indent + len(text))
+    elif own := [each for each in (FLAGS, DECISIONS) if text.startswith(each)]:
+        entry.notes[own[0]] = (start, start + indent + len(own[0]), start + indent + len(text))
     elif text.startswith(b"#,") and entry.flags is None:
         entry.flags = (start + indent, text[2:])
     elif text.startswith(b"#|") and entry.previous is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kiwi import constants as const
 from kiwi.data.documents.parts import Row
+from kiwi.data.labels.policy import DECISION, REVIEW
 
 OWN_SCALE = "urn:x-kiwi:scale:system"
 """The profile of scores on the system's own scale, which is that of its training data."""
@@ -32,7 +33,7 @@ class Rating:
     """Whether a higher score is better, which the threshold depends on."""
 
     set_state: bool = False
-    """Whether translations that are worse than the threshold are marked for review."""
+    """Whether translations that are worse than the threshold, or not approved by a policy, are marked for review."""
 
     has_spans: bool = False
     """Whether the system predicts error spans."""
@@ -52,8 +53,12 @@ class Rating:
 
     def is_marked(self, row: Row) -> bool:
         """Return whether a segment is to be marked for review."""
+        if not self.set_state:
+            return False
+        if DECISION in row:
+            return bool(row[DECISION] == REVIEW)
         score = row.get(const.SENTENCE_SCORES)
-        if not self.set_state or self.threshold is None or score is None or math.isnan(score):
+        if self.threshold is None or score is None or math.isnan(score):
             return False
         return bool(score < self.threshold if self.higher_is_better else score > self.threshold)
 

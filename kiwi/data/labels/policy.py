@@ -23,6 +23,12 @@ FORMAT = 1
 APPROVE, REVIEW = "approve", "review"
 """The decisions."""
 
+DECISION, REASON = "decision", "decision_reason"
+"""The columns of decisions."""
+
+AUDIT = "audit"
+"""The reason of a translation that would be approved, and is reviewed because it was drawn to be."""
+
 EVERY = ""
 """The name of the group of all segments, where a policy has no groups."""
 

@@ -2,6 +2,7 @@
 
 from kiwi.lib.score.best_of import score_best as score_best
 from kiwi.lib.score.candidates import BestOf as BestOf
+from kiwi.lib.score.deciding import Audit as Audit
 from kiwi.lib.score.document import (
     is_document as is_document,
     named_format as named_format,

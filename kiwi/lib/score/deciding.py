@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +10,43 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
+from kiwi.data.documents.parts import Languages
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.policy import EVERY, Policy
+from kiwi.data.labels.policy import APPROVE, AUDIT, DECISION, EVERY, REASON, REVIEW, Decision, Policy
+from kiwi.data.text.language_pairs import name_pair
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.inputs import GROUP
 from kiwi.runner.engine import AboutSystem
 
-DECISION, REASON = "decision", "decision_reason"
-"""The columns that a policy adds."""
+LANGUAGE_PAIR = const.LANGUAGE_PAIR
+"""What groups are called that are language pairs, which documents say themselves."""
+
+DRAWN_FROM = 2**64
+"""The number of values of the hash by which segments are drawn."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A random sample of approved translations that are reviewed all the same, to see whether the policy holds.
+
+    A segment is drawn by a hash of its texts, so that it is drawn or not in any batch, order and file.
+    """
+
+    share: float
+    """The probability that an approved translation is drawn, in (0, 1]."""
+
+    seed: int = 1
+    """The seed of the sample."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"--audit: found {self.share:g}; expected a share above 0, up to 1, such as 0.05.")
+
+    def takes(self, source: str, target: str) -> bool:
+        """Return whether a segment is drawn."""
+        content = "\0".join((str(self.seed), source, target)).encode()
+        drawn = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big")
+        return drawn < self.share * DRAWN_FROM
 
 
 @dataclass(frozen=True)
@@ -24,24 +54,28 @@ class Decider:
     """Decides about segments by their score."""
 
     policy: Policy
+    audit: Audit | None = None
 
     @classmethod
-    def choose(cls, path: Path | None, about: AboutSystem) -> Decider | None:
+    def choose(cls, path: Path | None, about: AboutSystem, audit: Audit | None = None) -> Decider | None:
         """Return what decides by a policy; None without one.
 
         Args:
             path: the policy.
             about: the system.
+            audit: the sample of approved translations that are reviewed; None draws none.
 
         Raises:
             ConfigError: when the policy was made for another system.
             DataError: when it is damaged.
         """
         if path is None:
+            if audit is not None:
+                raise ConfigError("--audit: given without --policy, which approves. Remove it, or add the policy.")
             return None
         policy = Policy.read(path)
         policy.check_model(about.export_sha256 or about.sha256, path)
-        return cls(policy)
+        return cls(policy, audit)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -70,6 +104,37 @@ class Decider:
                 "--group, or in a column of a table (--columns group=NAME)."
             )
 
+    def check_document(self, form: str, place: object) -> None:
+        """Check that a format without columns says the groups of the policy.
+
+        Args:
+            form: the name of the format.
+            place: the file of the policy, for errors.
+
+        Raises:
+            ConfigError: when it does not.
+        """
+        if self.policy.by not in ("", LANGUAGE_PAIR):
+            raise ConfigError(
+                f"{place}: found a policy with a threshold for each {self.policy.by}, which {form} does not say. Give "
+                "a table with a column of groups, or a policy without groups, or with language pairs (--by lp)."
+            )
+
+    def groups_of(self, languages: Sequence[Languages]) -> dict[str, list[str]]:
+        """Return the column of groups for the languages of segments; none if the policy has no language pairs.
+
+        Where the policy does not have a pair with its regions, such as ``en-US-de-DE``, that without them counts.
+        """
+        if self.policy.by != LANGUAGE_PAIR:
+            return {}
+        return {GROUP: [self._pair_of(source or "", target or "") for source, target in languages]}
+
+    def _pair_of(self, source: str, target: str) -> str:
+        tags = source.replace("_", "-"), target.replace("_", "-")
+        pair = name_pair(*tags)
+        bare = name_pair(*(tag.partition("-")[0] for tag in tags))
+        return bare if pair not in self.policy.groups and bare in self.policy.groups else pair
+
     def decide(
         self, scores: Sequence[float], columns: Columns, flags: Sequence[Sequence[str]] | None
     ) -> dict[str, list[str]]:
@@ -81,10 +146,14 @@ class Decider:
             flags: the flags of each, if they were looked for.
         """
         groups = columns.get(GROUP) or [EVERY] * len(scores)
-        found = [
-            self.policy.decide(math.nan if score is None else score, group, flags[i] if flags is not None else ())
-            for i, (score, group) in enumerate(zip(scores, groups, strict=True))
-        ]
+        texts = zip(columns[const.SOURCE], columns[const.TARGET], strict=True)
+        found = []
+        for i, (score, group, (source, target)) in enumerate(zip(scores, groups, texts, strict=True)):
+            own = flags[i] if flags is not None else ()
+            decision = self.policy.decide(math.nan if score is None else score, group, own)
+            if decision.decision == APPROVE and self.audit is not None and self.audit.takes(source, target):
+                decision = Decision(REVIEW, AUDIT)
+            found.append(decision)
         return {DECISION: [each.decision for each in found], REASON: [each.reason for each in found]}
 
 

@@ -114,9 +114,12 @@ def score_document(
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
     _check_system(runner, path, form, fields)
-    if (decider := Decider.choose(what.policy, runner.about)) is not None:
+    if (decider := Decider.choose(what.policy, runner.about, what.audit)) is not None:
         decider.check_given(what.columns, what.policy)
-    fields += decider.fields if decider is not None else ()
+        if form.is_table:
+            fields += decider.fields
+        else:
+            decider.check_document(form.name, what.policy)
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     higher = _direction(what, scale)
     scores_only = are_scores_only(runner, what.scores_only)
@@ -161,8 +164,8 @@ def score_document(
 
 
 def _direction(what: DocumentOptions, scale: Scale) -> bool:
-    """Return whether a higher score is better, which only ``--set-state`` needs to know."""
-    if what.set_state or what.higher_is_better is not None:
+    """Return whether a higher score is better, which only ``--set-state`` with a threshold needs to know."""
+    if (what.set_state and what.policy is None) or what.higher_is_better is not None:
         return scale.direction(what.higher_is_better, "--set-state")
     return scale.higher_is_better is not False
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kiwi.data.documents.formats import Format
 from kiwi.exceptions import ConfigError
+from kiwi.lib.score.deciding import Audit
 from kiwi.lib.score.flagging import check_languages
 from kiwi.lib.score.inputs import COLUMNS
 from kiwi.lib.score.scale import ScaleName
@@ -49,7 +50,10 @@ class DocumentOptions:
     """Whether flags are added; None adds them unless ``scores_only`` is set."""
 
     policy: Path | None = None
-    """The policy that decides which translations are approved, in tables."""
+    """The policy that decides which translations are approved."""
+
+    audit: Audit | None = None
+    """The sample of approved translations that are reviewed all the same."""
 
     is_live: bool = False
     """Whether each row of a table is written before the next one is read."""
@@ -64,8 +68,15 @@ class DocumentOptions:
         Raises:
             ConfigError: when they do not, or not each other.
         """
-        if self.set_state and self.threshold is None:
-            raise ConfigError("--set-state marks translations worse than a threshold. Add --threshold SCORE.")
+        if self.set_state and self.threshold is None and self.policy is None:
+            raise ConfigError(
+                "--set-state marks translations worse than a threshold. Add --threshold SCORE, or --policy."
+            )
+        if self.policy is not None and self.threshold is not None:
+            raise ConfigError("--threshold: the policy has thresholds of its own. Remove one of the two.")
+        if self.policy is not None and self.higher_is_better is not None:
+            option = "--higher-is-better" if self.higher_is_better else "--lower-is-better"
+            raise ConfigError(f"{option}: for --threshold; the policy knows the direction of its scores. Remove it.")
         if self.set_state and not form.has_state:
             raise ConfigError(f"--set-state: {path} is {form.name}, which has no state of translations. Remove it.")
         if not self.has_header and not form.has_header:
@@ -86,8 +97,6 @@ class DocumentOptions:
             raise ConfigError(f"--words: {path} is {form.name}, which has no place for them. Remove it.")
         if self.languages and not (form.has_languages or form.is_table):
             raise ConfigError(f"--languages: {path} is {form.name}, which says its languages. Remove it.")
-        if self.policy is not None and not form.is_table:
-            raise ConfigError(f"--policy: {path} is {form.name}, which has no place for decisions. Remove it.")
         check_languages(self.languages)
         if self.is_live and not (form.is_table and form.is_text):
             raise ConfigError(f"--stream: {path} is {form.name}, which is written as a whole. Remove it.")

@@ -10,7 +10,7 @@ from kiwi import constants as const
 from kiwi.data.files.table_writers import tsv_cell
 from kiwi.data.flags import COLUMN
 from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan, spans_of_cell
-from kiwi.lib.score.deciding import DECISION, REASON
+from kiwi.data.labels.policy import DECISION, REASON
 from kiwi.utils.display import printable
 
 COLOURS = {"minor": "33", "major": "31", "critical": "1;97;41"}

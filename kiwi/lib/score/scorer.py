@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiwi import constants as const
-from kiwi.data.documents.parts import Row, Segment, SkippedRow, place_spans
+from kiwi.data.documents.parts import Languages, Row, Segment, SkippedRow, place_spans
+from kiwi.data.files.lines import Columns
 from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.score.deciding import Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger
-from kiwi.lib.score.inputs import segment_columns
+from kiwi.lib.score.inputs import GROUP, segment_columns
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale
 from kiwi.lib.score.stream import check_aligner, without_words
@@ -60,6 +61,7 @@ class Scorer:
         self._scores_only = scores_only
         self._is_titled = is_titled
         self._n_scored = 0
+        self._languages = (flagger or Flagger.choose((), runner.about)).languages
 
     def __call__(self, segments: Sequence[Segment]) -> Sequence[Row]:
         """Return the predictions for each segment; those that cannot be used have the score NaN, or are skipped."""
@@ -83,7 +85,8 @@ class Scorer:
             found = without_words(found)
         if self._flagger is not None:
             found[COLUMN] = list(map(self._flagger.flag_segment, segments))
-        found |= add_decisions(self._decider, predicted, columns, found.get(COLUMN))
+        groups = {} if self._decider is None else self._groups(segments, columns)
+        found |= add_decisions(self._decider, predicted, columns | groups, found.get(COLUMN))
         names = self._scale.titled(found) if self._is_titled else list(found)
         self._manifest.count(names, len(segments), found.get(COLUMN))
         if self.progress is not None:
@@ -93,3 +96,13 @@ class Scorer:
             is_bad = [number in self.bad.reasons for number in range(first, first + len(rows))]
             return [SkippedRow(row) if bad else row for row, bad in zip(rows, is_bad, strict=True)]
         return rows
+
+    def _groups(self, segments: Sequence[Segment], columns: Columns) -> Columns:
+        """Return the column of groups for a document that has none, if the policy has groups of language pairs."""
+        if GROUP in columns or self._decider is None:
+            return {}
+        return self._decider.groups_of([self._known_languages(each.languages) for each in segments])
+
+    def _known_languages(self, own: Languages) -> Languages:
+        source, target = self._languages
+        return own[0] or source, own[1] or target

@@ -17,7 +17,7 @@ from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError
 from kiwi.lib.console.progress import Progress
-from kiwi.lib.score.deciding import Decider, add_decisions, without_group
+from kiwi.lib.score.deciding import Audit, Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger, check_languages
 from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.manifest import Manifest
@@ -124,6 +124,7 @@ def score(
     bad: BadRows | None = None,
     manifest: Manifest | None = None,
     policy: Path | None = None,
+    audit: Audit | None = None,
 ) -> int:
     """Write the predictions for each segment, one line per segment, in the order of the segments.
 
@@ -143,6 +144,7 @@ def score(
         bad: what happens to segments that cannot be used; they are noted there. By default, they stop it.
         manifest: what is told what was scored.
         policy: the policy that decides which translations are approved; None decides nothing.
+        audit: the sample of approved translations that are reviewed all the same; None draws none.
 
     Returns:
         The number of lines that were written, apart from the header.
@@ -170,7 +172,7 @@ def score(
     if const.ALIGNMENTS in fields and segments.lacks(const.ALIGNMENTS):
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
-    if (decider := Decider.choose(policy, runner.about)) is not None:
+    if (decider := Decider.choose(policy, runner.about, audit)) is not None:
         decider.check_given(segments.files or segments.columns, policy, needs_group=bool(segments.files))
         fields += decider.fields
     bad = BadRows("stop") if bad is None else bad  # one without any is false

@@ -164,5 +164,5 @@ def annotators(former: str, rating: Rating) -> str:
 
 
 def in_order(edits: Sequence[Edit]) -> list[Edit]:
-    """Return changes in the order of their places."""
-    return sorted(edits, key=lambda edit: edit.start)
+    """Return changes in the order of their places; what is inserted precedes what is removed at the same place."""
+    return sorted(edits, key=lambda edit: (edit.start, edit.end))

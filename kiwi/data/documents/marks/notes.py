@@ -1,26 +1,30 @@
-"""Flags as notes in the units of documents in XML, which people see in their tools."""
+"""Flags and decisions as notes in the units of documents in XML, which people see in their tools."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from typing_extensions import override
 
+from kiwi.data.documents.marks.decisions import decision_text, decisions_text, escaped
 from kiwi.data.documents.marks.its import in_order
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, Segment
 from kiwi.data.flags import COLUMN
 
-AUTHOR = "kiwi"
-"""The author of notes with flags, by which they are found again."""
+FLAGS, DECISIONS = "flags", "decision"
+"""The kinds of notes."""
 
-CATEGORY = "kiwi-flags"
-"""The category of notes with flags in XLIFF 2."""
+AUTHORS = {"kiwi": FLAGS, "kiwi-decision": DECISIONS}
+"""The kind of notes by their author, by which they are found again."""
 
-PROPERTY = "x-kiwi-flags"
-"""The type of the ``prop`` with flags in TMX."""
+CATEGORIES = {"kiwi-flags": FLAGS, "kiwi-decision": DECISIONS}
+"""The same by the category of notes in XLIFF 2."""
+
+PROPERTIES = {"x-kiwi-flags": FLAGS, "x-kiwi-decision": DECISIONS}
+"""The same by the type of ``prop`` in TMX."""
 
 
 def flags_text(segments: Sequence[Segment], rows: Sequence[Row]) -> str:
@@ -37,7 +41,7 @@ def flags_text(segments: Sequence[Segment], rows: Sequence[Row]) -> str:
 
 @dataclass
 class Place:
-    """A place for flags in a unit, and the element of before that has them."""
+    """A place for notes in a unit, and the elements of before that are replaced."""
 
     added: int = 0
     """The offset at which an element is added."""
@@ -45,15 +49,15 @@ class Place:
     sibling: int = 0
     """The offset of the start tag of the element beside it, which has the same indentation and prefix."""
 
-    former: tuple[int, int, int] | None = None
-    """The offsets of the element of before, of its end tag, and behind it."""
+    former: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """The offsets of each element of before, of its end tag, and behind it, by kind."""
 
     removed: tuple[int, int] | None = None
-    """The offsets of what is removed together with it, if that would be empty otherwise."""
+    """The offsets of what is removed together with them, if that would be empty otherwise."""
 
 
 class Notes(ABC):
-    """Writes the flags of each unit of a document into a note, in the place of one that was there before.
+    """Writes flags and decisions of each unit of a document into notes, in the place of those of before.
 
     Args:
         document: the document.
@@ -64,8 +68,8 @@ class Notes(ABC):
         self.languages: tuple[str | None, str | None] = (None, None)
         """The languages of source and translation, where the document says them."""
         self.place = Place()
-        """The place for the note of the current unit."""
-        self._former_start: int | None = None
+        """The place for the notes of the current unit."""
+        self._former: tuple[str, int] | None = None
 
     @abstractmethod
     def start(self, name: str, parent: str, attributes: Mapping[str, str]) -> None:
@@ -82,57 +86,77 @@ class Notes(ABC):
         """Take an end tag."""
 
     @abstractmethod
-    def markup(self, prefix: str, text: str, place: Place) -> str:
-        """Return the element with flags.
+    def element(self, prefix: str, kind: str, text: str) -> str:
+        """Return the element with flags or decisions.
 
         Args:
             prefix: the prefix of the names of elements, with its colon.
-            text: the flags.
-            place: the place where it is added.
+            kind: what they are.
+            text: their text, as the content of an element.
         """
 
+    def joined(self, prefix: str, elements: Sequence[str], place: Place, space: str) -> str:
+        """Return the markup that is added to a unit.
+
+        Args:
+            prefix: the prefix of the names of elements, with its colon.
+            elements: the elements.
+            place: the place where they are added.
+            space: the line end and the indentation of elements there.
+        """
+        return space.join(elements)
+
     def complete(self, part: Part) -> Part:
-        """Return a part with the changes that the flags of its segments need."""
+        """Return a part with the changes that the notes of its segments need."""
         if not part.segments:
             return part
         place, self.place = self.place, Place()
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
-            return in_order([*part.edits(rows), *self.edits_of(place, flags_text(part.segments, rows))])
+            texts = {FLAGS: flags_text(part.segments, rows), DECISIONS: decisions_text(part.segments, rows)}
+            return in_order([*part.edits(rows), *self.edits_of(place, texts)])
 
         for each in part.segments:
             each.languages = self.languages
         return Part(part.end, part.segments, edits)
 
-    def start_former(self) -> None:
-        """Take the start of the element of before."""
-        self._former_start = self.document.at
+    def start_former(self, kind: str) -> None:
+        """Take the start of the element of before of a kind."""
+        self._former = (kind, self.document.at)
 
     def end_former(self) -> None:
         """Take its end."""
-        if self._former_start is not None:
+        if self._former is not None:
+            kind, start = self._former
             at = self.document.at
-            self.place.former = (self._former_start, at, self.document.behind_end_tag(at))
-            self._former_start = None
+            self.place.former[kind] = (start, at, self.document.behind_end_tag(at))
+            self._former = None
 
-    def edits_of(self, place: Place, text: str) -> list[Edit]:
-        """Return the changes that write flags, or remove those of before."""
-        document = self.document
-        if place.former is not None:
-            start, inside_end, end = place.former
-            if text:
-                return [Edit(document.tag(start).end, inside_end, text.encode(document.codec))]
-            start, end = place.removed or (start, end)
-            return [Edit(start - len(document.space_before(start).encode(document.codec)), end, b"")]
-        if not text:
-            return []
-        space = document.space_before(place.sibling)
-        added = self.markup(document.tag(place.sibling).prefix, text, place)
-        return [document.encoded(place.added, added + space if place.added == place.sibling else space + added)]
+    def edits_of(self, place: Place, texts: Mapping[str, str]) -> list[Edit]:
+        """Return the changes that write texts by kind, or remove those of before."""
+        document, found = self.document, []
+        given = {kind: escaped(text) for kind, text in texts.items() if text}
+        if place.removed is not None and not given:
+            return [self._removal(*place.removed)]
+        for kind, (start, inside_end, end) in place.former.items():
+            if kind in given:
+                found.append(Edit(document.tag(start).end, inside_end, given[kind].encode(document.codec)))
+            else:
+                found.append(self._removal(start, end))
+        if added := {kind: text for kind, text in given.items() if kind not in place.former}:
+            space, prefix = document.space_before(place.sibling), document.tag(place.sibling).prefix
+            elements = [self.element(prefix, kind, text) for kind, text in added.items()]
+            markup = self.joined(prefix, elements, place, space)
+            is_before = place.added == place.sibling
+            found.append(document.encoded(place.added, markup + space if is_before else space + markup))
+        return in_order(found)
+
+    def _removal(self, start: int, end: int) -> Edit:
+        return Edit(start - len(self.document.space_before(start).encode(self.document.codec)), end, b"")
 
 
 class XLIFF1Notes(Notes):
-    """Notes of XLIFF 1.2: ``<note from="kiwi">`` behind the target."""
+    """Notes of XLIFF 1.2: ``<note from="kiwi">`` and ``<note from="kiwi-decision">`` behind the target."""
 
     @override
     def start(self, name: str, parent: str, attributes: Mapping[str, str]) -> None:
@@ -142,8 +166,8 @@ class XLIFF1Notes(Notes):
             self.place = Place()
         elif parent == "trans-unit" and name == "target":
             self.place.sibling = self.document.at
-        elif parent == "trans-unit" and name == "note" and attributes.get("from") == AUTHOR:
-            self.start_former()
+        elif parent == "trans-unit" and name == "note" and attributes.get("from") in AUTHORS:
+            self.start_former(AUTHORS[attributes["from"]])
 
     @override
     def end(self, name: str, parent: str) -> None:
@@ -153,12 +177,12 @@ class XLIFF1Notes(Notes):
             self.end_former()
 
     @override
-    def markup(self, prefix: str, text: str, place: Place) -> str:
-        return f'<{prefix}note from="{AUTHOR}" annotates="target">{text}</{prefix}note>'
+    def element(self, prefix: str, kind: str, text: str) -> str:
+        return f'<{prefix}note from="{_name(AUTHORS, kind)}" annotates="target">{text}</{prefix}note>'
 
 
 class XLIFF2Notes(Notes):
-    """Notes of XLIFF 2: ``<note category="kiwi-flags">``, the last one in the ``notes`` of the unit."""
+    """Notes of XLIFF 2, such as ``<note category="kiwi-flags">``, the last ones in the ``notes`` of the unit."""
 
     def __init__(self, document: MarkupDocument) -> None:
         super().__init__(document)
@@ -177,25 +201,30 @@ class XLIFF2Notes(Notes):
         elif parent == "notes":
             self._last = self.document.at
             self._n_notes += 1
-            if attributes.get("category") == CATEGORY:
-                self.start_former()
+            if attributes.get("category") in CATEGORIES:
+                self.start_former(CATEGORIES[attributes["category"]])
 
     @override
     def end(self, name: str, parent: str) -> None:
         if parent == "notes":
             self.place.sibling, self.place.added = self._last, self.document.behind_end_tag(self.document.at)
             self.end_former()
-        elif parent == "unit" and name == "notes" and self._n_notes == 1:
+        elif parent == "unit" and name == "notes" and self._n_notes == len(self.place.former):
             self.place.removed = (self._notes, self.document.behind_end_tag(self.document.at))
 
     @override
-    def markup(self, prefix: str, text: str, place: Place) -> str:
-        note = f'<{prefix}note category="{CATEGORY}" appliesTo="target">{text}</{prefix}note>'
-        return note if place.added != place.sibling else f"<{prefix}notes>{note}</{prefix}notes>"
+    def element(self, prefix: str, kind: str, text: str) -> str:
+        return f'<{prefix}note category="{_name(CATEGORIES, kind)}" appliesTo="target">{text}</{prefix}note>'
+
+    @override
+    def joined(self, prefix: str, elements: Sequence[str], place: Place, space: str) -> str:
+        if place.added != place.sibling:
+            return super().joined(prefix, elements, place, space)
+        return f"<{prefix}notes>{''.join(elements)}</{prefix}notes>"
 
 
 class TMXProperties(Notes):
-    """Flags of TMX: ``<prop type="x-kiwi-flags">`` before the text of each variant."""
+    """Flags and decisions of TMX, such as ``<prop type="x-kiwi-flags">``, before the text of each variant."""
 
     def __init__(self, document: MarkupDocument) -> None:
         super().__init__(document)
@@ -211,8 +240,8 @@ class TMXProperties(Notes):
         elif name == "seg" and parent == "tuv":
             self.place.sibling = self.place.added = self.document.at
             self._places[str(self.document.at)] = self.place
-        elif name == "prop" and parent == "tuv" and attributes.get("type") == PROPERTY:
-            self.start_former()
+        elif name == "prop" and parent == "tuv" and attributes.get("type") in PROPERTIES:
+            self.start_former(PROPERTIES[attributes["type"]])
 
     @override
     def end(self, name: str, parent: str) -> None:
@@ -220,8 +249,8 @@ class TMXProperties(Notes):
             self.end_former()
 
     @override
-    def markup(self, prefix: str, text: str, place: Place) -> str:
-        return f'<{prefix}prop type="{PROPERTY}">{text}</{prefix}prop>'
+    def element(self, prefix: str, kind: str, text: str) -> str:
+        return f'<{prefix}prop type="{_name(PROPERTIES, kind)}">{text}</{prefix}prop>'
 
     @override
     def complete(self, part: Part) -> Part:
@@ -230,8 +259,12 @@ class TMXProperties(Notes):
         places = [self._places[str(each.name)] for each in part.segments]
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
-            texts = [", ".join(row.get(COLUMN) or []) for row in rows]
-            own = [self.edits_of(place, text) for place, text in zip(places, texts, strict=True)]
+            texts = [{FLAGS: ", ".join(row.get(COLUMN) or []), DECISIONS: decision_text(row)} for row in rows]
+            own = [self.edits_of(place, each) for place, each in zip(places, texts, strict=True)]
             return in_order([*part.edits(rows), *(edit for found in own for edit in found)])
 
         return Part(part.end, part.segments, edits)
+
+
+def _name(names: Mapping[str, str], kind: str) -> str:
+    return next(name for name, each in names.items() if each == kind)
