@@ -8,6 +8,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kiwi.metrics.functions import pearson
+
 N_BINS = 10
 
 NOMINAL = (0.5, 0.8, 0.95)
@@ -53,6 +55,10 @@ def reliability(gold: ArrayLike, probabilities: ArrayLike) -> Reliability:
     return Reliability(counts, predicted, observed, brier)
 
 
+LEVELS = tuple(level / 20 for level in range(1, 20))
+"""The confidence levels, from 5 % to 95 %, over which the calibration error of deviations is averaged."""
+
+
 def coverage(gold: ArrayLike, means: ArrayLike, deviations: ArrayLike) -> dict[str, float]:
     """Return how often gold scores lie within the predicted intervals, if errors are Gaussian.
 
@@ -69,6 +75,39 @@ def coverage(gold: ArrayLike, means: ArrayLike, deviations: ArrayLike) -> dict[s
     if not len(y):
         return {}
     errors = np.abs(y - mean)
-    shares = {level: float(np.mean(errors <= NormalDist().inv_cdf((1 + level) / 2) * deviation)) for level in NOMINAL}
+    shares = {level: _share_within(errors, deviation, level) for level in NOMINAL}
     wrong = float(np.mean([abs(share - level) for level, share in shares.items()]))
     return {f"within_{100 * level:.0f}": share for level, share in shares.items()} | {"miscalibration": wrong}
+
+
+def uncertainty(gold: ArrayLike, means: ArrayLike, deviations: ArrayLike) -> dict[str, float]:
+    """Return how well predicted deviations tell the errors of scores (Glushkova et al. 2021, arXiv:2109.06352).
+
+    Args:
+        gold: the gold scores (segments,).
+        means: the predicted means (segments,).
+        deviations: the predicted standard deviations (segments,), positive.
+
+    Returns:
+        ``UPS``, the Pearson correlation of absolute errors and deviations (0 where one of them is constant);
+        ``sharpness``, the mean deviation; ``ECE``, the mean absolute difference between the confidence of Gaussian
+        intervals and the share of gold scores within, over :data:`LEVELS`; ``NLL``, the mean negative log-likelihood of
+        gold scores under the Gaussians.
+    """
+    y, mean, deviation = (np.asarray(each, dtype=np.float64) for each in (gold, means, deviations))
+    if not len(y):
+        return {}
+    errors = np.abs(y - mean)
+    gaps = [abs(_share_within(errors, deviation, level) - level) for level in LEVELS]
+    log_density = -0.5 * np.log(2 * np.pi) - np.log(deviation) - 0.5 * (errors / deviation) ** 2
+    return {
+        "UPS": pearson(errors, deviation),
+        "sharpness": float(deviation.mean()),
+        "ECE": float(np.mean(gaps)),
+        "NLL": float(-log_density.mean()),
+    }
+
+
+def _share_within(errors: NDArray[np.float64], deviations: NDArray[np.float64], level: float) -> float:
+    """Return the share of errors within the Gaussian interval of a confidence level."""
+    return float(np.mean(errors <= NormalDist().inv_cdf((1 + level) / 2) * deviations))

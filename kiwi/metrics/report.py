@@ -86,8 +86,8 @@ class Calibration:
     output: str
     system: str
     figures: dict[str, float]
-    """``ECE`` and ``Brier`` for probabilities; ``within_80`` (and others) and ``miscalibration`` for deviations; on
-    request, ``best_threshold`` and ``MCC_at_best``."""
+    """``ECE`` and ``Brier`` for probabilities; the figures of :func:`kiwi.metrics.calibration.coverage` and
+    :func:`kiwi.metrics.calibration.uncertainty` for deviations; on request, ``best_threshold`` and ``MCC_at_best``."""
 
 
 @dataclass(frozen=True)

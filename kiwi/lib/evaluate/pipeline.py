@@ -23,7 +23,7 @@ from kiwi.lib.evaluate.spans import split_spans
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.lib.utils.composition import configuration_files
 from kiwi.metrics.aligned import Aligned, split_by_pair
-from kiwi.metrics.calibration import coverage, reliability
+from kiwi.metrics.calibration import coverage, reliability, uncertainty
 from kiwi.metrics.error_free import ERROR_FREE, measure_error_free
 from kiwi.metrics.functions import pearson
 from kiwi.metrics.measured import Measured, measure, measure_explanations, measure_mt_systems
@@ -232,6 +232,7 @@ def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibra
                     )
                 found.append(Calibration(aligned.output, system, figures))
             elif system in aligned.deviations:
-                shares = coverage(aligned.gold, *aligned.deviations[system])
-                found.append(Calibration(aligned.output, system, shares))
+                pair = aligned.deviations[system]
+                figures = coverage(aligned.gold, *pair) | uncertainty(aligned.gold, *pair)
+                found.append(Calibration(aligned.output, system, figures))
     return found

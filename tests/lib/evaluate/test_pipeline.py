@@ -441,6 +441,10 @@ def test_deviations(tmp_path):
     (calibration,) = evaluate(files, name).calibration
     assert calibration.figures["within_80"] == pytest.approx(0.8, abs=0.05)
     assert calibration.figures["miscalibration"] < 0.05
+    assert calibration.figures["UPS"] == 0.0  # all deviations are equal
+    assert calibration.figures["sharpness"] == 1.0
+    assert calibration.figures["ECE"] < 0.05
+    assert calibration.figures["NLL"] == pytest.approx(0.5 * np.log(2 * np.pi) + 0.5, abs=0.1)
     (tmp_path / "a" / "sentence_scores_extras").write_text("0.5\n" * 500)
     with pytest.raises(DataError) as caught:
         evaluate(files, name)
