@@ -43,7 +43,7 @@ def trim(
 
     set_up_log(verbose=verbose, quiet=quiet)
     with needs_extra("train", "kiwi trim"):
-        from kiwi.lib.trim import trim as write
+        from kiwi.lib.pretrained.trim import trim as write
 
         trimmed = write(checkpoint, directory, texts, vocabulary, overwrite=overwrite)
     typer.echo(

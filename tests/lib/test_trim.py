@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from kiwi.cli import app
 from kiwi.exceptions import ConfigError
-from kiwi.lib.trim import trim
+from kiwi.lib.pretrained.trim import trim
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.qe_system import QESystem
 from tests.conftest import Trained
