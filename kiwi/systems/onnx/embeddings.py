@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -116,7 +117,7 @@ def _replace(node: ir.Node, packed: NDArray[np.uint8], scales: NDArray[np.float1
     assert graph is not None
     assert pieces is not None
     blocks = scales.shape[1]
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "halves": np.array([0, 0, blocks, dim // blocks // 2], dtype=np.int64),
         "row": np.array([0, 0, dim], dtype=np.int64),
         "low": np.array(15, dtype=np.uint8),
