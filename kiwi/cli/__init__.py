@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import aligning, comparing, corpus, corrupting, pipelines, routing, scoring, systems
+from kiwi.cli import aligning, comparing, corpus, corrupting, pipelines, routing, scoring, systems, trimming
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": systems.inspect_,
     "models": systems.models,
     "thresholds": systems.thresholds,
+    "trim": trimming.trim,
     "export": systems.export,
     "publish": systems.publish,
     "encoder": systems.encoder,

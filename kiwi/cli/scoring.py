@@ -114,10 +114,7 @@ def score(
         BestOf,
         DocumentOptions,
         Input,
-        is_document,
-        named_format,
         score_best,
-        score_document,
         score_to_stream,
     )
     from kiwi.runner.options import PredictOptions
@@ -195,10 +192,15 @@ def score(
     is_piped = table is None and not files
     input_format = check_choice("--input-format", input_format, ("tsv", "jsonl", "csv"))
     is_table_piped = is_piped and (input_format == "csv" or (input_format == "tsv" and header))
-    piped_form = named_format(input_format) if is_table_piped else None
     is_lines = best_of is not None or only_scores or spans or output_format is not None
-    is_copied = piped_form is not None and not is_lines
-    if is_copied or (table is not None and best_of is None and is_document(table, output, lines=is_lines)):
+    is_copied = is_table_piped and not is_lines
+    if table is not None and best_of is None:
+        from kiwi.lib.score.document import is_document
+
+        is_copied = is_document(table, output, lines=is_lines)
+    if is_copied:
+        from kiwi.lib.score.document import named_format, score_document
+
         unused = {
             ", ".join(f"--{name.replace('_', '-')}" for name in files): bool(files),
             "--format": output_format is not None,
@@ -208,6 +210,7 @@ def score(
         }
         if found := [name for name, is_given in unused.items() if is_given]:
             raise ConfigError(f"{', '.join(found)}: not for a file that is copied with its scores. Remove it.")
+        piped_form = named_format(input_format) if is_table_piped else None
         place = Path("/dev/stdin") if table is None else table
         copy = open_standard_output().buffer if output is None else output
         exit_if_bad(score_document(model, place, copy, form=piped_form, document=document, **common))

@@ -198,6 +198,9 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantize the weights to 8 bits: a quarter of the size, and faster.")
     ] = False,
+    int4_embeddings: Annotated[
+        bool, typer.Option("--int4-embeddings", help="Quantize the embeddings of a pretrained encoder to 4 bits.")
+    ] = False,
     source: Annotated[
         Path | None,
         typer.Option("-s", "--source", help="Source segments to compare on.", show_default="bundled sample"),
@@ -233,11 +236,12 @@ def export(
     given = {"source": source, "target": target, "alignments": alignments}
     given |= {"source_pos": source_pos, "target_pos": target_pos}
     files = {field: path for field, path in given.items() if path is not None}
-    written = write(checkpoint, directory, int8=int8, files=files or None, bound=bound, overwrite=overwrite)
+    forms = {"int8": int8, "int4_embeddings": int4_embeddings}
+    written = write(checkpoint, directory, **forms, files=files or None, bound=bound, overwrite=overwrite)
     if not quiet:
         title = f"Differences from the original on {written.n_segments} segments"
         print_table(title, ["output", "values", "largest", "mean"], written.rows())
-    typer.echo(f"{printable(str(written.path))}: {written.info.precision}, {written.size / 1e6:,.1f} MB")
+    typer.echo(f"{printable(str(written.path))}: {written.info.form}, {written.size / 1e6:,.1f} MB")
 
 
 def encoder(

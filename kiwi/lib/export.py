@@ -82,6 +82,7 @@ def export(
     directory: str | Path,
     *,
     int8: bool = False,
+    int4_embeddings: bool = False,
     files: Mapping[str, Path] | None = None,
     bound: float | None = None,
     overwrite: bool = False,
@@ -92,6 +93,7 @@ def export(
         checkpoint: the directory of a checkpoint, or of a run, whose best model is exported.
         directory: the directory to write atomically; it must not exist, or be empty.
         int8: whether to store and multiply weights in 8 bits.
+        int4_embeddings: whether to store the embeddings of a pretrained encoder's pieces in 4 bits.
         files: the files of the segments to compare on, by field (``source``, ``target``, and others that the system
             reads); None means the bundled sample.
         bound: the largest accepted difference from the original, of probabilities and scores (relative to the largest
@@ -127,12 +129,13 @@ def export(
         pieces=_pieces_info(original.collate),
         n_parameters=original.about.n_parameters,
         n_tensors=len(system.state_dict()),
+        int4_embeddings=int4_embeddings,
     )
     logger.info("Exporting %s (%s).", path, info.checkpoint.class_name)
     expected = [original(batch) for batch in batches]
     with staged(directory) as stage:
         stage.mkdir()
-        save_graph(make_graph(system, precision), stage)
+        save_graph(make_graph(system, precision, int4_embeddings=int4_embeddings), stage)
         _copy(SealedDirectory.open(path), stage, info)
         outputs = list(info.checkpoint.outputs)
         written = OnnxEngine(open_session(stage / GRAPH_FILE), original.collate, about(info, stage, outputs))
@@ -196,9 +199,11 @@ def _refuse(info: ExportInfo, bound: float) -> None:
         if not (found.largest <= bound and found.mean <= mean_bound)
     ]
     if bad:
-        advice = "Export without --int8, or" if info.precision == "int8" else "If that is accurate enough for you,"
+        used = {"--int8": info.precision == "int8", "--int4-embeddings": info.int4_embeddings}
+        options = " or ".join(option for option, is_used in used.items() if is_used)
+        advice = f"Export without {options}, or" if options else "If that is accurate enough for you,"
         raise ConfigError(
-            f"The exported system ({info.precision}) differs from the original by more than {bound:.2g} (on average "
+            f"The exported system ({info.form}) differs from the original by more than {bound:.2g} (on average "
             f"{mean_bound:.2g}), and was not written:\n"
             + "\n".join(f"  {line}" for line in bad)
             + f"\n{advice} set another --bound."

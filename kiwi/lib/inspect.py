@@ -92,7 +92,12 @@ class Inspection:
         of_export: dict[str, Any] = {}
         if export is not None:
             differences = {name: asdict(found) for name, found in export.differences.items()}
-            of_export = {"precision": export.precision, "differences": differences, "export_sha256": export.sha256}
+            of_export = {
+                "precision": export.precision,
+                "int4_embeddings": export.int4_embeddings,
+                "differences": differences,
+                "export_sha256": export.sha256,
+            }
         return {
             "path": str(self.path),
             "system": self.info.class_name,
@@ -151,7 +156,7 @@ class Inspection:
         if self.export is not None:
             worst = max((found.largest for found in self.export.differences.values()), default=math.nan)
             rows += [
-                ("exported", f"for ONNX Runtime, {self.export.precision}, by kiwi {self.export.kiwi_version}"),
+                ("exported", f"for ONNX Runtime, {self.export.form}, by kiwi {self.export.kiwi_version}"),
                 ("differs", f"by at most {worst:.2g} from its checkpoint, whose hash is above"),
                 ("export's hash", self.export.sha256),
             ]

@@ -47,6 +47,7 @@ class BaseConfig(BaseModel):
         use_attribute_docstrings=True,
         validate_default=True,
         protected_namespaces=(),
+        defer_build=True,  # most commands validate few configurations
     )
 
     @classmethod

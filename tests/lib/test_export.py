@@ -112,6 +112,29 @@ def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
     assert rows["exported"] == f"for ONNX Runtime, int8, by kiwi {kiwi.__version__}"
 
 
+def test_embeddings_in_4_bits(checkpoint: Path, exported_int8: Export, corpus: Corpus, tmp_path: Path) -> None:
+    written = export(checkpoint, tmp_path / "out", int8=True, int4_embeddings=True)
+    assert written.info.form == "int8, embeddings in 4 bits"
+    inspection = inspect_checkpoint(written.path)
+    assert inspection.to_dict()["int4_embeddings"]
+    assert dict(inspection.rows())["exported"].startswith("for ONNX Runtime, int8, embeddings in 4 bits, by kiwi")
+    assert (written.path / "model.onnx.data").stat().st_size < (exported_int8.path / "model.onnx.data").stat().st_size
+    texts = [corpus.lines("test", field) for field in ("source", "target")]
+    runner = load_system(written.path, threads=1)
+    together = runner.predict(*texts)
+    alone = [runner.predict(*([line] for line in row)) for row in zip(*texts, strict=True)]
+    scores = [score for each in alone for score in each.sentences_hter or []]
+    assert scores == pytest.approx(together.sentences_hter, abs=0.01)
+    with pytest.raises(ConfigError, match="Export without --int8 or --int4-embeddings, or set another --bound"):
+        export(checkpoint, tmp_path / "exact", int8=True, int4_embeddings=True, bound=1e-6)
+
+
+def test_only_pretrained_encoders_have_embeddings_in_4_bits(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--int4-embeddings: found no embeddings of pieces"):
+        export(trained.path, tmp_path / "out", int4_embeddings=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_segments_do_not_depend_on_each_other_in_8_bits(exported_int8: Export, corpus: Corpus) -> None:
     source, target = ([*corpus.lines("test", field), "a " * 90] for field in ("source", "target"))
     runner = load_system(exported_int8.path)

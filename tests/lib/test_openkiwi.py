@@ -11,7 +11,7 @@ from kiwi.lib.evaluate import evaluate_from_configuration, evaluate_from_file
 from kiwi.lib.predict import predict_from_file
 from kiwi.lib.pretrain import pretrain_from_file
 from kiwi.lib.train import train_from_configuration, train_from_file
-from kiwi.lib.utils import PACKAGE_ASSETS
+from kiwi.lib.utils.composition import PACKAGE_ASSETS
 from kiwi.runner import auto_aligner, load_system
 from kiwi.runner.word_aligner import load_word_aligner
 

@@ -197,3 +197,14 @@ def test_the_home_directory_in_python(corpus: Any, monkeypatch: pytest.MonkeyPat
     source = corpus.file("test", "source")
     assert Input(files={"source": Path(f"~/{source.name}")}).paths == [source]
     assert Input(table=Path("~/table.tsv")).paths == [corpus.directory / "table.tsv"]
+
+
+def test_what_takes_long_to_import_is_imported_when_needed() -> None:
+    code = (
+        "import sys, kiwi.cli.scoring, kiwi.lib.score, kiwi.runner.onnx_engine\n"
+        "from kiwi.lib.utils import configure_logging\n"
+        "configure_logging()\n"
+        "print({'omegaconf', 'rich', 'urllib.request', 'torch', 'transformers', 'pyarrow'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "set()\n"

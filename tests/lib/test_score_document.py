@@ -26,7 +26,8 @@ from kiwi.cli import app
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.score import DocumentOptions, Input, is_document, named_format, score_document, score_to_stream
+from kiwi.lib.score import DocumentOptions, Input, score_to_stream
+from kiwi.lib.score.document import is_document, named_format, score_document
 from kiwi.runner.options import PredictOptions
 from kiwi.systems.manifest.rewriting import set_score_meaning
 from kiwi.systems.qe_system import QESystem

@@ -3,11 +3,6 @@
 from kiwi.lib.score.best_of import score_best as score_best
 from kiwi.lib.score.candidates import BestOf as BestOf
 from kiwi.lib.score.deciding import Audit as Audit
-from kiwi.lib.score.document import (
-    is_document as is_document,
-    named_format as named_format,
-    score_document as score_document,
-)
 from kiwi.lib.score.document_options import DocumentOptions as DocumentOptions
 from kiwi.lib.score.inputs import FIELDS as FIELDS, Input as Input
 from kiwi.lib.score.stream import (

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kiwi.data.documents.formats import Format
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.deciding import Audit
 from kiwi.lib.score.flagging import check_languages
 from kiwi.lib.score.inputs import COLUMNS
 from kiwi.lib.score.scale import ScaleName
 from kiwi.utils.io import did_you_mean
+
+if TYPE_CHECKING:  # the formats of documents take a while to import
+    from kiwi.data.documents.formats import Format
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.logging import RichHandler
 from typing_extensions import override
 
 from kiwi.exceptions import ConfigError
-from kiwi.lib.utils.composition import PACKAGE_ASSETS, compose, read_mapping
 from kiwi.utils.display import hide_secrets, shown
 from kiwi.utils.io import BaseConfig, write_yaml
 from kiwi.utils.written import user_path
@@ -27,6 +24,8 @@ HANDLER_NAME = "kiwi"
 
 def example_configuration(pipeline: str) -> Path:
     """Return the path of the bundled example of a pipeline."""
+    from kiwi.lib.utils.composition import PACKAGE_ASSETS
+
     return PACKAGE_ASSETS / "config" / f"{pipeline}.yaml"
 
 
@@ -50,6 +49,8 @@ def load_configuration(filename: str | Path, overrides: Sequence[str] = ()) -> d
     Raises:
         ConfigError: when the file or an override cannot be used; the message names it.
     """
+    from kiwi.lib.utils.composition import compose, read_mapping  # OmegaConf takes a while to import
+
     path = user_path(filename)
     composition = compose(read_mapping(path), path, overrides)
     composition.refuse_unknown()
@@ -121,6 +122,24 @@ class _Formatter(logging.Formatter):
         return shown(super().format(record))
 
 
+class _TerminalHandler(logging.Handler):
+    """Shows messages on standard error with Rich, which is imported at the first one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handler: logging.Handler | None = None
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._handler is None:
+            from rich.console import Console
+            from rich.logging import RichHandler
+
+            self._handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="[%X]")
+            self._handler.setFormatter(self.formatter)
+        self._handler.emit(record)
+
+
 def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: Path | None = None) -> None:
     """Show kiwi's log on standard error; other loggers are not changed.
 
@@ -136,7 +155,7 @@ def configure_logging(*, verbose: bool = False, quiet: bool = False, log_file: P
         handler.close()
     handlers: list[logging.Handler] = []
     if not logging.getLogger().handlers:
-        handlers.append(RichHandler(console=Console(stderr=True), show_path=False, log_time_format="[%X]"))
+        handlers.append(_TerminalHandler())
         handlers[-1].setFormatter(_Formatter("%(message)s"))
     if log_file is not None:
         handlers.append(logging.FileHandler(log_file, encoding="utf-8"))

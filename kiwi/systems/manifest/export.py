@@ -88,6 +88,9 @@ class ExportInfo:
 
     n_parameters: int
     n_tensors: int
+    int4_embeddings: bool = False
+    """Whether the embeddings of pieces are stored in 4 bits."""
+
     differences: dict[str, Difference] = field(default_factory=dict)
     """The differences from the checkpoint that were measured during export, by output."""
 
@@ -97,6 +100,11 @@ class ExportInfo:
     kiwi_version: str = __version__
     sha256: str = ""
     """The fingerprint of all files, set when the export is written."""
+
+    @property
+    def form(self) -> str:
+        """The precision of all weights, for people."""
+        return f"{self.precision}, embeddings in 4 bits" if self.int4_embeddings else self.precision
 
     @property
     def use_distribution(self) -> bool:
@@ -116,6 +124,7 @@ class ExportInfo:
             "format_version": EXPORT_VERSION,
             "kiwi_version": self.kiwi_version,
             "precision": self.precision,
+            "int4_embeddings": self.int4_embeddings,
             "input_fields": list(self.input_fields),
             "vocabularies": list(self.vocabularies),
             "pieces": None if self.pieces is None else asdict(self.pieces),
@@ -144,6 +153,7 @@ class ExportInfo:
             pieces=None if pieces is None else PiecesInfo(**{name: _length(v, name) for name, v in pieces.items()}),
             n_parameters=int(content["n_parameters"]),
             n_tensors=int(content["n_tensors"]),
+            int4_embeddings=bool(content.get("int4_embeddings", False)),
             differences={
                 str(name): Difference(int(found["n"]), float(found["largest"]), float(found["mean"]))
                 for name, found in content["differences"].items()

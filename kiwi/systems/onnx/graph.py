@@ -20,6 +20,7 @@ from kiwi.data.batch import QEBatch
 from kiwi.exceptions import ConfigError
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.manifest.export import GRAPH_FILE, TENSORS_FILE, Precision
+from kiwi.systems.onnx.embeddings import quantize_pieces
 from kiwi.systems.onnx.quantize import quantize
 from kiwi.systems.pretrained.lower_layers import LowerLayers
 from kiwi.systems.qe_system import QESystem
@@ -75,15 +76,16 @@ class _Graph(nn.Module):
         return self.system.values(_batch_of(arrays))
 
 
-def make_graph(system: QESystem, precision: Precision = "fp32") -> ir.Model:
+def make_graph(system: QESystem, precision: Precision = "fp32", *, int4_embeddings: bool = False) -> ir.Model:
     """Convert a system to an ONNX graph by tracing it on a batch.
 
     Args:
         system: the trained system, in evaluation mode.
         precision: the precision of the weights.
+        int4_embeddings: whether to store the embeddings of pieces in 4 bits.
 
     Raises:
-        ConfigError: when a part of the system cannot be converted to ONNX.
+        ConfigError: when a part of the system cannot be converted to ONNX, or it has no embeddings of pieces.
     """
     arrays = _example(system)
     names = {name: _dimensions(name) for name in arrays}
@@ -112,6 +114,8 @@ def make_graph(system: QESystem, precision: Precision = "fp32") -> ir.Model:
         raise ConfigError(f"{_describe(system)} cannot be exported: {reason}") from error
     check_open(model, names, system)
     _tidy(model)
+    if int4_embeddings:
+        quantize_pieces(model)
     if precision == "int8":
         quantize(model)
     return model

@@ -80,7 +80,7 @@ class _Rows:
             "zero": np.array(ZERO, dtype=np.uint8),
             "zero_of_weights": np.array(0, dtype=np.int8),
         }
-        self.constants = {name: _initializer(graph, f"quantized_{name}", value) for name, value in constants.items()}
+        self.constants = {name: initializer(graph, f"quantized_{name}", value) for name, value in constants.items()}
 
     def of(self, value: ir.Value, before: ir.Node) -> tuple[ir.Value, ir.Value]:
         """Return the quantized value, and the scale of each row.
@@ -108,8 +108,8 @@ def _replace_product(node: ir.Node, weight: NDArray[np.float32], rows: _Rows) ->
     integers, scale = rows.of(source, node)
     quantized, scales = scaled(weight, 0, WEIGHT_RANGE)
     name = f"{node.outputs[0].name}_weight"
-    stored = _initializer(node.graph, f"{name}_int8", quantized)
-    columns = _initializer(node.graph, f"{name}_scale", scales[0])
+    stored = initializer(node.graph, f"{name}_int8", quantized)
+    columns = initializer(node.graph, f"{name}_scale", scales[0])
     constants, steps = rows.constants, tape.Tape()
     found = steps.op(
         "MatMulIntegerToFloat",
@@ -119,7 +119,7 @@ def _replace_product(node: ir.Node, weight: NDArray[np.float32], rows: _Rows) ->
     found = steps.op("Mul", [found, scale])
     if rest and rest[0] is not None:
         found = steps.op("Add", [found, rest[0]])
-    _swap(node, steps, found)
+    swap(node, steps, found)
 
 
 def _replace_embedding(node: ir.Node) -> None:
@@ -130,14 +130,14 @@ def _replace_embedding(node: ir.Node) -> None:
     quantized, scales = scaled(table.const_value.numpy(), 1, EMBEDDING_RANGE)
     steps = tape.Tape()
     stored, factors = (
-        steps.op("Gather", [_initializer(node.graph, f"{table.name}_{part}", values), places], {"axis": 0})
+        steps.op("Gather", [initializer(node.graph, f"{table.name}_{part}", values), places], {"axis": 0})
         for part, values in (("int8", quantized), ("scale", scales))
     )
     found = steps.op("Mul", [steps.op("Cast", [stored], {"to": ir.DataType.FLOAT}), factors])
-    _swap(node, steps, found)
+    swap(node, steps, found)
 
 
-def _swap(node: ir.Node, steps: tape.Tape, found: ir.Value) -> None:
+def swap(node: ir.Node, steps: tape.Tape, found: ir.Value) -> None:
     """Replace a node by other nodes, and remove the weights that nothing reads any more."""
     assert node.graph is not None
     graph, old = node.graph, node.outputs[0]
@@ -175,7 +175,8 @@ def _is_embedding(node: ir.Node) -> bool:
     return len(value.shape) == 2 and value.dtype == ir.DataType.FLOAT and len(table.uses()) == 1
 
 
-def _initializer(graph: ir.Graph, name: str, values: NDArray[Any]) -> ir.Value:
+def initializer(graph: ir.Graph, name: str, values: NDArray[Any]) -> ir.Value:
+    """Add a constant to a graph."""
     value = ir.Value(
         name=name,
         type=ir.TensorType(ir.DataType.from_numpy(values.dtype)),
