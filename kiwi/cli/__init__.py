@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import aligning, comparing, corpus, corrupting, pipelines, routing, scoring, systems
+from kiwi.cli import aligning, comparing, corpus, corrupting, pipelines, routing, scoring, serving, systems
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,
     "score": scoring.score,
+    "serve": serving.serve,
     "compare": comparing.compare,
     "align": aligning.align,
     "evaluate": pipelines.evaluate,
