@@ -121,10 +121,10 @@ def serve(
     from kiwi.utils.written import user_path
 
     with needs_extra("serve", "kiwi serve"):
+        from kiwi.serve.batching.worker import QueueOptions
         from kiwi.serve.keys import VARIABLE, describe_new_key, read_keys
         from kiwi.serve.options import Limits, ServeOptions, parse_named
         from kiwi.serve.server import serve as run
-        from kiwi.serve.worker import QueueOptions
     if new_key is not None:
         typer.echo(describe_new_key(new_key))
         return

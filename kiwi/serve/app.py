@@ -19,8 +19,8 @@ from starlette.types import ASGIApp
 
 from kiwi import __version__
 from kiwi.exceptions import KiwiError
-from kiwi.serve import api, chat, files_api, page
-from kiwi.serve.api import Service
+from kiwi.serve.calls import api, chat, files, page
+from kiwi.serve.calls.api import Service
 from kiwi.serve.gate import Gate
 from kiwi.serve.jobs import JobStore
 from kiwi.serve.keys import Keyring
@@ -40,19 +40,19 @@ MOST_ERRORS = 20
 """The maximum number of mistakes in a request that an answer lists."""
 
 
-def make_service(options: ServeOptions, files: Path) -> Service:
+def make_service(options: ServeOptions, directory: Path) -> Service:
     """Load the models, and return what the calls share.
 
     Args:
         options: what to serve, and how.
-        files: a directory for uploaded files, which the caller removes.
+        directory: a directory for uploaded files, which the caller removes.
 
     Raises:
         KiwiError: when a model or a policy cannot be loaded.
     """
     metrics = Metrics()
     registry = Registry(options, metrics.observer)
-    return Service(options, registry, Keyring(options.keys), metrics, JobStore(files, registry, options.limits))
+    return Service(options, registry, Keyring(options.keys), metrics, JobStore(directory, registry, options.limits))
 
 
 def make_app(service: Service) -> ASGIApp:
@@ -72,7 +72,7 @@ def make_app(service: Service) -> ASGIApp:
     )
     app.state.service = service
     app.include_router(api.router)
-    app.include_router(files_api.router)
+    app.include_router(files.router)
     app.include_router(chat.router)
     app.include_router(page.router)
     app.add_exception_handler(Problem, _on_problem)

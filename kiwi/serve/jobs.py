@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from typing_extensions import override
 from kiwi.data.documents.formats import require_format
 from kiwi.exceptions import KiwiError
 from kiwi.lib.score import DocumentOptions, score_document
-from kiwi.serve.model import QueuedRunner
+from kiwi.serve.batching.model import QueuedRunner
 from kiwi.serve.options import Limits
 from kiwi.serve.registry import Registry
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
@@ -36,6 +37,9 @@ MOST_WARNINGS = 20
 
 AT_ONCE = 2
 """The number of files of a process that are scored at the same time."""
+
+LONGEST_SILENCE = 120.0
+"""The number of seconds after which a file that is being scored, and not updated, is taken for lost."""
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -65,21 +69,15 @@ class Job:
     bad_segments: int = 0
     """The number of segments that could not be scored."""
 
-    created: float = 0.0
-    """The time at which it was made, in seconds since 1970."""
+    updated: float = 0.0
+    """The time of the last change, on a clock that never jumps and that all processes share."""
 
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def describe(self, expiry: float) -> dict[str, Any]:
-        """Return what its owner may know, for JSON.
-
-        Args:
-            expiry: the number of seconds for which it is kept.
-        """
-        described = asdict(self) | {"expires": self.created + expiry}
-        del described["owner"]
-        return described
+    def describe(self) -> dict[str, Any]:
+        """Return what its owner may know, for JSON."""
+        return {name: value for name, value in asdict(self).items() if name not in ("owner", "updated")}
 
 
 class _Cancelled(Exception):
@@ -120,11 +118,11 @@ class JobStore:
         directory: the directory.
         registry: the models.
         limits: how many files are kept, and for how long.
-        clock: returns the time in seconds since 1970.
+        clock: returns the time in seconds.
     """
 
     def __init__(
-        self, directory: Path, registry: Registry, limits: Limits, clock: Callable[[], float] = time.time
+        self, directory: Path, registry: Registry, limits: Limits, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._directory, self._registry, self._limits, self._clock = directory, registry, limits, clock
         self._pool = ThreadPoolExecutor(AT_ONCE, "kiwi-file")
@@ -149,7 +147,7 @@ class JobStore:
             raise TooManyJobsError(
                 f"There are {self._limits.max_jobs} files, which is the most. Remove one with DELETE, or try later."
             )
-        job = Job(secrets.token_hex(16), name, model, owner, created=self._clock())
+        job = Job(secrets.token_hex(16), name, model, owner, updated=self._clock())
         self._place(job.id).mkdir(mode=0o700)
         self._write(job)
         return job
@@ -174,7 +172,10 @@ class JobStore:
             job = Job(**json.loads((self._place(job_id) / STATUS).read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
-        return None if self._clock() > job.created + self._limits.file_expiry else job
+        age = self._clock() - job.updated
+        if job.state == "running" and age > LONGEST_SILENCE:
+            return replace(job, state="failed", error="The process that scored it has ended. Upload the file again.")
+        return None if age > self._limits.file_expiry else job
 
     def remove(self, job: Job) -> None:
         """Cancel a job, and remove its files."""
@@ -211,18 +212,17 @@ class JobStore:
             logging.getLogger("kiwi").removeHandler(warnings)
             _job_threads.discard(thread)
         found = [text.replace(str(self.input_of(job)), job.name) for text in warnings.found]
-        self._update(replace(job, warnings=found))
+        with suppress(OSError):  # when the disk is full, it counts as lost
+            self.input_of(job).unlink(missing_ok=True)
+            self._update(replace(job, warnings=found))
 
     def _score(self, job: Job, how: DocumentOptions) -> Job:
         served = self._registry.find(job.model)
-        n_scored = 0
 
         def on_scored(n_segments: int) -> None:
-            nonlocal n_scored
-            n_scored += n_segments
             if self._is_closed or not self._place(job.id).exists():
                 raise _Cancelled
-            self._update(replace(job, state="running", segments=n_scored))
+            self._update(replace(job, state="running", segments=n_segments))
 
         runner = QueuedRunner(served.runner, served.worker, on_scored)
         n_bad = score_document(
@@ -232,7 +232,7 @@ class JobStore:
             document=how,
             runner=runner,
         )
-        return replace(job, state="done", segments=n_scored, bad_segments=n_bad)
+        return replace(self.find(job.id) or job, state="done", bad_segments=n_bad)
 
     def _update(self, job: Job) -> None:
         if self._place(job.id).exists():
@@ -242,7 +242,7 @@ class JobStore:
         place = self._place(job.id)
         part = place / f"{STATUS}.{threading.get_ident()}"
         try:
-            part.write_text(json.dumps(asdict(job)), encoding="utf-8")
+            part.write_text(json.dumps(asdict(replace(job, updated=self._clock()))), encoding="utf-8")
             part.replace(place / STATUS)
         except FileNotFoundError:  # removed in the meantime
             return

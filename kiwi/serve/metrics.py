@@ -7,7 +7,7 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from kiwi.serve.worker import Observer
+from kiwi.serve.batching.worker import Observer
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kiwi.exceptions import ConfigError
 from kiwi.runner.options import PredictOptions
+from kiwi.serve.batching.worker import QueueOptions
 from kiwi.serve.keys import Key
-from kiwi.serve.worker import QueueOptions
 from kiwi.systems.manifest.locations import MODEL_NAME
 
 

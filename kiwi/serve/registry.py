@@ -17,11 +17,11 @@ from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.scale import Scale
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
-from kiwi.serve.cache import Row, Texts
-from kiwi.serve.model import SystemModel
+from kiwi.serve.batching.cache import Row, Texts
+from kiwi.serve.batching.model import SystemModel
+from kiwi.serve.batching.queue import Entry, QueueClosedError
+from kiwi.serve.batching.worker import Observer, Worker
 from kiwi.serve.options import ServeOptions
-from kiwi.serve.queue import Entry, QueueClosedError
-from kiwi.serve.worker import Observer, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -125,12 +125,12 @@ class Registry:
             QueueClosedError: when the server shuts down.
         """
         try:
-            return served, served.worker.submit(entries)
+            return served, served.worker.submit(entries).future
         except QueueClosedError:
             current = self.models[served.name]
             if current is served:
                 raise
-            return current, current.worker.submit(current.worker.measure(segments))
+            return current, current.worker.submit(current.worker.measure(segments)).future
 
     def reload(self, name: str | None = None) -> list[ServedModel]:
         """Load the current version of a model from its place, and let it take over; the old one finishes its work.

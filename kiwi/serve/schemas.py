@@ -155,8 +155,6 @@ class JobOut(BaseModel):
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     segments: Annotated[int, Field(description="The number of segments that are scored.")]
     bad_segments: Annotated[int, Field(description="The number of segments that cannot be scored.")]
-    created: Annotated[float, Field(description="When it arrived, in seconds since 1970.")]
-    expires: Annotated[float, Field(description="When it will be removed, in seconds since 1970.")]
     error: str | None
     warnings: list[str]
 
@@ -168,7 +166,7 @@ class FeedbackSegment(Strict):
     source: Annotated[str, Field(description="The source text.")]
     target: Annotated[str, Field(description="The translation that was scored.")]
     post_edit: Annotated[str, Field(description="The final translation; equal to target if nothing was changed.")]
-    score: Annotated[float | None, Field(description="The score that it had.")] = None
+    score: Annotated[float | None, Field(description="The score that it had.", allow_inf_nan=False)] = None
     decision: Annotated[Literal["approve", "review"] | None, Field(description="The decision of the policy.")] = None
     group: Annotated[str | None, Field(description="Its group, for policies with groups.")] = None
 

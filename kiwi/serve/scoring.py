@@ -16,11 +16,11 @@ from kiwi.exceptions import DataError
 from kiwi.lib.score.scale import Scale
 from kiwi.outputs import SPAN_SCORES
 from kiwi.runner import Predictions
-from kiwi.serve.cache import Row, Texts
-from kiwi.serve.model import join_rows
+from kiwi.serve.batching.cache import Row, Texts
+from kiwi.serve.batching.model import join_rows
+from kiwi.serve.batching.queue import QueueClosedError, QueueFullError
 from kiwi.serve.options import Limits
 from kiwi.serve.problems import Problem, about_segment
-from kiwi.serve.queue import QueueClosedError, QueueFullError
 from kiwi.serve.registry import Registry, ServedModel, UnknownNameError
 from kiwi.serve.schemas import ScoreRequest, SegmentIn
 

@@ -13,14 +13,12 @@ import httpx
 import pytest
 import uvicorn
 
-from kiwi import load_system
-from kiwi.lib.inspect import set_score_of
+from kiwi import PredictOptions, load_system
 from kiwi.serve.app import make_app, make_service
-from kiwi.serve.chat import find_issues
+from kiwi.serve.calls.chat import find_issues
+from kiwi.serve.calls.page import mark
 from kiwi.serve.keys import Key, hash_key
 from kiwi.serve.options import Limits, ServeOptions
-from kiwi.serve.page import mark
-from kiwi.systems.qe_system import QESystem
 from tests.conftest import Corpus
 
 ADMIN, SLOW = "kiwi-admin", "kiwi-slow"
@@ -50,22 +48,15 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def system(plain_system: QESystem, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("served") / "tiny"
-    plain_system.save(path)
-    set_score_of(path, "kind=hter")
-    return path
-
-
-@pytest.fixture(scope="module")
-def server(system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(system: Path, text_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     feedback = tmp_path_factory.mktemp("feedback")
     keys = (
         Key(name="admin", sha256=hash_key(ADMIN), admin=True),
         Key(name="slow", sha256=hash_key(SLOW), rate=2),
     )
     limits = Limits(max_bytes=20_000, max_segments=12, max_tokens=500, timeout=5, max_file_bytes=5000, max_jobs=3)
-    options = ServeOptions({"tiny": str(system), "twin": str(system)}, keys=keys, limits=limits, feedback=feedback)
+    models = {"tiny": str(system), "twin": str(system), "text": str(text_system)}
+    options = ServeOptions(models, predict=PredictOptions(align=False), keys=keys, limits=limits, feedback=feedback)
     started = Server(options, tmp_path_factory.mktemp("files"))
     yield started
     started.close()
@@ -181,7 +172,7 @@ def test_keys_rates_and_hosts(server: Server, client: httpx.Client) -> None:
         answers = [other.get("/v1/models", headers={"Authorization": f"Bearer {SLOW}"}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert 1 <= int(answers[2].headers["retry-after"]) <= 30
-        assert other.get("/health/ready").json() == {"status": "ready", "models": ["tiny", "twin"]}
+        assert other.get("/health/ready").json() == {"status": "ready", "models": ["tiny", "twin", "text"]}
         assert other.get("/health/live", headers={"Host": "evil.example"}).status_code == 421
         assert other.get("/metrics").status_code == 401
     refused = client.post("/v1/score", json={}, headers={"Sec-Fetch-Site": "cross-site"})
@@ -213,7 +204,7 @@ def test_models_are_described_and_reloaded_while_they_are_used(
     server: Server, client: httpx.Client, corpus: Corpus
 ) -> None:
     described = client.get("/v1/models").json()["models"]
-    assert [model["name"] for model in described] == ["tiny", "twin"]
+    assert [model["name"] for model in described] == ["tiny", "twin", "text"]
     assert described[0]["fields"] == ["source", "target", "alignments"]
     given = segments(corpus, 3)
     stop, statuses = threading.Event(), []
@@ -353,13 +344,13 @@ def test_files_expire(server: Server, client: httpx.Client, corpus: Corpus) -> N
     url = client.post("/v1/files", params={"name": "a.tsv"}, content=table(corpus, 1).encode()).headers["location"]
     assert events(client, url)[-1][1]["state"] == "done"
     jobs = server.service.jobs
-    jobs._clock = lambda: time.time() + 4000
+    jobs._clock = lambda: time.monotonic() + 4000
     try:
         assert client.get(url).status_code == 404
         jobs.remove_expired()
         assert not list(jobs._directory.iterdir())
     finally:
-        jobs._clock = time.time
+        jobs._clock = time.monotonic
 
 
 def test_feedback_is_stored_in_lines(server: Server, client: httpx.Client) -> None:
@@ -390,7 +381,7 @@ def test_weblate_gets_the_issues_of_each_unit(client: httpx.Client, corpus: Corp
         {"role": "assistant", "content": '{"results":[{"unit_id":1,"issues":[]}]}'},
         {"role": "user", "content": json.dumps(content)},
     ]
-    asked = {"model": "gpt-5", "messages": messages, "temperature": 0}
+    asked = {"model": "text", "messages": messages, "temperature": 0}
     answer = client.post("/v1/chat/completions", json=asked)
     assert answer.status_code == 200, answer.text
     choice = answer.json()["choices"][0]
@@ -407,6 +398,8 @@ def test_weblate_gets_the_issues_of_each_unit(client: httpx.Client, corpus: Corp
     explanations = [issue["explanation"] for issue in result["results"][1]["issues"]]
     assert "Flag 'numbers': source and translation have different numbers." in explanations
     assert not result["results"][2]["issues"]
+    default = client.post("/v1/chat/completions", json=asked | {"model": "gpt-5"})
+    assert "the model tiny reads it" in default.json()["detail"]
     refused = client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "Hello!"}]})
     assert refused.status_code == 422
     assert "evaluation of Weblate" in refused.json()["detail"]
@@ -445,6 +438,10 @@ def test_the_page_works_without_a_script_and_escapes_everything(client: httpx.Cl
     assert "style=" not in empty.text
     text = "<script>alert(1)</script> \"' 12"
     entered = {"source": f"{text}\r\nb", "target": f"{text}\r\nb", "key": ADMIN, "model": "twin"}
+    shown = httpx.post(str(client.base_url), data=entered | {"model": "text"})
+    assert (shown.status_code, shown.text.count("<article>")) == (200, 2)
+    assert "<script" not in shown.text
+    assert "Scores from 0 to 100; higher is better" in shown.text
     answer = httpx.post(str(client.base_url), data=entered)
     assert (answer.status_code, answer.text.count("<article>")) == (422, 0)  # this model reads alignments
     assert "alignments: missing" in answer.text

@@ -15,16 +15,12 @@ import pytest
 
 from kiwi.client import Client, Segment, ServerError
 from kiwi.serve.keys import hash_key
-from kiwi.systems.qe_system import QESystem
 from tests.conftest import Corpus
 
 
-def test_a_process_reloads_and_ends_without_losing_a_request(
-    plain_system: QESystem, corpus: Corpus, tmp_path: Path
-) -> None:
-    plain_system.save(tmp_path / "tiny")
+def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpus: Corpus, tmp_path: Path) -> None:
     environment = {**os.environ, "KIWI_SERVE_KEYS": f"ci={hash_key('secret')}", "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-m", "kiwi", "serve", "-m", str(tmp_path / "tiny"), "--port", "0"]
+    command = [sys.executable, "-m", "kiwi", "serve", "-m", str(system), "--no-align", "--port", "0"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     log: list[str] = []
     try:

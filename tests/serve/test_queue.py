@@ -7,9 +7,9 @@ from concurrent.futures import Future
 
 import pytest
 
-from kiwi.serve.cache import ResultCache, Row, Texts
-from kiwi.serve.queue import Entry, QueueClosedError, QueueFullError, SegmentQueue, Work
-from kiwi.serve.worker import Observer, QueueOptions, Worker
+from kiwi.serve.batching.cache import ResultCache, Row, Texts
+from kiwi.serve.batching.queue import Entry, QueueClosedError, QueueFullError, SegmentQueue, Work
+from kiwi.serve.batching.worker import Observer, QueueOptions, Worker
 
 
 def entry(name: str, length: int) -> Entry:
@@ -170,7 +170,7 @@ class Counting:
 
 
 def score(worker: Worker, *texts: str) -> Future[list[Row]]:
-    return worker.submit(worker.measure([(text,) for text in texts]))
+    return worker.submit(worker.measure([(text,) for text in texts])).future
 
 
 def test_a_worker_answers_many_threads_and_counts_what_it_does() -> None:

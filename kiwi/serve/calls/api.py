@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from kiwi.exceptions import KiwiError
 from kiwi.serve import metrics as counted
-from kiwi.serve.feedback import store_feedback
+from kiwi.serve.calls.feedback import store_feedback
 from kiwi.serve.jobs import JobStore
 from kiwi.serve.keys import Keyring
 from kiwi.serve.metrics import Metrics

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from kiwi.exceptions import KiwiError
-from kiwi.serve.cache import Row, Texts
+from kiwi.serve.batching.cache import Row, Texts
 
 CANDIDATES = 4
 """How many requests are looked at for each place in a batch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from typing_extensions import override
@@ -13,13 +14,16 @@ from kiwi.exceptions import ConfigError, MissingExtraError
 from kiwi.runner import Predictions, PredictOptions, Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.watch import InputWatch
-from kiwi.serve.cache import Row, Texts
-from kiwi.serve.worker import Worker
+from kiwi.serve.batching.cache import Row, Texts
+from kiwi.serve.batching.worker import Worker
 from kiwi.systems.manifest.checkpoint import DataInfo
+
+POLL = 0.5
+"""The number of seconds between two looks at the progress of a file."""
 
 
 class SystemModel:
-    """A trained system as the model of a :class:`kiwi.serve.worker.Worker`.
+    """A trained system as the model of a :class:`kiwi.serve.batching.worker.Worker`.
 
     Args:
         runner: the loaded system.
@@ -101,7 +105,8 @@ class QueuedRunner(Runner):
     Args:
         runner: the runner of the worker.
         worker: the worker.
-        on_scored: is called with the number of segments after each chunk; what it raises ends the prediction.
+        on_scored: is called with the number of segments that are scored, again and again while they are; what it raises
+            ends the prediction.
     """
 
     def __init__(self, runner: Runner, worker: Worker, on_scored: Callable[[int], None]) -> None:
@@ -109,6 +114,7 @@ class QueuedRunner(Runner):
         self.watch = InputWatch(DataInfo())
         self._worker = worker
         self._on_scored = on_scored
+        self._n_scored = 0
 
     @override
     def prepare_aligner(self) -> str:
@@ -120,7 +126,16 @@ class QueuedRunner(Runner):
         given: list[Any] = [columns.get(name) for name in self.about.input_fields]
         n_segments = len(columns[const.TARGET])
         segments = list(zip(*([None] * n_segments if column is None else column for column in given), strict=True))
-        self._on_scored(0)
-        rows = self._worker.submit(self._worker.measure(segments), is_bounded=False).result()
-        self._on_scored(n_segments)
+        ticket = self._worker.submit(self._worker.measure(segments), is_bounded=False)
+        try:
+            while True:
+                self._on_scored(self._n_scored + n_segments - ticket.rows.count(None))
+                with suppress(TimeoutError):
+                    rows = ticket.future.result(POLL)
+                    break
+        except BaseException:
+            ticket.future.cancel()
+            raise
+        self._n_scored += n_segments
+        self._on_scored(self._n_scored)
         return join_rows(rows, self.about)

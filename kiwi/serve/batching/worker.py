@@ -6,12 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
-from kiwi.serve.cache import ResultCache, Row, Texts
-from kiwi.serve.queue import Entry, SegmentQueue, Work
+from kiwi.serve.batching.cache import ResultCache, Row, Texts
+from kiwi.serve.batching.queue import Entry, SegmentQueue, Ticket, Work
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +81,8 @@ class Worker:
         lengths = self.model.lengths(segments)
         return [Entry(self.cache.key(texts), texts, n) for texts, n in zip(segments, lengths, strict=True)]
 
-    def submit(self, entries: Sequence[Entry], *, is_bounded: bool = True) -> Future[list[Row]]:
-        """Score the segments of a request; cancelling the result removes those that nobody else waits for.
+    def submit(self, entries: Sequence[Entry], *, is_bounded: bool = True) -> Ticket:
+        """Score the segments of a request; cancelling its future removes those that nobody else waits for.
 
         Args:
             entries: the segments.
@@ -94,10 +93,10 @@ class Worker:
             QueueClosedError: when the worker is closed.
         """
         rows = self.cache.find([entry.key for entry in entries])
-        future = self.queue.submit(entries, rows, is_bounded=is_bounded).future
+        ticket = self.queue.submit(entries, rows, is_bounded=is_bounded)
         n_misses = rows.count(None)
         self._observer.on_lookup(len(rows) - n_misses, n_misses)
-        return future
+        return ticket
 
     def close(self, timeout: float | None = None) -> bool:
         """Take no more segments, finish those that were taken, and end the thread.

@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 from kiwi.data.documents.formats import require_format
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score import DocumentOptions
-from kiwi.serve.api import Service, service_of
+from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.gate import check_length
 from kiwi.serve.jobs import FINAL, Job, TooManyJobsError
 from kiwi.serve.problems import Problem
@@ -75,19 +75,21 @@ async def upload(
         raise Problem(422, "unfit-file", str(error)) from error
     except TooManyJobsError as error:
         raise Problem(503, "too-many-files", str(error), headers={"Retry-After": "60"}) from error
+    except OSError as error:
+        raise _disk_problem(error) from error
     try:
         await _receive(request, service, job)
     except BaseException:
         service.jobs.remove(job)
         raise
     service.jobs.start(job, how)
-    return JSONResponse(_described(service, job), 202, {"Location": f"/v1/files/{job.id}"})
+    return JSONResponse(job.describe(), 202, {"Location": f"/v1/files/{job.id}"})
 
 
 @router.get("/{job_id}", response_model=JobOut, responses=PROBLEMS)
 async def state(request: Request, job_id: str) -> Response:
     """Return the state of a file."""
-    return JSONResponse(_described(service_of(request), _find(request, job_id)))
+    return JSONResponse(_find(request, job_id).describe())
 
 
 @router.get("/{job_id}/events", response_class=StreamingResponse, responses=PROBLEMS)
@@ -131,10 +133,6 @@ def _find(request: Request, job_id: str) -> Job:
     return job
 
 
-def _described(service: Service, job: Job) -> dict[str, Any]:
-    return job.describe(service.options.limits.file_expiry)
-
-
 def _columns(text: str | None) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")] if text else []
     if not all(field and name for field, _, name in pairs):
@@ -168,11 +166,15 @@ async def _receive(request: Request, service: Service, job: Job) -> None:
     except ClientDisconnect:
         raise Problem(499, "client-gone", "The client has gone away.") from None
     except OSError as error:
-        if error.errno not in (ENOSPC, EDQUOT):
-            raise
-        raise Problem(507, "disk-full", "The server has no room for the file. Try later.") from error
+        raise _disk_problem(error) from error
     if not n_bytes:
         raise Problem(422, "empty-file", "The request has no body; expected the content of the file.")
+
+
+def _disk_problem(error: OSError) -> Exception:
+    if error.errno not in (ENOSPC, EDQUOT):
+        return error
+    return Problem(507, "disk-full", "The server has no room for the file. Try later.")
 
 
 async def _events(service: Service, job: Job) -> AsyncIterator[str]:
@@ -183,7 +185,7 @@ async def _events(service: Service, job: Job) -> AsyncIterator[str]:
         if found is None:
             yield "event: removed\ndata: {}\n\n"
             return
-        if (described := _described(service, found)) != last:
+        if (described := found.describe()) != last:
             kind: Literal["progress", "end"] = "end" if found.state in FINAL else "progress"
             yield f"event: {kind}\ndata: {json.dumps(described)}\n\n"
             last, quiet = described, 0.0

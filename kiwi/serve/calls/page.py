@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from kiwi import constants as const
 from kiwi.data.flags import FLAGS
 from kiwi.pages.assets import read_asset
-from kiwi.serve.api import Service, service_of
+from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.problems import Problem
 from kiwi.serve.schemas import ScoreRequest, SegmentIn
 from kiwi.serve.scoring import find_model, score_request

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 
 from kiwi import constants as const
 from kiwi.data.flags import FLAGS
-from kiwi.serve.api import service_of
+from kiwi.serve.calls.api import service_of
 from kiwi.serve.problems import Problem
 from kiwi.serve.schemas import PROBLEMS, ScoreRequest, SegmentIn
 from kiwi.serve.scoring import find_model, score_request
