@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 ScaleName = Literal["own", "0-100"]
 
-EXAMPLE = {
+EXAMPLE: JsonDict = {
     "segments": [
         {"id": "1", "source": "Close the window.", "target": "Schließen Sie das Fenster."},
         {"id": "2", "source": "Open 12 files.", "target": "Öffnen Sie 21 Dateien."},

@@ -70,6 +70,7 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log
     reader.join()
+    process.stderr.close()
     assert any("Reloaded the model tiny" in line for line in log)
     assert not list(tmp_path.glob("kiwi-files-*"))
     assert not [line for line in log if "Traceback" in line]

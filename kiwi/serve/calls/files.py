@@ -56,6 +56,8 @@ async def upload(
     served = find_model(service.registry, model)
     if policy is not None and policy not in served.deciders:
         raise Problem(422, "unknown-policy", f"policy: the model {served.name} has no policy '{policy}'.")
+    if scale == "0-100" and served.common_scale is None:
+        raise Problem(422, "no-scale", f"scale: the model {served.name} has no scores on a known scale; ask for own.")
     try:
         how = DocumentOptions(
             columns=_columns(columns),
