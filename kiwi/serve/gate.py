@@ -80,8 +80,8 @@ class Gate:
             logging.getLogger(__name__).error("%s failed: %s.", _route(scope), _where(error))
             if has_started:
                 raise RuntimeError("an answer broke off") from None
-            problem = Problem(500, "internal", "The server has failed. Its log says where.")
-            await problem.response()(scope, receive, send_with_headers)
+            failure = Problem(500, "internal", "The server has failed. Its log says where.")
+            await failure.response()(scope, receive, send_with_headers)
         finally:
             self._note(scope, status, time.monotonic() - started)
 

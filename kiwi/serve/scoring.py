@@ -100,8 +100,6 @@ async def compute(
                 raise Problem(503, "timeout", detail, headers={"Retry-After": str(served.worker.queue.retry_after)})
     finally:
         result.cancel()
-    if (error := result.exception()) is not None:
-        raise error
     return served, result.result()
 
 
