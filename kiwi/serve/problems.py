@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import JSONResponse
-from typing_extensions import override
 
 
 class Problem(Exception):
@@ -51,9 +50,9 @@ class ProblemResponse(JSONResponse):
 
     media_type = "application/problem+json"
 
-    @override
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=True).encode()  # the detail may quote half of a character
+        """Return the document in ASCII, for details that quote half of a character."""
+        return json.dumps(content, ensure_ascii=True).encode()
 
 
 def about_segment(index: int, field: str, detail: str, name: str | int | None) -> dict[str, Any]:
