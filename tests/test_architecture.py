@@ -27,6 +27,7 @@ FLOORS = [
     {"systems", "pages"},
     {"runner", "training", "loggers"},
     {"lib"},
+    {"serve", "client"},
     {"cli"},
 ]
 """From the ground up; each imports only from those below it, and from its own room."""
@@ -90,7 +91,12 @@ LIBRARIES = {
     # zstd before Python 3.14.
     "backports": ["utils.compression"],
     "compression": ["utils.compression"],
-    "pydantic": ["utils", "data", "systems", "training", "lib"],
+    "fastapi": ["serve"],
+    "httpx": ["client"],
+    "prometheus_client": ["serve.metrics"],
+    "starlette": ["serve"],
+    "uvicorn": ["serve.server"],
+    "pydantic": ["utils", "data", "systems", "training", "lib", "serve"],
     "pydantic_core": ["utils"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.
     "rich": ["lib.console.tables", "lib.console.progress", "lib.utils", "lib.search.progress"],

@@ -15,7 +15,18 @@ from typing import Annotated, Any
 import typer
 
 from kiwi import __version__
-from kiwi.cli import aligning, comparing, corpus, corrupting, pipelines, routing, scoring, systems, trimming
+from kiwi.cli import (
+    aligning,
+    comparing,
+    corpus,
+    corrupting,
+    pipelines,
+    routing,
+    scoring,
+    serving,
+    systems,
+    trimming,
+)
 from kiwi.cli.options import QuietOption, VerboseOption
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -26,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pretrain": pipelines.pretrain,
     "predict": pipelines.predict,
     "score": scoring.score,
+    "serve": serving.serve,
     "compare": comparing.compare,
     "align": aligning.align,
     "evaluate": pipelines.evaluate,

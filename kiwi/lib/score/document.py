@@ -65,6 +65,7 @@ def score_document(
     manifest: Path | None = None,
     overwrite: bool = False,
     options: PredictOptions | None = None,
+    runner: Runner | None = None,
 ) -> int:
     """Score the segments of a document, and write a copy of the document with their scores.
 
@@ -81,6 +82,7 @@ def score_document(
         manifest: the file for what the scores mean and what was counted; None writes none.
         overwrite: whether files may be replaced that kiwi has not written.
         options: how to load the system, and how it predicts.
+        runner: the system, if it is loaded already; its progress is shown elsewhere.
 
     Returns:
         The number of bad segments.
@@ -108,7 +110,8 @@ def score_document(
     guard.check(written)
     if not isinstance(output, Path):
         guard.check_stream(output)
-    runner = open_runner(model, options)
+    is_shown = runner is None and not is_terminal(output)
+    runner = open_runner(model, options) if runner is None else runner
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     if const.ALIGNMENTS in fields and not form.is_table:
         fields.remove(const.ALIGNMENTS)
@@ -145,7 +148,7 @@ def score_document(
     )
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), advising_columns(), writing_rejects(rejects, scorer.bad), staging as stage:
-        with nullcontext() if is_terminal(output) else shown_progress(runner, None) as scorer.progress:
+        with shown_progress(runner, None) if is_shown else nullcontext() as scorer.progress:
             n_segments, n_without_target = form.copy(path, stage, how, scorer, 1 if what.is_live else CHUNK_SIZE)
         if not n_segments:
             found = f"no translation in {n_without_target} units" if n_without_target else "no segment"

@@ -1,0 +1,161 @@
+"""The command that serves models over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kiwi.cli.options import (
+    AlignerOption,
+    AlignOption,
+    BatchTokensOption,
+    GpuOption,
+    PrecisionOption,
+    QuietOption,
+    ThreadsOption,
+    VerboseOption,
+    check_choice,
+)
+
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="[NAME=]MODEL",
+        help="Model to serve, and its name in requests; several times for several models, the default first.",
+        show_default="the installed model",
+    ),
+]
+PoliciesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy", metavar="[NAME=]FILE", help="Policy that requests may name, of kiwi route fit.", show_default=False
+    ),
+]
+HostOption = Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 is all of this machine.")]
+PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 is a free one.")]
+WorkersOption = Annotated[int, typer.Option(min=1, max=1024, help="Number of processes, each with all models.")]
+KeysOption = Annotated[
+    Path | None,
+    typer.Option("--keys", help="File of API keys; more may be in KIWI_SERVE_KEYS.", show_default="no keys are needed"),
+]
+NewKeyOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Print a new API key and its entry for --keys, and exit.")
+]
+AllowedHostsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allowed-host",
+        help="Name by which clients call the server.",
+        show_default="any; at 127.0.0.1, the names of this machine",
+    ),
+]
+QueueOption = Annotated[int, typer.Option(min=1, help="Maximum number of segments that wait.")]
+CacheOption = Annotated[int, typer.Option(min=0, help="Number of segments whose results are kept, without texts.")]
+BatchWaitOption = Annotated[
+    float, typer.Option(min=0, max=1000, help="Milliseconds that a batch waits for more segments.")
+]
+MaxBytesOption = Annotated[int, typer.Option(min=1, help="Maximum size of a request, in bytes.")]
+MaxSegmentsOption = Annotated[int, typer.Option(min=1, help="Maximum number of segments of a request.")]
+MaxTokensOption = Annotated[int, typer.Option(min=1, help="Maximum number of words or pieces of a request.")]
+TimeoutOption = Annotated[
+    float, typer.Option(min=0.01, help="Seconds in which a request must have arrived, and must be answered.")
+]
+MaxFileBytesOption = Annotated[int, typer.Option(min=1, help="Maximum size of an uploaded file, in bytes.")]
+MaxFilesOption = Annotated[int, typer.Option(min=1, help="Maximum number of files that are kept.")]
+FileExpiryOption = Annotated[float, typer.Option(min=1, help="Seconds after which a file is removed.")]
+FeedbackOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIRECTORY", help="Directory for feedback, as JSON Lines.", show_default="none is stored"),
+]
+ShutdownOption = Annotated[float, typer.Option(min=0, help="Seconds in which requests are finished at the end.")]
+LogTextsOption = Annotated[
+    bool, typer.Option("--log-texts", help="Log the texts of segments, which are private otherwise.")
+]
+
+
+def serve(
+    model: ModelsOption = None,
+    policy: PoliciesOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    workers: WorkersOption = 1,
+    keys: KeysOption = None,
+    new_key: NewKeyOption = None,
+    allowed_host: AllowedHostsOption = None,
+    queue: QueueOption = 20_000,
+    cache: CacheOption = 50_000,
+    batch_wait: BatchWaitOption = 2,
+    max_bytes: MaxBytesOption = 8 * 2**20,
+    max_segments: MaxSegmentsOption = 2000,
+    max_tokens: MaxTokensOption = 200_000,
+    timeout: TimeoutOption = 60,
+    max_file_bytes: MaxFileBytesOption = 256 * 2**20,
+    max_files: MaxFilesOption = 20,
+    file_expiry: FileExpiryOption = 3600,
+    feedback: FeedbackOption = None,
+    shutdown_timeout: ShutdownOption = 30,
+    log_texts: LogTextsOption = False,
+    gpu_id: GpuOption = None,
+    threads: ThreadsOption = None,
+    batch_tokens: BatchTokensOption = None,
+    precision: PrecisionOption = "32",
+    align: AlignOption = True,
+    aligner: AlignerOption = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Serve models over HTTP, to programs and people.
+
+    Examples: kiwi serve; kiwi serve -m mini -m large=runs/large --policy policy.json --keys keys.yaml
+    """
+    import logging
+    import os
+
+    from kiwi.runner.options import PredictOptions
+    from kiwi.systems.manifest.locations import default_model
+    from kiwi.utils.imports import needs_extra
+    from kiwi.utils.written import user_path
+
+    with needs_extra("serve", "kiwi serve"):
+        from kiwi.serve.batching.worker import QueueOptions
+        from kiwi.serve.keys import VARIABLE, describe_new_key, read_keys
+        from kiwi.serve.options import Limits, ServeOptions, parse_named
+        from kiwi.serve.server import serve as run
+    if new_key is not None:
+        typer.echo(describe_new_key(new_key))
+        return
+    options = ServeOptions(
+        models=parse_named(model or [default_model()], "--model"),
+        policies={name: user_path(Path(path)) for name, path in parse_named(policy or [], "--policy").items()},
+        predict=PredictOptions(
+            gpu_id=gpu_id,
+            threads=threads,
+            batch_tokens=batch_tokens,
+            precision=check_choice("--precision", precision, ("32", "bf16", "16", "auto")),
+            align=align,
+            aligner=aligner,
+        ),
+        queue=QueueOptions(batch_wait / 1000, queue, cache),
+        limits=Limits(
+            max_bytes=max_bytes,
+            max_segments=max_segments,
+            max_tokens=max_tokens,
+            timeout=timeout,
+            max_file_bytes=max_file_bytes,
+            max_jobs=max_files,
+            file_expiry=file_expiry,
+        ),
+        keys=read_keys(keys, os.environ.get(VARIABLE)),
+        host=host,
+        port=port,
+        allowed_hosts=tuple(name.lower() for name in allowed_host or ()),
+        workers=workers,
+        shutdown_timeout=shutdown_timeout,
+        feedback=feedback,
+        log_texts=log_texts,
+    )
+    run(options, logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)

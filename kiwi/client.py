@@ -1,0 +1,262 @@
+"""A client of ``kiwi serve``.
+
+.. code-block:: python
+
+    from kiwi.client import Client, Segment
+
+    with Client("http://127.0.0.1:8000", key="...") as client:
+        answer = client.score([Segment("Close the window.", "Schließen Sie das Fenster.")], scale="0-100")
+        print(answer.segments[0].score)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import httpx
+
+from kiwi.exceptions import KiwiError
+
+Number = float | None
+"""A number that may be missing."""
+
+RETRIED = (429, 503)
+"""The statuses after which a request is sent again, when the server says when."""
+
+LONGEST_WAIT = 30.0
+"""The maximum number of seconds between two tries."""
+
+
+class ServerError(KiwiError):
+    """An error that the server has answered.
+
+    Args:
+        status: the status of HTTP.
+        problem: the problem document, as in RFC 9457.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        super().__init__(f"{status}: {problem.get('detail') or problem.get('title') or 'no reason given'}")
+        self.status = status
+        self.problem = dict(problem)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment to score."""
+
+    source: str
+    target: str
+    id: str | int | None = None
+    alignments: str | None = None
+    source_pos: str | None = None
+    target_pos: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A word, or a gap between words, whose start is its end; positions are counted in code points."""
+
+    start: int
+    end: int
+    probability: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """An error in a translation; an omission if its start is its end."""
+
+    start: int
+    end: int
+    severity: str
+    confidence: float
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class ScoredSegment:
+    """The estimates for a segment; None for those that were not asked for, or that the model does not make."""
+
+    id: str | int
+    score: Number
+    deviation: Number = None
+    mqm_score: Number = None
+    combined_score: Number = None
+    verdict: Mapping[str, Any] | None = None
+    words: Mapping[str, list[Unit]] | None = None
+    spans: list[Span] | None = None
+    flags: list[str] | None = None
+    decision: str | None = None
+    decision_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The estimates for all segments, in their order."""
+
+    model: str
+    sha256: str
+    scale: Mapping[str, Any]
+    segments: list[ScoredSegment] = field(default_factory=list)
+
+
+class Client:
+    """A client of a server; requests that the server is too busy for are sent again.
+
+    Args:
+        url: the address of the server, such as ``http://127.0.0.1:8000``.
+        key: the API key, if the server needs one.
+        timeout: the number of seconds for an answer.
+        tries: how often a request is sent when the server is busy.
+    """
+
+    def __init__(self, url: str, key: str | None = None, *, timeout: float = 120.0, tries: int = 5) -> None:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        self._tries = tries
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def score(
+        self,
+        segments: Sequence[Segment],
+        *,
+        model: str | None = None,
+        policy: str | None = None,
+        scale: Literal["own", "0-100"] = "own",
+        words: bool = False,
+        spans: bool = False,
+        flags: bool = True,
+        languages: tuple[str, str] | None = None,
+    ) -> Answer:
+        """Score segments.
+
+        Args:
+            segments: the segments.
+            model: the name of a model; by default, that of the server.
+            policy: the name of a policy, which adds decisions.
+            scale: the model's own scale, or 0 (worst) to 100 (best).
+            words: whether to get the probabilities of words and gaps.
+            spans: whether to get error spans.
+            flags: whether to get flags.
+            languages: the languages of source and target, which some flags depend on.
+
+        Raises:
+            ServerError: when the server refuses the request.
+        """
+        asked = {
+            "segments": [_given(asdict(segment)) for segment in segments],
+            "model": model,
+            "policy": policy,
+            "scale": scale,
+            "words": words,
+            "spans": spans,
+            "flags": flags,
+            "languages": languages,
+        }
+        content = self._request("POST", "/v1/score", json=_given(asked)).json()
+        return Answer(**_known(Answer, content) | {"segments": [_scored(each) for each in content["segments"]]})
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the models of the server, the default first."""
+        models: list[dict[str, Any]] = self._request("GET", "/v1/models").json()["models"]
+        return models
+
+    def score_file(self, path: str | Path, output: str | Path, *, poll: float = 1.0, **options: Any) -> dict[str, Any]:
+        """Score a file of translations, and write the copy with its scores.
+
+        Args:
+            path: the file.
+            output: the file to write, when it is complete.
+            poll: the number of seconds between two looks at the progress.
+            options: the parameters of ``POST /v1/files``, such as ``model`` or ``scale``.
+
+        Returns:
+            The state of the file at the end, such as the number of its segments.
+
+        Raises:
+            ServerError: when the server refuses the file, or cannot score it.
+        """
+        path, output = Path(path), Path(output)
+        with path.open("rb") as file:
+            answer = self._request("POST", "/v1/files", params={"name": path.name, **options}, content=_blocks(file))
+        url = answer.headers["location"]
+        while (job := self._request("GET", url).json())["state"] in ("waiting", "running"):
+            time.sleep(poll)
+        if job["state"] != "done":
+            raise ServerError(409, {"detail": job["error"]})
+        part = output.with_name(f".{output.name}.part")
+        with self._client.stream("GET", f"{url}/content") as download, part.open("wb") as copy:
+            download.raise_for_status()
+            for block in download.iter_raw():
+                copy.write(block)
+        part.replace(output)
+        self._request("DELETE", url)
+        return dict(job)
+
+    def send_feedback(self, segments: Sequence[Mapping[str, Any]], *, model: str | None = None) -> int:
+        """Send what people have made of translations, and return how many were stored.
+
+        Args:
+            segments: mappings with ``source``, ``target``, ``post_edit``, and perhaps ``id``, ``score``, ``decision``.
+            model: the name of the model that scored them.
+        """
+        asked = _given({"segments": [dict(segment) for segment in segments], "model": model})
+        return int(self._request("POST", "/v1/feedback", json=asked).json()["stored"])
+
+    def _request(self, method: str, url: str, **how: Any) -> httpx.Response:
+        for attempt in range(1, self._tries + 1):
+            answer = self._client.request(method, url, **how)
+            wait = answer.headers.get("retry-after", "")
+            # What was streamed is gone.
+            if answer.status_code not in RETRIED or not wait.isdigit() or attempt == self._tries or "content" in how:
+                break
+            time.sleep(min(float(wait), LONGEST_WAIT))
+        if answer.is_success:
+            return answer
+        try:
+            problem = answer.json()
+        except ValueError:
+            problem = {}
+        raise ServerError(answer.status_code, problem if isinstance(problem, dict) else {})
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a class has fields for; later servers may answer more."""
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _scored(values: Mapping[str, Any]) -> ScoredSegment:
+    found = _known(ScoredSegment, values)
+    if (words := values.get("words")) is not None:
+        found["words"] = {side: [Unit(**_known(Unit, unit)) for unit in units] for side, units in words.items()}
+    if (spans := values.get("spans")) is not None:
+        found["spans"] = [Span(**_known(Span, span)) for span in spans]
+    return ScoredSegment(**found)
+
+
+def _blocks(file: Any) -> Iterator[bytes]:
+    while block := file.read(2**16):
+        yield block

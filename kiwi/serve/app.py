@@ -1,0 +1,161 @@
+"""The application: the calls behind the gate, and what happens when the server starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from kiwi import __version__
+from kiwi.exceptions import KiwiError
+from kiwi.serve.calls import api, chat, files, page
+from kiwi.serve.calls.api import Service
+from kiwi.serve.gate import Gate
+from kiwi.serve.jobs import JobStore
+from kiwi.serve.keys import Keyring
+from kiwi.serve.metrics import Metrics
+from kiwi.serve.options import ServeOptions
+from kiwi.serve.problems import Problem
+from kiwi.serve.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = "Quality estimation of machine translation: how good is a translation, and which words are wrong?"
+
+EXPIRY_SECONDS = 60
+"""The number of seconds between two looks for files that have expired."""
+
+MOST_ERRORS = 20
+"""The maximum number of mistakes in a request that an answer lists."""
+
+
+def make_service(options: ServeOptions, directory: Path) -> Service:
+    """Load the models, and return what the calls share.
+
+    Args:
+        options: what to serve, and how.
+        directory: a directory for uploaded files, which the caller removes.
+
+    Raises:
+        KiwiError: when a model or a policy cannot be loaded.
+    """
+    metrics = Metrics()
+    registry = Registry(options, metrics.observer)
+    return Service(options, registry, Keyring(options.keys), metrics, JobStore(directory, registry, options.limits))
+
+
+def make_app(service: Service) -> ASGIApp:
+    """Return the application.
+
+    Args:
+        service: what the calls share; it is closed when the application ends.
+    """
+    app = FastAPI(
+        title="kiwi",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,  # its pages load scripts from other hosts
+        redoc_url=None,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    app.include_router(api.router)
+    app.include_router(files.router)
+    app.include_router(chat.router)
+    app.include_router(page.router)
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    return Gate(app, service.options, service.keyring, service.metrics)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[Any]]()
+
+    def reload() -> None:
+        task = loop.create_task(asyncio.to_thread(_reload, service.registry))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    if threading.current_thread() is threading.main_thread():
+        if service.options.workers == 1 and hasattr(signal, "SIGHUP"):  # several processes are replaced by their parent
+            loop.add_signal_handler(signal.SIGHUP, reload)
+        _note_signals(lambda: loop.call_soon_threadsafe(service.is_stopping.set))
+    expiring = loop.create_task(_remove_expired(service))
+    yield
+    service.is_stopping.set()
+    expiring.cancel()
+    await asyncio.to_thread(service.jobs.close)
+    if not await asyncio.to_thread(service.registry.close, service.options.shutdown_timeout):
+        logger.warning("Segments were still being scored after %g s.", service.options.shutdown_timeout)
+
+
+async def _remove_expired(service: Service) -> None:
+    while True:
+        await asyncio.sleep(EXPIRY_SECONDS)
+        await asyncio.to_thread(service.jobs.remove_expired)
+
+
+def _note_signals(note: Callable[[], object]) -> None:
+    """Call a function when the server is told to end, before it waits for its requests."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        former: Any = signal.getsignal(number)
+
+        def handle(received: int, frame: Any, former: Any = former) -> None:
+            note()
+            if callable(former):
+                former(received, frame)
+
+        signal.signal(number, handle)
+
+
+def _reload(registry: Registry) -> None:
+    try:
+        registry.reload()
+    except KiwiError as error:
+        logger.error("The models were not reloaded, and stay in use: %s", error)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return Problem(error.status_code, "http", str(error.detail), headers=error.headers).response()
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    """Say which parts of a request are invalid, by segment."""
+    assert isinstance(error, RequestValidationError)
+    mistakes = error.errors()
+    places = [_place(mistake, error.body) for mistake in mistakes[:MOST_ERRORS]]
+    more = f" (and {len(mistakes) - MOST_ERRORS} more)" if len(mistakes) > MOST_ERRORS else ""
+    first = places[0]
+    return Problem(422, "invalid", f"{first['pointer']}: {first['detail']}{more}", places).response()
+
+
+def _place(mistake: dict[str, Any], body: Any) -> dict[str, Any]:
+    """Return the place and the description of a mistake, without the text that was given."""
+    path: Sequence[str | int] = mistake["loc"][1:] if mistake["loc"][:1] == ("body",) else mistake["loc"]
+    place = {"detail": mistake["msg"], "pointer": "#" + "".join(f"/{part}" for part in path)}
+    if len(path) > 1 and path[0] == "segments" and isinstance(path[1], int):
+        with suppress(LookupError, TypeError):
+            name = body["segments"][path[1]]["id"]
+            return place | {"id": name} if isinstance(name, str | int) else place
+    return place

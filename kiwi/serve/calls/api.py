@@ -1,0 +1,130 @@
+"""The calls of the API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import JSONResponse
+
+from kiwi.exceptions import KiwiError
+from kiwi.serve import metrics as counted
+from kiwi.serve.calls.feedback import store_feedback
+from kiwi.serve.jobs import JobStore
+from kiwi.serve.keys import Keyring
+from kiwi.serve.metrics import Metrics
+from kiwi.serve.options import ServeOptions
+from kiwi.serve.problems import Problem
+from kiwi.serve.registry import Registry, UnknownNameError
+from kiwi.serve.schemas import (
+    PROBLEMS,
+    FeedbackRequest,
+    FeedbackResponse,
+    ModelsResponse,
+    ScoreRequest,
+    ScoreResponse,
+)
+from kiwi.serve.scoring import find_model, score_request
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter()
+
+
+@dataclass
+class Service:
+    """What the calls share."""
+
+    options: ServeOptions
+    registry: Registry
+    keyring: Keyring
+    metrics: Metrics
+    jobs: JobStore
+    is_stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server shuts down."""
+
+
+def service_of(request: Request) -> Service:
+    """Return what the calls share."""
+    service: Service = request.app.state.service
+    return service
+
+
+@router.post("/v1/score", response_model=ScoreResponse, responses=PROBLEMS, response_model_exclude_unset=True)
+async def score(request: Request, body: ScoreRequest) -> Response:
+    """Score segments; their estimates come in the same order."""
+    service = service_of(request)
+    if service.options.log_texts:
+        for segment in body.segments:
+            logger.info("Scoring %r, translated as %r.", segment.source, segment.target)
+    return JSONResponse(await score_request(service.registry, body, service.options.limits, request.is_disconnected))
+
+
+@router.post("/v1/feedback", response_model=FeedbackResponse, responses=PROBLEMS)
+async def feedback(request: Request, body: FeedbackRequest) -> Response:
+    """Store what people have made of translations, if the server was started with a directory for it."""
+    service = service_of(request)
+    if service.options.feedback is None:
+        raise Problem(403, "no-feedback", "This server stores no feedback; kiwi serve --feedback DIRECTORY does.")
+    served = find_model(service.registry, body.model)
+    n_stored = await asyncio.to_thread(store_feedback, service.options.feedback, body, served)
+    return JSONResponse({"stored": n_stored})
+
+
+@router.get("/v1/models", response_model=ModelsResponse, responses={401: PROBLEMS[401]})
+async def models(request: Request) -> Response:
+    """Describe the models, the default first."""
+    served = service_of(request).registry.models.values()
+    return JSONResponse({"models": [each.describe() for each in served]})
+
+
+@router.post("/v1/models/{name}/reload", response_model=ModelsResponse, responses=PROBLEMS)
+async def reload(request: Request, name: str) -> Response:
+    """Load the current version of a model from its place; needs a key that may do so.
+
+    Several processes are replaced one after the other, in the background, with all of their models.
+    """
+    service, key = service_of(request), request.scope.get("kiwi.key")
+    if key is None or not key.admin:
+        raise Problem(403, "not-allowed", "Models are reloaded with a key that has admin: true.")
+    try:
+        service.registry.find(name)
+        if service.options.workers > 1:
+            os.kill(os.getppid(), signal.SIGHUP)
+            return JSONResponse({"models": []}, status_code=202)
+        reloaded = await asyncio.to_thread(service.registry.reload, name)
+    except UnknownNameError as error:
+        raise Problem(404, "unknown-model", str(error)) from error
+    except KiwiError as error:
+        logger.error("The model %s was not reloaded, and stays in use: %s", name, error)
+        raise Problem(500, "not-reloaded", "The model was not reloaded, and stays in use. The log says why.") from error
+    return JSONResponse({"models": [each.describe() for each in reloaded]})
+
+
+@router.get("/health/live")
+async def live() -> dict[str, str]:
+    """Answer while the process runs."""
+    return {"status": "live"}
+
+
+@router.get("/health/ready", responses={503: PROBLEMS[503]})
+async def ready(request: Request) -> dict[str, Any]:
+    """Answer while requests are taken."""
+    service = service_of(request)
+    if service.is_stopping.is_set():
+        raise Problem(503, "shutting-down", "The server is shutting down.", headers={"Retry-After": "1"})
+    return {"status": "ready", "models": list(service.registry.models)}
+
+
+@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, 401: PROBLEMS[401]})
+async def metrics(request: Request) -> Response:
+    """Return what the server counts, for Prometheus."""
+    service = service_of(request)
+    waiting = {name: served.worker.queue.n_waiting for name, served in service.registry.models.items()}
+    content = await asyncio.to_thread(service.metrics.render, waiting)
+    return Response(content, headers={"Content-Type": counted.CONTENT_TYPE})

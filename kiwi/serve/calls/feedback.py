@@ -1,0 +1,41 @@
+"""Feedback: what people have made of translations, in files of JSON Lines."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from pathlib import Path
+
+from kiwi.data.files.table_writers import json_line
+from kiwi.serve.registry import ServedModel
+from kiwi.serve.schemas import FeedbackRequest
+
+
+def store_feedback(directory: Path, request: FeedbackRequest, served: ServedModel) -> int:
+    """Append the segments of a request to the file of the day, whole or not at all.
+
+    Args:
+        directory: the directory of the files.
+        request: the feedback.
+        served: the model that scored the segments.
+
+    Returns:
+        The number of segments.
+    """
+    now = time.gmtime()
+    common = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", now), "model": served.name, "sha256": served.sha256}
+    if request.policy is not None:
+        common["policy"] = request.policy
+    lines = [json_line(segment.model_dump(exclude_none=True) | common) + "\n" for segment in request.segments]
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / time.strftime("feedback-%Y-%m-%d.jsonl", now)
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # several processes write to it
+        size = file.seek(0, 2)
+        try:
+            file.write("".join(lines).encode("utf-8"))
+            file.flush()
+        except OSError:
+            file.truncate(size)
+            raise
+    return len(lines)

@@ -1,0 +1,200 @@
+"""The calls for files: upload, progress, download."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.responses import FileResponse, JSONResponse, StreamingResponse
+
+from kiwi.data.documents.formats import require_format
+from kiwi.exceptions import ConfigError
+from kiwi.lib.score import DocumentOptions
+from kiwi.serve.calls.api import Service, service_of
+from kiwi.serve.gate import check_length
+from kiwi.serve.jobs import FINAL, Job, TooManyJobsError
+from kiwi.serve.problems import Problem
+from kiwi.serve.schemas import PROBLEMS, JobOut, ScaleName
+from kiwi.serve.scoring import find_model
+
+router = APIRouter(prefix="/v1/files")
+
+POLL = 0.25
+"""The number of seconds between two looks at the state of a job."""
+
+QUIET = 15.0
+"""The number of seconds after which a stream of events shows that it is alive."""
+
+BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+"""The body of an upload, for OpenAPI."""
+
+
+@router.post("", status_code=202, response_model=JobOut, responses=PROBLEMS, openapi_extra=BODY)
+async def upload(
+    request: Request,
+    name: Annotated[str, Query(description="The file's name, whose suffix tells the format, such as project.xlf.")],
+    model: Annotated[str | None, Query(description="A model; by default, the first one.")] = None,
+    policy: Annotated[str | None, Query(description="A policy, for tables.")] = None,
+    scale: Annotated[ScaleName | None, Query(description="By default 0-100, and the model's own in tables.")] = None,
+    threshold: Annotated[float | None, Query(description="The score between good translations and others.")] = None,
+    state: Annotated[bool, Query(description="Whether to mark those that are worse for review.")] = False,
+    words: Annotated[bool, Query(description="Whether to add the columns for words, in tables.")] = False,
+    flags: Annotated[bool | None, Query(description="Whether to add flags.")] = None,
+    languages: Annotated[str | None, Query(description="The languages of source and target, such as en,de.")] = None,
+    columns: Annotated[str | None, Query(description="Columns of a table, such as source=src,target=mt.")] = None,
+    header: Annotated[bool, Query(description="Whether the first line of CSV and TSV has names.")] = True,
+) -> Response:
+    """Take a file, which is the body of the request, and score it in the background."""
+    service = service_of(request)
+    served = find_model(service.registry, model)
+    if policy is not None and policy not in served.deciders:
+        raise Problem(422, "unknown-policy", f"policy: the model {served.name} has no policy '{policy}'.")
+    if scale == "0-100" and served.common_scale is None:
+        raise Problem(422, "no-scale", f"scale: the model {served.name} has no scores on a known scale; ask for own.")
+    try:
+        how = DocumentOptions(
+            columns=_columns(columns),
+            has_header=header,
+            languages=[] if languages is None else languages.split(","),
+            threshold=threshold,
+            set_state=state,
+            scale=scale,
+            words=words,
+            scores_only=None if not words else False,
+            flags=flags,
+            policy=None if policy is None else service.options.policies[policy],
+        )
+        how.check(Path(name), require_format(Path(name)))
+        job = await asyncio.to_thread(service.jobs.create, name, served.name, _owner(request))
+    except ConfigError as error:
+        raise Problem(422, "unfit-file", str(error)) from error
+    except TooManyJobsError as error:
+        raise Problem(503, "too-many-files", str(error), headers={"Retry-After": "60"}) from error
+    except OSError as error:
+        raise _disk_problem(error) from error
+    try:
+        await _receive(request, service, job)
+    except BaseException:
+        service.jobs.remove(job)
+        raise
+    service.jobs.start(job, how)
+    return JSONResponse(job.describe(), 202, {"Location": f"/v1/files/{job.id}"})
+
+
+@router.get("/{job_id}", response_model=JobOut, responses=PROBLEMS)
+async def state(request: Request, job_id: str) -> Response:
+    """Return the state of a file."""
+    return JSONResponse(_find(request, job_id).describe())
+
+
+@router.get("/{job_id}/events", response_class=StreamingResponse, responses=PROBLEMS)
+async def events(request: Request, job_id: str) -> Response:
+    """Tell the state of a file as it changes, in server-sent events."""
+    service, job = service_of(request), _find(request, job_id)
+    return StreamingResponse(_events(service, job), media_type="text/event-stream")
+
+
+@router.get("/{job_id}/content", response_class=FileResponse, responses=PROBLEMS)
+async def content(request: Request, job_id: str) -> Response:
+    """Download the file with its scores."""
+    service, job = service_of(request), _find(request, job_id)
+    if job.state != "done":
+        raise Problem(409, "not-done", f"The file is {job.state}{'' if job.error is None else f': {job.error}'}")
+    name = Path(job.name)
+    return FileResponse(
+        service.jobs.output_of(job),
+        media_type="application/octet-stream",
+        filename=f"{name.name.partition('.')[0]}.scored{''.join(name.suffixes[-2:])}",
+        content_disposition_type="attachment",
+    )
+
+
+@router.delete("/{job_id}", status_code=204, responses=PROBLEMS)
+async def remove(request: Request, job_id: str) -> Response:
+    """Remove a file, and stop scoring it."""
+    await asyncio.to_thread(service_of(request).jobs.remove, _find(request, job_id))
+    return Response(status_code=204)
+
+
+def _owner(request: Request) -> str:
+    key = request.scope.get("kiwi.key")
+    return "" if key is None else str(key.name)
+
+
+def _find(request: Request, job_id: str) -> Job:
+    job = service_of(request).jobs.find(job_id)
+    if job is None or job.owner != _owner(request):
+        raise Problem(404, "no-file", "There is no such file, or it has expired.")
+    return job
+
+
+def _columns(text: str | None) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",")] if text else []
+    if not all(field and name for field, _, name in pairs):
+        raise ConfigError(f"columns: found '{text}'; expected field=name, such as source=src,target=mt.")
+    return {field: name for field, _, name in pairs}
+
+
+async def _receive(request: Request, service: Service, job: Job) -> None:
+    """Write the body of a request to the file of a job.
+
+    Raises:
+        Problem: when it is too large, too slow, or there is no room for it.
+    """
+    limits = service.options.limits
+    too_large = Problem(413, "too-large", f"The file is too large; expected at most {limits.max_file_bytes} bytes.")
+    check_length(Headers(scope=request.scope), limits.max_file_bytes, too_large)
+    chunks, n_bytes = request.stream(), 0
+    try:
+        with service.jobs.input_of(job).open("wb") as file:
+            while True:
+                async with asyncio.timeout(limits.timeout):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    break
+                n_bytes += len(chunk)
+                if n_bytes > limits.max_file_bytes:
+                    raise too_large
+                await asyncio.to_thread(file.write, chunk)
+    except TimeoutError:
+        raise Problem(408, "slow-request", f"No part of the file arrived within {limits.timeout:g} s.") from None
+    except ClientDisconnect:
+        raise Problem(499, "client-gone", "The client has gone away.") from None
+    except OSError as error:
+        raise _disk_problem(error) from error
+    if not n_bytes:
+        raise Problem(422, "empty-file", "The request has no body; expected the content of the file.")
+
+
+def _disk_problem(error: OSError) -> Exception:
+    if error.errno not in (ENOSPC, EDQUOT):
+        return error
+    return Problem(507, "disk-full", "The server has no room for the file. Try later.")
+
+
+async def _events(service: Service, job: Job) -> AsyncIterator[str]:
+    last: dict[str, Any] = {}
+    quiet = 0.0
+    while not service.is_stopping.is_set():
+        found: Job | None = service.jobs.find(job.id)
+        if found is None:
+            yield "event: removed\ndata: {}\n\n"
+            return
+        if (described := found.describe()) != last:
+            kind: Literal["progress", "end"] = "end" if found.state in FINAL else "progress"
+            yield f"event: {kind}\ndata: {json.dumps(described)}\n\n"
+            last, quiet = described, 0.0
+        elif quiet >= QUIET:
+            yield ": waiting\n\n"
+            quiet = 0.0
+        if found.state in FINAL:
+            return
+        await asyncio.sleep(POLL)
+        quiet += POLL

@@ -1,0 +1,75 @@
+"""What the server counts, for Prometheus; none of it is a text."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from kiwi.serve.batching.worker import Observer
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""The bounds of the histograms of times."""
+
+SEGMENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""The bounds of the histogram of batches."""
+
+
+class Metrics:
+    """The metrics of a server."""
+
+    def __init__(self) -> None:
+        own = CollectorRegistry()
+        self._registry = own
+        labels = ("method", "route", "status")
+        self.requests = Counter("kiwi_requests", "Requests that were answered", labels, registry=own)
+        self.seconds = Histogram(
+            "kiwi_request_seconds", "Seconds from request to answer", ("route",), registry=own, buckets=SECONDS
+        )
+        self._segments = Counter("kiwi_segments", "Segments that were computed", ("model",), registry=own)
+        self._tokens = Counter("kiwi_tokens", "Words or pieces that were computed", ("model",), registry=own)
+        self._busy = Counter("kiwi_busy_seconds", "Seconds of computing", ("model",), registry=own)
+        self._batches = Histogram(
+            "kiwi_batch_segments", "Segments of a batch", ("model",), registry=own, buckets=SEGMENTS
+        )
+        self._hits = Counter("kiwi_cache_hits", "Segments found in the cache", ("model",), registry=own)
+        self._misses = Counter("kiwi_cache_misses", "Segments not found in the cache", ("model",), registry=own)
+        self._waiting = Gauge(
+            "kiwi_waiting_segments",
+            "Segments that wait",
+            ("model",),
+            registry=own,
+            multiprocess_mode="livesum",
+        )
+
+    def observer(self, model: str) -> Observer:
+        """Return what is told what the worker of a model does."""
+
+        def on_batch(n_segments: int, n_tokens: int, seconds: float) -> None:
+            self._segments.labels(model).inc(n_segments)
+            self._tokens.labels(model).inc(n_tokens)
+            self._busy.labels(model).inc(seconds)
+            self._batches.labels(model).observe(n_segments)
+
+        def on_lookup(n_hits: int, n_misses: int) -> None:
+            self._hits.labels(model).inc(n_hits)
+            self._misses.labels(model).inc(n_misses)
+
+        return Observer(on_batch, on_lookup)
+
+    def render(self, waiting: dict[str, int]) -> bytes:
+        """Return all metrics in the text format of Prometheus.
+
+        Args:
+            waiting: the number of segments that wait for each model in this process.
+        """
+        for model, n_segments in waiting.items():
+            self._waiting.labels(model).set(n_segments)
+        registry = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # several processes count together
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -1,0 +1,189 @@
+"""The models of a server, by name, each of which can be replaced by a new version while it is used."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from kiwi.exceptions import ConfigError, KiwiError
+from kiwi.lib.score import FIELDS
+from kiwi.lib.score.deciding import Decider
+from kiwi.lib.score.flagging import Flagger
+from kiwi.lib.score.scale import Scale
+from kiwi.runner import Runner
+from kiwi.runner.loading import open_runner
+from kiwi.serve.batching.cache import Row, Texts
+from kiwi.serve.batching.model import SystemModel
+from kiwi.serve.batching.queue import Entry, QueueClosedError
+from kiwi.serve.batching.worker import Observer, Worker
+from kiwi.serve.options import ServeOptions
+
+logger = logging.getLogger(__name__)
+
+
+class UnknownNameError(KiwiError):
+    """A model or policy that the server does not have."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A version of a model that is being served."""
+
+    name: str
+    runner: Runner
+    model: SystemModel
+    worker: Worker
+    own_scale: Scale
+    common_scale: Scale | None
+    """The scale from 0 to 100; None where it is not known what the scores mean."""
+
+    deciders: dict[str, Decider] = field(default_factory=dict)
+    """What decides by each policy that was made for this model."""
+
+    @property
+    def sha256(self) -> str:
+        """The hash that identifies it."""
+        return self.runner.about.export_sha256 or self.runner.about.sha256
+
+    def describe(self) -> dict[str, Any]:
+        """Return what clients may know of it, for JSON."""
+        about = self.runner.about
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "class_name": about.class_name,
+            "precision": about.precision,
+            "fields": [name for name in FIELDS if name in about.input_fields],
+            "needs_alignments": self.model.needs_alignments,
+            "outputs": list(about.outputs),
+            "language_pairs": list(about.data.language_pairs),
+            "scale": self.own_scale.describe(),
+            "scales": ["own"] + (["0-100"] if self.common_scale is not None else []),
+            "policies": sorted(self.deciders),
+        }
+
+    def flagger(self, languages: tuple[str, ...]) -> Flagger:
+        """Return what finds the flags of segments in these languages."""
+        return Flagger.choose(languages, self.runner.about)
+
+
+class Registry:
+    """The models of a server.
+
+    Args:
+        options: what to serve.
+        observe: returns what is told what the worker of a model does, given its name.
+    """
+
+    def __init__(self, options: ServeOptions, observe: Callable[[str], Observer] = lambda name: Observer()) -> None:
+        self._options = options
+        self._observe = observe
+        self._reloading = threading.Lock()
+        self._old: list[threading.Thread] = []
+        self.models: dict[str, ServedModel] = {}
+        """The current version of each model."""
+        try:
+            for name in options.models:
+                self.models[name] = self._load(name)
+            unused = options.policies.keys() - {name for each in self.models.values() for name in each.deciders}
+            if unused:
+                name = sorted(unused)[0]
+                raise ConfigError(
+                    f"--policy: {options.policies[name]} was made for none of these models. Make it again with kiwi "
+                    "route fit, or serve its model."
+                )
+        except BaseException:
+            self.close(0)
+            raise
+
+    def find(self, name: str | None = None) -> ServedModel:
+        """Return a model by its name; without one, the default.
+
+        Raises:
+            UnknownNameError: when there is none of this name.
+        """
+        found = self.models.get(next(iter(self.models)) if name is None else name)
+        if found is None:
+            raise UnknownNameError(f"model: found '{name}'; expected one of {', '.join(self.models)}.")
+        return found
+
+    def submit(
+        self, served: ServedModel, entries: list[Entry], segments: list[Texts]
+    ) -> tuple[ServedModel, Future[list[Row]]]:
+        """Score segments with a model, or, if it has been replaced in the meantime, with its new version.
+
+        Returns:
+            The version that scores them, and their future results.
+
+        Raises:
+            QueueFullError: when too many segments wait.
+            QueueClosedError: when the server shuts down.
+        """
+        try:
+            return served, served.worker.submit(entries).future
+        except QueueClosedError:
+            current = self.models[served.name]
+            if current is served:
+                raise
+            return current, current.worker.submit(current.worker.measure(segments)).future
+
+    def reload(self, name: str | None = None) -> list[ServedModel]:
+        """Load the current version of a model from its place, and let it take over; the old one finishes its work.
+
+        Args:
+            name: the model; None is all of them.
+
+        Raises:
+            UnknownNameError: when there is none of this name.
+            KiwiError: when it cannot be loaded; the version in use stays.
+        """
+        names = list(self.models) if name is None else [self.find(name).name]
+        with self._reloading:
+            for each in names:
+                new = self._load(each)
+                old, self.models[each] = self.models[each], new
+                thread = threading.Thread(target=old.worker.close, name="kiwi-old-model", daemon=True)
+                thread.start()
+                self._old = [thread, *(former for former in self._old if former.is_alive())]
+                logger.info("Reloaded the model %s: %.12s, formerly %.12s.", each, new.sha256, old.sha256)
+            return [self.models[each] for each in names]
+
+    def close(self, timeout: float) -> bool:
+        """Finish what was taken, and end.
+
+        Args:
+            timeout: the number of seconds to wait for it.
+
+        Returns:
+            Whether everything is finished.
+        """
+        end = time.monotonic() + timeout
+        for served in self.models.values():
+            served.worker.queue.close()
+        done = [served.worker.close(max(0.0, end - time.monotonic())) for served in self.models.values()]
+        for thread in self._old:
+            thread.join(max(0.0, end - time.monotonic()))
+        return all(done) and not any(thread.is_alive() for thread in self._old)
+
+    def _load(self, name: str) -> ServedModel:
+        runner = open_runner(self._options.models[name], self._options.predict)
+        about = runner.about
+        own = Scale.choose("own", runner)
+        has_common = own.meaning is not None and "sentence_scores" in about.outputs
+        common = Scale.choose("0-100", runner) if has_common else None
+        model = SystemModel(runner)
+        deciders = {}
+        for policy, path in self._options.policies.items():
+            try:
+                if (decider := Decider.choose(path, about)) is not None:
+                    deciders[policy] = decider
+            except ConfigError:
+                if len(self._options.models) == 1:
+                    raise
+        worker = Worker(model, self._options.queue, self._observe(name))
+        return ServedModel(name, runner, model, worker, own, common, deciders)

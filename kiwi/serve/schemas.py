@@ -1,0 +1,217 @@
+"""The requests and answers of the API, from which its OpenAPI description is made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+ScaleName = Literal["own", "0-100"]
+
+EXAMPLE: JsonDict = {
+    "segments": [
+        {"id": "1", "source": "Close the window.", "target": "Schließen Sie das Fenster."},
+        {"id": "2", "source": "Open 12 files.", "target": "Öffnen Sie 21 Dateien."},
+    ],
+    "scale": "0-100",
+    "words": True,
+}
+"""A request that every model which reads source and target can answer."""
+
+
+class Strict(BaseModel):
+    """A part of a request, in which unknown fields are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SegmentIn(Strict):
+    """A segment to score."""
+
+    id: Annotated[str | int | None, Field(description="Its name in the answer; by default its number, from 1.")] = None
+    source: Annotated[str, Field(description="The source text, words separated by spaces.")]
+    target: Annotated[str, Field(description="Its translation.")]
+    alignments: Annotated[
+        str | None, Field(description="Pairs i-j of source and target words, from 0; by default, kiwi aligns.")
+    ] = None
+    source_pos: Annotated[str | None, Field(description="Part-of-speech tags of the source words.")] = None
+    target_pos: Annotated[str | None, Field(description="Part-of-speech tags of the target words.")] = None
+    group: Annotated[str | None, Field(description="Its group, for a policy with a threshold for each group.")] = None
+
+
+class ScoreRequest(Strict):
+    """Segments to score, and what to answer."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    segments: Annotated[list[SegmentIn], Field(min_length=1)]
+    model: Annotated[str | None, Field(description="A model of GET /v1/models; by default, the first one.")] = None
+    policy: Annotated[str | None, Field(description="A policy of the model, which adds a decision.")] = None
+    scale: Annotated[ScaleName, Field(description="The model's own scale, or 0 (worst) to 100 (best).")] = "own"
+    words: Annotated[bool, Field(description="Whether to answer the probabilities of words and gaps.")] = False
+    spans: Annotated[bool, Field(description="Whether to answer error spans.")] = False
+    flags: Annotated[bool, Field(description="Whether to look for flags, such as other numbers.")] = True
+    languages: Annotated[
+        tuple[str, str] | None,
+        Field(description="The languages of source and target, which some flags depend on; by default the model's."),
+    ] = None
+
+
+class ScaleOut(BaseModel):
+    """What the scores of an answer mean."""
+
+    kind: Annotated[str, Field(description="hter, da, mqm, esa, other or unknown.")]
+    higher_is_better: bool | None
+    range: Annotated[tuple[float, float] | None, Field(description="The lowest and the highest score.")]
+
+
+class UnitOut(BaseModel):
+    """A word, or a gap between words, whose start is its end."""
+
+    start: Annotated[int, Field(description="Position of its first character, counted in code points from 0.")]
+    end: Annotated[int, Field(description="Position after its last character.")]
+    probability: Annotated[float, Field(description="The probability that it is BAD.")]
+    label: Literal["OK", "BAD"]
+
+
+class WordsOut(BaseModel):
+    """The words and gaps of a segment, as far as the model predicts them."""
+
+    target: list[UnitOut] | None = None
+    gaps: list[UnitOut] | None = None
+    source: list[UnitOut] | None = None
+
+
+class SpanOut(BaseModel):
+    """An error in a translation; an omission if its start is its end."""
+
+    start: Annotated[int, Field(description="Position of its first character, counted in code points from 0.")]
+    end: Annotated[int, Field(description="Position after its last character.")]
+    severity: Literal["minor", "major", "critical"]
+    confidence: float
+    text: str | None = None
+
+
+class VerdictOut(BaseModel):
+    """Whether a translation needs any edit."""
+
+    label: Annotated[str, Field(description="OK or BAD; empty for a segment without words.")]
+    probability: Annotated[float | None, Field(description="The probability that it does.")]
+
+
+class SegmentOut(BaseModel):
+    """The estimates for a segment; those that the model does not make are left out."""
+
+    id: str | int
+    score: Annotated[float | None, Field(description="Its score; null for a segment without words.")]
+    deviation: Annotated[float | None, Field(description="The standard deviation of the score.")] = None
+    mqm_score: Annotated[float | None, Field(description="The penalty of its error spans.")] = None
+    combined_score: Annotated[float | None, Field(description="Score and penalty together, from 0 to 100.")] = None
+    verdict: VerdictOut | None = None
+    words: WordsOut | None = None
+    spans: list[SpanOut] | None = None
+    flags: list[str] | None = None
+    decision: Literal["approve", "review"] | None = None
+    decision_reason: str | None = None
+
+
+class ScoreResponse(BaseModel):
+    """The estimates for all segments, in their order."""
+
+    model: str
+    sha256: Annotated[str, Field(description="The hash of the model.")]
+    scale: ScaleOut
+    segments: list[SegmentOut]
+
+
+class ModelOut(BaseModel):
+    """A model that can be asked."""
+
+    name: str
+    sha256: str
+    class_name: str
+    precision: str
+    fields: Annotated[list[str], Field(description="The fields of a segment that it reads.")]
+    needs_alignments: bool
+    outputs: list[str]
+    language_pairs: list[str]
+    scale: ScaleOut
+    scales: list[ScaleName]
+    policies: list[str]
+
+
+class ModelsResponse(BaseModel):
+    """The models of a server, the default first."""
+
+    models: list[ModelOut]
+
+
+class JobOut(BaseModel):
+    """A file that is scored."""
+
+    id: str
+    name: str
+    model: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    segments: Annotated[int, Field(description="The number of segments that are scored.")]
+    bad_segments: Annotated[int, Field(description="The number of segments that cannot be scored.")]
+    error: str | None
+    warnings: list[str]
+
+
+class FeedbackSegment(Strict):
+    """What a person has made of a translation."""
+
+    id: Annotated[str | int | None, Field(description="Its name.")] = None
+    source: Annotated[str, Field(description="The source text.")]
+    target: Annotated[str, Field(description="The translation that was scored.")]
+    post_edit: Annotated[str, Field(description="The final translation; equal to target if nothing was changed.")]
+    score: Annotated[float | None, Field(description="The score that it had.", allow_inf_nan=False)] = None
+    decision: Annotated[Literal["approve", "review"] | None, Field(description="The decision of the policy.")] = None
+    group: Annotated[str | None, Field(description="Its group, for policies with groups.")] = None
+
+
+class FeedbackRequest(Strict):
+    """Final translations of segments that were scored."""
+
+    model: Annotated[str | None, Field(description="The model that scored them.")] = None
+    policy: Annotated[str | None, Field(description="The policy that decided.")] = None
+    segments: Annotated[list[FeedbackSegment], Field(min_length=1)]
+
+
+class FeedbackResponse(BaseModel):
+    """What was stored."""
+
+    stored: int
+
+
+class PlaceOut(BaseModel):
+    """What is wrong with one part of a request."""
+
+    detail: str
+    pointer: Annotated[str, Field(description="The part, as a JSON pointer, such as #/segments/2/target.")]
+    id: Annotated[str | int | None, Field(description="The segment's own name, if it is about one.")] = None
+
+
+class ProblemOut(BaseModel):
+    """An error, as in RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[PlaceOut] | None = None
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": title, "content": {"application/problem+json": {"schema": ProblemOut.model_json_schema()}}}
+    for status, title in {
+        401: "No valid API key",
+        413: "Too large",
+        422: "The request cannot be used",
+        429: "The key's rate is used up",
+        503: "Busy or shutting down",
+    }.items()
+}
+"""The errors of most calls, for OpenAPI."""

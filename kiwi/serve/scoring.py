@@ -1,0 +1,247 @@
+"""From the segments of a request to its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from kiwi import constants as const
+from kiwi.data.labels.policy import EVERY
+from kiwi.data.readers import check_columns
+from kiwi.data.text.units import WORD
+from kiwi.exceptions import DataError
+from kiwi.lib.score.scale import Scale
+from kiwi.outputs import SPAN_SCORES
+from kiwi.runner import Predictions
+from kiwi.serve.batching.cache import Row, Texts
+from kiwi.serve.batching.model import join_rows
+from kiwi.serve.batching.queue import QueueClosedError, QueueFullError
+from kiwi.serve.options import Limits
+from kiwi.serve.problems import Problem, about_segment
+from kiwi.serve.registry import Registry, ServedModel, UnknownNameError
+from kiwi.serve.schemas import ScoreRequest, SegmentIn
+
+LINE_END = re.compile(r"[\r\n]")
+
+POLL = 0.1
+"""The number of seconds after which a client is looked for that may have gone away."""
+
+IsGone = Callable[[], Awaitable[bool]]
+"""A function that returns whether the client has gone away."""
+
+
+async def score_request(registry: Registry, request: ScoreRequest, limits: Limits, is_gone: IsGone) -> dict[str, Any]:
+    """Return the answer to a request.
+
+    Args:
+        registry: the models.
+        request: the request.
+        limits: what it may ask for.
+        is_gone: whether the client has gone away, so that its segments need not be computed.
+
+    Raises:
+        Problem: when it cannot be answered.
+    """
+    served = find_model(registry, request.model)
+    _check_request(request, served, limits)
+    segments = _texts(request.segments, served)
+    served, rows = await compute(registry, served, segments, limits, is_gone)
+    return await asyncio.to_thread(answer, request, served, rows)
+
+
+def find_model(registry: Registry, name: str | None) -> ServedModel:
+    """Return a model by its name.
+
+    Raises:
+        Problem: when there is none.
+    """
+    try:
+        return registry.find(name)
+    except UnknownNameError as error:
+        raise Problem(404, "unknown-model", str(error), [{"detail": str(error), "pointer": "#/model"}]) from error
+
+
+async def compute(
+    registry: Registry, served: ServedModel, segments: list[Texts], limits: Limits, is_gone: IsGone
+) -> tuple[ServedModel, list[Row]]:
+    """Score segments in the queue of a model.
+
+    Returns:
+        The version of the model that has scored them, and their results.
+
+    Raises:
+        Problem: when there is no room, it takes too long, or the client has gone away.
+    """
+    entries = await asyncio.to_thread(served.worker.measure, segments)
+    if (n_tokens := sum(entry.length for entry in entries)) > limits.max_tokens:
+        longest = max(range(len(entries)), key=lambda index: entries[index].length)
+        detail = (
+            f"found {n_tokens} words or pieces; expected at most {limits.max_tokens}, of which the longest segment has "
+            f"{entries[longest].length}. Send several requests, or a file."
+        )
+        raise Problem(413, "too-many-tokens", detail, [about_segment(longest, "", "the longest segment", None)])
+    try:
+        served, future = registry.submit(served, entries, segments)
+    except QueueFullError as error:
+        raise Problem(503, "busy", str(error), headers={"Retry-After": str(error.retry_after)}) from error
+    except QueueClosedError as error:
+        raise Problem(503, "shutting-down", str(error), headers={"Retry-After": "1"}) from error
+    result = asyncio.wrap_future(future)
+    end = asyncio.get_running_loop().time() + limits.timeout
+    try:
+        while not (await asyncio.wait({result}, timeout=POLL))[0]:
+            if await is_gone():
+                raise Problem(499, "client-gone", "The client has gone away.") from None
+            if asyncio.get_running_loop().time() > end:
+                detail = f"The segments were not scored within {limits.timeout:g} s. Send fewer, or send them later."
+                raise Problem(503, "timeout", detail, headers={"Retry-After": str(served.worker.queue.retry_after)})
+    finally:
+        result.cancel()
+    return served, result.result()
+
+
+def _check_request(request: ScoreRequest, served: ServedModel, limits: Limits) -> None:
+    n_segments = len(request.segments)
+    if n_segments > limits.max_segments:
+        detail = (
+            f"found {n_segments} segments; expected at most {limits.max_segments}. Send several requests, or a file."
+        )
+        raise Problem(413, "too-many-segments", detail, [{"detail": detail, "pointer": "#/segments"}])
+    if request.scale == "0-100" and served.common_scale is None:
+        detail = f"scale: the model {served.name} has no scores on a known scale; ask for own."
+        raise Problem(422, "no-scale", detail, [{"detail": detail, "pointer": "#/scale"}])
+    if request.spans and const.ERROR_SPANS not in served.runner.about.outputs:
+        detail = f"spans: the model {served.name} predicts no error spans. Leave spans out."
+        raise Problem(422, "no-spans", detail, [{"detail": detail, "pointer": "#/spans"}])
+    if request.policy is not None and request.policy not in served.deciders:
+        known = ", ".join(served.deciders) or "none"
+        detail = f"policy: found '{request.policy}'; the policies of the model {served.name} are: {known}."
+        raise Problem(422, "unknown-policy", detail, [{"detail": detail, "pointer": "#/policy"}])
+
+
+def _texts(segments: Sequence[SegmentIn], served: ServedModel) -> list[Texts]:
+    """Return the texts of segments in the order of the fields that a model reads.
+
+    Raises:
+        Problem: when a segment cannot be used.
+    """
+    fields = served.model.fields
+    columns: dict[str, list[str | None]] = {}
+    for name in fields:
+        given = [getattr(segment, name) for segment in segments]
+        # Of the same length, so that positions stay as they are.
+        columns[name] = [None if text is None else LINE_END.sub(" ", text) for text in given]
+        is_needed = name != const.ALIGNMENTS or served.model.needs_alignments
+        if is_needed and None in columns[name]:
+            raise _bad_segment(segments, columns[name].index(None), name, f"missing; the model {served.name} reads it")
+    checked = {name: ["" if text is None else text for text in column] for name, column in columns.items()}
+    try:
+        check_columns(checked, {name: name for name in fields}, first=0)
+    except DataError as error:
+        field = str(error).partition(",")[0]
+        raise _bad_segment(segments, error.line or 0, field, error.reason) from error
+    return list(zip(*columns.values(), strict=True))
+
+
+def _bad_segment(segments: Sequence[SegmentIn], index: int, field: str, reason: str) -> Problem:
+    name = segments[index].id
+    title = f"segment {index + 1}" if name is None else f"segment {name!r}"
+    return Problem(422, "bad-segment", f"{title}, {field}: {reason}", [about_segment(index, field, reason, name)])
+
+
+def answer(request: ScoreRequest, served: ServedModel, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the answer to a request, for JSON.
+
+    Args:
+        request: the request.
+        served: the version of the model that has scored it.
+        rows: the predictions for each segment.
+    """
+    scale: Scale = served.own_scale
+    if request.scale == "0-100" and served.common_scale is not None:
+        scale = served.common_scale
+    targets = [segment.target for segment in request.segments]
+    predictions = join_rows(rows, served.runner.about)
+    own = predictions.columns(targets=targets)
+    found = scale.apply(own)
+    answers: list[dict[str, Any]] = []
+    for index, segment in enumerate(request.segments):
+        out: dict[str, Any] = {"id": index + 1 if segment.id is None else segment.id, "score": None}
+        for name, column in _NUMBERS.items():
+            if column in found:
+                out[name] = number(found[column][index])
+        if (verdicts := found.get(f"{const.BINARY}_labels")) is not None:
+            out["verdict"] = {"label": verdicts[index], "probability": number(found[const.BINARY][index])}
+        if request.words:
+            out["words"] = _words(predictions, index, segment)
+        if request.spans:
+            out["spans"] = found[const.ERROR_SPANS][index]
+        answers.append(out)
+    flags = _flags(request, served)
+    for index, out in enumerate(answers):
+        if request.flags:
+            out["flags"] = flags[index]
+        if request.policy is not None:
+            score = own.get(const.SENTENCE_SCORES, [math.nan] * len(rows))[index]
+            group = request.segments[index].group
+            decided = served.deciders[request.policy].policy.decide(
+                score, EVERY if group is None else group, flags[index]
+            )
+            out |= {"decision": decided.decision, "decision_reason": decided.reason}
+    return {"model": served.name, "sha256": served.sha256, "scale": scale.describe(), "segments": answers}
+
+
+_NUMBERS = {
+    "score": const.SENTENCE_SCORES,
+    "deviation": f"{const.SENTENCE_SCORES}_deviation",
+    **{name: name for name in SPAN_SCORES},
+}
+"""The columns of the numbers of an answer."""
+
+
+def number(value: float) -> float | None:
+    """Return a number for JSON, which has no NaN."""
+    return None if math.isnan(value) else value
+
+
+def _flags(request: ScoreRequest, served: ServedModel) -> list[list[str]]:
+    if not request.flags:
+        return [[] for _ in request.segments]
+    columns = {
+        const.SOURCE: [segment.source for segment in request.segments],
+        const.TARGET: [segment.target for segment in request.segments],
+    }
+    return served.flagger(request.languages or ()).flag_columns(columns)
+
+
+def _words(predictions: Predictions, index: int, segment: SegmentIn) -> dict[str, Any]:
+    places = {
+        "target": (const.TARGET_TAGS, _word_places(segment.target)),
+        "gaps": (const.GAP_TAGS, _gap_places(segment.target)),
+        "source": (const.SOURCE_TAGS, _word_places(segment.source)),
+    }
+    found: dict[str, Any] = {}
+    for name, (output, spans) in places.items():
+        probabilities = predictions.get(f"{output}_BAD_probabilities")
+        labels = predictions.get(f"{output}_labels")
+        if probabilities is None or labels is None:
+            continue
+        units = zip(spans, probabilities[index], labels[index], strict=False)  # no units without words
+        found[name] = [
+            {"start": start, "end": end, "probability": round(value, 6), "label": label}
+            for (start, end), value, label in units
+        ]
+    return found
+
+
+def _word_places(text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in WORD.finditer(LINE_END.sub(" ", text))]
+
+
+def _gap_places(text: str) -> list[tuple[int, int]]:
+    words = _word_places(text)
+    starts = [start for start, _ in words] + ([words[-1][1]] if words else [])
+    return [(place, place) for place in starts]

@@ -1,0 +1,152 @@
+"""The processes of the server."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from kiwi.exceptions import KiwiError
+from kiwi.serve.jobs import HideJobs
+from kiwi.serve.options import LOCAL, ServeOptions
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 120
+"""The number of seconds in which a new process must have loaded its models, and any process must show that it lives."""
+
+BACKLOG = 2048
+"""The number of connections that the system holds until they are accepted."""
+
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable of the directory in which several processes count together."""
+
+KEEP_ALIVE = 15
+"""The number of seconds after which an idle connection is closed."""
+
+
+def configure_log(level: int) -> None:
+    """Show the log on standard error: kiwi's from a level on, and warnings of libraries.
+
+    Args:
+        level: the level.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("kiwi").setLevel(level)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(HideJobs())
+
+
+def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
+    """Serve until a signal ends it; what has been taken is finished.
+
+    Args:
+        options: what to serve, and how.
+        log_level: the level from which on kiwi's messages are shown.
+
+    Raises:
+        KiwiError: when a model cannot be loaded, or the address is taken.
+    """
+    configure_log(log_level)
+    if not options.keys and options.host not in LOCAL:
+        logger.warning("%s: everyone who reaches this address may use the server. Give keys with --keys.", options.host)
+    if options.workers == 1:
+        _serve_alone(options)
+    else:
+        _serve_in_processes(options, log_level)
+
+
+def _serve_alone(options: ServeOptions) -> None:
+    from kiwi.serve.app import make_app, make_service
+
+    with tempfile.TemporaryDirectory(prefix="kiwi-files-") as files:
+        _run_alone(options, make_app(make_service(options, Path(files))))
+
+
+def _run_alone(options: ServeOptions, app: ASGIApp) -> None:
+    config = _config(options, app)
+    with _listening(config, options) as sockets, suppress(KeyboardInterrupt):
+        # The server repeats the signal that has ended it, when everything is finished.
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        server = uvicorn.Server(config)
+        server.run(sockets)
+    if not server.started:
+        raise KiwiError("The server could not start; its log says why.")
+
+
+def _serve_in_processes(options: ServeOptions, log_level: int) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="kiwi-files-") as files,
+        tempfile.TemporaryDirectory(prefix="kiwi-metrics-") as counted,
+    ):
+        os.environ[METRICS_DIRECTORY] = counted  # the library reads it in each process
+        config = _config(options, partial(_make_worker_app, options, Path(files), log_level), factory=True)
+        try:
+            with _listening(config, options) as sockets:
+                supervisor = Multiprocess(config, sockets)
+                supervisor.run()
+        finally:
+            del os.environ[METRICS_DIRECTORY]
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise KiwiError("A process of the server could not start; its error is above.")
+
+
+def _make_worker_app(options: ServeOptions, files: Path, log_level: int) -> ASGIApp:
+    configure_log(log_level)
+    from kiwi.serve.app import make_app, make_service
+
+    try:
+        return make_app(make_service(options, files))
+    except KiwiError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(STARTUP_FAILURE)  # which ends the other processes too
+
+
+def _config(options: ServeOptions, app: object, *, factory: bool = False) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=options.host,
+        port=options.port,
+        factory=factory,
+        workers=options.workers,
+        access_log=False,  # it has the queries of requests
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=int(options.shutdown_timeout),
+        timeout_worker_healthcheck=START_SECONDS,
+    )
+
+
+@contextmanager
+def _listening(config: uvicorn.Config, options: ServeOptions) -> Iterator[list[socket.socket]]:
+    """Listen at the address, and say which one it is, as port 0 is a free one."""
+    try:
+        sock = config.bind_socket()
+    except SystemExit:
+        raise KiwiError(
+            f"{config.host}:{config.port}: cannot be listened at. Choose another --port or --host, or end the program "
+            "that uses it."
+        ) from None
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    logger.info("Serving %s at http://%s:%d", ", ".join(options.models), host, sock.getsockname()[1])
+    try:
+        yield [sock]
+    finally:
+        sock.close()

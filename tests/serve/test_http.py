@@ -1,0 +1,477 @@
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from kiwi import PredictOptions, load_system
+from kiwi.serve.app import make_app, make_service
+from kiwi.serve.calls.chat import find_issues
+from kiwi.serve.calls.page import mark
+from kiwi.serve.keys import Key, hash_key
+from kiwi.serve.options import Limits, ServeOptions
+from tests.conftest import Corpus
+
+ADMIN, SLOW = "kiwi-admin", "kiwi-slow"
+
+
+class Server:
+    """A real server in a thread."""
+
+    def __init__(self, options: ServeOptions, files: Path) -> None:
+        self.service = make_service(options, files)
+        config = uvicorn.Config(
+            make_app(self.service), log_config=None, access_log=False, ws="none", server_header=False
+        )
+        self._server = uvicorn.Server(config)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture(scope="module")
+def server(system: Path, text_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    feedback = tmp_path_factory.mktemp("feedback")
+    keys = (
+        Key(name="admin", sha256=hash_key(ADMIN), admin=True),
+        Key(name="slow", sha256=hash_key(SLOW), rate=2),
+    )
+    limits = Limits(max_bytes=20_000, max_segments=12, max_tokens=500, timeout=5, max_file_bytes=5000, max_jobs=3)
+    models = {"tiny": str(system), "twin": str(system), "text": str(text_system)}
+    options = ServeOptions(models, predict=PredictOptions(align=False), keys=keys, limits=limits, feedback=feedback)
+    started = Server(options, tmp_path_factory.mktemp("files"))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {ADMIN}"}, timeout=30) as client:
+        yield client
+
+
+def segments(corpus: Corpus, n: int = 10) -> list[dict[str, Any]]:
+    sides = [corpus.lines("test", name)[:n] for name in ("source", "target", "alignments")]
+    return [
+        {"id": f"s{i}", "source": source, "target": target, "alignments": alignments}
+        for i, (source, target, alignments) in enumerate(zip(*sides, strict=True))
+    ]
+
+
+def test_scores_are_those_of_the_system(client: httpx.Client, corpus: Corpus, system: Path) -> None:
+    given = segments(corpus)
+    answer = client.post("/v1/score", json={"segments": given, "words": True})
+    assert answer.status_code == 200, answer.text
+    content = answer.json()
+    runner = load_system(system)
+    sides = [[segment[name] for segment in given] for name in ("source", "target", "alignments")]
+    expected = runner.predict(*sides).columns()
+    assert content["model"] == "tiny"
+    assert content["scale"] == {"kind": "hter", "higher_is_better": False, "range": [0, 1]}
+    for index, segment in enumerate(content["segments"]):
+        assert segment["id"] == f"s{index}"
+        assert segment["score"] == pytest.approx(expected["sentence_scores"][index], abs=1e-5)
+        assert segment["deviation"] == pytest.approx(expected["sentence_scores_deviation"][index], abs=1e-5)
+        words = segment["words"]
+        target = given[index]["target"]
+        assert [target[word["start"] : word["end"]] for word in words["target"]] == target.split()
+        assert [word["label"] for word in words["target"]] == expected["target_tags_labels"][index]
+        assert len(words["gaps"]) == len(words["target"]) + 1
+        assert words["gaps"][-1]["start"] == words["gaps"][-1]["end"] == len(target)
+        assert len(words["source"]) == len(given[index]["source"].split())
+        assert isinstance(segment["flags"], list)
+    again = client.post("/v1/score", json={"segments": given[:2], "scale": "0-100", "flags": False, "model": "twin"})
+    assert again.json()["scale"]["higher_is_better"] is True
+    assert again.json()["segments"][0]["score"] == pytest.approx(100 * (1 - expected["sentence_scores"][0]), abs=1e-3)
+    assert "flags" not in again.json()["segments"][0]
+
+
+def test_numbers_are_names_and_line_ends_are_spaces(client: httpx.Client, corpus: Corpus) -> None:
+    first = segments(corpus, 1)[0]
+    del first["id"]
+    broken = first | {"target": first["target"].replace(" ", "\n", 1)}
+    answer = client.post(
+        "/v1/score", json={"segments": [first, broken, {"source": "", "target": "", "alignments": ""}]}
+    )
+    found = answer.json()["segments"]
+    assert [each["id"] for each in found] == [1, 2, 3]
+    assert found[0]["score"] == found[1]["score"]
+    assert found[2]["score"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "name", "pointer", "detail"),
+    [
+        ({"segments": []}, 422, "invalid", "#/segments", "at least 1 item"),
+        ({"segment": []}, 422, "invalid", "#/segment", "Extra inputs"),
+        ({"segments": [{"id": "x", "source": "a"}]}, 422, "invalid", "#/segments/0/target", "required"),
+        ({"model": "../tiny"}, 404, "unknown-model", "#/model", "expected one of tiny, twin"),
+        ({"policy": "p"}, 422, "unknown-policy", "#/policy", "none"),
+        ({"spans": True}, 422, "no-spans", "#/spans", "predicts no error spans"),
+        (
+            {"segments": [{"id": 7, "source": "a", "target": " ", "alignments": "0-0"}]},
+            422,
+            "bad-segment",
+            "#/segments/0/target",
+            "segment 7, target: found an empty target",
+        ),
+        (
+            {"segments": [{"source": "a", "target": "b", "alignments": "0-5"}]},
+            422,
+            "bad-segment",
+            "#/segments/0/alignments",
+            "segment 1, alignments: found",
+        ),
+        ({"segments": [{"source": "a", "target": "b"}] * 13}, 413, "too-many-segments", "#/segments", "at most 12"),
+        (
+            {"segments": [{"source": "a " * 400, "target": "b " * 200, "alignments": "0-0"}]},
+            413,
+            "too-many-tokens",
+            "#/segments/0",
+            "found 600 words",
+        ),
+    ],
+)
+def test_problems_name_what_is_wrong(
+    client: httpx.Client, corpus: Corpus, change: dict[str, Any], status: int, name: str, pointer: str, detail: str
+) -> None:
+    answer = client.post("/v1/score", json={"segments": segments(corpus, 1)} | change)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == f"urn:kiwi:problem:{name}"
+    assert problem["status"] == status
+    assert problem["errors"][0]["pointer"] == pointer
+    assert detail in problem["detail"]
+
+
+def test_keys_rates_and_hosts(server: Server, client: httpx.Client) -> None:
+    with httpx.Client(base_url=server.url) as other:
+        for headers in ({}, {"Authorization": "Bearer kiwi-admi"}, {"Authorization": f"Basic {ADMIN}"}):
+            answer = other.get("/v1/models", headers=headers)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+        answers = [other.get("/v1/models", headers={"Authorization": f"Bearer {SLOW}"}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+        assert other.get("/health/ready").json() == {"status": "ready", "models": ["tiny", "twin", "text"]}
+        assert other.get("/health/live", headers={"Host": "evil.example"}).status_code == 421
+        assert other.get("/metrics").status_code == 401
+    refused = client.post("/v1/score", json={}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert refused.status_code == 403
+    assert client.get("/v1/models/x").status_code == 404
+
+
+def test_answers_have_strict_headers_and_no_cors(client: httpx.Client) -> None:
+    answer = client.get("/health/live", headers={"Origin": "https://evil.example"})
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert "server" not in answer.headers
+
+
+def test_large_slow_and_broken_requests(server: Server, client: httpx.Client) -> None:
+    assert client.post("/v1/score", content=b"x" * 20_001).status_code == 413
+    unannounced = client.post("/v1/score", content=iter([b"x" * 10_000] * 3))
+    assert unannounced.status_code == 413
+    assert client.post("/v1/score", content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
+    with socket.create_connection(("127.0.0.1", server.port)) as half:
+        half.sendall(f"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ADMIN}\r\n".encode())
+        half.sendall(b"Content-Length: 100\r\nContent-Type: application/json\r\n\r\n{")
+        half.settimeout(30)
+        assert b" 408 " in half.recv(1000).splitlines()[0]
+
+
+def test_models_are_described_and_reloaded_while_they_are_used(
+    server: Server, client: httpx.Client, corpus: Corpus
+) -> None:
+    described = client.get("/v1/models").json()["models"]
+    assert [model["name"] for model in described] == ["tiny", "twin", "text"]
+    assert described[0]["fields"] == ["source", "target", "alignments"]
+    given = segments(corpus, 3)
+    stop, statuses = threading.Event(), []
+
+    def ask() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            changed = [segment | {"source": f"{number} {segment['source']}"} for segment in given]
+            stop.wait(0.01)
+            statuses.append(client.post("/v1/score", json={"segments": changed}).status_code)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    former = server.service.registry.find("tiny")
+    assert client.post("/v1/models/tiny/reload").status_code == 200
+    stop.set()
+    thread.join()
+    assert {*statuses} == {200}
+    assert server.service.registry.find("tiny") is not former
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {ADMIN}"}) as other:
+        assert other.post("/v1/models/none/reload").status_code == 404
+
+
+def test_a_client_that_goes_away_leaves_the_queue(server: Server, client: httpx.Client, corpus: Corpus) -> None:
+    served = server.service.registry.find("tiny")
+    model, go = served.worker.model, threading.Event()
+    former = model.predict
+    model.predict = lambda texts: former(texts) if go.wait(20) else []  # type: ignore[method-assign]
+    given = segments(corpus)
+    try:
+        for number in range(2):  # the first is being computed, the second waits
+            changed = [segment | {"source": f"gone{number} {segment['source']}"} for segment in given]
+            with pytest.raises(httpx.ReadTimeout):
+                client.post("/v1/score", json={"segments": changed}, timeout=0.3)
+        deadline = time.monotonic() + 10
+        while served.worker.queue.n_waiting and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert served.worker.queue.n_waiting == 0
+    finally:
+        go.set()
+        model.predict = former  # type: ignore[method-assign]
+
+
+def test_texts_are_neither_logged_nor_counted(
+    client: httpx.Client, corpus: Corpus, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "Geheimnis"
+    with caplog.at_level(logging.DEBUG):
+        client.post("/v1/score", json={"segments": [{"source": secret, "target": secret, "alignments": "0-0"}]})
+        client.post("/v1/score", json={"segments": [{"source": secret, "target": "", "alignments": secret}]})
+        client.get(f"/{secret}?q={secret}")
+        metrics = client.get("/metrics").text
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("kiwi"))
+    assert "POST /v1/score 200" in logged
+    assert "GET unknown 404" in logged
+    assert secret not in logged + metrics
+    assert 'kiwi_requests_total{method="POST",route="/v1/score",status="200"}' in metrics
+    assert 'kiwi_cache_hits_total{model="tiny"}' in metrics
+
+
+def test_the_description_has_examples(client: httpx.Client) -> None:
+    description = client.get("/openapi.json").json()
+    assert {"/v1/score", "/v1/models", "/health/ready", "/metrics"} <= description["paths"].keys()
+    schema = description["components"]["schemas"]["ScoreRequest"]
+    assert schema["examples"][0]["segments"]
+    assert "application/problem+json" in description["paths"]["/v1/score"]["post"]["responses"]["422"]["content"]
+
+
+def table(corpus: Corpus, n: int = 10) -> str:
+    rows = [[segment[name] for name in ("source", "target", "alignments")] for segment in segments(corpus, n)]
+    return "\n".join("\t".join(row) for row in [["source", "target", "alignments"], *rows]) + "\n"
+
+
+def events(client: httpx.Client, url: str) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    with client.stream("GET", f"{url}/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        for block in stream.read().decode().strip().split("\n\n"):
+            kind, data = block.splitlines()
+            found.append((kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+def test_a_file_is_scored_and_downloaded_once_it_is_done(
+    server: Server, client: httpx.Client, corpus: Corpus, system: Path
+) -> None:
+    content = table(corpus)
+    parts = iter([content[:100].encode(), content[100:].encode()])
+    answer = client.post("/v1/files", params={"name": "../a b.tsv", "scale": "0-100"}, content=parts)
+    assert answer.status_code == 202, answer.text
+    url = answer.headers["location"]
+    kinds = events(client, url)
+    assert kinds[-1][0] == "end"
+    job = kinds[-1][1]
+    assert (job["state"], job["segments"], job["name"], job["error"]) == ("done", 10, "a b.tsv", None), job
+    assert "owner" not in job
+    download = client.get(f"{url}/content")
+    assert "attachment" in download.headers["content-disposition"]
+    header, *rows = download.text.splitlines()
+    column = header.split("\t").index("sentence_scores (0-100, higher is better)")
+    scored = client.post("/v1/score", json={"segments": segments(corpus), "scale": "0-100"}).json()["segments"]
+    assert [float(row.split("\t")[column]) for row in rows] == pytest.approx([each["score"] for each in scored])
+    other = {"Authorization": f"Bearer {SLOW}"}
+    server.service.keyring._allowances.clear()
+    assert client.get(url, headers=other).status_code == 404  # it belongs to another key
+    assert client.delete(url).status_code == 204
+    assert client.get(url).status_code == 404
+    assert not list(server.service.jobs._directory.iterdir())
+
+
+def test_files_that_cannot_be_scored(server: Server, client: httpx.Client, corpus: Corpus) -> None:
+    def post(name: str, content: str, **params: str) -> httpx.Response:
+        return client.post("/v1/files", params={"name": name, **params}, content=content.encode())
+
+    assert "expected that of a format" in post("a.docx", "x").json()["detail"]
+    assert post("a.tsv", "x" * 5001).status_code == 413
+    assert post("a.tsv", "").status_code == 422
+    assert "--threshold" in post("a.tsv", "x", threshold="1").json()["detail"]
+    assert post("a.tsv", "x", policy="p").status_code == 422
+    assert post("a.tsv", "x", columns="source").status_code == 422
+    assert not list(server.service.jobs._directory.iterdir())
+    bad = post("a.tsv", "source\ttarget\nGeheimnis\tx\n")
+    end = events(client, bad.headers["location"])[-1][1]
+    assert end["state"] == "failed"
+    assert str(server.service.jobs._directory) not in end["error"]
+    assert client.get(f"{bad.headers['location']}/content").status_code == 409
+    urls = [bad.headers["location"], *(post("a.tsv", table(corpus, 1)).headers["location"] for _ in range(2))]
+    full = post("a.tsv", table(corpus, 1))
+    assert (full.status_code, full.headers["retry-after"]) == (503, "60")
+    assert client.get("/v1/files/..%2f..").status_code == 404
+    for url in urls:
+        assert client.delete(url).status_code == 204
+
+
+def test_files_expire(server: Server, client: httpx.Client, corpus: Corpus) -> None:
+    url = client.post("/v1/files", params={"name": "a.tsv"}, content=table(corpus, 1).encode()).headers["location"]
+    assert events(client, url)[-1][1]["state"] == "done"
+    jobs = server.service.jobs
+    jobs._clock = lambda: time.monotonic() + 4000
+    try:
+        assert client.get(url).status_code == 404
+        jobs.remove_expired()
+        assert not list(jobs._directory.iterdir())
+    finally:
+        jobs._clock = time.monotonic
+
+
+def test_feedback_is_stored_in_lines(server: Server, client: httpx.Client) -> None:
+    segment = {"id": "7", "source": "a", "target": "b\u2028", "post_edit": "c", "decision": "approve", "score": 0.1}
+    answer = client.post("/v1/feedback", json={"segments": [segment, segment | {"id": 8}]})
+    assert answer.json() == {"stored": 2}, answer.text
+    assert server.service.options.feedback is not None
+    (file,) = server.service.options.feedback.iterdir()
+    first, second = (json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1])
+    assert segment.items() <= first.items()
+    assert (second["id"], second["model"]) == (8, "tiny")
+    assert second["sha256"] == server.service.registry.find("tiny").sha256
+    assert client.post("/v1/feedback", json={"segments": [{"source": "a"}]}).status_code == 422
+
+
+def test_weblate_gets_the_issues_of_each_unit(client: httpx.Client, corpus: Corpus) -> None:
+    # The parts of Weblate's request that matter, and its rules for the answer.
+    source, target = (corpus.lines("test", name)[0] for name in ("source", "target"))
+    units = [
+        {"unit_id": 11, "strings": [{"source": source, "context": ""}], "translations": [target]},
+        {"unit_id": 12, "strings": [{"source": "1 file"}, {"source": "{n} files"}], "translations": ["12", "", "x"]},
+        {"unit_id": 13, "strings": [{"source": ""}], "translations": [""]},
+    ]
+    content = {"source_language": "en", "target_language": "de", "units": units, "glossary": []}
+    messages = [
+        {"role": "system", "content": "Evaluate the supplied translation units ..."},
+        {"role": "user", "content": '{"units":[{"unit_id":1,"strings":[{"source":"Hello"}],"translations":["Ahoj"]}]}'},
+        {"role": "assistant", "content": '{"results":[{"unit_id":1,"issues":[]}]}'},
+        {"role": "user", "content": json.dumps(content)},
+    ]
+    asked = {"model": "text", "messages": messages, "temperature": 0}
+    answer = client.post("/v1/chat/completions", json=asked)
+    assert answer.status_code == 200, answer.text
+    choice = answer.json()["choices"][0]
+    assert choice["finish_reason"] == "stop"
+    result = json.loads(choice["message"]["content"])
+    assert result.keys() == {"results"}
+    assert [each["unit_id"] for each in result["results"]] == [11, 12, 13]
+    for each in result["results"]:
+        for issue in each["issues"]:
+            assert issue.keys() == {"category", "severity", "explanation"}
+            assert issue["category"] in {"accuracy", "fluency", "terminology", "style", "formatting"}
+            assert issue["severity"] in {"minor", "major", "critical"}
+            assert 0 < len(issue["explanation"].strip()) <= 4000
+    explanations = [issue["explanation"] for issue in result["results"][1]["issues"]]
+    assert "Flag 'numbers': source and translation have different numbers." in explanations
+    assert not result["results"][2]["issues"]
+    default = client.post("/v1/chat/completions", json=asked | {"model": "gpt-5"})
+    assert "the model tiny reads it" in default.json()["detail"]
+    refused = client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "Hello!"}]})
+    assert refused.status_code == 422
+    assert "evaluation of Weblate" in refused.json()["detail"]
+
+
+def test_issues_of_spans_and_low_scores() -> None:
+    segment = {
+        "score": 42.4,
+        "spans": [
+            {"start": 4, "end": 7, "severity": "critical", "confidence": 0.9},
+            {"start": 3, "end": 3, "severity": "minor", "confidence": 0.5},
+        ],
+        "words": {"target": [{"start": 0, "end": 3, "probability": 0.8}, {"start": 4, "end": 7, "probability": 0.2}]},
+        "flags": ["tags"],
+    }
+    issues = find_issues(segment, "abc def", is_quality=True)
+    assert [(issue["category"], issue["severity"]) for issue in issues] == [
+        ("accuracy", "critical"),
+        ("accuracy", "minor"),
+        ("formatting", "major"),
+        ("accuracy", "major"),
+    ]
+    assert "'def' (confidence 0.90)" in issues[0]["explanation"]
+    assert "missing at character 3" in issues[1]["explanation"]
+    assert issues[3]["explanation"] == "The estimated quality is 42 of 100. Words that are probably wrong: abc."
+    assert find_issues({"score": 42.4}, "abc", is_quality=False) == []
+
+
+def test_the_page_works_without_a_script_and_escapes_everything(client: httpx.Client, corpus: Corpus) -> None:
+    empty = httpx.get(str(client.base_url))
+    assert empty.status_code == 200
+    policy = empty.headers["content-security-policy"]
+    assert "default-src 'none'; style-src 'sha256-" in policy
+    assert "unsafe" not in policy
+    assert "<script" not in empty.text
+    assert "style=" not in empty.text
+    text = "<script>alert(1)</script> \"' 12"
+    entered = {"source": f"{text}\r\nb", "target": f"{text}\r\nb", "key": ADMIN, "model": "twin"}
+    shown = httpx.post(str(client.base_url), data=entered | {"model": "text"})
+    assert (shown.status_code, shown.text.count("<article>")) == (200, 2)
+    assert "<script" not in shown.text
+    assert "Scores from 0 to 100; higher is better" in shown.text
+    answer = httpx.post(str(client.base_url), data=entered)
+    assert (answer.status_code, answer.text.count("<article>")) == (422, 0)  # this model reads alignments
+    assert "alignments: missing" in answer.text
+    assert "<script" not in answer.text
+    assert "&lt;script&gt;" in answer.text
+    assert ADMIN not in answer.text
+    wrong = httpx.post(str(client.base_url), data=entered | {"key": "<b>"})
+    assert wrong.status_code == 401
+    assert "no valid API key" in wrong.text
+    unequal = httpx.post(str(client.base_url), data=entered | {"target": "b"})
+    assert "found 2 lines of source and 1 of translation" in unequal.text
+    assert httpx.post(str(client.base_url), data={str(i): "x" for i in range(30)}).status_code == 422
+
+
+def test_marks_in_a_translation() -> None:
+    words = [
+        {"start": 0, "end": 1, "probability": 0.2},
+        {"start": 2, "end": 3, "probability": 0.834},
+    ]
+    marked = mark("a b c", {"words": {"target": words}})
+    assert [(part.text, part.title) for part in marked] == [("a ", ""), ("b", "probably wrong: 83%"), (" c", "")]
+    spans = [
+        {"start": 2, "end": 5, "severity": "critical", "confidence": 0.5},
+        {"start": 3, "end": 4, "severity": "minor", "confidence": 0.5},
+        {"start": 1, "end": 1, "severity": "minor", "confidence": 0.9},
+    ]
+    parts = mark("a b c", {"spans": spans})
+    assert [(part.text, part.kind) for part in parts] == [
+        ("a", ""),
+        ("\u2038", "minor"),
+        (" ", ""),
+        ("b c", "critical"),
+    ]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kiwi.exceptions import ConfigError
+from kiwi.serve.jobs import clean_name
+from kiwi.serve.keys import Key, Keyring, describe_new_key, hash_key, read_keys
+from kiwi.serve.options import ServeOptions, parse_named
+
+
+def test_a_new_key_is_accepted_from_a_file_and_from_the_environment(tmp_path: Path) -> None:
+    text = describe_new_key("ci")
+    key = text.splitlines()[0].rpartition(" ")[2]
+    file = tmp_path / "keys.yaml"
+    file.write_text(text.partition("\n\n")[2].partition("\n\n")[0], encoding="utf-8")
+    (from_file,) = read_keys(file)
+    (from_environment,) = read_keys(None, text.rpartition("KIWI_SERVE_KEYS=")[2])
+    assert from_file == from_environment == Key(name="ci", sha256=hash_key(key))
+    keyring = Keyring([Key(name="other", sha256="0" * 64), from_file])
+    assert keyring.find(key) is from_file
+    assert keyring.find(key[:-1]) is None
+    assert keyring.find("") is None
+    assert keyring.find("\ud800ä") is None
+    assert key not in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "environment", "found"),
+    [
+        ({"keys": [{"name": "a", "sha256": "0" * 63}]}, "", "keys.yaml"),
+        ({"keys": []}, "", "keys.yaml"),
+        ({"keys": [{"name": "a b", "sha256": "0" * 64}]}, "", "name"),
+        ({"keys": [{"name": "a", "sha256": "0" * 64, "rate": 0}]}, "", "rate"),
+        ({"keys": [{"name": "a", "sha256": "0" * 64, "admn": True}]}, "", "admin"),
+        ({"keys": [{"name": "a", "sha256": "0" * 64}]}, f"a={'1' * 64}", "found a twice"),
+        (None, "secret", "64 digits"),
+    ],
+)
+def test_keys_that_are_none(tmp_path: Path, content: object, environment: str, found: str) -> None:
+    file = tmp_path / "keys.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(ConfigError, match=found) as raised:
+        read_keys(None if content is None else file, environment)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_rate_allows_bursts_of_a_minute() -> None:
+    now = 0.0
+    key = Key(name="a", sha256="0" * 64, rate=30)
+    keyring = Keyring([key], lambda: now)
+    assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [2]
+    now = 4.0
+    assert [keyring.wait(key) for _ in range(3)] == [0, 0, 2]
+    now = 10_000.0
+    assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [2]
+    assert Keyring([]).wait(Key(name="b", sha256="0" * 64)) == 0
+
+
+def test_names_of_models() -> None:
+    assert parse_named(["mini", "large=runs/x=y", "runs/model"], "--model") == {
+        "mini": "mini",
+        "large": "runs/x=y",
+        "model": "runs/model",
+    }
+    assert parse_named(["a/policy.v2.json"], "--policy") == {"policy.v2": "a/policy.v2.json"}
+    for given in (["a=1", "a=2"], ["=x"], ["a="], ["x y=z"], [""]):
+        with pytest.raises(ConfigError, match="--model"):
+            parse_named(given, "--model")
+
+
+def test_hosts_that_a_server_answers_to() -> None:
+    assert ServeOptions({}).hosts == ("127.0.0.1", "localhost", "::1")
+    assert ServeOptions({}, host="0.0.0.0").hosts == ()
+    assert ServeOptions({}, allowed_hosts=("kiwi.example",)).hosts == ("kiwi.example",)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("../../etc/a.xlf", "a.xlf"), ("C:\\x\\a.xlf", "a.xlf"), ('a"\r\n.xlf', "a___.xlf"), ("", "file"), ("a/", "file")],
+)
+def test_names_of_files_are_one_part(name: str, expected: str) -> None:
+    assert clean_name(name) == expected
