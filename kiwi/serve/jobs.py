@@ -20,7 +20,8 @@ from typing_extensions import override
 
 from kiwi.data.documents.formats import require_format
 from kiwi.exceptions import KiwiError
-from kiwi.lib.score import DocumentOptions, score_document
+from kiwi.lib.score import DocumentOptions
+from kiwi.lib.score.document import score_document
 from kiwi.serve.batching.model import QueuedRunner
 from kiwi.serve.options import Limits
 from kiwi.serve.registry import Registry
