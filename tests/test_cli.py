@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-import kiwi
+import kiwi.cli
 
 Options = Callable[..., dict[str, Any]]
 Done = subprocess.CompletedProcess[str]
@@ -31,6 +31,22 @@ def run(*arguments: str | Path, cwd: Path) -> Done:
         timeout=300,
         check=False,
     )
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run a command in this process, which spares it loading torch again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run_here(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["kiwi", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            kiwi.cli.main()
+        assert isinstance(ended.value.code, int)
+        return Done(sys.argv, ended.value.code, *capfd.readouterr())
+
+    return run_here
 
 
 def failed(done: Done, exit_code: int, *messages: str) -> None:
@@ -65,38 +81,40 @@ def test_help_of_a_pipeline(pipeline: str, tmp_path: Path) -> None:
         assert option in done.stdout
 
 
-def test_engines_of_prediction(tmp_path: Path) -> None:
-    assert "--engine" in run("predict", "-h", cwd=tmp_path).stdout
-    done = run("predict", "--example", "--engine", "ray", cwd=tmp_path)
+def test_engines_of_prediction(run_here: Callable[..., Done]) -> None:
+    assert "--engine" in run_here("predict", "-h").stdout
+    done = run_here("predict", "--example", "--engine", "ray")
     failed(done, 2, "run, data: given, but the engine is 'ray'")
-    failed(run("predict", "--example", "--engine", "spark", cwd=tmp_path), 2, "engine: found 'spark'")
+    failed(run_here("predict", "--example", "--engine", "spark"), 2, "engine: found 'spark'")
 
 
 # Mistakes.
 
 
 @pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate", "search"])
-def test_no_configuration(pipeline: str, tmp_path: Path) -> None:
-    failed(run(pipeline, cwd=tmp_path), 2, f"kiwi {pipeline}: found no configuration file", "--example")
+def test_no_configuration(pipeline: str, run_here: Callable[..., Done]) -> None:
+    failed(run_here(pipeline), 2, f"kiwi {pipeline}: found no configuration file", "--example")
 
 
-def test_overrides_without_a_configuration(tmp_path: Path) -> None:
-    failed(run("train", "trainer.epochs=1", cwd=tmp_path), 2, "found no configuration file")
+def test_overrides_without_a_configuration(run_here: Callable[..., Done]) -> None:
+    failed(run_here("train", "trainer.epochs=1"), 2, "found no configuration file")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     failed(run("evaluate", "nowhere.yaml", cwd=tmp_path), 2, "nowhere.yaml: no such configuration file")
 
 
-def test_an_override_without_a_value(tmp_path: Path) -> None:
-    done = run("evaluate", "--example", "verbose", cwd=tmp_path)
+def test_an_override_without_a_value(run_here: Callable[..., Done]) -> None:
+    done = run_here("evaluate", "--example", "verbose")
     failed(done, 2, "Override 'verbose': found no '='; expected key=value")
 
 
-def test_all_mistakes_are_listed_with_their_paths(options: Options, tmp_path: Path) -> None:
+def test_all_mistakes_are_listed_with_their_paths(
+    options: Options, run_here: Callable[..., Done], tmp_path: Path
+) -> None:
     config = tmp_path / "train.yaml"
     config.write_text(yaml.safe_dump(options({"data.valid": None, "system.model.encoder.windowsize": 3})))
-    done = run("train", config, "trainer.epochs=0", "run.run_id=xyz", "sytem.batch_size=3", cwd=tmp_path)
+    done = run_here("train", config, "trainer.epochs=0", "run.run_id=xyz", "sytem.batch_size=3")
     failed(
         done,
         2,
@@ -120,8 +138,8 @@ def test_data_that_cannot_be_used(options: Options, corpus: Any, tmp_path: Path)
     failed(done, 3, f"{tmp_path / 'broken.tags'}, line 7: found 1 tags; expected ")
 
 
-def test_a_checkpoint_that_cannot_be_used(tmp_path: Path) -> None:
-    failed(run("predict", "--example", cwd=tmp_path), 4, "runs/example/best_model", "found nothing there")
+def test_a_checkpoint_that_cannot_be_used(run_here: Callable[..., Done]) -> None:
+    failed(run_here("predict", "--example"), 4, "runs/example/best_model", "found nothing there")
 
 
 @pytest.mark.parametrize("option", ["-v", "--verbose"])
@@ -223,15 +241,17 @@ def test_the_configuration_of_an_example_is_printed_and_switches_may_come_first(
 
 
 @pytest.mark.parametrize("pipeline", ["train", "pretrain", "predict", "evaluate", "search"])
-def test_an_unknown_variable_is_refused_for_every_pipeline(pipeline: str, tmp_path: Path) -> None:
-    failed(run(pipeline, "--example", "_corpu=/data", cwd=tmp_path), 2, "_corpu", "no such variable")
+def test_an_unknown_variable_is_refused_for_every_pipeline(pipeline: str, run_here: Callable[..., Done]) -> None:
+    failed(run_here(pipeline, "--example", "_corpu=/data"), 2, "_corpu", "no such variable")
 
 
-def test_the_home_directory_is_expanded_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_directory_is_expanded_on_the_command_line(
+    run_here: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    failed(run("inspect", "~/nothing", cwd=tmp_path), 4, str(tmp_path / "home" / "nothing"))
-    failed(run("evaluate", "~/nothing.yaml", cwd=tmp_path), 2, str(tmp_path / "home" / "nothing.yaml"))
-    failed(run("inspect", "~nobody-here/x", cwd=tmp_path), 2, "no such user")
+    failed(run_here("inspect", "~/nothing"), 4, str(tmp_path / "home" / "nothing"))
+    failed(run_here("evaluate", "~/nothing.yaml"), 2, str(tmp_path / "home" / "nothing.yaml"))
+    failed(run_here("inspect", "~nobody-here/x"), 2, "no such user")
     assert not (tmp_path / "~").exists()
 
 

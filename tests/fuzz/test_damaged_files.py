@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
 from kiwi.data.text.embeddings import read_embeddings
 from kiwi.lib.evaluate import evaluate_from_configuration
-from kiwi.lib.export import export
+from kiwi.lib.export import Export, export
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.predict import config as predict_config, predict_from_configuration
 from kiwi.lib.publish import publish
@@ -91,11 +91,13 @@ def transformer(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def systems(transformer: Path, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workshop]:
+def systems(
+    transformer: Path, trained: Trained, exported: Export, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Workshop]:
     """A checkpoint of each kind, and an export of each."""
     root = tmp_path_factory.mktemp("workshops")
-    whole = {"nuqe": trained.path, "transformer": transformer}
-    whole |= {f"{name} export": export(path, root / f"exported-{name}").path for name, path in whole.items()}
+    whole = {"nuqe": trained.path, "transformer": transformer, "nuqe export": exported.path}
+    whole["transformer export"] = export(transformer, root / "exported-transformer").path
     return {name: Workshop(path.resolve(), root / f"damaged {name}" / "system") for name, path in whole.items()}
 
 

@@ -287,25 +287,6 @@ def test_too_far_from_the_original(trained: Trained, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_maps_the_weights_when_they_are_put_in_place(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sessions = []
-
-    def opened(*arguments: Any) -> Any:
-        session = open_session(*arguments)
-        sessions.append(weakref.ref(session))
-        return session
-
-    def sealed(directory: Path) -> None:
-        assert [session() for session in sessions] == [None]
-        seal(directory)
-
-    monkeypatch.setattr("kiwi.runner.onnx_engine.open_session", opened)
-    monkeypatch.setattr("kiwi.lib.export.seal", sealed)
-    export(trained.path, tmp_path / "out")
-
-
 def test_what_is_in_the_way_stays(trained: Trained, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     for place in (tmp_path, tmp_path / "file"):
@@ -333,6 +314,20 @@ def test_files_to_compare_on(
     files = {field: Path(place) for field, place in corpus.inputs("test", pos=True).items()}
     with pytest.raises((ConfigError, DataError)):
         export(tmp_path / "trained", tmp_path / "out", files=dict.fromkeys(files, empty))
+    sessions = []
+
+    def opened(*arguments: Any) -> Any:
+        session = open_session(*arguments)
+        sessions.append(weakref.ref(session))
+        return session
+
+    def sealed(directory: Path) -> None:
+        """Nothing maps the weights when they are put in place."""
+        assert [session() for session in sessions] == [None]
+        seal(directory)
+
+    monkeypatch.setattr("kiwi.runner.onnx_engine.open_session", opened)
+    monkeypatch.setattr("kiwi.lib.export.seal", sealed)
     arguments = [f"--{field.replace('_', '-')}={place}" for field, place in files.items()]
     monkeypatch.setattr(sys, "argv", ["kiwi", "export", str(tmp_path / "trained"), str(tmp_path / "out"), *arguments])
     assert run(lambda: app(standalone_mode=False)) == 0

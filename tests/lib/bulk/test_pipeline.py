@@ -24,7 +24,7 @@ from kiwi.lib.bulk import bulk_from_configuration, pipeline, worker as bulk_work
 from kiwi.lib.bulk.config import BulkConfiguration, is_bulk
 from kiwi.lib.bulk.job import JOB_FILE, Job, Task, pending_tasks, plan_job
 from kiwi.lib.bulk.worker import ShardReport, load, predict_shard
-from kiwi.lib.export import export
+from kiwi.lib.export import Export
 from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.torch_engine import runner_of
@@ -476,14 +476,14 @@ def test_another_system_at_a_workers_path(options: Any, loaded: Runner, rows: An
 
 
 def test_an_export_does_not_go_on_with_the_results_of_its_checkpoint(
-    options: Any, trained: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path
+    options: Any, exported: Export, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     write_shard(tmp_path / "in" / "a.jsonl", rows)
     work(options(), loaded)
-    exported = load_system(export(trained.path, tmp_path / "export").path, threads=1)
-    assert exported.about.sha256 == loaded.about.sha256
+    runner = load_system(exported.path, threads=1)
+    assert runner.about.sha256 == loaded.about.sha256
     with pytest.raises(ConfigError, match="results of another job"):
-        work(options({"system.load": str(tmp_path / "export")}), exported)
+        work(options({"system.load": str(exported.path)}), runner)
 
 
 def test_memory_does_not_grow_with_the_shard(options: Any, loaded: Runner, rows: Any, tmp_path: Path) -> None:

@@ -85,7 +85,10 @@ def apart(session: Any, system: QESystem) -> list[float]:
 
 
 def check(system: QESystem, directory: Path) -> None:
-    """A graph says what torch says, and its copy in 8 bits about that, of each segment alone as among others."""
+    """A graph says what torch says, and its copy in 8 bits about that, of each segment alone as among others.
+
+    The graphs are left in ``fp32`` and ``int8``.
+    """
     system.eval()
     graph = make_graph(system)
     assert max(apart(session_of(graph, directory / "fp32"), system)) < 2e-5
@@ -146,7 +149,7 @@ def test_predictor_estimator(changes: Mapping[str, Any], corpus: Corpus, tmp_pat
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "bert": {"use_mismatch_features": True, "use_predictor_features": True},
+    "bert": {"pooling": "compare", "use_mismatch_features": True, "use_predictor_features": True},
     "xlm-roberta": {"pooling": "compare", "freeze_layers": 1, "source_max_length": 9, "target_max_length": 12},
     "xlm": {"pooling": "mean", "scalar_mix": True, "scalar_mix_layer_norm": False},
     "modernbert": {"pooling": "ll_mean"},
@@ -155,12 +158,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Of each family some, all of them together."""
 
+MANY_THREADS = "bert"
+"""The family whose model is large enough to give several threads something to do."""
+
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_pretrained(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kiwi.modules.language_modelling.EXPORTED_PART", 50)  # the vocabulary has several such parts
     layers = {"n_layers": 2} if family == "xlm" else {"num_hidden_layers": 2}
-    folder = write_model(family, tmp_path / "model", head=True, **layers)
+    sizes = {"hidden_size": 256, "initializer_range": 0.05} if family == MANY_THREADS else {}
+    folder = write_model(family, tmp_path / "model", head=True, **layers, **sizes)
     torch.manual_seed(3)
     model = {
         "encoder": {"model_name": str(folder), "hidden_size": 12, **OPTIONS[family]},
@@ -173,26 +180,13 @@ def test_pretrained(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     }
     config = QESystem.Config.from_dict({"class_name": CLASSES.get(family, "Transformer"), "model": model})
     labels = {"sentence_scores": ["0.1", "0.3"], "error_spans": ["0:1:minor 2:3:major 1:1:minor", "-"]}
-    check(QESystem.build(config, labels), tmp_path)
-
-
-def test_a_batch_with_enough_to_do_for_several_threads(tmp_path: Path) -> None:
-    folder = write_model("bert", tmp_path / "model", num_hidden_layers=1, hidden_size=256, initializer_range=0.05)
-    model = {
-        "encoder": {"model_name": str(folder), "pooling": "compare", "use_mlp": False},
-        "outputs": {"word_level": {"target": True, "source": True}, "sentence_level": {"hter": True}},
-    }
-    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
-    torch.manual_seed(3)
-    system = QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]}).eval()
-    long = {"source": " ".join(SOURCE * 9), "target": " ".join(TARGET * 9)}
-    batch = system.collate([long, long, *({"source": SOURCE[i % 3], "target": TARGET[i % 3]} for i in range(20))])
-    graph = make_graph(system)
-    session_of(graph, tmp_path / "fp32")
-    check_steady(tmp_path / "fp32", batch, calls=4)
-    quantize(graph)
-    session_of(graph, tmp_path / "int8")
-    check_steady(tmp_path / "int8", batch, calls=4)
+    system = QESystem.build(config, labels)
+    check(system, tmp_path)
+    if family == MANY_THREADS:
+        long = {"source": " ".join(SOURCE * 9), "target": " ".join(TARGET * 9)}
+        batch = system.collate([long, long, *({"source": SOURCE[i % 3], "target": TARGET[i % 3]} for i in range(20))])
+        for precision in ("fp32", "int8"):
+            check_steady(tmp_path / precision, batch, calls=4)
 
 
 def test_what_has_no_form_in_onnx_is_refused(plain_system: QESystem, monkeypatch: pytest.MonkeyPatch) -> None:
