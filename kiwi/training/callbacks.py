@@ -19,6 +19,23 @@ from kiwi.training.module import TrainingModule
 logger = logging.getLogger(__name__)
 
 
+MOST_UNVALIDATED = 0.05
+"""The share of an epoch after the last validation above which training warns."""
+
+
+def count_unvalidated(n_batches: int, n_epochs: int, interval: float) -> int:
+    """Return the number of batches of a run that are trained after its last validation.
+
+    Args:
+        n_batches: the number of batches of an epoch.
+        n_epochs: the number of epochs.
+        interval: the interval between validations, in batches of the run (an integer), or as a share of an epoch.
+    """
+    if isinstance(interval, int):
+        return (n_batches * n_epochs) % interval
+    return n_batches % max(int(n_batches * interval), 1)
+
+
 class BestCheckpoints(Callback):
     """Saves the best models by the main metric, and remembers the metrics of the best one.
 
@@ -95,6 +112,13 @@ class BestCheckpoints(Callback):
                 f"trainer.checkpoint.validation_steps: found {interval}; expected at most {n_batches}, the number of "
                 "batches of the whole run, because without a validation no model is saved. Lower it, or raise "
                 "trainer.epochs."
+            )
+        n_last = count_unvalidated(int(trainer.num_training_batches), trainer.max_epochs or 1, interval)
+        if trainer.is_global_zero and n_last > MOST_UNVALIDATED * trainer.num_training_batches:
+            logger.warning(
+                "trainer.checkpoint.validation_steps: no validation follows the last %d batches of the run, so that what "
+                "they train is not saved. Set a share that divides an epoch, such as 0.25.",
+                n_last,
             )
         if trainer.is_global_zero and not self._is_resumed and self._link.remove():
             logger.warning(

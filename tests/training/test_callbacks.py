@@ -15,6 +15,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from kiwi.lib.train import train_from_configuration
 from kiwi.systems.qe_system import QESystem
+from kiwi.training.callbacks import count_unvalidated
 
 Options = Callable[..., dict[str, Any]]
 
@@ -26,6 +27,23 @@ RUN = {
     "system.optimizer": {"class_name": "sgd", "learning_rate": 0.02},
     "system.model.outputs": {"sentence_level": {"hter": True}},
 }
+
+
+@pytest.mark.parametrize(
+    ("n_batches", "n_epochs", "interval", "expected"),
+    [(1051, 1, 0.34, 337), (1051, 1, 0.5, 1), (1051, 3, 1.0, 0), (10, 3, 4, 2), (10, 3, 15, 0), (3, 1, 0.1, 0)],
+)
+def test_batches_after_the_last_validation(n_batches: int, n_epochs: int, interval: float, expected: int) -> None:
+    assert count_unvalidated(n_batches, n_epochs, interval) == expected
+
+
+def test_a_run_whose_end_is_not_validated_warns(
+    options: Options, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    short = {"trainer.epochs": 1, "run.output_dir": str(tmp_path / "run"), "trainer.checkpoint.validation_steps": 0.4}
+    train_from_configuration(options({**RUN, **short}))
+    assert "no validation follows the last" in caplog.text
+
 
 
 def validations(output_dir: Path, metric: str) -> list[float]:
