@@ -45,7 +45,6 @@ def test_a_run_whose_end_is_not_validated_warns(
     assert "no validation follows the last" in caplog.text
 
 
-
 def validations(output_dir: Path, metric: str) -> list[float]:
     """Return the metric at each validation, as logged."""
     with (output_dir / "metrics.csv").open(encoding="utf-8") as file:
