@@ -32,6 +32,7 @@ def prepare() -> ModuleType:
         # What is missing before the full stop is missing after the last word.
         ("Das ist gut.", "Das ist gut .", "OK OK OK OK", "BAD OK OK BAD OK", "BAD OK OK OK OK OK BAD"),
         ("10 000 Euro", "10000 Euro", "BAD OK", "OK OK OK", "OK OK OK BAD OK OK OK"),
+        ("10\u00a0000 Euro", "10 000 Euro", "BAD OK OK", "", "BAD OK"),
         ("Das ist", "Dies ist", "OK OK", "OK OK OK", ""),
     ],
 )

@@ -37,7 +37,7 @@ CopyScaleOption = Annotated[
 LanguagesOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Languages of source and target, such as --languages en,de: in TMX, and for flags of segments.",
+        help="Languages of source and target, such as --languages en,de: in TMX and PO, and for flags of segments.",
         metavar="SOURCE,TARGET",
         show_default="those of FILE, or of the system",
     ),

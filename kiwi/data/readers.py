@@ -248,10 +248,10 @@ def check_any_label(columns: Columns, files: Mapping[str, Path | None]) -> None:
     given = {field: path for field, path in known.items() if field in columns}
     none = {field: "nan" if field == const.SENTENCE_SCORES else "" for field in given}
     for field, path in given.items():
-        if all(label == none[field] for label in columns[field]):
+        if all(label.strip() == none[field] for label in columns[field]):
             raise DataError.at(path, None, found="no label", expected="at least one")
     for number, labels in enumerate(zip(*(columns[field] for field in given), strict=True), start=1):
-        if labels == tuple(none.values()):
+        if tuple(label.strip() for label in labels) == tuple(none.values()):
             place, *others = given.values()
             found = "no label of this segment" + (f" here or in {', '.join(map(str, others))}" if others else "")
             raise DataError.at(place, number, found=found, expected="at least one")

@@ -78,6 +78,7 @@ def make_app(service: Service) -> ASGIApp:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_failure)
     return Gate(app, service.options, service.keyring, service.metrics)
 
 
@@ -128,6 +129,10 @@ def _reload(registry: Registry) -> None:
         registry.reload()
     except KiwiError as error:
         logger.error("The models were not reloaded, and stay in use: %s", error)
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    return Problem(500, "internal", "The server has failed. Its log says where.").response()
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:

@@ -39,6 +39,10 @@ UNKNOWN = "unknown"
 """The route of a path that does not exist, in metrics and the log."""
 
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""The methods that metrics and the log tell apart; a client may invent any others."""
+
+
 class Gate:
     """The outermost application, which lets requests through.
 
@@ -57,16 +61,18 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status, has_started = time.monotonic(), 500, False
+        started, status, has_started, is_complete = time.monotonic(), 500, False, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status, has_started
+            nonlocal status, has_started, is_complete
             if message["type"] == "http.response.start":
                 status, has_started = message["status"], True
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                is_complete = True
 
         try:
             scope["kiwi.key"] = self._check(scope)
@@ -78,6 +84,8 @@ class Gate:
         except Exception as error:
             # Its message and traceback may quote texts.
             logging.getLogger(__name__).error("%s failed: %s.", _route(scope), _where(error))
+            if is_complete:
+                return  # the application has answered with a problem
             if has_started:
                 raise RuntimeError("an answer broke off") from None
             failure = Problem(500, "internal", "The server has failed. Its log says where.")
@@ -88,7 +96,7 @@ class Gate:
     def _check(self, scope: Scope) -> Key | None:
         headers = Headers(scope=scope)
         hosts = self._options.hosts
-        if hosts and _host(headers.get("host", "")) not in hosts:
+        if hosts and not scope["path"].startswith("/health/") and _host(headers.get("host", "")) not in hosts:
             raise Problem(421, "unknown-host", "Host: found a name that this server does not answer to.")
         if scope["method"] not in ("GET", "HEAD") and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise Problem(403, "cross-site", "Requests from the pages of other sites are not answered.")
@@ -135,10 +143,11 @@ class Gate:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route, key = _route(scope), scope.get("kiwi.key")
-        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
         name = "-" if key is None else key.name
-        access_log.info("%s %s %d %.1f ms %s", scope["method"], route, status, 1000 * seconds, name)
+        access_log.info("%s %s %d %.1f ms %s", method, route, status, 1000 * seconds, name)
 
 
 def check_length(headers: Headers, limit: int, too_large: Problem) -> None:

@@ -149,8 +149,10 @@ class JobStore:
                 f"There are {self._limits.max_jobs} files, which is the most. Remove one with DELETE, or try later."
             )
         job = Job(secrets.token_hex(16), name, model, owner, updated=self._clock())
-        self._place(job.id).mkdir(mode=0o700)
-        self._write(job)
+        new = self._directory / f"new-{job.id}"
+        new.mkdir(mode=0o700)
+        (new / STATUS).write_text(json.dumps(asdict(job)), encoding="utf-8")
+        new.rename(self._place(job.id))  # with its state, so that nobody takes it for expired
         return job
 
     def input_of(self, job: Job) -> Path:
@@ -174,13 +176,18 @@ class JobStore:
         except (OSError, ValueError, TypeError):
             return None
         age = self._clock() - job.updated
+        if age > self._limits.file_expiry:
+            return None
         if job.state == "running" and age > LONGEST_SILENCE:
             return replace(job, state="failed", error="The process that scored it has ended. Upload the file again.")
-        return None if age > self._limits.file_expiry else job
+        return job
 
     def remove(self, job: Job) -> None:
         """Cancel a job, and remove its files."""
-        shutil.rmtree(self._place(job.id), ignore_errors=True)
+        gone = self._directory / f"gone-{job.id}"  # out of the reach of what writes its state
+        with suppress(OSError):
+            self._place(job.id).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def remove_expired(self) -> None:
         """Remove the files that nobody can download any more."""
@@ -218,22 +225,20 @@ class JobStore:
             self._update(replace(job, warnings=found))
 
     def _score(self, job: Job, how: DocumentOptions) -> Job:
-        served = self._registry.find(job.model)
-
         def on_scored(n_segments: int) -> None:
             if self._is_closed or not self._place(job.id).exists():
                 raise _Cancelled
             self._update(replace(job, state="running", segments=n_segments))
 
-        runner = QueuedRunner(served.runner, served.worker, on_scored)
-        n_bad = score_document(
-            served.runner.about.place or served.name,
-            self.input_of(job),
-            self.output_of(job),
-            document=how,
-            runner=runner,
-        )
-        return replace(self.find(job.id) or job, state="done", bad_segments=n_bad)
+        with self._registry.hold(job.model) as served:
+            n_bad = score_document(
+                served.runner.about.place or served.name,
+                self.input_of(job),
+                self.output_of(job),
+                document=how,
+                runner=QueuedRunner(served.runner, served.worker, on_scored),
+            )
+        return replace(self.find(job.id) or job, state="done", error=None, bad_segments=n_bad)
 
     def _update(self, job: Job) -> None:
         if self._place(job.id).exists():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +86,8 @@ class Registry:
         self._observe = observe
         self._reloading = threading.Lock()
         self._old: list[threading.Thread] = []
+        self._users: dict[int, int] = {}  # the jobs that use a version, by its identity
+        self._changed = threading.Condition()
         self.models: dict[str, ServedModel] = {}
         """The current version of each model."""
         try:
@@ -146,12 +149,37 @@ class Registry:
         with self._reloading:
             for each in names:
                 new = self._load(each)
-                old, self.models[each] = self.models[each], new
-                thread = threading.Thread(target=old.worker.close, name="kiwi-old-model", daemon=True)
+                with self._changed:
+                    old, self.models[each] = self.models[each], new
+                thread = threading.Thread(target=self._retire, args=(old,), name="kiwi-old-model", daemon=True)
                 thread.start()
                 self._old = [thread, *(former for former in self._old if former.is_alive())]
                 logger.info("Reloaded the model %s: %.12s, formerly %.12s.", each, new.sha256, old.sha256)
             return [self.models[each] for each in names]
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[ServedModel]:
+        """Yield a model whose worker is not closed by a reload meanwhile.
+
+        Args:
+            name: the name of the model.
+        """
+        with self._changed:
+            served = self.find(name)
+            self._users[id(served)] = self._users.get(id(served), 0) + 1
+        try:
+            yield served
+        finally:
+            with self._changed:
+                self._users[id(served)] -= 1
+                if not self._users[id(served)]:
+                    del self._users[id(served)]
+                self._changed.notify_all()
+
+    def _retire(self, old: ServedModel) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: id(old) not in self._users)
+        old.worker.close()
 
     def close(self, timeout: float) -> bool:
         """Finish what was taken, and end.

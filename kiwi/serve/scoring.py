@@ -208,7 +208,7 @@ def number(value: float) -> float | None:
 
 
 def _flags(request: ScoreRequest, served: ServedModel) -> list[list[str]]:
-    if not request.flags:
+    if not request.flags and request.policy is None:  # a policy reads them
         return [[] for _ in request.segments]
     columns = {
         const.SOURCE: [segment.source for segment in request.segments],

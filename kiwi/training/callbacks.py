@@ -116,8 +116,8 @@ class BestCheckpoints(Callback):
         n_last = count_unvalidated(int(trainer.num_training_batches), trainer.max_epochs or 1, interval)
         if trainer.is_global_zero and n_last > MOST_UNVALIDATED * trainer.num_training_batches:
             logger.warning(
-                "trainer.checkpoint.validation_steps: no validation follows the last %d batches of the run, so that what they "
-                "train is not saved. Set a share that divides an epoch, such as 0.25.",
+                "trainer.checkpoint.validation_steps: no validation follows the last %d batches of the run, so that no "
+                "saved model has learned from them. Set a share that divides an epoch, such as 0.25.",
                 n_last,
             )
         if trainer.is_global_zero and not self._is_resumed and self._link.remove():

@@ -79,7 +79,13 @@ class PairMetrics:
                 if name not in lacking or lacking == labelled:
                     by_pair[pair] |= accumulator.compute()
         of_pairs = {f"{pair}_{name}": value for pair in self.counts for name, value in by_pair[pair].items()}
-        return mean_over_pairs(by_pair) | of_pairs
+        # A pair without any label that others have is not part of the means.
+        measured = {
+            pair: by_pair[pair]
+            for pair, accumulators in first.items()
+            if not all(accumulators[name].is_empty for name in labelled)
+        }
+        return mean_over_pairs(measured or by_pair) | of_pairs
 
     def describe(self, metrics: Mapping[str, float], main_metric: Sequence[str]) -> list[str]:
         """Return lines for the log: the metrics and, with language pairs, the main ones of each pair.

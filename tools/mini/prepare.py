@@ -77,6 +77,11 @@ def read(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
+def words_of(text: str) -> list[str]:
+    """Split a text into words as kiwi does: at spaces and tabs, not at no-break spaces."""
+    return [word for word in text.replace("\t", " ").split(" ") if word]
+
+
 def word_tags(text: str, tokens: Sequence[str], tags: Sequence[str], gaps: Sequence[str] = ()) -> str:
     """Carry the tags of tokens over to the words between spaces; empty where the tokens are not those of the text.
 
@@ -88,11 +93,12 @@ def word_tags(text: str, tokens: Sequence[str], tags: Sequence[str], gaps: Seque
         tags: the tag of each token.
         gaps: the tags of the gaps before, between and after the tokens.
     """
-    words = text.split()
-    if "".join(words) != "".join(tokens):
+    words = words_of(text)
+    bare = ["".join(word.split()) for word in words]  # tokens have no spaces of any kind
+    if "".join(bare) != "".join(tokens):
         return ""
     ends: list[int] = []
-    for word in words:
+    for word in bare:
         ends.append((ends[-1] if ends else 0) + len(word))
     of_words, of_gaps = ["OK"] * len(words), ["OK"] * (len(words) + 1)
     if gaps and gaps[0] == "BAD":
@@ -174,7 +180,7 @@ def corrupted(directory: Path) -> Iterator[Segment]:
         whole = [WHOLE[kind] for kind in kinds.split() if kind in WHOLE]
         score = min(whole) if whole else max(GOOD_SCORE - PER_POINT * float(points), LOWEST_SCORE)
         starts, ends, severities, *_ = line.split("\t")
-        has_words = not lp.endswith(("-zh", "-ja")) and len(tags.split()) == 2 * len(target.split()) + 1
+        has_words = not lp.endswith(("-zh", "-ja")) and len(tags.split()) == 2 * len(words_of(target)) + 1
         yield Segment(source, target, lp, score, tags if has_words else "", raters=[(starts, ends, severities)])
 
 

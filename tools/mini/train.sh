@@ -7,7 +7,7 @@ here=$(dirname "$0")
 python=${PYTHON:-.venv/bin/python}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
-# Run a step that writes a directory, unless it is there.
+# Run a step, unless what it writes last is there.
 once() {
   local made=$1
   shift
@@ -30,10 +30,10 @@ stage() {
 
 mkdir -p "$out"
 once "$out/multilingual-e5-small" "$python" -m kiwi encoder multilingual-e5-small "$out/multilingual-e5-small"
-once "$out/data/first" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data"
+once "$out/data/first/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data"
 once "$out/data/errors" "$python" -m kiwi corpus corrupt "$out/data/errors" "$out/data/good.tsv" \
   --columns source=source,target=target,lp=lp --whole 0.5 --clean 0.1
-once "$out/data/second" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data" \
+once "$out/data/second/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data" \
   --errors "$out/data/errors"
 stage first "_encoder=$out/multilingual-e5-small"
 stage second

@@ -283,6 +283,8 @@ class WMTQEDataset:
         assert config.split is not None, "the training configuration requires one of valid and split"
         parts = draw_split(len(train), config.split, seed, config.train.input.source)
         for_training, for_validation = (train.select(indices.tolist()) for indices in parts)
+        if config.partial_labels:
+            check_any_label(for_training.columns, dict(config.train.output))
         return for_training, for_validation
 
     @staticmethod

@@ -91,7 +91,7 @@ class Format:
     """Whether it has a place for error spans, other than a column."""
 
     has_languages: bool = False
-    """Whether it may have more than two languages, of which ``--languages`` chooses."""
+    """Whether it may not say both languages, or have more than two, so that ``--languages`` says them."""
 
     is_table: bool = False
     """Whether it has named columns."""
@@ -115,7 +115,7 @@ FORMATS: tuple[Format, ...] = (
         has_spans=True,
     ),
     Format("TMX", (".tmx",), spliced(lambda how, tape: _tmx(how, tape)), has_languages=True),
-    Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True),
+    Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True, has_languages=True),
     Format(
         "CSV",
         (".csv",),

@@ -11,6 +11,7 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns, Note
 from kiwi.exceptions import DataError, MissingColumnError
+from kiwi.outputs import SPAN_SCORES
 from kiwi.utils.io import did_you_mean
 from kiwi.utils.text import MARK
 
@@ -116,13 +117,13 @@ def _joined(cell: Any) -> str | None:
 
 
 def plain_names(names: Sequence[str], wanted: Collection[str]) -> list[str]:
-    """Return the names of columns, without what the name of the column of scores says of their meaning.
+    """Return the names of columns, without what the names of columns of scores say of their meaning.
 
     Args:
         names: the names.
         wanted: the columns that are read, whose names stay.
     """
-    described = f"{const.SENTENCE_SCORES} ("
+    described = tuple(f"{own} (" for own in (const.SENTENCE_SCORES, *SPAN_SCORES))
     return [name.partition(" (")[0] if name.startswith(described) and name not in wanted else name for name in names]
 
 

@@ -133,7 +133,8 @@ def score_document(
     columns = {name: what.columns.get(name, name) for name in fields}
     optional = {const.ALIGNMENTS} - what.columns.keys()
     how = HowToRead(rating, columns, optional, what.has_header, what.languages, what.is_live)
-    flagger = Flagger.choose(what.languages, runner.about) if wants_flags(what.flags, what.scores_only) else None
+    languages = Flagger.choose(what.languages, runner.about)
+    flagger = languages if wants_flags(what.flags, what.scores_only) else None
     counted = Manifest(runner.about, scale)
     scorer = Scorer(
         runner,
@@ -145,6 +146,7 @@ def score_document(
         decider,
         scores_only=scores_only,
         is_titled=form.has_header and what.has_header,
+        languages=languages.languages,
     )
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), advising_columns(), writing_rejects(rejects, scorer.bad), staging as stage:

@@ -34,6 +34,7 @@ class Scorer:
         decider: what decides which translations are approved; None if nothing does.
         scores_only: whether to omit the outputs for words.
         is_titled: whether the name of the column of scores says what they mean.
+        languages: the languages of segments that do not say theirs.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Scorer:
         *,
         scores_only: bool,
         is_titled: bool,
+        languages: Languages,
     ) -> None:
         self.bad = bad
         self.progress: Progress | None = None
@@ -61,7 +63,7 @@ class Scorer:
         self._scores_only = scores_only
         self._is_titled = is_titled
         self._n_scored = 0
-        self._languages = (flagger or Flagger.choose((), runner.about)).languages
+        self._languages = languages
 
     def __call__(self, segments: Sequence[Segment]) -> Sequence[Row]:
         """Return the predictions for each segment; those that cannot be used have the score NaN, or are skipped."""

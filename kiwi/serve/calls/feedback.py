@@ -29,12 +29,12 @@ def store_feedback(directory: Path, request: FeedbackRequest, served: ServedMode
     lines = [json_line(segment.model_dump(exclude_none=True) | common) + "\n" for segment in request.segments]
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / time.strftime("feedback-%Y-%m-%d.jsonl", now)
-    with path.open("ab") as file:
+    with path.open("ab", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # several processes write to it
-        size = file.seek(0, 2)
+        size, content = file.seek(0, 2), memoryview("".join(lines).encode("utf-8"))
         try:
-            file.write("".join(lines).encode("utf-8"))
-            file.flush()
+            while content:
+                content = content[file.write(content) or 0 :]
         except OSError:
             file.truncate(size)
             raise

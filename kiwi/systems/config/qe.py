@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -84,10 +85,11 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
                 "Remove system.class_name."
             )
         class_name = info.class_name
-        model = model_config_of(info, config.load, ARCHITECTURES, config.model or {})
         trained = model_config_of(info, config.load, ARCHITECTURES)
+        level = _check_distribution(config.model or {}, trained, config.load)
+        model = model_config_of(info, config.load, ARCHITECTURES, config.model or {})
         check_matches_trained(model, trained, config.load)
-        model = _check_distribution(model, trained, config.load)
+        model = _keep_distribution(model, trained, level)
         if ARCHITECTURES[class_name].encoder.uses_pretrained:
             _check_head(model, trained, config.load)
     elif config.load_encoder is not None:
@@ -126,18 +128,35 @@ def with_sentence_level(config: Any, options: SentenceLevelConfig) -> Any:
     return config.model_copy(update={"outputs": outputs})
 
 
-def _check_distribution(model: ModelConfig, trained: ModelConfig, place: Path) -> ModelConfig:
-    """Keep the form of the distribution that a system was trained with, and reject another one."""
+def _check_distribution(given: Mapping[str, Any], trained: ModelConfig, place: Path) -> Mapping[str, Any]:
+    """Reject another form of the distribution than that which a system was trained with.
+
+    Returns:
+        The configured options of sentence-level outputs.
+    """
+    level: Mapping[str, Any] = (given.get("outputs") or {}).get("sentence_level") or {}
+    own = trained.outputs.sentence_level
+    form: Distribution = "truncated" if own.is_truncated else "gaussian"
+    if own.use_distribution and level.get("distribution") not in (None, form):
+        raise ConfigError(
+            f"system.model.outputs.sentence_level.distribution: found '{level['distribution']}', but {place} was "
+            f"trained with '{form}'. Remove it, or load only the encoder with system.load_encoder."
+        )
+    return level
+
+
+def _keep_distribution(model: ModelConfig, trained: ModelConfig, given: Mapping[str, Any]) -> ModelConfig:
+    """Return the options of a model with the form of the distribution that the system was trained with.
+
+    Its loss depends on the new data, unless it is configured.
+    """
     level, own = model.outputs.sentence_level, trained.outputs.sentence_level
     if not (level.use_distribution and own.use_distribution):
         return model
     form: Distribution = "truncated" if own.is_truncated else "gaussian"
-    if level.distribution not in (None, form):
-        raise ConfigError(
-            f"system.model.outputs.sentence_level.distribution: found '{level.distribution}', but {place} was trained "
-            f"with '{form}'. Remove it, or load only the encoder with system.load_encoder."
-        )
-    found: ModelConfig = with_sentence_level(model, level.model_copy(update={"distribution": form}))
+    loss = level.distribution_loss if "distribution_loss" in given else None
+    changes = {"distribution": form, "distribution_loss": loss}
+    found: ModelConfig = with_sentence_level(model, level.model_copy(update=changes))
     return found
 
 

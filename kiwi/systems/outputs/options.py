@@ -126,7 +126,8 @@ class SentenceLevelConfig(BaseConfig):
         has_raters = const.SCORE_DEVIATIONS in columns
         form = self.distribution
         if form is None:
-            in_range = kind == "hter" or all(0.0 <= float(score) <= 1.0 for score in columns[const.SENTENCE_SCORES])
+            scores = columns[const.SENTENCE_SCORES]  # NaN stands for a segment without a score
+            in_range = kind == "hter" or not any(float(score) < 0.0 or float(score) > 1.0 for score in scores)
             form = "truncated" if kind in (None, "hter") and in_range and not has_raters else "gaussian"
             logger.info("Scores are predicted as a %s distribution (sentence_level.distribution).", form)
         loss = self.distribution_loss or ("kl" if form == "gaussian" and has_raters else "nll")

@@ -98,12 +98,13 @@ class QEOutputs(nn.Module):
             both = self.word_level.target and self.word_level.gaps
             return names + list(TagMetrics(const.WMT19).names if both else ())
 
-        def check_labels(self, columns: Columns, places: Mapping[str, object]) -> None:
+        def check_labels(self, columns: Columns, places: Mapping[str, object], *, is_numbered: bool = True) -> None:
             """Check that the data has the labels that the outputs need.
 
             Args:
                 columns: the data, with every label field.
                 places: the file of each label field, for error messages.
+                is_numbered: whether segments have the numbers of their lines.
 
             Raises:
                 DataError: when gap tags are missing, or scores are outside of the range that the options imply.
@@ -126,7 +127,7 @@ class QEOutputs(nn.Module):
                     if float(score) < 0.0 or float(score) > 1.0:  # NaN stands for a segment without a score
                         raise DataError.at(
                             places[const.SENTENCE_SCORES],
-                            number,
+                            number if is_numbered else None,
                             found=f"the score {score}",
                             expected=f"scores from 0 to 1, because {bounded} is on",
                             advice=advice,

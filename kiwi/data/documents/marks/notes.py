@@ -209,7 +209,7 @@ class XLIFF2Notes(Notes):
         if parent == "notes":
             self.place.sibling, self.place.added = self._last, self.document.behind_end_tag(self.document.at)
             self.end_former()
-        elif parent == "unit" and name == "notes" and self._n_notes == len(self.place.former):
+        elif parent == "unit" and name == "notes" and 0 < self._n_notes == len(self.place.former):
             self.place.removed = (self._notes, self.document.behind_end_tag(self.document.at))
 
     @override
