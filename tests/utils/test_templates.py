@@ -16,6 +16,7 @@ from kiwi.utils.templates import TEMPLATES, _environment, fenced, render
 FOLDER = Path(str(resources.files("kiwi").joinpath(TEMPLATES)))
 NAMES = sorted(file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*") if file.is_file())
 UNESCAPED = {
+    "serve.html.jinja": ["style"],
     "evaluation.html.jinja": ["style", "script"],
     "evaluation/figure.html.jinja": ["each.svg"],
     "search.html.jinja": ["figure.html"],
