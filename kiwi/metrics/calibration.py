@@ -81,7 +81,7 @@ def coverage(gold: ArrayLike, means: ArrayLike, deviations: ArrayLike) -> dict[s
 
 
 def uncertainty(gold: ArrayLike, means: ArrayLike, deviations: ArrayLike) -> dict[str, float]:
-    """Return how well predicted deviations tell the errors of scores (Glushkova et al. 2021, arXiv:2109.06352).
+    """Return how well predicted deviations match the errors of scores (Glushkova et al. 2021, arXiv:2109.06352).
 
     Args:
         gold: the gold scores (segments,).

@@ -24,7 +24,7 @@ from kiwi.data.collate import Collate, Row
 from kiwi.data.datasets.parallel_dataset import ParallelDataset
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.sampling import GroupSampling, ShuffledBatches, longest_first
-from kiwi.exceptions import KiwiError
+from kiwi.exceptions import ConfigError, KiwiError
 from kiwi.metrics.functions import higher_is_better
 from kiwi.systems.batching import as_tensors, build_loader
 from kiwi.systems.config.system import SystemConfig
@@ -296,6 +296,11 @@ class TrainingModule(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the whole corpus, merged from the segments of each process."""
         metrics = self.validation.compute(gather_objects(self.trainer, self.validation.accumulators))
+        if lacking := [name for name in self.main_metric if name not in metrics]:
+            raise ConfigError(
+                f"trainer.main_metric: the validation data has no labels for {lacking[0]}. Name another metric, or add "
+                "the labels (data.valid.output)."
+            )
         if len(self.main_metric) > 1:
             metrics["+".join(self.main_metric)] = sum(metrics[name] for name in self.main_metric)
         self.log_dict({f"val_{name}": value for name, value in metrics.items()})
