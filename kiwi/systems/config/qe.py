@@ -148,13 +148,13 @@ def _check_distribution(given: Mapping[str, Any], trained: ModelConfig, place: P
 def _keep_distribution(model: ModelConfig, trained: ModelConfig, given: Mapping[str, Any]) -> ModelConfig:
     """Return the options of a model with the form of the distribution that the system was trained with.
 
-    Its loss depends on the new data, unless it is configured.
+    The loss of a Gaussian on any scale depends on the new data, unless it is configured.
     """
     level, own = model.outputs.sentence_level, trained.outputs.sentence_level
     if not (level.use_distribution and own.use_distribution):
         return model
     form: Distribution = "truncated" if own.is_truncated else "gaussian"
-    loss = level.distribution_loss if "distribution_loss" in given else None
+    loss = level.distribution_loss if form == "truncated" or "distribution_loss" in given else None
     changes = {"distribution": form, "distribution_loss": loss}
     found: ModelConfig = with_sentence_level(model, level.model_copy(update=changes))
     return found
