@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 import os
 import warnings
@@ -22,6 +23,7 @@ from kiwi.lib.train import TrainRunInfo, train_from_configuration
 from kiwi.runner import Runner
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
+from tests.browser import Chromium
 from tests.mlflow_server import MLflowServer
 
 torch.set_num_threads(1)
@@ -260,6 +262,29 @@ def mlflow_server(_shared_server: MLflowServer) -> MLflowServer:
     if not _shared_server.is_up:
         _shared_server.start()
     return _shared_server
+
+
+@pytest.fixture(scope="session")
+def _shared_browser() -> Iterator[Chromium]:
+    with Chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(_shared_browser: Chromium) -> Iterator[Chromium]:
+    """A browser, in whose thread the test runs; one for all tests, because it is slow to start."""
+    yield _shared_browser
+    _shared_browser.close_windows()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    browser = pyfuncitem.funcargs.get("browser")
+    if not isinstance(browser, Chromium):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    browser.run(lambda: pyfuncitem.obj(**arguments))
+    return True
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from kiwi.metrics.comparison import compare_systems, most_different
 from kiwi.pages.comparison import ComparisonFigures, Segment, comparison_page
-from tests.pages.browser import visit
+from tests.browser import Chromium
 
 EVIL = "<script>document.title='owned'</script>"
 LONG = "runs/experiment-with-a-very-long-name-17/nmt"
@@ -52,30 +52,15 @@ def test_a_page_without_segments() -> None:
     assert "filter-box" not in page.partition("<main>")[2].partition("</main>")[0]
 
 
-def test_the_page_in_a_browser(tmp_path: Path) -> None:
-    # Another page contains this one at the width of a phone; its script uses the filter and measures the result.
-    path, page = tmp_path / "outer.html", escape(comparison_page(figures()))
-    path.write_text(
-        f'<iframe srcdoc="{page}" style="width: 390px; height: 800px; border: 0"></iframe>'
-        """<pre></pre><script>
-        document.querySelector("iframe").onload = ({target}) => {
-          const page = target.contentDocument;
-          const shown = () => [...page.querySelectorAll(".segment")].filter((each) => each.checkVisibility()).length;
-          const done = [page.documentElement.scrollWidth, shown()];
-          const box = page.querySelector(".filter-box");
-          box.value = "#" + page.querySelector(".segment").dataset.number;
-          box.dispatchEvent(new Event("input"));
-          done.push(shown(), page.title === "Comparison of systems" ? 1 : 0);
-          document.querySelector("pre").textContent = done.join(" ");
-        };
-        </script>""",
-        encoding="utf-8",
-    )
-    seen = visit(path, tmp_path)
-    width, n_segments, n_filtered, has_title = map(int, re.findall(r"<pre>([\d ]+)</pre>", seen.dom)[0].split())
-    assert width <= 390  # nothing sticks out
-    assert n_segments == 12
-    assert 1 <= n_filtered < 12
-    assert has_title
+def test_the_page_in_a_browser(browser: Chromium, tmp_path: Path) -> None:
+    path = tmp_path / "comparison.html"
+    path.write_text(comparison_page(figures()), encoding="utf-8")
+    seen = browser.open(path, width=390)
+    assert seen.width <= 390  # nothing sticks out
+    assert seen.shown(".segment") == 12
+    number = seen.page.locator(".segment").first.get_attribute("data-number")
+    seen.page.locator(".filter-box").first.fill(f"#{number}")
+    assert 1 <= seen.shown(".segment") < 12
+    assert seen.page.title() == "Comparison of systems"
     assert seen.console == []
     assert seen.requests == []

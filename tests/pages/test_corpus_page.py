@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from kiwi.lib.corpus.labelling import Row
 from kiwi.lib.corpus.summary import Summary
 from kiwi.pages.corpus import BINS, Annotator, CorpusFigures, PartFigures, corpus_page, warnings_of
+from tests.browser import Chromium
 
 PART = PartFigures("train", 100, {"source": 500, "target": 600, "post_edit": 610}, 0.3, 0.2, {"target_tags": 0.25})
 
@@ -97,3 +99,14 @@ def test_annotators_who_agree_are_not_far() -> None:
             "train", row(number, (number // 2) / 60), {"target_tags": ["OK", "BAD"]}, "Kim" if number % 2 else "Lee"
         )
     assert not any(person.is_far for person in summary.annotator_figures())
+
+
+def test_the_page_in_a_browser(browser: Chromium, tmp_path: Path) -> None:
+    path = tmp_path / "corpus.html"
+    path.write_text(corpus_page(replace(CORPUS, annotators=[FAR], title="Corpus <b>")), encoding="utf-8")
+    seen = browser.open(path, width=390)
+    assert seen.width <= 390  # nothing sticks out
+    assert "Corpus <b>" in seen.page.locator("h1").inner_text()
+    assert seen.shown("svg") >= 2
+    assert seen.console == []
+    assert seen.requests == []
