@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from kiwi import __version__
 from kiwi.exceptions import KiwiError
-from kiwi.serve.calls import api, chat, files, page
+from kiwi.serve.calls import api, chat, files, page, review, segments
 from kiwi.serve.calls.api import Service
 from kiwi.serve.gate import Gate
 from kiwi.serve.jobs import JobStore
@@ -73,8 +73,10 @@ def make_app(service: Service) -> ASGIApp:
     app.state.service = service
     app.include_router(api.router)
     app.include_router(files.router)
+    app.include_router(segments.router)
     app.include_router(chat.router)
     app.include_router(page.router)
+    app.include_router(review.router)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)

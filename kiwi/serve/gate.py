@@ -17,7 +17,10 @@ from kiwi.serve.problems import Problem
 
 access_log = logging.getLogger("kiwi.serve.access")
 
-OPEN = ("/", "/health/live", "/health/ready", "/openapi.json")
+OPEN = (
+    *("/", "/assets/serve.css", "/assets/serve.js", "/assets/kiwi.svg"),
+    *("/health/live", "/health/ready", "/openapi.json"),
+)
 """The paths for which no key is needed; the form of the page asks for its own."""
 
 STREAMED = "/v1/files"

@@ -25,6 +25,7 @@ from kiwi.lib.score.document import score_document
 from kiwi.serve.batching.model import QueuedRunner
 from kiwi.serve.options import Limits
 from kiwi.serve.registry import Registry
+from kiwi.serve.segments import SegmentWriter
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 
 logger = logging.getLogger(__name__)
@@ -163,6 +164,10 @@ class JobStore:
         """Return the scored copy of the file of a job."""
         return self._place(job.id) / f"output{_suffixes(job.name)}"
 
+    def segments_of(self, job: Job) -> Path:
+        """Return the file with the segments of a job and their scores, to be looked at."""
+        return self._place(job.id) / "segments"
+
     def start(self, job: Job, how: DocumentOptions) -> None:
         """Score the file of a job in the background."""
         self._pool.submit(self._run, job, how)
@@ -230,13 +235,14 @@ class JobStore:
                 raise _Cancelled
             self._update(replace(job, state="running", segments=n_segments))
 
-        with self._registry.hold(job.model) as served:
+        with self._registry.hold(job.model) as served, SegmentWriter(self.segments_of(job)) as writer:
             n_bad = score_document(
                 served.runner.about.place or served.name,
                 self.input_of(job),
                 self.output_of(job),
                 document=how,
                 runner=QueuedRunner(served.runner, served.worker, on_scored),
+                observe=writer.add,
             )
         return replace(self.find(job.id) or job, state="done", error=None, bad_segments=n_bad)
 

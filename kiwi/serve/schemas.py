@@ -160,6 +160,21 @@ class JobOut(BaseModel):
     warnings: list[str]
 
 
+class FileSegmentOut(SegmentOut):
+    """A segment of a file, and its estimates."""
+
+    source: str
+    target: str
+
+
+class FileSegmentsResponse(BaseModel):
+    """Segments of a file that is scored."""
+
+    total: Annotated[int, Field(description="The number of segments that meet the conditions, on all pages.")]
+    scale: ScaleOut
+    segments: list[FileSegmentOut]
+
+
 class FeedbackSegment(Strict):
     """What a person has made of a translation."""
 

@@ -21,7 +21,7 @@ from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import FIELDS
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale
-from kiwi.lib.score.scorer import Scorer
+from kiwi.lib.score.scorer import Observe, Scorer
 from kiwi.lib.score.stream import CHUNK_SIZE, HOW_TO_LIST, are_scores_only, is_terminal, shown_progress, wants_flags
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
@@ -66,6 +66,7 @@ def score_document(
     overwrite: bool = False,
     options: PredictOptions | None = None,
     runner: Runner | None = None,
+    observe: Observe | None = None,
 ) -> int:
     """Score the segments of a document, and write a copy of the document with their scores.
 
@@ -83,6 +84,7 @@ def score_document(
         overwrite: whether files may be replaced that kiwi has not written.
         options: how to load the system, and how it predicts.
         runner: the system, if it is loaded already; its progress is shown elsewhere.
+        observe: what is told the estimates for all segments; None is nothing.
 
     Returns:
         The number of bad segments.
@@ -148,6 +150,7 @@ def score_document(
         is_titled=form.has_header and what.has_header,
         languages=languages.languages,
     )
+    scorer.observe = observe
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), advising_columns(), writing_rejects(rejects, scorer.bad), staging as stage:
         with shown_progress(runner, None) if is_shown else nullcontext() as scorer.progress:

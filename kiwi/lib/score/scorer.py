@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.documents.parts import Languages, Row, Segment, SkippedRow, place_spans
@@ -19,6 +20,9 @@ from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale
 from kiwi.lib.score.stream import check_aligner, without_words
 from kiwi.runner import Runner
+
+Observe = Callable[[Sequence[Segment], Mapping[str, Sequence[Any]], Scale], None]
+"""A function that is told some segments, the columns of their estimates, and the scale of their scores."""
 
 
 class Scorer:
@@ -54,6 +58,8 @@ class Scorer:
         self.bad = bad
         self.progress: Progress | None = None
         """What is told how many segments are scored."""
+        self.observe: Observe | None = None
+        """What is told the estimates for all segments, if anything is."""
         self._runner = runner
         self._scale = scale
         self._path = path
@@ -89,6 +95,8 @@ class Scorer:
             found[COLUMN] = list(map(self._flagger.flag_segment, segments))
         groups = {} if self._decider is None else self._groups(segments, columns)
         found |= add_decisions(self._decider, predicted, columns | groups, found.get(COLUMN))
+        if self.observe is not None:
+            self.observe(segments, found, self._scale)
         names = self._scale.titled(found) if self._is_titled else list(found)
         self._manifest.count(names, len(segments), found.get(COLUMN))
         if self.progress is not None:

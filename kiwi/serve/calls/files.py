@@ -91,22 +91,20 @@ async def upload(
 @router.get("/{job_id}", response_model=JobOut, responses=PROBLEMS)
 async def state(request: Request, job_id: str) -> Response:
     """Return the state of a file."""
-    return JSONResponse(_find(request, job_id).describe())
+    return JSONResponse(find_job(request, job_id).describe())
 
 
 @router.get("/{job_id}/events", response_class=StreamingResponse, responses=PROBLEMS)
 async def events(request: Request, job_id: str) -> Response:
     """Tell the state of a file as it changes, in server-sent events."""
-    service, job = service_of(request), _find(request, job_id)
+    service, job = service_of(request), find_job(request, job_id)
     return StreamingResponse(_events(service, job), media_type="text/event-stream")
 
 
 @router.get("/{job_id}/content", response_class=FileResponse, responses=PROBLEMS)
 async def content(request: Request, job_id: str) -> Response:
     """Download the file with its scores."""
-    service, job = service_of(request), _find(request, job_id)
-    if job.state != "done":
-        raise Problem(409, "not-done", f"The file is {job.state}{'' if job.error is None else f': {job.error}'}")
+    service, job = service_of(request), find_done(request, job_id)
     name = Path(job.name)
     return FileResponse(
         service.jobs.output_of(job),
@@ -119,7 +117,7 @@ async def content(request: Request, job_id: str) -> Response:
 @router.delete("/{job_id}", status_code=204, responses=PROBLEMS)
 async def remove(request: Request, job_id: str) -> Response:
     """Remove a file, and stop scoring it."""
-    await asyncio.to_thread(service_of(request).jobs.remove, _find(request, job_id))
+    await asyncio.to_thread(service_of(request).jobs.remove, find_job(request, job_id))
     return Response(status_code=204)
 
 
@@ -128,10 +126,27 @@ def _owner(request: Request) -> str:
     return "" if key is None else str(key.name)
 
 
-def _find(request: Request, job_id: str) -> Job:
+def find_job(request: Request, job_id: str) -> Job:
+    """Return a file.
+
+    Raises:
+        Problem: when there is none for this key.
+    """
     job = service_of(request).jobs.find(job_id)
     if job is None or job.owner != _owner(request):
         raise Problem(404, "no-file", "There is no such file, or it has expired.")
+    return job
+
+
+def find_done(request: Request, job_id: str) -> Job:
+    """Return a file that is scored.
+
+    Raises:
+        Problem: when there is none for this key, or it is not scored.
+    """
+    job = find_job(request, job_id)
+    if job.state != "done":
+        raise Problem(409, "not-done", f"The file is {job.state}{'' if job.error is None else f': {job.error}'}")
     return job
 
 

@@ -1,12 +1,10 @@
-"""The page of the server: a form that works without JavaScript, and its result."""
+"""The page of the server: a form that works without JavaScript, what it answers, and what it is made of."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,13 +13,17 @@ from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import HTMLResponse, Response
 
-from kiwi import constants as const
+from kiwi import __version__, constants as const
+from kiwi.data.documents.formats import FORMATS
 from kiwi.data.flags import FLAGS
 from kiwi.pages.assets import read_asset
 from kiwi.serve.calls.api import Service, service_of
+from kiwi.serve.examples import Example, choose_examples, find_example
 from kiwi.serve.problems import Problem
+from kiwi.serve.registry import ServedModel
 from kiwi.serve.schemas import ScoreRequest, SegmentIn
 from kiwi.serve.scoring import find_model, score_request
+from kiwi.serve.view import Part, difference, mark_source, number, overlap, shown_scores, view
 from kiwi.utils.templates import render
 
 router = APIRouter()
@@ -29,25 +31,34 @@ router = APIRouter()
 MOST_FIELDS = 20
 """The maximum number of fields of a form."""
 
-LIKELY = 0.5
-"""The probability above which a word is marked."""
-
 LINE_END = re.compile(r"\r\n|\r|\n")
 
+ASSETS = {"serve.css": "text/css", "serve.js": "text/javascript", "kiwi.svg": "image/svg+xml"}
+"""The files that the page loads, and their types."""
 
-@dataclass(frozen=True)
-class Part:
-    """A stretch of a translation, marked if it has a title."""
-
-    text: str
-    kind: str = ""
-    title: str = ""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+"""The content security policy of the page. No other answer of the server has a type that a browser runs as a script."""
 
 
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)
-async def form(request: Request) -> Response:
-    """Return the form."""
-    return _page(service_of(request), {})
+async def form(request: Request, example: str = "") -> Response:
+    """Return the form, empty or with an example."""
+    found = find_example(example)
+    given = {} if found is None else {"source": found.source, "target": found.target, "other": found.other}
+    return _page(service_of(request), given)
+
+
+@router.get("/assets/{name}", include_in_schema=False)
+async def asset(name: str) -> Response:
+    """Return a file that the page loads."""
+    if name not in ASSETS:
+        raise Problem(404, "http", "Not Found")
+    # Its address changes with its content.
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(read_asset(name), media_type=ASSETS[name], headers=headers)
 
 
 @router.post("/", response_class=HTMLResponse, include_in_schema=False)
@@ -56,43 +67,40 @@ async def result(request: Request) -> Response:
     service, given = service_of(request), _fields(await request.body())
     try:
         _check_key(service, given.get("key", ""))
-        asked, served = _asked(service, given)
+        served = find_model(service.registry, given.get("model") or None)
+        asked = _asked(served, given)
         answer = await score_request(service.registry, asked, service.options.limits, request.is_disconnected)
     except Problem as problem:
         return _page(service, given, problem=problem)
-    rows = [
-        {"segment": segment, "parts": mark(text.target, segment), "source": text.source}
-        for segment, text in zip(answer["segments"], asked.segments, strict=True)
-    ]
-    return _page(service, given, answer=answer, rows=rows, model=served.name)
+    n_rows = len(asked.segments) // (2 if given.get("other", "").strip() else 1)
+    return _page(service, given, result={"model": served.name, **_rows(asked, answer, n_rows)})
 
 
-def mark(target: str, segment: Mapping[str, Any]) -> list[Part]:
-    """Return a translation in parts: its error spans, or else the words that are probably wrong, are marked.
-
-    Args:
-        target: the translation.
-        segment: its estimates, as ``POST /v1/score`` answers them.
-    """
-    if segment.get("spans") is not None:
-        marks = [
-            (span["start"], span["end"], span["severity"], f"{span['severity']}, confidence {span['confidence']:.0%}")
-            for span in segment["spans"]
-        ]
-    else:
-        words = (segment.get("words") or {}).get("target") or ()
-        marks = [
-            (word["start"], word["end"], "major", f"probably wrong: {word['probability']:.0%}")
-            for word in words
-            if word["probability"] > LIKELY
-        ]
-    parts, place = [], 0
-    for start, end, kind, title in sorted(marks):
-        if start < place:  # it overlaps the one before
-            continue
-        parts += [Part(target[place:start]), Part(target[start:end] or "\u2038", kind, title)]
-        place = end
-    return [part for part in [*parts, Part(target[place:])] if part.text]
+def _rows(asked: ScoreRequest, answer: Mapping[str, Any], n_rows: int) -> dict[str, Any]:
+    """Return what is shown of each segment: its source, and one translation or two."""
+    segments, scale = shown_scores(answer)
+    texts = zip(asked.segments, segments, strict=True)
+    views = [view(text.target, segment, scale) for text, segment in texts]
+    rows, wins = [], [0, 0]
+    for index in range(n_rows):
+        shown = views[index::n_rows]
+        row = {
+            "number": index + 1,
+            "source": mark_source(asked.segments[index].source, shown[0].segment),
+            "views": shown,
+        }
+        if len(shown) == 2:
+            row["source"] = [Part(asked.segments[index].source)]  # its marks are those of one translation
+            by = difference(shown[0], shown[1], scale)
+            if by:
+                row |= {"better": int(by < 0), "by": number(abs(by))}
+                wins[int(by < 0)] += 1
+            if by and overlap(*shown):
+                row["note"] = "The intervals overlap: the difference may be chance."
+        rows.append(row)
+    scores = [shown.segment["score"] for shown in views[:n_rows] if shown.segment["score"] is not None]
+    mean = number(sum(scores) / len(scores)) if scores else ""
+    return {"scale": scale, "rows": rows, "mean": mean, "wins": wins if len(views) > n_rows else None}
 
 
 def _check_key(service: Service, given: str) -> None:
@@ -106,17 +114,26 @@ def _check_key(service: Service, given: str) -> None:
         raise Problem(429, "rate", detail, headers={"Retry-After": str(seconds)})
 
 
-def _asked(service: Service, given: Mapping[str, str]) -> tuple[ScoreRequest, Any]:
-    served = find_model(service.registry, given.get("model") or None)
-    sides = [LINE_END.split(given.get(name, "").strip("\r\n")) for name in ("source", "target")]
-    if len(sides[0]) != len(sides[1]):
-        found = f"found {len(sides[0])} lines of source and {len(sides[1])} of translation"
-        raise Problem(422, "invalid", f"{found}; expected the same number, with a segment on each line.")
-    if not any(line.strip() for side in sides for line in side):
+def _asked(served: ServedModel, given: Mapping[str, str]) -> ScoreRequest:
+    names = {"source": "source", "target": "translation", "other": "the other translation"}
+    if not given.get("other", "").strip():
+        del names["other"]
+    sides = {name: LINE_END.split(given.get(name, "").strip("\r\n")) for name in names}
+    if len({len(lines) for lines in sides.values()}) > 1:
+        found = " and ".join(
+            f"{len(lines)}{' lines' if not index else ''} of {names[name]}"
+            for index, (name, lines) in enumerate(sides.items())
+        )
+        raise Problem(422, "invalid", f"found {found}; expected the same number, with a segment on each line.")
+    if not any(line.strip() for lines in sides.values() for line in lines):
         raise Problem(422, "invalid", "Enter a source text and its translation.")
     try:
-        asked = ScoreRequest(
-            segments=[SegmentIn(source=source, target=target) for source, target in zip(*sides, strict=True)],
+        return ScoreRequest(
+            segments=[
+                SegmentIn(source=source, target=target)
+                for name in [*sides][1:]
+                for source, target in zip(sides["source"], sides[name], strict=True)
+            ],
             model=served.name,
             policy=given.get("policy") or None,
             scale="own" if served.common_scale is None else "0-100",
@@ -125,7 +142,6 @@ def _asked(service: Service, given: Mapping[str, str]) -> tuple[ScoreRequest, An
         )
     except ValidationError as error:  # half of a character
         raise Problem(422, "invalid", "The text cannot be read.") from error
-    return asked, served
 
 
 def _fields(body: bytes) -> dict[str, str]:
@@ -136,27 +152,39 @@ def _fields(body: bytes) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def _page(service: Service, given: Mapping[str, str], problem: Problem | None = None, **shown: Any) -> Response:
-    style = read_asset("serve.css")
+def _page(
+    service: Service, given: Mapping[str, str], problem: Problem | None = None, result: Mapping[str, Any] | None = None
+) -> Response:
     models = list(service.registry.models.values())
     text = render(
         "serve.html.jinja",
-        style=style,
-        given={name: given.get(name, "") for name in ("source", "target", "model", "policy")},
-        models=[model.name for model in models],
+        assets={name: f"/assets/{name}?{_digest(name)}" for name in ASSETS},
+        given={name: given.get(name, "") for name in ("source", "target", "other", "model", "policy")},
+        models=models,
+        examples=_examples(models),
         policies=sorted({name for model in models for name in model.deciders}),
         needs_key=bool(service.keyring),
         problem=None if problem is None else problem.detail,
+        result=result,
         flags=FLAGS,
-        **({"answer": None, "rows": [], "model": ""} | shown),
+        formats=FORMATS,
+        keeps_texts=service.options.log_texts,
+        minutes=service.options.limits.file_expiry / 60,
+        version=__version__,
     )
-    headers = {"Content-Security-Policy": _policy(style)} | dict((problem.headers if problem else None) or {})
+    headers = {"Content-Security-Policy": POLICY} | dict((problem.headers if problem else None) or {})
     return HTMLResponse(text, 200 if problem is None else problem.status, headers)
 
 
+def _examples(models: list[ServedModel]) -> dict[Example, list[str]]:
+    """Return the examples, each with the names of the models that it is for."""
+    found: dict[Example, list[str]] = {}
+    for model in models:
+        for example in choose_examples(model.runner.about.data.language_pairs):
+            found.setdefault(example, []).append(model.name)
+    return found
+
+
 @cache
-def _policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    )
+def _digest(name: str) -> str:
+    return hashlib.sha256(read_asset(name).encode()).hexdigest()[:16]
