@@ -86,7 +86,9 @@ class Chromium:
             options: other options of Playwright's contexts.
         """
         scheme = "dark" if dark else "light"
-        context = self._browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce", **options
+        )
         context.set_default_timeout(20_000)
         self._contexts.append(context)
         visit = Visit(context.new_page())

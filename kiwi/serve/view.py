@@ -60,6 +60,40 @@ class View:
     segment: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class ViewedSegment:
+    """What is shown of a segment: its source, and one translation or two."""
+
+    number: int
+    source: list[Part]
+    views: list[View]
+    better: int | None = None
+    """The place of the better translation; None if none is."""
+
+    by: str = ""
+    """By how much it is better."""
+
+    may_be_chance: bool = False
+    """Whether the intervals of the two scores overlap."""
+
+
+def compare(index: int, source: str, views: list[View], scale: Mapping[str, Any]) -> ViewedSegment:
+    """Return what is shown of a segment with one translation, or with two to compare.
+
+    Args:
+        index: its number.
+        source: its source text.
+        views: its translations.
+        scale: what their scores mean.
+    """
+    if len(views) == 1:
+        return ViewedSegment(index, mark_source(source, views[0].segment), views)
+    by, plain = difference(*views, scale), [Part(source)]  # the marks would be those of one translation
+    if not by:
+        return ViewedSegment(index, plain, views)
+    return ViewedSegment(index, plain, views, int(by < 0), number(abs(by)), overlap(*views))
+
+
 def mark(target: str, segment: Mapping[str, Any]) -> list[Part]:
     """Return a translation in parts: its error spans, and words and gaps that may be wrong, are marked.
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -11,55 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from kiwi import PredictOptions, load_system
-from kiwi.serve.app import make_app, make_service
+from kiwi import load_system
+from kiwi.pages.assets import read_asset
 from kiwi.serve.calls.chat import find_issues
-from kiwi.serve.calls.page import mark
-from kiwi.serve.keys import Key, hash_key
-from kiwi.serve.options import Limits, ServeOptions
+from kiwi.serve.examples import sentences
 from tests.conftest import Corpus
-
-ADMIN, SLOW = "kiwi-admin", "kiwi-slow"
-
-
-class Server:
-    """A real server in a thread."""
-
-    def __init__(self, options: ServeOptions, files: Path) -> None:
-        self.service = make_service(options, files)
-        config = uvicorn.Config(
-            make_app(self.service), log_config=None, access_log=False, ws="none", server_header=False
-        )
-        self._server = uvicorn.Server(config)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-
-    def close(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
-
-
-@pytest.fixture(scope="module")
-def server(system: Path, text_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    feedback = tmp_path_factory.mktemp("feedback")
-    keys = (
-        Key(name="admin", sha256=hash_key(ADMIN), admin=True),
-        Key(name="slow", sha256=hash_key(SLOW), rate=2),
-    )
-    limits = Limits(max_bytes=20_000, max_segments=12, max_tokens=500, timeout=5, max_file_bytes=5000, max_jobs=3)
-    models = {"tiny": str(system), "twin": str(system), "text": str(text_system)}
-    options = ServeOptions(models, predict=PredictOptions(align=False), keys=keys, limits=limits, feedback=feedback)
-    started = Server(options, tmp_path_factory.mktemp("files"))
-    yield started
-    started.close()
+from tests.serve.running import ADMIN, SLOW, Server
 
 
 @pytest.fixture(scope="module")
@@ -434,20 +393,26 @@ def test_the_page_works_without_a_script_and_escapes_everything(client: httpx.Cl
     empty = httpx.get(str(client.base_url))
     assert empty.status_code == 200
     policy = empty.headers["content-security-policy"]
-    assert "default-src 'none'; style-src 'sha256-" in policy
+    assert "default-src 'none'; script-src 'self'; style-src 'self'; " in policy
     assert "unsafe" not in policy
-    assert "<script" not in empty.text
-    assert "style=" not in empty.text
+    scripts = re.findall(r"<script[^>]*>", empty.text)
+    assert len(scripts) == 1  # one file
+    assert re.fullmatch(r'<script src="/assets/serve\.js\?\w{16}" defer>', scripts[0])
+    assert not re.search(r"style=|\son\w+=|https?://", empty.text)
     text = "<script>alert(1)</script> \"' 12"
     entered = {"source": f"{text}\r\nb", "target": f"{text}\r\nb", "key": ADMIN, "model": "twin"}
-    shown = httpx.post(str(client.base_url), data=entered | {"model": "text"})
-    assert (shown.status_code, shown.text.count("<article>")) == (200, 2)
-    assert "<script" not in shown.text
+    shown = httpx.post(
+        str(client.base_url), data=entered | {"target": f"{text} c\r\nc", "model": "text", "policy": "safe"}
+    )
+    assert (shown.status_code, shown.text.count('<li class="segment')) == (200, 2)
+    assert re.findall(r"<script[^>]*>", shown.text) == scripts
     assert "Scores from 0 to 100; higher is better" in shown.text
+    assert "with a confidence of 95%, at most 10% of them are not acceptable (hter &lt;= 0.1)" in shown.text
+    assert re.search(r'<p class="note why">score above 0, on the scale of the model \(hter\)</p>', shown.text)
     answer = httpx.post(str(client.base_url), data=entered)
-    assert (answer.status_code, answer.text.count("<article>")) == (422, 0)  # this model reads alignments
+    assert (answer.status_code, answer.text.count('<li class="segment')) == (422, 0)  # this model reads alignments
     assert "alignments: missing" in answer.text
-    assert "<script" not in answer.text
+    assert re.findall(r"<script[^>]*>", answer.text) == scripts
     assert "&lt;script&gt;" in answer.text
     assert ADMIN not in answer.text
     wrong = httpx.post(str(client.base_url), data=entered | {"key": "<b>"})
@@ -455,25 +420,52 @@ def test_the_page_works_without_a_script_and_escapes_everything(client: httpx.Cl
     assert "no valid API key" in wrong.text
     unequal = httpx.post(str(client.base_url), data=entered | {"target": "b"})
     assert "found 2 lines of source and 1 of translation" in unequal.text
+    unequal = httpx.post(str(client.base_url), data=entered | {"other": "b"})
+    assert "2 of translation and 1 of the other translation" in unequal.text
     assert httpx.post(str(client.base_url), data={str(i): "x" for i in range(30)}).status_code == 422
 
 
-def test_marks_in_a_translation() -> None:
-    words = [
-        {"start": 0, "end": 1, "probability": 0.2},
-        {"start": 2, "end": 3, "probability": 0.834},
-    ]
-    marked = mark("a b c", {"words": {"target": words}})
-    assert [(part.text, part.title) for part in marked] == [("a ", ""), ("b", "probably wrong: 83%"), (" c", "")]
-    spans = [
-        {"start": 2, "end": 5, "severity": "critical", "confidence": 0.5},
-        {"start": 3, "end": 4, "severity": "minor", "confidence": 0.5},
-        {"start": 1, "end": 1, "severity": "minor", "confidence": 0.9},
-    ]
-    parts = mark("a b c", {"spans": spans})
-    assert [(part.text, part.kind) for part in parts] == [
-        ("a", ""),
-        ("\u2038", "minor"),
-        (" ", ""),
-        ("b c", "critical"),
-    ]
+def test_an_example_is_filled_in_without_a_script(client: httpx.Client) -> None:
+    page = httpx.get(str(client.base_url), params={"example": "en-ar"})
+    assert f">\n{sentences()['ar'].bad}</textarea>" in page.text
+    assert httpx.get(str(client.base_url), params={"example": "<b>"}).status_code == 200
+
+
+def test_what_the_page_loads(client: httpx.Client) -> None:
+    address = re.findall(r'<script src="([^"]*)"', httpx.get(str(client.base_url)).text)[0]
+    script = httpx.get(f"{client.base_url}{address}")
+    assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert "immutable" in script.headers["cache-control"]
+    assert client.get("/assets/serve.css").text == read_asset("serve.css")
+    assert client.get("/assets/examples.tsv").status_code == 404
+
+
+def test_the_segments_of_a_file(client: httpx.Client, corpus: Corpus) -> None:
+    rows = [(segment["source"], segment["target"]) for segment in segments(corpus)]
+    content = "\n".join("\t".join(row) for row in [("source", "target"), *rows, ("a 12", "a 13"), ("b", "")]) + "\n"
+    asked = {"name": "a.tsv", "scale": "0-100", "model": "text", "policy": "safe"}
+    url = client.post("/v1/files", params=asked, content=content.encode()).headers["location"]
+    assert events(client, url)[-1][1]["state"] == "done"
+    found = client.get(f"{url}/segments", params={"words": True}).json()
+    assert (found["total"], found["scale"]["range"]) == (12, [0, 100])
+    assert [segment["id"] for segment in found["segments"]] == [*range(1, 13)]
+    assert (found["segments"][0]["source"], found["segments"][0]["target"]) == rows[0]
+    given = {"segments": [{"source": source, "target": target} for source, target in rows], "model": "text"}
+    scored = client.post("/v1/score", json=given | {"scale": "0-100", "words": True}).json()["segments"]
+    for segment, expected in zip(found["segments"], scored, strict=False):
+        assert segment["score"] == pytest.approx(expected["score"], abs=1e-4)
+        assert segment["words"] == expected["words"]
+        assert (segment["flags"], segment["decision"]) == (expected["flags"], "review")
+    assert found["segments"][11]["score"] is None
+    by_score = client.get(f"{url}/segments", params={"order": "lowest", "limit": 11}).json()["segments"]
+    scores = [segment["score"] for segment in by_score]
+    assert scores == sorted(scores)
+    best = client.get(f"{url}/segments", params={"order": "highest", "offset": 1, "limit": 1}).json()["segments"]
+    assert best[0]["score"] == scores[-2]
+    some = client.get(f"{url}/segments", params={"low": scores[2], "high": scores[4]}).json()
+    assert some["total"] == 3
+    assert 11 in [each["id"] for each in client.get(f"{url}/segments?flagged=true").json()["segments"]]
+    assert client.get(f"{url}/segments?decision=approve").json()["total"] == 0
+    assert client.get(f"{url}/segments?limit=101").status_code == 422
+    assert client.delete(url).status_code == 204
+    assert client.get(f"{url}/segments").status_code == 404

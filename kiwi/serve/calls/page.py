@@ -23,7 +23,7 @@ from kiwi.serve.problems import Problem
 from kiwi.serve.registry import ServedModel
 from kiwi.serve.schemas import ScoreRequest, SegmentIn
 from kiwi.serve.scoring import find_model, score_request
-from kiwi.serve.view import Part, difference, mark_source, number, overlap, shown_scores, view
+from kiwi.serve.view import compare, number, shown_scores, view
 from kiwi.utils.templates import render
 
 router = APIRouter()
@@ -73,34 +73,25 @@ async def result(request: Request) -> Response:
     except Problem as problem:
         return _page(service, given, problem=problem)
     n_rows = len(asked.segments) // (2 if given.get("other", "").strip() else 1)
-    return _page(service, given, result={"model": served.name, **_rows(asked, answer, n_rows)})
+    return _page(service, given, result=_result(asked, answer, served, n_rows))
 
 
-def _rows(asked: ScoreRequest, answer: Mapping[str, Any], n_rows: int) -> dict[str, Any]:
-    """Return what is shown of each segment: its source, and one translation or two."""
+def _result(asked: ScoreRequest, answer: Mapping[str, Any], served: ServedModel, n_rows: int) -> dict[str, Any]:
+    """Return what is shown of the answer to a form, whose first translations are followed by the others, if any."""
     segments, scale = shown_scores(answer)
     texts = zip(asked.segments, segments, strict=True)
     views = [view(text.target, segment, scale) for text, segment in texts]
-    rows, wins = [], [0, 0]
-    for index in range(n_rows):
-        shown = views[index::n_rows]
-        row = {
-            "number": index + 1,
-            "source": mark_source(asked.segments[index].source, shown[0].segment),
-            "views": shown,
-        }
-        if len(shown) == 2:
-            row["source"] = [Part(asked.segments[index].source)]  # its marks are those of one translation
-            by = difference(shown[0], shown[1], scale)
-            if by:
-                row |= {"better": int(by < 0), "by": number(abs(by))}
-                wins[int(by < 0)] += 1
-            if by and overlap(*shown):
-                row["note"] = "The intervals overlap: the difference may be chance."
-        rows.append(row)
+    rows = [compare(index + 1, asked.segments[index].source, views[index::n_rows], scale) for index in range(n_rows)]
     scores = [shown.segment["score"] for shown in views[:n_rows] if shown.segment["score"] is not None]
-    mean = number(sum(scores) / len(scores)) if scores else ""
-    return {"scale": scale, "rows": rows, "mean": mean, "wins": wins if len(views) > n_rows else None}
+    return {
+        "model": served.name,
+        "scale": scale,
+        "own": served.own_scale.describe(),
+        "policy": None if asked.policy is None else served.deciders[asked.policy].policy,
+        "rows": rows,
+        "mean": number(sum(scores) / len(scores)) if scores else "–",
+        "wins": [sum(row.better == place for row in rows) for place in range(2)] if len(views) > n_rows > 1 else None,
+    }
 
 
 def _check_key(service: Service, given: str) -> None:

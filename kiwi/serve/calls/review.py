@@ -15,7 +15,7 @@ from kiwi.serve.calls.files import find_done
 from kiwi.serve.calls.segments import look_up
 from kiwi.serve.scoring import find_model
 from kiwi.serve.segments import Order, Summary, Wanted, summarize
-from kiwi.serve.view import mark_source, number, view
+from kiwi.serve.view import compare, number, view
 from kiwi.utils.templates import render
 
 router = APIRouter()
@@ -47,12 +47,9 @@ async def review(
     wanted = Wanted(_order(order, summary.scale), low, high, decision, flagged, offset, PAGE_SIZE)
     spans = const.ERROR_SPANS in served.runner.about.outputs
     found = await look_up(service, job, wanted, request.is_disconnected, words=True, spans=spans)
+    scale = found["scale"]
     rows = [
-        {
-            "number": segment["id"],
-            "source": mark_source(segment["source"], segment),
-            "views": [view(segment["target"], segment, found["scale"])],
-        }
+        compare(segment["id"], segment["source"], [view(segment["target"], segment, scale)], scale)
         for segment in found["segments"]
     ]
     text = render(
@@ -64,7 +61,7 @@ async def review(
         total=found["total"],
         offset=offset,
         size=PAGE_SIZE,
-        result={"scale": found["scale"], "rows": rows},
+        result={"scale": scale, "own": served.own_scale.describe(), "rows": rows},
         flags=FLAGS,
         has_policy=summary.decided > 0,
     )

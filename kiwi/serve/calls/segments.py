@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -76,7 +78,9 @@ async def look_up(
             spans=spans,
             flags=False,
         )
-        answer = await score_request(service.registry, asked, service.options.limits, is_gone)
+        # The file was taken with all of its segments, and they are few.
+        limits = replace(service.options.limits, max_segments=len(scored), max_tokens=sys.maxsize)
+        answer = await score_request(service.registry, asked, limits, is_gone)
         marks = {each["id"]: each for each in answer["segments"]}
     segments = [
         {"source": each.texts.get(const.SOURCE, ""), "target": each.texts.get(const.TARGET, "")}
