@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,14 @@ ORDERS: Mapping[Order, str] = {
 }
 
 
+@contextmanager
+def _checking_room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DataError("The server has no room for the segments of the file. Try later.") from error
+
+
 class SegmentWriter:
     """Writes segments and their scores.
 
@@ -52,9 +60,10 @@ class SegmentWriter:
         self._n = 0
 
     def __enter__(self) -> SegmentWriter:
-        self._database = sqlite3.connect(self._path)
-        # A file that is lost with its process need not survive it.
-        self._database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
+        with _checking_room():
+            self._database = sqlite3.connect(self._path)
+            # A file that is lost with its process need not survive it.
+            self._database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
         return self
 
     def add(self, segments: Sequence[Segment], found: Mapping[str, Sequence[Any]], scale: Scale) -> None:
@@ -84,26 +93,20 @@ class SegmentWriter:
             )
             for index, segment in enumerate(segments)
         ]
-        try:
+        with _checking_room():
             if not self._n:
                 scale = scale if const.SENTENCE_SCORES in found else Scale(PENALTY)
                 self._database.execute("INSERT INTO scale VALUES (?)", [json.dumps(scale.describe())])
             self._database.executemany("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)", rows)
-        except sqlite3.Error as error:
-            raise DataError("The server has no room for the segments of the file. Try later.") from error
         self._n += len(segments)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
+        with closing(self._database), _checking_room():
             if kind is None:
                 self._database.execute("CREATE INDEX by_score ON segment (score, number)")
                 self._database.commit()
-        except sqlite3.Error as failure:
-            raise DataError("The server has no room for the segments of the file. Try later.") from failure
-        finally:
-            self._database.close()
 
 
 @dataclass(frozen=True)

@@ -224,12 +224,14 @@
       tell("Waiting …", true);
       const started = performance.now();
       let state = {};
-      await follow(job, signal, (found) => {
-        state = found;
-        const rate = state.segments / Math.max(0.001, (performance.now() - started) / 1000);
-        if (state.state === "running") tell(`${state.segments.toLocaleString("en")} segments scored, ${Math.round(rate).toLocaleString("en")} per second`);
-      });
-      if (state.state !== "done") throw new Failure(state.error ?? "The file is no longer there.");
+      do {
+        await follow(job, signal, (found) => {
+          state = found;
+          const rate = state.segments / Math.max(0.001, (performance.now() - started) / 1000);
+          if (state.state === "running") tell(`${state.segments.toLocaleString("en")} segments scored, ${Math.round(rate).toLocaleString("en")} per second`);
+        });
+      } while (!["done", "failed", "cancelled"].includes(state.state));  // the connection has ended before
+      if (state.state !== "done") throw new Failure(state.error);
       tell(`Done: ${state.segments.toLocaleString("en")} segments.`, true);
       for (const text of state.warnings) byId("warnings").append(Object.assign(document.createElement("li"), { textContent: text }));
       byId("warnings").hidden = !state.warnings.length;
