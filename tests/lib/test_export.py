@@ -31,7 +31,7 @@ from kiwi.runner import Predictions, load_system
 from kiwi.runner.onnx_engine import OnnxEngine, open_session
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
-from tests.conftest import Corpus, Trained
+from tests.conftest import Corpus, Trained, made_once
 from tests.network import trace_sockets
 from tests.pretrained import write_model
 
@@ -39,23 +39,29 @@ from tests.pretrained import write_model
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A system on a pretrained encoder that carries a licence; not to be changed."""
-    root = tmp_path_factory.mktemp("checkpoints")
-    folder = write_model("bert", root / "bert", num_hidden_layers=2)
-    (folder / "LICENSE").write_text("Do as you please.\n", encoding="utf-8")
-    model = {
-        "encoder": {"model_name": str(folder), "hidden_size": 12},
-        "decoder": {"hidden_size": 10, "bottleneck_size": 8},
-        "outputs": {"word_level": {"target": True, "source": True}, "sentence_level": {"hter": True, "binary": True}},
-    }
-    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
-    QESystem.build(config, {"sentence_scores": ["10", "70"]}).save(root / "trained")
-    return root / "trained"
+
+    def make(root: Path) -> Path:
+        folder = write_model("bert", root / "bert", num_hidden_layers=2)
+        (folder / "LICENSE").write_text("Do as you please.\n", encoding="utf-8")
+        model = {
+            "encoder": {"model_name": str(folder), "hidden_size": 12},
+            "decoder": {"hidden_size": 10, "bottleneck_size": 8},
+            "outputs": {
+                "word_level": {"target": True, "source": True},
+                "sentence_level": {"hter": True, "binary": True},
+            },
+        }
+        config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
+        QESystem.build(config, {"sentence_scores": ["10", "70"]}).save(root / "trained")
+        return root / "trained"
+
+    return made_once(tmp_path_factory, "checkpoint-bert", make)
 
 
 @pytest.fixture(scope="module")
 def exported_int8(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
     """A Bert in 8 bits; not to be changed."""
-    return export(checkpoint, tmp_path_factory.mktemp("exports") / "bert", int8=True)
+    return made_once(tmp_path_factory, "exported-int8", lambda path: export(checkpoint, path, int8=True))
 
 
 def test_predictions_are_the_same(exported: Export, trained: Trained, corpus: Corpus) -> None:
