@@ -88,6 +88,7 @@ class Runner:
         batch_tokens: int | None = None,
         deduplicate: bool | None = None,
         on_bad: OnBad | None = None,
+        language_pairs: Sequence[str] | None = None,
     ) -> Predictions:
         """Estimate the quality of translations. A segment's result does not depend on the others.
 
@@ -105,6 +106,8 @@ class Runner:
             batch_tokens: see :attr:`PredictOptions.batch_tokens`.
             deduplicate: see :attr:`PredictOptions.deduplicate`.
             on_bad: see :attr:`PredictOptions.on_bad`.
+            language_pairs: the language pair of each segment, such as ``en-de``; for the intervals of a system that
+                was calibrated for several.
 
         Returns:
             The predictions in the order of the segments.
@@ -129,6 +132,7 @@ class Runner:
             const.ALIGNMENTS: alignments,
             const.SOURCE_POS: source_pos,
             const.TARGET_POS: target_pos,
+            const.LANGUAGE_PAIR: language_pairs,
         }
         for field, column in given.items():
             if isinstance(column, str):
@@ -188,7 +192,7 @@ class Runner:
             for results in values.values():
                 for index in others:
                     results[index] = results[first]
-        return Predictions.from_values(
+        found = Predictions.from_values(
             values,
             n_segments,
             self.about.outputs,
@@ -196,6 +200,7 @@ class Runner:
             span_level=self.about.span_level,
             meaning=self.about.data.score,
         )
+        return self.about.with_intervals(found, columns.get(const.LANGUAGE_PAIR))
 
     def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
         """Predict the chunks of the data, in order; see :meth:`predict_columns`."""
