@@ -55,7 +55,8 @@ class ScoreRequest(Strict):
     languages: Annotated[
         tuple[str, str] | None,
         Field(
-            description="The languages of source and target, which some flags and intervals depend on; by default the model's."
+            description="The languages of source and target, which some flags and intervals depend on; by default the "
+            "model's."
         ),
     ] = None
 

@@ -40,8 +40,8 @@ class LanguagePairs:
             return cls(intervals, (languages[0], languages[1]) if languages else (None, None))
         if const.LANGUAGE_PAIR in columns:
             raise ConfigError(
-                f"--columns {const.LANGUAGE_PAIR}: found a column of language pairs, but this system is not calibrated by "
-                "language pair. Remove it, or run: kiwi calibrate --lp."
+                f"--columns {const.LANGUAGE_PAIR}: found a column of language pairs, but this system is not calibrated "
+                "by language pair. Remove it, or run: kiwi calibrate --lp."
             )
         return cls()
 

@@ -139,8 +139,6 @@ class Scale:
             factor = self.meaning.quality_per_score
             scaled[deviation] = [value * factor for value in found[deviation]]
         if low in found:
-            ends = (low, high) if self.meaning.higher_is_better else (high, low)
-            scaled |= {
-                name: self.meaning.to_quality(found[end]).tolist() for name, end in zip((low, high), ends, strict=True)
-            }
+            ends = [self.meaning.to_quality(found[end]).tolist() for end in (low, high)]
+            scaled[low], scaled[high] = ends if self.meaning.higher_is_better else reversed(ends)
         return scaled

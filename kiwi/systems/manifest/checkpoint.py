@@ -30,6 +30,9 @@ TOKENIZER_FILE = "tokenizer/tokenizer.json"
 EXPORT_FILE = "export.json"
 """The metadata of an exported system, instead of ``config.yaml``."""
 
+CARD_FILE = "README.md"
+"""The model card, which no checksum covers."""
+
 LICENCES = "licences"
 """The directory of the licence notices of the pretrained model."""
 
