@@ -86,7 +86,7 @@ class Calibration:
     output: str
     system: str
     figures: dict[str, float]
-    """``ECE`` and ``Brier`` for probabilities; the figures of :func:`kiwi.metrics.calibration.coverage` and
+    """``ECE`` and ``Brier`` for probabilities; ``coverage`` and mean ``width`` for intervals of scores; the figures of :func:`kiwi.metrics.calibration.coverage` and
     :func:`kiwi.metrics.calibration.uncertainty` for deviations; on request, ``best_threshold`` and ``MCC_at_best``."""
 
 

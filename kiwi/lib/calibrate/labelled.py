@@ -68,8 +68,8 @@ class Labelled:
             what = "no label" if not len(self.gold) else f"{len(self.gold):,} labels, {'none' if share else 'all'} OK"
             option = OPTIONS[output.partition(" ")[0]]
             raise ConfigError(
-                f"{option}: found {what} for {output}; a temperature needs OK and others. Give more segments, or remove "
-                "the option."
+                f"{option}: found {what} for {output}; a temperature needs OK and others. Give more segments, or "
+                "remove the option."
             )
         temperature = fit_temperature(self.probabilities, self.gold)
         if not COLDEST * AT_BOUND < temperature < HOTTEST / AT_BOUND:

@@ -62,8 +62,8 @@ def calibrate(
     divided (Guo et al. 2017, arXiv:1706.04599). The system is replaced as a whole or not at all.
 
     Args:
-        checkpoint: the directory of a checkpoint, of a run, whose best model is used, or of an exported system, which can
-            have intervals only.
+        checkpoint: the directory of a checkpoint, of a run, whose best model is used, or of an exported system, which
+            can have intervals only.
         files: the calibration data, which must be neither training data nor data to report results on.
         confidence: the share of scores that intervals should cover, in (0, 1).
         threads: the number of CPU threads; None is all of them.
@@ -80,8 +80,8 @@ def calibrate(
     info = read_info(path)
     if files.has_labels and is_export(path):
         raise ConfigError(
-            f"{path}: an exported system, whose probabilities cannot be calibrated. Calibrate its checkpoint, and export "
-            "that again; intervals (--gold) can be made here."
+            f"{path}: an exported system, whose probabilities cannot be calibrated. Calibrate its checkpoint, and "
+            "export that again; intervals (--gold) can be made here."
         )
     runner = open_runner(path, PredictOptions(threads=threads))
     check_outputs(runner.about, files, path)

@@ -128,7 +128,8 @@ def fit_intervals(
     if lacking := intervals.lacking:
         logger.warning(
             "%s: fewer than the %d segments that an interval at %g %% needs; they get the intervals of all segments "
-            "together, which may cover fewer or more of their scores. Give more segments of them, or lower --confidence.",
+            "together, which may cover fewer or more of their scores. Give more segments of them, or lower "
+            "--confidence.",
             listed([f"{name} ({intervals.groups[name].segments:,})" for name in lacking]),
             least,
             100 * confidence,
