@@ -36,6 +36,10 @@ LARGEST_DISTANCE = 2.0
 """The largest distance of the medians of gold and predicted scores, in the larger of their standard deviations."""
 
 
+LARGEST_RATIO = 50.0
+"""The largest ratio of the median size of gold or predicted scores to the largest size of the other ones."""
+
+
 @dataclass(frozen=True)
 class IntervalRow:
     """The calibration of a language pair, or of all segments, for people."""
@@ -184,7 +188,17 @@ def _check_scale(
     if len(y) >= FEWEST_FOR_DIRECTION and correlation < -Z_OF_DIRECTION / np.sqrt(len(y) - 1):
         found = f"scores that fall where the system's rise (PEARSON {correlation:.3f})"
         raise DataError.at(path, None, found=found, expected=f"{what}, in the same direction", advice=advice)
-    distance, spread = abs(np.median(y) - np.median(predicted)), max(y.std(), predicted.std())
-    if (meaning is None or meaning.range is None) and distance > LARGEST_DISTANCE * spread:
+    if (meaning is None or meaning.range is None) and _are_far(y, predicted):
         found = f"scores around {np.median(y):g}, where the system's are around {np.median(predicted):g}"
         raise DataError.at(path, None, found=found, expected=what, advice=advice)
+
+
+def _are_far(gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> bool:
+    """Return whether scores of an unknown range are on different scales, by their places and sizes."""
+    distance = abs(np.median(gold) - np.median(predicted))
+    sizes = [
+        (float(np.median(np.abs(one))), float(np.abs(other).max()))
+        for one, other in ((gold, predicted), (predicted, gold))
+    ]
+    is_far = distance > LARGEST_DISTANCE * max(gold.std(), predicted.std())
+    return bool(is_far) or any(median > LARGEST_RATIO * largest for median, largest in sizes)
