@@ -205,11 +205,14 @@ def _with_meaning(aligned: Aligned, source: Source) -> Aligned:
     return replace(aligned, mt_system=mt_system, source_segment=segment)
 
 
-MEANS = "a finite mean, a tab, and a positive deviation"
-ENDS = "the lower end of an interval, a tab, and the upper end"
+MEANS = ("mean, tab, deviation", "a finite mean, a tab, and a positive deviation")
+ENDS = ("lower end, tab, upper end", "the lower end of an interval, a tab, and the upper end, which is not below it")
+"""What a line has, and what its two numbers are."""
 
 
-def _read_pairs(path: Path, gold_path: Path, missing: NDArray[np.bool_], expected: str) -> tuple[Scores, Scores]:
+def _read_pairs(
+    path: Path, gold_path: Path, missing: NDArray[np.bool_], expected: tuple[str, str]
+) -> tuple[Scores, Scores]:
     """Read two numbers for each segment, which only segments without a score may lack.
 
     Args:
@@ -225,10 +228,10 @@ def _read_pairs(path: Path, gold_path: Path, missing: NDArray[np.bool_], expecte
         try:
             first, second = map(float, line.split("\t")) if not is_missing else (np.nan, np.nan)
         except ValueError:
-            raise DataError.at(path, number, found=f"{line:.60}", expected=expected) from None
+            raise DataError.at(path, number, found=f"{line:.60}", expected=expected[0]) from None
         is_possible = second > 0 if expected == MEANS else first <= second
         if not is_missing and not (np.isfinite(first) and np.isfinite(second) and is_possible):
-            raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
+            raise DataError.at(path, number, found=f"{line:.60}", expected=expected[1])
         rows.append((first, second))
     firsts, seconds = np.array(rows).T
     return firsts, seconds
