@@ -35,6 +35,7 @@ ARGUMENTS = {
     const.ALIGNMENTS: "alignments",
     const.SOURCE_POS: "source_pos",
     const.TARGET_POS: "target_pos",
+    const.LANGUAGE_PAIR: "language_pairs",
 }
 """The names of the arguments of :meth:`Runner.predict` in error messages, by field."""
 
