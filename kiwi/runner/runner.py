@@ -193,7 +193,7 @@ class Runner:
             for results in values.values():
                 for index in others:
                     results[index] = results[first]
-        found = Predictions.from_values(
+        predictions = Predictions.from_values(
             values,
             n_segments,
             self.about.outputs,
@@ -201,7 +201,7 @@ class Runner:
             span_level=self.about.span_level,
             meaning=self.about.data.score,
         )
-        return self.about.with_intervals(found, columns.get(const.LANGUAGE_PAIR))
+        return self.about.with_intervals(predictions, columns.get(const.LANGUAGE_PAIR))
 
     def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
         """Predict the chunks of the data, in order; see :meth:`predict_columns`."""

@@ -127,7 +127,7 @@ def fit_intervals(
     _check_scale(y, scores, chosen, about.data.score, path)
     deviations = found.sentences_hter_deviation
     spread = None if deviations is None else np.array(deviations, dtype=np.float64)[chosen]
-    names = None if pairs is None else [pairs[index] for index in chosen]
+    names = None if pairs is None else [pairs[index] for index in chosen.tolist()]
     intervals = ScoreIntervals.fit(y[chosen], scores[chosen], confidence, spread, names)
     if lacking := intervals.lacking:
         logger.warning(

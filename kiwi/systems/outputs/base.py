@@ -22,8 +22,8 @@ def divide_logits(layer: nn.Linear, temperature: float) -> None:
         layer: the layer, with a bias.
         temperature: the temperature, positive.
     """
-    layer.weight /= temperature
-    layer.bias /= temperature
+    layer.weight.div_(temperature)
+    layer.bias.div_(temperature)
 
 
 class NoOptions(BaseConfig):
