@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 from kiwi.cli import app
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError, KiwiError
-from kiwi.lib.calibrate import calibrate
-from kiwi.lib.calibrate.data import CalibrationFiles
-from kiwi.lib.calibrate.labelled import Labelled
-from kiwi.lib.calibrate.scores import fit_intervals
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.publish import publish
 from kiwi.lib.score import Input, score
+from kiwi.lib.thresholds.calibration import calibrate
+from kiwi.lib.thresholds.calibration.data import CalibrationFiles
+from kiwi.lib.thresholds.calibration.labelled import Labelled
+from kiwi.lib.thresholds.calibration.scores import fit_intervals
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.engine import AboutSystem
 from kiwi.systems.manifest.checkpoint import DataInfo
