@@ -66,8 +66,8 @@ def calibrate(
     Gold scores make intervals that cover a given share of scores; labels make temperatures of probabilities.
     """
     from kiwi.lib.console.tables import print_table
-    from kiwi.lib.thresholds.calibration import calibrate as store
-    from kiwi.lib.thresholds.calibration.data import CalibrationFiles
+    from kiwi.lib.score.calibration import calibrate as store
+    from kiwi.lib.score.calibration.data import CalibrationFiles
     from kiwi.utils.display import printable
 
     set_up_log(verbose=verbose, quiet=quiet)

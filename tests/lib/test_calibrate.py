@@ -19,10 +19,10 @@ from kiwi.exceptions import ConfigError, DataError, KiwiError
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.publish import publish
 from kiwi.lib.score import Input, score
-from kiwi.lib.thresholds.calibration import calibrate
-from kiwi.lib.thresholds.calibration.data import CalibrationFiles
-from kiwi.lib.thresholds.calibration.labelled import Labelled
-from kiwi.lib.thresholds.calibration.scores import fit_intervals
+from kiwi.lib.score.calibration import calibrate
+from kiwi.lib.score.calibration.data import CalibrationFiles
+from kiwi.lib.score.calibration.labelled import Labelled
+from kiwi.lib.score.calibration.scores import fit_intervals
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.engine import AboutSystem
 from kiwi.systems.manifest.checkpoint import DataInfo

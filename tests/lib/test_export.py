@@ -27,8 +27,8 @@ from kiwi.lib.export import Export, export
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.predict import predict_from_configuration
 from kiwi.lib.publish import publish
-from kiwi.lib.thresholds.calibration import calibrate
-from kiwi.lib.thresholds.calibration.data import CalibrationFiles
+from kiwi.lib.score.calibration import calibrate
+from kiwi.lib.score.calibration.data import CalibrationFiles
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.onnx_engine import OnnxEngine, open_session
 from kiwi.systems.qe_system import QESystem

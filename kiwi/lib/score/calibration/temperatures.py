@@ -8,8 +8,8 @@ import numpy as np
 
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.tags import to_classes
-from kiwi.lib.thresholds.calibration.labelled import Labelled, Temperature
-from kiwi.lib.thresholds.calibration.spans import cool_spans
+from kiwi.lib.score.calibration.labelled import Labelled, Temperature
+from kiwi.lib.score.calibration.spans import cool_spans
 from kiwi.outputs import OUTPUTS
 from kiwi.runner import Predictions
 from kiwi.runner.engine import Engine

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.exceptions import ConfigError
-from kiwi.lib.thresholds.calibration.data import CalibrationFiles, check_outputs, read_data
-from kiwi.lib.thresholds.calibration.scores import INTERVAL_HEADER, FittedIntervals, fit_intervals
+from kiwi.lib.score.calibration.data import CalibrationFiles, check_outputs, read_data
+from kiwi.lib.score.calibration.scores import INTERVAL_HEADER, FittedIntervals, fit_intervals
 from kiwi.runner import Predictions, Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -22,7 +22,7 @@ from kiwi.systems.manifest.rewriting import read_info, rewrite
 from kiwi.utils.imports import needs_extra
 
 if TYPE_CHECKING:
-    from kiwi.lib.thresholds.calibration.labelled import Temperature
+    from kiwi.lib.score.calibration.labelled import Temperature
 
 TEMPERATURE_HEADER = ["output", "labels", "temperature", "NLL before", "after", "ECE before", "after"]
 
@@ -113,7 +113,7 @@ def _predict(runner: Runner, columns: Columns, files: CalibrationFiles) -> Predi
 def _cool(path: Path, info: CheckpointInfo, runner: Runner, columns: Columns, found: Predictions) -> list[Temperature]:
     """Fit the temperatures, and write the system with them."""
     with needs_extra("train", "kiwi calibrate with labels"):
-        from kiwi.lib.thresholds.calibration.temperatures import cool
+        from kiwi.lib.score.calibration.temperatures import cool
         from kiwi.runner.torch_engine import TorchEngine
         from kiwi.systems.checkpoint import save_weights
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi.exceptions import ConfigError
-from kiwi.lib.thresholds.calibration.data import OPTIONS
+from kiwi.lib.score.calibration.data import OPTIONS
 from kiwi.metrics.calibration import reliability
 from kiwi.metrics.conformal import COLDEST, HOTTEST, at_temperature, fit_temperature, log_loss
 

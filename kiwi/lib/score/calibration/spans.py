@@ -13,7 +13,7 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.files.lines import Columns
 from kiwi.data.sampling import batches_by_tokens
-from kiwi.lib.thresholds.calibration.labelled import Labelled, Temperature
+from kiwi.lib.score.calibration.labelled import Labelled, Temperature
 from kiwi.metrics.accumulators import SpanMetrics
 from kiwi.metrics.conformal import at_temperature
 from kiwi.runner.engine import Engine
