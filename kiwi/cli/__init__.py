@@ -17,6 +17,7 @@ import typer
 from kiwi import __version__
 from kiwi.cli import (
     aligning,
+    calibrating,
     comparing,
     corpus,
     corrupting,
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": systems.inspect_,
     "models": systems.models,
     "thresholds": systems.thresholds,
+    "calibrate": calibrating.calibrate,
     "trim": trimming.trim,
     "export": systems.export,
     "publish": systems.publish,

@@ -65,7 +65,7 @@ def save_checkpoint(
     names = output_names(info.outputs, kind="tags")
     with staged(path) as stage:
         stage.mkdir()
-        save_file(_without_tied(weights), stage / WEIGHTS_FILE)
+        save_weights(weights, stage / WEIGHTS_FILE)
         write_yaml(stage / CONFIG_FILE, info.to_dict())
         save_vocabularies(vocabularies, stage)
         if pretrained is not None:
@@ -90,6 +90,16 @@ def check_replaceable(path: Path) -> None:
         raise ConfigError(
             f"{path}: already exists and is not a checkpoint. Choose a new directory, or remove this one."
         )
+
+
+def save_weights(weights: Mapping[str, Tensor], file: Path) -> None:
+    """Write the file of weights of a checkpoint.
+
+    Args:
+        weights: the weights by name; tied ones are stored once.
+        file: the file to write.
+    """
+    save_file(_without_tied(weights), file)
 
 
 def _without_tied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -27,6 +27,8 @@ from kiwi.lib.export import Export, _refuse, export
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.predict import predict_from_configuration
 from kiwi.lib.publish import publish
+from kiwi.lib.score.calibration import calibrate
+from kiwi.lib.score.calibration.data import CalibrationFiles
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.onnx_engine import OnnxEngine, open_session
 from kiwi.systems.qe_system import QESystem
@@ -546,3 +548,27 @@ def test_an_exported_system_contacts_nobody_and_writes_nothing(exported: Export,
     """ONNX Runtime has telemetry, which opens sockets, and writes to the user's cache, when a session is opened."""
     opened = trace_sockets([sys.executable, "-c", PROGRAM, str(exported.path)], tmp_path)
     assert opened == []
+
+
+def test_an_export_can_be_calibrated(exported: Any, trained: Any, corpus: Any, tmp_path: Path) -> None:
+    places = {"export": exported.path, "checkpoint": trained.path}
+    files = CalibrationFiles(
+        {name: corpus.file("train", name) for name in ("source", "target", "alignments", "lp")},
+        {"sentence_scores": corpus.file("train", "sentence_scores")},
+    )
+    for name, place in places.items():
+        shutil.copytree(place, tmp_path / name)
+        calibrate(tmp_path / name, files, confidence=0.8)
+    own, other = (load_system(tmp_path / name).about.data.intervals for name in places)
+    assert own is not None
+    assert other is not None
+    for name, group in own.groups.items():
+        assert group.quantile == pytest.approx(other.groups[name].quantile, rel=1e-3)
+    found = load_system(tmp_path / "export").predict(["a b"], ["c d"], ["0-0"], language_pairs=["et-en"])
+    assert found.sentences_hter is not None
+    assert found.sentences_hter_deviation is not None
+    score, deviation = found.sentences_hter[0], found.sentences_hter_deviation[0]
+    assert found.sentences_hter_high == [score + own.quantile("et-en") * deviation]
+    labelled = CalibrationFiles(files.texts, {"target_tags": corpus.file("train", "target_tags")})
+    with pytest.raises(ConfigError, match="an exported system, whose probabilities cannot be calibrated"):
+        calibrate(tmp_path / "export", labelled)

@@ -9,9 +9,9 @@ from pathlib import Path
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.publish.package import DEFAULT_VERSION, PackageOptions
+from kiwi.systems.manifest.checkpoint import CARD_FILE
 from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
-from kiwi.systems.pretrained.hub import CARD_FILE
 from kiwi.utils.guard import require_new_directory
 from kiwi.utils.io import staged, write_text
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory

@@ -16,6 +16,7 @@ from kiwi.lib.score.deciding import Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import GROUP, segment_columns
 from kiwi.lib.score.manifest import Manifest
+from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
 from kiwi.lib.score.stream import check_aligner, without_words
 from kiwi.runner import Runner
@@ -32,6 +33,7 @@ class Scorer:
         manifest: what is told what was scored.
         flagger: what finds flags; None finds none.
         decider: what decides which translations are approved; None if nothing does.
+        pairs: what finds the language pairs of segments.
         scores_only: whether to omit the outputs for words.
         is_titled: whether the name of the column of scores says what they mean.
         languages: the languages of segments that do not say theirs.
@@ -46,6 +48,7 @@ class Scorer:
         manifest: Manifest,
         flagger: Flagger | None,
         decider: Decider | None,
+        pairs: LanguagePairs,
         *,
         scores_only: bool,
         is_titled: bool,
@@ -60,6 +63,7 @@ class Scorer:
         self._manifest = manifest
         self._flagger = flagger
         self._decider = decider
+        self._pairs = pairs
         self._scores_only = scores_only
         self._is_titled = is_titled
         self._n_scored = 0
@@ -76,7 +80,7 @@ class Scorer:
             self._runner.prepare_aligner()
         self._n_scored += len(segments)
         columns = self.bad.apply(given, first, drop=False)
-        predictions = self._runner.predict_columns(without_group(columns))
+        predictions = self._runner.predict_columns(self._pairs.add(without_group(columns), segments))
         targets = [each.texts.get(const.TARGET, "") if each.given is None else each.given for each in segments]
         if predictions.error_spans is not None:
             placed = [place_spans(*each) for each in zip(predictions.error_spans, targets, strict=True)]

@@ -22,6 +22,7 @@ from kiwi.lib.score.flagging import Flagger, check_languages
 from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.marked import show_spans
+from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.outputs import OUTPUTS, SPAN_SCORES, names as output_names
 from kiwi.runner import Runner
@@ -175,13 +176,16 @@ def score(
     if (decider := Decider.choose(policy, runner.about, audit)) is not None:
         decider.check_given(segments.files or segments.columns, policy, needs_group=bool(segments.files))
         fields += decider.fields
+    pairs = LanguagePairs.choose(runner.about, languages, segments.columns)
+    if pairs.fields and not segments.lacks(const.LANGUAGE_PAIR) and not segments.is_bare_pipe:
+        fields += pairs.fields
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0
     with shown_progress(runner, segments.count()) as progress:
-        chunks = segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,))
+        chunks = segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS, *pairs.fields))
         for first, given, columns in chunks:
             check_aligner(runner, columns)
-            predicted = _predict(runner, without_group(columns), scores_only)
+            predicted = _predict(runner, pairs.add(without_group(columns)), scores_only)
             found = written_on.apply(predicted)
             if flagger is not None:
                 found[COLUMN] = flagger.flag_columns(columns if bad.on_bad == "skip" else given)
