@@ -27,7 +27,7 @@ GoldOption = Annotated[
     typer.Option(
         "-g",
         "--gold",
-        help="Gold values, such as the HTER of post-edits: one per line, or a table.",
+        help="Gold values, such as the HTER of post-edits: one per line, or a table; or error spans.",
         metavar="FILE[:COLUMN]",
         show_default=False,
     ),
@@ -55,7 +55,7 @@ def fit(
     acceptable: Annotated[
         str,
         typer.Option(
-            help="What an acceptable translation is, such as 'hter <= 0.1', 'da >= 70' or 'mqm <= 5'.",
+            help="What an acceptable translation is, such as 'hter <= 0.1', 'da >= 70', 'mqm <= 5' or 'no major'.",
             metavar="CONDITION",
             show_default=False,
         ),
@@ -77,7 +77,7 @@ def fit(
     """
     from kiwi.lib.console.tables import print_table
     from kiwi.lib.route import FitOptions, fit_policy
-    from kiwi.lib.route.calibration import SCORE_COLUMN, Column
+    from kiwi.lib.route.columns import SCORE_COLUMN, Column
     from kiwi.lib.route.fit import HEADER
     from kiwi.utils.display import printable
 
@@ -122,7 +122,7 @@ def report(
     Example: kiwi route report report.html --policy policy.json -p dev.scores -g dev.hter
     """
     from kiwi.lib.route import write_report
-    from kiwi.lib.route.calibration import SCORE_COLUMN, Column
+    from kiwi.lib.route.columns import SCORE_COLUMN, Column
     from kiwi.utils.display import printable
 
     set_up_log(verbose=verbose, quiet=quiet)

@@ -32,6 +32,8 @@ LOWER = Policy(
         ("DA>=70", Acceptable("da", ">=", 70)),
         (" mqm <= 5 ", Acceptable("mqm", "<=", 5)),
         ("score >= -1e-1", Acceptable("score", ">=", -0.1)),
+        ("no major", Acceptable("major", "<=", 0)),
+        (" No critical errors", Acceptable("critical", "<=", 0)),
     ],
 )
 def test_definitions(text: str, expected: Acceptable) -> None:
@@ -46,6 +48,9 @@ def test_definitions(text: str, expected: Acceptable) -> None:
         ("hter < 1", "found '<'; expected <= or >="),
         ("hter >= 0.1", "hter is good where it is <= a bound"),
         ("da <= 70", "da is good where it is >= a bound"),
+        ("no bad", "found 'no bad'; expected 'no' and a severity: minor, major, critical"),
+        ("no neutral error", "expected 'no' and a severity"),
+        ("major <= 1", "'major' is not a measure"),
         ("da >= many", "found 'many'; expected a number"),
         ("da >= nan", "found 'nan'; expected a number"),
     ],
@@ -59,6 +64,20 @@ def test_judging() -> None:
     gold = np.array([0.0, 0.1, 0.2])
     assert Acceptable("hter", "<=", 0.1).judge(gold).tolist() == [True, True, False]
     assert Acceptable("score", ">=", 0.1).judge(gold).tolist() == [False, True, True]
+
+
+def test_gold_values_of_spans() -> None:
+    """By hand: an error counts where it is as severe as the named severity; raters are averaged."""
+    raters = [["minor", "major"], [], ["critical", "critical", "critical"]]
+    assert Acceptable.parse("no minor").gold_value(raters) == 5 / 3
+    assert Acceptable.parse("no major").gold_value(raters) == 4 / 3
+    assert Acceptable.parse("no critical").gold_value(raters) == 1
+    assert Acceptable.parse("mqm <= 1").gold_value(raters) == (6 + 0 + 25) / 3
+    assert Acceptable.parse("mqm >= -1").gold_value(raters[:1]) == -6
+    assert math.isnan(Acceptable.parse("no major").gold_value([]))
+    assert Acceptable.parse("no major").judge(np.array([0.0, 0.5, 1.0])).tolist() == [True, False, False]
+    names = [Acceptable.parse(text).gold_name for text in ("no major", "no critical", "hter <= 1", "score >= 1")]
+    assert names == ["number of major or worse errors", "number of critical errors", "HTER", "score"]
 
 
 def test_decisions() -> None:

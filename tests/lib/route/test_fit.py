@@ -14,7 +14,7 @@ from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.inspect import set_score_of
 from kiwi.lib.route import FitOptions, fit_policy
-from kiwi.lib.route.calibration import Column
+from kiwi.lib.route.columns import Column
 from kiwi.lib.route.fit import default_step
 from kiwi.systems.qe_system import QESystem
 

@@ -15,7 +15,7 @@ from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.route import write_report
-from kiwi.lib.route.calibration import Column
+from kiwi.lib.route.columns import Column
 
 POLICY = Policy(
     model="a" * 64,
