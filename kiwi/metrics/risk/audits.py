@@ -6,9 +6,9 @@ approved later; the threshold was fixed before, so that the number of errors amo
 risk *now* as its probability. Calibration data and audits are therefore never added up.
 
 Feedback comes bit by bit, and whoever looks often enough at a risk that is too high finds it low once. The j-th look at
-a threshold therefore has the share 1 / (j (j + 1)) of the probability of an error: a half, a sixth, a twelfth, which add
-up to 1. All looks together certify a threshold whose risk is too high with a probability of at most 1 - confidence, and
-withdraw one whose risk is not too high with the same one (union bound).
+a threshold therefore has the share 1 / (j (j + 1)) of the probability of an error: a half, a sixth, a twelfth, which
+add up to 1. All looks together certify a threshold whose risk is too high with a probability of at most 1 - confidence,
+and withdraw one whose risk is not too high with the same one (union bound).
 """
 
 from __future__ import annotations
