@@ -43,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": pipelines.evaluate,
     routing.FIT: routing.fit,
     routing.REPORT: routing.report,
+    routing.UPDATE: routing.update,
     "search": pipelines.search,
     "inspect": systems.inspect_,
     "models": systems.models,

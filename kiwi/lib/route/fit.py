@@ -144,6 +144,7 @@ def fit_policy(
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         kiwi_version=__version__,
         notes={
+            "checkpoint": found.info.sha256,
             "step": step,
             "segments_without_score_or_gold": data.n_left_out,
             "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},

@@ -66,7 +66,7 @@ class Decider:
             audit: the sample of approved translations that are reviewed; None draws none.
 
         Raises:
-            ConfigError: when the policy was made for another system.
+            ConfigError: when the policy was made for another system, or feedback has withdrawn it.
             DataError: when it is damaged.
         """
         if path is None:
@@ -75,6 +75,7 @@ class Decider:
             return None
         policy = Policy.read(path)
         policy.check_model(about.export_sha256 or about.sha256, path)
+        policy.check_in_force(path)
         return cls(policy, audit)
 
     @property

@@ -54,6 +54,9 @@ class Feedback:
     groups: Mapping[str, Counts] = field(default_factory=dict)
     """What was counted of each group."""
 
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    """What it meant for the threshold of each group, together with the feedback before."""
+
     segments: frozenset[str] = frozenset()
     """The keys of the audited segments (:func:`segment_key`), which are not counted again."""
 
@@ -64,6 +67,7 @@ class Feedback:
             "file": self.file,
             "sha256": self.sha256,
             "groups": {name: asdict(counts) for name, counts in self.groups.items()},
+            "outcomes": dict(self.outcomes),
             "segments": " ".join(sorted(self.segments)),
         }
 
@@ -75,6 +79,7 @@ class Feedback:
             file=str(content["file"]),
             sha256=str(content["sha256"]),
             groups={str(name): Counts(**counts) for name, counts in content["groups"].items()},
+            outcomes={str(name): str(outcome) for name, outcome in content["outcomes"].items()},
             segments=frozenset(str(content["segments"]).split()),
         )
 

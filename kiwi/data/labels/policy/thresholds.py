@@ -147,9 +147,17 @@ class Policy:
         if found.withdrawn:
             return Decision(REVIEW, f"withdrawn: {found.withdrawn}")
         is_good = score >= found.threshold if self.score.higher_is_better else score <= found.threshold
+        return Decision(APPROVE if is_good else REVIEW, self.score_reason(found.threshold, is_good=is_good))
+
+    def score_reason(self, threshold: float, *, is_good: bool) -> str:
+        """Return the reason of a decision by a score.
+
+        Args:
+            threshold: the threshold of the group.
+            is_good: whether the score is at least as good.
+        """
         sides = {(True, True): "at least", (False, True): "below", (True, False): "at most", (False, False): "above"}
-        side = sides[is_good, self.score.higher_is_better]
-        return Decision(APPROVE if is_good else REVIEW, f"score {side} {found.threshold:g}")
+        return f"score {sides[is_good, self.score.higher_is_better]} {threshold:g}"
 
     def check_model(self, sha256: str, place: object) -> None:
         """Check that the policy was made for a system.
@@ -166,6 +174,20 @@ class Policy:
                 f"{place}: found a policy for the system {self.model:.12}; this one is {sha256:.12}. Its thresholds "
                 f"promise nothing for other scores. {AGAIN}"
             )
+
+    def check_in_force(self, place: object) -> None:
+        """Check that feedback has left a threshold.
+
+        Args:
+            place: the file of the policy, for errors.
+
+        Raises:
+            ConfigError: when it has withdrawn all of them.
+        """
+        if self.is_withdrawn:
+            names = ((name, group.withdrawn) for name, group in self.groups.items() if group.withdrawn)
+            reasons = "; ".join(f"{name}: {reason}" if name else reason for name, reason in names)
+            raise ConfigError(f"{place}: found a policy that is withdrawn: {reasons}. {AGAIN}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
