@@ -21,6 +21,7 @@ from kiwi.cli import (
     corpus,
     corrupting,
     pipelines,
+    publishing,
     routing,
     scoring,
     serving,
@@ -50,7 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "thresholds": systems.thresholds,
     "trim": trimming.trim,
     "export": systems.export,
-    "publish": systems.publish,
+    "publish": publishing.publish,
     "encoder": systems.encoder,
     "vectors": systems.vectors,
 }

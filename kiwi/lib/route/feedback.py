@@ -9,13 +9,12 @@ from pathlib import Path
 from kiwi import constants as const
 from kiwi.data.documents.formats import require_format
 from kiwi.data.documents.tmx import is_language
-from kiwi.data.files.cells import MissingColumnError
 from kiwi.data.labels.policy import DECISION, EVERY, REASON, Policy
 from kiwi.data.post_edits.beside import stream_beside
 from kiwi.data.post_edits.files import stream_segments
 from kiwi.data.post_edits.units import UNIT_RULES, Unit, choose_machine
 from kiwi.data.text.language_pairs import split_pair
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import ConfigError, MissingColumnError
 from kiwi.lib.route.columns import MISSING
 from kiwi.lib.score.deciding import LANGUAGE_PAIR, Decider
 from kiwi.lib.score.flagging import check_languages

@@ -134,7 +134,7 @@ def fit_policy(
     confidence = 1 - (1 - options.confidence) / len(names)
     groups = {name: _fit(data, name, acceptable, options.risk, confidence, meaning, step) for name in names}
     policy = Policy(
-        model=found.info.sha256 if found.export is None else found.export.sha256,
+        model=found.fingerprint,
         score=meaning,
         acceptable=acceptable,
         risk=options.risk,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from dataclasses import replace
@@ -13,8 +14,10 @@ from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.systems.manifest.checkpoint import CONFIG_FILE, EXPORT_FILE, CheckpointInfo, read_checkpoint_info
 from kiwi.systems.manifest.export import is_export, read_export_info
 from kiwi.utils.io import write_json, write_yaml
-from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, seal
+from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, carry, seal
 from kiwi.utils.staging import staged
+
+logger = logging.getLogger(__name__)
 
 
 def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
@@ -40,7 +43,7 @@ def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
     sealed.check_all()
     described = _with_meaning(info, meaning)
     with staged(path) as stage:
-        for name in sealed.sums:
+        for name in sealed.own:
             _link(path / name, stage / name)
         if export is None:
             (stage / CONFIG_FILE).unlink()
@@ -49,6 +52,12 @@ def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
             (stage / EXPORT_FILE).unlink()
             write_json(stage / EXPORT_FILE, replace(export, checkpoint=described).to_dict())
         seal(stage)
+        is_same = SealedDirectory.open(stage).sha256 == sealed.sha256
+        for name in sealed.sums.keys() - sealed.own:
+            if is_same:
+                carry(stage, name, (path / name).read_bytes())
+            else:
+                logger.warning("%s: %s was for the fingerprint that it had before, and is removed.", path, name)
 
 
 def _with_meaning(info: CheckpointInfo, meaning: ScoreMeaning) -> CheckpointInfo:

@@ -119,6 +119,12 @@ class Policy:
         """The confidence of a group alone, with which that of all groups together holds (Bonferroni), in (0, 1)."""
         return 1 - (1 - self.confidence) / len(self.groups)
 
+    def __str__(self) -> str:
+        """Return what is acceptable, and which groups have a threshold, for people."""
+        names = [name or "all segments" for name, group in self.groups.items() if group.approves]
+        promise = f"{self.acceptable}, risk at most {self.risk:g} with probability {self.confidence:g}"
+        return f"{promise}; approves in {', '.join(names)}" if names else f"{promise}; approves nothing"
+
     def counted(self, group: str) -> Counts:
         """Return what all feedback says of a group."""
         return sum((each.groups[group] for each in self.feedback if group in each.groups), Counts())
