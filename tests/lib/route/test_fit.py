@@ -90,6 +90,17 @@ def test_tables_and_the_command(data: Path, system: Path, capsys: pytest.Capture
     assert json.loads((data / "q.json").read_text())["by"] == "lp"
 
 
+def test_gold_spans(data: Path, system: Path) -> None:
+    """The same thresholds follow from spans, of which only the severities count."""
+    expected = fit(data, system, FitOptions("hter <= 0.1", risk=0.1)).groups
+    lines = (data / "dev.hter").read_text().split()
+    spans = ["0\t1\tmajor" if float(line) else "2\t9\tminor" for line in lines]
+    (data / "dev.hter").write_text("\n".join(["starts\tends\tseverities", *spans]) + "\n")
+    assert fit(data, system, FitOptions("no major", risk=0.1)).groups == expected
+    assert fit(data, system, FitOptions("mqm <= 1", risk=0.1)).groups == expected
+    assert fit(data, system, FitOptions("no minor", risk=0.1)).groups[""].threshold is None
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -98,6 +98,22 @@ def test_one_group_and_higher_scores(files: dict[str, Path]) -> None:
         report(files, "lp")
 
 
+def test_withdrawn_groups(files: dict[str, Path]) -> None:
+    groups = {**POLICY.groups, "en-de": replace(POLICY.groups["en-de"], withdrawn="3 of 4 & more")}
+    files["policy"].write_text(json.dumps(replace(POLICY, groups=groups).to_dict()))
+    page = report(files, "lp")
+    assert cells(page, "en-de") == ["4", "withdrawn: 3 of 4 & more"]
+    assert "the threshold is withdrawn" in page
+
+
+def test_gold_spans(files: dict[str, Path]) -> None:
+    files["policy"].write_text(json.dumps(replace(POLICY, acceptable=Acceptable.parse("no major")).to_dict()))
+    files["hter"].write_text("starts\tends\tseverities\n" + "0\t1\tminor\n" * 4 + "0\t1\tcritical\n")
+    page = report(files, "lp")
+    assert "Acceptable: no major." in page
+    assert "mean number of major or worse errors of the approved" in page
+
+
 def test_bad_input(files: dict[str, Path]) -> None:
     with pytest.raises(ConfigError, match=r"found a policy with groups by lp\. Give the groups with --by"):
         report(files)
