@@ -2,8 +2,9 @@
 
 The files are ``config.yaml`` (versions of format and kiwi, system, data, metrics), ``model.safetensors`` (weights),
 ``vocab.json`` (vocabularies), ``labels.json`` (labels of each output, in the order of their classes), for a pretrained
-encoder ``encoder.json`` (its configuration), ``tokenizer/`` and ``licences/``, and ``SHA256SUMS`` over all of them.
-A checkpoint contains no code, loading it unpickles nothing, and every file is verified against its checksum.
+encoder ``encoder.json`` (its configuration), ``tokenizer/`` and ``licences/``, the policy that it may carry
+(``policy.json``), and ``SHA256SUMS`` over all of them. A checkpoint contains no code, loading it unpickles nothing, and
+every file is verified against its checksum.
 """
 
 from __future__ import annotations

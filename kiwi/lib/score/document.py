@@ -138,7 +138,8 @@ def score_document(
     optional = {const.ALIGNMENTS, *pairs.fields} - what.columns.keys()
     how = HowToRead(rating, columns, optional, what.has_header, what.languages, what.is_live)
     languages = Flagger.choose(what.languages, runner.about)
-    flagger = languages if wants_flags(what.flags, what.scores_only) else None
+    shows_flags = wants_flags(what.flags, what.scores_only)
+    flagger = languages if shows_flags or decider is not None else None
     counted = Manifest(runner.about, scale)
     scorer = Scorer(
         runner,
@@ -150,6 +151,7 @@ def score_document(
         decider,
         pairs,
         scores_only=scores_only,
+        shows_flags=shows_flags,
         is_titled=form.has_header and what.has_header,
         languages=languages.languages,
     )

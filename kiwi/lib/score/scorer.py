@@ -35,6 +35,7 @@ class Scorer:
         decider: what decides which translations are approved; None if nothing does.
         pairs: what finds the language pairs of segments.
         scores_only: whether to omit the outputs for words.
+        shows_flags: whether flags are written; a policy reads them in any case.
         is_titled: whether the name of the column of scores says what they mean.
         languages: the languages of segments that do not say theirs.
     """
@@ -51,6 +52,7 @@ class Scorer:
         pairs: LanguagePairs,
         *,
         scores_only: bool,
+        shows_flags: bool,
         is_titled: bool,
         languages: Languages,
     ) -> None:
@@ -65,6 +67,7 @@ class Scorer:
         self._decider = decider
         self._pairs = pairs
         self._scores_only = scores_only
+        self._shows_flags = shows_flags
         self._is_titled = is_titled
         self._n_scored = 0
         self._languages = languages
@@ -89,10 +92,11 @@ class Scorer:
         found = self._scale.apply(predicted)
         if self._scores_only:
             found = without_words(found)
-        if self._flagger is not None:
-            found[COLUMN] = list(map(self._flagger.flag_segment, segments))
+        flags = None if self._flagger is None else list(map(self._flagger.flag_segment, segments))
+        if flags is not None and self._shows_flags:
+            found[COLUMN] = flags
         groups = {} if self._decider is None else self._groups(segments, columns)
-        found |= add_decisions(self._decider, predicted, columns | groups, found.get(COLUMN))
+        found |= add_decisions(self._decider, predicted, columns | groups, flags)
         names = self._scale.titled(found) if self._is_titled else list(found)
         self._manifest.count(names, len(segments), found.get(COLUMN))
         if self.progress is not None:

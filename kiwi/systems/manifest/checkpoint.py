@@ -14,7 +14,7 @@ from kiwi.exceptions import CheckpointError
 from kiwi.outputs import switched_on
 from kiwi.systems.manifest.foreign import explain_broken_link, explain_other_program
 from kiwi.systems.manifest.intervals import ScoreIntervals
-from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
+from kiwi.utils.sealed import CARRIED, RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
 
 FORMAT_VERSION = 2
 """The format version that is written."""
@@ -36,7 +36,7 @@ CARD_FILE = "README.md"
 LICENCES = "licences"
 """The directory of the licence notices of the pretrained model."""
 
-OPTIONAL_FILES = (VOCABULARY_FILE, ENCODER_FILE, TOKENIZER_FILE, f"{LICENCES}/[!.]*")
+OPTIONAL_FILES = (VOCABULARY_FILE, ENCODER_FILE, TOKENIZER_FILE, f"{LICENCES}/[!.]*", *CARRIED)
 """Patterns of the files that only some systems have."""
 
 BEST_MODEL = "best_model"

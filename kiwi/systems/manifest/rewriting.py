@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -21,8 +22,10 @@ from kiwi.systems.manifest.checkpoint import (
 )
 from kiwi.systems.manifest.export import is_export, read_export_info
 from kiwi.utils.io import write_json, write_yaml
-from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, seal
+from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, carry, seal
 from kiwi.utils.staging import staged
+
+logger = logging.getLogger(__name__)
 
 
 def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
@@ -73,7 +76,7 @@ def rewrite(path: Path, info: CheckpointInfo, *, write_weights: Callable[[Path],
     sealed.check_all()
     changed = {CONFIG_FILE if export is None else EXPORT_FILE} | (set() if write_weights is None else {WEIGHTS_FILE})
     with staged(path) as stage:
-        for name in sealed.sums or ():
+        for name in sealed.own:
             if name not in changed:
                 _link(path / name, stage / name)
         if export is None:
@@ -85,6 +88,12 @@ def rewrite(path: Path, info: CheckpointInfo, *, write_weights: Callable[[Path],
         seal(stage)
         if (path / CARD_FILE).is_file():
             _link(path / CARD_FILE, stage / CARD_FILE)
+        is_same = SealedDirectory.open(stage).sha256 == sealed.sha256
+        for name in (sealed.sums or {}).keys() - sealed.own:
+            if is_same:
+                carry(stage, name, (path / name).read_bytes())
+            else:
+                logger.warning("%s: %s was for the fingerprint that it had before, and is removed.", path, name)
 
 
 def _with_meaning(info: CheckpointInfo, meaning: ScoreMeaning) -> CheckpointInfo:
