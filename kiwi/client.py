@@ -87,6 +87,7 @@ class ScoredSegment:
     id: str | int
     score: Number
     deviation: Number = None
+    interval: tuple[float, float] | None = None
     mqm_score: Number = None
     combined_score: Number = None
     verdict: Mapping[str, Any] | None = None
@@ -250,6 +251,8 @@ def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scored(values: Mapping[str, Any]) -> ScoredSegment:
     found = _known(ScoredSegment, values)
+    if (interval := values.get("interval")) is not None:
+        found["interval"] = tuple(interval)
     if (words := values.get("words")) is not None:
         found["words"] = {side: [Unit(**_known(Unit, unit)) for unit in units] for side, units in words.items()}
     if (spans := values.get("spans")) is not None:

@@ -26,6 +26,9 @@ ColumnKind = Literal["text", "texts", "number", "numbers", "spans"]
 MQM_SCORE, COMBINED_SCORE = SPAN_SCORES = ("mqm_score", "combined_score")
 """The scores that follow from error spans: the penalty of MQM and, beside a regressed score, both together."""
 
+BESIDE_SCORES = ("deviation", "low", "high")
+"""What may stand beside a score: its standard deviation, and the ends of its interval."""
+
 SubmissionLevel = Literal["sentence", "word", "span"]
 
 
@@ -88,11 +91,13 @@ class OutputSpec:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The attributes of :class:`kiwi.runner.Predictions`: values first, then labels or deviations."""
+        """The attributes of :class:`kiwi.runner.Predictions`: values first, then labels, or deviations and the ends of
+        intervals.
+        """
         if self.kind == "spans":
             return (self.attribute, *SPAN_SCORES)
         if self.kind == "score":
-            return (self.attribute, f"{self.attribute}_deviation") if self.has_distribution else (self.attribute,)
+            return (self.attribute, *(f"{self.attribute}_{what}" for what in BESIDE_SCORES if self.has_distribution))
         return f"{self.attribute}_BAD_probabilities", f"{self.attribute}_labels"
 
     @property
@@ -100,8 +105,13 @@ class OutputSpec:
         """The columns of tables, in the order of :attr:`attributes`."""
         if self.kind == "spans":
             return (self.name, *SPAN_SCORES)
-        second = f"{self.name}_deviation" if self.kind == "score" else f"{self.name}_labels"
-        return (self.name, second)[: len(self.attributes)]
+        beside = BESIDE_SCORES if self.kind == "score" else ("labels",)
+        return (self.name, *(f"{self.name}_{what}" for what in beside))[: len(self.attributes)]
+
+    @property
+    def intervals(self) -> str:
+        """The file of the intervals of a score, such as ``sentence_intervals``."""
+        return f"{self.name.removesuffix('_scores')}_intervals"
 
     @property
     def extras(self) -> str:
@@ -114,7 +124,7 @@ class OutputSpec:
         if self.kind == "spans":
             return (self.name, *SPAN_SCORES)
         if self.kind == "score":
-            return (self.name, self.extras) if self.has_distribution else (self.name,)
+            return (self.name, self.extras, self.intervals) if self.has_distribution else (self.name,)
         return self.name, f"{self.name}_labels"
 
     def is_on(self, options: object) -> bool:

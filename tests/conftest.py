@@ -6,12 +6,13 @@ import copy
 import inspect
 import logging
 import os
+import pickle
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -176,10 +177,31 @@ def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Trained
     return Trained(options, train_from_configuration(options), output_dir)
 
 
+Made = TypeVar("Made")
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+    """Return what ``make`` returns for a new path; of the processes that run the tests, one calls it.
+
+    Tokenizers of small models differ between processes, so what is made of a model is made where the model is.
+    """
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a folder in that of the run
+        root = root.parent
+    path = root / "made-once" / name
+    path.parent.mkdir(exist_ok=True)
+    result = path.with_name(f"{name}.pickle")
+    with FileLock(f"{path}.lock"):
+        if not result.exists():
+            result.write_bytes(pickle.dumps(make(path)))
+        made: Made = pickle.loads(result.read_bytes())
+    return made
+
+
 @pytest.fixture(scope="session")
 def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Export:
     """The export of the trained system; not to be changed."""
-    return export(trained.output_dir, tmp_path_factory.mktemp("exported") / "nuqe")
+    return made_once(tmp_path_factory, "exported", lambda path: export(trained.output_dir, path))
 
 
 @pytest.fixture(scope="session")
@@ -187,21 +209,16 @@ def aligning_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An encoder of four layers, which aligns words; not to be changed."""
     from tests.pretrained import write_model
 
-    folder = tmp_path_factory.mktemp("encoders") / "tiny"
-    return write_model("xlm-roberta", folder, num_hidden_layers=4, max_position_embeddings=300)
+    sizes: dict[str, Any] = {"num_hidden_layers": 4, "max_position_embeddings": 300}
+    return made_once(tmp_path_factory, "encoder", lambda path: write_model("xlm-roberta", path, **sizes))
 
 
 @pytest.fixture(scope="session")
 def exported_aligner(aligning_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made by one of the processes that run the tests; not to be changed."""
+    """Not to be changed."""
     from kiwi.lib.align import export_aligner
 
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a folder in that of the run
-        root = root.parent
-    path = root / "exported-aligner"
-    with FileLock(f"{path}.lock"):
-        return path if path.exists() else export_aligner(path, str(aligning_encoder))
+    return made_once(tmp_path_factory, "aligner", lambda path: export_aligner(path, str(aligning_encoder)))
 
 
 def random_system(corpus: Corpus, changes: Mapping[str, Any]) -> QESystem:

@@ -56,7 +56,8 @@ INNER_FLOORS: dict[str, list[set[str]]] = {
     "lib": [
         {"utils", "inspect", "console"},
         {"train", "predict", "bulk", "evaluate", "score"},
-        {"pretrain", "search", "thresholds", "export", "publish", "pretrained", "align", "corpus", "route"},
+        {"pretrain", "search", "thresholds", "export", "publish", "pretrained", "align", "corpus"},
+        {"route"},
     ],
 }
 """The same within the large packages."""

@@ -248,6 +248,8 @@ def test_the_rows_agree_with_what_is_bound() -> None:
         *(f"{side}_tags_{kind}" for side in ("target", "gap", "source") for kind in ("BAD_probabilities", "labels")),
         "sentences_hter",
         "sentences_hter_deviation",
+        "sentences_hter_low",
+        "sentences_hter_high",
         "sentences_binary_BAD_probabilities",
         "sentences_binary_labels",
         "error_spans",

@@ -7,10 +7,18 @@ from typing import Annotated
 
 import typer
 
-from kiwi.cli.options import OverwriteOption, QuietOption, VerboseOption, set_up_log
+from kiwi.cli.options import (
+    ColumnsOption,
+    OverwriteOption,
+    QuietOption,
+    VerboseOption,
+    check_choice,
+    parse_columns,
+    set_up_log,
+)
 
-FIT, REPORT = "route fit", "route report"
-"""The names of :func:`fit` and :func:`report`, which are commands below another one."""
+FIT, REPORT, UPDATE = "route fit", "route report", "route update"
+"""The names of :func:`fit`, :func:`report` and :func:`update`, which are commands below another one."""
 
 PredictionsOption = Annotated[
     str,
@@ -27,7 +35,7 @@ GoldOption = Annotated[
     typer.Option(
         "-g",
         "--gold",
-        help="Gold values, such as the HTER of post-edits: one per line, or a table.",
+        help="Gold values, such as the HTER of post-edits: one per line, or a table; or error spans.",
         metavar="FILE[:COLUMN]",
         show_default=False,
     ),
@@ -55,7 +63,7 @@ def fit(
     acceptable: Annotated[
         str,
         typer.Option(
-            help="What an acceptable translation is, such as 'hter <= 0.1', 'da >= 70' or 'mqm <= 5'.",
+            help="What an acceptable translation is, such as 'hter <= 0.1', 'da >= 70', 'mqm <= 5' or 'no major'.",
             metavar="CONDITION",
             show_default=False,
         ),
@@ -77,7 +85,7 @@ def fit(
     """
     from kiwi.lib.console.tables import print_table
     from kiwi.lib.route import FitOptions, fit_policy
-    from kiwi.lib.route.calibration import SCORE_COLUMN, Column
+    from kiwi.lib.route.columns import SCORE_COLUMN, Column
     from kiwi.lib.route.fit import HEADER
     from kiwi.utils.display import printable
 
@@ -122,7 +130,7 @@ def report(
     Example: kiwi route report report.html --policy policy.json -p dev.scores -g dev.hter
     """
     from kiwi.lib.route import write_report
-    from kiwi.lib.route.calibration import SCORE_COLUMN, Column
+    from kiwi.lib.route.columns import SCORE_COLUMN, Column
     from kiwi.utils.display import printable
 
     set_up_log(verbose=verbose, quiet=quiet)
@@ -136,3 +144,70 @@ def report(
         overwrite=overwrite,
     )
     typer.echo(printable(str(written)))
+
+
+def update(
+    policy: Annotated[Path, typer.Argument(metavar="POLICY", help="The policy that decided.", show_default=False)],
+    feedback: Annotated[
+        Path,
+        typer.Option(
+            "--feedback",
+            help="What kiwi score --policy --audit wrote, with final translations or judgements of people: XLIFF, TMX, "
+            "PO, or a table.",
+            show_default=False,
+        ),
+    ],
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "-t",
+            "--target",
+            help="Machine translations, beside XLIFF, TMX or PO: the file as kiwi score wrote it, or lines.",
+            show_default="those in the feedback",
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.", show_default="POLICY")] = None,
+    columns: ColumnsOption = None,
+    languages: Annotated[
+        str | None,
+        typer.Option(
+            help="Languages of source and target, where the feedback does not say them.",
+            metavar="SOURCE,TARGET",
+            show_default=False,
+        ),
+    ] = None,
+    mt_origin: Annotated[
+        str | None,
+        typer.Option(help="Part of the name of the origin of the machine translations.", show_default=False),
+    ] = None,
+    tokenizer: Annotated[
+        str,
+        typer.Option(
+            help="How translations are split into words for their HTER, as in kiwi corpus.",
+            metavar="auto|none|moses|zh|ja",
+        ),
+    ] = "auto",
+    overwrite: OverwriteOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Count what people made of audited segments, and certify the policy again or withdraw it.
+
+    Example: kiwi route update policy.json --feedback edited.xlf --target scored.xlf
+    """
+    from kiwi.lib.console.tables import print_table
+    from kiwi.lib.route import FeedbackInput, update_policy
+    from kiwi.lib.route.update import HEADER
+    from kiwi.utils.display import printable
+
+    set_up_log(verbose=verbose, quiet=quiet)
+    given = FeedbackInput(
+        feedback, target, parse_columns(columns or []), tuple(languages.split(",")) if languages else (), mt_origin
+    )
+    tokenizer = check_choice("--tokenizer", tokenizer, ("auto", "none", "moses", "zh", "ja"))
+    info = update_policy(policy, given, output=output, tokenizer=tokenizer, overwrite=overwrite)
+    if not quiet:
+        found = info.policy
+        title = f"Audited: {found.acceptable}, risk at most {found.risk:g}, with probability {found.confidence:g}"
+        print_table(title, HEADER, info.rows())
+    typer.echo(printable(str(info.path)))

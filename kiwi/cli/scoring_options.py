@@ -113,7 +113,8 @@ RejectsOption = Annotated[
 PolicyOption = Annotated[
     Path | None,
     typer.Option(
-        help="Policy of kiwi route fit, which adds whether to approve or to review each translation.",
+        help="Policy of kiwi route fit, which adds whether to approve or to review each translation; 'carried' is that "
+        "of the model.",
         show_default=False,
     ),
 ]

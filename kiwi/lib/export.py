@@ -113,12 +113,15 @@ def export(
         from kiwi.runner.onnx_engine import OnnxEngine, about, open_session
         from kiwi.runner.torch_engine import load_checkpoint
         from kiwi.systems.checkpoint import read_checkpoint_info
+        from kiwi.systems.onnx.embeddings import NO_PIECES
         from kiwi.systems.onnx.graph import make_graph, save_graph
     directory, path = user_path(directory), resolve_run_directory(checkpoint)
     require_new_directory(directory, overwrite=overwrite, reads=[path, *(files or {}).values()])
     precision: Precision = "int8" if int8 else "fp32"
     bound = BOUNDS[precision] if bound is None else bound
     original = load_checkpoint(path)
+    if int4_embeddings and original.collate.pieces is None:  # before the graph is made, which takes a while
+        raise ConfigError(NO_PIECES)
     batches = _batches(_columns(original, files), original.collate)
     system = original.system
     info = ExportInfo(

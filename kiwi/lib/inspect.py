@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
+from kiwi.data.labels.policy import Policy
 from kiwi.data.labels.score_meaning import ScoreConfig, declared_meaning
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.systems.manifest.carried import read_carried_policy
 from kiwi.systems.manifest.checkpoint import (
     ENCODER_FILE,
     WEIGHTS_FILE,
@@ -85,6 +87,14 @@ class Inspection:
     export: ExportInfo | None = None
     """The description of an exported system; ``info`` is then that of the checkpoint that was exported."""
 
+    policy: Policy | None = None
+    """The policy that it carries."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash that identifies the system: for an exported one, its own."""
+        return self.info.sha256 if self.export is None else self.export.sha256
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         source, target = self.info.languages
@@ -113,12 +123,14 @@ class Inspection:
             "train_segments": self.info.data.train_segments,
             "valid_segments": self.info.data.valid_segments,
             "score": None if self.info.data.score is None else self.info.data.score.to_dict(),
+            "intervals": None if self.info.data.intervals is None else self.info.data.intervals.to_dict(),
             "metrics": {name: v if math.isfinite(v) else None for name, v in self.info.metrics.items()},
             "kiwi_version": self.info.kiwi_version,
             "format_version": self.info.format_version,
             "sha256": self.info.sha256 or None,
             "files_are_as_saved": True if self.info.sha256 else None,
             "licences": self.licences,
+            "policy": None if self.policy is None else self.policy.to_dict(),
             **of_export,
         }
 
@@ -142,6 +154,7 @@ class Inspection:
             *([("language pairs", ", ".join(pairs))] if (pairs := info.data.language_pairs) else []),
             ("trained on", "not known" if trained is None else f"{trained:,} segments"),
             *([("scores", self._score_line())] if const.SENTENCE_SCORES in info.outputs else []),
+            *([("intervals", str(intervals))] if (intervals := info.data.intervals) is not None else []),
             *([("labels from", origin)] if (origin := info.data.labels_from) else []),
             ("kiwi version", f"{info.kiwi_version} (format {info.format_version})"),
             ("hash", info.sha256 or "none in format 1"),
@@ -160,6 +173,8 @@ class Inspection:
                 ("differs", f"by at most {worst:.2g} from its checkpoint, whose hash is above"),
                 ("export's hash", self.export.sha256),
             ]
+        if self.policy is not None:
+            rows.append(("policy", f"{self.policy}; used by kiwi score --policy carried"))
         metrics = published_metrics(info.metrics).items()
         return [*rows, *((name, f"{value:.4f}{self._pairs_of(name)}") for name, value in metrics)]
 
@@ -206,6 +221,7 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
         tensors=len(tensors),
         size=sum((path / name).stat().st_size for name in names),
         licences=read_licences(path),
+        policy=read_carried_policy(path),
     )
 
 
@@ -255,6 +271,7 @@ def _inspect_export(path: Path) -> Inspection:
         size=sum((path / name).stat().st_size for name in sealed.sums or ()),
         licences=read_licences(path),
         export=export,
+        policy=read_carried_policy(path),
     )
 
 

@@ -33,6 +33,9 @@ class Aligned:
     deviations: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
     """Means and standard deviations (segments,) of scores, by system, for systems that predict them."""
 
+    intervals: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
+    """Lower and upper ends (segments,) of the intervals of scores, by system, for systems that have some."""
+
     threshold: float = 0.5
     """The probability of BAD above which a tag counts as BAD."""
 
@@ -77,6 +80,7 @@ class Aligned:
             offsets=offsets,
             numbers=self.numbers[chosen],
             deviations={name: (mean[chosen], width[chosen]) for name, (mean, width) in self.deviations.items()},
+            intervals={name: (low[chosen], high[chosen]) for name, (low, high) in self.intervals.items()},
             left_out=min(n_left_out, self.left_out),
             excluded=excluded,
             mt_system=None if self.mt_system is None else self.mt_system[chosen],

@@ -87,7 +87,8 @@ class Calibration:
     system: str
     figures: dict[str, float]
     """``ECE`` and ``Brier`` for probabilities; the figures of :func:`kiwi.metrics.calibration.coverage` and
-    :func:`kiwi.metrics.calibration.uncertainty` for deviations; on request, ``best_threshold`` and ``MCC_at_best``."""
+    :func:`kiwi.metrics.calibration.uncertainty` for deviations; ``coverage`` and mean ``width`` for intervals; on
+    request, ``best_threshold`` and ``MCC_at_best``."""
 
 
 @dataclass(frozen=True)

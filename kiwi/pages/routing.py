@@ -85,7 +85,7 @@ def routing_page(
         "routing.html.jinja",
         title=title,
         policy=policy,
-        measure=measure if (measure := policy.acceptable.measure) == "score" else measure.upper(),
+        measure=policy.acceptable.gold_name,
         groups=groups,
         settings=settings,
         rows={name: _rows(found) for name, found in points.items()},
@@ -131,7 +131,7 @@ def _points(policy: Policy, group: GroupFigures, curve: RiskCurve) -> list[Point
 def _saved(policy: Policy, group: GroupFigures) -> Point | None:
     """Return what the threshold of the policy does; None without one."""
     threshold = group.policy.threshold
-    if threshold is None:
+    if threshold is None or not group.policy.approves:
         return None
     is_approved = group.scores >= threshold if policy.score.higher_is_better else group.scores <= threshold
     if not is_approved.any():
@@ -181,8 +181,9 @@ def _pictures(policy: Policy, group: GroupFigures, curve: RiskCurve) -> list[Fig
 def _coverage_chart(policy: Policy, group: GroupFigures, curve: RiskCurve, signed: str) -> Figure:
     top = min(1.0, max(float(np.quantile(curve.upper, 0.9)), 2 * policy.risk) * 1.05)
     found = group.policy
-    coverage = found.approved / max(found.segments, 1) if found.threshold is not None else None
-    said = "no threshold is certified" if coverage is None else f"the policy approves {coverage:.1%} of the segments"
+    coverage = found.approved / max(found.segments, 1) if found.approves else None
+    nothing = "the threshold is withdrawn" if found.withdrawn else "no threshold is certified"
+    said = nothing if coverage is None else f"the policy approves {coverage:.1%} of the segments"
     label = f"Risk over coverage: {said}, at a risk of at most {policy.risk:g}."
     chart = Chart((0.0, 1.0), (0.0, top), "share approved", "share not acceptable", label, percent=True)
     for values, css in ((curve.lower, "line-gold"), (curve.upper, "line-gold"), (curve.risk, "line-trend")):

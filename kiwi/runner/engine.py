@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class AboutSystem:
 
     def no_predictions(self) -> Predictions:
         """Return its predictions for no segment, which have all of its outputs and files."""
-        return Predictions.from_values(
+        found = Predictions.from_values(
             {},
             0,
             self.outputs,
@@ -63,6 +64,22 @@ class AboutSystem:
             span_level=self.span_level,
             meaning=self.data.score,
         )
+        return self.with_intervals(found)
+
+    def with_intervals(self, predictions: Predictions, pairs: Sequence[str] | None = None) -> Predictions:
+        """Return predictions with the intervals of their scores; as they are, if the system is not calibrated.
+
+        Args:
+            predictions: its predictions.
+            pairs: the language pair of each segment, where it is known.
+        """
+        intervals, scores = self.data.intervals, predictions.sentences_hter
+        if intervals is None or scores is None:
+            return predictions
+        limits = None if self.data.score is None else self.data.score.possible
+        ends = intervals.bounds(scores, predictions.sentences_hter_deviation, pairs, limits=limits)
+        low, high = ends.T.tolist()
+        return replace(predictions, sentences_hter_low=low, sentences_hter_high=high)
 
 
 class Engine(ABC):

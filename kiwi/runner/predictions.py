@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kiwi import constants as const
 from kiwi.data.files.lines import different_lengths, read_lines
 from kiwi.data.labels.error_spans import ErrorSpan, parse_spans_line, spans_cell, spans_line
@@ -36,7 +39,7 @@ def prediction_files(outputs: Collection[str] | None = None, *, use_distribution
         files += [const.TARGETGAPS_TAGS, f"{const.TARGETGAPS_TAGS}_labels"]
     files += [file for spec in specs if spec.kind in ("verdict", "spans") for file in spec.files]
     for spec in (spec for spec in specs if spec.kind == "score"):
-        files += spec.files if use_distribution else [spec.name]
+        files += spec.files if use_distribution else [file for file in spec.files if file != spec.extras]
     return files
 
 
@@ -53,6 +56,12 @@ class Predictions:
 
     sentences_hter_deviation: list[float] | None = None
     """The standard deviation of each score; only with ``use_distribution``."""
+
+    sentences_hter_low: list[float] | None = None
+    """The lower end of the interval of each score; only if the system is calibrated (``kiwi calibrate``)."""
+
+    sentences_hter_high: list[float] | None = None
+    """The upper end of the interval of each score."""
 
     sentences_binary_BAD_probabilities: list[float] | None = None
     """The probability that each segment is BAD: that it needs any edit or, if the system has learned from verdicts,
@@ -96,6 +105,13 @@ class Predictions:
     def sentence_scores(self) -> list[float] | None:
         """The score of each segment, which OpenKiwi named ``sentences_hter`` whatever its kind."""
         return self.sentences_hter
+
+    @property
+    def sentence_intervals(self) -> NDArray[np.float64] | None:
+        """The lower and the upper end of the interval of each score, (segments, 2); None if it is not calibrated."""
+        if self.sentences_hter_low is None or self.sentences_hter_high is None:
+            return None
+        return np.array([self.sentences_hter_low, self.sentences_hter_high], dtype=np.float64).T
 
     def __len__(self) -> int:
         return next((len(value) for name in self.attributes() if (value := self.get(name)) is not None), 0)
@@ -169,6 +185,9 @@ class Predictions:
             if spec.has_distribution and (deviations := self.get(spec.attributes[1])) is not None:
                 pairs = zip(values, deviations, strict=True)
                 content[spec.extras] = [f"{mean:.6f}\t{deviation:.6f}" for mean, deviation in pairs]
+            if spec.has_distribution and (low := self.get(spec.attributes[2])) is not None:
+                ends = zip(low, self.get(spec.attributes[3]) or [], strict=True)
+                content[spec.intervals] = [f"{lower:.6f}\t{upper:.6f}" for lower, upper in ends]
         if self.targetgaps_tags_BAD_probabilities is not None:
             content |= _lines_of_probabilities(const.TARGETGAPS_TAGS, self.targetgaps_tags_BAD_probabilities)
         return {name: content[name] for name in prediction_files() if name in content}
@@ -231,6 +250,9 @@ class Predictions:
                 found[first] = [float(line) for line in content[spec.name]]
                 if spec.extras in content:
                     found[others[0]] = [float(line.split("\t")[1]) for line in content[spec.extras]]
+                if spec.intervals in content:
+                    ends = [line.split("\t") for line in content[spec.intervals]]
+                    found[others[1]], found[others[2]] = ([float(pair[side]) for pair in ends] for side in (0, 1))
                 continue
             if spec.kind == "spans":
                 found[first] = list(map(parse_spans_line, content[spec.name]))

@@ -35,6 +35,7 @@ ARGUMENTS = {
     const.ALIGNMENTS: "alignments",
     const.SOURCE_POS: "source_pos",
     const.TARGET_POS: "target_pos",
+    const.LANGUAGE_PAIR: "language_pairs",
 }
 """The names of the arguments of :meth:`Runner.predict` in error messages, by field."""
 
@@ -88,6 +89,7 @@ class Runner:
         batch_tokens: int | None = None,
         deduplicate: bool | None = None,
         on_bad: OnBad | None = None,
+        language_pairs: Sequence[str] | None = None,
     ) -> Predictions:
         """Estimate the quality of translations. A segment's result does not depend on the others.
 
@@ -105,6 +107,8 @@ class Runner:
             batch_tokens: see :attr:`PredictOptions.batch_tokens`.
             deduplicate: see :attr:`PredictOptions.deduplicate`.
             on_bad: see :attr:`PredictOptions.on_bad`.
+            language_pairs: the language pair of each segment, such as ``en-de``; for the intervals of a system that
+                was calibrated for several.
 
         Returns:
             The predictions in the order of the segments.
@@ -129,6 +133,7 @@ class Runner:
             const.ALIGNMENTS: alignments,
             const.SOURCE_POS: source_pos,
             const.TARGET_POS: target_pos,
+            const.LANGUAGE_PAIR: language_pairs,
         }
         for field, column in given.items():
             if isinstance(column, str):
@@ -188,7 +193,7 @@ class Runner:
             for results in values.values():
                 for index in others:
                     results[index] = results[first]
-        return Predictions.from_values(
+        predictions = Predictions.from_values(
             values,
             n_segments,
             self.about.outputs,
@@ -196,6 +201,7 @@ class Runner:
             span_level=self.about.span_level,
             meaning=self.about.data.score,
         )
+        return self.about.with_intervals(predictions, columns.get(const.LANGUAGE_PAIR))
 
     def predict_chunks(self, chunks: Iterable[Columns]) -> Iterator[ChunkPredictions]:
         """Predict the chunks of the data, in order; see :meth:`predict_columns`."""

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
+from kiwi.data.text.language_pairs import listed
 from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.data.text.tokenization import MarkCounts
 from kiwi.data.text.words import words
 from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.intervals import ScoreIntervals
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +51,13 @@ class InputWatch:
         self._pieces = pieces
         self._max_pieces = None if pieces is None else pieces.room + pieces.template.length
         self._left = N_SEGMENTS
+        self._intervals = data.intervals
+        self._pairs: set[str] = set()
 
     def see(self, columns: Columns) -> None:
         """Look at segments that are about to be predicted."""
+        if self._intervals is not None and const.LANGUAGE_PAIR in columns:
+            self._see_pairs(columns[const.LANGUAGE_PAIR], self._intervals)
         if not self._left:
             return
         n_segments = min(self._left, len(columns[const.TARGET]))
@@ -87,6 +93,20 @@ class InputWatch:
                 )
                 self._pieces = None
                 break
+
+    def _see_pairs(self, pairs: Sequence[str], intervals: ScoreIntervals) -> None:
+        """Warn of language pairs whose intervals are not their own, once for each."""
+        new = {pair.strip(" \t") for pair in {*pairs}} - self._pairs - {""}
+        self._pairs |= new
+        if lacking := intervals.without_own(new):
+            logger.warning(
+                "%s: the system was not calibrated for %s alone, so the intervals are those of all calibration "
+                "segments together, and may cover fewer or more scores than %g %%. Calibrate with more segments of "
+                "them: kiwi calibrate.",
+                listed(lacking),
+                "this language pair" if len(lacking) == 1 else "these language pairs",
+                100 * intervals.confidence,
+            )
 
     def note_very_long(self, lengths: Sequence[int], columns: Columns) -> None:
         """Say which segments take long because the encoder reads them in many windows.

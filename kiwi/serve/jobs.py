@@ -25,7 +25,7 @@ from kiwi.lib.score.document import score_document
 from kiwi.serve.batching.model import QueuedRunner
 from kiwi.serve.options import Limits
 from kiwi.serve.registry import Registry
-from kiwi.serve.segments import SegmentWriter
+from kiwi.serve.views.segments import SegmentWriter
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 
 logger = logging.getLogger(__name__)

@@ -54,7 +54,10 @@ class ScoreRequest(Strict):
     flags: Annotated[bool, Field(description="Whether to look for flags, such as other numbers.")] = True
     languages: Annotated[
         tuple[str, str] | None,
-        Field(description="The languages of source and target, which some flags depend on; by default the model's."),
+        Field(
+            description="The languages of source and target, which some flags and intervals depend on; by default the "
+            "model's."
+        ),
     ] = None
 
 
@@ -106,6 +109,9 @@ class SegmentOut(BaseModel):
     id: str | int
     score: Annotated[float | None, Field(description="Its score; null for a segment without words.")]
     deviation: Annotated[float | None, Field(description="The standard deviation of the score.")] = None
+    interval: Annotated[
+        tuple[float, float] | None, Field(description="The ends of the score's interval, if the model is calibrated.")
+    ] = None
     mqm_score: Annotated[float | None, Field(description="The penalty of its error spans.")] = None
     combined_score: Annotated[float | None, Field(description="Score and penalty together, from 0 to 100.")] = None
     verdict: VerdictOut | None = None

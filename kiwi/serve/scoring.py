@@ -14,7 +14,7 @@ from kiwi.data.readers import check_columns
 from kiwi.data.text.units import WORD
 from kiwi.exceptions import DataError
 from kiwi.lib.score.scale import Scale
-from kiwi.outputs import SPAN_SCORES
+from kiwi.outputs import OUTPUTS, SPAN_SCORES
 from kiwi.runner import Predictions
 from kiwi.serve.batching.cache import Row, Texts
 from kiwi.serve.batching.model import join_rows
@@ -164,7 +164,7 @@ def answer(request: ScoreRequest, served: ServedModel, rows: Sequence[Row]) -> d
     if request.scale == "0-100" and served.common_scale is not None:
         scale = served.common_scale
     targets = [segment.target for segment in request.segments]
-    predictions = join_rows(rows, served.runner.about)
+    predictions = _of_languages(join_rows(rows, served.runner.about), request, served)
     own = predictions.columns(targets=targets)
     found = scale.apply(own)
     answers: list[dict[str, Any]] = []
@@ -173,6 +173,9 @@ def answer(request: ScoreRequest, served: ServedModel, rows: Sequence[Row]) -> d
         for name, column in _NUMBERS.items():
             if column in found:
                 out[name] = number(found[column][index])
+        if _LOW in found:
+            ends = number(found[_LOW][index]), number(found[_HIGH][index])
+            out["interval"] = None if None in ends else ends
         if (verdicts := found.get(f"{const.BINARY}_labels")) is not None:
             out["verdict"] = {"label": verdicts[index], "probability": number(found[const.BINARY][index])}
         if request.words:
@@ -200,6 +203,17 @@ _NUMBERS = {
     **{name: name for name in SPAN_SCORES},
 }
 """The columns of the numbers of an answer."""
+
+*_, _LOW, _HIGH = OUTPUTS[const.SENTENCE_SCORES].columns
+
+
+def _of_languages(predictions: Predictions, request: ScoreRequest, served: ServedModel) -> Predictions:
+    """Return predictions with the intervals of the language pair of a request, if the system has intervals."""
+    intervals = served.runner.about.data.intervals
+    if intervals is None or request.languages is None:
+        return predictions
+    pair = intervals.pair_of(*request.languages)
+    return served.runner.about.with_intervals(predictions, [pair] * len(request.segments))
 
 
 def number(value: float) -> float | None:

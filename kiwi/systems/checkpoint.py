@@ -2,8 +2,9 @@
 
 The files are ``config.yaml`` (versions of format and kiwi, system, data, metrics), ``model.safetensors`` (weights),
 ``vocab.json`` (vocabularies), ``labels.json`` (labels of each output, in the order of their classes), for a pretrained
-encoder ``encoder.json`` (its configuration), ``tokenizer/`` and ``licences/``, and ``SHA256SUMS`` over all of them.
-A checkpoint contains no code, loading it unpickles nothing, and every file is verified against its checksum.
+encoder ``encoder.json`` (its configuration), ``tokenizer/`` and ``licences/``, the policy that it may carry
+(``policy.json``), and ``SHA256SUMS`` over all of them. A checkpoint contains no code, loading it unpickles nothing, and
+every file is verified against its checksum.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def save_checkpoint(
     names = output_names(info.outputs, kind="tags")
     with staged(path) as stage:
         stage.mkdir()
-        save_file(_without_tied(weights), stage / WEIGHTS_FILE)
+        save_weights(weights, stage / WEIGHTS_FILE)
         write_yaml(stage / CONFIG_FILE, info.to_dict())
         save_vocabularies(vocabularies, stage)
         if pretrained is not None:
@@ -90,6 +91,16 @@ def check_replaceable(path: Path) -> None:
         raise ConfigError(
             f"{path}: already exists and is not a checkpoint. Choose a new directory, or remove this one."
         )
+
+
+def save_weights(weights: Mapping[str, Tensor], file: Path) -> None:
+    """Write the file of weights of a checkpoint.
+
+    Args:
+        weights: the weights by name; tied ones are stored once.
+        file: the file to write.
+    """
+    save_file(_without_tied(weights), file)
 
 
 def _without_tied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,6 +16,9 @@ from kiwi.utils.io import parse_yaml, write_text
 
 SUMS_FILE = "SHA256SUMS"
 
+CARRIED = ("policy.json",)
+"""The files that a directory may carry without being changed by them: its fingerprint leaves their checksums out."""
+
 MEBIBYTE = 2**20
 
 LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w+-][\w .+-]*(?:/[\w+-][\w .+-]*)*)")
@@ -35,7 +38,8 @@ class SealedDirectory:
     """The SHA-256 of each file by its relative POSIX path; None if there is no file of checksums."""
 
     sha256: str = ""
-    """The SHA-256 of the file of checksums, which identifies the content of all files."""
+    """The SHA-256 of the file of checksums without the lines of :data:`CARRIED`, which identifies the content of all
+    other files."""
 
     @classmethod
     def open(cls, path: Path) -> SealedDirectory:
@@ -57,7 +61,13 @@ class SealedDirectory:
                     f"name inside the directory. {RESTORE}"
                 )
             sums[found["name"]] = found["digest"]
-        return cls(path, sums, hashlib.sha256(content).hexdigest())
+        own = [line for line in content.splitlines(keepends=True) if line[66:].strip().decode() not in CARRIED]
+        return cls(path, sums, hashlib.sha256(b"".join(own)).hexdigest())
+
+    @property
+    def own(self) -> list[str]:
+        """The names of the files that it consists of, without those that it carries."""
+        return [name for name in self.sums or () if name not in CARRIED]
 
     def read(self, name: str, limit: int = MEBIBYTE) -> bytes:
         """Read and verify a file.
@@ -149,6 +159,23 @@ def seal(directory: Path) -> None:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         lines.append(f"{digest}  {file.relative_to(directory).as_posix()}\n")
     write_text(directory / SUMS_FILE, "".join(lines))
+
+
+def carry(directory: Path, name: str, content: bytes) -> None:
+    """Write one of :data:`CARRIED` into a sealed directory, whose fingerprint stays what it is.
+
+    Args:
+        directory: the directory.
+        name: the name of the file.
+        content: its content.
+    """
+    assert name in CARRIED
+    sealed = SealedDirectory.open(directory)
+    lines = (directory / SUMS_FILE).read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = [line for line in lines if line[66:].strip() != name]
+    (directory / name).write_bytes(content)
+    write_text(directory / SUMS_FILE, "".join([*lines, f"{hashlib.sha256(content).hexdigest()}  {name}\n"]))
+    assert SealedDirectory.open(directory).sha256 == sealed.sha256
 
 
 def _size(file: Path) -> int:

@@ -28,7 +28,7 @@ from kiwi.runner import load_system
 from kiwi.systems.pretrained.word_vectors import word_vectors
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import SUMS_FILE, seal
-from tests.conftest import Corpus, Trained, changed, tiny_options
+from tests.conftest import Corpus, Trained, changed, made_once, tiny_options
 from tests.fuzz.damage import bounded, damaged_bytes, damaged_file, damaged_value, judge
 from tests.pretrained import write_model
 
@@ -97,7 +97,9 @@ def systems(
     """A checkpoint of each kind, and an export of each."""
     root = tmp_path_factory.mktemp("workshops")
     whole = {"nuqe": trained.path, "transformer": transformer, "nuqe export": exported.path}
-    whole["transformer export"] = export(transformer, root / "exported-transformer").path
+    whole["transformer export"] = made_once(
+        tmp_path_factory, "exported-transformer", lambda path: export(transformer, path).path
+    )
     return {name: Workshop(path.resolve(), root / f"damaged {name}" / "system") for name, path in whole.items()}
 
 

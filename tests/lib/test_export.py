@@ -23,15 +23,17 @@ import kiwi
 from kiwi.cli import app, run
 from kiwi.constants import ORIGIN_FILE
 from kiwi.exceptions import CheckpointError, ConfigError, DataError
-from kiwi.lib.export import Export, export
+from kiwi.lib.export import Export, _refuse, export
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.predict import predict_from_configuration
 from kiwi.lib.publish import publish
+from kiwi.lib.score.calibration import calibrate
+from kiwi.lib.score.calibration.data import CalibrationFiles
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.onnx_engine import OnnxEngine, open_session
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
-from tests.conftest import Corpus, Trained
+from tests.conftest import Corpus, Trained, made_once
 from tests.network import trace_sockets
 from tests.pretrained import write_model
 
@@ -39,23 +41,29 @@ from tests.pretrained import write_model
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A system on a pretrained encoder that carries a licence; not to be changed."""
-    root = tmp_path_factory.mktemp("checkpoints")
-    folder = write_model("bert", root / "bert", num_hidden_layers=2)
-    (folder / "LICENSE").write_text("Do as you please.\n", encoding="utf-8")
-    model = {
-        "encoder": {"model_name": str(folder), "hidden_size": 12},
-        "decoder": {"hidden_size": 10, "bottleneck_size": 8},
-        "outputs": {"word_level": {"target": True, "source": True}, "sentence_level": {"hter": True, "binary": True}},
-    }
-    config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
-    QESystem.build(config, {"sentence_scores": ["10", "70"]}).save(root / "trained")
-    return root / "trained"
+
+    def make(root: Path) -> Path:
+        folder = write_model("bert", root / "bert", num_hidden_layers=2)
+        (folder / "LICENSE").write_text("Do as you please.\n", encoding="utf-8")
+        model = {
+            "encoder": {"model_name": str(folder), "hidden_size": 12},
+            "decoder": {"hidden_size": 10, "bottleneck_size": 8},
+            "outputs": {
+                "word_level": {"target": True, "source": True},
+                "sentence_level": {"hter": True, "binary": True},
+            },
+        }
+        config = QESystem.Config.from_dict({"class_name": "Bert", "model": model})
+        QESystem.build(config, {"sentence_scores": ["10", "70"]}).save(root / "trained")
+        return root / "trained"
+
+    return made_once(tmp_path_factory, "checkpoint-bert", make)
 
 
 @pytest.fixture(scope="module")
 def exported_int8(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Export:
     """A Bert in 8 bits; not to be changed."""
-    return export(checkpoint, tmp_path_factory.mktemp("exports") / "bert", int8=True)
+    return made_once(tmp_path_factory, "exported-int8", lambda path: export(checkpoint, path, int8=True))
 
 
 def test_predictions_are_the_same(exported: Export, trained: Trained, corpus: Corpus) -> None:
@@ -126,7 +134,7 @@ def test_embeddings_in_4_bits(checkpoint: Path, exported_int8: Export, corpus: C
     scores = [score for each in alone for score in each.sentences_hter or []]
     assert scores == pytest.approx(together.sentences_hter, abs=0.01)
     with pytest.raises(ConfigError, match="Export without --int8 or --int4-embeddings, or set another --bound"):
-        export(checkpoint, tmp_path / "exact", int8=True, int4_embeddings=True, bound=1e-6)
+        _refuse(written.info, 1e-6)
 
 
 def test_only_pretrained_encoders_have_embeddings_in_4_bits(trained: Trained, tmp_path: Path) -> None:
@@ -540,3 +548,27 @@ def test_an_exported_system_contacts_nobody_and_writes_nothing(exported: Export,
     """ONNX Runtime has telemetry, which opens sockets, and writes to the user's cache, when a session is opened."""
     opened = trace_sockets([sys.executable, "-c", PROGRAM, str(exported.path)], tmp_path)
     assert opened == []
+
+
+def test_an_export_can_be_calibrated(exported: Any, trained: Any, corpus: Any, tmp_path: Path) -> None:
+    places = {"export": exported.path, "checkpoint": trained.path}
+    files = CalibrationFiles(
+        {name: corpus.file("train", name) for name in ("source", "target", "alignments", "lp")},
+        {"sentence_scores": corpus.file("train", "sentence_scores")},
+    )
+    for name, place in places.items():
+        shutil.copytree(place, tmp_path / name)
+        calibrate(tmp_path / name, files, confidence=0.8)
+    own, other = (load_system(tmp_path / name).about.data.intervals for name in places)
+    assert own is not None
+    assert other is not None
+    for name, group in own.groups.items():
+        assert group.quantile == pytest.approx(other.groups[name].quantile, rel=1e-3)
+    found = load_system(tmp_path / "export").predict(["a b"], ["c d"], ["0-0"], language_pairs=["et-en"])
+    assert found.sentences_hter is not None
+    assert found.sentences_hter_deviation is not None
+    score, deviation = found.sentences_hter[0], found.sentences_hter_deviation[0]
+    assert found.sentences_hter_high == [score + own.quantile("et-en") * deviation]
+    labelled = CalibrationFiles(files.texts, {"target_tags": corpus.file("train", "target_tags")})
+    with pytest.raises(ConfigError, match="an exported system, whose probabilities cannot be calibrated"):
+        calibrate(tmp_path / "export", labelled)

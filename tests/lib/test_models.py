@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import invalidate_caches
+from importlib import invalidate_caches, metadata
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,10 +17,22 @@ import kiwi
 from kiwi.cli import app, run
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.publish import list_models, publish
+from kiwi.systems.manifest import locations
 from kiwi.systems.manifest.locations import default_model, find_installed, installed_models, resolve_run_directory
 from kiwi.systems.qe_system import QESystem
 
 SOURCE, TARGET, PAIRS = ["the house ."], ["das Haus ."], ["0-0 1-1 2-2"]
+
+
+@pytest.fixture(autouse=True)
+def _without_mini(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide kiwi-mini, which may be installed where the tests run."""
+
+    def entry_points(**selection: str) -> list[Any]:
+        found: Any = metadata.entry_points(**selection)
+        return [entry for entry in found if entry.dist is None or entry.dist.name != "kiwi-qe-mini"]
+
+    monkeypatch.setattr(locations, "metadata", SimpleNamespace(entry_points=entry_points))
 
 
 @pytest.fixture(scope="module")

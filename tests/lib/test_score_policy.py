@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiwi.cli import app, run
-from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.policy import Acceptable, Counts, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import inspect_checkpoint, set_score_of
@@ -208,3 +208,60 @@ def test_documents(text_system: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         text = Path("out.xlf").read_text()
         assert f'</target><note from="kiwi-decision" annotates="target">decision: {decision}</note>' in text
         assert ('state="needs-review-translation"' in text) is state
+
+
+def test_flags_that_are_not_written_need_a_person(
+    place: Path, system: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A policy approves no copy of the source, whether or not flags are written."""
+    write_policy(system, {"": GroupPolicy(1.0)})
+    Path("t").write_text("das Haus .\na bank\ndie Bank .\n")
+    rows = [line.split("\t") for line in Path("t.tsv").read_text().splitlines()]
+    rows[2][1] = "a bank"
+    Path("t.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    for option in ("--no-flags", "--scores-only"):
+        assert score(system, *FILES, "--policy", "p.json", "--format", "jsonl", option) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["decision"] for line in lines] == ["approve", "review", "approve"]
+        assert lines[1]["decision_reason"].startswith("flags: ")
+        assert "flags" not in lines[1]
+        assert score(system, "t.tsv", "-o", "out.tsv", "--policy", "p.json", "--overwrite", option) == 0
+        capsys.readouterr()
+        header, *found = [line.split("\t") for line in Path("out.tsv").read_text().splitlines()]
+        assert [row[header.index("decision")] for row in found] == ["approve", "review", "approve"]
+        assert "flags" not in header
+
+
+PO = """msgid ""
+msgstr "Language: de\\nContent-Type: text/plain; charset=UTF-8\\n"
+
+msgid "a bank"
+msgstr "eine Bank"
+
+msgid "the bank"
+msgstr "die Bank"
+"""
+
+
+def test_feedback_from_end_to_end(text_system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PO says its target language only; --languages gives the pair of the policy, in scoring and in feedback."""
+    monkeypatch.chdir(tmp_path)
+    known = Path(shutil.copytree(text_system, "known"))
+    set_score_of(known, "kind=hter")
+    write_policy(known, {"en-de": GroupPolicy(2.0)}, by="lp")
+    Path("d.po").write_text(PO)
+    options = ["d.po", "-o", "scored.po", "--policy", "p.json", "--audit", "1"]
+    assert score(known, *options) == 0
+    assert "# kiwi decision: review (the policy has no lp '-de')" in Path("scored.po").read_text()
+    assert score(known, *options, "--languages", "en,de", "--overwrite") == 0
+    text = Path("scored.po").read_text()
+    assert text.count("# kiwi decision: review (audit)") == 2
+    Path("edited.po").write_text(text.replace("die Bank", "das Ufer"))
+    arguments = ["p.json", "--feedback", "edited.po", "--target", "scored.po", "--languages", "en,de", "--quiet"]
+    assert run(lambda: app(["route", "update", *arguments], standalone_mode=False)) == 0
+    policy = Policy.read(Path("p.json"))
+    assert policy.counted("en-de") == Counts(approved=2, drawn=2, audited=2, errors=1)
+    # A group that is withdrawn is reviewed, in documents too.
+    write_policy(known, {"en-de": GroupPolicy(2.0, withdrawn="1 of 2"), "en-fr": GroupPolicy(2.0)}, by="lp")
+    assert score(known, *options, "--languages", "en,de", "--overwrite") == 0
+    assert Path("scored.po").read_text().count("# kiwi decision: review (withdrawn: 1 of 2)") == 2

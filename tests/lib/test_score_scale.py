@@ -105,3 +105,13 @@ def test_penalties_are_on_the_scale_too(scale: Scale, titles: list[str], penalty
     found = scale.apply({"mqm_score": [5.0], "sentence_scores": [0.25], "combined_score": [70.0]})
     assert scale.titled(found) == [titles[0], titles[1], "combined_score (0-100, higher is better)"]
     assert (found["mqm_score"], found["combined_score"]) == ([penalty], [70.0])
+
+
+def test_intervals_are_converted_with_their_scores() -> None:
+    found = {"sentence_scores": [0.2, 0.9], "sentence_scores_low": [0.1, 0.7], "sentence_scores_high": [0.4, 1.3]}
+    hter = Scale(ScoreMeaning("hter", False, (0.0, 1.0)), is_common=True).apply(found)
+    assert hter["sentence_scores_low"] == pytest.approx([60.0, 0.0])
+    assert hter["sentence_scores_high"] == pytest.approx([90.0, 30.0])
+    da = Scale(ScoreMeaning("da", True, (0.0, 2.0)), is_common=True).apply(found)
+    assert da["sentence_scores_low"] == pytest.approx([5.0, 35.0])
+    assert da["sentence_scores_high"] == pytest.approx([20.0, 65.0])

@@ -16,7 +16,7 @@ import pytest
 from kiwi import load_system
 from kiwi.pages.assets import read_asset
 from kiwi.serve.calls.chat import find_issues
-from kiwi.serve.examples import sentences
+from kiwi.serve.views.examples import sentences
 from tests.conftest import Corpus
 from tests.serve.running import ADMIN, SLOW, Server
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiwi.serve.examples import sentences
+from kiwi.serve.views.examples import sentences
 from tests.browser import Chromium, Visit
 from tests.conftest import Corpus
 from tests.serve.running import ADMIN, Server

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,10 @@ import pytest
 from kiwi.serve.batching.queue import QueueClosedError
 from kiwi.serve.options import ServeOptions
 from kiwi.serve.registry import Registry
+from kiwi.serve.schemas import ScoreRequest, ScoreResponse
+from kiwi.serve.scoring import answer
+from kiwi.systems.manifest.intervals import CalibrationGroup, ScoreIntervals
+from kiwi.systems.manifest.rewriting import read_info, rewrite
 
 
 def test_a_version_that_is_held_is_not_closed_by_a_reload(text_system: Path) -> None:
@@ -25,5 +31,34 @@ def test_a_version_that_is_held_is_not_closed_by_a_reload(text_system: Path) -> 
         assert not retiring.is_alive()
         with pytest.raises(QueueClosedError):
             held.worker.submit(held.worker.measure([{"source": "a b", "target": "c d"}]))
+    finally:
+        assert registry.close(30)
+
+
+def test_answers_have_intervals_of_the_languages(text_system: Path, tmp_path: Path) -> None:
+    path = tmp_path / "calibrated"
+    shutil.copytree(text_system, path)
+    info = read_info(path)
+    groups = {"all": CalibrationGroup(20, 0.1), "en-de": CalibrationGroup(9, 0.2)}
+    rewrite(path, replace(info, data=replace(info.data, intervals=ScoreIntervals(0.9, groups))))
+    registry = Registry(ServeOptions({"text": str(path), "plain": str(text_system)}))
+    try:
+        rows = {}
+        for name, served in registry.models.items():
+            entries = served.worker.measure([("a b", "c d"), ("", "")])
+            rows[name] = served.worker.submit(entries).future.result(30)
+        asked = ScoreRequest.model_validate(
+            {"segments": [{"source": "a b", "target": "c d"}, {"source": "", "target": ""}]}
+        )
+        found = answer(asked, registry.find("text"), rows["text"])["segments"]
+        score = found[0]["score"]
+        assert found[0]["interval"] == pytest.approx((max(score - 0.1, 0), score + 0.1), abs=2e-6)
+        assert (found[1]["score"], found[1]["interval"]) == (None, None)
+        german = asked.model_copy(update={"languages": ("en-US", "de"), "scale": "0-100"})
+        found = answer(german, registry.find("text"), rows["text"])["segments"]
+        ends = 100 * (1 - min(score + 0.2, 1)), 100 * (1 - max(score - 0.2, 0))
+        assert found[0]["interval"] == pytest.approx(ends, abs=2e-4)
+        assert "interval" not in answer(asked, registry.find("plain"), rows["plain"])["segments"][0]
+        assert ScoreResponse.model_validate(answer(asked, registry.find("text"), rows["text"])).segments[0].interval
     finally:
         assert registry.close(30)

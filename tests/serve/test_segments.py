@@ -9,7 +9,7 @@ import pytest
 from kiwi.data.documents.parts import Segment
 from kiwi.exceptions import DataError
 from kiwi.lib.score.scale import Scale
-from kiwi.serve.segments import SegmentWriter, Wanted, read_segments, summarize
+from kiwi.serve.views.segments import SegmentWriter, Wanted, read_segments, summarize
 
 
 def test_segments_are_stored_and_found(tmp_path: Path) -> None:
@@ -17,6 +17,8 @@ def test_segments_are_stored_and_found(tmp_path: Path) -> None:
     given = [Segment({"source": text, "target": text, "domain": "x"}, 1) for text in "abc"]
     found = {
         "sentence_scores": [0.2, float("nan"), 0.9],
+        "sentence_scores_low": [0.1, float("nan"), 0.8],
+        "sentence_scores_high": [0.4, float("nan"), 1.0],
         "flags": [["copied"], [], []],
         "decision": ["review", "review", "approve"],
         "decision_reason": ["flags: copied", "no score", "score at most 1"],
@@ -28,7 +30,7 @@ def test_segments_are_stored_and_found(tmp_path: Path) -> None:
     assert [segment.number for segment in wanted.segments] == [3, 1, 2]
     assert wanted.segments[0].texts == {"source": "c", "target": "c"}
     assert wanted.segments[1].describe() == {
-        **{"id": 1, "score": 0.2, "flags": ["copied"]},
+        **{"id": 1, "score": 0.2, "interval": (0.1, 0.4), "flags": ["copied"]},
         **{"decision": "review", "decision_reason": "flags: copied"},
     }
     assert read_segments(path, Wanted(low=0.2, decision="review")).total == 1

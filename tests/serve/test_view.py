@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kiwi.serve.examples import GENERIC, choose_examples, find_example, sentences
-from kiwi.serve.view import Meter, difference, mark, mark_source, number, overlap, shown_scores, view
+from kiwi.serve.views.examples import GENERIC, choose_examples, find_example, sentences
+from kiwi.serve.views.view import Meter, difference, mark, mark_source, number, overlap, shown_scores, view
 
 COMMON = {"kind": "da", "higher_is_better": True, "range": [0, 100]}
 
@@ -53,7 +53,7 @@ def test_words_beside_spans_gaps_and_source_words() -> None:
 
 
 def test_a_score_on_its_scale() -> None:
-    calibrated = view("a", {"score": 80.0, "low": 70.0, "high": 110.0, "deviation": 3.0}, COMMON)
+    calibrated = view("a", {"score": 80.0, "interval": [70.0, 110.0], "deviation": 3.0}, COMMON)
     assert (calibrated.meter, calibrated.interval) == (Meter(80, 70, 100), "70.0 to 110.0")
     assert (calibrated.score, calibrated.tone) == ("80.0", "tone4")
     lower = view("a", {"score": 0.25, "deviation": 0.1}, {"kind": "hter", "higher_is_better": False, "range": [0, 1]})

@@ -14,7 +14,9 @@ import torch
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
+from kiwi.lib.score.calibration.spans import cool_spans
 from kiwi.lib.thresholds.spans import choose_span_thresholds
+from kiwi.metrics.conformal import at_temperature
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.batching import as_tensors
@@ -217,6 +219,38 @@ def test_data_without_omissions_do_not_move_their_threshold(folder: Path) -> Non
     columns = {"source": SOURCE, "target": TARGET, "error_spans": without}
     chosen = choose_span_thresholds(runner_of(system).engine, system.outputs.by_name["error_spans"], columns)
     assert chosen.gaps == 0.5
+
+
+def test_temperatures_divide_the_logits_of_gaps_and_units(folder: Path) -> None:
+    system = trained(folder, 8)
+    output = system.outputs.by_name["error_spans"]
+    columns = {"source": [*SOURCE, ""], "target": [*TARGET, ""], "error_spans": [*SPANS, "-"]}
+    batch = as_tensors(system.collate(rows("source", "target", "error_spans", "sentence_scores")))
+    before = system.values(batch)["error_spans"].detach().numpy()
+    (units, gaps), metrics = cool_spans(output, runner_of(system).engine, columns)
+    after = system.values(batch)["error_spans"].detach().numpy()
+    assert (units.output, gaps.output) == ("error_spans", "error_spans (omissions)")
+    for first, found in ((1, units), (0, gaps)):
+        known = output.get_buffer("trained")[first].numpy()
+        expected = at_temperature(before[:, first::2][..., known], found.temperature)
+        np.testing.assert_allclose(after[:, first::2][..., known], expected, rtol=1e-3, atol=1e-5)
+        assert (after[:, first::2][..., ~known] == 0).all()
+        assert found.nll[1] <= found.nll[0]
+    assert units.n == sum(int(mask.sum()) for mask in batch.unit_mask)
+    accumulators = system.accumulators()
+    with torch.no_grad():
+        system.validate(accumulators, batch)
+    assert accumulators["error_spans"].compute() == pytest.approx(metrics)
+
+
+def test_data_without_omissions_leave_their_temperature(folder: Path) -> None:
+    system = trained(folder, 8)
+    output = system.outputs.by_name["error_spans"]
+    columns = {"source": SOURCE, "target": TARGET, "error_spans": [line.replace("24:24:minor", "") for line in SPANS]}
+    before = output.gaps.weight.clone()
+    (found,), _ = cool_spans(output, runner_of(system).engine, columns)
+    assert found.output == "error_spans"
+    assert torch.equal(output.gaps.weight, before)
 
 
 def test_spans_are_added_to_a_trained_system(folder: Path, tmp_path: Path) -> None:

@@ -217,8 +217,10 @@ def main() -> None:
     parser.add_argument("annotations", type=Path, help="tables of annotated errors")
     parser.add_argument("out", type=Path, help="the directory to write")
     parser.add_argument("--errors", type=Path, help="a directory that kiwi corpus corrupt has written")
-    parser.add_argument("--rehearsed", type=float, default=0.6, help="the share of assessments in the second stage")
-    parser.add_argument("--annotated", type=float, default=0.7, help="the share of annotated translations")
+    parser.add_argument("--assessed", type=float, default=0.57, help="the share of assessments in the first stage")
+    parser.add_argument("--rehearsed", type=float, default=0.28, help="the share of assessments in the second stage")
+    parser.add_argument("--annotated", type=float, default=0.31, help="the share of annotated translations")
+    parser.add_argument("--made", type=float, default=0.8, help="the share of the translations with made errors")
     args = parser.parse_args()
 
     first = sorted(assessed(args.assessments, "train"), key=lambda segment: segment.key)
@@ -242,21 +244,23 @@ def main() -> None:
             rows = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
             rows.writerow(("source", "target", "lp"))
             rows.writerows((own.source, own.target, own.lp) for own in sorted(good, key=lambda own: own.key))
+        first = [segment for segment in first if segment.share < args.assessed]
         write(args.out / "first", "train", first)
         dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.2]
         write(args.out / "first", "dev", dev)
         print(f"{len(first):,} segments of assessments, {len(dev):,} for development, {len(good):,} good translations")
         return
-    dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.2]
+    dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.06]
     others: list[Segment] = []
     for name in ("2022_en-de_dev", "2022_en-ru_dev", "bio_dev"):
         own = [segment for _, segment in annotated(args.annotations / f"{name}.tsv.gz")]
         standardize(own)
-        others += [segment for segment in own if segment.share < (0.06 if name == "bio_dev" else 0.3)]
-    dev += others + [segment for segment in held_out if segment.share < 0.3]
+        others += [segment for segment in own if segment.share < (0.015 if name == "bio_dev" else 0.12)]
+    dev += others + [segment for segment in held_out if segment.share < 0.1]
+    dev = [segment for segment in dev if len(segment.target) < LONGEST]
     second = [segment for segment in first if segment.share < args.rehearsed]
     second += [segment for segment in marked if segment.share < args.annotated]
-    second += list(corrupted(args.errors))
+    second += [segment for segment in corrupted(args.errors) if segment.share < args.made]
     second.sort(key=lambda segment: segment.key)
     write(args.out / "second", "train", second)
     write(args.out / "second", "dev", dev)

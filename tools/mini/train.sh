@@ -37,3 +37,13 @@ once "$out/data/second/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments
   --errors "$out/data/errors"
 stage first "_encoder=$out/multilingual-e5-small"
 stage second
+
+# Pieces that the texts do not need are cut; the rest in 8 and 4 bits is what is published.
+texts=()
+for side in src mt; do
+  texts+=("$assessments"/*/train.raw.$side "$out/data/second/train.$side")
+done
+once "$out/trimmed" "$python" -m kiwi trim "$out/second/best_model" "$out/trimmed" "${texts[@]}" --vocabulary 96000
+once "$out/int8" "$python" -m kiwi export "$out/trimmed" "$out/int8" --int8 --int4-embeddings
+once "$out/dev.md" "$python" "$here/figures.py" "$out/int8" "$assessments" "$annotations" "$out/dev.md"
+once "$out/package" "$python" -m kiwi publish "$out/int8" "$out/package" --package kiwi-qe-mini --license Apache-2.0

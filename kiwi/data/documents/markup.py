@@ -117,9 +117,9 @@ class MarkupDocument(ABC):
         text = self._text_at(max(end - 256, 0), end)
         return text[len(text.rstrip(" \t\r\n")) :]
 
-    def text_between(self, start: int) -> str:
-        """Return what is written from an offset to the current tag."""
-        return self._text_at(start, self.at)
+    def text_between(self, start: int, end: int | None = None) -> str:
+        """Return what is written from an offset to another one, by default that of the current tag."""
+        return self._text_at(start, self.at if end is None else end)
 
     def _text_at(self, start: int, end: int) -> str:
         content = self.tape.look(start, end)

@@ -55,6 +55,9 @@ class Entry:
     notes: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
     """The offsets of the lines with what kiwi has found before, and around it, by the start of the comment."""
 
+    decisions: str = ""
+    """What a policy decided before about its forms, as text."""
+
     previous: int | None = None
     """The offset of the comments about the text that it had before (``#|``)."""
 
@@ -248,6 +251,8 @@ def _take_comment(entry: Entry, start: int, line: bytes) -> None:
         entry.scores = (start + indent + len(COMMENT), start + indent + len(text))
     elif own := [each for each in (FLAGS, DECISIONS) if text.startswith(each)]:
         entry.notes[own[0]] = (start, start + indent + len(own[0]), start + indent + len(text))
+        if own[0] == DECISIONS:
+            entry.decisions = text.removeprefix(DECISIONS).decode("utf-8", "replace")
     elif text.startswith(b"#,") and entry.flags is None:
         entry.flags = (start + indent, text[2:])
     elif text.startswith(b"#|") and entry.previous is None:

@@ -127,6 +127,14 @@ class ScoreMeaning:
         return LARGEST_QUALITY * (quality if self.higher_is_better else 1.0 - quality)
 
     @property
+    def possible(self) -> tuple[float, float]:
+        """The lowest and the highest possible score; an HTER and a penalty of MQM may exceed their range."""
+        low, high = self.range or (-math.inf, math.inf)
+        if self.kind in ("hter", "mqm") and self.range is not None:
+            return (-math.inf, high) if self.higher_is_better else (low, math.inf)
+        return low, high
+
+    @property
     def quality_per_score(self) -> float:
         """The change of quality for a change of the score by 1; for standardized scores, at their mean."""
         if self.range is None:

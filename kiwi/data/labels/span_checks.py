@@ -84,6 +84,25 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if QUOTED.fullmatch(text) else text
 
 
+def is_error(span: RawSpan, path: Path, line: int) -> bool:
+    """Return whether a span is an error, and not a remark.
+
+    Args:
+        span: the span.
+        path: its file, for errors.
+        line: the number of its line.
+
+    Raises:
+        DataError: for a severity that is not known.
+    """
+    if span.severity in REMARKS:
+        return False
+    if span.severity not in SEVERITIES:
+        expected = f"one of {', '.join((*SEVERITIES, *REMARKS))}"
+        raise DataError.at(path, line, found=f"the severity '{span.severity:.40}'", expected=expected)
+    return True
+
+
 class SpanChecker:
     """Checks the spans of a file.
 
@@ -116,12 +135,9 @@ class SpanChecker:
         """
         kept, beyond = [], False
         for span in spans:
-            if span.severity in REMARKS:
+            if not is_error(span, self._path, line):
                 self._counts["remarks"] += 1
                 continue
-            if span.severity not in SEVERITIES:
-                expected = f"one of {', '.join((*SEVERITIES, *REMARKS))}"
-                raise DataError.at(self._path, line, found=f"the severity '{span.severity:.40}'", expected=expected)
             expected = _expected(span, target)
             if not expected:
                 kept.append(ErrorSpan(*span[:4]))

@@ -14,7 +14,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.error_spans import Spans, format_error_spans
 from kiwi.data.labels.score_meaning import WORST_PENALTY
-from kiwi.data.labels.span_checks import SpanChecker, SpanDataConfig, majority_of, unquoted
+from kiwi.data.labels.span_checks import RawSpan, SpanChecker, SpanDataConfig, is_error, majority_of, unquoted
 from kiwi.data.labels.span_rows import NUMBER, PLACES, RATER, SEGMENT, Annotation, read_annotations
 from kiwi.data.text.language_pairs import parse_language_pairs
 from kiwi.data.text.words import words
@@ -116,6 +116,42 @@ class SpanReader:
             scores.append(repr(sum(penalties) / len(penalties)) if penalties else "nan")
         checker.finish()
         return {const.ERROR_SPANS: lines} | ({const.SENTENCE_SCORES: scores} if self._config.as_scores else {})
+
+
+def read_severities(path: Path, n_segments: int, place: object) -> list[list[list[str]]]:
+    """Read how severe the errors of each segment are, without the texts that their positions count.
+
+    Args:
+        path: a file of error spans.
+        n_segments: the number of segments.
+        place: the file of the segments, for errors.
+
+    Returns:
+        The severities of the errors that each rater of each segment has marked.
+
+    Raises:
+        DataError: at the first row that is wrong, or when there are other numbers of segments.
+    """
+    rows = read_annotations(path)
+    found: list[list[list[str]]] = [[] for _ in range(n_segments)]
+    numbers = _segments(rows, {const.TARGET: [""] * n_segments}, path, {const.TARGET: place})
+    for row, index in zip(rows, numbers, strict=True):
+        found[index] += severities_of(row.raters, path, row.line)
+    return found
+
+
+def severities_of(raters: Iterable[Iterable[RawSpan]], path: Path, line: int) -> list[list[str]]:
+    """Return how severe the errors are that each rater has marked.
+
+    Args:
+        raters: the spans of each rater.
+        path: their file, for errors.
+        line: the number of their line.
+
+    Raises:
+        DataError: for a severity that is not known.
+    """
+    return [[span.severity for span in spans if is_error(span, path, line)] for spans in raters]
 
 
 def _segments(rows: Sequence[Annotation], columns: Columns, path: Path, places: Mapping[str, object]) -> Sequence[int]:

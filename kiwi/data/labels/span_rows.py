@@ -6,6 +6,7 @@ or in the order of the shared tasks, or JSON Lines.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,31 @@ def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
         if CONFIDENCES in row:
             spans = _with_confidences(path, number, spans, row.pop(CONFIDENCES).split())
         yield Annotation(number, row, [spans])
+
+
+def read_cell(path: Path, number: int, cell: str) -> list[list[RawSpan]]:
+    """Parse the spans of a translation in a table: as text, such as ``0:4:minor``, or as JSON.
+
+    Args:
+        path: the table, for errors.
+        number: the number of the line.
+        cell: the cell.
+
+    Returns:
+        The spans of each rater.
+
+    Raises:
+        DataError: when the cell has another form.
+    """
+    cell = cell.strip()
+    if not cell.startswith("["):
+        return _raters(path, number, cell)
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        expected = "a list of objects with start, end and severity, as JSON"
+        raise DataError.at(path, number, found=f"'{cell:.60}'", expected=expected) from None
+    return _objects(path, number, found)
 
 
 def _raters(path: Path, number: int, cell: str) -> list[list[RawSpan]]:

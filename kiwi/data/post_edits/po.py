@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
+from kiwi.data.documents.marks.decisions import parse_decisions
 from kiwi.data.documents.parts import Segment, one_line
 from kiwi.data.documents.po import PO, Entry
 from kiwi.data.documents.rating import Rating
@@ -21,7 +22,8 @@ class POUnits(PO):
     @override
     def segments(self, entry: Entry, msgid: str) -> list[Segment]:
         self._n_entries += 1
-        for number, (source, target) in enumerate(self.forms(entry, msgid)):
+        forms, decisions = self.forms(entry, msgid), parse_decisions(entry.decisions)
+        for number, (source, target) in enumerate(forms):
             self.units.append(
                 Unit(
                     entry.line,
@@ -30,6 +32,7 @@ class POUnits(PO):
                     one_line(target),
                     ("", self._language or ""),
                     unconfirmed="fuzzy" if entry.is_fuzzy else "",
+                    decision=decisions.get(str(number) if len(forms) > 1 else ""),
                 )
             )
         return []

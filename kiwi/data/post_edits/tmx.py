@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from typing_extensions import override
 
+from kiwi.data.documents.marks.decisions import parse_decisions
+from kiwi.data.documents.marks.notes import DECISIONS, PROPERTIES
 from kiwi.data.documents.parts import Part, one_line
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.tmx import TMX, Variant, is_language
-from kiwi.data.post_edits.units import Candidate, Unit, columns_of, is_machine, names_of
+from kiwi.data.post_edits.units import Candidate, Decided, Unit, columns_of, is_machine, names_of
 
 AUTHORS = ("changeid", "creationid")
 """Attributes that name who changed or created a text; the former has the last word."""
@@ -72,8 +74,9 @@ class TMXUnits(TMX):
     @override
     def end_unit(self, variants: list[Variant]) -> None:
         of_unit = _names(self._unit, self._properties.get(0, []))
-        names = {}
+        names, decisions = {}, {}
         for number, each in enumerate(variants, start=1):
+            decisions[id(each)] = _decision(self._properties.get(number, []))
             private = [each.language] if "-x-" in each.language.lower() else []
             names[id(each)] = private + _names(each.attributes, self._properties.get(number, [])) + of_unit
         machine = [each for each in variants if is_machine(names[id(each)], self._wanted)]
@@ -84,12 +87,13 @@ class TMXUnits(TMX):
         targets = [each for each in targets if one_line(each.text.text)]
         main = target_language.replace("_", "-").partition("-")[0]
         candidates = [
-            Candidate(one_line(each.text.text), names[id(each)])
+            Candidate(one_line(each.text.text), names[id(each)], decision=decisions[id(each)])
             for each in machine
             if is_language(each.language, main) and each not in sources
         ]
         unit_authors = names_of(self._unit, AUTHORS)
-        for text, attributes in [(each.text.text, each.attributes) for each in targets] or [("", {})]:
+        found = [(each.text.text, each.attributes, decisions[id(each)]) for each in targets]
+        for text, attributes, decision in found or [("", {}, None)]:
             authors = names_of(attributes, AUTHORS) + unit_authors
             user = next((author for author in authors if not is_machine([author])), "")
             self.units.append(
@@ -101,9 +105,15 @@ class TMXUnits(TMX):
                     (source_language if sources else "", target_language),
                     candidates,
                     columns=columns_of(id=self._unit.get("tuid", ""), user=user),
+                    decision=decision,
                 )
             )
         self.add(Part(self.at))
+
+
+def _decision(properties: Sequence[tuple[str, str]]) -> Decided | None:
+    texts = [value for kind, value in properties if PROPERTIES.get(kind) == DECISIONS]
+    return parse_decisions(texts[0]).get("") if texts else None
 
 
 def _names(attributes: Mapping[str, str], properties: Sequence[tuple[str, str]]) -> list[str]:

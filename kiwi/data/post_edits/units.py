@@ -35,6 +35,10 @@ SWITCHABLE = ("translate-no", "unconfirmed")
 """Those that leave out units which have all texts."""
 
 
+Decided = tuple[str, str]
+"""The decision of a policy about a translation, and the reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A translation that a tool has suggested."""
@@ -49,6 +53,9 @@ class Candidate:
 
     is_memory: bool = False
     """Whether it is said to be of another kind, such as one of a translation memory, whatever its names."""
+
+    decision: Decided | None = None
+    """What a policy decided about it, if the file says it of each candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,12 @@ class Unit:
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """What else it says, of :data:`COLUMNS`."""
+
+    decision: Decided | None = None
+    """What a policy decided about the translation, before a person edited it."""
+
+    rated_by: str = ""
+    """The fingerprint of the system that scored the translation, if the file says it."""
 
 
 def is_machine(names: Iterable[str], wanted: str | None = None) -> bool:

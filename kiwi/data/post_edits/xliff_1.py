@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing_extensions import override
 
 from kiwi.data.documents.inline import InlineText
+from kiwi.data.documents.marks.its import rated_by
+from kiwi.data.documents.marks.notes import XLIFF1Notes
 from kiwi.data.documents.parts import Part, one_line
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.xliff_1 import XLIFF1, Candidate as Suggestion, TransUnit
@@ -36,6 +38,9 @@ class XLIFF1Units(XLIFF1):
     def __init__(self) -> None:
         super().__init__(Rating())
         self.units: list[Unit] = []
+        self._notes = XLIFF1Notes(self)
+        self.marks = [self._notes]
+        self._system = ""
         self._file: Mapping[str, str] = {}
         self._tools: dict[str, str] = {}
         self._segments: dict[str, Mapping[str, str]] = {}
@@ -44,7 +49,9 @@ class XLIFF1Units(XLIFF1):
     @override
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         local = name.rpartition(" ")[2]
-        if local == "file":
+        if not self.depth:
+            self._system = rated_by(attributes)
+        elif local == "file":
             self._file, self._tools = attributes, {}
         elif local == "tool":
             self._tools[attributes.get("tool-id", "")] = attributes.get("tool-name", "")
@@ -105,6 +112,8 @@ class XLIFF1Units(XLIFF1):
                 unit.is_to_translate,
                 self._unconfirmed(unit, segment),
                 columns_of(file=document, id=f"{identifier}#{segment}" if segment else identifier, user=user),
+                self._notes.former_decisions().get(segment),
+                self._system,
             )
         )
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from typing_extensions import override
 
+from kiwi.data.documents.marks.its import rated_by
+from kiwi.data.documents.marks.notes import XLIFF2Notes
 from kiwi.data.documents.parts import Part, one_line
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.xliff_2 import REVIEW, XLIFF2, Pair, Unit as Element
@@ -21,6 +23,8 @@ class XLIFF2Units(XLIFF2):
     def __init__(self) -> None:
         super().__init__(Rating())
         self.units: list[Unit] = []
+        self._notes = XLIFF2Notes(self)
+        self.marks = [self._notes]
         self._root: Mapping[str, str] = {}
         self._file = ""
 
@@ -36,6 +40,7 @@ class XLIFF2Units(XLIFF2):
     @override
     def end_unit(self, unit: Element) -> None:
         identifier = unit.attributes.get("id", "")
+        decisions = self._notes.former_decisions()
         for number, each in enumerate(unit.segments, start=1):
             segment = each.attributes.get("id", str(number)) if len(unit.segments) > 1 else ""
             candidates = [_candidate(other) for other in unit.candidates if _concerns(other, each, unit)]
@@ -50,6 +55,8 @@ class XLIFF2Units(XLIFF2):
                     unit.is_to_translate,
                     _unconfirmed(each),
                     columns_of(file=self._file, id=f"{identifier}#{segment}" if segment else identifier),
+                    decisions.get(str(number) if segment else ""),
+                    rated_by(self._root),
                 )
             )
         self.add(Part(self.at))

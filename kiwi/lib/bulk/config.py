@@ -49,6 +49,10 @@ class ColumnsConfig(BaseConfig):
     target_pos: Name = const.TARGET_POS
     """The column of part-of-speech tags of target words; for systems that read them."""
 
+    lp: Name = const.LANGUAGE_PAIR
+    """The column of language pairs such as ``en-de``, if the shards have one; for the intervals of systems that are
+    calibrated by language pair."""
+
     @model_validator(mode="after")
     def check_one_field_a_column(self) -> ColumnsConfig:
         """Check that no two fields have the same column."""

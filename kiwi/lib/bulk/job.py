@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -95,9 +95,12 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     output_format: OutputFormat = bulk.output_format or ("parquet" if all_parquet else "jsonl")
     outputs = tuple(about.no_predictions().columns())
     names = {field: getattr(bulk.columns, field) for field in about.input_fields}
-    aligns = _must_align(bulk, about, (Shard(place, format_, names) for place, format_ in formats.items()))
+    shards = [Shard(place, format_, names) for place, format_ in formats.items()]
+    aligns = _must_align(bulk, about, shards)
     if aligns:
         del names[const.ALIGNMENTS]
+    if _has_pairs(bulk, about, shards):
+        names[const.LANGUAGE_PAIR] = bulk.columns.lp
     output = Place.of(bulk.output)
     options = {
         "system": identity(about),
@@ -144,6 +147,25 @@ def _must_align(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) -
     if not is_given and not bulk.align:
         raise switched_off(about.class_name)
     return not is_given
+
+
+def _has_pairs(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) -> bool:
+    """Return whether language pairs are read: whether intervals depend on them, and the first shard has a column."""
+    intervals = about.data.intervals
+    needs = intervals is not None and bool(intervals.pairs) and const.SENTENCE_SCORES in about.outputs
+    if const.LANGUAGE_PAIR in bulk.columns.model_fields_set:
+        if not needs:
+            raise ConfigError(
+                "bulk.columns.lp: given, but the system is not calibrated by language pair. Remove it, or run: kiwi "
+                "calibrate --lp."
+            )
+        return True
+    return needs and bulk.columns.lp in _first_columns(shards)
+
+
+def _first_columns(shards: Iterable[Shard]) -> Collection[str]:
+    """Return the names of the columns of the first shard with rows; empty if there is none."""
+    return next((names for shard in shards if (names := shard.columns()) is not None), ())
 
 
 def pending_tasks(job: Job, tasks: list[Task]) -> list[Task]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,12 +12,11 @@ from typing import Protocol
 
 from kiwi import constants as const
 from kiwi.data.datasets.split import LANGUAGE, same_language
-from kiwi.data.documents.formats import find_format
-from kiwi.data.documents.parts import one_line
 from kiwi.data.documents.tmx import is_language
 from kiwi.data.files.cells import advising_columns
-from kiwi.data.files.lines import Columns, count_surplus, stream_lines
-from kiwi.data.post_edits.files import stream_segments, stream_units
+from kiwi.data.files.lines import Columns
+from kiwi.data.post_edits.beside import stream_beside
+from kiwi.data.post_edits.files import stream_segments
 from kiwi.data.post_edits.units import UNIT_RULES, Unit, choose_machine
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError, DataError
@@ -131,7 +129,8 @@ class UnitReader:
 
     def _judged(self) -> Iterator[tuple[Unit, dict[str, str], tuple[str, str]]]:
         """Yield each unit with its texts, and the rule and the reason by which it is left out."""
-        for unit, line in self._with_lines():
+        target, languages = self.segments.files.get(const.TARGET), self.segments.languages
+        for unit, line in stream_beside(self.path, target, languages, self.segments.machine):
             self._take_languages(unit)
             machine, origin, missing = self._machine(unit, line)
             rule, reason = self._rule(unit, machine, missing)
@@ -198,56 +197,6 @@ class UnitReader:
         if any(not known and own for known, own in zip(self.languages, found, strict=True)):
             self.languages = (self.languages[0] or found[0], self.languages[1] or found[1])
             self._language_line = unit.line
-
-    def _with_lines(self) -> Iterator[tuple[Unit, str | None]]:
-        """Yield each unit with its machine translation in the file of ``--target``, if there is one."""
-        units = stream_units(self.path, self.segments.languages, self.segments.machine)
-        target = self.segments.files.get(const.TARGET)
-        if target is None:
-            yield from ((unit, None) for unit in units)
-        elif (form := find_format(target)) is not None and not form.is_table:
-            yield from self._beside(units, target)
-        else:
-            yield from self._beside_lines(units, target)
-
-    def _beside_lines(self, units: Iterator[Unit], target: Path) -> Iterator[tuple[Unit, str]]:
-        n_units = n_lines = 0
-        name: tuple[str, ...] | None = None
-        line: str | None = None
-        with closing(stream_lines(target)) as lines:
-            for unit in units:
-                if unit.name != name:
-                    n_units, name, line = n_units + 1, unit.name, next(lines, None)
-                    n_lines += line is not None
-                if line is not None:
-                    yield unit, one_line(line)
-            n_lines += count_surplus(lines, target)
-        if n_lines != n_units:
-            expected = f"{n_units}, one for each unit of {self.path}, with a translation or without"
-            raise DataError.at(target, None, found=f"{n_lines} lines", expected=expected)
-
-    def _beside(self, units: Iterator[Unit], target: Path) -> Iterator[tuple[Unit, str]]:
-        """Yield each unit with its translation in another version of the file."""
-        others = stream_units(target, self.segments.languages)
-        other: Unit | None = None
-        for unit in units:
-            while other is None or other.name != unit.name:
-                if (other := next(others, None)) is None or other.name != unit.name:
-                    break
-            if other is None or (other.name, other.source) != (unit.name, unit.source):
-                found = f"the unit {_named(other)}" if other else "no more units"
-                raise DataError.at(
-                    target,
-                    other.line if other else None,
-                    found=found,
-                    expected=f"{_named(unit)}, as in {self.path}, line {unit.line}",
-                    advice="Give the same file as it was before post-editing, or a file with one line for each unit.",
-                )
-            yield unit, other.translation or next((each.text for each in other.candidates), "")
-
-
-def _named(unit: Unit) -> str:
-    return f"{'/'.join(filter(None, unit.name))} ({unit.source:.40})"
 
 
 def _tag(language: str) -> str:

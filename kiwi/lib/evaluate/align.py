@@ -31,7 +31,7 @@ from kiwi.lib.evaluate.segments import (
     note_only_order,
 )
 from kiwi.lib.evaluate.source import Source, Sources
-from kiwi.lib.evaluate.sources import EXTRAS, checkpoint_hash, collect_gold, gold_by_prediction
+from kiwi.lib.evaluate.sources import EXTRAS, INTERVALS, checkpoint_hash, collect_gold, gold_by_prediction
 from kiwi.lib.evaluate.spans import align_spans
 from kiwi.lib.evaluate.word_counts import WordCounts
 from kiwi.metrics.aligned import Aligned
@@ -153,6 +153,7 @@ def _align_segments(
         gold = spec.is_bad(gold).astype(np.float64)
     predicted: dict[str, Scores] = {}
     deviations: dict[str, tuple[Scores, Scores]] = {}
+    intervals: dict[str, tuple[Scores, Scores]] = {}
     only_order, is_excluded = low_is_bad and spec.kind == "verdict", excluded.mask(len(gold))
     for system, sources in systems.items():
         if mine := sources.get(output):
@@ -162,7 +163,9 @@ def _align_segments(
             predicted[system] = values
             only_order |= mine.only_order
             if spec.has_distribution and (extras := sources.get(EXTRAS)):
-                deviations[system] = _read_extras(extras.path, source.path, np.isnan(values) | is_excluded)
+                deviations[system] = _read_pairs(extras.path, source.path, np.isnan(values) | is_excluded, MEANS)
+            if spec.has_distribution and (ends := sources.get(INTERVALS)):
+                intervals[system] = _read_pairs(ends.path, source.path, np.isnan(values) | is_excluded, ENDS)
     if not predicted:
         return None
     present: NDArray[np.bool_] = np.isfinite(np.array([*predicted.values()])).all(axis=0)
@@ -170,11 +173,16 @@ def _align_segments(
     note_left_out(output, present, counts, source.path)
     left_out, present = int(np.count_nonzero(~present)), present & ~is_excluded
     chosen = {system: values[present] for system, values in predicted.items()}
-    kept = {system: (mean[present], deviation[present]) for system, (mean, deviation) in deviations.items()}
+    kept, ends_kept = (
+        {system: (first[present], second[present]) for system, (first, second) in each.items()}
+        for each in (deviations, intervals)
+    )
     numbers, gold = np.flatnonzero(present) + 1, gold[present]
     if not len(gold):
         raise DataError.at(excluded.place, None, found="every segment", expected="some to compare")
-    aligned = Aligned(output, gold, chosen, None, numbers, kept, left_out=left_out, excluded=excluded.numbers)
+    aligned = Aligned(
+        output, gold, chosen, None, numbers, kept, ends_kept, left_out=left_out, excluded=excluded.numbers
+    )
     if spec.kind == "score":
         return _with_meaning(replace(aligned, predicted=add_ensemble(chosen)), source)
     if not only_order and (unusual := beyond_probabilities(chosen)):
@@ -197,22 +205,36 @@ def _with_meaning(aligned: Aligned, source: Source) -> Aligned:
     return replace(aligned, mt_system=mt_system, source_segment=segment)
 
 
-def _read_extras(path: Path, gold_path: Path, missing: NDArray[np.bool_]) -> tuple[Scores, Scores]:
-    """Read means and standard deviations, which only segments without a score may lack."""
+MEANS = ("mean, tab, deviation", "a finite mean, a tab, and a positive deviation")
+ENDS = ("lower end, tab, upper end", "the lower end of an interval, a tab, and the upper end, which is not below it")
+"""What a line has, and what its two numbers are."""
+
+
+def _read_pairs(
+    path: Path, gold_path: Path, missing: NDArray[np.bool_], expected: tuple[str, str]
+) -> tuple[Scores, Scores]:
+    """Read two numbers for each segment, which only segments without a score may lack.
+
+    Args:
+        path: the file.
+        gold_path: the file of the gold scores, for errors.
+        missing: whether each segment may lack them, (segments,).
+        expected: what they are, :data:`MEANS` or :data:`ENDS`.
+    """
     lines = read_lines(path)
     check_line_count(path, len(lines), gold_path, len(missing))
     rows = []
     for number, (line, is_missing) in enumerate(zip(lines, missing.tolist(), strict=True), start=1):
         try:
-            mean, deviation = map(float, line.split("\t")) if not is_missing else (np.nan, np.nan)
+            first, second = map(float, line.split("\t")) if not is_missing else (np.nan, np.nan)
         except ValueError:
-            raise DataError.at(path, number, found=f"{line:.60}", expected="mean, tab, deviation") from None
-        if not is_missing and not (np.isfinite(mean) and 0 < deviation < np.inf):
-            expected = "a finite mean, a tab, and a positive deviation"
-            raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
-        rows.append((mean, deviation))
-    means, widths = np.array(rows).T
-    return means, widths
+            raise DataError.at(path, number, found=f"{line:.60}", expected=expected[0]) from None
+        is_possible = second > 0 if expected == MEANS else first <= second
+        if not is_missing and not (np.isfinite(first) and np.isfinite(second) and is_possible):
+            raise DataError.at(path, number, found=f"{line:.60}", expected=expected[1])
+        rows.append((first, second))
+    firsts, seconds = np.array(rows).T
+    return firsts, seconds
 
 
 def _align_tags(

@@ -73,6 +73,10 @@ class PredictedFiles(BaseConfig):
     sentence_scores_extras: InputFile | None = None
     """The mean and standard deviation of each score, tab-separated, to measure its calibration."""
 
+    sentence_intervals: InputFile | None = None
+    """The lower and the upper end of the interval of each score, tab-separated, to measure how many scores they
+    cover."""
+
     binary: InputFile | None = None
     """The verdicts, one probability of BAD per segment, or a score of any scale that ranks segments."""
 

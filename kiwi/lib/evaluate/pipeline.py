@@ -24,6 +24,7 @@ from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.lib.utils.composition import configuration_files
 from kiwi.metrics.aligned import Aligned, split_by_pair
 from kiwi.metrics.calibration import coverage, reliability, uncertainty
+from kiwi.metrics.conformal import interval_figures
 from kiwi.metrics.error_free import ERROR_FREE, measure_error_free
 from kiwi.metrics.functions import pearson
 from kiwi.metrics.measured import Measured, measure, measure_explanations, measure_mt_systems
@@ -167,7 +168,9 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
         pair: _report(config, own, spans[pair][0] if pair in spans else [], alignment.origins)
         for pair, own in by_pair.items()
     }
-    return outputs, combine(reports), alignment.marked
+    whole = combine(reports)
+    whole = replace(whole, calibration=_intervals_of_all(outputs) + whole.calibration)
+    return outputs, whole, alignment.marked
 
 
 def _warn_if_opposite(aligned: Aligned) -> None:
@@ -231,8 +234,27 @@ def calibrate(outputs: Sequence[Aligned], config: Configuration) -> list[Calibra
                         zip(("best_threshold", "MCC_at_best"), best_threshold(aligned.gold, values), strict=True)
                     )
                 found.append(Calibration(aligned.output, system, figures))
-            elif system in aligned.deviations:
+                continue
+            figures = {}
+            if system in aligned.deviations:
                 pair = aligned.deviations[system]
                 figures = coverage(aligned.gold, *pair) | uncertainty(aligned.gold, *pair)
+            if system in aligned.intervals:
+                figures |= _figures_of_intervals(aligned, system)
+            if figures:
                 found.append(Calibration(aligned.output, system, figures))
     return found
+
+
+def _intervals_of_all(outputs: Sequence[Aligned]) -> list[Calibration]:
+    """Measure the intervals of all language pairs together, for which conformal prediction promises its coverage."""
+    return [
+        Calibration(aligned.output, system, _figures_of_intervals(aligned, system))
+        for aligned in outputs
+        for system in aligned.intervals
+    ]
+
+
+def _figures_of_intervals(aligned: Aligned, system: str) -> dict[str, float]:
+    found = interval_figures(aligned.gold, *aligned.intervals[system])
+    return {name: found[name] for name in ("coverage", "width") if name in found}

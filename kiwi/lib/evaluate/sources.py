@@ -50,6 +50,9 @@ IDENTIFIERS = ("system", const.LANGUAGE_PAIR, "doc", "seg")
 EXTRAS = const.SENTENCE_SCORES_EXTRAS
 """The file of means and standard deviations."""
 
+INTERVALS = OUTPUTS[const.SENTENCE_SCORES].intervals
+"""The file of the ends of intervals."""
+
 
 def gold_by_prediction() -> dict[str, str]:
     """Return, for each file of predictions, the gold file that it is compared with."""
@@ -78,7 +81,7 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
     systems: dict[str, Sources] = {}
     identities: dict[str, set[Identity]] = {}
     for directory in config.predicted_dir or []:
-        paths = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, const.ORIGIN_FILE)}
+        paths = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, INTERVALS, const.ORIGIN_FILE)}
         sources = {name: _file_source(name, path, any_scale) for name, path in paths.items() if path.is_file()}
         if sources.pop(const.ERROR_SPANS, None) is not None:
             sources[SPANS] = any_spans_source(paths[const.ERROR_SPANS], config.language_pair)
@@ -86,7 +89,7 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
             systems, _unique(str(directory), systems), sources, identities, {(n, p.resolve()) for n, p in paths.items()}
         )
     for index, files in enumerate(config.predicted_files or [], start=1):
-        known = (*gold_by_prediction(), EXTRAS)
+        known = (*gold_by_prediction(), EXTRAS, INTERVALS)
         sources = {
             name: _file_source(name, path, any_scale) for name, path in files if path is not None and name in known
         }

@@ -104,6 +104,9 @@ def trim(
     new_ids = {old: new for new, old in enumerate(kept)}
     system.pretrained = _with_pieces(encoder.pretrained, tokenizer, new_ids)
     _cut_embeddings(encoder.body, kept, new_ids)
+    if system.data_info.intervals is not None:
+        logger.warning("Intervals are left out, since scores may differ. Run: kiwi calibrate %s", directory)
+        system.data_info = replace(system.data_info, intervals=None)
     system.save_pretrained(directory, metrics={})
     return Trimmed(directory, len(kept), len(model["vocab"]), n_segments, n_changed)
 

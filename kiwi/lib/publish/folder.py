@@ -9,9 +9,10 @@ from pathlib import Path
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.publish.package import DEFAULT_VERSION, PackageOptions
+from kiwi.systems.manifest.carried import carry_policy, check_policy
+from kiwi.systems.manifest.checkpoint import CARD_FILE
 from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
-from kiwi.systems.pretrained.hub import CARD_FILE
 from kiwi.utils.guard import require_new_directory
 from kiwi.utils.io import staged, write_text
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory
@@ -28,6 +29,7 @@ def publish(
     licence: str | None = None,
     package: str | None = None,
     package_version: str | None = None,
+    policy: str | Path | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Check a checkpoint or an exported system, and copy it together with a model card; nothing is uploaded.
@@ -40,6 +42,7 @@ def publish(
         package: the name of the Python package to write instead of a folder for the hub, such as
             ``kiwi-qe-medical``; once installed, the model ``medical`` is found by its name.
         package_version: the version of the package; by default, 0.1.0.
+        policy: the policy that the copy carries; by default, the one that the system carries already, if any.
         overwrite: whether the directory may replace a checkpoint or an export.
 
     Returns:
@@ -47,7 +50,9 @@ def publish(
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged, or of format 1.
-        ConfigError: when the directory is not empty, or the name or the version of the package is invalid.
+        ConfigError: when the directory is not empty, the name or the version of the package is invalid, or the policy
+            was made for another system or is withdrawn.
+        DataError: when the policy is none.
         WriteError: when the directory cannot be written.
     """
     directory = user_path(directory)
@@ -55,8 +60,10 @@ def publish(
         raise ConfigError(f"--package-version: found {package_version} without --package. Add it, or remove this.")
     packaging = None if package is None else PackageOptions(package, package_version or DEFAULT_VERSION)
     path = resolve_run_directory(checkpoint)
-    require_new_directory(directory, overwrite=overwrite, reads=[path])
+    file = None if policy is None else user_path(policy)
+    require_new_directory(directory, overwrite=overwrite, reads=[path, *([] if file is None else [file])])
     found = inspect_checkpoint(path)
+    carried = found.policy if file is None else check_policy(file, found.fingerprint)
     sealed = SealedDirectory.open(path)
     if sealed.sums is None:
         raise CheckpointError(f"{path}: found format 1, which has no {SUMS_FILE}. Load it and save it first.")
@@ -67,13 +74,16 @@ def publish(
         licences=found.licences,
         licence=licence,
         export=found.export,
+        policy=carried,
     )
     with staged(directory) as stage:
         system = stage if packaging is None else packaging.system_directory(stage)
         system.mkdir(parents=True)
-        for file in (*sealed.sums, SUMS_FILE):
-            (system / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path / file, system / file)
+        for each in (*sealed.sums, SUMS_FILE):
+            (system / each).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path / each, system / each)
+        if file is not None:
+            carry_policy(system, file)
         write_text(stage / CARD_FILE, card)
         if packaging is not None:
             packaging.write(stage, licence)

@@ -37,7 +37,6 @@ class ListedModel:
         if found is None:
             return [model.name, package, self.problem, "", "", "", "", ""]
         described = dict(found.rows())
-        digest = found.info.sha256 if found.export is None else found.export.sha256
         return [
             model.name,
             package,
@@ -46,7 +45,7 @@ class ListedModel:
             described.get("scores", ""),
             f"{found.size / 1e6:,.1f} MB",
             described["licences"],
-            digest[:12],
+            found.fingerprint[:12],
         ]
 
 

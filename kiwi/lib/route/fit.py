@@ -15,7 +15,8 @@ from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import inspect_checkpoint
-from kiwi.lib.route.calibration import Calibration, Column, read_calibration
+from kiwi.lib.route.calibration import Calibration, read_calibration
+from kiwi.lib.route.columns import Column
 from kiwi.metrics.risk import certify, score_grid
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_json
@@ -126,14 +127,14 @@ def fit_policy(
             f"{model}: the direction of its scores is not known. Set it with kiwi inspect --set-score, such as "
             "--set-score kind=hter."
         )
-    data = read_calibration(predictions, gold, by)
+    data = read_calibration(predictions, gold, acceptable, by)
     step = options.step or default_step(meaning, data.scores)
     names = sorted(set(data.groups))
     # Each group has its own test; that none of them fails has the probability `confidence`.
     confidence = 1 - (1 - options.confidence) / len(names)
     groups = {name: _fit(data, name, acceptable, options.risk, confidence, meaning, step) for name in names}
     policy = Policy(
-        model=found.info.sha256 if found.export is None else found.export.sha256,
+        model=found.fingerprint,
         score=meaning,
         acceptable=acceptable,
         risk=options.risk,
@@ -143,6 +144,7 @@ def fit_policy(
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         kiwi_version=__version__,
         notes={
+            "checkpoint": found.info.sha256,
             "step": step,
             "segments_without_score_or_gold": data.n_left_out,
             "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},

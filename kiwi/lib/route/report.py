@@ -10,7 +10,8 @@ import numpy as np
 from kiwi.data.labels.policy import Policy
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.route.calibration import Column, read_calibration
+from kiwi.lib.route.calibration import read_calibration
+from kiwi.lib.route.columns import Column
 from kiwi.pages.routing import GroupFigures, routing_page
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_text
@@ -50,7 +51,7 @@ def write_report(
         known = f"groups by {policy.by}" if policy.by else "no groups"
         advice = "Give the groups with --by." if policy.by else "Leave --by out."
         raise ConfigError(f"{policy_file}: found a policy with {known}. {advice}")
-    data = read_calibration(predictions, gold, by)
+    data = read_calibration(predictions, gold, policy.acceptable, by)
     lengths = None
     if target is not None:
         texts = target.read()

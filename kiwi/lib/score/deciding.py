@@ -17,9 +17,13 @@ from kiwi.data.text.language_pairs import name_pair
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.inputs import GROUP
 from kiwi.runner.engine import AboutSystem
+from kiwi.systems.manifest.carried import read_carried_policy
 
 LANGUAGE_PAIR = const.LANGUAGE_PAIR
 """What groups are called that are language pairs, which documents say themselves."""
+
+CARRIED_NAME = Path("carried")
+"""What stands for the policy that a system carries, where there is no such file."""
 
 DRAWN_FROM = 2**64
 """The number of values of the hash by which segments are drawn."""
@@ -61,21 +65,38 @@ class Decider:
         """Return what decides by a policy; None without one.
 
         Args:
-            path: the policy.
+            path: the policy; ``carried`` is the one that the system carries.
             about: the system.
             audit: the sample of approved translations that are reviewed; None draws none.
 
         Raises:
-            ConfigError: when the policy was made for another system.
+            ConfigError: when the policy was made for another system, or feedback has withdrawn it.
             DataError: when it is damaged.
         """
         if path is None:
             if audit is not None:
                 raise ConfigError("--audit: given without --policy, which approves. Remove it, or add the policy.")
             return None
-        policy = Policy.read(path)
+        policy = cls._carried(about) if path == CARRIED_NAME and not path.exists() else Policy.read(path)
         policy.check_model(about.export_sha256 or about.sha256, path)
+        policy.check_in_force(path)
         return cls(policy, audit)
+
+    @staticmethod
+    def _carried(about: AboutSystem) -> Policy:
+        """Return the policy that a system carries.
+
+        Raises:
+            ConfigError: when it carries none.
+        """
+        policy = None if about.place is None else read_carried_policy(about.place)
+        if policy is None:
+            place = about.place or "the system"
+            raise ConfigError(
+                f"--policy {CARRIED_NAME}: {place} carries no policy. Give the file of one, or put it into a copy with "
+                "kiwi publish --policy."
+            )
+        return policy
 
     @property
     def fields(self) -> tuple[str, ...]:

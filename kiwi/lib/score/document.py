@@ -20,6 +20,7 @@ from kiwi.lib.score.document_options import DocumentOptions
 from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import FIELDS
 from kiwi.lib.score.manifest import Manifest
+from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
 from kiwi.lib.score.scorer import Observe, Scorer
 from kiwi.lib.score.stream import CHUNK_SIZE, HOW_TO_LIST, are_scores_only, is_terminal, shown_progress, wants_flags
@@ -125,6 +126,9 @@ def score_document(
             fields += decider.fields
         else:
             decider.check_document(form.name, what.policy)
+    pairs = LanguagePairs.choose(runner.about, what.languages, what.columns)
+    if form.is_table:
+        fields += pairs.fields
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     higher = _direction(what, scale)
     scores_only = are_scores_only(runner, what.scores_only)
@@ -133,10 +137,11 @@ def score_document(
         logger.warning("%s: %s has no place for error spans, which are left out.", path, form.name)
     rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, has_spans, scale.profile)
     columns = {name: what.columns.get(name, name) for name in fields}
-    optional = {const.ALIGNMENTS} - what.columns.keys()
+    optional = {const.ALIGNMENTS, *pairs.fields} - what.columns.keys()
     how = HowToRead(rating, columns, optional, what.has_header, what.languages, what.is_live)
     languages = Flagger.choose(what.languages, runner.about)
-    flagger = languages if wants_flags(what.flags, what.scores_only) else None
+    shows_flags = wants_flags(what.flags, what.scores_only)
+    flagger = languages if shows_flags or decider is not None else None
     counted = Manifest(runner.about, scale)
     scorer = Scorer(
         runner,
@@ -146,7 +151,9 @@ def score_document(
         counted,
         flagger,
         decider,
+        pairs,
         scores_only=scores_only,
+        shows_flags=shows_flags,
         is_titled=form.has_header and what.has_header,
         languages=languages.languages,
     )

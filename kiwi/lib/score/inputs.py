@@ -31,7 +31,7 @@ FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.
 GROUP = "group"
 """The field of the group that a policy has a threshold for."""
 
-COLUMNS = (*FIELDS, GROUP)
+COLUMNS = (*FIELDS, GROUP, const.LANGUAGE_PAIR)
 """The fields that may be read."""
 
 PipeForm = Literal["tsv", "jsonl", "csv", "tsv with names"]
@@ -102,6 +102,11 @@ class Input:
                 return None
             file.seek(0)
             return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
+
+    @property
+    def is_bare_pipe(self) -> bool:
+        """Whether the input is a pipe without names of columns."""
+        return not self.files and self.table is None and self.pipe_form == "tsv"
 
     def lacks(self, name: str) -> bool:
         """Return whether a field is not given; of a pipe, that is known when its first line is read."""

@@ -131,11 +131,14 @@ class Scale:
         """
         if not self.is_common or self.meaning is None or const.SENTENCE_SCORES not in found:
             return found
-        score, *deviation = OUTPUTS[const.SENTENCE_SCORES].columns
+        score, deviation, low, high = OUTPUTS[const.SENTENCE_SCORES].columns
         scaled = found | {score: self.meaning.to_quality(found[score]).tolist()}
         if MQM_SCORE in found:
             scaled[MQM_SCORE] = PENALTY.to_quality(found[MQM_SCORE]).tolist()
-        if deviation and deviation[0] in found:
+        if deviation in found:
             factor = self.meaning.quality_per_score
-            scaled[deviation[0]] = [value * factor for value in found[deviation[0]]]
+            scaled[deviation] = [value * factor for value in found[deviation]]
+        if low in found:
+            ends = [self.meaning.to_quality(found[end]).tolist() for end in (low, high)]
+            scaled[low], scaled[high] = ends if self.meaning.higher_is_better else reversed(ends)
         return scaled

@@ -17,6 +17,7 @@ from kiwi.lib.score.deciding import Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import GROUP, segment_columns
 from kiwi.lib.score.manifest import Manifest
+from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
 from kiwi.lib.score.stream import check_aligner, without_words
 from kiwi.runner import Runner
@@ -36,7 +37,9 @@ class Scorer:
         manifest: what is told what was scored.
         flagger: what finds flags; None finds none.
         decider: what decides which translations are approved; None if nothing does.
+        pairs: what finds the language pairs of segments.
         scores_only: whether to omit the outputs for words.
+        shows_flags: whether flags are written; a policy reads them in any case.
         is_titled: whether the name of the column of scores says what they mean.
         languages: the languages of segments that do not say theirs.
     """
@@ -50,8 +53,10 @@ class Scorer:
         manifest: Manifest,
         flagger: Flagger | None,
         decider: Decider | None,
+        pairs: LanguagePairs,
         *,
         scores_only: bool,
+        shows_flags: bool,
         is_titled: bool,
         languages: Languages,
     ) -> None:
@@ -66,7 +71,9 @@ class Scorer:
         self._manifest = manifest
         self._flagger = flagger
         self._decider = decider
+        self._pairs = pairs
         self._scores_only = scores_only
+        self._shows_flags = shows_flags
         self._is_titled = is_titled
         self._n_scored = 0
         self._languages = languages
@@ -82,7 +89,7 @@ class Scorer:
             self._runner.prepare_aligner()
         self._n_scored += len(segments)
         columns = self.bad.apply(given, first, drop=False)
-        predictions = self._runner.predict_columns(without_group(columns))
+        predictions = self._runner.predict_columns(self._pairs.add(without_group(columns), segments))
         targets = [each.texts.get(const.TARGET, "") if each.given is None else each.given for each in segments]
         if predictions.error_spans is not None:
             placed = [place_spans(*each) for each in zip(predictions.error_spans, targets, strict=True)]
@@ -91,10 +98,11 @@ class Scorer:
         found = self._scale.apply(predicted)
         if self._scores_only:
             found = without_words(found)
-        if self._flagger is not None:
-            found[COLUMN] = list(map(self._flagger.flag_segment, segments))
+        flags = None if self._flagger is None else list(map(self._flagger.flag_segment, segments))
+        if flags is not None and self._shows_flags:
+            found[COLUMN] = flags
         groups = {} if self._decider is None else self._groups(segments, columns)
-        found |= add_decisions(self._decider, predicted, columns | groups, found.get(COLUMN))
+        found |= add_decisions(self._decider, predicted, columns | groups, flags)
         if self.observe is not None:
             self.observe(segments, found, self._scale)
         names = self._scale.titled(found) if self._is_titled else list(found)

@@ -22,6 +22,7 @@ from kiwi.lib.score.flagging import Flagger, check_languages
 from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.marked import show_spans
+from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.outputs import OUTPUTS, SPAN_SCORES, names as output_names
 from kiwi.runner import Runner
@@ -136,6 +137,7 @@ def score(
             or ``spans``, for people, the errors in each translation.
         scores_only: whether to omit the outputs for words; None omits them if there are others.
         flags: whether to add the flags of :data:`kiwi.data.flags.FLAGS`; None adds them unless ``scores_only`` is set.
+            A policy reads them in any case.
         languages: the languages of source and translation, which a flag depends on.
         header: whether TSV starts with a line of column names.
         stream: whether to write the line of each segment before the next segment is read.
@@ -163,7 +165,8 @@ def score(
     if form == "spans" and const.ERROR_SPANS not in runner.about.outputs:
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"--spans: this system predicts {outputs}, and no error spans. Remove the option.")
-    flagger = Flagger.choose(languages, runner.about) if wants_flags(flags, scores_only) else None
+    shows_flags = wants_flags(flags, scores_only)
+    flagger = Flagger.choose(languages, runner.about) if shows_flags or policy is not None else None
     scores_only = are_scores_only(runner, scores_only)
     written_on = Scale.choose(scale, runner)
     manifest = manifest or Manifest()
@@ -175,17 +178,21 @@ def score(
     if (decider := Decider.choose(policy, runner.about, audit)) is not None:
         decider.check_given(segments.files or segments.columns, policy, needs_group=bool(segments.files))
         fields += decider.fields
+    pairs = LanguagePairs.choose(runner.about, languages, segments.columns)
+    if pairs.fields and not segments.lacks(const.LANGUAGE_PAIR) and not segments.is_bare_pipe:
+        fields += pairs.fields
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0
     with shown_progress(runner, segments.count()) as progress:
-        chunks = segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS,))
+        chunks = segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS, *pairs.fields))
         for first, given, columns in chunks:
             check_aligner(runner, columns)
-            predicted = _predict(runner, without_group(columns), scores_only)
+            predicted = _predict(runner, pairs.add(without_group(columns)), scores_only)
             found = written_on.apply(predicted)
-            if flagger is not None:
-                found[COLUMN] = flagger.flag_columns(columns if bad.on_bad == "skip" else given)
-            found |= add_decisions(decider, predicted, columns, found.get(COLUMN))
+            own_flags = flagger.flag_columns(columns if bad.on_bad == "skip" else given) if flagger else None
+            if shows_flags:
+                found[COLUMN] = own_flags
+            found |= add_decisions(decider, predicted, columns, own_flags)
             names = written_on.titled(found) if form == "tsv" and header else list(found)
             manifest.count(names, len(given[const.TARGET]), found.get(COLUMN))
             with progress.hidden() if is_terminal(output) else nullcontext():

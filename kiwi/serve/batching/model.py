@@ -138,4 +138,4 @@ class QueuedRunner(Runner):
             raise
         self._n_scored += n_segments
         self._on_scored(self._n_scored)
-        return join_rows(rows, self.about)
+        return self.about.with_intervals(join_rows(rows, self.about), columns.get(const.LANGUAGE_PAIR))

@@ -18,12 +18,12 @@ from kiwi.data.documents.formats import FORMATS
 from kiwi.data.flags import FLAGS
 from kiwi.pages.assets import read_asset
 from kiwi.serve.calls.api import Service, service_of
-from kiwi.serve.examples import Example, choose_examples, find_example
 from kiwi.serve.problems import Problem
 from kiwi.serve.registry import ServedModel
 from kiwi.serve.schemas import ScoreRequest, SegmentIn
 from kiwi.serve.scoring import find_model, score_request
-from kiwi.serve.view import compare, number, shown_scores, view
+from kiwi.serve.views.examples import Example, choose_examples, find_example
+from kiwi.serve.views.view import compare, number, shown_scores, view
 from kiwi.utils.templates import render
 
 router = APIRouter()

@@ -14,8 +14,8 @@ from kiwi.serve.calls.api import service_of
 from kiwi.serve.calls.files import find_done
 from kiwi.serve.calls.segments import look_up
 from kiwi.serve.scoring import find_model
-from kiwi.serve.segments import Order, Summary, Wanted, summarize
-from kiwi.serve.view import compare, number, view
+from kiwi.serve.views.segments import Order, Summary, Wanted, summarize
+from kiwi.serve.views.view import compare, number, view
 from kiwi.utils.templates import render
 
 router = APIRouter()

@@ -16,7 +16,7 @@ from kiwi.serve.calls.files import find_done
 from kiwi.serve.jobs import Job
 from kiwi.serve.schemas import PROBLEMS, FileSegmentsResponse, ScoreRequest, SegmentIn
 from kiwi.serve.scoring import IsGone, find_model, score_request
-from kiwi.serve.segments import Order, StoredSegment, Wanted, read_segments
+from kiwi.serve.views.segments import Order, StoredSegment, Wanted, read_segments
 
 router = APIRouter(prefix="/v1/files")
 

@@ -13,7 +13,8 @@ from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.exceptions import CheckpointError
 from kiwi.outputs import switched_on
 from kiwi.systems.manifest.foreign import explain_broken_link, explain_other_program
-from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
+from kiwi.systems.manifest.intervals import ScoreIntervals
+from kiwi.utils.sealed import CARRIED, RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
 
 FORMAT_VERSION = 2
 """The format version that is written."""
@@ -29,10 +30,13 @@ TOKENIZER_FILE = "tokenizer/tokenizer.json"
 EXPORT_FILE = "export.json"
 """The metadata of an exported system, instead of ``config.yaml``."""
 
+CARD_FILE = "README.md"
+"""The model card, which no checksum covers."""
+
 LICENCES = "licences"
 """The directory of the licence notices of the pretrained model."""
 
-OPTIONAL_FILES = (VOCABULARY_FILE, ENCODER_FILE, TOKENIZER_FILE, f"{LICENCES}/[!.]*")
+OPTIONAL_FILES = (VOCABULARY_FILE, ENCODER_FILE, TOKENIZER_FILE, f"{LICENCES}/[!.]*", *CARRIED)
 """Patterns of the files that only some systems have."""
 
 BEST_MODEL = "best_model"
@@ -74,6 +78,9 @@ class DataInfo:
     labels_from: str | None = None
     """What the labels were made from: ``post-edits``, ``references`` or ``both``."""
 
+    intervals: ScoreIntervals | None = None
+    """The intervals of the sentence scores, where ``kiwi calibrate`` has made some."""
+
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The languages of source and target."""
@@ -82,7 +89,12 @@ class DataInfo:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for YAML and JSON."""
         plain = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
-        return plain | {"score": None if self.score is None else self.score.to_dict()}
+        plain["score"] = None if self.score is None else self.score.to_dict()
+        if self.intervals is None:
+            del plain["intervals"]
+        else:
+            plain["intervals"] = self.intervals.to_dict()
+        return plain
 
 
 @dataclass(frozen=True)
@@ -175,6 +187,7 @@ class CheckpointInfo:
                 language_pairs=_texts(data.get("language_pairs")),
                 score=None if data.get("score") is None else ScoreMeaning.from_dict(data["score"]),
                 labels_from=_text(data.get("labels_from")),
+                intervals=None if data.get("intervals") is None else ScoreIntervals.from_dict(data["intervals"]),
             ),
             origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
             format_version=version,

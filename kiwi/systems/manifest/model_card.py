@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
+from kiwi.data.labels.policy import Policy
 from kiwi.data.text.language_pairs import PAIR
 from kiwi.exceptions import ConfigError
 from kiwi.outputs import OUTPUTS
@@ -46,6 +47,7 @@ def model_card(
     licences: Mapping[str, str] | None = None,
     licence: str | None = None,
     export: ExportInfo | None = None,
+    policy: Policy | None = None,
 ) -> str:
     """Return the content of ``README.md``: metadata for the hub, then text for people.
 
@@ -56,6 +58,7 @@ def model_card(
         licences: the licence notices of what the system was made from, text by name.
         licence: the licence of the system, in the hub's notation; without one, the card says that none was named.
         export: the description of an exported system.
+        policy: the policy that the system carries.
     """
     languages = describe_languages(info)
     return render(
@@ -70,6 +73,7 @@ def model_card(
         metrics=published_metrics(info.metrics),
         by_pair=metrics_by_pair(info.metrics),
         export=export,
+        policy=policy,
         run=_run_facts(run or {}),
         licence=licence,
         licences=licences or {},

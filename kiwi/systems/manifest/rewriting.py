@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.systems.manifest.checkpoint import CONFIG_FILE, EXPORT_FILE, CheckpointInfo, read_checkpoint_info
+from kiwi.systems.manifest.checkpoint import (
+    CARD_FILE,
+    CONFIG_FILE,
+    EXPORT_FILE,
+    WEIGHTS_FILE,
+    CheckpointInfo,
+    read_checkpoint_info,
+)
 from kiwi.systems.manifest.export import is_export, read_export_info
 from kiwi.utils.io import write_json, write_yaml
-from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, seal
+from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, carry, seal
 from kiwi.utils.staging import staged
+
+logger = logging.getLogger(__name__)
 
 
 def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
@@ -29,26 +40,60 @@ def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
         ConfigError: when it predicts no score.
         WriteError: when the directory cannot be written.
     """
-    path = path.resolve()
-    export = read_export_info(path)[0] if is_export(path) else None
-    info = read_checkpoint_info(path) if export is None else export.checkpoint
-    sealed = SealedDirectory.open(path)
-    if sealed.sums is None:
-        raise CheckpointError(f"{path}: found format 1, which has no {SUMS_FILE}. Load it and save it first.")
+    info = read_info(path)
     if const.SENTENCE_SCORES not in info.outputs:
         raise ConfigError(f"{path}: predicts {', '.join(info.outputs)}, and no score, whose meaning could be set.")
+    rewrite(path, _with_meaning(info, meaning))
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """Return what a checkpoint says of itself, or an exported system of its checkpoint.
+
+    Raises:
+        CheckpointError: when it is damaged, or of format 1, which cannot be changed.
+    """
+    info = read_export_info(path)[0].checkpoint if is_export(path) else read_checkpoint_info(path)
+    if SealedDirectory.open(path).sums is None:
+        raise CheckpointError(f"{path}: found format 1, which has no {SUMS_FILE}. Load it and save it first.")
+    return info
+
+
+def rewrite(path: Path, info: CheckpointInfo, *, write_weights: Callable[[Path], None] | None = None) -> None:
+    """Write what a checkpoint or an exported system says of itself; its fingerprint changes, other files do not.
+
+    Args:
+        path: its directory, which is replaced atomically.
+        info: what it says of itself; for an exported system, what that says of its checkpoint.
+        write_weights: what writes the file of weights, if these change too.
+
+    Raises:
+        CheckpointError: when it is damaged.
+        WriteError: when the directory cannot be written.
+    """
+    path = path.resolve()
+    export = read_export_info(path)[0] if is_export(path) else None
+    sealed = SealedDirectory.open(path)
     sealed.check_all()
-    described = _with_meaning(info, meaning)
+    changed = {CONFIG_FILE if export is None else EXPORT_FILE} | (set() if write_weights is None else {WEIGHTS_FILE})
     with staged(path) as stage:
-        for name in sealed.sums:
-            _link(path / name, stage / name)
+        for name in sealed.own:
+            if name not in changed:
+                _link(path / name, stage / name)
         if export is None:
-            (stage / CONFIG_FILE).unlink()
-            write_yaml(stage / CONFIG_FILE, described.to_dict())
+            write_yaml(stage / CONFIG_FILE, info.to_dict())
         else:
-            (stage / EXPORT_FILE).unlink()
-            write_json(stage / EXPORT_FILE, replace(export, checkpoint=described).to_dict())
+            write_json(stage / EXPORT_FILE, replace(export, checkpoint=info).to_dict())
+        if write_weights is not None:
+            write_weights(stage / WEIGHTS_FILE)
         seal(stage)
+        if (path / CARD_FILE).is_file():
+            _link(path / CARD_FILE, stage / CARD_FILE)
+        is_same = SealedDirectory.open(stage).sha256 == sealed.sha256
+        for name in (sealed.sums or {}).keys() - sealed.own:
+            if is_same:
+                carry(stage, name, (path / name).read_bytes())
+            else:
+                logger.warning("%s: %s was for the fingerprint that it had before, and is removed.", path, name)
 
 
 def _with_meaning(info: CheckpointInfo, meaning: ScoreMeaning) -> CheckpointInfo:

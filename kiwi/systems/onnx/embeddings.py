@@ -35,6 +35,12 @@ PIECES = "pieces"
 """The input of a graph that selects the embeddings of pieces."""
 
 
+NO_PIECES = (
+    "--int4-embeddings: found no embeddings of pieces; only systems with a pretrained encoder have them. "
+    "Export without it."
+)
+
+
 def quantize_pieces(model: ir.Model) -> bool:
     """Quantize the embeddings of pieces to 4 bits, in place.
 
@@ -51,10 +57,7 @@ def quantize_pieces(model: ir.Model) -> bool:
     node = next((node for node in readers if node.inputs[1] and node.inputs[1].name == PIECES), None)
     table = None if node is None else node.inputs[0]
     if node is None or table is None or table.const_value is None or len(table.const_value.shape) != 2:
-        raise ConfigError(
-            "--int4-embeddings: found no embeddings of pieces; only systems with a pretrained encoder have them. "
-            "Export without it."
-        )
+        raise ConfigError(NO_PIECES)
     values = table.const_value.numpy()
     if len(table.uses()) > 1 or block_size(values.shape[1]) % 2:
         reason = "are also the weights of its language model" if len(table.uses()) > 1 else "have an odd size"

@@ -5,12 +5,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
 from kiwi.data.batch import QEBatch
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.utils.io import BaseConfig
+
+
+@torch.no_grad()
+def divide_logits(layer: nn.Linear, temperature: float) -> None:
+    """Divide the logits of the last layer of an output by a temperature.
+
+    Args:
+        layer: the layer, with a bias.
+        temperature: the temperature, positive.
+    """
+    layer.weight.div_(temperature)
+    layer.bias.div_(temperature)
 
 
 class NoOptions(BaseConfig):

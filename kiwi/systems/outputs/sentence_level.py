@@ -20,7 +20,7 @@ from kiwi.modules.normal import normal_divergence, normal_nll
 from kiwi.modules.truncated_normal import truncated_normal_moments, truncated_normal_nll
 from kiwi.outputs import OUTPUTS
 from kiwi.systems.features import Features, FeatureSizes
-from kiwi.systems.outputs.base import Output
+from kiwi.systems.outputs.base import Output, divide_logits
 from kiwi.systems.outputs.options import DistributionLoss
 
 MIN_DEVIATION = 0.01
@@ -277,3 +277,12 @@ class BinaryOutput(SentenceOutput):
     def values(self, logits: Tensor) -> dict[str, Tensor]:
         """Return probabilities of BAD, (batch,)."""
         return {self.name: logits.float().softmax(dim=-1)[:, const.LABELS.index(const.BAD)]}
+
+    def cool(self, temperature: float) -> None:
+        """Divide the logits by a temperature, which leaves 0.5 where it is.
+
+        Args:
+            temperature: the temperature, positive; above 1, probabilities come closer to 0.5.
+        """
+        last = [layer for layer in self.layers.modules() if isinstance(layer, nn.Linear)][-1]
+        divide_logits(last, temperature)

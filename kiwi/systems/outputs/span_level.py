@@ -20,7 +20,7 @@ from kiwi.data.labels.span_decoding import decode_batch
 from kiwi.data.labels.span_options import SpanLabel, SpanLevelConfig
 from kiwi.metrics.accumulators import Accumulator, SpanMetrics
 from kiwi.systems.features import Features, FeatureSizes
-from kiwi.systems.outputs.base import Output
+from kiwi.systems.outputs.base import Output, divide_logits
 
 GAPS, UNITS = 0, 1
 """The rows of weights for gaps and units, which alternate in logits, labels and probabilities."""
@@ -153,3 +153,13 @@ class SpanOutput(Output):
         """
         for layer, threshold in ((self.gaps, gaps), (self.units, units)):
             layer.bias[0] += math.log(threshold / (1 - threshold))
+
+    def cool(self, gaps: float, units: float) -> None:
+        """Divide the logits by temperatures, which leave 0.5 where it is if there is one severity.
+
+        Args:
+            gaps: the temperature of gaps, positive.
+            units: the temperature of units, positive.
+        """
+        divide_logits(self.gaps, gaps)
+        divide_logits(self.units, units)

@@ -16,7 +16,7 @@ from kiwi.data.batch import QEBatch
 from kiwi.metrics.accumulators import Accumulator
 from kiwi.outputs import OUTPUTS
 from kiwi.systems.features import Features, FeatureSizes
-from kiwi.systems.outputs.base import Output
+from kiwi.systems.outputs.base import Output, divide_logits
 
 
 class WordLevelOutput(Output):
@@ -96,6 +96,14 @@ class WordLevelOutput(Output):
             threshold: the probability, in (0, 1).
         """
         self.linear.bias[const.LABELS.index(const.BAD)] -= math.log(threshold / (1 - threshold))
+
+    def cool(self, temperature: float) -> None:
+        """Divide the logits by a temperature, which leaves 0.5 where it is.
+
+        Args:
+            temperature: the temperature, positive; above 1, probabilities come closer to 0.5.
+        """
+        divide_logits(self.linear, temperature)
 
 
 class GapOutput(WordLevelOutput):

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.systems.manifest.checkpoint import LICENCES, Origin
+from kiwi.systems.manifest.checkpoint import CARD_FILE, LICENCES, Origin
 from kiwi.systems.manifest.locations import resolve_run_directory
 from kiwi.utils.io import parse_yaml
 from kiwi.utils.sealed import MEBIBYTE, SUMS_FILE
 
 logger = logging.getLogger(__name__)
-
-CARD_FILE = "README.md"
 
 NOTICES = ("LICENSE*", "LICENCE*", "NOTICE*", "COPYING*")
 """Case-insensitive patterns of the names of files with licences and notices."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiwi.data.labels.policy import APPROVE, REVIEW, Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.policy import APPROVE, REVIEW, Acceptable, Counts, Feedback, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 
@@ -32,6 +32,8 @@ LOWER = Policy(
         ("DA>=70", Acceptable("da", ">=", 70)),
         (" mqm <= 5 ", Acceptable("mqm", "<=", 5)),
         ("score >= -1e-1", Acceptable("score", ">=", -0.1)),
+        ("no major", Acceptable("major", "<=", 0)),
+        (" No critical errors", Acceptable("critical", "<=", 0)),
     ],
 )
 def test_definitions(text: str, expected: Acceptable) -> None:
@@ -46,6 +48,9 @@ def test_definitions(text: str, expected: Acceptable) -> None:
         ("hter < 1", "found '<'; expected <= or >="),
         ("hter >= 0.1", "hter is good where it is <= a bound"),
         ("da <= 70", "da is good where it is >= a bound"),
+        ("no bad", "found 'no bad'; expected 'no' and a severity: minor, major, critical"),
+        ("no neutral error", "expected 'no' and a severity"),
+        ("major <= 1", "'major' is not a measure"),
         ("da >= many", "found 'many'; expected a number"),
         ("da >= nan", "found 'nan'; expected a number"),
     ],
@@ -59,6 +64,20 @@ def test_judging() -> None:
     gold = np.array([0.0, 0.1, 0.2])
     assert Acceptable("hter", "<=", 0.1).judge(gold).tolist() == [True, True, False]
     assert Acceptable("score", ">=", 0.1).judge(gold).tolist() == [False, True, True]
+
+
+def test_gold_values_of_spans() -> None:
+    """By hand: an error counts where it is as severe as the named severity; raters are averaged."""
+    raters = [["minor", "major"], [], ["critical", "critical", "critical"]]
+    assert Acceptable.parse("no minor").gold_value(raters) == 5 / 3
+    assert Acceptable.parse("no major").gold_value(raters) == 4 / 3
+    assert Acceptable.parse("no critical").gold_value(raters) == 1
+    assert Acceptable.parse("mqm <= 1").gold_value(raters) == (6 + 0 + 25) / 3
+    assert Acceptable.parse("mqm >= -1").gold_value(raters[:1]) == -6
+    assert math.isnan(Acceptable.parse("no major").gold_value([]))
+    assert Acceptable.parse("no major").judge(np.array([0.0, 0.5, 1.0])).tolist() == [True, False, False]
+    names = [Acceptable.parse(text).gold_name for text in ("no major", "no critical", "hter <= 1", "score >= 1")]
+    assert names == ["number of major or worse errors", "number of critical errors", "HTER", "score"]
 
 
 def test_decisions() -> None:
@@ -83,6 +102,40 @@ def test_files(tmp_path: Path) -> None:
         LOWER.check_model("b" * 64, file)
 
 
+def test_feedback_is_kept(tmp_path: Path) -> None:
+    counts = {"en-de": Counts(100, 10, 8, 1), "en-fr": Counts(3, 0, 0, 0)}
+    first = Feedback("2026-01-31", "a.xlf", "f" * 64, counts, {"en-de": "undecided"}, frozenset({"0a", "1b"}))
+    second = replace(first, groups={"en-de": Counts(20, 2, 2, 2)}, segments=frozenset())
+    policy = replace(LOWER, feedback=(first, second))
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(policy.to_dict()))
+    assert Policy.read(file) == policy
+    assert policy.counted("en-de") == Counts(120, 12, 10, 3)
+    assert [policy.n_updates(name) for name in ("en-de", "en-fr", "x")] == [2, 0, 0]
+    assert policy.counted("x") == Counts()
+    assert policy.group_confidence == pytest.approx(0.95)
+    # A policy of before has no feedback.
+    content = LOWER.to_dict()
+    del content["feedback"]
+    file.write_text(json.dumps(content))
+    assert Policy.read(file) == LOWER
+
+
+def test_withdrawn_groups() -> None:
+    withdrawn = replace(LOWER.groups["en-de"], withdrawn="3 of 4")
+    policy = replace(LOWER, groups={**LOWER.groups, "en-de": withdrawn, "en-ru": GroupPolicy(0.5)})
+    assert policy.decide(0.1, "en-de") == (REVIEW, "withdrawn: 3 of 4")
+    assert policy.decide(0.1, "en-ru").decision == APPROVE
+    assert str(policy).endswith("approves in en-ru")
+    policy.check_in_force("p")
+    # A group that never had a threshold leaves nothing to approve either.
+    policy = replace(LOWER, groups={**LOWER.groups, "en-de": withdrawn})
+    with pytest.raises(ConfigError, match=r"p: found a policy that is withdrawn: en-de: 3 of 4\. Make the policy"):
+        policy.check_in_force("p")
+    assert str(policy).endswith("approves nothing")
+    replace(LOWER, groups={"": GroupPolicy(None, "needs 22")}).check_in_force("p")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -92,6 +145,23 @@ def test_files(tmp_path: Path) -> None:
         ({"score": {"kind": "x"}}, "a damaged policy"),
         ({"groups": {"": {"threshold": "much"}}}, "a damaged policy"),
         ({"groups": {"": {"limit": 1}}}, "a damaged policy"),
+        ({"feedback": [{"date": "x"}]}, "a damaged policy"),
+        ({"feedback": ["x"]}, "a damaged policy"),
+        (
+            {
+                "feedback": [
+                    {
+                        "date": "",
+                        "file": "",
+                        "sha256": "",
+                        "groups": {"a": {"approved": 1, "drawn": 2}},
+                        "outcomes": {},
+                        "segments": "",
+                    }
+                ]
+            },
+            "contradict each other",
+        ),
         ({"model": None}, None),
     ],
 )

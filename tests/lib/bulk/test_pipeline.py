@@ -28,6 +28,7 @@ from kiwi.lib.export import Export
 from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.torch_engine import runner_of
+from kiwi.systems.manifest.intervals import CalibrationGroup, ScoreIntervals
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.places import Place
 from kiwi.utils.process import pace
@@ -557,3 +558,18 @@ def test_a_job_says_how_far_it_is_while_shards_are_predicted(
     assert lines[0].startswith("0 of 3 shards done; 0 segments in ")
     assert any(line.startswith("2 of 3 shards done; 200 segments in ") and line.endswith(" left") for line in lines)
     assert lines[-1].startswith("3 of 3 shards done; 300 segments in ")
+
+
+def test_language_pairs_are_read_where_intervals_depend_on_them(
+    options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    groups = {"all": CalibrationGroup(20, 0.1), "en-de": CalibrationGroup(9, 0.2)}
+    about = replace(loaded.about, data=replace(loaded.about.data, intervals=ScoreIntervals(0.9, groups)))
+    write_shard(tmp_path / "in" / "a.jsonl", [row | {"lp": "en-de"} for row in rows])
+    job, _ = plan_job(BulkConfiguration.from_dict(options()), about)
+    assert job.options["columns"]["lp"] == "lp"
+    assert {"sentence_scores_low", "sentence_scores_high"} <= set(job.outputs)
+    job, _ = plan_job(BulkConfiguration.from_dict(options()), loaded.about)
+    assert "lp" not in job.options["columns"]
+    with pytest.raises(ConfigError, match="not calibrated by language pair"):
+        plan_job(BulkConfiguration.from_dict(options({"bulk.columns": {"lp": "lp"}})), loaded.about)

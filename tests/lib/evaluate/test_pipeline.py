@@ -451,6 +451,20 @@ def test_deviations(tmp_path):
     assert "sentence_scores_extras, line 1: found 0.5; expected mean, tab, deviation" in str(caught.value)
 
 
+def test_intervals_of_all_and_of_each_language_pair(tmp_path):
+    files = gold(tmp_path, sentence_scores="1\n2\n3\n4\n", lp="en-de\nen-de\nen-de\nen-fr\n")
+    ends = "1\t2\n0\t1.5\n2\t3\n3\t3.5\n"
+    name = system(tmp_path, "a", sentence_scores="1\n1\n2\n3\n", sentence_intervals=ends)
+    found = {each.output: each.figures for each in evaluate(files, name).calibration}
+    assert found["sentence_scores"] == {"coverage": 0.5, "width": 1.0}
+    assert found["en-de sentence_scores"] == {"coverage": pytest.approx(2 / 3), "width": pytest.approx(3.5 / 3)}
+    assert found["en-fr sentence_scores"] == {"coverage": 0.0, "width": 0.5}
+    for line, expected in (("1", "expected lower end, tab, upper end"), ("2\t1", "which is not below it")):
+        (tmp_path / "a" / "sentence_intervals").write_text(f"{line}\n" * 4)
+        with pytest.raises(DataError, match=f"sentence_intervals, line 1: .*{expected}"):
+            evaluate(files, name)
+
+
 def test_files_of_figures(three, tmp_path):
     places = {name: str(tmp_path / "out" / name) for name in ("figures", "markdown", "latex")}
     report = evaluate_from_configuration({**three, "output": places})

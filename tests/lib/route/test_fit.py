@@ -14,7 +14,7 @@ from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.inspect import set_score_of
 from kiwi.lib.route import FitOptions, fit_policy
-from kiwi.lib.route.calibration import Column
+from kiwi.lib.route.columns import Column
 from kiwi.lib.route.fit import default_step
 from kiwi.systems.qe_system import QESystem
 
@@ -88,6 +88,17 @@ def test_tables_and_the_command(data: Path, system: Path, capsys: pytest.Capture
     expected = fit(data, system, FitOptions("hter <= 0.1", risk=0.1), by="lp").groups
     assert Policy.read(data / "q.json").groups == expected
     assert json.loads((data / "q.json").read_text())["by"] == "lp"
+
+
+def test_gold_spans(data: Path, system: Path) -> None:
+    """The same thresholds follow from spans, of which only the severities count."""
+    expected = fit(data, system, FitOptions("hter <= 0.1", risk=0.1)).groups
+    lines = (data / "dev.hter").read_text().split()
+    spans = ["0\t1\tmajor" if float(line) else "2\t9\tminor" for line in lines]
+    (data / "dev.hter").write_text("\n".join(["starts\tends\tseverities", *spans]) + "\n")
+    assert fit(data, system, FitOptions("no major", risk=0.1)).groups == expected
+    assert fit(data, system, FitOptions("mqm <= 1", risk=0.1)).groups == expected
+    assert fit(data, system, FitOptions("no minor", risk=0.1)).groups[""].threshold is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.route import write_report
-from kiwi.lib.route.calibration import Column
+from kiwi.lib.route.columns import Column
 
 POLICY = Policy(
     model="a" * 64,
@@ -96,6 +96,22 @@ def test_one_group_and_higher_scores(files: dict[str, Path]) -> None:
     assert cells(page, "all") == ["5", "at least 0.5", "2 (40.0%)", "–", "1", "90.0%", "0.55"]
     with pytest.raises(ConfigError, match=r"found a policy with no groups\. Leave --by out"):
         report(files, "lp")
+
+
+def test_withdrawn_groups(files: dict[str, Path]) -> None:
+    groups = {**POLICY.groups, "en-de": replace(POLICY.groups["en-de"], withdrawn="3 of 4 & more")}
+    files["policy"].write_text(json.dumps(replace(POLICY, groups=groups).to_dict()))
+    page = report(files, "lp")
+    assert cells(page, "en-de") == ["4", "withdrawn: 3 of 4 & more"]
+    assert "the threshold is withdrawn" in page
+
+
+def test_gold_spans(files: dict[str, Path]) -> None:
+    files["policy"].write_text(json.dumps(replace(POLICY, acceptable=Acceptable.parse("no major")).to_dict()))
+    files["hter"].write_text("starts\tends\tseverities\n" + "0\t1\tminor\n" * 4 + "0\t1\tcritical\n")
+    page = report(files, "lp")
+    assert "Acceptable: no major." in page
+    assert "mean number of major or worse errors of the approved" in page
 
 
 def test_bad_input(files: dict[str, Path]) -> None:

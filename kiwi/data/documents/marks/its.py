@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kiwi.data.documents.inline import Node, nested, place_of, wrapped
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row
-from kiwi.data.documents.rating import Rating, number
+from kiwi.data.documents.rating import ANNOTATOR, Rating, number
 from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.exceptions import DataError
 
@@ -161,6 +161,19 @@ def annotators(former: str, rating: Rating) -> str:
     categories = (CATEGORY, ISSUES) if rating.has_spans else (CATEGORY,)
     others = [each for each in former.split() if each.partition("|")[0] not in categories]
     return " ".join([*others, *(f"{category}|{rating.annotator}" for category in categories)])
+
+
+def rated_by(attributes: Mapping[str, str]) -> str:
+    """Return the fingerprint of the system of kiwi that scored a document; empty if it says none.
+
+    Args:
+        attributes: the attributes of its root element.
+    """
+    for each in attributes.get(f"{ITS} annotatorsRef", "").split():
+        category, _, system = each.partition("|")
+        if category == CATEGORY and system.startswith(ANNOTATOR):
+            return system.removeprefix(ANNOTATOR).removeprefix("sha256:")
+    return ""
 
 
 def in_order(edits: Sequence[Edit]) -> list[Edit]:

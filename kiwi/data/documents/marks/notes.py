@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 
 from typing_extensions import override
 
-from kiwi.data.documents.marks.decisions import decision_text, decisions_text, escaped
+from kiwi.data.documents.marks.decisions import decision_text, decisions_text, escaped, parse_decisions
 from kiwi.data.documents.marks.its import in_order
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, Segment
@@ -131,6 +132,13 @@ class Notes(ABC):
             at = self.document.at
             self.place.former[kind] = (start, at, self.document.behind_end_tag(at))
             self._former = None
+
+    def former_decisions(self) -> dict[str, tuple[str, str]]:
+        """Return the decisions of before about the segments of the current unit, by their names."""
+        if DECISIONS not in self.place.former:
+            return {}
+        start, inside_end, _ = self.place.former[DECISIONS]
+        return parse_decisions(unescape(self.document.text_between(self.document.tag(start).end, inside_end)))
 
     def edits_of(self, place: Place, texts: Mapping[str, str]) -> list[Edit]:
         """Return the changes that write texts by kind, or remove those of before."""

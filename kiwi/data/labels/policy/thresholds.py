@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from kiwi.data.labels.policy.acceptable import Acceptable
+from kiwi.data.labels.policy.feedback import Counts, Feedback
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.structured import read_structured
@@ -32,65 +29,10 @@ AUDIT = "audit"
 EVERY = ""
 """The name of the group of all segments, where a policy has no groups."""
 
-MEASURES: dict[str, str | None] = {"hter": "<=", "da": ">=", "esa": ">=", "mqm": None, "score": None}
-"""The measures of acceptable translations, and the direction in which each is good; None if it depends on the data."""
-
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"<=": operator.le, ">=": operator.ge}
-
-CONDITION = re.compile(r"\s*([a-z]+)\s*(<=|>=|=<|=>|<|>)\s*(\S+)\s*")
+CARRIED = "policy.json"
+"""The file of the policy that a checkpoint carries."""
 
 AGAIN = "Make the policy again with kiwi route fit."
-
-
-@dataclass(frozen=True)
-class Acceptable:
-    """The definition of an acceptable translation, such as ``hter <= 0.1``."""
-
-    measure: str
-    """One of :data:`MEASURES`."""
-
-    comparison: str
-    """``<=`` or ``>=``."""
-
-    bound: float
-
-    def __str__(self) -> str:
-        return f"{self.measure} {self.comparison} {self.bound:g}"
-
-    def judge(self, gold: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether each translation is acceptable, from its gold score, (segments,)."""
-        judged: NDArray[np.bool_] = OPERATORS[self.comparison](gold, self.bound)
-        return judged
-
-    @classmethod
-    def parse(cls, text: str, place: str = "--acceptable") -> Acceptable:
-        """Parse a definition.
-
-        Args:
-            text: the definition.
-            place: the option that it is from, for errors.
-
-        Raises:
-            ConfigError: when it is none.
-        """
-        found = CONDITION.fullmatch(text.lower())
-        expected = "a measure, <= or >=, and a number, such as 'hter <= 0.1' or 'da >= 70'"
-        if found is None:
-            raise ConfigError(f"{place}: found '{text}'; expected {expected}.")
-        measure, comparison, number = found.groups()
-        if measure not in MEASURES:
-            raise ConfigError(f"{place}: '{measure}' is not a measure; expected {', '.join(MEASURES)}.")
-        if comparison not in OPERATORS:
-            raise ConfigError(f"{place}: found '{comparison}'; expected <= or >=.")
-        if MEASURES[measure] not in (None, comparison):
-            raise ConfigError(f"{place}: found '{text}'; {measure} is good where it is {MEASURES[measure]} a bound.")
-        try:
-            bound = float(number)
-        except ValueError:
-            bound = math.nan
-        if not math.isfinite(bound):
-            raise ConfigError(f"{place}: found '{number}'; expected a number.")
-        return cls(measure, comparison, bound)
 
 
 @dataclass(frozen=True)
@@ -114,6 +56,14 @@ class GroupPolicy:
 
     risk_bound: float = 1.0
     """The upper bound of the risk at the confidence of the group, in [0, 1]."""
+
+    withdrawn: str = ""
+    """The reason why the threshold does not approve any more; empty as long as it does."""
+
+    @property
+    def approves(self) -> bool:
+        """Whether there is a threshold that approves translations."""
+        return self.threshold is not None and not self.withdrawn
 
 
 class Decision(NamedTuple):
@@ -155,6 +105,34 @@ class Policy:
     notes: Mapping[str, Any] = field(default_factory=dict)
     """Further facts: the files of the calibration data, their checksums, the step of thresholds."""
 
+    feedback: Sequence[Feedback] = ()
+    """The files of feedback that were counted, in order."""
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether no threshold is left, because of feedback."""
+        groups = self.groups.values()
+        return any(group.withdrawn for group in groups) and not any(group.approves for group in groups)
+
+    @property
+    def group_confidence(self) -> float:
+        """The confidence of a group alone, with which that of all groups together holds (Bonferroni), in (0, 1)."""
+        return 1 - (1 - self.confidence) / len(self.groups)
+
+    def __str__(self) -> str:
+        """Return what is acceptable, and which groups have a threshold, for people."""
+        names = [name or "all segments" for name, group in self.groups.items() if group.approves]
+        promise = f"{self.acceptable}, risk at most {self.risk:g} with probability {self.confidence:g}"
+        return f"{promise}; approves in {', '.join(names)}" if names else f"{promise}; approves nothing"
+
+    def counted(self, group: str) -> Counts:
+        """Return what all feedback says of a group."""
+        return sum((each.groups[group] for each in self.feedback if group in each.groups), Counts())
+
+    def n_updates(self, group: str) -> int:
+        """Return the number of files of feedback that had audited segments of a group."""
+        return sum(each.groups[group].audited > 0 for each in self.feedback if group in each.groups)
+
     def decide(self, score: float, group: str = EVERY, flags: Sequence[str] = ()) -> Decision:
         """Decide about a translation.
 
@@ -172,10 +150,20 @@ class Policy:
             return Decision(REVIEW, f"the policy has no {self.by or 'group'} '{group}'")
         if found.threshold is None:
             return Decision(REVIEW, f"no threshold is certified: {found.reason}")
+        if found.withdrawn:
+            return Decision(REVIEW, f"withdrawn: {found.withdrawn}")
         is_good = score >= found.threshold if self.score.higher_is_better else score <= found.threshold
+        return Decision(APPROVE if is_good else REVIEW, self.score_reason(found.threshold, is_good=is_good))
+
+    def score_reason(self, threshold: float, *, is_good: bool) -> str:
+        """Return the reason of a decision by a score.
+
+        Args:
+            threshold: the threshold of the group.
+            is_good: whether the score is at least as good.
+        """
         sides = {(True, True): "at least", (False, True): "below", (True, False): "at most", (False, False): "above"}
-        side = sides[is_good, self.score.higher_is_better]
-        return Decision(APPROVE if is_good else REVIEW, f"score {side} {found.threshold:g}")
+        return f"score {sides[is_good, self.score.higher_is_better]} {threshold:g}"
 
     def check_model(self, sha256: str, place: object) -> None:
         """Check that the policy was made for a system.
@@ -193,6 +181,20 @@ class Policy:
                 f"promise nothing for other scores. {AGAIN}"
             )
 
+    def check_in_force(self, place: object) -> None:
+        """Check that feedback has left a threshold.
+
+        Args:
+            place: the file of the policy, for errors.
+
+        Raises:
+            ConfigError: when it has withdrawn all of them.
+        """
+        if self.is_withdrawn:
+            names = ((name, group.withdrawn) for name, group in self.groups.items() if group.withdrawn)
+            reasons = "; ".join(f"{name}: {reason}" if name else reason for name, reason in names)
+            raise ConfigError(f"{place}: found a policy that is withdrawn: {reasons}. {AGAIN}")
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
@@ -207,6 +209,7 @@ class Policy:
             "by": self.by,
             "groups": {name: asdict(group) for name, group in self.groups.items()},
             "notes": dict(self.notes),
+            "feedback": [each.to_dict() for each in self.feedback],
         }
 
     @classmethod
@@ -235,8 +238,9 @@ class Policy:
                 created=str(content.get("created", "")),
                 kiwi_version=str(content.get("kiwi_version", "")),
                 notes=dict(content.get("notes") or {}),
+                feedback=tuple(Feedback.from_dict(each) for each in content.get("feedback") or ()),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError.at(
                 path, None, found=f"a damaged policy ({error})", expected="a file of kiwi route fit", advice=AGAIN
             ) from error

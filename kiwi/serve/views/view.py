@@ -171,8 +171,8 @@ def view(target: str, segment: Mapping[str, Any], scale: Mapping[str, Any]) -> V
         quality = meter.at if scale["higher_is_better"] else 100 - meter.at
         tone = f"tone{min(N_TONES - 1, int(quality * N_TONES / 100))}"
     if score is not None:
-        if segment.get("low") is not None and segment.get("high") is not None:
-            interval = f"{number(segment['low'])} to {number(segment['high'])}"
+        if segment.get("interval") is not None:
+            interval = " to ".join(map(number, segment["interval"]))
         elif segment.get("deviation") is not None:
             interval = f"± {number(segment['deviation'])}"
     shown = "no score" if score is None else number(score)
@@ -185,8 +185,8 @@ def number(value: float) -> str:
 
 
 def _interval(segment: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    if segment.get("low") is not None and segment.get("high") is not None:
-        return segment["low"], segment["high"]
+    if (interval := segment.get("interval")) is not None:
+        return interval[0], interval[1]
     if (deviation := segment.get("deviation")) is not None:
         return segment["score"] - deviation, segment["score"] + deviation
     return None, None

@@ -19,16 +19,18 @@ from kiwi.data.labels.policy import DECISION, REASON
 from kiwi.data.labels.span_options import PENALTY
 from kiwi.exceptions import DataError
 from kiwi.lib.score.scale import Scale
-from kiwi.outputs import MQM_SCORE
+from kiwi.outputs import MQM_SCORE, OUTPUTS
 from kiwi.serve.schemas import SegmentIn
 
 SCHEMA = """
-CREATE TABLE segment (number INTEGER PRIMARY KEY, score REAL, flags TEXT, decision TEXT, reason TEXT, texts TEXT);
+CREATE TABLE segment (number INTEGER PRIMARY KEY, score REAL, low REAL, high REAL, flags TEXT, decision TEXT, reason TEXT, texts TEXT);
 CREATE TABLE scale (described TEXT);
 """
 
 FIELDS = SegmentIn.model_fields.keys() - {"id", "group"}
 """The texts of a segment that are kept."""
+
+*_, LOW, HIGH = OUTPUTS[const.SENTENCE_SCORES].columns
 
 Order = Literal["file", "lowest", "highest"]
 """The order of segments: that of the file, or by score."""
@@ -79,25 +81,25 @@ class SegmentWriter:
         """
         score_column = const.SENTENCE_SCORES if const.SENTENCE_SCORES in found else MQM_SCORE
         empty = [None] * len(segments)
-        scores, flags, decisions, reasons = (
-            found.get(name, empty) for name in (score_column, COLUMN, DECISION, REASON)
-        )
+        columns = [found.get(name, empty) for name in (score_column, LOW, HIGH, COLUMN, DECISION, REASON)]
         rows = [
             (
-                self._n + index + 1,
-                None if scores[index] is None or math.isnan(scores[index]) else scores[index],
-                None if flags[index] is None else " ".join(flags[index]),
-                decisions[index],
-                reasons[index],
+                number,
+                *(None if value is None or math.isnan(value) else value for value in (score, low, high)),
+                None if flags is None else " ".join(flags),
+                decision,
+                reason,
                 json.dumps({name: text for name, text in segment.texts.items() if name in FIELDS}),
             )
-            for index, segment in enumerate(segments)
+            for number, (segment, score, low, high, flags, decision, reason) in enumerate(
+                zip(segments, *columns, strict=True), start=self._n + 1
+            )
         ]
         with _checking_room():
             if not self._n:
                 scale = scale if const.SENTENCE_SCORES in found else Scale(PENALTY)
                 self._database.execute("INSERT INTO scale VALUES (?)", [json.dumps(scale.describe())])
-            self._database.executemany("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._n += len(segments)
 
     def __exit__(
@@ -145,6 +147,7 @@ class StoredSegment:
 
     number: int
     score: float | None
+    interval: tuple[float, float] | None
     flags: list[str] | None
     decision: str | None
     reason: str | None
@@ -153,6 +156,8 @@ class StoredSegment:
     def describe(self) -> dict[str, Any]:
         """Return the estimates, as ``POST /v1/score`` answers them."""
         found: dict[str, Any] = {"id": self.number, "score": self.score}
+        if self.interval is not None:
+            found["interval"] = self.interval
         if self.flags is not None:
             found["flags"] = self.flags
         if self.decision is not None:
@@ -188,9 +193,15 @@ def read_segments(path: Path, wanted: Wanted) -> FoundSegments:
         rows = database.execute(query, [*values, wanted.limit, wanted.offset]).fetchall()
     segments = [
         StoredSegment(
-            number, score, None if flags is None else flags.split(), decision, reason, dict(json.loads(texts))
+            number,
+            score,
+            None if low is None else (low, high),
+            None if flags is None else flags.split(),
+            decision,
+            reason,
+            dict(json.loads(texts)),
         )
-        for number, score, flags, decision, reason, texts in rows
+        for number, score, low, high, flags, decision, reason, texts in rows
     ]
     return FoundSegments(total, json.loads(scale), segments)
 

@@ -1,0 +1,94 @@
+"""Columns of values that segments have: files with one value per line, or columns of tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiwi import constants as const
+from kiwi.data.files.lines import read_lines
+from kiwi.data.files.tables import NAN, READERS, ROWS_AT_ONCE, stream_rows
+from kiwi.data.labels.scores import parse_score
+from kiwi.exceptions import DataError
+from kiwi.utils.places import plain_suffix
+
+SCORE_COLUMN = const.SENTENCE_SCORES
+"""The column of scores in the tables of ``kiwi predict`` and ``kiwi score``."""
+
+MISSING = ("", NAN)
+"""What stands for the value of a segment that has none, in lower case."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of values: a file with one value per line, or a column of a table."""
+
+    path: Path
+    name: str = ""
+    """The name of the column in a table."""
+
+    @classmethod
+    def parse(cls, text: str, default: str) -> Column:
+        """Parse ``FILE`` or ``FILE:COLUMN``.
+
+        Args:
+            text: the text.
+            default: the column of a table that is given without one.
+        """
+        path, colon, name = text.rpartition(":")
+        if colon and not Path(text).exists():
+            return cls(Path(path), name)
+        return cls(Path(text), default)
+
+    def read(self) -> list[str]:
+        """Return the value of each segment.
+
+        Raises:
+            DataError: when the file or the column cannot be read.
+        """
+        return self.read_numbered()[1]
+
+    def read_numbered(self) -> tuple[list[int], list[str]]:
+        """Return the number of the line (in Parquet, row) of each segment, and its value; see :meth:`read`."""
+        if plain_suffix(self.path.name) not in READERS:
+            lines = read_lines(self.path)
+            return list(range(1, len(lines) + 1)), lines
+        numbers: list[int] = []
+        values: list[str] = []
+        for own, columns in stream_rows(self.path, {self.name: self.name}, ROWS_AT_ONCE, {self.name: NAN}):
+            numbers += own
+            values += columns[self.name]
+        if not values:
+            raise DataError.at(self.path, None, found="no row", expected="one segment per row")
+        return numbers, values
+
+    def read_scores(self) -> list[float]:
+        """Return the score of each segment; NaN where it has none.
+
+        Raises:
+            DataError: at the first value that is no number, or when the file or the column cannot be read.
+        """
+        numbers, values = self.read_numbered()
+        return numbers_of(values, numbers, self.path)
+
+
+def numbers_of(cells: Sequence[str], numbers: Sequence[int], path: Path) -> list[float]:
+    """Return the number in each cell; NaN where it is empty.
+
+    Args:
+        cells: the cells.
+        numbers: the number of the line of each cell.
+        path: the file, for errors.
+
+    Raises:
+        DataError: at the first cell that is no number.
+    """
+    found = []
+    for number, cell in zip(numbers, cells, strict=True):
+        try:
+            found.append(math.nan if cell.strip().lower() in MISSING else parse_score(cell))
+        except ValueError:
+            raise DataError.at(path, number, found=f"'{cell}'", expected="a finite number") from None
+    return found

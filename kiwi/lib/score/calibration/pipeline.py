@@ -1,0 +1,125 @@
+"""Calibrate a trained system: intervals of its scores, and temperatures of its probabilities."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiwi import constants as const
+from kiwi.data.files.lines import Columns
+from kiwi.exceptions import ConfigError
+from kiwi.lib.score.calibration.data import CalibrationFiles, check_outputs, read_data
+from kiwi.lib.score.calibration.scores import INTERVAL_HEADER, FittedIntervals, fit_intervals
+from kiwi.runner import Predictions, Runner
+from kiwi.runner.loading import open_runner
+from kiwi.runner.options import PredictOptions
+from kiwi.systems.manifest.checkpoint import CheckpointInfo
+from kiwi.systems.manifest.export import is_export
+from kiwi.systems.manifest.locations import resolve_run_directory
+from kiwi.systems.manifest.rewriting import read_info, rewrite
+from kiwi.utils.imports import needs_extra
+
+if TYPE_CHECKING:
+    from kiwi.lib.score.calibration.labelled import Temperature
+
+TEMPERATURE_HEADER = ["output", "labels", "temperature", "NLL before", "after", "ECE before", "after"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What a calibration has stored in a system."""
+
+    path: Path
+    """The directory of the system."""
+
+    fitted: FittedIntervals | None = None
+    """The intervals of its scores; None without gold scores."""
+
+    temperatures: list[Temperature] = field(default_factory=list)
+    """The temperatures of its probabilities; empty without labels."""
+
+    def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
+        """Return the title, the header and the rows of each table, for people."""
+        tables: list[tuple[str, list[str], list[list[str]]]] = []
+        if self.fitted is not None:
+            tables.append((self.fitted.title, INTERVAL_HEADER, [row.cells() for row in self.fitted.rows]))
+        if self.temperatures:
+            tables.append(("Temperatures", TEMPERATURE_HEADER, [each.cells() for each in self.temperatures]))
+        return tables
+
+
+def calibrate(
+    checkpoint: str | Path, files: CalibrationFiles, *, confidence: float = 0.9, threads: int | None = None
+) -> Calibrated:
+    """Store in a system the intervals of its scores, and the temperatures of its probabilities.
+
+    Gold scores make intervals by split conformal prediction, for each language pair and for all segments together
+    (Zerva & Martins 2024, arXiv:2306.06221). Labels make temperatures, by which the weights of the output layers are
+    divided (Guo et al. 2017, arXiv:1706.04599). The system is replaced as a whole or not at all.
+
+    Args:
+        checkpoint: the directory of a checkpoint, of a run, whose best model is used, or of an exported system, which
+            can have intervals only.
+        files: the calibration data, which must be neither training data nor data to report results on.
+        confidence: the share of scores that intervals should cover, in (0, 1).
+        threads: the number of CPU threads; None is all of them.
+
+    Returns:
+        What was stored.
+
+    Raises:
+        CheckpointError: when there is no such system, or it is damaged.
+        ConfigError: when options do not fit the system.
+        DataError: when the data cannot be used; the message names file and line.
+    """
+    path = resolve_run_directory(checkpoint)
+    info = read_info(path)
+    if files.has_labels and is_export(path):
+        raise ConfigError(
+            f"{path}: an exported system, whose probabilities cannot be calibrated. Calibrate its checkpoint, and "
+            "export that again; intervals (--gold) can be made here."
+        )
+    runner = open_runner(path, PredictOptions(threads=threads))
+    check_outputs(runner.about, files, path)
+    columns = read_data(files)
+    found = _predict(runner, columns, files)
+    fitted = None
+    if const.SENTENCE_SCORES in files.labels:
+        gold = list(map(float, columns[const.SENTENCE_SCORES]))
+        pairs = columns.get(const.LANGUAGE_PAIR)
+        fitted = fit_intervals(gold, found, runner.about, files.labels[const.SENTENCE_SCORES], confidence, pairs)
+        info = replace(info, data=replace(info.data, intervals=fitted.intervals))
+    elif const.LANGUAGE_PAIR in files.texts:
+        raise ConfigError("--lp: given without --gold; temperatures do not depend on the language pair. Remove it.")
+    if not files.has_labels:
+        rewrite(path, info)
+        return Calibrated(path, fitted)
+    return Calibrated(path, fitted, _cool(path, info, runner, columns, found))
+
+
+def _predict(runner: Runner, columns: Columns, files: CalibrationFiles) -> Predictions:
+    if const.ALIGNMENTS in runner.about.input_fields and const.ALIGNMENTS not in columns:
+        runner.prepare_aligner()
+    logger.info("Predicting %d segments.", len(columns[const.TARGET]))
+    # The intervals of an earlier calibration do not matter, nor does what it lacks.
+    given = {name: columns[name] for name in files.texts if name != const.LANGUAGE_PAIR}
+    return runner.predict_columns(given)
+
+
+def _cool(path: Path, info: CheckpointInfo, runner: Runner, columns: Columns, found: Predictions) -> list[Temperature]:
+    """Fit the temperatures, and write the system with them."""
+    with needs_extra("train", "kiwi calibrate with labels"):
+        from kiwi.lib.score.calibration.temperatures import cool
+        from kiwi.runner.torch_engine import TorchEngine
+        from kiwi.systems.checkpoint import save_weights
+
+    assert isinstance(runner.engine, TorchEngine), "exported systems were rejected"
+    system = runner.engine.system
+    temperatures = cool(system, runner.engine, columns, found)
+    described = replace(info, metrics=system.metrics)
+    rewrite(path, described, write_weights=lambda file: save_weights(system.weights(), file))
+    return temperatures

@@ -1,0 +1,1 @@
+"""What is shown of estimates: the segments of files, their marks, and examples."""

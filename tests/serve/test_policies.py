@@ -1,0 +1,68 @@
+"""Decisions of served policies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.exceptions import ConfigError
+from kiwi.lib.inspect import inspect_checkpoint
+from kiwi.lib.publish import publish
+from kiwi.serve.options import Limits, ServeOptions
+from kiwi.serve.registry import Registry
+from kiwi.serve.schemas import ScoreRequest
+from kiwi.serve.scoring import score_request
+
+
+def write_policy(path: Path, system: Path, groups: dict[str, GroupPolicy]) -> None:
+    meaning = ScoreMeaning("hter", False, (0.0, 1.0))
+    sha256 = inspect_checkpoint(system).info.sha256
+    by = "" if "" in groups else "domain"
+    policy = Policy(sha256, meaning, Acceptable("hter", "<=", 0.1), 0.1, 0.9, groups, by)
+    path.write_text(json.dumps(policy.to_dict()))
+
+
+async def _is_gone() -> bool:
+    return False
+
+
+def decisions(registry: Registry, policy: str, **how: Any) -> list[tuple[str, str]]:
+    segments = [
+        {"source": "the house", "target": "das Haus", "group": "a"},
+        {"source": "the bank is here", "target": "the bank is here", "group": "a"},
+        {"source": "a bank", "target": "eine Bank", "group": "b"},
+    ]
+    request = ScoreRequest.model_validate({"segments": segments, "policy": policy, **how})
+    found = asyncio.run(score_request(registry, request, Limits(), _is_gone))["segments"]
+    assert all(("flags" in each) is how.get("flags", True) for each in found)
+    return [(each["decision"], each["decision_reason"]) for each in found]
+
+
+def test_policies_read_flags_that_nobody_asked_for(text_system: Path, tmp_path: Path) -> None:
+    """A policy approves no copy of the source, whether or not flags are answered; a withdrawn group is reviewed."""
+    write_policy(tmp_path / "p.json", text_system, {"a": GroupPolicy(1.0), "b": GroupPolicy(1.0, withdrawn="too bad")})
+    carrying = publish(text_system, tmp_path / "carrying", policy=tmp_path / "p.json")
+    policies = {"p": tmp_path / "p.json", "own": Path("carried")}
+    registry = Registry(ServeOptions({"text": str(carrying)}, policies=policies))
+    try:
+        for flags in (True, False):
+            for name in policies:
+                first, copied, withdrawn = decisions(registry, name, flags=flags)
+                assert first == ("approve", "score at most 1")
+                assert copied[0] == "review"
+                assert copied[1].startswith("flags: ")
+                assert withdrawn == ("review", "withdrawn: too bad")
+    finally:
+        registry.close(30)
+
+
+def test_withdrawn_policies_are_not_served(text_system: Path, tmp_path: Path) -> None:
+    write_policy(tmp_path / "p.json", text_system, {"": GroupPolicy(1.0, withdrawn="too bad")})
+    with pytest.raises(ConfigError, match="found a policy that is withdrawn: too bad"):
+        Registry(ServeOptions({"text": str(text_system)}, policies={"p": tmp_path / "p.json"}))

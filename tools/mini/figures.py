@@ -1,0 +1,200 @@
+"""Measure a system for the card of kiwi-mini, and write the tables as Markdown.
+
+    python tools/mini/figures.py SYSTEM MLQE-PE MQM OUT.md [--part dev|test20] [--segments 1000]
+
+The assessments and tags are those of one part of MLQE-PE. Development chooses; ``test20`` is measured once, at the end.
+The annotated errors are those of the development sets of MQM. ``OUT.md`` gets the tables, ``OUT.json`` the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from prepare import PAIRS, PENALTIES, WORST_PENALTY, read, word_tags
+
+import kiwi
+from kiwi.metrics import functions
+from kiwi.metrics.confidence import bootstrap, interval
+from kiwi.metrics.spans import SpanCounts, count_characters, count_spans
+
+ANNOTATED = ("2022_en-de_dev", "2022_en-ru_dev", "bio_dev")
+
+Figures = dict[str, Any]
+
+
+def with_interval(
+    metric: Callable[..., float], gold: Sequence[float], found: Sequence[float] | None
+) -> dict[str, float]:
+    """Return a metric with its 95 % interval over segments."""
+    one, other = np.array(gold), np.array(found)
+
+    def of_sample(indices: NDArray[np.int64]) -> Mapping[str, float]:
+        return {"metric": metric(one[indices], other[indices])}
+
+    low, high = interval(bootstrap(of_sample, len(one))["metric"])
+    return {"value": metric(one, other), "low": low, "high": high}
+
+
+def matthews(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]] | None) -> float:
+    """Return the MCC of the tags of segments; segments without gold tags are left out."""
+    pairs = [(one, other) for one, other in zip(gold, found or (), strict=True) if one]
+    expected, actual = (
+        np.array([tag == "BAD" for line in lines for tag in line]) for lines in zip(*pairs, strict=True)
+    )
+    return functions.matthews(functions.confusion(expected.astype(int), actual.astype(int)))
+
+
+def of_assessments(system: kiwi.Runner, directory: Path, part: str, n_segments: int) -> Figures:
+    """Measure scores on raw texts, and tags on raw texts and on tokenized ones, as they were annotated."""
+    figures: Figures = {}
+    for lp in PAIRS:
+
+        def own(suffix: str, lp: str = lp) -> list[str]:
+            return read(directory / lp / f"{part}.{suffix}")[:n_segments]
+
+        raw = system.predict(own("raw.src"), own("raw.mt"))
+        found: Figures = {"Pearson": with_interval(functions.pearson, list(map(float, own("da"))), raw.sentence_scores)}
+        if raw.target_tags_labels is not None:
+            tokenized = system.predict(own("src"), own("mt"))
+            tags = [line.split() for line in own("tags")]
+            tokens, words, gaps = own("mt"), [line[1::2] for line in tags], [line[0::2] for line in tags]
+            if lp != "en-zh":  # Chinese has no spaces between words
+                texts = zip(own("raw.mt"), tokens, words, gaps, strict=True)
+                carried = [word_tags(text, line.split(), *labels).split() for text, line, *labels in texts]
+                found["target MCC"] = matthews([line[1::2] for line in carried], raw.target_tags_labels)
+                found["gap MCC"] = matthews([line[0::2] for line in carried], raw.gap_tags_labels)
+            found["target MCC, tokenized"] = matthews(words, tokenized.target_tags_labels)
+            found["gap MCC, tokenized"] = matthews(gaps, tokenized.gap_tags_labels)
+            source_tags = [line.split() for line in own("source_tags")]
+            found["source MCC, tokenized"] = matthews(source_tags, tokenized.source_tags_labels)
+        figures[lp] = found
+    return figures
+
+
+def of_annotations(system: kiwi.Runner, path: Path, n_segments: int) -> Figures:
+    """Measure scores and spans on annotated errors, beside the constant that marks all of every text as an error."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+        head, *rows = (line.rstrip("\n").split("\t") for line in file)
+    segments: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for cells in rows:
+        row = dict(zip(head, cells, strict=True))
+        segments.setdefault(tuple(row[name] for name in ("system", "doc", "seg", "source", "target")), []).append(row)
+    chosen = list(segments.values())
+    # Segments of all documents and systems, where not all are wanted.
+    chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, min(n_segments, len(chosen))).astype(int)]
+    predictions = system.predict([raters[0]["source"] for raters in chosen], [raters[0]["target"] for raters in chosen])
+    assert predictions.sentence_scores is not None
+    counts = {name: SpanCounts() for name in ("WMT23", "WMT25", "WMT23 constant", "WMT25 constant")}
+    gold: list[float] = []
+    for raters, spans in zip(chosen, predictions.error_spans or [[]] * len(chosen), strict=True):
+        target = raters[0]["target"]
+        points = []
+        for rater in raters:
+            annotated = _spans(rater, len(target))
+            points.append(-min(sum(PENALTIES[severity] for _, _, severity in annotated), WORST_PENALTY))
+            found = [(span.start, span.end, span.severity) for span in spans]
+            constant = [(0, len(target), "major")]
+            for marked, suffix in ((found, ""), (constant, " constant")):
+                counts[f"WMT23{suffix}"] += count_spans(target, annotated, marked)
+                counts[f"WMT25{suffix}"] += count_characters(target, annotated, marked)
+        gold.append(fmean(points))
+    figures: Figures = {"Spearman": with_interval(functions.spearman, gold, predictions.sentence_scores)}
+    figures["Pearson"] = functions.pearson(gold, predictions.sentence_scores)
+    if predictions.error_spans is not None:
+        figures |= {f"F1 {name}": own.metrics["F1"] for name, own in counts.items()}
+    return figures | {"segments": len(chosen)}
+
+
+def _spans(row: Mapping[str, str], length: int) -> list[tuple[int, int, str]]:
+    cells = (row["starts"].split(), row["ends"].split(), row["severities"].split())
+    spans = [(int(start), min(int(end), length), severity) for start, end, severity in zip(*cells, strict=True)]
+    return [(start, end, severity) for start, end, severity in spans if severity in PENALTIES and 0 <= start <= end]
+
+
+def of_wrong_targets(system: kiwi.Runner, directory: Path, n_segments: int) -> Figures:
+    """Return for each kind of obviously wrong target the share that scores below the translation."""
+    texts = {lp: tuple(read(directory / lp / f"dev.raw.{side}")[:n_segments] for side in ("src", "mt")) for lp in PAIRS}
+    figures: Figures = {}
+    for lp, (sources, targets) in texts.items():
+        other = texts["en-zh" if lp != "en-zh" else "en-de"][1]
+        wrong = {
+            "source copied": sources,
+            "another sentence": targets[1:] + targets[:1],
+            "half missing": [_half(target) for target in targets],
+            "said twice": [f"{target} {target}" for target in targets],
+            "another language": [other[place % len(other)] for place in range(len(targets))],
+        }
+        right = system.predict(sources, targets).sentence_scores or []
+        figures[lp] = {}
+        for kind, made in wrong.items():
+            scores = system.predict(sources, made).sentence_scores or []
+            pairs = zip(made, targets, scores, right, strict=True)
+            figures[lp][kind] = fmean(one < other for text, target, one, other in pairs if text != target)
+    return figures
+
+
+def _half(target: str) -> str:
+    """Return the first half of the words, or of the characters where there are no spaces between words."""
+    words = target.split()
+    return " ".join(words[: (len(words) + 1) // 2]) if len(words) > 3 else target[: (len(target) + 1) // 2]
+
+
+def table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return figures as a table of Markdown: a row for each set of segments, a column for each figure."""
+    names = list(dict.fromkeys(chain.from_iterable(figures.values())))
+    lines = [f"| {title} | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
+    for row, cells in figures.items():
+        lines.append(f"| {row} | " + " | ".join(_cell(cells.get(name)) for name in names) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    return "" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def main() -> None:
+    """Measure a system."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("system", help="a checkpoint, an export, or the name of an installed model")
+    parser.add_argument("assessments", type=Path, help="MLQE-PE, with a directory for each language pair")
+    parser.add_argument("annotations", type=Path, help="tables of annotated errors")
+    parser.add_argument("out", type=Path, help="the Markdown file to write; its numbers are written beside it")
+    parser.add_argument("--part", choices=("dev", "test20"), default="dev", help="the part of MLQE-PE")
+    parser.add_argument("--segments", type=int, default=100_000, help="the largest number of segments of each set")
+    args = parser.parse_args()
+
+    system = kiwi.load_system(args.system)
+    figures: dict[str, Figures] = {}
+    tables: list[str] = []
+
+    def add(title: str, found: Figures) -> None:
+        figures[title] = found
+        tables.append(table(title, found))
+        print(tables[-1], flush=True)
+
+    assessed = of_assessments(system, args.assessments, args.part, args.segments)
+    mean = {
+        name: fmean(own[name]["value"] if isinstance(own[name], Mapping) else own[name] for own in assessed.values())
+        for name in assessed[PAIRS[0]]
+    }
+    add(f"MLQE-PE, {args.part}", assessed | {"mean": mean})
+    annotated = {name: of_annotations(system, args.annotations / f"{name}.tsv.gz", args.segments) for name in ANNOTATED}
+    add("MQM", annotated)
+    add("scores below the translation", of_wrong_targets(system, args.assessments, args.segments))
+    args.out.write_text("\n".join(tables), encoding="utf-8")
+    args.out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
