@@ -23,7 +23,9 @@ from kiwi.outputs import MQM_SCORE, OUTPUTS
 from kiwi.serve.schemas import SegmentIn
 
 SCHEMA = """
-CREATE TABLE segment (number INTEGER PRIMARY KEY, score REAL, low REAL, high REAL, flags TEXT, decision TEXT, reason TEXT, texts TEXT);
+CREATE TABLE segment (
+  number INTEGER PRIMARY KEY, score REAL, low REAL, high REAL, flags TEXT, decision TEXT, reason TEXT, texts TEXT
+);
 CREATE TABLE scale (described TEXT);
 """
 
