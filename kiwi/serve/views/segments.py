@@ -240,7 +240,7 @@ def summarize(path: Path, n_bins: int) -> Summary:
         n_bins: the number of parts of the range.
     """
     with closing(_connect(path)) as database:
-        segments, mean, *counted = database.execute(
+        segments, mean, flagged, decided, approved = database.execute(
             "SELECT count(*), avg(score), total(flags <> ''), count(decision), total(decision = 'approve') FROM segment"
         ).fetchone()
         scale = json.loads(database.execute("SELECT described FROM scale").fetchone()[0])
@@ -250,7 +250,7 @@ def summarize(path: Path, n_bins: int) -> Summary:
             query = "SELECT max(0, min(?1 - 1, CAST((score - ?2) / (?3 - ?2) * ?1 AS INT))), count(*) FROM segment"
             found = dict(database.execute(f"{query} WHERE score IS NOT NULL GROUP BY 1", [n_bins, low, high]))
             counts = [found.get(index, 0) for index in range(n_bins)]
-    return Summary(scale, segments, mean, *map(int, counted), counts)
+    return Summary(scale, segments, mean, int(flagged), decided, int(approved), counts)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

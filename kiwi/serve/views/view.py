@@ -88,10 +88,11 @@ def compare(index: int, source: str, views: list[View], scale: Mapping[str, Any]
     """
     if len(views) == 1:
         return ViewedSegment(index, mark_source(source, views[0].segment), views)
-    by, plain = difference(*views, scale), [Part(source)]  # the marks would be those of one translation
-    if not by:
+    one, other = views
+    plain = [Part(source)]  # the marks would be those of one translation
+    if not (by := difference(one, other, scale)):
         return ViewedSegment(index, plain, views)
-    return ViewedSegment(index, plain, views, int(by < 0), number(abs(by)), overlap(*views))
+    return ViewedSegment(index, plain, views, int(by < 0), number(abs(by)), overlap(one, other))
 
 
 def mark(target: str, segment: Mapping[str, Any]) -> list[Part]:
@@ -167,7 +168,8 @@ def view(target: str, segment: Mapping[str, Any], scale: Mapping[str, Any]) -> V
     score, meter, interval, tone = segment.get("score"), None, "", ""
     if score is not None and scale["range"] is not None:
         low, high = _interval(segment)
-        meter = Meter(*(None if value is None else _position(value, scale) for value in (score, low, high)))
+        ends = [None if value is None else _position(value, scale) for value in (low, high)]
+        meter = Meter(_position(score, scale), *ends)
         quality = meter.at if scale["higher_is_better"] else 100 - meter.at
         tone = f"tone{min(N_TONES - 1, int(quality * N_TONES / 100))}"
     if score is not None:
@@ -194,7 +196,8 @@ def _interval(segment: Mapping[str, Any]) -> tuple[float | None, float | None]:
 
 def _position(value: float, scale: Mapping[str, Any]) -> float:
     low, high = scale["range"]
-    return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
+    share: float = (value - low) / (high - low)
+    return round(100 * min(1.0, max(0.0, share)), 2)
 
 
 def difference(one: View, other: View, scale: Mapping[str, Any]) -> float | None:
