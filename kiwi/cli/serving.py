@@ -149,13 +149,13 @@ def serve(
             max_jobs=max_files,
             file_expiry=file_expiry,
         ),
-        keys=read_keys(keys, os.environ.get(VARIABLE)),
+        keys=read_keys(None if keys is None else user_path(keys), os.environ.get(VARIABLE)),
         host=host,
         port=port,
         allowed_hosts=tuple(name.lower() for name in allowed_host or ()),
         workers=workers,
         shutdown_timeout=shutdown_timeout,
-        feedback=feedback,
+        feedback=None if feedback is None else user_path(feedback),
         log_texts=log_texts,
     )
     run(options, logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)

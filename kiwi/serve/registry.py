@@ -213,5 +213,5 @@ class Registry:
             except ConfigError:
                 if len(self._options.models) == 1:
                     raise
-        worker = Worker(model, self._options.queue, self._observe(name))
+        worker = Worker(model, self._options.queue, self._observe(name), log_texts=self._options.log_texts)
         return ServedModel(name, runner, model, worker, own, common, deciders)

@@ -19,6 +19,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from kiwi.exceptions import KiwiError
+from kiwi.serve.calls.feedback import check_directory
 from kiwi.serve.jobs import HideJobs
 from kiwi.serve.options import LOCAL, ServeOptions
 
@@ -37,16 +38,18 @@ KEEP_ALIVE = 15
 """The number of seconds after which an idle connection is closed."""
 
 
-def configure_log(level: int) -> None:
+def configure_log(level: int, *, log_texts: bool = False) -> None:
     """Show the log on standard error: kiwi's from a level on, and warnings of libraries.
 
     Args:
         level: the level.
+        log_texts: whether it may have texts.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("kiwi").setLevel(level)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(HideJobs())
+    if not log_texts:
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(HideJobs())
 
 
 def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
@@ -59,7 +62,9 @@ def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
     Raises:
         KiwiError: when a model cannot be loaded, or the address is taken.
     """
-    configure_log(log_level)
+    configure_log(log_level, log_texts=options.log_texts)
+    if options.feedback is not None:
+        check_directory(options.feedback)
     if not options.keys and options.host not in LOCAL:
         logger.warning("%s: everyone who reaches this address may use the server. Give keys with --keys.", options.host)
     if options.workers == 1:
@@ -104,7 +109,7 @@ def _serve_in_processes(options: ServeOptions, log_level: int) -> None:
 
 
 def _make_worker_app(options: ServeOptions, files: Path, log_level: int) -> ASGIApp:
-    configure_log(log_level)
+    configure_log(log_level, log_texts=options.log_texts)
     from kiwi.serve.app import make_app, make_service
 
     try:

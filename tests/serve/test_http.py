@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import resource
 import socket
 import threading
 import time
@@ -366,6 +368,26 @@ def test_feedback_is_stored_in_lines(server: Server, client: httpx.Client) -> No
     assert (second["id"], second["model"]) == (8, "tiny")
     assert second["sha256"] == server.service.registry.find("tiny").sha256
     assert client.post("/v1/feedback", json={"segments": [{"source": "a"}]}).status_code == 422
+
+
+def test_feedback_on_a_full_disk_is_refused_whole(server: Server, client: httpx.Client) -> None:
+    assert server.service.options.feedback is not None
+    large = 2**26  # so that nothing else meets the limit
+    asked = {"segments": [{"source": "a", "target": "b", "post_edit": "c"}]}
+    client.post("/v1/feedback", json=asked)
+    (file,) = server.service.options.feedback.iterdir()
+    size = file.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        os.truncate(file, large)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (large + 10, hard))
+        answer = client.post("/v1/feedback", json=asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        length = file.stat().st_size
+        os.truncate(file, size)
+    assert (answer.status_code, answer.json()["type"]) == (507, "urn:kiwi:problem:disk-full")
+    assert length == large
 
 
 def test_weblate_gets_the_issues_of_each_unit(client: httpx.Client, corpus: Corpus) -> None:

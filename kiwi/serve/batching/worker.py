@@ -62,9 +62,17 @@ class Worker:
         model: the model.
         options: how segments wait.
         observer: what is told what happens.
+        log_texts: whether texts are logged, of whatever kind of request.
     """
 
-    def __init__(self, model: Model, options: QueueOptions | None = None, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        options: QueueOptions | None = None,
+        observer: Observer | None = None,
+        *,
+        log_texts: bool = False,
+    ) -> None:
         options = options or QueueOptions()
         self.model = model
         self.queue = SegmentQueue(options.queue_segments)
@@ -73,6 +81,7 @@ class Worker:
         """The results that are kept."""
         self._wait = options.batch_wait
         self._observer = observer or Observer()
+        self._log_texts = log_texts
         self._thread = threading.Thread(target=self._run, name="kiwi-model", daemon=True)
         self._thread.start()
 
@@ -96,6 +105,9 @@ class Worker:
         ticket = self.queue.submit(entries, rows, is_bounded=is_bounded)
         n_misses = rows.count(None)
         self._observer.on_lookup(len(rows) - n_misses, n_misses)
+        if self._log_texts:
+            for entry in entries:
+                logger.info("Scoring %s.", " | ".join("-" if text is None else repr(text) for text in entry.texts))
         return ticket
 
     def close(self, timeout: float | None = None) -> bool:

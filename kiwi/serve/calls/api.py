@@ -19,7 +19,7 @@ from kiwi.serve.jobs import JobStore
 from kiwi.serve.keys import Keyring
 from kiwi.serve.metrics import Metrics
 from kiwi.serve.options import ServeOptions
-from kiwi.serve.problems import Problem
+from kiwi.serve.problems import Problem, disk_problem
 from kiwi.serve.registry import Registry, UnknownNameError
 from kiwi.serve.schemas import (
     PROBLEMS,
@@ -59,9 +59,6 @@ def service_of(request: Request) -> Service:
 async def score(request: Request, body: ScoreRequest) -> Response:
     """Score segments; their estimates come in the same order."""
     service = service_of(request)
-    if service.options.log_texts:
-        for segment in body.segments:
-            logger.info("Scoring %r, translated as %r.", segment.source, segment.target)
     return JSONResponse(await score_request(service.registry, body, service.options.limits, request.is_disconnected))
 
 
@@ -72,7 +69,10 @@ async def feedback(request: Request, body: FeedbackRequest) -> Response:
     if service.options.feedback is None:
         raise Problem(403, "no-feedback", "This server stores no feedback; kiwi serve --feedback DIRECTORY does.")
     served = find_model(service.registry, body.model)
-    n_stored = await asyncio.to_thread(store_feedback, service.options.feedback, body, served)
+    try:
+        n_stored = await asyncio.to_thread(store_feedback, service.options.feedback, body, served)
+    except OSError as error:
+        raise disk_problem(error) from error
     return JSONResponse({"stored": n_stored})
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +19,7 @@ from kiwi.lib.score import DocumentOptions
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.gate import check_length
 from kiwi.serve.jobs import FINAL, Job, TooManyJobsError
-from kiwi.serve.problems import Problem
+from kiwi.serve.problems import Problem, disk_problem
 from kiwi.serve.schemas import PROBLEMS, JobOut, ScaleName
 from kiwi.serve.scoring import find_model
 
@@ -78,7 +77,7 @@ async def upload(
     except TooManyJobsError as error:
         raise Problem(503, "too-many-files", str(error), headers={"Retry-After": "60"}) from error
     except OSError as error:
-        raise _disk_problem(error) from error
+        raise disk_problem(error) from error
     try:
         await _receive(request, service, job)
     except BaseException:
@@ -168,15 +167,9 @@ async def _receive(request: Request, service: Service, job: Job) -> None:
     except ClientDisconnect:
         raise Problem(499, "client-gone", "The client has gone away.") from None
     except OSError as error:
-        raise _disk_problem(error) from error
+        raise disk_problem(error) from error
     if not n_bytes:
         raise Problem(422, "empty-file", "The request has no body; expected the content of the file.")
-
-
-def _disk_problem(error: OSError) -> Exception:
-    if error.errno not in (ENOSPC, EDQUOT):
-        return error
-    return Problem(507, "disk-full", "The server has no room for the file. Try later.")
 
 
 async def _events(service: Service, job: Job) -> AsyncIterator[str]:
