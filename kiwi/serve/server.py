@@ -20,7 +20,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from kiwi.exceptions import KiwiError
 from kiwi.serve.calls.feedback import check_directory
-from kiwi.serve.jobs import HideJobs
+from kiwi.serve.job_log import HideJobs
 from kiwi.serve.options import LOCAL, ServeOptions
 
 logger = logging.getLogger(__name__)

@@ -4,10 +4,11 @@ import json
 import logging
 import os
 import resource
+import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -197,11 +198,30 @@ def test_large_slow_and_broken_requests(server: Server, client: httpx.Client) ->
     unannounced = client.post("/v1/score", content=iter([b"x" * 10_000] * 3))
     assert unannounced.status_code == 413
     assert client.post("/v1/score", content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
-    with socket.create_connection(("127.0.0.1", server.port)) as half:
-        half.sendall(f"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ADMIN}\r\n".encode())
-        half.sendall(b"Content-Length: 100\r\nContent-Type: application/json\r\n\r\n{")
-        half.settimeout(30)
+    with half_sent(server, "/v1/score") as half, half_sent(server, "/v1/files?name=a.tsv") as slow:
+        statuses = []
+
+        def drip() -> None:
+            for _ in range(100):
+                slow.sendall(b"x")
+                if select.select([slow], [], [], 0.3)[0]:
+                    statuses.append(slow.recv(1000).splitlines()[0])
+                    return
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
         assert b" 408 " in half.recv(1000).splitlines()[0]
+        dripping.join()
+        assert b" 408 " in statuses[0]
+    assert not list(server.service.jobs._directory.iterdir())
+
+
+def half_sent(server: Server, path: str) -> socket.socket:
+    """Send the head of a request, and the first byte of its body."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ADMIN}\r\n".encode())
+    connection.sendall(b"Content-Length: 100\r\nContent-Type: application/json\r\n\r\n{")
+    return connection
 
 
 def test_models_are_described_and_reloaded_while_they_are_used(
@@ -231,6 +251,13 @@ def test_models_are_described_and_reloaded_while_they_are_used(
     assert server.service.registry.find("tiny") is not former
     with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {ADMIN}"}) as other:
         assert other.post("/v1/models/none/reload").status_code == 404
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_client_that_goes_away_leaves_the_queue(server: Server, client: httpx.Client, corpus: Corpus) -> None:
@@ -342,6 +369,25 @@ def test_files_that_cannot_be_scored(server: Server, client: httpx.Client, corpu
     assert client.get("/v1/files/..%2f..").status_code == 404
     for url in urls:
         assert client.delete(url).status_code == 204
+
+
+def test_files_that_are_being_received_leave_room_for_others(
+    server: Server, client: httpx.Client, corpus: Corpus
+) -> None:
+    def post() -> httpx.Response:
+        return client.post("/v1/files", params={"name": "a.tsv"}, content=table(corpus, 1).encode())
+
+    jobs = server.service.jobs
+    with half_sent(server, "/v1/files?name=a.tsv"), half_sent(server, "/v1/files?name=a.tsv"):
+        wait_for(lambda: len(list(jobs._directory.glob("new-*"))) == 2)
+        urls = [post().headers["location"] for _ in range(3)]  # as many as there may be
+        assert post().json()["detail"].startswith("There are 3 files")
+        client.delete(urls.pop())
+        with half_sent(server, "/v1/files?name=a.tsv"):
+            wait_for(lambda: len(list(jobs._directory.glob("new-*"))) == 3)
+            assert post().json()["detail"].startswith("3 files are being received")
+    wait_for(lambda: not list(jobs._directory.glob("new-*")))
+    assert [client.delete(url).status_code for url in urls] == [204, 204]
 
 
 def test_files_expire(server: Server, client: httpx.Client, corpus: Corpus) -> None:

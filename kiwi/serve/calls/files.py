@@ -28,6 +28,9 @@ router = APIRouter(prefix="/v1/files")
 POLL = 0.25
 """The number of seconds between two looks at the state of a job."""
 
+SLOWEST = 10_000
+"""The number of bytes of a second that an upload must have on the average, after the first seconds."""
+
 QUIET = 15.0
 """The number of seconds after which a stream of events shows that it is alive."""
 
@@ -75,15 +78,18 @@ async def upload(
     except ConfigError as error:
         raise Problem(422, "unfit-file", str(error)) from error
     except TooManyJobsError as error:
-        raise Problem(503, "too-many-files", str(error), headers={"Retry-After": "60"}) from error
+        raise _no_room(error) from error
     except OSError as error:
         raise disk_problem(error) from error
     try:
         await _receive(request, service, job)
+        service.jobs.start(job, how)
+    except TooManyJobsError as error:
+        service.jobs.forget(job)
+        raise _no_room(error) from error
     except BaseException:
-        service.jobs.remove(job)
+        service.jobs.forget(job)
         raise
-    service.jobs.start(job, how)
     return JSONResponse(job.describe(), 202, {"Location": f"/v1/files/{job.id}"})
 
 
@@ -122,6 +128,10 @@ async def remove(request: Request, job_id: str) -> Response:
     return Response(status_code=204)
 
 
+def _no_room(error: TooManyJobsError) -> Problem:
+    return Problem(503, "too-many-files", str(error), headers={"Retry-After": "60"})
+
+
 def _owner(request: Request) -> str:
     key = request.scope.get("kiwi.key")
     return "" if key is None else str(key.name)
@@ -151,10 +161,14 @@ async def _receive(request: Request, service: Service, job: Job) -> None:
     too_large = Problem(413, "too-large", f"The file is too large; expected at most {limits.max_file_bytes} bytes.")
     check_length(Headers(scope=request.scope), limits.max_file_bytes, too_large)
     chunks, n_bytes = request.stream(), 0
+    now = asyncio.get_running_loop().time
+    started = now()
     try:
-        with service.jobs.input_of(job).open("wb") as file:
+        with service.jobs.received(job).open("wb") as file:
             while True:
-                async with asyncio.timeout(limits.timeout):
+                # Or a byte now and then would keep a place for ever.
+                end = min(now(), started + n_bytes / SLOWEST) + limits.timeout
+                async with asyncio.timeout_at(end):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break
@@ -163,7 +177,11 @@ async def _receive(request: Request, service: Service, job: Job) -> None:
                     raise too_large
                 await asyncio.to_thread(file.write, chunk)
     except TimeoutError:
-        raise Problem(408, "slow-request", f"No part of the file arrived within {limits.timeout:g} s.") from None
+        raise Problem(
+            408,
+            "slow-request",
+            f"The file is too slow; expected a part within {limits.timeout:g} s, and {SLOWEST} bytes a second.",
+        ) from None
     except ClientDisconnect:
         raise Problem(499, "client-gone", "The client has gone away.") from None
     except OSError as error:
