@@ -65,6 +65,9 @@ TimeoutOption = Annotated[
     float, typer.Option(min=0.01, help="Seconds in which a request must have arrived, and must be answered.")
 ]
 MaxFileBytesOption = Annotated[int, typer.Option(min=1, help="Maximum size of an uploaded file, in bytes.")]
+MaxContentBytesOption = Annotated[
+    int, typer.Option(min=1, help="Maximum size of an uploaded file when it is decompressed, in bytes.")
+]
 MaxFilesOption = Annotated[int, typer.Option(min=1, help="Maximum number of files that are kept.")]
 FileExpiryOption = Annotated[float, typer.Option(min=1, help="Seconds after which a file is removed.")]
 FeedbackOption = Annotated[
@@ -94,6 +97,7 @@ def serve(
     max_tokens: MaxTokensOption = 200_000,
     timeout: TimeoutOption = 60,
     max_file_bytes: MaxFileBytesOption = 256 * 2**20,
+    max_content_bytes: MaxContentBytesOption = 2**30,
     max_files: MaxFilesOption = 20,
     file_expiry: FileExpiryOption = 3600,
     feedback: FeedbackOption = None,
@@ -146,6 +150,7 @@ def serve(
             max_tokens=max_tokens,
             timeout=timeout,
             max_file_bytes=max_file_bytes,
+            max_content_bytes=max_content_bytes,
             max_jobs=max_files,
             file_expiry=file_expiry,
         ),

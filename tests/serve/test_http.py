@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import logging
+import lzma
 import os
 import resource
 import select
 import socket
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow
+import pyarrow.parquet
 import pytest
 import uvicorn
 
@@ -57,7 +63,15 @@ def server(system: Path, text_system: Path, tmp_path_factory: pytest.TempPathFac
         Key(name="admin", sha256=hash_key(ADMIN), admin=True),
         Key(name="slow", sha256=hash_key(SLOW), rate=2),
     )
-    limits = Limits(max_bytes=20_000, max_segments=12, max_tokens=500, timeout=5, max_file_bytes=5000, max_jobs=3)
+    limits = Limits(
+        max_bytes=20_000,
+        max_segments=12,
+        max_tokens=500,
+        timeout=5,
+        max_file_bytes=5000,
+        max_content_bytes=800_000,
+        max_jobs=3,
+    )
     models = {"tiny": str(system), "twin": str(system), "text": str(text_system)}
     options = ServeOptions(models, predict=PredictOptions(align=False), keys=keys, limits=limits, feedback=feedback)
     started = Server(options, tmp_path_factory.mktemp("files"))
@@ -369,6 +383,40 @@ def test_files_that_cannot_be_scored(server: Server, client: httpx.Client, corpu
     assert client.get("/v1/files/..%2f..").status_code == 404
     for url in urls:
         assert client.delete(url).status_code == 204
+
+
+def test_files_that_are_small_until_they_are_decompressed(
+    server: Server, client: httpx.Client, corpus: Corpus, tmp_path: Path
+) -> None:
+    def post(name: str, content: bytes) -> httpx.Response:
+        return client.post("/v1/files", params={"name": name}, content=content)
+
+    large = table(corpus, 1).encode() + b"a\tb\t0-0\n" * 100_000
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
+        written.writestr("xl/worksheets/sheet1.xml", b" " * 900_000)
+    pyarrow.parquet.write_table(
+        pyarrow.table({name: [text] * 100_000 for name, text in {"source": "a b c d", "target": "e f"}.items()}),
+        tmp_path / "a.parquet",
+    )
+    for name, content in {
+        "a.tsv.gz": gzip.compress(large),
+        "a.tsv.xz": lzma.compress(large),
+        "a.tsv": gzip.compress(large),
+        "a.xlsx": archive.getvalue(),
+        "a.xlsx.gz": gzip.compress(archive.getvalue()),
+        "a.parquet": (tmp_path / "a.parquet").read_bytes(),
+    }.items():
+        assert len(content) < 5000
+        refused = post(name, content)
+        assert (refused.status_code, refused.json()["type"]) == (413, "urn:kiwi:problem:too-large"), name
+        assert f"{name}: found more than 800000 bytes when it is decompressed" in refused.json()["detail"]
+    for name, content in {"a.tsv.gz": gzip.compress(large)[:-9], "a.xlsx": b"PK", "a.parquet": b"PAR1"}.items():
+        damaged = post(name, content)
+        assert (damaged.status_code, damaged.json()["type"]) == (422, "urn:kiwi:problem:unfit-file"), name
+        assert name in damaged.json()["detail"]
+        assert str(server.service.jobs._directory) not in damaged.json()["detail"]
+    assert not list(server.service.jobs._directory.iterdir())
 
 
 def test_files_that_are_being_received_leave_room_for_others(

@@ -13,12 +13,13 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 
-from kiwi.data.documents.formats import require_format
-from kiwi.exceptions import ConfigError
+from kiwi.data.documents.formats import content_size, require_format
+from kiwi.exceptions import ConfigError, KiwiError
 from kiwi.lib.score import DocumentOptions
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.gate import check_length
 from kiwi.serve.jobs import FINAL, Job, TooManyJobsError
+from kiwi.serve.options import Limits
 from kiwi.serve.problems import Problem, disk_problem
 from kiwi.serve.schemas import PROBLEMS, JobOut, ScaleName
 from kiwi.serve.scoring import find_model
@@ -83,6 +84,7 @@ async def upload(
         raise disk_problem(error) from error
     try:
         await _receive(request, service, job)
+        await asyncio.to_thread(_check_content, service.jobs.received(job), job.name, service.options.limits)
         service.jobs.start(job, how)
     except TooManyJobsError as error:
         service.jobs.forget(job)
@@ -188,6 +190,22 @@ async def _receive(request: Request, service: Service, job: Job) -> None:
         raise disk_problem(error) from error
     if not n_bytes:
         raise Problem(422, "empty-file", "The request has no body; expected the content of the file.")
+
+
+def _check_content(path: Path, name: str, limits: Limits) -> None:
+    """Check the size that a file has when it is decompressed, because a small file may fill the disk or the memory.
+
+    Raises:
+        Problem: when it is too large, or damaged.
+    """
+    limit = limits.max_content_bytes
+    try:
+        n_bytes = content_size(path, limit)
+    except KiwiError as error:
+        raise Problem(422, "unfit-file", str(error).replace(str(path), name)) from error
+    if n_bytes > limit:
+        detail = f"{name}: found more than {limit} bytes when it is decompressed; expected at most these. Split it."
+        raise Problem(413, "too-large", detail)
 
 
 async def _events(service: Service, job: Job) -> AsyncIterator[str]:
