@@ -55,6 +55,7 @@ AllowedHostsOption = Annotated[
 ]
 QueueOption = Annotated[int, typer.Option(min=1, help="Maximum number of segments that wait.")]
 CacheOption = Annotated[int, typer.Option(min=0, help="Number of segments whose results are kept, without texts.")]
+CacheBytesOption = Annotated[int, typer.Option(min=0, help="Memory that these results may take, in bytes.")]
 BatchWaitOption = Annotated[
     float, typer.Option(min=0, max=1000, help="Milliseconds that a batch waits for more segments.")
 ]
@@ -91,6 +92,7 @@ def serve(
     allowed_host: AllowedHostsOption = None,
     queue: QueueOption = 20_000,
     cache: CacheOption = 50_000,
+    cache_bytes: CacheBytesOption = 2**28,
     batch_wait: BatchWaitOption = 2,
     max_bytes: MaxBytesOption = 8 * 2**20,
     max_segments: MaxSegmentsOption = 2000,
@@ -143,7 +145,7 @@ def serve(
             align=align,
             aligner=aligner,
         ),
-        queue=QueueOptions(batch_wait / 1000, queue, cache),
+        queue=QueueOptions(batch_wait / 1000, queue, cache, cache_bytes),
         limits=Limits(
             max_bytes=max_bytes,
             max_segments=max_segments,

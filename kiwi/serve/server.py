@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,12 +17,12 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors.multiprocess import Multiprocess
 
 from kiwi.exceptions import KiwiError
 from kiwi.serve.calls.feedback import check_directory
 from kiwi.serve.job_log import HideJobs
 from kiwi.serve.options import LOCAL, ServeOptions
+from kiwi.serve.processes import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +77,10 @@ def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
 def _serve_alone(options: ServeOptions) -> None:
     from kiwi.serve.app import make_app, make_service
 
+    reload_is_due = threading.Event()
+    signal.signal(signal.SIGHUP, lambda number, frame: reload_is_due.set())  # from now on, while models are loaded
     with tempfile.TemporaryDirectory(prefix="kiwi-files-") as files:
-        _run_alone(options, make_app(make_service(options, Path(files))))
+        _run_alone(options, make_app(make_service(options, Path(files), reload_is_due)))
 
 
 def _run_alone(options: ServeOptions, app: ASGIApp) -> None:
@@ -97,19 +100,21 @@ def _serve_in_processes(options: ServeOptions, log_level: int) -> None:
         tempfile.TemporaryDirectory(prefix="kiwi-metrics-") as counted,
     ):
         os.environ[METRICS_DIRECTORY] = counted  # the library reads it in each process
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are processes to replace
         config = _config(options, partial(_make_worker_app, options, Path(files), log_level), factory=True)
         try:
             with _listening(config, options) as sockets:
-                supervisor = Multiprocess(config, sockets)
+                supervisor = Supervisor(config, sockets, options.shutdown_timeout)
                 supervisor.run()
         finally:
             del os.environ[METRICS_DIRECTORY]
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+    if supervisor.has_failed:
         raise KiwiError("A process of the server could not start; its error is above.")
 
 
 def _make_worker_app(options: ServeOptions, files: Path, log_level: int) -> ASGIApp:
     configure_log(log_level, log_texts=options.log_texts)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which is for the parent, and comes here with the end of a terminal
     from kiwi.serve.app import make_app, make_service
 
     try:

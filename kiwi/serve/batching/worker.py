@@ -41,6 +41,9 @@ class QueueOptions:
     cache_segments: int = 50_000
     """The maximum number of segments whose results are kept."""
 
+    cache_bytes: int = 2**28
+    """About the maximum number of bytes of memory of these results."""
+
 
 @dataclass
 class Observer:
@@ -51,6 +54,9 @@ class Observer:
 
     on_lookup: Callable[[int, int], None] = lambda n_hits, n_misses: None
     """Is called with the number of segments that were, and were not, in the cache."""
+
+    on_waiting: Callable[[int], None] = lambda n_more: None
+    """Is called with the number of segments more, or, below zero, fewer that wait."""
 
 
 class Worker:
@@ -75,12 +81,12 @@ class Worker:
     ) -> None:
         options = options or QueueOptions()
         self.model = model
-        self.queue = SegmentQueue(options.queue_segments)
+        self._observer = observer or Observer()
+        self.queue = SegmentQueue(options.queue_segments, self._observer.on_waiting)
         """The segments that wait."""
-        self.cache = ResultCache(options.cache_segments)
+        self.cache = ResultCache(options.cache_segments, options.cache_bytes)
         """The results that are kept."""
         self._wait = options.batch_wait
-        self._observer = observer or Observer()
         self._log_texts = log_texts
         self._thread = threading.Thread(target=self._run, name="kiwi-model", daemon=True)
         self._thread.start()

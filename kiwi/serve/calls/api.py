@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from kiwi.serve.keys import Keyring
 from kiwi.serve.metrics import Metrics
 from kiwi.serve.options import ServeOptions
 from kiwi.serve.problems import Problem, disk_problem
-from kiwi.serve.registry import Registry, UnknownNameError
+from kiwi.serve.registry import Registry, ReloadingError, UnknownNameError
 from kiwi.serve.schemas import (
     PROBLEMS,
     FeedbackRequest,
@@ -47,6 +48,9 @@ class Service:
     jobs: JobStore
     is_stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server shuts down."""
+
+    reload_is_due: threading.Event = field(default_factory=threading.Event)
+    """Set when the models are to be reloaded, which signals may ask for while they are being loaded."""
 
 
 def service_of(request: Request) -> Service:
@@ -97,9 +101,11 @@ async def reload(request: Request, name: str) -> Response:
         if service.options.workers > 1:
             os.kill(os.getppid(), signal.SIGHUP)
             return JSONResponse({"models": []}, status_code=202)
-        reloaded = await asyncio.to_thread(service.registry.reload, name)
+        reloaded = await asyncio.to_thread(service.registry.reload, name, wait=False)
     except UnknownNameError as error:
         raise Problem(404, "unknown-model", str(error)) from error
+    except ReloadingError as error:
+        raise Problem(409, "reloading", str(error)) from error
     except KiwiError as error:
         logger.error("The model %s was not reloaded, and stays in use: %s", name, error)
         raise Problem(500, "not-reloaded", "The model was not reloaded, and stays in use. The log says why.") from error
@@ -124,7 +130,5 @@ async def ready(request: Request) -> dict[str, Any]:
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, 401: PROBLEMS[401]})
 async def metrics(request: Request) -> Response:
     """Return what the server counts, for Prometheus."""
-    service = service_of(request)
-    waiting = {name: served.worker.queue.n_waiting for name, served in service.registry.models.items()}
-    content = await asyncio.to_thread(service.metrics.render, waiting)
+    content = await asyncio.to_thread(service_of(request).metrics.render)
     return Response(content, headers={"Content-Type": counted.CONTENT_TYPE})
