@@ -53,14 +53,14 @@ class Supervisor(Multiprocess):
         self._has_started = False
         self._shutdown_timeout = shutdown_timeout
 
-    @override
     def handle_hup(self) -> None:
+        """Replace all processes, once for all signals that have arrived by now."""
         while signal.SIGHUP in self.signal_queue:  # those that have arrived by now are one
             self.signal_queue.remove(signal.SIGHUP)
         super().handle_hup()
 
-    @override
     def handle_signals(self) -> None:
+        """Act on the signals that have arrived."""
         while self.signal_queue and not self.should_exit.is_set():
             self._handle(self.signal_queue.pop(0))
         if self.should_exit.is_set():
@@ -89,8 +89,8 @@ class Supervisor(Multiprocess):
             self._end(old)
             logger.info("The process %s has taken the place of %s.", new.pid, old.pid)
 
-    @override
     def keep_subprocess_alive(self) -> None:
+        """Replace the processes that have ended, or no longer show that they live."""
         timeout = self.config.timeout_worker_healthcheck
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set():
@@ -108,8 +108,8 @@ class Supervisor(Multiprocess):
             self.processes[index] = Process(self.config, self.sockets)
             self.processes[index].start()
 
-    @override
     def join_all(self) -> None:
+        """Wait until all processes have ended."""
         for process in self.processes:
             self._end(process)
 

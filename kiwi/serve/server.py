@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from kiwi.serve.calls.feedback import check_directory
 from kiwi.serve.job_log import HideJobs
 from kiwi.serve.options import LOCAL, ServeOptions
 from kiwi.serve.processes import Supervisor
+from kiwi.serve.protocol import BoundedProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
         KiwiError: when a model cannot be loaded, or the address is taken.
     """
     configure_log(log_level, log_texts=options.log_texts)
+    _allow_connections()
     if options.feedback is not None:
         check_directory(options.feedback)
     if not options.keys and options.host not in LOCAL:
@@ -72,6 +75,13 @@ def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
         _serve_alone(options)
     else:
         _serve_in_processes(options, log_level)
+
+
+def _allow_connections() -> None:
+    """Allow as many open files as the system does, of which each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _serve_alone(options: ServeOptions) -> None:
@@ -130,6 +140,7 @@ def _config(options: ServeOptions, app: object, *, factory: bool = False) -> uvi
         host=options.host,
         port=options.port,
         factory=factory,
+        http=partial(BoundedProtocol, timeout=options.limits.timeout),  # type: ignore[arg-type]
         workers=options.workers,
         access_log=False,  # it has the queries of requests
         log_config=None,

@@ -10,6 +10,8 @@ import torch
 from kiwi.lib.inspect import set_score_of
 from kiwi.systems.qe_system import QESystem
 from tests.conftest import Corpus
+from tests.pretrained import write_model
+from tests.systems.test_span_level import trained as trained_on_spans
 
 SIDE = {"source": {"dim": 5}, "target": {"dim": 4}}
 MODEL = {
@@ -38,3 +40,11 @@ def text_system(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pat
     QESystem.build(config, columns).eval().save(path)
     set_score_of(path, "kind=hter")
     return path
+
+
+@pytest.fixture(scope="session")
+def span_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Predicts error spans; not to be changed."""
+    place = tmp_path_factory.mktemp("served")
+    trained_on_spans(write_model("xlm-roberta", place / "encoder"), steps=40).save(place / "spans")
+    return place / "spans"

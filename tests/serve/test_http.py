@@ -13,6 +13,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,16 @@ import pytest
 import uvicorn
 
 from kiwi import PredictOptions, load_system
+from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.serve.app import make_app, make_service
 from kiwi.serve.calls.chat import find_issues
 from kiwi.serve.calls.page import mark
 from kiwi.serve.keys import Key, hash_key
 from kiwi.serve.options import Limits, ServeOptions
+from kiwi.serve.protocol import BoundedProtocol
 from tests.conftest import Corpus
+from tests.systems.test_span_level import SOURCE, TARGET
 
 ADMIN, SLOW = "kiwi-admin", "kiwi-slow"
 
@@ -39,7 +44,12 @@ class Server:
     def __init__(self, options: ServeOptions, files: Path) -> None:
         self.service = make_service(options, files)
         config = uvicorn.Config(
-            make_app(self.service), log_config=None, access_log=False, ws="none", server_header=False
+            make_app(self.service),
+            http=partial(BoundedProtocol, timeout=options.limits.timeout),  # type: ignore[arg-type]
+            log_config=None,
+            access_log=False,
+            ws="none",
+            server_header=False,
         )
         self._server = uvicorn.Server(config)
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -57,7 +67,26 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(system: Path, text_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def policy(text_system: Path, corpus: Corpus) -> Policy:
+    """Approves half of the first ten segments."""
+    runner = load_system(text_system)
+    scores = runner.predict(*(corpus.lines("test", name)[:10] for name in ("source", "target"))).sentence_scores
+    return Policy(
+        model=runner.about.sha256,
+        score=ScoreMeaning("hter", False, (0.0, 1.0)),
+        acceptable=Acceptable("hter", "<=", 0.1),
+        risk=0.1,
+        confidence=0.9,
+        groups={"": GroupPolicy(sorted(scores or [])[4])},
+    )
+
+
+@pytest.fixture(scope="module")
+def server(
+    system: Path, text_system: Path, span_system: Path, policy: Policy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    strict = tmp_path_factory.mktemp("policy") / "strict.json"
+    strict.write_text(json.dumps(policy.to_dict()), encoding="utf-8")
     feedback = tmp_path_factory.mktemp("feedback")
     keys = (
         Key(name="admin", sha256=hash_key(ADMIN), admin=True),
@@ -72,8 +101,15 @@ def server(system: Path, text_system: Path, tmp_path_factory: pytest.TempPathFac
         max_content_bytes=800_000,
         max_jobs=3,
     )
-    models = {"tiny": str(system), "twin": str(system), "text": str(text_system)}
-    options = ServeOptions(models, predict=PredictOptions(align=False), keys=keys, limits=limits, feedback=feedback)
+    models = {"tiny": str(system), "twin": str(system), "text": str(text_system), "spans": str(span_system)}
+    options = ServeOptions(
+        models,
+        predict=PredictOptions(align=False),
+        keys=keys,
+        limits=limits,
+        feedback=feedback,
+        policies={"strict": strict},
+    )
     started = Server(options, tmp_path_factory.mktemp("files"))
     yield started
     started.close()
@@ -119,6 +155,47 @@ def test_scores_are_those_of_the_system(client: httpx.Client, corpus: Corpus, sy
     assert again.json()["scale"]["higher_is_better"] is True
     assert again.json()["segments"][0]["score"] == pytest.approx(100 * (1 - expected["sentence_scores"][0]), abs=1e-3)
     assert "flags" not in again.json()["segments"][0]
+
+
+def test_decisions_of_a_policy(client: httpx.Client, corpus: Corpus, policy: Policy) -> None:
+    given = segments(corpus)
+    for segment in given:
+        del segment["alignments"]
+    asked = {"segments": given, "model": "text", "policy": "strict"}
+    found = client.post("/v1/score", json=asked).json()["segments"]
+    bound = policy.groups[""].threshold
+    assert bound is not None
+    for each in found:
+        is_approved = each["score"] <= bound and not each["flags"]
+        assert each["decision"] == ("approve" if is_approved else "review"), each
+        assert each["decision_reason"]
+    assert {each["decision"] for each in found} == {"approve", "review"}
+    good = next(index for index, each in enumerate(found) if each["decision"] == "approve")
+    changed = {"source": f"5 {given[good]['source']}", "target": f"6 {given[good]['target']}"}  # which has flags
+    unflagged = client.post("/v1/score", json=asked | {"segments": [given[good], changed], "flags": False}).json()
+    decided, flagged = unflagged["segments"]
+    assert "flags" not in decided | flagged
+    assert (decided["decision"], flagged["decision"]) == ("approve", "review")
+    assert flagged["decision_reason"] == "flags: numbers"
+    refused = client.post("/v1/score", json={"segments": segments(corpus, 1), "policy": "strict"})
+    assert refused.json()["type"] == "urn:kiwi:problem:unknown-policy"  # it is that of another model
+
+
+def test_spans_are_those_of_the_text_as_given(client: httpx.Client, span_system: Path) -> None:
+    given = [{"source": source, "target": target} for source, target in zip(SOURCE, TARGET, strict=True)]
+    answer = client.post("/v1/score", json={"segments": given, "model": "spans", "spans": True})
+    assert answer.status_code == 200, answer.text
+    found = [each["spans"] for each in answer.json()["segments"]]
+    expected = load_system(span_system).predict(SOURCE, TARGET).error_spans
+    assert expected is not None
+    assert any(expected)
+    for target, spans, own in zip(TARGET, found, expected, strict=True):
+        assert [(each["start"], each["end"], each["severity"]) for each in spans] == [
+            (each.start, each.end, each.severity) for each in own
+        ]
+        assert [each["text"] for each in spans] == [target[each["start"] : each["end"]] for each in spans]
+        assert all(0 < each["confidence"] <= 1 for each in spans)
+    assert "mqm_score" in answer.json()["segments"][0]
 
 
 def test_numbers_are_names_and_line_ends_are_spaces(client: httpx.Client, corpus: Corpus) -> None:
@@ -189,7 +266,7 @@ def test_keys_rates_and_hosts(server: Server, client: httpx.Client) -> None:
         answers = [other.get("/v1/models", headers={"Authorization": f"Bearer {SLOW}"}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert 1 <= int(answers[2].headers["retry-after"]) <= 30
-        assert other.get("/health/ready").json() == {"status": "ready", "models": ["tiny", "twin", "text"]}
+        assert other.get("/health/ready").json() == {"status": "ready", "models": ["tiny", "twin", "text", "spans"]}
         assert other.get("/openapi.json", headers={"Host": "evil.example"}).status_code == 421
         # Health checks come by address; they tell little.
         assert other.get("/health/live", headers={"Host": "evil.example"}).status_code == 200
@@ -212,7 +289,14 @@ def test_large_slow_and_broken_requests(server: Server, client: httpx.Client) ->
     unannounced = client.post("/v1/score", content=iter([b"x" * 10_000] * 3))
     assert unannounced.status_code == 413
     assert client.post("/v1/score", content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
-    with half_sent(server, "/v1/score") as half, half_sent(server, "/v1/files?name=a.tsv") as slow:
+    with (
+        half_sent(server, "/v1/score") as half,
+        half_sent(server, "/v1/files?name=a.tsv") as slow,
+        connected(server) as idle,
+        connected(server) as headless,
+    ):
+        client.get("/health/live")
+        headless.sendall(b"GET / HTTP/1.1\r\nHo")
         statuses = []
 
         def drip() -> None:
@@ -227,12 +311,17 @@ def test_large_slow_and_broken_requests(server: Server, client: httpx.Client) ->
         assert b" 408 " in half.recv(1000).splitlines()[0]
         dripping.join()
         assert b" 408 " in statuses[0]
+        assert [idle.recv(10), headless.recv(10)] == [b"", b""]  # closed
     assert not list(server.service.jobs._directory.iterdir())
+
+
+def connected(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=30)
 
 
 def half_sent(server: Server, path: str) -> socket.socket:
     """Send the head of a request, and the first byte of its body."""
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    connection = connected(server)
     connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ADMIN}\r\n".encode())
     connection.sendall(b"Content-Length: 100\r\nContent-Type: application/json\r\n\r\n{")
     return connection
@@ -242,7 +331,7 @@ def test_models_are_described_and_reloaded_while_they_are_used(
     server: Server, client: httpx.Client, corpus: Corpus
 ) -> None:
     described = client.get("/v1/models").json()["models"]
-    assert [model["name"] for model in described] == ["tiny", "twin", "text"]
+    assert [model["name"] for model in described] == ["tiny", "twin", "text", "spans"]
     assert described[0]["fields"] == ["source", "target", "alignments"]
     given = segments(corpus, 3)
     stop, statuses = threading.Event(), []
