@@ -3,9 +3,10 @@
     python benchmarks/serve.py -m MODEL [PART ...] [--segments N] [--requests N] [--connections N]
 
 MODEL reads source and target, such as an export with --int8. The parts are `throughput`, `latency`, `memory`, `slow`,
-`half`, `large`, `idle`, `killed`, `sigterm`, `disk` and `clock`; without any, all of them. Server and bare runner compute
-with one thread. Where clients and server share a core, as on a small machine, the seconds of a core that each uses are told
-apart: `of the bare runner` compares segments per second of a core that the server uses, with those of the bare runner.
+`half`, `large`, `idle`, `killed`, `sigterm`, `disk` and `clock`; without any, all of them. Server and bare runner
+compute with one thread. Where clients and server share a core, as on a small machine, the seconds of a core that each
+uses are told apart: `of the bare runner` compares segments per second of a core that the server uses, with those of the
+bare runner.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def latency(args: argparse.Namespace) -> None:
 
 
 def memory(args: argparse.Namespace) -> None:
-    with Server(args.model, "--cache", "1000", "--log-texts", "-q") as server:
+    with Server(args.model, "--cache", "1000", "-q") as server:
         tenth = max(CLIENTS, args.requests // 10)
         sizes = []
         for part in range(10):

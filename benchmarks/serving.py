@@ -105,6 +105,10 @@ class Server:
         """Return the MB of memory that it has now."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE / 2**20
 
+    def open_files(self) -> int:
+        """Return the number of its open files and connections."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     def children(self) -> list[int]:
         """Return its workers."""
         pid = self.process.pid
