@@ -165,6 +165,7 @@ def _listening(config: uvicorn.Config, options: ServeOptions) -> Iterator[list[s
             f"{config.host}:{config.port}: cannot be listened at. Choose another --port or --host, or end the program "
             "that uses it."
         ) from None
+    sock.listen(BACKLOG)  # so that whoever comes before a process is ready, or while none runs, waits
     host = f"[{config.host}]" if ":" in config.host else config.host
     logger.info("Serving %s at http://%s:%d", ", ".join(options.models), host, sock.getsockname()[1])
     try:
