@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -46,18 +47,21 @@ def measure_bare(model: str, n: int) -> dict[str, float]:
 
 def throughput(args: argparse.Namespace) -> None:
     n = args.segments
-    alone = measure_bare(args.model, n)
-    print(f"throughput: bare runner {alone['per_cpu']:.0f} segments per second of a core ({n} segments)")
     for size in (1, 16, 64):
+        alone = [measure_bare(args.model, n)]
         with Server(args.model, "--cache", "0") as server:
             given = pairs(n, 10**6)
             requests = [scoring(given[i : i + size]) for i in range(0, n, size)]
             found = asyncio.run(load(server, requests, CLIENTS))
-        per_cpu = n / found.server_cpu
+        alone.append(measure_bare(args.model, n))  # before and after, as others may use the machine too
+        per_cpu, bare_per_cpu = n / found.server_cpu, statistics.fmean(each["per_cpu"] for each in alone)
+        shown = ", ".join(f"{each['per_cpu']:.0f}" for each in alone)
         print(
             f"throughput: {CLIENTS} clients, {size} segments a request: {n / found.wall:.0f} segments/s, "
-            f"{per_cpu:.0f} per second of a core, {per_cpu / alone['per_cpu']:.2f} of the bare runner; "
-            f"{found.percentiles()}; clients {found.client_cpu / found.wall:.0%} of a core; {found.statuses}"
+            f"{per_cpu:.0f} per second of a core, {per_cpu / bare_per_cpu:.2f} of the bare runner "
+            f"({shown}); {found.percentiles()}; "
+            f"clients {found.client_cpu / found.wall:.1%} of a core; {found.statuses}",
+            flush=True,
         )
 
 

@@ -132,10 +132,14 @@ class JobStore:
         job = Job(secrets.token_hex(16), name, model, owner, updated=self._clock())
         new = self._directory / f"{NEW}{job.id}"
         new.mkdir(mode=0o700)
-        (new / HELD).mkdir()
-        self._held[job.id] = lock(new / HELD, wait=True)
-        # From now on it may be taken for that of a process that has ended.
-        (new / STATUS).write_text(json.dumps(asdict(job)), encoding="utf-8")
+        try:
+            (new / HELD).mkdir()
+            self._held[job.id] = lock(new / HELD, wait=True)
+            # From now on it may be taken for that of a process that has ended.
+            (new / STATUS).write_text(json.dumps(asdict(job)), encoding="utf-8")
+        except OSError:
+            self.forget(job)
+            raise
         return job
 
     def received(self, job: Job) -> Path:

@@ -26,7 +26,7 @@ from kiwi.serve.schemas import ScoreRequest, SegmentIn
 
 LINE_END = re.compile(r"[\r\n]")
 
-POLL = 0.1
+POLL = 0.5
 """The number of seconds after which a client is looked for that may have gone away."""
 
 IsGone = Callable[[], Awaitable[bool]]
