@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from kiwi import serve
 from kiwi.serve.batching.queue import QueueClosedError
 from kiwi.serve.options import ServeOptions
 from kiwi.serve.registry import Registry
@@ -27,3 +29,14 @@ def test_a_version_that_is_held_is_not_closed_by_a_reload(text_system: Path) -> 
             held.worker.submit(held.worker.measure([{"source": "a b", "target": "c d"}]))
     finally:
         assert registry.close(30)
+
+
+def test_no_time_is_measured_by_a_clock_that_may_jump() -> None:
+    stamps = {"calls/chat.py": 1, "calls/feedback.py": 1}  # what is told and stored has the time of the day
+    place = Path(serve.__file__).parent
+    found = {
+        path.relative_to(place).as_posix(): len(re.findall(r"time\.time\(|gmtime\(|localtime\(|datetime\.", text))
+        for path in place.rglob("*.py")
+        if (text := path.read_text(encoding="utf-8"))
+    }
+    assert {path: n for path, n in found.items() if n} == stamps
