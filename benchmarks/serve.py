@@ -31,10 +31,13 @@ def bare(model: str, n: int) -> None:
     import kiwi
 
     runner = kiwi.load_system(model, threads=1)
-    warm, given = pairs(64, 10**8), pairs(n)
-    runner.predict(*map(list, zip(*warm, strict=True)))
+
+    def predict(given: list[tuple[str, str]]) -> None:
+        runner.predict([source for source, _ in given], [target for _, target in given])
+
+    predict(pairs(64, 10**8))
     used, started = own_cpu(), time.monotonic()
-    runner.predict(*map(list, zip(*given, strict=True)))
+    predict(pairs(n))
     print(json.dumps({"per_cpu": n / (own_cpu() - used), "per_wall": n / (time.monotonic() - started)}))
 
 

@@ -25,6 +25,7 @@ from kiwi.serve.job_log import own_warnings
 from kiwi.serve.options import Limits
 from kiwi.serve.registry import Registry
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
+from kiwi.utils.inputs import NO_SPACE
 from kiwi.utils.staging import lock, unlock
 
 logger = logging.getLogger(__name__)
@@ -222,20 +223,18 @@ class JobStore:
             except _Cancelled:
                 job = replace(self.find(job.id) or job, state="cancelled", error=STOPPED)
             except (KiwiError, OSError) as error:
-                shown = str(error).replace(str(self.input_of(job)), job.name)
-                job = replace(self.find(job.id) or job, state="failed", error=shown)
+                is_full = isinstance(error, OSError) and error.errno in NO_SPACE
+                job = replace(self.find(job.id) or job, state="failed", error=FULL if is_full else str(error))
             except Exception as error:
                 failure = error
-                job = replace(
-                    self.find(job.id) or job, state="failed", error="The server has failed. Its log says how."
-                )
+                job = replace(self.find(job.id) or job, state="failed", error=FAILED)
         if failure is not None:
             logger.error("A file could not be scored: %s.", type(failure).__name__)
-        error = None if job.error is None else self._public(job.error, job)
+        reason = None if job.error is None else self._public(job.error, job)
         found = [self._public(text, job) for text in warnings]
         with suppress(OSError):  # when the disk is full, it counts as lost
             self.input_of(job).unlink(missing_ok=True)
-            self._update(replace(job, error=error, warnings=found))
+            self._update(replace(job, error=reason, warnings=found))
         unlock(self._held.pop(job.id, None))
 
     def _score(self, job: Job, how: DocumentOptions) -> Job:

@@ -93,7 +93,7 @@ def parquet_size(path: Path, limit: int) -> int:
             about = file.metadata
             groups = [about.row_group(index) for index in range(about.num_row_groups)]
             chunks = [group.column(index) for group in groups for index in range(about.num_columns)]
-            n_bytes = max(
+            n_bytes: int = max(
                 sum(chunk.total_uncompressed_size for chunk in chunks),
                 NUMBER * sum(chunk.num_values for chunk in chunks),
             )
@@ -107,7 +107,7 @@ def parquet_size(path: Path, limit: int) -> int:
                 for column in batch.columns:
                     lengths = pyarrow.compute.binary_length(column.dictionary)
                     total = pyarrow.compute.sum(pyarrow.compute.cast(lengths.take(column.indices), pyarrow.int64()))
-                    n_values += total.as_py() or 0
+                    n_values += int(total.as_py() or 0)
                 if n_values > limit:
                     break
         return max(n_bytes, n_values)
