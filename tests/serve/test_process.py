@@ -47,7 +47,8 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
             job = client.score_file(tmp_path / "a.jsonl", tmp_path / "b.jsonl", poll=0.05)
             assert job["segments"] == 1
             assert "sentence_scores" in (tmp_path / "b.jsonl").read_text(encoding="utf-8")
-            process.send_signal(signal.SIGHUP)
+            for _ in range(4):
+                process.send_signal(signal.SIGHUP)
             deadline = time.monotonic() + 60
             while not any("Reloaded the model tiny" in line for line in log) and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -72,7 +73,7 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
         assert process.wait(60) == 0, log
     reader.join()
     process.stderr.close()
-    assert any("Reloaded the model tiny" in line for line in log)
+    assert 1 <= sum("Reloaded the model tiny" in line for line in log) <= 2  # once for all signals in the meantime
     assert not list(tmp_path.glob("kiwi-files-*"))
     assert not [line for line in log if "Traceback" in line]
     assert any("Scoring 'a' | 'b' | '0-0'." in line for line in log)  # of the file

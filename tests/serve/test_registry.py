@@ -10,12 +10,14 @@ import pytest
 from kiwi import serve
 from kiwi.serve.batching.queue import QueueClosedError
 from kiwi.serve.options import ServeOptions
-from kiwi.serve.registry import Registry
+from kiwi.serve.registry import Registry, ReloadingError
 
 
 def test_a_version_that_is_held_is_not_closed_by_a_reload(text_system: Path) -> None:
     registry = Registry(ServeOptions({"text": str(text_system)}))
     try:
+        with registry._reloading, pytest.raises(ReloadingError, match="ask again"):
+            registry.reload("text", wait=False)
         with registry.hold("text") as held:
             registry.reload()
             assert registry.find("text") is not held
