@@ -67,9 +67,18 @@ def test_no_request_is_lost_when_processes_are_killed_and_replaced(exported: Exp
             answer = client.post("/v1/files?name=a.tsv", content="\n".join(lines).encode())
             path = answer.headers["location"]
             wait_for(lambda: client.get(path).json()["state"] == "running")
-            wait_for(lambda: WAITING.findall(client.get("/metrics").text) not in (["0.0"], []))
         (job,) = tmp_path.glob(f"kiwi-files-*/{path.rpartition('/')[2]}/held")
         (scoring,) = [pid for pid in children(process.pid) if has_open(pid, job)]
+
+        def is_caught() -> bool:  # while segments of the file wait
+            os.kill(scoring, signal.SIGSTOP)
+            with httpx.Client(base_url=url[1], timeout=60) as client:
+                if float(WAITING.findall(client.get("/metrics").text)[0]) > 10:
+                    return True
+            os.kill(scoring, signal.SIGCONT)
+            return False
+
+        wait_for(is_caught)
         os.kill(scoring, signal.SIGKILL)
         # Asked in the other process, or in the one that takes its place.
         with Client(url[1], tries=9) as patient:
