@@ -87,10 +87,8 @@ def memory(args: argparse.Namespace) -> None:
         for part in range(10):
             asyncio.run(load(server, [scoring([pair]) for pair in pairs(tenth, part * tenth)], CLIENTS))
             sizes.append(server.rss())
-    shown = " ".join(f"{size:.0f}" for size in sizes)
-    print(
-        f"memory: MB after each tenth of {10 * tenth} requests: {shown}; {sizes[-1] - sizes[2]:+.1f} from the third on"
-    )
+            print(f"memory: {sizes[-1]:.1f} MB after {(part + 1) * tenth} requests", flush=True)
+    print(f"memory: {sizes[-1] - sizes[2]:+.1f} MB in the last seven tenths")
 
 
 PARTS = {"throughput": throughput, "latency": latency, "memory": memory, **FAULTS}
