@@ -13,7 +13,7 @@ READY  := $(VENV)/.ready
 help:
 	@echo "make demo    install, then train, predict and evaluate on the bundled sample"
 	@echo "make test    install, then run the tests"
-	@echo "make check   ruff, mypy and the tests"
+	@echo "make check   ruff, mypy, hadolint and the tests"
 	@echo "make format  let ruff rewrite the code"
 	@echo "make docs    build the documentation site into site/, and check its reference"
 	@echo "make release-check  build the distributions into dist/, check and try them (RELEASING.md)"
@@ -48,6 +48,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/Dockerfile
 
 check: lint test
 

@@ -12,7 +12,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +22,19 @@ from typing import Any, Literal, Self
 import httpx
 
 from kiwi.exceptions import KiwiError
+from kiwi.utils.staging import staged
 
 Number = float | None
 """A number that may be missing."""
 
 RETRIED = (429, 503)
 """The statuses after which a request is sent again, when the server says when."""
+
+BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
+"""The errors of connections that have broken off, such as to a process of the server that has ended."""
+
+SHORTEST_WAIT = 0.2
+"""The number of seconds before the second try after a connection has broken off; it doubles with each try."""
 
 LONGEST_WAIT = 30.0
 """The maximum number of seconds between two tries."""
@@ -109,13 +117,16 @@ class Answer:
 
 
 class Client:
-    """A client of a server; requests that the server is too busy for are sent again.
+    """A client of a server.
+
+    Requests that the server is too busy for are sent again, and so are those whose connection breaks off, unless the
+    server might do something twice.
 
     Args:
         url: the address of the server, such as ``http://127.0.0.1:8000``.
         key: the API key, if the server needs one.
         timeout: the number of seconds for an answer.
-        tries: how often a request is sent when the server is busy.
+        tries: how often a request is sent when the server is busy, or the connection breaks off.
     """
 
     def __init__(self, url: str, key: str | None = None, *, timeout: float = 120.0, tries: int = 5) -> None:
@@ -194,22 +205,23 @@ class Client:
 
         Raises:
             ServerError: when the server refuses the file, or cannot score it.
+            WriteError: when the output cannot be written.
         """
         path, output = Path(path), Path(output)
-        with path.open("rb") as file:
-            answer = self._request("POST", "/v1/files", params={"name": path.name, **options}, content=_blocks(file))
+        answer = self._request(
+            "POST", "/v1/files", is_safe=False, body=lambda: _blocks(path), params={"name": path.name, **options}
+        )
         url = answer.headers["location"]
-        while (job := self._request("GET", url).json())["state"] in ("waiting", "running"):
-            time.sleep(poll)
-        if job["state"] != "done":
-            raise ServerError(409, {"detail": job["error"]})
-        part = output.with_name(f".{output.name}.part")
-        with self._client.stream("GET", f"{url}/content") as download, part.open("wb") as copy:
-            download.raise_for_status()
-            for block in download.iter_raw():
-                copy.write(block)
-        part.replace(output)
-        self._request("DELETE", url)
+        try:
+            while (job := self._request("GET", url).json())["state"] in ("waiting", "running"):
+                time.sleep(poll)
+            if job["state"] != "done":
+                raise ServerError(409, {"detail": job["error"]})
+            with staged(output) as stage:
+                self._download(f"{url}/content", stage)
+        finally:
+            with suppress(ServerError, httpx.HTTPError):  # it expires
+                self._request("DELETE", url)
         return dict(job)
 
     def send_feedback(self, segments: Sequence[Mapping[str, Any]], *, model: str | None = None) -> int:
@@ -220,23 +232,74 @@ class Client:
             model: the name of the model that scored them.
         """
         asked = _given({"segments": [dict(segment) for segment in segments], "model": model})
-        return int(self._request("POST", "/v1/feedback", json=asked).json()["stored"])
+        return int(self._request("POST", "/v1/feedback", is_safe=False, json=asked).json()["stored"])
 
-    def _request(self, method: str, url: str, **how: Any) -> httpx.Response:
+    def _request(
+        self,
+        method: str,
+        url: str,
+        *,
+        is_safe: bool = True,
+        body: Callable[[], Iterator[bytes]] | None = None,
+        **how: Any,
+    ) -> httpx.Response:
+        """Send a request, again if it is of use.
+
+        Args:
+            method: the method.
+            url: the path.
+            is_safe: whether it may be answered twice.
+            body: returns the body from its beginning, for each try.
+            how: the other arguments of httpx.
+        """
+
+        def send() -> httpx.Response:
+            return self._client.request(method, url, content=None if body is None else body(), **how)
+
+        return _checked(self._tried(send, is_safe=is_safe))
+
+    def _download(self, url: str, path: Path) -> None:
+        def send() -> httpx.Response:
+            with self._client.stream("GET", url) as answer, path.open("wb") as copy:
+                if not answer.is_success:
+                    answer.read()
+                    return answer
+                for block in answer.iter_bytes():
+                    copy.write(block)
+            return answer
+
+        _checked(self._tried(send, is_safe=True))
+
+    def _tried(self, send: Callable[[], httpx.Response], *, is_safe: bool) -> httpx.Response:
         for attempt in range(1, self._tries + 1):
-            answer = self._client.request(method, url, **how)
+            try:
+                answer = send()
+            except BROKEN as error:
+                # Without a connection, nothing has been asked.
+                if attempt == self._tries or not (is_safe or isinstance(error, httpx.ConnectError)):
+                    raise
+                time.sleep(min(SHORTEST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT))
+                continue
             wait = answer.headers.get("retry-after", "")
-            # What was streamed is gone.
-            if answer.status_code not in RETRIED or not wait.isdigit() or attempt == self._tries or "content" in how:
+            if answer.status_code not in RETRIED or not wait.isdigit() or attempt == self._tries:
                 break
             time.sleep(min(float(wait), LONGEST_WAIT))
-        if answer.is_success:
-            return answer
-        try:
-            problem = answer.json()
-        except ValueError:
-            problem = {}
-        raise ServerError(answer.status_code, problem if isinstance(problem, dict) else {})
+        return answer
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
+    """Return an answer that is no error.
+
+    Raises:
+        ServerError: when it is one.
+    """
+    if answer.is_success:
+        return answer
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    raise ServerError(answer.status_code, problem if isinstance(problem, dict) else {})
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,6 +323,7 @@ def _scored(values: Mapping[str, Any]) -> ScoredSegment:
     return ScoredSegment(**found)
 
 
-def _blocks(file: Any) -> Iterator[bytes]:
-    while block := file.read(2**16):
-        yield block
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(2**16):
+            yield block

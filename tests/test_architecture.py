@@ -96,7 +96,7 @@ LIBRARIES = {
     "httpx": ["client"],
     "prometheus_client": ["serve.metrics"],
     "starlette": ["serve"],
-    "uvicorn": ["serve.server"],
+    "uvicorn": ["serve.server", "serve.processes", "serve.protocol"],
     "pydantic": ["utils", "data", "systems", "training", "lib", "serve"],
     "pydantic_core": ["utils"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.

@@ -55,6 +55,7 @@ AllowedHostsOption = Annotated[
 ]
 QueueOption = Annotated[int, typer.Option(min=1, help="Maximum number of segments that wait.")]
 CacheOption = Annotated[int, typer.Option(min=0, help="Number of segments whose results are kept, without texts.")]
+CacheBytesOption = Annotated[int, typer.Option(min=0, help="Memory that these results may take, in bytes.")]
 BatchWaitOption = Annotated[
     float, typer.Option(min=0, max=1000, help="Milliseconds that a batch waits for more segments.")
 ]
@@ -65,6 +66,9 @@ TimeoutOption = Annotated[
     float, typer.Option(min=0.01, help="Seconds in which a request must have arrived, and must be answered.")
 ]
 MaxFileBytesOption = Annotated[int, typer.Option(min=1, help="Maximum size of an uploaded file, in bytes.")]
+MaxContentBytesOption = Annotated[
+    int, typer.Option(min=1, help="Maximum size of an uploaded file when it is decompressed, in bytes.")
+]
 MaxFilesOption = Annotated[int, typer.Option(min=1, help="Maximum number of files that are kept.")]
 FileExpiryOption = Annotated[float, typer.Option(min=1, help="Seconds after which a file is removed.")]
 FeedbackOption = Annotated[
@@ -88,12 +92,14 @@ def serve(
     allowed_host: AllowedHostsOption = None,
     queue: QueueOption = 20_000,
     cache: CacheOption = 50_000,
+    cache_bytes: CacheBytesOption = 2**28,
     batch_wait: BatchWaitOption = 2,
     max_bytes: MaxBytesOption = 8 * 2**20,
     max_segments: MaxSegmentsOption = 2000,
     max_tokens: MaxTokensOption = 200_000,
     timeout: TimeoutOption = 60,
     max_file_bytes: MaxFileBytesOption = 256 * 2**20,
+    max_content_bytes: MaxContentBytesOption = 2**30,
     max_files: MaxFilesOption = 20,
     file_expiry: FileExpiryOption = 3600,
     feedback: FeedbackOption = None,
@@ -139,23 +145,24 @@ def serve(
             align=align,
             aligner=aligner,
         ),
-        queue=QueueOptions(batch_wait / 1000, queue, cache),
+        queue=QueueOptions(batch_wait / 1000, queue, cache, cache_bytes),
         limits=Limits(
             max_bytes=max_bytes,
             max_segments=max_segments,
             max_tokens=max_tokens,
             timeout=timeout,
             max_file_bytes=max_file_bytes,
+            max_content_bytes=max_content_bytes,
             max_jobs=max_files,
             file_expiry=file_expiry,
         ),
-        keys=read_keys(keys, os.environ.get(VARIABLE)),
+        keys=read_keys(None if keys is None else user_path(keys), os.environ.get(VARIABLE)),
         host=host,
         port=port,
         allowed_hosts=tuple(name.lower() for name in allowed_host or ()),
         workers=workers,
         shutdown_timeout=shutdown_timeout,
-        feedback=feedback,
+        feedback=None if feedback is None else user_path(feedback),
         log_texts=log_texts,
     )
     run(options, logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,22 @@ MOST_ERRORS = 20
 """The maximum number of mistakes in a request that an answer lists."""
 
 
-def make_service(options: ServeOptions, directory: Path) -> Service:
+def make_service(options: ServeOptions, directory: Path, reload_is_due: threading.Event | None = None) -> Service:
     """Load the models, and return what the calls share.
 
     Args:
         options: what to serve, and how.
         directory: a directory for uploaded files, which the caller removes.
+        reload_is_due: is set when models are to be reloaded.
 
     Raises:
         KiwiError: when a model or a policy cannot be loaded.
     """
     metrics = Metrics()
     registry = Registry(options, metrics.observer)
-    return Service(options, registry, Keyring(options.keys), metrics, JobStore(directory, registry, options.limits))
+    jobs = JobStore(directory, registry, options.limits)
+    service = Service(options, registry, Keyring(options.keys), metrics, jobs)
+    return service if reload_is_due is None else replace(service, reload_is_due=reload_is_due)
 
 
 def make_app(service: Service) -> ASGIApp:
@@ -87,16 +91,25 @@ def make_app(service: Service) -> ASGIApp:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[Any]]()
+    loop, due = asyncio.get_running_loop(), service.reload_is_due
+    reloading: asyncio.Task[None] | None = None
+
+    async def reload_while_due() -> None:
+        while due.is_set() and not service.is_stopping.is_set():
+            due.clear()
+            await asyncio.to_thread(_reload, service.registry)
 
     def reload() -> None:
-        task = loop.create_task(asyncio.to_thread(_reload, service.registry))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        nonlocal reloading
+        due.set()
+        if reloading is None or reloading.done():  # otherwise it goes on, once for all signals of the meantime
+            reloading = loop.create_task(reload_while_due())
 
     if threading.current_thread() is threading.main_thread():
         if service.options.workers == 1 and hasattr(signal, "SIGHUP"):  # several processes are replaced by their parent
             loop.add_signal_handler(signal.SIGHUP, reload)
+            if due.is_set():
+                reload()
         _note_signals(lambda: loop.call_soon_threadsafe(service.is_stopping.set))
     expiring = loop.create_task(_remove_expired(service))
     yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from kiwi.serve.batching.worker import Observer
 
@@ -43,7 +43,12 @@ class Metrics:
             ("model",),
             registry=own,
             multiprocess_mode="livesum",
-        )
+        )  # added to by all versions of a model in all processes
+
+    @staticmethod
+    def forget_process(pid: int) -> None:
+        """Drop what waited in a process that has ended; what it has done still counts."""
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
     def observer(self, model: str) -> Observer:
         """Return what is told what the worker of a model does."""
@@ -58,16 +63,10 @@ class Metrics:
             self._hits.labels(model).inc(n_hits)
             self._misses.labels(model).inc(n_misses)
 
-        return Observer(on_batch, on_lookup)
+        return Observer(on_batch, on_lookup, self._waiting.labels(model).inc)
 
-    def render(self, waiting: dict[str, int]) -> bytes:
-        """Return all metrics in the text format of Prometheus.
-
-        Args:
-            waiting: the number of segments that wait for each model in this process.
-        """
-        for model, n_segments in waiting.items():
-            self._waiting.labels(model).set(n_segments)
+    def render(self) -> bytes:
+        """Return all metrics in the text format of Prometheus."""
         registry = self._registry
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # several processes count together
             registry = CollectorRegistry()

@@ -32,6 +32,9 @@ class Limits:
     max_file_bytes: int = 256 * 2**20
     """The maximum size of an uploaded file, in bytes."""
 
+    max_content_bytes: int = 2**30
+    """The maximum size of an uploaded file when all of it is decompressed, in bytes."""
+
     max_jobs: int = 20
     """The maximum number of files that are kept: waiting, being scored, or to be downloaded."""
 

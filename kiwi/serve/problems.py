@@ -9,6 +9,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+from kiwi.utils.inputs import NO_SPACE
+
 
 class Problem(Exception):
     """An error that a client is told.
@@ -66,6 +68,13 @@ def about_segment(index: int, field: str, detail: str, name: str | int | None) -
     """
     place: dict[str, Any] = {"detail": detail, "pointer": f"#/segments/{index}" + (f"/{field}" if field else "")}
     return place if name is None else place | {"id": name}
+
+
+def disk_problem(error: OSError) -> Exception:
+    """Return what a client is told when a file could not be written: the disk is full, or else the error itself."""
+    if error.errno not in NO_SPACE:
+        return error
+    return Problem(507, "disk-full", "The server has no room on its disk. Try later.")
 
 
 CLIENT_GONE = 499

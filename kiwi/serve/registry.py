@@ -31,6 +31,10 @@ class UnknownNameError(KiwiError):
     """A model or policy that the server does not have."""
 
 
+class ReloadingError(KiwiError):
+    """A reload while another one is under way."""
+
+
 @dataclass(frozen=True)
 class ServedModel:
     """A version of a model that is being served."""
@@ -88,6 +92,7 @@ class Registry:
         self._old: list[threading.Thread] = []
         self._users: dict[int, int] = {}  # the jobs that use a version, by its identity
         self._changed = threading.Condition()
+        self._is_closed = False
         self.models: dict[str, ServedModel] = {}
         """The current version of each model."""
         try:
@@ -135,27 +140,36 @@ class Registry:
                 raise
             return current, current.worker.submit(current.worker.measure(segments)).future
 
-    def reload(self, name: str | None = None) -> list[ServedModel]:
+    def reload(self, name: str | None = None, *, wait: bool = True) -> list[ServedModel]:
         """Load the current version of a model from its place, and let it take over; the old one finishes its work.
 
         Args:
             name: the model; None is all of them.
+            wait: whether to wait for a reload that is under way.
 
         Raises:
             UnknownNameError: when there is none of this name.
+            ReloadingError: when another reload is under way that is not to be waited for.
             KiwiError: when it cannot be loaded; the version in use stays.
         """
         names = list(self.models) if name is None else [self.find(name).name]
-        with self._reloading:
+        if not self._reloading.acquire(blocking=wait):
+            raise ReloadingError("Models are being reloaded; ask again when that is done.")
+        try:
             for each in names:
                 new = self._load(each)
                 with self._changed:
+                    if self._is_closed:
+                        new.worker.close()
+                        break
                     old, self.models[each] = self.models[each], new
                 thread = threading.Thread(target=self._retire, args=(old,), name="kiwi-old-model", daemon=True)
                 thread.start()
                 self._old = [thread, *(former for former in self._old if former.is_alive())]
                 logger.info("Reloaded the model %s: %.12s, formerly %.12s.", each, new.sha256, old.sha256)
             return [self.models[each] for each in names]
+        finally:
+            self._reloading.release()
 
     @contextmanager
     def hold(self, name: str) -> Iterator[ServedModel]:
@@ -191,6 +205,8 @@ class Registry:
             Whether everything is finished.
         """
         end = time.monotonic() + timeout
+        with self._changed:
+            self._is_closed = True
         for served in self.models.values():
             served.worker.queue.close()
         done = [served.worker.close(max(0.0, end - time.monotonic())) for served in self.models.values()]
@@ -213,5 +229,5 @@ class Registry:
             except ConfigError:
                 if len(self._options.models) == 1:
                     raise
-        worker = Worker(model, self._options.queue, self._observe(name))
+        worker = Worker(model, self._options.queue, self._observe(name), log_texts=self._options.log_texts)
         return ServedModel(name, runner, model, worker, own, common, deciders)

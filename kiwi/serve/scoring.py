@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from kiwi import constants as const
 from kiwi.data.labels.policy import EVERY
@@ -26,8 +26,13 @@ from kiwi.serve.schemas import ScoreRequest, SegmentIn
 
 LINE_END = re.compile(r"[\r\n]")
 
-POLL = 0.1
-"""The number of seconds after which a client is looked for that may have gone away."""
+POLL, LONGEST_POLL = 0.25, 2.0
+"""The number of seconds after which a client is looked for that may have gone away, at first and, doubled, at last."""
+
+SMALL = 4096
+"""The maximum number of characters of a request that needs no thread to be prepared and answered."""
+
+Result = TypeVar("Result")
 
 IsGone = Callable[[], Awaitable[bool]]
 """A function that returns whether the client has gone away."""
@@ -49,7 +54,7 @@ async def score_request(registry: Registry, request: ScoreRequest, limits: Limit
     _check_request(request, served, limits)
     segments = _texts(request.segments, served)
     served, rows = await compute(registry, served, segments, limits, is_gone)
-    return await asyncio.to_thread(answer, request, served, rows)
+    return await _aside(answer, request, served, rows, is_small=_is_small(segments))
 
 
 def find_model(registry: Registry, name: str | None) -> ServedModel:
@@ -75,7 +80,7 @@ async def compute(
     Raises:
         Problem: when there is no room, it takes too long, or the client has gone away.
     """
-    entries = await asyncio.to_thread(served.worker.measure, segments)
+    entries = await _aside(served.worker.measure, segments, is_small=_is_small(segments))
     if (n_tokens := sum(entry.length for entry in entries)) > limits.max_tokens:
         longest = max(range(len(entries)), key=lambda index: entries[index].length)
         detail = (
@@ -90,9 +95,10 @@ async def compute(
     except QueueClosedError as error:
         raise Problem(503, "shutting-down", str(error), headers={"Retry-After": "1"}) from error
     result = asyncio.wrap_future(future)
-    end = asyncio.get_running_loop().time() + limits.timeout
+    end, poll = asyncio.get_running_loop().time() + limits.timeout, POLL
     try:
-        while not (await asyncio.wait({result}, timeout=POLL))[0]:
+        while not (await asyncio.wait({result}, timeout=poll))[0]:
+            poll = min(2 * poll, LONGEST_POLL)
             if await is_gone():
                 raise Problem(499, "client-gone", "The client has gone away.") from None
             if asyncio.get_running_loop().time() > end:
@@ -101,6 +107,15 @@ async def compute(
     finally:
         result.cancel()
     return served, result.result()
+
+
+def _is_small(segments: Sequence[Texts]) -> bool:
+    return sum(len(text) for texts in segments for text in texts if text is not None) <= SMALL
+
+
+async def _aside(function: Callable[..., Result], *arguments: Any, is_small: bool) -> Result:
+    """Call a function in a thread, so that others are answered meanwhile, unless it is done in no time."""
+    return function(*arguments) if is_small else await asyncio.to_thread(function, *arguments)
 
 
 def _check_request(request: ScoreRequest, served: ServedModel, limits: Limits) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,11 +18,13 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors.multiprocess import Multiprocess
 
 from kiwi.exceptions import KiwiError
-from kiwi.serve.jobs import HideJobs
+from kiwi.serve.calls.feedback import check_directory
+from kiwi.serve.job_log import HideJobs
 from kiwi.serve.options import LOCAL, ServeOptions
+from kiwi.serve.processes import Supervisor
+from kiwi.serve.protocol import BoundedProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +41,18 @@ KEEP_ALIVE = 15
 """The number of seconds after which an idle connection is closed."""
 
 
-def configure_log(level: int) -> None:
+def configure_log(level: int, *, log_texts: bool = False) -> None:
     """Show the log on standard error: kiwi's from a level on, and warnings of libraries.
 
     Args:
         level: the level.
+        log_texts: whether it may have texts.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("kiwi").setLevel(level)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(HideJobs())
+    if not log_texts:
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(HideJobs())
 
 
 def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
@@ -59,7 +65,10 @@ def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
     Raises:
         KiwiError: when a model cannot be loaded, or the address is taken.
     """
-    configure_log(log_level)
+    configure_log(log_level, log_texts=options.log_texts)
+    _allow_connections()
+    if options.feedback is not None:
+        check_directory(options.feedback)
     if not options.keys and options.host not in LOCAL:
         logger.warning("%s: everyone who reaches this address may use the server. Give keys with --keys.", options.host)
     if options.workers == 1:
@@ -68,11 +77,20 @@ def serve(options: ServeOptions, log_level: int = logging.INFO) -> None:
         _serve_in_processes(options, log_level)
 
 
+def _allow_connections() -> None:
+    """Allow as many open files as the system does, of which each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _serve_alone(options: ServeOptions) -> None:
     from kiwi.serve.app import make_app, make_service
 
+    reload_is_due = threading.Event()
+    signal.signal(signal.SIGHUP, lambda number, frame: reload_is_due.set())  # from now on, while models are loaded
     with tempfile.TemporaryDirectory(prefix="kiwi-files-") as files:
-        _run_alone(options, make_app(make_service(options, Path(files))))
+        _run_alone(options, make_app(make_service(options, Path(files), reload_is_due)))
 
 
 def _run_alone(options: ServeOptions, app: ASGIApp) -> None:
@@ -92,19 +110,21 @@ def _serve_in_processes(options: ServeOptions, log_level: int) -> None:
         tempfile.TemporaryDirectory(prefix="kiwi-metrics-") as counted,
     ):
         os.environ[METRICS_DIRECTORY] = counted  # the library reads it in each process
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are processes to replace
         config = _config(options, partial(_make_worker_app, options, Path(files), log_level), factory=True)
         try:
             with _listening(config, options) as sockets:
-                supervisor = Multiprocess(config, sockets)
+                supervisor = Supervisor(config, sockets, options.shutdown_timeout)
                 supervisor.run()
         finally:
             del os.environ[METRICS_DIRECTORY]
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+    if supervisor.has_failed:
         raise KiwiError("A process of the server could not start; its error is above.")
 
 
 def _make_worker_app(options: ServeOptions, files: Path, log_level: int) -> ASGIApp:
-    configure_log(log_level)
+    configure_log(log_level, log_texts=options.log_texts)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which is for the parent, and comes here with the end of a terminal
     from kiwi.serve.app import make_app, make_service
 
     try:
@@ -120,6 +140,7 @@ def _config(options: ServeOptions, app: object, *, factory: bool = False) -> uvi
         host=options.host,
         port=options.port,
         factory=factory,
+        http=partial(BoundedProtocol, timeout=options.limits.timeout),  # type: ignore[arg-type]
         workers=options.workers,
         access_log=False,  # it has the queries of requests
         log_config=None,
@@ -144,6 +165,7 @@ def _listening(config: uvicorn.Config, options: ServeOptions) -> Iterator[list[s
             f"{config.host}:{config.port}: cannot be listened at. Choose another --port or --host, or end the program "
             "that uses it."
         ) from None
+    sock.listen(BACKLOG)  # so that whoever comes before a process is ready, or while none runs, waits
     host = f"[{config.host}]" if ":" in config.host else config.host
     logger.info("Serving %s at http://%s:%d", ", ".join(options.models), host, sock.getsockname()[1])
     try:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from kiwi import PredictOptions
+from kiwi import PredictOptions, load_system
+from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
+from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.lib.inspect import set_score_of
 from kiwi.serve.keys import Key, hash_key
 from kiwi.serve.options import Limits, ServeOptions
 from kiwi.systems.qe_system import QESystem
 from tests.conftest import Corpus
+from tests.pretrained import write_model
 from tests.serve.running import ADMIN, SLOW, Server
+from tests.systems.test_span_level import trained as trained_on_spans
 
 SIDE = {"source": {"dim": 5}, "target": {"dim": 4}}
 MODEL = {
@@ -48,24 +52,53 @@ def text_system(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
-def server(system: Path, text_system: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def span_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Predicts error spans; not to be changed."""
+    place = tmp_path_factory.mktemp("served")
+    trained_on_spans(write_model("xlm-roberta", place / "encoder"), steps=40).save(place / "spans")
+    return place / "spans"
+
+
+@pytest.fixture(scope="session")
+def policy(text_system: Path, corpus: Corpus) -> Policy:
+    """Approves half of the first ten segments."""
+    runner = load_system(text_system)
+    scores = runner.predict(*(corpus.lines("test", name)[:10] for name in ("source", "target"))).sentence_scores
+    return Policy(
+        model=runner.about.sha256,
+        score=ScoreMeaning("hter", False, (0.0, 1.0)),
+        acceptable=Acceptable("hter", "<=", 0.1),
+        risk=0.1,
+        confidence=0.9,
+        groups={"": GroupPolicy(sorted(scores or [])[4])},
+    )
+
+
+@pytest.fixture(scope="session")
+def server(
+    system: Path, text_system: Path, span_system: Path, policy: Policy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     feedback = tmp_path_factory.mktemp("feedback")
     keys = (
         Key(name="admin", sha256=hash_key(ADMIN), admin=True),
         Key(name="slow", sha256=hash_key(SLOW), rate=2),
     )
-    limits = Limits(max_bytes=20_000, max_segments=12, max_tokens=500, timeout=5, max_file_bytes=5000, max_jobs=3)
-    models = {"tiny": str(system), "twin": str(system), "text": str(text_system)}
-    content = {
-        **{"format": 1, "acceptable": "hter <= 0.1", "risk": 0.1, "confidence": 0.95},
-        **{"model": hashlib.sha256((text_system / "SHA256SUMS").read_bytes()).hexdigest()},
-        **{"score": {"kind": "hter", "higher_is_better": False, "range": [0, 1]}, "groups": {"": {"threshold": 0.0}}},
-    }
-    policy = tmp_path_factory.mktemp("policies") / "safe.json"
-    policy.write_text(json.dumps(content), encoding="utf-8")
-    options = ServeOptions(
-        models, {"safe": policy}, PredictOptions(align=False), keys=keys, limits=limits, feedback=feedback
+    limits = Limits(
+        max_bytes=20_000,
+        max_segments=12,
+        max_tokens=500,
+        timeout=5,
+        max_file_bytes=5000,
+        max_content_bytes=800_000,
+        max_jobs=3,
     )
+    models = {"tiny": str(system), "twin": str(system), "text": str(text_system), "spans": str(span_system)}
+    place = tmp_path_factory.mktemp("policies")
+    policies = {"safe": place / "safe.json", "strict": place / "strict.json"}
+    nothing = replace(policy, groups={"": GroupPolicy(0.0)})
+    for own, path in zip((nothing, policy), policies.values(), strict=True):
+        path.write_text(json.dumps(own.to_dict()), encoding="utf-8")
+    options = ServeOptions(models, policies, PredictOptions(align=False), keys=keys, limits=limits, feedback=feedback)
     started = Server(options, tmp_path_factory.mktemp("files"))
     yield started
     started.close()

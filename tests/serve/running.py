@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from kiwi.serve.app import make_app, make_service
 from kiwi.serve.options import ServeOptions
+from kiwi.serve.protocol import BoundedProtocol
 
 ADMIN, SLOW = "kiwi-admin", "kiwi-slow"
 
@@ -21,7 +23,12 @@ class Server:
     def __init__(self, options: ServeOptions, files: Path) -> None:
         self.service = make_service(options, files)
         config = uvicorn.Config(
-            make_app(self.service), log_config=None, access_log=False, ws="none", server_header=False
+            make_app(self.service),
+            http=partial(BoundedProtocol, timeout=options.limits.timeout),  # type: ignore[arg-type]
+            log_config=None,
+            access_log=False,
+            ws="none",
+            server_header=False,
         )
         self._server = uvicorn.Server(config)
         self._socket = socket.create_server(("127.0.0.1", 0))

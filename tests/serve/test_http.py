@@ -1,24 +1,35 @@
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import logging
+import lzma
+import os
 import re
+import resource
+import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from kiwi import load_system
+from kiwi.data.labels.policy import Policy
 from kiwi.pages.assets import read_asset
 from kiwi.serve.calls.chat import find_issues
 from kiwi.serve.views.examples import sentences
 from tests.conftest import Corpus
 from tests.serve.running import ADMIN, SLOW, Server
+from tests.systems.test_span_level import SOURCE, TARGET
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +72,47 @@ def test_scores_are_those_of_the_system(client: httpx.Client, corpus: Corpus, sy
     assert again.json()["scale"]["higher_is_better"] is True
     assert again.json()["segments"][0]["score"] == pytest.approx(100 * (1 - expected["sentence_scores"][0]), abs=1e-3)
     assert "flags" not in again.json()["segments"][0]
+
+
+def test_decisions_of_a_policy(client: httpx.Client, corpus: Corpus, policy: Policy) -> None:
+    given = segments(corpus)
+    for segment in given:
+        del segment["alignments"]
+    asked = {"segments": given, "model": "text", "policy": "strict"}
+    found = client.post("/v1/score", json=asked).json()["segments"]
+    bound = policy.groups[""].threshold
+    assert bound is not None
+    for each in found:
+        is_approved = each["score"] <= bound and not each["flags"]
+        assert each["decision"] == ("approve" if is_approved else "review"), each
+        assert each["decision_reason"]
+    assert {each["decision"] for each in found} == {"approve", "review"}
+    good = next(index for index, each in enumerate(found) if each["decision"] == "approve")
+    changed = {"source": f"5 {given[good]['source']}", "target": f"6 {given[good]['target']}"}  # which has flags
+    unflagged = client.post("/v1/score", json=asked | {"segments": [given[good], changed], "flags": False}).json()
+    decided, flagged = unflagged["segments"]
+    assert "flags" not in decided | flagged
+    assert (decided["decision"], flagged["decision"]) == ("approve", "review")
+    assert flagged["decision_reason"] == "flags: numbers"
+    refused = client.post("/v1/score", json={"segments": segments(corpus, 1), "policy": "strict"})
+    assert refused.json()["type"] == "urn:kiwi:problem:unknown-policy"  # it is that of another model
+
+
+def test_spans_are_those_of_the_text_as_given(client: httpx.Client, span_system: Path) -> None:
+    given = [{"source": source, "target": target} for source, target in zip(SOURCE, TARGET, strict=True)]
+    answer = client.post("/v1/score", json={"segments": given, "model": "spans", "spans": True})
+    assert answer.status_code == 200, answer.text
+    found = [each["spans"] for each in answer.json()["segments"]]
+    expected = load_system(span_system).predict(SOURCE, TARGET).error_spans
+    assert expected is not None
+    assert any(expected)
+    for target, spans, own in zip(TARGET, found, expected, strict=True):
+        assert [(each["start"], each["end"], each["severity"]) for each in spans] == [
+            (each.start, each.end, each.severity) for each in own
+        ]
+        assert [each["text"] for each in spans] == [target[each["start"] : each["end"]] for each in spans]
+        assert all(0 < each["confidence"] <= 1 for each in spans)
+    assert "mqm_score" in answer.json()["segments"][0]
 
 
 def test_numbers_are_names_and_line_ends_are_spaces(client: httpx.Client, corpus: Corpus) -> None:
@@ -131,7 +183,7 @@ def test_keys_rates_and_hosts(server: Server, client: httpx.Client) -> None:
         answers = [other.get("/v1/models", headers={"Authorization": f"Bearer {SLOW}"}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert 1 <= int(answers[2].headers["retry-after"]) <= 30
-        assert other.get("/health/ready").json() == {"status": "ready", "models": ["tiny", "twin", "text"]}
+        assert other.get("/health/ready").json() == {"status": "ready", "models": ["tiny", "twin", "text", "spans"]}
         assert other.get("/openapi.json", headers={"Host": "evil.example"}).status_code == 421
         # Health checks come by address; they tell little.
         assert other.get("/health/live", headers={"Host": "evil.example"}).status_code == 200
@@ -154,18 +206,49 @@ def test_large_slow_and_broken_requests(server: Server, client: httpx.Client) ->
     unannounced = client.post("/v1/score", content=iter([b"x" * 10_000] * 3))
     assert unannounced.status_code == 413
     assert client.post("/v1/score", content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
-    with socket.create_connection(("127.0.0.1", server.port)) as half:
-        half.sendall(f"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ADMIN}\r\n".encode())
-        half.sendall(b"Content-Length: 100\r\nContent-Type: application/json\r\n\r\n{")
-        half.settimeout(30)
+    with (
+        half_sent(server, "/v1/score") as half,
+        half_sent(server, "/v1/files?name=a.tsv") as slow,
+        connected(server) as idle,
+        connected(server) as headless,
+    ):
+        client.get("/health/live")
+        headless.sendall(b"GET / HTTP/1.1\r\nHo")
+        statuses = []
+
+        def drip() -> None:
+            for _ in range(100):
+                slow.sendall(b"x")
+                if select.select([slow], [], [], 0.3)[0]:
+                    statuses.append(slow.recv(1000).splitlines()[0])
+                    return
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
         assert b" 408 " in half.recv(1000).splitlines()[0]
+        dripping.join()
+        assert b" 408 " in statuses[0]
+        assert [idle.recv(10), headless.recv(10)] == [b"", b""]  # closed
+    assert not list(server.service.jobs._directory.iterdir())
+
+
+def connected(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=30)
+
+
+def half_sent(server: Server, path: str) -> socket.socket:
+    """Send the head of a request, and the first byte of its body."""
+    connection = connected(server)
+    connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {ADMIN}\r\n".encode())
+    connection.sendall(b"Content-Length: 100\r\nContent-Type: application/json\r\n\r\n{")
+    return connection
 
 
 def test_models_are_described_and_reloaded_while_they_are_used(
     server: Server, client: httpx.Client, corpus: Corpus
 ) -> None:
     described = client.get("/v1/models").json()["models"]
-    assert [model["name"] for model in described] == ["tiny", "twin", "text"]
+    assert [model["name"] for model in described] == ["tiny", "twin", "text", "spans"]
     assert described[0]["fields"] == ["source", "target", "alignments"]
     given = segments(corpus, 3)
     stop, statuses = threading.Event(), []
@@ -188,6 +271,13 @@ def test_models_are_described_and_reloaded_while_they_are_used(
     assert server.service.registry.find("tiny") is not former
     with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {ADMIN}"}) as other:
         assert other.post("/v1/models/none/reload").status_code == 404
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_client_that_goes_away_leaves_the_queue(server: Server, client: httpx.Client, corpus: Corpus) -> None:
@@ -301,6 +391,59 @@ def test_files_that_cannot_be_scored(server: Server, client: httpx.Client, corpu
         assert client.delete(url).status_code == 204
 
 
+def test_files_that_are_small_until_they_are_decompressed(
+    server: Server, client: httpx.Client, corpus: Corpus, tmp_path: Path
+) -> None:
+    def post(name: str, content: bytes) -> httpx.Response:
+        return client.post("/v1/files", params={"name": name}, content=content)
+
+    large = table(corpus, 1).encode() + b"a\tb\t0-0\n" * 100_000
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
+        written.writestr("xl/worksheets/sheet1.xml", b" " * 900_000)
+    pyarrow.parquet.write_table(
+        pyarrow.table({name: [text] * 100_000 for name, text in {"source": "a b c d", "target": "e f"}.items()}),
+        tmp_path / "a.parquet",
+    )
+    for name, content in {
+        "a.tsv.gz": gzip.compress(large),
+        "a.tsv.xz": lzma.compress(large),
+        "a.tsv": gzip.compress(large),
+        "a.xlsx": archive.getvalue(),
+        "a.xlsx.gz": gzip.compress(archive.getvalue()),
+        "a.parquet": (tmp_path / "a.parquet").read_bytes(),
+    }.items():
+        assert len(content) < 5000
+        refused = post(name, content)
+        assert (refused.status_code, refused.json()["type"]) == (413, "urn:kiwi:problem:too-large"), name
+        assert f"{name}: found more than 800000 bytes when it is decompressed" in refused.json()["detail"]
+    for name, content in {"a.tsv.gz": gzip.compress(large)[:-9], "a.xlsx": b"PK", "a.parquet": b"PAR1"}.items():
+        damaged = post(name, content)
+        assert (damaged.status_code, damaged.json()["type"]) == (422, "urn:kiwi:problem:unfit-file"), name
+        assert name in damaged.json()["detail"]
+        assert str(server.service.jobs._directory) not in damaged.json()["detail"]
+    assert not list(server.service.jobs._directory.iterdir())
+
+
+def test_files_that_are_being_received_leave_room_for_others(
+    server: Server, client: httpx.Client, corpus: Corpus
+) -> None:
+    def post() -> httpx.Response:
+        return client.post("/v1/files", params={"name": "a.tsv"}, content=table(corpus, 1).encode())
+
+    jobs = server.service.jobs
+    with half_sent(server, "/v1/files?name=a.tsv"), half_sent(server, "/v1/files?name=a.tsv"):
+        wait_for(lambda: len(list(jobs._directory.glob("new-*"))) == 2)
+        urls = [post().headers["location"] for _ in range(3)]  # as many as there may be
+        assert post().json()["detail"].startswith("There are 3 files")
+        client.delete(urls.pop())
+        with half_sent(server, "/v1/files?name=a.tsv"):
+            wait_for(lambda: len(list(jobs._directory.glob("new-*"))) == 3)
+            assert post().json()["detail"].startswith("3 files are being received")
+    wait_for(lambda: not list(jobs._directory.glob("new-*")))
+    assert [client.delete(url).status_code for url in urls] == [204, 204]
+
+
 def test_files_expire(server: Server, client: httpx.Client, corpus: Corpus) -> None:
     url = client.post("/v1/files", params={"name": "a.tsv"}, content=table(corpus, 1).encode()).headers["location"]
     assert events(client, url)[-1][1]["state"] == "done"
@@ -325,6 +468,26 @@ def test_feedback_is_stored_in_lines(server: Server, client: httpx.Client) -> No
     assert (second["id"], second["model"]) == (8, "tiny")
     assert second["sha256"] == server.service.registry.find("tiny").sha256
     assert client.post("/v1/feedback", json={"segments": [{"source": "a"}]}).status_code == 422
+
+
+def test_feedback_on_a_full_disk_is_refused_whole(server: Server, client: httpx.Client) -> None:
+    assert server.service.options.feedback is not None
+    large = 2**26  # so that nothing else meets the limit
+    asked = {"segments": [{"source": "a", "target": "b", "post_edit": "c"}]}
+    client.post("/v1/feedback", json=asked)
+    (file,) = server.service.options.feedback.iterdir()
+    size = file.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        os.truncate(file, large)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (large + 10, hard))
+        answer = client.post("/v1/feedback", json=asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        length = file.stat().st_size
+        os.truncate(file, size)
+    assert (answer.status_code, answer.json()["type"]) == (507, "urn:kiwi:problem:disk-full")
+    assert length == large
 
 
 def test_weblate_gets_the_issues_of_each_unit(client: httpx.Client, corpus: Corpus) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Self
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from tests.conftest import Corpus
 
 def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpus: Corpus, tmp_path: Path) -> None:
     environment = {**os.environ, "KIWI_SERVE_KEYS": f"ci={hash_key('secret')}", "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-m", "kiwi", "serve", "-m", str(system), "--no-align", "--port", "0"]
+    command = [sys.executable, "-m", "kiwi", "serve", "-m", str(system), "--no-align", "--port", "0", "--log-texts"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     log: list[str] = []
     try:
@@ -46,7 +47,8 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
             job = client.score_file(tmp_path / "a.jsonl", tmp_path / "b.jsonl", poll=0.05)
             assert job["segments"] == 1
             assert "sentence_scores" in (tmp_path / "b.jsonl").read_text(encoding="utf-8")
-            process.send_signal(signal.SIGHUP)
+            for _ in range(4):
+                process.send_signal(signal.SIGHUP)
             deadline = time.monotonic() + 60
             while not any("Reloaded the model tiny" in line for line in log) and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -71,12 +73,15 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
         assert process.wait(60) == 0, log
     reader.join()
     process.stderr.close()
-    assert any("Reloaded the model tiny" in line for line in log)
+    assert 1 <= sum("Reloaded the model tiny" in line for line in log) <= 2  # once for all signals in the meantime
     assert not list(tmp_path.glob("kiwi-files-*"))
     assert not [line for line in log if "Traceback" in line]
+    assert any("Scoring 'a' | 'b' | '0-0'." in line for line in log)  # of the file
 
 
-def test_what_the_command_refuses() -> None:
+def test_what_the_command_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "file").touch()
     from typer.testing import CliRunner
 
     from kiwi.cli import app
@@ -86,39 +91,108 @@ def test_what_the_command_refuses() -> None:
     for arguments, expected in {
         ("--model", "a=x", "--model", "a=y"): "found the name 'a' twice",
         ("--new-key", "a b"): "--new-key",
+        ("--model", "x", "--keys", "~/keys.yaml"): f"{tmp_path}/keys.yaml: ",
+        ("--model", "x", "--feedback", "~/file"): f"found {tmp_path}/file, but it is no directory",
     }.items():
         result = runner.invoke(app, ["serve", *arguments])
         assert result.exit_code != 0
         assert expected in str(result.exception)
 
 
-class Busy(BaseHTTPRequestHandler):
-    """Is busy once, answers once, and is broken from then on."""
+class Scripted(BaseHTTPRequestHandler):
+    """Answers as its server's script says: a status and a body, or nothing, which breaks the connection."""
 
-    count = 0
-
-    def do_GET(self) -> None:
-        Busy.count += 1
-        status, content = {1: (503, b'{"detail": "busy"}'), 2: (200, b'{"models": [{"name": "x"}]}')}.get(
-            Busy.count, (502, b"<html>")
-        )
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        script: Script = self.server  # type: ignore[assignment]
+        script.seen.append((self.command, self.path.partition("?")[0], body))
+        answer = script.answers.pop(0)
+        self.close_connection = True
+        if answer is None:
+            return
+        status, content = answer
         self.send_response(status)
         self.send_header("Retry-After", "0")
+        self.send_header("Location", "/v1/files/7")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    do_GET = do_POST = do_DELETE = answer
 
     def log_message(self, *arguments: object) -> None:
         pass
 
 
+class Script(HTTPServer):
+    """A server that is not kiwi's, with one answer for each request."""
+
+    def __init__(self, *answers: tuple[int, bytes] | None) -> None:
+        super().__init__(("127.0.0.1", 0), Scripted)
+        self.answers, self.seen = list(answers), list[tuple[str, str, bytes]]()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+BUSY = (503, b'{"detail": "busy"}')
+SCORED = (200, b'{"model": "x", "sha256": "y", "scale": {}, "segments": [{"id": 1, "score": 0.5}]}')
+
+
 def test_the_client_asks_a_busy_server_again() -> None:
-    with HTTPServer(("127.0.0.1", 0), Busy) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        with Client(f"http://127.0.0.1:{server.server_port}") as client:
-            assert client.models() == [{"name": "x"}]
-            with pytest.raises(ServerError, match="502: no reason given"):
-                client.models()
-        server.shutdown()
-        thread.join()
+    with Script(BUSY, (200, b'{"models": [{"name": "x"}]}'), (502, b"<html>")) as server, Client(server.url) as client:
+        assert client.models() == [{"name": "x"}]
+        with pytest.raises(ServerError, match="502: no reason given"):
+            client.models()
+
+
+def test_the_client_asks_again_when_a_connection_breaks_unless_it_would_be_done_twice() -> None:
+    with Script(None, SCORED, None) as server, Client(server.url) as client:
+        assert client.score([Segment("a", "b")]).segments[0].score == 0.5
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.send_feedback([{"source": "a", "target": "b", "post_edit": "c"}])
+        assert [path for _, path, _ in server.seen] == ["/v1/score", "/v1/score", "/v1/feedback"]
+
+
+def test_the_client_uploads_a_file_again_from_its_beginning(tmp_path: Path) -> None:
+    given, output = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    given.write_bytes(b"x" * 200_000)
+    done = (200, b'{"state": "done", "segments": 1}')
+    with Script(BUSY, (202, b"{}"), done, None, (200, b"scored"), (204, b"")) as server, Client(server.url) as client:
+        assert client.score_file(given, output)["segments"] == 1
+        assert [len(body) for _, path, body in server.seen if path == "/v1/files"] == [200_000, 200_000]
+        assert server.seen[-1][:2] == ("DELETE", "/v1/files/7")
+    assert output.read_bytes() == b"scored"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(200, b'{"state": "failed", "error": "bad"}')],
+        [(200, b'{"state": "done"}'), (507, b'{"detail": "full"}')],
+        [(200, b'{"state": "done"}'), None, None],
+    ],
+)
+def test_a_file_that_the_client_cannot_get_leaves_nothing(
+    tmp_path: Path, answers: list[tuple[int, bytes] | None]
+) -> None:
+    given, output = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    given.write_bytes(b"x")
+    with Script((202, b"{}"), *answers, (204, b"")) as server, Client(server.url, tries=2) as client:
+        with pytest.raises((ServerError, httpx.RemoteProtocolError)):
+            client.score_file(given, output)
+        assert server.seen[-1][:2] == ("DELETE", "/v1/files/7")
+    assert list(tmp_path.iterdir()) == [given]

@@ -27,11 +27,13 @@ def names(works: list[Work] | None) -> list[str | None]:
 
 
 def test_batches_are_longest_first_and_fit_the_tokens() -> None:
-    queue = SegmentQueue(100)
+    changes: list[int] = []
+    queue = SegmentQueue(100, changes.append)
     submit(queue, a=3, b=10, c=4, d=9, e=1)
     assert names(queue.take(30)) == ["b", "d", "c"]
     assert names(queue.take(30)) == ["a", "e"]
     assert (queue.n_waiting, queue.tokens_waiting) == (0, 0)
+    assert changes == [5, -3, -2]
     submit(queue, long=1000, short=1)
     assert names(queue.take(30)) == ["long"]
 
@@ -146,6 +148,19 @@ def test_the_cache_is_bounded_and_keeps_no_text() -> None:
     assert cache.find(keys) == [{"x": 0}, None, {"x": 2}]
     assert len({*keys, cache.key(("a", "")), cache.key(("", "a")), cache.key(("a",))}) == 6
     assert ResultCache(2).key(("a", None)) != keys[0]
+
+
+def test_the_cache_is_bounded_in_memory() -> None:
+    cache = ResultCache(1000, 100_000)
+    lengths = (2000, 4000, 10)
+    rows: list[Row] = [{"tags": ["OK"] * n, "numbers": [0.5] * n, "spans": [{"text": "x" * n}]} for n in lengths]
+    cache.add([b"a", b"b"], rows[:2])
+    assert cache.find([b"a", b"b"]) == [rows[0], None]  # the second one alone would be too large
+    cache.add([b"a", b"c", b"c"], [rows[0], rows[2], rows[2]])
+    assert cache.find([b"a", b"c"]) == [rows[0], rows[2]]
+    assert 60_000 < cache.n_bytes < 100_000
+    cache.add([b"d"], rows[:1])
+    assert cache.find([b"a", b"c", b"d"]) == [None, rows[2], rows[0]]
 
 
 class Counting:

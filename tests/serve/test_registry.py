@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kiwi import serve
 from kiwi.serve.batching.queue import QueueClosedError
 from kiwi.serve.options import ServeOptions
-from kiwi.serve.registry import Registry
+from kiwi.serve.registry import Registry, ReloadingError
 from kiwi.serve.schemas import ScoreRequest, ScoreResponse
 from kiwi.serve.scoring import answer
 from kiwi.systems.manifest.intervals import CalibrationGroup, ScoreIntervals
@@ -20,6 +22,8 @@ from kiwi.systems.manifest.rewriting import read_info, rewrite
 def test_a_version_that_is_held_is_not_closed_by_a_reload(text_system: Path) -> None:
     registry = Registry(ServeOptions({"text": str(text_system)}))
     try:
+        with registry._reloading, pytest.raises(ReloadingError, match="ask again"):
+            registry.reload("text", wait=False)
         with registry.hold("text") as held:
             registry.reload()
             assert registry.find("text") is not held
@@ -62,3 +66,14 @@ def test_answers_have_intervals_of_the_languages(text_system: Path, tmp_path: Pa
         assert ScoreResponse.model_validate(answer(asked, registry.find("text"), rows["text"])).segments[0].interval
     finally:
         assert registry.close(30)
+
+
+def test_no_time_is_measured_by_a_clock_that_may_jump() -> None:
+    stamps = {"calls/chat.py": 1, "calls/feedback.py": 1}  # what is told and stored has the time of the day
+    place = Path(serve.__file__).parent
+    found = {
+        path.relative_to(place).as_posix(): len(re.findall(r"time\.time\(|gmtime\(|localtime\(|datetime\.", text))
+        for path in place.rglob("*.py")
+        if (text := path.read_text(encoding="utf-8"))
+    }
+    assert {path: n for path, n in found.items() if n} == stamps

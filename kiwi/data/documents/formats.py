@@ -14,7 +14,7 @@ from kiwi.data.documents.marks.notes import TMXProperties, XLIFF1Notes, XLIFF2No
 from kiwi.data.documents.marks.trados import TradosEstimates
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.objects import ArrayTable, ObjectTable
-from kiwi.data.documents.parquet import copy_parquet
+from kiwi.data.documents.parquet import copy_parquet, parquet_size
 from kiwi.data.documents.parts import Document, Marks, Score, Tape, copy_scored
 from kiwi.data.documents.po import PO
 from kiwi.data.documents.rating import Rating
@@ -22,7 +22,7 @@ from kiwi.data.documents.separated import SeparatedTable
 from kiwi.data.documents.tmx import TMX
 from kiwi.data.documents.xliff_1 import XLIFF1
 from kiwi.data.documents.xliff_2 import XLIFF2
-from kiwi.data.documents.xlsx import copy_workbook
+from kiwi.data.documents.xlsx import copy_workbook, workbook_size
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED, compressing
 from kiwi.utils.inputs import reading
@@ -105,6 +105,10 @@ class Format:
     can_skip: bool = False
     """Whether bad rows can be left out of the copy."""
 
+    size: Callable[[Path, int], int] | None = None
+    """The function that returns the number of bytes of what is compressed within a document, given the document and a
+    limit, beyond which it need not count; None for formats that compress nothing."""
+
 
 FORMATS: tuple[Format, ...] = (
     Format(
@@ -146,6 +150,7 @@ FORMATS: tuple[Format, ...] = (
         is_table=True,
         is_text=False,
         can_skip=True,
+        size=parquet_size,
     ),
     Format(
         "XLSX",
@@ -157,6 +162,7 @@ FORMATS: tuple[Format, ...] = (
         is_table=True,
         has_header=True,
         is_text=False,
+        size=lambda path, limit: workbook_size(path),
     ),
     Format("JSON", (".json",), spliced(lambda how, tape: ArrayTable(how.columns, how.optional)), is_table=True),
 )
@@ -193,6 +199,25 @@ def require_format(path: Path) -> Format:
         advice = f" {near[0].upper()}{near[1:]}" if near.startswith("did") else ""
         raise ConfigError(f"{path}: found the suffix '{suffix}'; expected that of a format: {listing}.{advice}")
     return found
+
+
+def content_size(path: Path, limit: int) -> int:
+    """Return the number of bytes of a document when everything in it is decompressed.
+
+    Args:
+        path: the document, whose suffix says its format.
+        limit: what is more need not be counted to the end.
+
+    Raises:
+        DataError: when compressed data is damaged.
+        MissingExtraError: when a library for the format is not installed.
+    """
+    n_bytes = 0
+    with reading(path) as content:
+        while n_bytes <= limit and (block := content.read(2**20)):
+            n_bytes += len(block)
+    measure = require_format(path).size
+    return n_bytes if measure is None or n_bytes > limit else max(n_bytes, measure(path, limit))
 
 
 def xliff_version(tape: Tape) -> int:

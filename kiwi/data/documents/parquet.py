@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -19,6 +19,9 @@ from kiwi.utils.inputs import plain_file
 
 if TYPE_CHECKING:
     import pyarrow
+
+NUMBER = 8
+"""The number of bytes of a number."""
 
 
 def copy_parquet(
@@ -64,6 +67,61 @@ def copy_parquet(
             writer.write_batch(scored)
             n_rows += len(segments)
     return n_rows
+
+
+def parquet_size(path: Path, limit: int) -> int:
+    """Return the number of bytes of a table's pages when they are decompressed, or of its values, whichever is more.
+
+    Values that repeat take almost no place in a table. What is more than a limit is not counted to the end.
+
+    Args:
+        path: the table.
+        limit: the limit.
+
+    Raises:
+        DataError: when the table is damaged.
+        MissingExtraError: when pyarrow is not installed.
+    """
+    check_table_format(".parquet")
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    plain, copy = plain_file(path)
+    with copy if copy is not None else nullcontext(), _damage_named(path):
+        with pyarrow.parquet.ParquetFile(plain) as file:
+            about = file.metadata
+            groups = [about.row_group(index) for index in range(about.num_row_groups)]
+            chunks = [group.column(index) for group in groups for index in range(about.num_columns)]
+            n_bytes: int = max(
+                sum(chunk.total_uncompressed_size for chunk in chunks),
+                NUMBER * sum(chunk.num_values for chunk in chunks),
+            )
+            is_text = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_binary)
+            names = [each.name for each in file.schema_arrow if any(test(each.type) for test in is_text)]
+        if n_bytes > limit or not names:
+            return n_bytes
+        n_values = 0
+        with pyarrow.parquet.ParquetFile(plain, read_dictionary=names) as file:
+            for batch in file.iter_batches(2**16, columns=names):
+                for column in batch.columns:
+                    lengths = pyarrow.compute.binary_length(column.dictionary)
+                    total = pyarrow.compute.sum(pyarrow.compute.cast(lengths.take(column.indices), pyarrow.int64()))
+                    n_values += int(total.as_py() or 0)
+                if n_values > limit:
+                    break
+        return max(n_bytes, n_values)
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as Parquet ({reason:.200}).") from error
 
 
 def _batches(

@@ -24,6 +24,10 @@ from kiwi.utils.inputs import plain_file
 LARGEST = 2**32
 """The maximum number of bytes of a file in a workbook."""
 
+WHOLE = {"[Content_Types].xml", "xl/workbook.xml", "xl/styles.xml", "xl/theme/theme1.xml", "docProps/core.xml"}
+LARGEST_WHOLE = 2**26
+"""The files that are read as a whole, besides relations, and the maximum number of their bytes."""
+
 DOCTYPES = (b"<!DOCTYPE", "<!DOCTYPE".encode("utf-16-le"), "<!DOCTYPE".encode("utf-16-be"))
 
 
@@ -68,6 +72,17 @@ def copy_workbook(
                     else:
                         shutil.copyfileobj(content, target)
     return n_segments
+
+
+def workbook_size(path: Path) -> int:
+    """Return the number of bytes of all files of a workbook when they are decompressed.
+
+    Raises:
+        DataError: when the workbook is damaged.
+    """
+    plain, copy = plain_file(path)
+    with copy if copy is not None else nullcontext(), _damage_named(path), zipfile.ZipFile(plain) as archive:
+        return sum(info.file_size for info in archive.infolist())
 
 
 def read_workbook(path: Path, columns: Mapping[str, str], *, has_header: bool = True) -> Iterator[Segment]:
@@ -141,9 +156,10 @@ def _damage_named(path: Path) -> Iterator[None]:
 
 def _check(archive: zipfile.ZipFile, path: Path) -> None:
     for info in archive.infolist():
-        if info.file_size > LARGEST:
+        largest = LARGEST_WHOLE if info.filename in WHOLE or info.filename.endswith(".rels") else LARGEST
+        if info.file_size > largest:
             found = f"{info.filename} of {info.file_size} bytes"
-            raise DataError.at(path, None, found=found, expected=f"at most {LARGEST}")
+            raise DataError.at(path, None, found=found, expected=f"at most {largest}")
         with archive.open(info) as content:
             start = content.read(4096)
             while content.read(2**20):  # the checksum is that of the whole file

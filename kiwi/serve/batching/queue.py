@@ -7,7 +7,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from itertools import islice
@@ -99,14 +99,15 @@ class SegmentQueue:
 
     Args:
         limit: the maximum number of segments that wait.
+        on_waiting: is called with the number of segments more, or, below zero, fewer that wait.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_waiting: Callable[[int], None] = lambda n_more: None) -> None:
         self.n_waiting = 0
         """The number of segments that wait."""
         self.tokens_waiting = 0
         """The number of their tokens."""
-        self._limit = limit
+        self._limit, self._on_waiting = limit, on_waiting
         self._rotation: deque[Ticket] = deque()
         self._pending: dict[bytes, Work] = {}
         self._condition = threading.Condition()
@@ -148,8 +149,7 @@ class SegmentQueue:
                 self._oldest = time.monotonic()
             for index in new:
                 self._pending[entries[index].key] = Work(entries[index])
-                self.n_waiting += 1
-                self.tokens_waiting += entries[index].length
+            self._count(len(new), sum(entries[index].length for index in new))
             for key, indices in places.items():
                 work = self._pending[key]
                 work.waiting.append((ticket, indices))
@@ -243,8 +243,7 @@ class SegmentQueue:
         batch = [head.works[0], *self._companions(head, longest, n_places - 1)]
         for work in batch:
             work.is_taken = True
-            self.n_waiting -= 1
-            self.tokens_waiting -= work.entry.length
+        self._count(-len(batch), -sum(work.entry.length for work in batch))
         self._oldest = time.monotonic()
         head.drop_taken()
         if head.works:
@@ -279,6 +278,10 @@ class SegmentQueue:
                 if not work.waiting:
                     work.is_taken = True
                     self._pending.pop(work.entry.key, None)
-                    self.n_waiting -= 1
-                    self.tokens_waiting -= work.entry.length
+                    self._count(-1, -work.entry.length)
             ticket.works = []
+
+    def _count(self, n_segments: int, n_tokens: int) -> None:
+        self.n_waiting += n_segments
+        self.tokens_waiting += n_tokens
+        self._on_waiting(n_segments)

@@ -41,6 +41,9 @@ class QueueOptions:
     cache_segments: int = 50_000
     """The maximum number of segments whose results are kept."""
 
+    cache_bytes: int = 2**28
+    """About the maximum number of bytes of memory of these results."""
+
 
 @dataclass
 class Observer:
@@ -52,6 +55,9 @@ class Observer:
     on_lookup: Callable[[int, int], None] = lambda n_hits, n_misses: None
     """Is called with the number of segments that were, and were not, in the cache."""
 
+    on_waiting: Callable[[int], None] = lambda n_more: None
+    """Is called with the number of segments more, or, below zero, fewer that wait."""
+
 
 class Worker:
     """Scores segments with one model, in a thread of its own, in batches across requests.
@@ -62,17 +68,26 @@ class Worker:
         model: the model.
         options: how segments wait.
         observer: what is told what happens.
+        log_texts: whether texts are logged, of whatever kind of request.
     """
 
-    def __init__(self, model: Model, options: QueueOptions | None = None, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        options: QueueOptions | None = None,
+        observer: Observer | None = None,
+        *,
+        log_texts: bool = False,
+    ) -> None:
         options = options or QueueOptions()
         self.model = model
-        self.queue = SegmentQueue(options.queue_segments)
+        self._observer = observer or Observer()
+        self.queue = SegmentQueue(options.queue_segments, self._observer.on_waiting)
         """The segments that wait."""
-        self.cache = ResultCache(options.cache_segments)
+        self.cache = ResultCache(options.cache_segments, options.cache_bytes)
         """The results that are kept."""
         self._wait = options.batch_wait
-        self._observer = observer or Observer()
+        self._log_texts = log_texts
         self._thread = threading.Thread(target=self._run, name="kiwi-model", daemon=True)
         self._thread.start()
 
@@ -96,6 +111,9 @@ class Worker:
         ticket = self.queue.submit(entries, rows, is_bounded=is_bounded)
         n_misses = rows.count(None)
         self._observer.on_lookup(len(rows) - n_misses, n_misses)
+        if self._log_texts:
+            for entry in entries:
+                logger.info("Scoring %s.", " | ".join("-" if text is None else repr(text) for text in entry.texts))
         return ticket
 
     def close(self, timeout: float | None = None) -> bool:

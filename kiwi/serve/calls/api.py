@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,8 @@ from kiwi.serve.jobs import JobStore
 from kiwi.serve.keys import Keyring
 from kiwi.serve.metrics import Metrics
 from kiwi.serve.options import ServeOptions
-from kiwi.serve.problems import Problem
-from kiwi.serve.registry import Registry, UnknownNameError
+from kiwi.serve.problems import Problem, disk_problem
+from kiwi.serve.registry import Registry, ReloadingError, UnknownNameError
 from kiwi.serve.schemas import (
     PROBLEMS,
     FeedbackRequest,
@@ -48,6 +49,9 @@ class Service:
     is_stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server shuts down."""
 
+    reload_is_due: threading.Event = field(default_factory=threading.Event)
+    """Set when the models are to be reloaded, which signals may ask for while they are being loaded."""
+
 
 def service_of(request: Request) -> Service:
     """Return what the calls share."""
@@ -59,9 +63,6 @@ def service_of(request: Request) -> Service:
 async def score(request: Request, body: ScoreRequest) -> Response:
     """Score segments; their estimates come in the same order."""
     service = service_of(request)
-    if service.options.log_texts:
-        for segment in body.segments:
-            logger.info("Scoring %r, translated as %r.", segment.source, segment.target)
     return JSONResponse(await score_request(service.registry, body, service.options.limits, request.is_disconnected))
 
 
@@ -72,7 +73,10 @@ async def feedback(request: Request, body: FeedbackRequest) -> Response:
     if service.options.feedback is None:
         raise Problem(403, "no-feedback", "This server stores no feedback; kiwi serve --feedback DIRECTORY does.")
     served = find_model(service.registry, body.model)
-    n_stored = await asyncio.to_thread(store_feedback, service.options.feedback, body, served)
+    try:
+        n_stored = await asyncio.to_thread(store_feedback, service.options.feedback, body, served)
+    except OSError as error:
+        raise disk_problem(error) from error
     return JSONResponse({"stored": n_stored})
 
 
@@ -97,9 +101,11 @@ async def reload(request: Request, name: str) -> Response:
         if service.options.workers > 1:
             os.kill(os.getppid(), signal.SIGHUP)
             return JSONResponse({"models": []}, status_code=202)
-        reloaded = await asyncio.to_thread(service.registry.reload, name)
+        reloaded = await asyncio.to_thread(service.registry.reload, name, wait=False)
     except UnknownNameError as error:
         raise Problem(404, "unknown-model", str(error)) from error
+    except ReloadingError as error:
+        raise Problem(409, "reloading", str(error)) from error
     except KiwiError as error:
         logger.error("The model %s was not reloaded, and stays in use: %s", name, error)
         raise Problem(500, "not-reloaded", "The model was not reloaded, and stays in use. The log says why.") from error
@@ -124,7 +130,5 @@ async def ready(request: Request) -> dict[str, Any]:
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, 401: PROBLEMS[401]})
 async def metrics(request: Request) -> Response:
     """Return what the server counts, for Prometheus."""
-    service = service_of(request)
-    waiting = {name: served.worker.queue.n_waiting for name, served in service.registry.models.items()}
-    content = await asyncio.to_thread(service.metrics.render, waiting)
+    content = await asyncio.to_thread(service_of(request).metrics.render)
     return Response(content, headers={"Content-Type": counted.CONTENT_TYPE})

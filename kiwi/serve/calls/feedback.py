@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from pathlib import Path
 
 from kiwi.data.files.table_writers import json_line
+from kiwi.exceptions import ConfigError
 from kiwi.serve.registry import ServedModel
 from kiwi.serve.schemas import FeedbackRequest
+
+
+def check_directory(directory: Path) -> None:
+    """Check before the first feedback that it can be stored.
+
+    Args:
+        directory: the directory of the files, which is made.
+
+    Raises:
+        ConfigError: when it cannot be written to.
+    """
+    reason = "it cannot be written to"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(directory, os.W_OK | os.X_OK)
+    except FileExistsError:
+        is_writable, reason = False, "it is no directory"
+    except OSError as error:
+        is_writable, reason = False, error.strerror or reason
+    if not is_writable:
+        raise ConfigError(f"--feedback: found {directory}, but {reason}. Choose a directory that kiwi may write to.")
 
 
 def store_feedback(directory: Path, request: FeedbackRequest, served: ServedModel) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,13 +13,14 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse, StreamingResponse
 
-from kiwi.data.documents.formats import require_format
-from kiwi.exceptions import ConfigError
+from kiwi.data.documents.formats import content_size, require_format
+from kiwi.exceptions import ConfigError, KiwiError
 from kiwi.lib.score import DocumentOptions
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.gate import check_length
 from kiwi.serve.jobs import FINAL, Job, TooManyJobsError
-from kiwi.serve.problems import Problem
+from kiwi.serve.options import Limits
+from kiwi.serve.problems import Problem, disk_problem
 from kiwi.serve.schemas import PROBLEMS, JobOut, ScaleName
 from kiwi.serve.scoring import find_model
 
@@ -28,6 +28,9 @@ router = APIRouter(prefix="/v1/files")
 
 POLL = 0.25
 """The number of seconds between two looks at the state of a job."""
+
+SLOWEST = 10_000
+"""The number of bytes of a second that an upload must have on the average, after the first seconds."""
 
 QUIET = 15.0
 """The number of seconds after which a stream of events shows that it is alive."""
@@ -76,15 +79,19 @@ async def upload(
     except ConfigError as error:
         raise Problem(422, "unfit-file", str(error)) from error
     except TooManyJobsError as error:
-        raise Problem(503, "too-many-files", str(error), headers={"Retry-After": "60"}) from error
+        raise _no_room(error) from error
     except OSError as error:
-        raise _disk_problem(error) from error
+        raise disk_problem(error) from error
     try:
         await _receive(request, service, job)
+        await asyncio.to_thread(_check_content, service.jobs.received(job), job.name, service.options.limits)
+        service.jobs.start(job, how)
+    except TooManyJobsError as error:
+        service.jobs.forget(job)
+        raise _no_room(error) from error
     except BaseException:
-        service.jobs.remove(job)
+        service.jobs.forget(job)
         raise
-    service.jobs.start(job, how)
     return JSONResponse(job.describe(), 202, {"Location": f"/v1/files/{job.id}"})
 
 
@@ -119,6 +126,10 @@ async def remove(request: Request, job_id: str) -> Response:
     """Remove a file, and stop scoring it."""
     await asyncio.to_thread(service_of(request).jobs.remove, find_job(request, job_id))
     return Response(status_code=204)
+
+
+def _no_room(error: TooManyJobsError) -> Problem:
+    return Problem(503, "too-many-files", str(error), headers={"Retry-After": "60"})
 
 
 def _owner(request: Request) -> str:
@@ -167,10 +178,14 @@ async def _receive(request: Request, service: Service, job: Job) -> None:
     too_large = Problem(413, "too-large", f"The file is too large; expected at most {limits.max_file_bytes} bytes.")
     check_length(Headers(scope=request.scope), limits.max_file_bytes, too_large)
     chunks, n_bytes = request.stream(), 0
+    now = asyncio.get_running_loop().time
+    started = now()
     try:
-        with service.jobs.input_of(job).open("wb") as file:
+        with service.jobs.received(job).open("wb") as file:
             while True:
-                async with asyncio.timeout(limits.timeout):
+                # Or a byte now and then would keep a place for ever.
+                end = min(now(), started + n_bytes / SLOWEST) + limits.timeout
+                async with asyncio.timeout_at(end):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break
@@ -179,19 +194,33 @@ async def _receive(request: Request, service: Service, job: Job) -> None:
                     raise too_large
                 await asyncio.to_thread(file.write, chunk)
     except TimeoutError:
-        raise Problem(408, "slow-request", f"No part of the file arrived within {limits.timeout:g} s.") from None
+        raise Problem(
+            408,
+            "slow-request",
+            f"The file is too slow; expected a part within {limits.timeout:g} s, and {SLOWEST} bytes a second.",
+        ) from None
     except ClientDisconnect:
         raise Problem(499, "client-gone", "The client has gone away.") from None
     except OSError as error:
-        raise _disk_problem(error) from error
+        raise disk_problem(error) from error
     if not n_bytes:
         raise Problem(422, "empty-file", "The request has no body; expected the content of the file.")
 
 
-def _disk_problem(error: OSError) -> Exception:
-    if error.errno not in (ENOSPC, EDQUOT):
-        return error
-    return Problem(507, "disk-full", "The server has no room for the file. Try later.")
+def _check_content(path: Path, name: str, limits: Limits) -> None:
+    """Check the size that a file has when it is decompressed, because a small file may fill the disk or the memory.
+
+    Raises:
+        Problem: when it is too large, or damaged.
+    """
+    limit = limits.max_content_bytes
+    try:
+        n_bytes = content_size(path, limit)
+    except KiwiError as error:
+        raise Problem(422, "unfit-file", str(error).replace(str(path), name)) from error
+    if n_bytes > limit:
+        detail = f"{name}: found more than {limit} bytes when it is decompressed; expected at most these. Split it."
+        raise Problem(413, "too-large", detail)
 
 
 async def _events(service: Service, job: Job) -> AsyncIterator[str]:
