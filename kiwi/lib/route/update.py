@@ -181,8 +181,8 @@ def _check_not_carried(path: Path) -> None:
     """
     if path.name in (SealedDirectory.open(path.parent).sums or ()):
         raise ConfigError(
-            f"{path}: would be changed, but the system in {path.parent} carries it, with its checksum. Write another file "
-            "with -o, and publish the system with it: kiwi publish --policy."
+            f"{path}: would be changed, but the system in {path.parent} carries it, with its checksum. Write another "
+            "file with -o, and publish the system with it: kiwi publish --policy."
         )
 
 
