@@ -16,6 +16,7 @@ from kiwi.lib.route.feedback import FeedbackInput, read_feedback
 from kiwi.metrics.risk import UNDECIDED, WITHDRAWN, Verdict, judge_audit
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_json
+from kiwi.utils.sealed import SealedDirectory
 from kiwi.utils.staging import staged
 
 logger = logging.getLogger(__name__)
@@ -45,17 +46,19 @@ class UpdateInfo:
             share = f" ({counts.drawn / counts.approved:.1%})" if counts.approved else ""
             row = [name or "all", f"{counts.approved:,}", f"{counts.drawn:,}{share}", f"{counts.audited:,}"]
             if verdict is None:
-                found.append([*row, f"{counts.errors:,}", "", "", _without_news(group)])
+                found.append([*row, f"{counts.errors:,}", "", "", _without_news(group, counts)])
                 continue
             interval = f"{verdict.lower:.4f} to {verdict.upper:.4f}"
             found.append([*row, f"{counts.errors:,}", f"{verdict.risk:.4f}", interval, _said(group, verdict)])
         return found
 
 
-def _without_news(group: GroupPolicy) -> str:
+def _without_news(group: GroupPolicy, counts: Counts) -> str:
     if group.threshold is None:
         return "no threshold"
-    return WITHDRAWN if group.withdrawn else "nothing new"
+    if group.withdrawn:
+        return WITHDRAWN
+    return "nothing new" if counts.audited else "not audited"
 
 
 def _said(group: GroupPolicy, verdict: Verdict) -> str:
@@ -86,7 +89,7 @@ def update_policy(
         overwrite: whether ``output`` may replace a file that kiwi has not written.
 
     Raises:
-        ConfigError: when options do not fit, or the feedback is of another system.
+        ConfigError: when options do not fit, the feedback is of another system, or a system carries the file to write.
         DataError: when the feedback cannot be read, was counted before, or nothing in it was audited.
     """
     policy_file = Path(policy_file)
@@ -94,6 +97,7 @@ def update_policy(
     feedback.check()
     reads = [feedback.path, *([] if feedback.target is None else [feedback.target])]
     Guard(reads, overwrite, "--overwrite").check([written], is_own=output is None)
+    _check_not_carried(written)
     policy = Policy.read(policy_file)
     digest = _check_new(policy, feedback)
     tally = Tally(policy, feedback.path)
@@ -144,17 +148,13 @@ def _check_new(policy: Policy, feedback: FeedbackInput) -> str:
     Raises:
         DataError: when it was, or when it is the calibration data.
     """
-    try:
-        with feedback.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{feedback.path}: cannot be read: {error.strerror}. Check --feedback.") from error
+    digest = _digest(feedback.path, "--feedback")
     expected = "feedback that was not counted yet"
     for each in policy.feedback:
         if each.sha256 == digest:
             found = f"feedback that was counted on {each.date}, as {each.file}"
             raise DataError.at(feedback.path, None, found=found, expected=expected, advice=ONCE)
-    if feedback.target is not None and feedback.target.read_bytes() == feedback.path.read_bytes():
+    if feedback.target is not None and _digest(feedback.target, "--target") == digest:
         found = f"the same content as in {feedback.target}"
         advice = "Give the file as it is after post-editing with --feedback."
         raise DataError.at(feedback.path, None, found=found, expected="final translations", advice=advice)
@@ -163,6 +163,27 @@ def _check_new(policy: Policy, feedback: FeedbackInput) -> str:
         advice = "The threshold was chosen on it, so that it says nothing new."
         raise DataError.at(feedback.path, None, found=found, expected=expected, advice=advice)
     return digest
+
+
+def _digest(path: Path, option: str) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}. Check {option}.") from error
+
+
+def _check_not_carried(path: Path) -> None:
+    """Check that a file is not one that a system carries, whose checksum would not match any more.
+
+    Raises:
+        ConfigError: when it is.
+    """
+    if path.name in (SealedDirectory.open(path.parent).sums or ()):
+        raise ConfigError(
+            f"{path}: would be changed, but the system in {path.parent} carries it, with its checksum. Write another "
+            "file with -o, and publish the system with it: kiwi publish --policy."
+        )
 
 
 def _check_audited(tally: Tally) -> None:

@@ -190,7 +190,7 @@ def score(
             predicted = _predict(runner, pairs.add(without_group(columns)), scores_only)
             found = written_on.apply(predicted)
             own_flags = flagger.flag_columns(columns if bad.on_bad == "skip" else given) if flagger else None
-            if shows_flags:
+            if own_flags is not None and shows_flags:
                 found[COLUMN] = own_flags
             found |= add_decisions(decider, predicted, columns, own_flags)
             names = written_on.titled(found) if form == "tsv" and header else list(found)

@@ -265,6 +265,13 @@ def test_options_that_do_not_fit() -> None:
     write_policy()
     with pytest.raises(ConfigError, match=r"gone\.tsv: cannot be read"):
         update(Path("gone.tsv"))
+    Path("d.xlf").write_text(DOCUMENTS["d.xlf"])
+    with pytest.raises(ConfigError, match=r"gone\.xlf: cannot be read.*Check --target"):
+        update(Path("d.xlf"), target=Path("gone.xlf"))
+    Path("SHA256SUMS").write_text(f"{'a' * 64}  p.json\n")
+    with pytest.raises(ConfigError, match=r"p\.json: would be changed, but the system in \. carries it.*kiwi publish"):
+        update(table(content))
+    Path("SHA256SUMS").unlink()
     with pytest.raises(ConfigError, match="would be written over, but this command reads it"):
         update(table(content), output="f.tsv")
 
