@@ -11,6 +11,8 @@ from kiwi.cli import app
 from kiwi.exceptions import ConfigError
 from kiwi.lib.pretrained.trim import trim
 from kiwi.systems.batching import as_tensors
+from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.intervals import CalibrationGroup, ScoreIntervals
 from kiwi.systems.qe_system import QESystem
 from tests.conftest import Trained
 from tests.pretrained import TEXT, write_model
@@ -25,7 +27,9 @@ def system_on(family: str, place: Path, **encoder: object) -> Path:
         "outputs": {"word_level": {"target": True}, "sentence_level": {"hter": True}},
     }
     config = QESystem.Config.from_dict({"class_name": "Transformer", "model": model})
-    QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]}).save(place / "system", {"val_PEARSON": 0.5})
+    system = QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]})
+    system.data_info = DataInfo(intervals=ScoreIntervals(0.9, {"all": CalibrationGroup(9, 0.1)}))
+    system.save(place / "system", {"val_PEARSON": 0.5})
     return place / "system"
 
 
@@ -63,6 +67,7 @@ def test_text_with_its_pieces_is_read_as_before(system: Path, tmp_path: Path) ->
     old, new = (QESystem.load(path).eval() for path in (system, tmp_path / "small"))
     assert new.encoder.body.get_input_embeddings().weight.shape[0] == n_pieces
     assert new.metrics == {}  # those of the original are not its own
+    assert (old.data_info.intervals is None, new.data_info.intervals) == (False, None)
     with torch.inference_mode():
         expected, found = (each.values(as_tensors(each.collate([ROW, ROW]))) for each in (old, new))
     for name, values in expected.items():

@@ -246,7 +246,7 @@ def test_temperatures_divide_the_logits_of_gaps_and_units(folder: Path) -> None:
 def test_data_without_omissions_leave_their_temperature(folder: Path) -> None:
     system = trained(folder, 8)
     output = system.outputs.by_name["error_spans"]
-    columns = {"source": SOURCE, "target": TARGET, "error_spans": [line.replace("24:24:minor", "") for line in SPANS]}
+    columns = {"source": SOURCE, "target": TARGET, "error_spans": [line.replace(" 24:24:minor", "") for line in SPANS]}
     before = output.gaps.weight.clone()
     (found,), _ = cool_spans(output, runner_of(system).engine, columns)
     assert found.output == "error_spans"
