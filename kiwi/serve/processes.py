@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from socket import socket
 
 from typing_extensions import override
@@ -15,6 +16,9 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from kiwi.serve.metrics import Metrics
 
 logger = logging.getLogger(__name__)
+
+PING = 1.0
+"""The number of seconds in which a process answers; it may be busy for longer."""
 
 GRACE = 10
 """The number of seconds after the time to finish requests in which a process must have ended, or is killed."""
@@ -51,6 +55,7 @@ class Supervisor(Multiprocess):
         self.has_failed = False
         """Whether a process could not start, and none before it."""
         self._has_started = False
+        self._seen: dict[int | None, float] = {}  # when each process has answered, by a clock that never jumps
         self._shutdown_timeout = shutdown_timeout
 
     def handle_hup(self) -> None:
@@ -91,12 +96,11 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace the processes that have ended, or no longer show that they live."""
-        timeout = self.config.timeout_worker_healthcheck
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
-            if process.is_alive(timeout=timeout):
-                self._has_started = self._has_started or process.is_ready(timeout=timeout)
+            if self._lives(process):
+                self._has_started = self._has_started or process.is_ready(timeout=PING)
                 continue
             process.kill()
             self._end(process)
@@ -112,6 +116,15 @@ class Supervisor(Multiprocess):
         """Wait until all processes have ended."""
         for process in self.processes:
             self._end(process)
+
+    def _lives(self, process: Process) -> bool:
+        """Return whether a process runs, and has answered lately; one that is killed meanwhile is not waited for."""
+        if not process.process.is_alive():
+            return False
+        now = time.monotonic()
+        if process.ping(timeout=PING):
+            self._seen[process.pid] = now
+        return now - self._seen.setdefault(process.pid, now) < self.config.timeout_worker_healthcheck
 
     def _end(self, process: Process) -> None:
         process.process.join(self._shutdown_timeout + GRACE)

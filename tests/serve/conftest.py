@@ -69,7 +69,7 @@ def policy(text_system: Path, corpus: Corpus) -> Policy:
         score=ScoreMeaning("hter", False, (0.0, 1.0)),
         acceptable=Acceptable("hter", "<=", 0.1),
         risk=0.1,
-        confidence=0.9,
+        confidence=0.95,
         groups={"": GroupPolicy(sorted(scores or [])[4])},
     )
 
