@@ -184,10 +184,10 @@ def main() -> None:
         print(tables[-1], flush=True)
 
     assessed = of_assessments(system, args.assessments, args.part, args.segments)
-    mean = {
-        name: fmean(own[name]["value"] if isinstance(own[name], Mapping) else own[name] for own in assessed.values())
-        for name in assessed[PAIRS[0]]
-    }
+    mean: Figures = {}
+    for name in assessed[PAIRS[0]]:
+        known = [own[name] for own in assessed.values() if name in own]
+        mean[name] = fmean(each["value"] if isinstance(each, Mapping) else each for each in known)
     add(f"MLQE-PE, {args.part}", assessed | {"mean": mean})
     annotated = {name: of_annotations(system, args.annotations / f"{name}.tsv.gz", args.segments) for name in ANNOTATED}
     add("MQM", annotated)
