@@ -11,7 +11,7 @@ READY  := $(VENV)/.ready
 .PHONY: help demo lint test check format docs release-check clean
 
 help:
-	@echo "make demo    install, then train, predict and evaluate on the bundled sample"
+	@echo "make demo    install, score a few sentences with kiwi-mini, then train, predict and evaluate on the bundled sample"
 	@echo "make test    install, then run the tests"
 	@echo "make check   ruff, mypy, hadolint and the tests"
 	@echo "make format  let ruff rewrite the code"
@@ -22,15 +22,16 @@ help:
 # torch first, so that nothing else chooses a build of it. pip compiles what it installs in one process, for minutes;
 # here all cores do it. What cannot be compiled are templates, which pip passes over too.
 $(READY): export PIP_COMPILE = 0
-$(READY): pyproject.toml
+$(READY): pyproject.toml models/mini/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet -e ".[all,dev]"
+	$(BIN)/python -m pip install --quiet -e ".[all,dev]" ./models/mini
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	@touch $@
 
 demo: $(READY)
+	$(BIN)/kiwi score --spans examples/first.tsv
 	$(BIN)/kiwi train --example
 	$(BIN)/kiwi predict --example
 	$(BIN)/kiwi evaluate --example

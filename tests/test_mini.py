@@ -1,16 +1,22 @@
-"""The preparation of the data of kiwi-mini."""
+"""kiwi-mini: the preparation of its data, and the model that is shipped."""
 
 from __future__ import annotations
 
+import csv
 import gzip
 import importlib.util
+import math
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-PATH = Path(__file__).parents[1] / "tools" / "mini" / "prepare.py"
+import kiwi
+from kiwi.lib.inspect import inspect_checkpoint
+
+ROOT = Path(__file__).parents[1]
+PATH = ROOT / "tools" / "mini" / "prepare.py"
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +68,47 @@ def test_penalties_become_standardized_scores(prepare: ModuleType, tmp_path: Pat
         "en-de\t0\t1\t0\t1\tminor",
         "en-de\t1\t0\t-1\t-1\tno-error",
     ]
+
+
+# The model that is shipped.
+
+MODEL = ROOT / "models" / "mini"
+SYSTEM = MODEL / "kiwi_qe_mini" / "system"
+
+
+@pytest.fixture(scope="module")
+def mini() -> kiwi.Runner:
+    return kiwi.load_system(SYSTEM, threads=1)
+
+
+def test_the_package_is_small_and_whole(mini: kiwi.Runner) -> None:
+    files = [*MODEL.glob("*.*"), *SYSTEM.parent.rglob("*")]  # pip leaves a folder beside them
+    assert sum(file.stat().st_size for file in files if file.is_file()) <= 48_000_000
+    about = inspect_checkpoint(SYSTEM).to_dict()
+    assert about["int4_embeddings"]
+    assert set(mini.about.outputs) >= {"sentence_scores", "target_tags", "gap_tags", "source_tags", "error_spans"}
+    assert mini.about.data.score is not None
+    assert mini.about.data.score.higher_is_better
+    assert "MIT" in (SYSTEM / "licences" / "NOTICE").read_text(encoding="utf-8")
+
+
+def test_wrong_translations_score_below_right_ones(mini: kiwi.Runner) -> None:
+    with (ROOT / "examples" / "first.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    found = mini.predict([row["source"] for row in rows], [row["target"] for row in rows])
+    assert found.sentence_scores is not None
+    pairs = zip(found.sentence_scores[0::2], found.sentence_scores[1::2], strict=True)
+    differences = [one - other for one, other in pairs]
+    # A negation is lost on it; a source that was copied is not.
+    assert sum(difference > 0 for difference in differences) >= 3
+    assert differences[2] > 1
+    assert found.mqm_score is not None
+    assert sum(found.mqm_score[1::2]) > sum(found.mqm_score[0::2])
+
+
+def test_scripts_that_it_has_not_learned_have_scores(mini: kiwi.Runner) -> None:
+    targets = ["บ้านหลังนี้สวยมาก", "이 집은 아름답습니다.", "ቤቱ ቆንጆ ነው።", "بيت جميل جدا", "🏠👍🏽"]
+    scores = mini.predict(["This house is very beautiful."] * len(targets), targets).sentence_scores
+    assert scores is not None
+    assert len(set(scores)) == len(targets)
+    assert all(map(math.isfinite, scores))

@@ -210,6 +210,16 @@ def write(directory: Path, part: str, segments: Sequence[Segment]) -> None:
                 file.write("\t".join([segment.lp, str(number), str(rater), *cells]) + "\n")
 
 
+def write_table(path: Path, segments: Sequence[Segment]) -> None:
+    """Write a table of annotated errors, a row for each rater."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("lp\tseg\trater\tsource\ttarget\tstarts\tends\tseverities\n")
+        for number, segment in enumerate(segments):
+            for rater, cells in enumerate(segment.raters):
+                row = [segment.lp, str(number), str(rater), segment.source, segment.target, *cells]
+                file.write("\t".join(row) + "\n")
+
+
 def main() -> None:
     """Prepare the data."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -252,12 +262,17 @@ def main() -> None:
         return
     dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.06]
     others: list[Segment] = []
+    thresholds: list[Segment] = []
     for name in ("2022_en-de_dev", "2022_en-ru_dev", "bio_dev"):
         own = [segment for _, segment in annotated(args.annotations / f"{name}.tsv.gz")]
         standardize(own)
+        thresholds += [segment for segment in own if segment.share < (0.05 if name == "bio_dev" else 0.3)]
         others += [segment for segment in own if segment.share < (0.015 if name == "bio_dev" else 0.12)]
     dev += others + [segment for segment in held_out if segment.share < 0.1]
     dev = [segment for segment in dev if len(segment.target) < LONGEST]
+    tagged = [own for own in assessed(args.assessments, "dev") if own.target_tags and own.source_tags]
+    write(args.out / "second", "tags", [own for own in tagged if own.share < 0.2])
+    write_table(args.out / "second" / "spans.tsv", thresholds + [own for own in held_out if own.share < 0.3])
     second = [segment for segment in first if segment.share < args.rehearsed]
     second += [segment for segment in marked if segment.share < args.annotated]
     second += [segment for segment in corrupted(args.errors) if segment.share < args.made]

@@ -38,12 +38,20 @@ once "$out/data/second/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments
 stage first "_encoder=$out/multilingual-e5-small"
 stage second
 
+# Thresholds are chosen on development data: by MCC for tags, by F1 for spans.
+dev=$out/data/second
+once "$out/tags" "$python" -m kiwi thresholds "$out/second/best_model" "$out/tags" \
+  -s "$dev/tags.src" -t "$dev/tags.mt" --target-tags "$dev/tags.tags" --source-tags "$dev/tags.source_tags"
+once "$out/spans" "$python" -m kiwi thresholds "$out/tags" "$out/spans" \
+  -s "$dev/spans.tsv" -t "$dev/spans.tsv" --error-spans "$dev/spans.tsv"
+
 # Pieces that the texts do not need are cut; the rest in 8 and 4 bits is what is published.
 texts=()
 for side in src mt; do
   texts+=("$assessments"/*/train.raw.$side "$out/data/second/train.$side")
 done
-once "$out/trimmed" "$python" -m kiwi trim "$out/second/best_model" "$out/trimmed" "${texts[@]}" --vocabulary 96000
+once "$out/trimmed" "$python" -m kiwi trim "$out/spans" "$out/trimmed" "${texts[@]}" --vocabulary 96000
 once "$out/int8" "$python" -m kiwi export "$out/trimmed" "$out/int8" --int8 --int4-embeddings
-once "$out/dev.md" "$python" "$here/figures.py" "$out/int8" "$assessments" "$annotations" "$out/dev.md"
+once "$out/dev.md" "$python" "$here/figures.py" "$out/int8" "$assessments" "$annotations" "$out/dev.md" --segments 300
 once "$out/package" "$python" -m kiwi publish "$out/int8" "$out/package" --package kiwi-qe-mini --license Apache-2.0
+cat "$here/card.md" "$out/dev.md" > "$out/package/README.md"
