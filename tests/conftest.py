@@ -210,7 +210,7 @@ def aligning_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.pretrained import write_model
 
     sizes: dict[str, Any] = {"num_hidden_layers": 4, "max_position_embeddings": 300}
-    return made_once(tmp_path_factory, "encoder", lambda path: write_model("xlm-roberta", path, **sizes))
+    return made_once(tmp_path_factory, "tiny", lambda path: write_model("xlm-roberta", path, **sizes))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from kiwi.utils.templates import TEMPLATES, _environment, fenced, render
 FOLDER = Path(str(resources.files("kiwi").joinpath(TEMPLATES)))
 NAMES = sorted(file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*") if file.is_file())
 UNESCAPED = {
-    "serve.html.jinja": ["style"],
     "evaluation.html.jinja": ["style", "script"],
     "evaluation/figure.html.jinja": ["each.svg"],
     "search.html.jinja": ["figure.html"],
@@ -43,7 +42,8 @@ def test_html_is_escaped_and_markdown_is_not(name: str) -> None:
 def test_no_other_value_bypasses_escaping(name: str) -> None:
     source = (FOLDER / name).read_text(encoding="utf-8")
     tree = _environment().parse(source)
-    assert {node.name for node in tree.find_all(nodes.Filter)} <= {"safe", "length", "list", "selectattr", "join"}
+    known = {"safe", "length", "list", "selectattr", "join", "max", "min", "urlencode"}
+    assert {node.name for node in tree.find_all(nodes.Filter)} <= known
     assert re.findall(r"\{\{\s*([\w.]+)\s*\|\s*safe\s*\}\}", source) == UNESCAPED.get(name, [])
     assert sum(node.name == "safe" for node in tree.find_all(nodes.Filter)) == len(UNESCAPED.get(name, []))
     assert not list(tree.find_all(nodes.EvalContextModifier))

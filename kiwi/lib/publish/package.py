@@ -87,10 +87,11 @@ class PackageOptions:
             f'[project.entry-points."{GROUP}"]',
             f'"{self.model}" = "{self.module}:SYSTEM"',
             "",
-            "[tool.setuptools]",
-            f'packages = ["{self.module}"]',
+            # Directories of data are packages, too, for setuptools.
+            "[tool.setuptools.packages.find]",
+            f'include = ["{self.module}", "{self.module}.*"]',
             "",
             "[tool.setuptools.package-data]",
-            f'{self.module} = ["{SYSTEM}/**/*"]',
+            '"*" = ["*"]',
         ]
         write_text(directory / "pyproject.toml", "\n".join(lines) + "\n")
