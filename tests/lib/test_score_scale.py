@@ -45,6 +45,7 @@ def test_lines(known: Path, tmp_path: Path) -> None:
     assert common[0] == "sentence_scores (0-100, higher is better)"
     for hter, quality in zip(own[1:], common[1:], strict=True):
         assert float(quality) == pytest.approx(100 * (1 - min(max(float(hter), 0), 1)), abs=1e-4)
+        assert len(quality.partition(".")[2]) <= 6
 
 
 def test_files_of_translations_carry_quality(known: Path, tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kiwi import constants as const
 from kiwi.data.documents.rating import COMMON_SCALE, OWN_SCALE
 from kiwi.data.labels.score_meaning import ScoreMeaning
@@ -14,6 +17,7 @@ from kiwi.data.labels.span_options import PENALTY
 from kiwi.exceptions import ConfigError
 from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS
 from kiwi.runner import Runner
+from kiwi.runner.predictions import DIGITS
 
 logger = logging.getLogger(__name__)
 
@@ -132,13 +136,18 @@ class Scale:
         if not self.is_common or self.meaning is None or const.SENTENCE_SCORES not in found:
             return found
         score, deviation, low, high = OUTPUTS[const.SENTENCE_SCORES].columns
-        scaled = found | {score: self.meaning.to_quality(found[score]).tolist()}
+        scaled = found | {score: _rounded(self.meaning.to_quality(found[score]))}
         if MQM_SCORE in found:
-            scaled[MQM_SCORE] = PENALTY.to_quality(found[MQM_SCORE]).tolist()
+            scaled[MQM_SCORE] = _rounded(PENALTY.to_quality(found[MQM_SCORE]))
         if deviation in found:
-            factor = self.meaning.quality_per_score
-            scaled[deviation] = [value * factor for value in found[deviation]]
+            scaled[deviation] = _rounded(np.array(found[deviation]) * self.meaning.quality_per_score)
         if low in found:
-            ends = [self.meaning.to_quality(found[end]).tolist() for end in (low, high)]
+            ends = [_rounded(self.meaning.to_quality(found[end])) for end in (low, high)]
             scaled[low], scaled[high] = ends if self.meaning.higher_is_better else reversed(ends)
         return scaled
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float]:
+    """Return the values with as many digits as other predictions have."""
+    rounded: list[float] = values.round(DIGITS).tolist()
+    return rounded
