@@ -41,6 +41,15 @@ GOOD_SCORE = 0.6
 
 LOWEST_SCORE = -2.5
 
+FIRST = 0.57
+"""The share of the assessments that the first stage learns from."""
+
+LATER = {
+    "second": {"assessed": (0.0, 0.28), "annotated": (0.0, 0.31), "made": (0.0, 0.8)},
+    "third": {"assessed": (0.36, 1.0), "annotated": (0.31, 0.43), "made": (0.42, 1.0)},
+}
+"""The shares of assessments, annotated errors and made errors that the later stages learn from."""
+
 WHOLE = {"untranslated": -2.2, "unrelated": -2.2, "foreign": -2.2, "twice": -1.6, "truncate": -1.4}
 """The scores of translations that are wrong as a whole."""
 
@@ -227,10 +236,6 @@ def main() -> None:
     parser.add_argument("annotations", type=Path, help="tables of annotated errors")
     parser.add_argument("out", type=Path, help="the directory to write")
     parser.add_argument("--errors", type=Path, help="a directory that kiwi corpus corrupt has written")
-    parser.add_argument("--assessed", type=float, default=0.57, help="the share of assessments in the first stage")
-    parser.add_argument("--rehearsed", type=float, default=0.28, help="the share of assessments in the second stage")
-    parser.add_argument("--annotated", type=float, default=0.31, help="the share of annotated translations")
-    parser.add_argument("--made", type=float, default=0.8, help="the share of the translations with made errors")
     args = parser.parse_args()
 
     first = sorted(assessed(args.assessments, "train"), key=lambda segment: segment.key)
@@ -254,7 +259,7 @@ def main() -> None:
             rows = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
             rows.writerow(("source", "target", "lp"))
             rows.writerows((own.source, own.target, own.lp) for own in sorted(good, key=lambda own: own.key))
-        first = [segment for segment in first if segment.share < args.assessed]
+        first = [segment for segment in first if segment.share < FIRST]
         write(args.out / "first", "train", first)
         dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.2]
         write(args.out / "first", "dev", dev)
@@ -273,13 +278,15 @@ def main() -> None:
     tagged = [own for own in assessed(args.assessments, "dev") if own.target_tags and own.source_tags]
     write(args.out / "second", "tags", [own for own in tagged if own.share < 0.2])
     write_table(args.out / "second" / "spans.tsv", thresholds + [own for own in held_out if own.share < 0.3])
-    second = [segment for segment in first if segment.share < args.rehearsed]
-    second += [segment for segment in marked if segment.share < args.annotated]
-    second += [segment for segment in corrupted(args.errors) if segment.share < args.made]
-    second.sort(key=lambda segment: segment.key)
-    write(args.out / "second", "train", second)
-    write(args.out / "second", "dev", dev)
-    print(f"{len(second):,} segments of assessments, annotations and made errors, {len(dev):,} for development")
+    kinds = {"assessed": first, "annotated": marked, "made": list(corrupted(args.errors))}
+    for stage, shares in LATER.items():
+        train: list[Segment] = []
+        for kind, (low, high) in shares.items():
+            train += [segment for segment in kinds[kind] if low <= segment.share < high]
+        train.sort(key=lambda segment: segment.key)
+        write(args.out / stage, "train", train)
+        write(args.out / stage, "dev", dev)
+        print(f"{stage}: {len(train):,} segments with assessments, annotations or made errors")
 
 
 if __name__ == "__main__":

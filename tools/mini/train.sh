@@ -14,10 +14,10 @@ once() {
   [ -e "$made" ] || "$@"
 }
 
-# Train a stage, or resume it, unless it has finished.
+# Train a stage by a configuration, or resume it, unless it has finished.
 stage() {
-  local name=$1
-  shift
+  local name=$1 configuration=$2
+  shift 2
   if grep -qs '"status": "finished"' "$out/$name/run.json"; then
     return
   fi
@@ -25,7 +25,7 @@ stage() {
   if [ -e "$out/$name/resume.safetensors" ]; then
     resume=(trainer.resume=true)
   fi
-  "$python" -m kiwi train "$here/$name.yaml" "_out=$out" "_data=$out/data/$name" "$@" "${resume[@]}"
+  "$python" -m kiwi train "$here/$configuration.yaml" "_out=$out" "_data=$out/data/$name" "$@" "${resume[@]}"
 }
 
 mkdir -p "$out"
@@ -33,14 +33,15 @@ once "$out/multilingual-e5-small" "$python" -m kiwi encoder multilingual-e5-smal
 once "$out/data/first/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data"
 once "$out/data/errors" "$python" -m kiwi corpus corrupt "$out/data/errors" "$out/data/good.tsv" \
   --columns source=source,target=target,lp=lp --whole 0.5 --clean 0.1
-once "$out/data/second/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data" \
+once "$out/data/third/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data" \
   --errors "$out/data/errors"
-stage first "_encoder=$out/multilingual-e5-small"
-stage second
+stage first first "_encoder=$out/multilingual-e5-small"
+stage second second
+stage third second _stage=third _before=second
 
 # Thresholds are chosen on development data: by MCC for tags, by F1 for spans.
 dev=$out/data/second
-once "$out/tags" "$python" -m kiwi thresholds "$out/second/best_model" "$out/tags" \
+once "$out/tags" "$python" -m kiwi thresholds "$out/third/best_model" "$out/tags" \
   -s "$dev/tags.src" -t "$dev/tags.mt" --target-tags "$dev/tags.tags" --source-tags "$dev/tags.source_tags"
 once "$out/spans" "$python" -m kiwi thresholds "$out/tags" "$out/spans" \
   -s "$dev/spans.tsv" -t "$dev/spans.tsv" --error-spans "$dev/spans.tsv"
@@ -48,7 +49,7 @@ once "$out/spans" "$python" -m kiwi thresholds "$out/tags" "$out/spans" \
 # Pieces that the texts do not need are cut; the rest in 8 and 4 bits is what is published.
 texts=()
 for side in src mt; do
-  texts+=("$assessments"/*/train.raw.$side "$out/data/second/train.$side")
+  texts+=("$assessments"/*/train.raw.$side "$out"/data/*/train.$side)
 done
 once "$out/trimmed" "$python" -m kiwi trim "$out/spans" "$out/trimmed" "${texts[@]}" --vocabulary 96000
 once "$out/int8" "$python" -m kiwi export "$out/trimmed" "$out/int8" --int8 --int4-embeddings
