@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
+from kiwi.data.files.lines import Columns
 from kiwi.data.text.embeddings import load_embeddings
 from kiwi.data.text.vocabulary import DataProcessingConfig, Vocabulary
 from kiwi.exceptions import ConfigError
@@ -122,6 +123,15 @@ class System(nn.Module, ABC):
             with torch.no_grad():
                 layers[field].tokens.weight[torch.from_numpy(rows)] = torch.from_numpy(vectors)
             logger.info("Pretrained embeddings for %d of %d %s entries.", len(rows), len(indices), field)
+
+    def adopt_data(self, info: DataInfo, columns: Columns) -> None:
+        """Prepare a system for its training data, which its checkpoints describe.
+
+        Args:
+            info: the description of the data.
+            columns: the training data.
+        """
+        self.data_info = info
 
     @classmethod
     @abstractmethod

@@ -117,7 +117,7 @@ def run(
         check_metrics_of_pairs(main_metric, valid.columns, system_config.model.metric_names)
 
         system: System = kind.build(system_config, train.columns)
-        system.data_info = data_info
+        system.adopt_data(data_info, train.columns)
         if system.collate.pieces is not None:
             texts = {side: train.columns[side] for side in (const.SOURCE, const.TARGET)}
             check_text(system.collate.pieces, texts, system_config.model.encoder.model_name)
