@@ -7,7 +7,7 @@ An initializer ``NAME`` of a graph is stored in 8 bits as ``NAME_int8`` and ``NA
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kiwi.data.text.vocabulary import Vocabularies, load_vocabularies
 from kiwi.exceptions import CheckpointError
 from kiwi.systems.checkpoint import read_weights
 from kiwi.systems.manifest.checkpoint import EXPORT_FILE, CheckpointInfo, read_checkpoint_info
@@ -85,6 +86,19 @@ def read_trained_weights(path: Path, info: CheckpointInfo) -> dict[str, Tensor]:
         CheckpointError: when files are missing or damaged.
     """
     return _restore_weights(path, read_export_info(path)[0]) if is_export(path) else read_weights(path, info)
+
+
+def read_trained_vocabularies(path: Path, fields: Sequence[str]) -> Vocabularies:
+    """Read the vocabularies of a trained system; exported systems that read pieces have no file of them.
+
+    Args:
+        path: its directory, or a file of vocabularies.
+        fields: the required fields.
+
+    Raises:
+        CheckpointError: when the file is missing, is damaged, or lacks a field.
+    """
+    return {} if not fields and is_export(path) else load_vocabularies(path, fields)
 
 
 def _restore_weights(path: Path, info: ExportInfo) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.score_meaning import declared_kind
-from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
+from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.outputs import names as output_names
@@ -35,7 +35,7 @@ from kiwi.systems.config.qe import (
     with_sentence_level,
 )
 from kiwi.systems.config.system import model_config_of
-from kiwi.systems.exported import read_trained_info, read_trained_weights
+from kiwi.systems.exported import read_trained_info, read_trained_vocabularies, read_trained_weights
 from kiwi.systems.manifest.checkpoint import DataInfo
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.sentence_level import ScoreOutput
@@ -212,7 +212,7 @@ class QESystem(System):
                 Pretrained.from_checkpoint(stored) if stored else Pretrained.from_model(config.model.encoder.model_name)
             )
         if stored := config.load_encoder or config.load_vocabs:
-            vocabularies = load_vocabularies(stored, fields)
+            vocabularies = read_trained_vocabularies(stored, fields)
         else:
             text: dict[str, list[str]] = {field: columns[field] for field in fields}
             if config.model.tlm_outputs.fine_tune and fields:
@@ -272,7 +272,7 @@ class QESystem(System):
         fields = vocabulary_fields(info.class_name, trained)
         uses_pretrained = ARCHITECTURES[info.class_name].encoder.uses_pretrained
         pretrained = Pretrained.from_checkpoint(path) if uses_pretrained else None
-        vocabularies = load_vocabularies(path, fields)
+        vocabularies = read_trained_vocabularies(path, fields)
         weights = read_trained_weights(path, info)
         for options in (trained.model_dump(), {} if pretrained is None else pretrained.config):
             check_layers(options, weights, path)

@@ -60,8 +60,8 @@ def test_weights_are_those_of_the_checkpoint_up_to_rounding(small: tuple[Path, E
     for name, weight in expected.items():
         own = found[name]
         assert (own.shape, own.dtype) == (weight.shape, weight.dtype), name
-        # A sixteenth of the largest value in 4 bits, half of a 63rd in 8 bits.
-        bound = weight.abs().max() / 12 if "word_embeddings" in name else weight.abs().max() / 120
+        # At most an eighth of the largest value of a block in 4 bits, half of a 63rd of that of a column in 8 bits.
+        bound = weight.abs().max() / 7 if "word_embeddings" in name else weight.abs().max() / 120
         assert (own - weight).abs().max() <= bound if weight.is_floating_point() else (own == weight).all(), name
     stored = exported.info.weights
     assert stored is not None
@@ -207,7 +207,6 @@ def test_systems_whose_graph_has_other_weights(trained: Trained, exported: Expor
     """A recurrent layer of ONNX has its gates in another order."""
     weights = exported.info.weights
     assert weights is not None
-    print(weights.lost)
     with pytest.raises(CheckpointError, match=r"an exported NuQE, which cannot be trained further: .*gru"):
         read_trained_info(exported.path)
     assert read_trained_info(trained.path).class_name == "NuQE"
