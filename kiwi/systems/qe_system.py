@@ -26,7 +26,7 @@ from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.outputs import names as output_names
 from kiwi.systems.checkpoint import build_on_meta, check_fit, check_layers, load_weights, skip_init
 from kiwi.systems.config.architectures import ARCHITECTURES, ModelConfig
-from kiwi.systems.config.labels import add_blank_labels, find_missing_files
+from kiwi.systems.config.labels import add_blank_labels, find_missing_files, labelled_metrics
 from kiwi.systems.config.qe import (
     QESystemConfig,
     input_fields,
@@ -146,6 +146,11 @@ class QESystem(System):
             The reason for each missing option, by dotted path.
         """
         return find_missing_files(config, data)
+
+    @classmethod
+    @override
+    def metric_names(cls, config: Config, data: WMTQEDataset.Config) -> list[str]:
+        return labelled_metrics(config, data)
 
     @classmethod
     def read_datasets(cls, config: Config, data: WMTQEDataset.Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:

@@ -68,6 +68,17 @@ class System(nn.Module, ABC):
         """The checkpoint that it was loaded from."""
 
     @classmethod
+    def metric_names(cls, config: Any, data: Any) -> list[str]:
+        """Return the validation metrics that the data allows, the main one first, without the prefix ``val_``.
+
+        Args:
+            config: the resolved options of ``system``.
+            data: the options of ``data``.
+        """
+        names: list[str] = config.model.metric_names
+        return names
+
+    @classmethod
     def resolve_data(cls, config: Any, data: Any, train: Any, valid: Any) -> Any:
         """Return the options of ``system``, completed by what the training data decides, and check them.
 

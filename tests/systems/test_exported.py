@@ -104,7 +104,6 @@ def test_training_starts_from_it_and_keeps_outputs_without_labels(
     }
     options: dict[str, Any] = {
         "run": {"output_dir": str(tmp_path / "run")},
-        "trainer": {"main_metric": "PEARSON"},
         "data": {**parts, "partial_labels": True},
         "system": {
             "load": str(small[1].path),

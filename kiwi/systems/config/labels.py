@@ -10,6 +10,7 @@ from kiwi.data.files.lines import Columns
 from kiwi.outputs import OUTPUTS, OutputSpec
 from kiwi.systems.config.qe import QESystemConfig, input_fields, label_fields
 from kiwi.systems.exported import read_trained_info
+from kiwi.systems.outputs.quality_estimation import metrics_of
 
 
 def find_missing_files(config: QESystemConfig, data: WMTQEDataset.Config) -> dict[str, str]:
@@ -65,6 +66,20 @@ def _needed_labels(config: QESystemConfig, data: WMTQEDataset.Config) -> list[tu
     trained = set(read_trained_info(config.load).outputs)
     new = {OUTPUTS[name].label_fields for name in config.model.outputs.names if name not in trained}
     return [fields for fields in learns if fields in given or fields in new] if given else learns
+
+
+def labelled_metrics(config: QESystemConfig, data: WMTQEDataset.Config) -> list[str]:
+    """Return the metrics of a system for which the data has labels, the main one first, without the prefix ``val_``.
+
+    Args:
+        config: the resolved configuration.
+        data: the configuration of the data.
+    """
+    assert data.train is not None, "checked by the training configuration"
+    outputs, train = config.model.outputs.names, data.train
+    labelled = [name for name in outputs if any(data.has_labels(train, field) for field in OUTPUTS[name].label_fields)]
+    without = {*metrics_of(outputs)} - {*metrics_of(labelled)}
+    return [name for name in config.model.metric_names if name not in without]
 
 
 def add_blank_labels(columns: Columns, outputs: Iterable[str]) -> list[str]:
