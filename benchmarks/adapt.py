@@ -85,7 +85,7 @@ def draw(figures: Mapping[int, Figures], name: str) -> str:
     sizes = sorted(figures)
     values = [value for own in figures.values() for triple in own.values() for value in triple]
     chart = Chart(
-        (0.0, max(sizes) * 1.02),
+        (-0.02 * max(sizes), 1.02 * max(sizes)),
         bounds(values, 0.08),
         "segments that it was trained further on",
         "correlation",
