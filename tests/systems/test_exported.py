@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,21 @@ def test_weights_are_those_of_the_checkpoint_up_to_rounding(small: tuple[Path, E
     assert restored.data_info == QESystem.load(path).data_info
     assert restored.pretrained is not None
     assert all(weight.untyped_storage().resizable() for weight in restored.parameters())
+
+
+def test_a_restored_system_becomes_a_checkpoint(small: tuple[Path, Export], tmp_path: Path) -> None:
+    restored = QESystem.from_pretrained(small[1].path)
+    restored.save_pretrained(tmp_path / "checkpoint")
+    again = QESystem.load(tmp_path / "checkpoint").state_dict()
+    assert all((again[name] == weight).all() for name, weight in restored.state_dict().items())
+
+
+def test_restoring_needs_the_library_that_reads_graphs(
+    small: tuple[Path, Export], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx_ir", None)
+    with pytest.raises(kiwi.MissingExtraError, match="Training an exported system further needs .*extra 'export'"):
+        QESystem.load(small[1].path)
 
 
 def test_a_restored_system_predicts_what_the_export_predicts(small: tuple[Path, Export], corpus: Corpus) -> None:
