@@ -66,7 +66,7 @@ def test_every_configuration_is_known_here() -> None:
         "predict.yaml",
         "predict-ray.yaml",
     }
-    groups = {"data/mlqe-pe-parallel.yaml", "data/joined.yaml"}
+    groups = {"data/mlqe-pe-parallel.yaml", "data/joined.yaml", "data/corpus.yaml"}
     groups |= {"data/mlqe-pe.yaml", "data/mlqe-pe-da.yaml", "embeddings/learned.yaml", "embeddings/pretrained.yaml"}
     assert found == tested | groups
 

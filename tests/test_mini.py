@@ -14,6 +14,7 @@ import pytest
 
 import kiwi
 from kiwi.lib.inspect import inspect_checkpoint
+from kiwi.systems.exported import read_trained_info
 
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "tools" / "mini" / "prepare.py"
@@ -90,6 +91,7 @@ def test_the_package_is_small_and_whole(mini: kiwi.Runner) -> None:
     assert mini.about.data.score is not None
     assert mini.about.data.score.higher_is_better
     assert "MIT" in (SYSTEM / "licences" / "NOTICE").read_text(encoding="utf-8")
+    assert read_trained_info(SYSTEM).outputs == list(mini.about.outputs)  # it can be trained further
 
 
 def test_wrong_translations_score_below_right_ones(mini: kiwi.Runner) -> None:

@@ -114,7 +114,8 @@ def export(
         from kiwi.runner.torch_engine import load_checkpoint
         from kiwi.systems.checkpoint import read_checkpoint_info
         from kiwi.systems.onnx.embeddings import NO_PIECES
-        from kiwi.systems.onnx.graph import make_graph, save_graph
+        from kiwi.systems.onnx.graph import make_graph, quantize_graph, save_graph
+        from kiwi.systems.onnx.weights import find_weights
     directory, path = user_path(directory), resolve_run_directory(checkpoint)
     require_new_directory(directory, overwrite=overwrite, reads=[path, *(files or {}).values()])
     precision: Precision = "int8" if int8 else "fp32"
@@ -136,9 +137,12 @@ def export(
     )
     logger.info("Exporting %s (%s).", path, info.checkpoint.class_name)
     expected = [original(batch) for batch in batches]
+    graph = make_graph(system)
+    info = replace(info, weights=find_weights(graph, {name: own.numpy() for name, own in system.weights().items()}))
+    quantize_graph(graph, precision, int4_embeddings=int4_embeddings)
     with staged(directory) as stage:
         stage.mkdir()
-        save_graph(make_graph(system, precision, int4_embeddings=int4_embeddings), stage)
+        save_graph(graph, stage)
         _copy(SealedDirectory.open(path), stage, info)
         outputs = list(info.checkpoint.outputs)
         written = OnnxEngine(open_session(stage / GRAPH_FILE), original.collate, about(info, stage, outputs))

@@ -19,6 +19,7 @@ from kiwi.systems.batching import as_tensors
 from kiwi.systems.config.architectures import ARCHITECTURES
 from kiwi.systems.config.system import model_config_of
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
+from kiwi.systems.manifest.export import is_export
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.precision import choose_precision, warn_if_emulated
 from kiwi.systems.qe_system import QESystem
@@ -51,7 +52,7 @@ class TorchEngine(Engine):
             span_level=outputs.span_level,
             data=system.data_info,
             n_parameters=sum(parameter.numel() for parameter in system.parameters()),
-            sha256="" if place is None else read_checkpoint_info(place).sha256,
+            sha256="" if place is None or is_export(place) else read_checkpoint_info(place).sha256,
             precision=precision,
             place=place,
         )

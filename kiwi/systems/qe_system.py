@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -18,23 +20,25 @@ from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.score_meaning import declared_kind
-from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies, load_vocabularies
+from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.outputs import names as output_names
-from kiwi.systems.checkpoint import build_on_meta, check_fit, check_layers, load_weights, read_weights, skip_init
+from kiwi.systems.checkpoint import build_on_meta, check_fit, check_layers, load_weights, skip_init
 from kiwi.systems.config.architectures import ARCHITECTURES, ModelConfig
+from kiwi.systems.config.labels import add_blank_labels, find_missing_files, labelled_metrics
 from kiwi.systems.config.qe import (
     QESystemConfig,
     input_fields,
-    label_fields,
     resolve,
     vocabulary_fields,
     with_sentence_level,
 )
 from kiwi.systems.config.system import model_config_of
-from kiwi.systems.manifest.checkpoint import read_checkpoint_info
+from kiwi.systems.exported import read_trained_info, read_trained_vocabularies, read_trained_weights
+from kiwi.systems.manifest.checkpoint import DataInfo
 from kiwi.systems.outputs.quality_estimation import QEOutputs
+from kiwi.systems.outputs.sentence_level import ScoreOutput
 from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, language_model_loss, update_metrics
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.system import System
@@ -141,37 +145,12 @@ class QESystem(System):
         Returns:
             The reason for each missing option, by dotted path.
         """
-        reads, learns = input_fields(config.class_name or "", config.model), label_fields(config.model)
-        if config.model.tlm_outputs.fine_tune:
-            reads = [*reads, const.POST_EDIT]
-        missing: dict[str, str] = {}
-        for name, part in (("train", data.train), ("valid", data.valid)):
-            if part is not None:
-                needed = [("input", (field,)) for field in reads] + [("output", fields) for fields in learns]
-                for place, fields in needed:
-                    given = [
-                        data.has_labels(part, field) if place == "output" else getattr(part.input, field) is not None
-                        for field in fields
-                    ]
-                    if not any(given):
-                        reason = f"required: {config.class_name} with these outputs needs {' or '.join(fields)}"
-                        if fields == (const.ALIGNMENTS,):
-                            reason += ", which `kiwi align` writes, or `kiwi corpus` with everything else"
-                        missing[f"data.{name}.{place}.{fields[0]}"] = reason
-        parts = {"train": data.train, "valid": data.valid}
-        optional = [field for fields in learns for field in fields[1:]]
-        if (const.SENTENCE_SCORES,) in learns:
-            optional.append(const.RATER_SCORES)
-        for field in dict.fromkeys(optional):
-            lacking = [name for name, part in parts.items() if part and getattr(part.output, field) is None]
-            if len(lacking) == 1 and all(parts.values()):
-                missing[f"data.{lacking[0]}.output.{field}"] = "required: the other part of the data has it"
-        without_pairs = [name for name, part in parts.items() if part and part.input.lp is None]
-        if len(without_pairs) == 1 and all(parts.values()):
-            missing[f"data.{without_pairs[0]}.input.lp"] = "required: the other part of the data has it"
-        elif "train" in without_pairs and data.pair_temperature != 1.0:
-            missing["data.train.input.lp"] = "required with data.pair_temperature"
-        return missing
+        return find_missing_files(config, data)
+
+    @classmethod
+    @override
+    def metric_names(cls, config: Config, data: WMTQEDataset.Config) -> list[str]:
+        return labelled_metrics(config, data)
 
     @classmethod
     def read_datasets(cls, config: Config, data: WMTQEDataset.Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
@@ -185,7 +164,12 @@ class QESystem(System):
         Raises:
             DataError: when a file is invalid.
         """
-        return WMTQEDataset.train_and_valid(data, seed)
+        parts = WMTQEDataset.train_and_valid(data, seed)
+        if data.partial_labels and config.load is not None:
+            without = [add_blank_labels(part.columns, config.model.outputs.names) for part in parts]
+            if without[0]:
+                logger.info("Outputs without labels are not trained, but kept: %s.", ", ".join(without[0]))
+        return parts
 
     @classmethod
     @override
@@ -233,7 +217,7 @@ class QESystem(System):
                 Pretrained.from_checkpoint(stored) if stored else Pretrained.from_model(config.model.encoder.model_name)
             )
         if stored := config.load_encoder or config.load_vocabs:
-            vocabularies = load_vocabularies(stored, fields)
+            vocabularies = read_trained_vocabularies(stored, fields)
         else:
             text: dict[str, list[str]] = {field: columns[field] for field in fields}
             if config.model.tlm_outputs.fine_tune and fields:
@@ -260,7 +244,7 @@ class QESystem(System):
         Raises:
             CheckpointError: when weights are missing or do not fit.
         """
-        weights = read_weights(path, read_checkpoint_info(path))
+        weights = read_trained_weights(path, read_trained_info(path))
         stored = {n.removeprefix("encoder."): w for n, w in weights.items() if n.startswith("encoder.")}
         own, optional = self.encoder.state_dict(), self.encoder.optional_parts
         has_head = any(name.startswith("head.") for name in own)
@@ -287,14 +271,14 @@ class QESystem(System):
         Raises:
             CheckpointError: when the checkpoint is missing or damaged, or does not fit.
         """
-        info = read_checkpoint_info(path)
+        info = read_trained_info(path)
         trained = model_config_of(info, path, ARCHITECTURES)
         model = model or trained
         fields = vocabulary_fields(info.class_name, trained)
         uses_pretrained = ARCHITECTURES[info.class_name].encoder.uses_pretrained
         pretrained = Pretrained.from_checkpoint(path) if uses_pretrained else None
-        vocabularies = load_vocabularies(path, fields)
-        weights = read_weights(path, info)
+        vocabularies = read_trained_vocabularies(path, fields)
+        weights = read_trained_weights(path, info)
         for options in (trained.model_dump(), {} if pretrained is None else pretrained.config):
             check_layers(options, weights, path)
         build = partial(cls, info.class_name, model, vocabularies, pretrained)
@@ -317,6 +301,20 @@ class QESystem(System):
         system.new_weights = changed
         system._record_checkpoint(path, info)
         return system
+
+    @override
+    def adopt_data(self, info: DataInfo, columns: Columns) -> None:
+        scores = [score for score in map(float, columns.get(const.SENTENCE_SCORES, ())) if not math.isnan(score)]
+        own, new = self.data_info.score, info.score
+        if not scores:
+            info = replace(info, score=own)
+        elif own is not None and new is not None and own.form != new.form:
+            output = dict(self.outputs.items()).get(const.SENTENCE_SCORES)
+            is_new = f"outputs.by_name.{const.SENTENCE_SCORES}.".startswith(self.new_weights)
+            if isinstance(output, ScoreOutput) and not is_new:
+                output.move(scores, turn=own.higher_is_better != new.higher_is_better)
+                logger.info("Scores of the loaded system (%s) are brought to the scale of the data (%s).", own, new)
+        super().adopt_data(info, columns)
 
     def restrict_outputs(self, outputs: QEOutputs.Config) -> None:
         """Restrict predictions to some of the outputs of the system."""

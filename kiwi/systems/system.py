@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
+from kiwi.data.files.lines import Columns
 from kiwi.data.text.embeddings import load_embeddings
 from kiwi.data.text.vocabulary import DataProcessingConfig, Vocabulary
 from kiwi.exceptions import ConfigError
@@ -65,6 +66,17 @@ class System(nn.Module, ABC):
         """The validation metrics in its checkpoint; empty once the system is trained further."""
         self.loaded_from: Path | None = None
         """The checkpoint that it was loaded from."""
+
+    @classmethod
+    def metric_names(cls, config: Any, data: Any) -> list[str]:
+        """Return the validation metrics that the data allows, the main one first, without the prefix ``val_``.
+
+        Args:
+            config: the resolved options of ``system``.
+            data: the options of ``data``.
+        """
+        names: list[str] = config.model.metric_names
+        return names
 
     @classmethod
     def resolve_data(cls, config: Any, data: Any, train: Any, valid: Any) -> Any:
@@ -122,6 +134,15 @@ class System(nn.Module, ABC):
             with torch.no_grad():
                 layers[field].tokens.weight[torch.from_numpy(rows)] = torch.from_numpy(vectors)
             logger.info("Pretrained embeddings for %d of %d %s entries.", len(rows), len(indices), field)
+
+    def adopt_data(self, info: DataInfo, columns: Columns) -> None:
+        """Prepare a system for its training data, which its checkpoints describe.
+
+        Args:
+            info: the description of the data.
+            columns: the training data.
+        """
+        self.data_info = info
 
     @classmethod
     @abstractmethod

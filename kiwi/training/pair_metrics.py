@@ -70,13 +70,14 @@ class PairMetrics:
             for pair, accumulators in first.items():
                 for name, accumulator in accumulators.items():
                     accumulator.merge(other[pair][name])
-        # A pair that has labels of some kinds only has no metrics of the others, unless no pair has these.
+        # Without any labels there are metrics of all outputs; otherwise those of outputs that have labels in some pair,
+        # and a pair that has labels of some kinds only has no metrics of the others.
         labelled = {name for accumulators in first.values() for name, own in accumulators.items() if not own.is_empty}
         by_pair: dict[str, dict[str, float]] = {pair: {} for pair in first}
         for pair, accumulators in first.items():
             lacking = {name for name in labelled if accumulators[name].is_empty}
             for name, accumulator in accumulators.items():
-                if name not in lacking or lacking == labelled:
+                if name in (labelled or accumulators) and (name not in lacking or lacking == labelled):
                     by_pair[pair] |= accumulator.compute()
         of_pairs = {f"{pair}_{name}": value for pair in self.counts for name, value in by_pair[pair].items()}
         # A pair without any label that others have is not part of the means.

@@ -54,5 +54,7 @@ done
 once "$out/trimmed" "$python" -m kiwi trim "$out/spans" "$out/trimmed" "${texts[@]}" --vocabulary 96000
 once "$out/int8" "$python" -m kiwi export "$out/trimmed" "$out/int8" --int8 --int4-embeddings
 once "$out/dev.md" "$python" "$here/figures.py" "$out/int8" "$assessments" "$annotations" "$out/dev.md" --segments 300
+once "$out/adapt/adapt.svg" "$python" "$here/../../benchmarks/adapt.py" "$out/int8" "$assessments/et-en" "$out/adapt"
 once "$out/package" "$python" -m kiwi publish "$out/int8" "$out/package" --package kiwi-qe-mini --license "Apache-2.0 AND MIT"
-cat "$here/card.md" "$out/dev.md" > "$out/package/README.md"
+cat "$here/card.md" "$out/dev.md" "$out/adapt/adapt.md" > "$out/package/README.md"
+cp "$out/adapt/adapt.svg" "$out/package"

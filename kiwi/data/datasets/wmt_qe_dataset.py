@@ -184,7 +184,8 @@ class WMTQEDataset:
         partial_labels: bool = False
         """Whether segments may lack labels: a blank line in a file of labels, or no row in a file of error spans that
         numbers its segments. A segment trains the outputs that it has labels for, so that data of different kinds (such
-        as direct assessments and error spans) can be concatenated. Each segment needs a label of some kind."""
+        as direct assessments and error spans) can be concatenated. Each segment needs a label of some kind. With
+        ``system.load``, outputs that are trained already need no files of labels, and are kept as they are."""
 
         labels_from: LabelOrigin | None = None
         """What the labels were made from: ``post-edits``, independent ``references``, or ``both``. It is stored in the

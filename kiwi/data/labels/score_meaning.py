@@ -77,6 +77,11 @@ class ScoreMeaning:
     deviation: float = 1.0
     """The standard deviation of the training data."""
 
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What is equal for scores that can be compared: kind, direction and range."""
+        return self.kind, self.higher_is_better, self.range
+
     def __str__(self) -> str:
         low, high = self.range or (0.0, 0.0)
         span = "standardized" if self.range is None else f"{low:g} to {high:g}"

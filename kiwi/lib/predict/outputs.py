@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi.outputs import OUTPUTS
-from kiwi.systems.checkpoint import read_checkpoint_info
-from kiwi.systems.manifest.export import is_export, read_export_info
+from kiwi.systems.manifest.export import read_any_info
 from kiwi.utils.dotted import flatten, put
 
 logger = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ def without_untrained(model: Any, place: Path) -> Any:
     given = model.get("outputs") if isinstance(model, Mapping) else None
     if not isinstance(given, Mapping):
         return model
-    info = read_export_info(place)[0].checkpoint if is_export(place) else read_checkpoint_info(place)
+    info = read_any_info(place)
     trained = flatten(info.model.get("outputs") or {})
     switches = {spec.switch: spec.name for spec in OUTPUTS.values()}
     kept: dict[str, Any] = {}

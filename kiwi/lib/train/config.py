@@ -109,7 +109,10 @@ def find_main_metric_mistake(configured: Any, known: Sequence[str], *, has_pairs
         if has_pairs and PAIR.fullmatch(metric.partition("_")[0]):
             metric = metric.partition("_")[2]
         if metric not in known:
-            return f"'{name}' is not a metric of the configured outputs; {did_you_mean(name, known)}"
+            return (
+                f"'{name}' is not a metric of the configured outputs, or the data has no labels for it; "
+                f"{did_you_mean(name, known)}"
+            )
     return None
 
 

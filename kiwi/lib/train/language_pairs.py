@@ -65,7 +65,7 @@ def _score_meaning(data: Any, train: Mapping[str, Sequence[str]]) -> ScoreMeanin
     config = getattr(data, "score", None)
     if config is None:
         return None
-    if const.SENTENCE_SCORES not in train:
+    if data.score_file(data.train) is None:
         if config != ScoreConfig():
             raise ConfigError(
                 "data.score: the data has no sentence scores. Add data.train.output.sentence_scores, or "

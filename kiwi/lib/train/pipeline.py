@@ -100,9 +100,8 @@ def run(
     kind: Any = system_type  # configuration, data and system go together
     system_config = kind.resolve(config.system)
     check_run(kind, system_config, config)
-    main_metric = choose_main_metric(
-        config.trainer.main_metric, system_config.model.metric_names, has_pairs=has_pairs(config.data)
-    )
+    metrics = kind.metric_names(system_config, config.data)
+    main_metric = choose_main_metric(config.trainer.main_metric, metrics, has_pairs=has_pairs(config.data))
     with open_run(config, tags) as (record, tracker):
         if config.trainer.gpus == 0:
             warn_if_emulated("trainer.precision", config.trainer.precision)
@@ -114,10 +113,10 @@ def run(
         record.check_data(train=train.columns, valid=valid.columns)
         logger.info("Training on %d segments, validating on %d.", len(train), len(valid))
         data_info = describe_data(config.data, train.columns, valid.columns)
-        check_metrics_of_pairs(main_metric, valid.columns, system_config.model.metric_names)
+        check_metrics_of_pairs(main_metric, valid.columns, metrics)
 
         system: System = kind.build(system_config, train.columns)
-        system.data_info = data_info
+        system.adopt_data(data_info, train.columns)
         if system.collate.pieces is not None:
             texts = {side: train.columns[side] for side in (const.SOURCE, const.TARGET)}
             check_text(system.collate.pieces, texts, system_config.model.encoder.model_name)

@@ -22,7 +22,7 @@ from kiwi.systems.config.system import (
     model_config_of,
     sparse_gradient_mistake,
 )
-from kiwi.systems.manifest.checkpoint import read_checkpoint_info
+from kiwi.systems.exported import read_trained_info
 from kiwi.systems.outputs.options import Distribution, SentenceLevelConfig
 from kiwi.systems.pretrained.model import HEAD_READERS
 from kiwi.utils.io import BaseConfig
@@ -78,7 +78,7 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
     model: ModelConfig = config.model
     class_name = config.class_name
     if config.load is not None:
-        info = read_checkpoint_info(config.load)
+        info = read_trained_info(config.load)
         if class_name not in (None, info.class_name):
             raise ConfigError(
                 f"system.class_name: found '{class_name}', but {config.load} is a '{info.class_name}'. "
@@ -93,7 +93,7 @@ def resolve(config: QESystemConfig) -> QESystemConfig:
         if ARCHITECTURES[class_name].encoder.uses_pretrained:
             _check_head(model, trained, config.load)
     elif config.load_encoder is not None:
-        info = read_checkpoint_info(config.load_encoder)
+        info = read_trained_info(config.load_encoder)
         trained = model_config_of(info, config.load_encoder, ALL)
         if type(trained.encoder) is not type(model.encoder):
             raise ConfigError(

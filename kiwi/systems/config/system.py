@@ -37,8 +37,9 @@ class SystemConfig(BaseConfig):
 
     load: Path | None = None
     """A trained system that provides the initial weights, vocabularies and configuration. Either a directory, of a
-    checkpoint or of a run, whose best model it is, which is read without network access, or ``organization/name`` on
-    the model hub, optionally followed by ``@revision``."""
+    checkpoint, of a run, whose best model it is, or of an exported system, or the name of an installed model, which
+    are read without network access; or ``organization/name`` on the model hub, optionally followed by
+    ``@revision``."""
 
     load_vocabs: Path | None = None
     """A trained system, or its ``vocab.json``, that provides the vocabularies."""

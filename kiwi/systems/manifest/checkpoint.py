@@ -216,8 +216,10 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo:
             if (other := explain_other_program(path)) is not None:
                 raise CheckpointError(other)
             what = "nothing there" if not path.exists() else "a file" if path.is_file() else f"no {CONFIG_FILE} in it"
+            is_name = not path.exists() and path.name == str(path)
             raise CheckpointError(
                 f"{path}: not a trained system: found {what}; expected a checkpoint directory, or that of a run."
+                + (" `kiwi models` lists the models that are installed." if is_name else "")
             )
     except OSError as error:
         reason = error.strerror

@@ -20,7 +20,9 @@ from kiwi.systems.manifest.checkpoint import (
     TOKENIZER_FILE,
     CheckpointInfo,
     check_label_names,
+    read_checkpoint_info,
 )
+from kiwi.systems.manifest.stored_weights import StoredWeights
 from kiwi.utils.sealed import RESTORE, SUMS_FILE, SealedDirectory
 
 logger = logging.getLogger(__name__)
@@ -97,6 +99,9 @@ class ExportInfo:
     n_compared: int = 0
     """The number of segments on which the differences were measured; 0 if it was not recorded."""
 
+    weights: StoredWeights | None = None
+    """Where the graph has the weights of the checkpoint; None in exports of earlier versions of kiwi."""
+
     kiwi_version: str = __version__
     sha256: str = ""
     """The fingerprint of all files, set when the export is written."""
@@ -134,6 +139,7 @@ class ExportInfo:
             "n_compared": self.n_compared,
             "checkpoint_sha256": self.checkpoint.sha256,
             "checkpoint": self.checkpoint.to_dict(),
+            "weights": None if self.weights is None else self.weights.to_dict(),
         }
 
     @classmethod
@@ -159,6 +165,7 @@ class ExportInfo:
                 for name, found in content["differences"].items()
             },
             n_compared=int(content.get("n_compared", 0)),
+            weights=None if content.get("weights") is None else StoredWeights.from_dict(content["weights"]),
             kiwi_version=str(content["kiwi_version"]),
             sha256=sha256,
         )
@@ -225,3 +232,12 @@ def read_export_info(path: Path) -> tuple[ExportInfo, SealedDirectory]:
     text += [ENCODER_FILE, TOKENIZER_FILE] if info.pieces is not None else []
     sealed.check_complete((EXPORT_FILE, GRAPH_FILE, LABELS_FILE, *text), (TENSORS_FILE, *OPTIONAL_FILES))
     return info, sealed
+
+
+def read_any_info(path: Path) -> CheckpointInfo:
+    """Return what a checkpoint says of itself, or an exported system of its checkpoint.
+
+    Raises:
+        CheckpointError: when there is no trained system, or it is damaged.
+    """
+    return read_export_info(path)[0].checkpoint if is_export(path) else read_checkpoint_info(path)

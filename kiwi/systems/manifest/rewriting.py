@@ -18,9 +18,8 @@ from kiwi.systems.manifest.checkpoint import (
     EXPORT_FILE,
     WEIGHTS_FILE,
     CheckpointInfo,
-    read_checkpoint_info,
 )
-from kiwi.systems.manifest.export import is_export, read_export_info
+from kiwi.systems.manifest.export import is_export, read_any_info, read_export_info
 from kiwi.utils.io import write_json, write_yaml
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, carry, seal
 from kiwi.utils.staging import staged
@@ -52,7 +51,7 @@ def read_info(path: Path) -> CheckpointInfo:
     Raises:
         CheckpointError: when it is damaged, or of format 1, which cannot be changed.
     """
-    info = read_export_info(path)[0].checkpoint if is_export(path) else read_checkpoint_info(path)
+    info = read_any_info(path)
     if SealedDirectory.open(path).sums is None:
         raise CheckpointError(f"{path}: found format 1, which has no {SUMS_FILE}. Load it and save it first.")
     return info

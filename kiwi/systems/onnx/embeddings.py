@@ -18,18 +18,13 @@ from numpy.typing import NDArray
 from onnx_ir import tape
 
 from kiwi.exceptions import ConfigError
+from kiwi.systems.exported import HIGHEST, INT4, LOWEST, ROWS, SCALE
 from kiwi.systems.onnx.quantize import initializer, swap
 
 logger = logging.getLogger(__name__)
 
 BLOCK = 32
 """The number of values that share a scale; a divisor of it if the size of the embeddings is not a multiple of it."""
-
-LOWEST, HIGHEST = -8, 7
-"""The range of the integers."""
-
-ROWS = 4096
-"""The number of rows that are quantized together, which bounds the memory."""
 
 PIECES = "pieces"
 """The input of a graph that selects the embeddings of pieces."""
@@ -64,7 +59,7 @@ def quantize_pieces(model: ir.Model) -> bool:
         raise ConfigError(f"--int4-embeddings: the embeddings of this system {reason}. Export without it.")
     packed, scales, exact = to_4_bits(values)
     logger.info("The embeddings of pieces %s.", "fit in 4 bits exactly" if exact else "were rounded to 4 bits")
-    _replace(node, packed, scales)
+    _replace(node, table, packed, scales)
     return exact
 
 
@@ -114,7 +109,7 @@ def _rounded(
     return integers, scales, np.square(integers * factors - blocks).sum(axis=-1, keepdims=True)
 
 
-def _replace(node: ir.Node, packed: NDArray[np.uint8], scales: NDArray[np.float16]) -> None:
+def _replace(node: ir.Node, embeddings: ir.Value, packed: NDArray[np.uint8], scales: NDArray[np.float16]) -> None:
     """Replace the operator that selects embeddings by those that select quantized ones and compute their values."""
     graph, pieces, dim = node.graph, node.inputs[1], 2 * packed.shape[1]
     assert graph is not None
@@ -127,16 +122,16 @@ def _replace(node: ir.Node, packed: NDArray[np.uint8], scales: NDArray[np.float1
         "bits": np.array(4, dtype=np.uint8),
         "zero": np.array(-LOWEST, dtype=np.float32),
         "last": np.array([-1], dtype=np.int64),
-        "int4": packed,
-        "scale": scales,
     }
     known = {name: initializer(graph, f"{PIECES}_{name}", value) for name, value in constants.items()}
+    table = initializer(graph, f"{embeddings.name}{INT4}", packed)
+    factors = initializer(graph, f"{embeddings.name}{SCALE}", scales)
     steps = tape.Tape()
-    pairs = steps.op("Reshape", [steps.op("Gather", [known["int4"], pieces]), known["halves"]])
+    pairs = steps.op("Reshape", [steps.op("Gather", [table, pieces]), known["halves"]])
     low = steps.op("BitwiseAnd", [pairs, known["low"]])
     high = steps.op("BitShift", [pairs, known["bits"]], {"direction": "RIGHT"})
     integers = steps.op("Cast", [steps.op("Concat", [low, high], {"axis": -1})], {"to": ir.DataType.FLOAT})
-    scale = steps.op("Cast", [steps.op("Gather", [known["scale"], pieces])], {"to": ir.DataType.FLOAT})
+    scale = steps.op("Cast", [steps.op("Gather", [factors, pieces])], {"to": ir.DataType.FLOAT})
     values = steps.op(
         "Mul", [steps.op("Sub", [integers, known["zero"]]), steps.op("Unsqueeze", [scale, known["last"]])]
     )

@@ -76,16 +76,14 @@ class _Graph(nn.Module):
         return self.system.values(_batch_of(arrays))
 
 
-def make_graph(system: QESystem, precision: Precision = "fp32", *, int4_embeddings: bool = False) -> ir.Model:
+def make_graph(system: QESystem) -> ir.Model:
     """Convert a system to an ONNX graph by tracing it on a batch.
 
     Args:
         system: the trained system, in evaluation mode.
-        precision: the precision of the weights.
-        int4_embeddings: whether to store the embeddings of pieces in 4 bits.
 
     Raises:
-        ConfigError: when a part of the system cannot be converted to ONNX, or it has no embeddings of pieces.
+        ConfigError: when a part of the system cannot be converted to ONNX.
     """
     arrays = _example(system)
     names = {name: _dimensions(name) for name in arrays}
@@ -114,11 +112,24 @@ def make_graph(system: QESystem, precision: Precision = "fp32", *, int4_embeddin
         raise ConfigError(f"{_describe(system)} cannot be exported: {reason}") from error
     check_open(model, names, system)
     _tidy(model)
+    return model
+
+
+def quantize_graph(model: ir.Model, precision: Precision, *, int4_embeddings: bool = False) -> None:
+    """Quantize the weights of a graph in place.
+
+    Args:
+        model: the model.
+        precision: the precision of the weights.
+        int4_embeddings: whether to store the embeddings of pieces in 4 bits.
+
+    Raises:
+        ConfigError: when there are no embeddings of pieces.
+    """
     if int4_embeddings:
         quantize_pieces(model)
     if precision == "int8":
         quantize(model)
-    return model
 
 
 def make_states_graph(layers: LowerLayers, precision: Precision = "fp32") -> ir.Model:

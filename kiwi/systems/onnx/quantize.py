@@ -14,6 +14,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir import tape
 
+from kiwi.systems.exported import INT8, SCALE, TRANSPOSED
+
 MICROSOFT = "com.microsoft"
 """The domain of the operators that ONNX Runtime adds to the standard."""
 
@@ -106,10 +108,14 @@ def _replace_product(node: ir.Node, weight: NDArray[np.float32], rows: _Rows) ->
     assert matrix is not None
     assert node.graph is not None
     integers, scale = rows.of(source, node)
-    quantized, scales = scaled(weight, 0, WEIGHT_RANGE)
-    name = f"{node.outputs[0].name}_weight"
-    stored = initializer(node.graph, f"{name}_int8", quantized)
-    columns = initializer(node.graph, f"{name}_scale", scales[0])
+    # Named after the weight, so that it can be restored; matrices that several products read are stored once.
+    name = f"{matrix.name}{TRANSPOSED if node.attributes.get_int('transB', 0) else ''}"
+    known = node.graph.initializers
+    if f"{name}{INT8}" not in known:
+        quantized, scales = scaled(weight, 0, WEIGHT_RANGE)
+        initializer(node.graph, f"{name}{INT8}", quantized)
+        initializer(node.graph, f"{name}{SCALE}", scales[0])
+    stored, columns = known[f"{name}{INT8}"], known[f"{name}{SCALE}"]
     constants, steps = rows.constants, tape.Tape()
     found = steps.op(
         "MatMulIntegerToFloat",
@@ -130,8 +136,8 @@ def _replace_embedding(node: ir.Node) -> None:
     quantized, scales = scaled(table.const_value.numpy(), 1, EMBEDDING_RANGE)
     steps = tape.Tape()
     stored, factors = (
-        steps.op("Gather", [initializer(node.graph, f"{table.name}_{part}", values), places], {"axis": 0})
-        for part, values in (("int8", quantized), ("scale", scales))
+        steps.op("Gather", [initializer(node.graph, f"{table.name}{part}", values), places], {"axis": 0})
+        for part, values in ((INT8, quantized), (SCALE, scales))
     )
     found = steps.op("Mul", [steps.op("Cast", [stored], {"to": ir.DataType.FLOAT}), factors])
     swap(node, steps, found)

@@ -94,9 +94,7 @@ class QEOutputs(nn.Module):
         @property
         def metric_names(self) -> list[str]:
             """The metrics of all outputs, the main one of each first, without the prefix ``val_``."""
-            names = [metric for name in self.names for metric in _accumulator(name).names]
-            both = self.word_level.target and self.word_level.gaps
-            return names + list(TagMetrics(const.WMT19).names if both else ())
+            return metrics_of(self.names)
 
         def check_labels(self, columns: Columns, places: Mapping[str, object], *, is_numbered: bool = True) -> None:
             """Check that the data has the labels that the outputs need.
@@ -220,6 +218,17 @@ ACCUMULATORS: dict[Kind, Callable[[str], Accumulator]] = {
 
 def _accumulator(name: str) -> Accumulator:
     return ACCUMULATORS[OUTPUTS[name].kind](name)
+
+
+def metrics_of(outputs: Sequence[str]) -> list[str]:
+    """Return the metrics of outputs, the main one of each first, without the prefix ``val_``.
+
+    Args:
+        outputs: the names of the outputs.
+    """
+    names = [metric for name in outputs for metric in _accumulator(name).names]
+    both = {const.TARGET_TAGS, const.GAP_TAGS} <= {*outputs}
+    return names + list(TagMetrics(const.WMT19).names if both else ())
 
 
 def module_of(spec: OutputSpec) -> type[Output]:

@@ -102,6 +102,20 @@ class ScoreOutput(SentenceOutput):
         self.get_buffer("mean").copy_(values.mean())
         self.get_buffer("deviation").copy_(deviation if deviation > 0 else torch.ones(()))
 
+    @torch.no_grad()
+    def move(self, scores: Sequence[float], *, turn: bool) -> None:
+        """Bring the output to the scale of other scores, whose mean and deviation take the place of its own.
+
+        Args:
+            scores: the scores of the training data.
+            turn: whether what was a high score is a low one there.
+        """
+        self.fit(scores)
+        last = [layer for layer in self.layers.modules() if isinstance(layer, nn.Linear)][-1]
+        if turn:  # the first logit is the score
+            last.weight[0].neg_()
+            last.bias[0].neg_()
+
     def scores(self, logits: Tensor) -> Tensor:
         """Return the predicted scores, (batch,)."""
         values = logits.squeeze(-1).float()

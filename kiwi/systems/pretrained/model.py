@@ -20,9 +20,9 @@ from kiwi.systems.manifest.checkpoint import (
     LICENCES,
     TOKENIZER_FILE,
     Origin,
-    read_checkpoint_info,
     read_licences,
 )
+from kiwi.systems.manifest.export import read_any_info
 from kiwi.systems.pretrained.folder import check_folder, check_full_precision, check_sizes
 from kiwi.systems.pretrained.hub import ask_hub, is_path, origin_and_licences
 from kiwi.systems.pretrained.probes import reason_of
@@ -115,7 +115,7 @@ class Pretrained:
             tokenizer = parse_tokenizer(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
         except ValueError as error:
             raise CheckpointError(f"{path / TOKENIZER_FILE}: damaged: {error}. {RESTORE}") from error
-        return cls(config, tokenizer, None, read_checkpoint_info(path).origin, read_licences(path))
+        return cls(config, tokenizer, None, read_any_info(path).origin, read_licences(path))
 
     def save(self, directory: Path) -> None:
         """Write the files that :meth:`from_checkpoint` reads."""
