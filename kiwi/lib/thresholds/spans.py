@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ N_CANDIDATES = 40
 LEAST, MOST = 0.001, 0.999
 """The range of thresholds, in which their odds are finite."""
 
+Found = list[tuple[NDArray[np.float64], NumpyBatch]]
+"""The probabilities of batches, (batch, 2 * units + 1, labels), and the batches."""
+
 
 @dataclass(frozen=True)
 class SpanThresholds:
@@ -35,8 +39,13 @@ class SpanThresholds:
     after: dict[str, float]
     """The metrics with the chosen thresholds."""
 
+    of_pairs: dict[str, SpanThresholds] = field(default_factory=dict)
+    """Those of language pairs with thresholds of their own, whose threshold of gaps is that of all pairs."""
 
-def choose_span_thresholds(engine: Engine, output: SpanOutput, columns: Columns) -> SpanThresholds:
+
+def choose_span_thresholds(
+    engine: Engine, output: SpanOutput, columns: Columns, pairs: Mapping[str, Sequence[int]]
+) -> SpanThresholds:
     """Return the thresholds with the highest F1 of error spans, first that of pieces and then that of gaps.
 
     Data without omissions do not say where the threshold of gaps should be, which then stays at 0.5.
@@ -45,28 +54,56 @@ def choose_span_thresholds(engine: Engine, output: SpanOutput, columns: Columns)
         engine: the engine of the system.
         output: its output of error spans.
         columns: the data, with labels.
+        pairs: the segments of each language pair that gets a threshold of pieces of its own.
     """
-    rows = [dict(zip(columns, texts, strict=True)) for texts in zip(*columns.values(), strict=True)]
-    batches = batches_by_tokens(engine.collate.lengths(columns), engine.batch_tokens)
-    prepared = [engine.collate([rows[index] for index in indices]) for indices in batches]
-    found = [(engine(batch)[const.ERROR_SPANS].astype(np.float64), batch) for batch in prepared]
+    by_pair = _compute(engine, columns, pairs)
+    every = [each for own in by_pair.values() for each in own]
 
-    def metrics(gaps: float, units: float) -> dict[str, float]:
-        accumulator = SpanMetrics(const.ERROR_SPANS)
-        for values, batch in found:
-            output.measure(accumulator, _moved(values, gaps, units), batch.arrays())
-        return accumulator.compute()
+    def metrics(found: Found, gaps: float, units: float) -> dict[str, float]:
+        return _measure(output, [(_moved(values, gaps, units), batch) for values, batch in found])
 
-    def best(tried: Sequence[tuple[float, float]]) -> tuple[float, float]:
-        scores = [metrics(*pair)[f"{const.ERROR_SPANS}_F1"] for pair in tried]
+    def best(found: Found, tried: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        scores = [metrics(found, *pair)[f"{const.ERROR_SPANS}_F1"] for pair in tried]
         chosen = [pair for pair, score in zip(tried, scores, strict=True) if score >= max(scores) - 1e-12]
         return min(chosen, key=lambda pair: sum(abs(value - 0.5) for value in pair))
 
-    has_omissions = any(batch.span_labels is not None and batch.span_labels[:, 0::2, 1:].any() for batch in prepared)
-    gaps, units = best([(MOST if has_omissions else 0.5, value) for value in _candidates(found, UNITS)])
+    has_omissions = any(batch.span_labels is not None and batch.span_labels[:, 0::2, 1:].any() for _, batch in every)
+    gaps, units = best(every, [(MOST if has_omissions else 0.5, value) for value in _candidates(every, UNITS)])
     if has_omissions:
-        gaps, units = best([(value, units) for value in (*_candidates(found, GAPS), MOST)])
-    return SpanThresholds(gaps, units, metrics(0.5, 0.5), metrics(gaps, units))
+        gaps, units = best(every, [(value, units) for value in (*_candidates(every, GAPS), MOST)])
+    of_pairs = {}
+    for pair in pairs:
+        own = by_pair[pair]
+        _, threshold = best(own, [(gaps, value) for value in _candidates(own, UNITS)])
+        after = metrics(own, gaps, threshold)
+        if after[f"{const.ERROR_SPANS}_F1"] > 0:  # or nothing tells its threshold, as where no error is marked
+            of_pairs[pair] = SpanThresholds(gaps, threshold, metrics(own, 0.5, 0.5), after)
+    thresholds = {pair: of_pairs[pair].units if pair in of_pairs else units for pair in by_pair}
+    moved = [(_moved(values, gaps, thresholds[pair]), batch) for pair in by_pair for values, batch in by_pair[pair]]
+    return SpanThresholds(gaps, units, metrics(every, 0.5, 0.5), _measure(output, moved), of_pairs)
+
+
+def _compute(engine: Engine, columns: Columns, pairs: Mapping[str, Sequence[int]]) -> dict[str, Found]:
+    """Compute batches of the segments of each language pair, and of the others, under an empty name."""
+    names = {index: pair for pair, indices in pairs.items() for index in indices}
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index in range(len(columns[const.TARGET])):
+        groups[names.get(index, "")].append(index)
+    found = {}
+    for pair, indices in groups.items():
+        own = {name: [column[index] for index in indices] for name, column in columns.items()}
+        rows = [dict(zip(own, texts, strict=True)) for texts in zip(*own.values(), strict=True)]
+        batches = batches_by_tokens(engine.collate.lengths(own), engine.batch_tokens)
+        prepared = [engine.collate([rows[index] for index in batch]) for batch in batches]
+        found[pair] = [(engine(batch)[const.ERROR_SPANS].astype(np.float64), batch) for batch in prepared]
+    return found
+
+
+def _measure(output: SpanOutput, found: Found) -> dict[str, float]:
+    accumulator = SpanMetrics(const.ERROR_SPANS)
+    for values, batch in found:
+        output.measure(accumulator, values, batch.arrays())
+    return accumulator.compute()
 
 
 def _moved(probabilities: NDArray[np.float64], gaps: float, units: float) -> NDArray[np.float64]:
