@@ -67,7 +67,7 @@ def thresholds(
     texts |= {"source_pos": source_pos, "target_pos": target_pos}
     labels = {"target_tags": target_tags, "source_tags": source_tags, "error_spans": error_spans}
     with needs_extra("train", "kiwi thresholds"):
-        from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
+        from kiwi.data.datasets.parts import TrainingConfig
         from kiwi.lib.console.tables import print_table
         from kiwi.lib.thresholds import choose_thresholds
 

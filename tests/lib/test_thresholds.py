@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
+from kiwi.data.datasets.parts import TrainingConfig
 from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.inspect import inspect_checkpoint

@@ -81,9 +81,7 @@ def _in_lines(path: Path, lines: PairLines) -> Unified:
     by_line: dict[int, Annotation] = {}
     for row, index in zip(rows, segment_numbers(rows, columns, path, places), strict=True):
         if index in by_line or len(row.raters) != 1:
-            advice = (
-                "Compare several annotations of a translation with language_pairs, and columns system and seg."
-            )
+            advice = "Compare several annotations of a translation with language_pairs, and columns system and seg."
             found = f"a second annotation of the translation in line {index + 1} of {lines.path}"
             raise DataError.at(path, row.line, found=found, expected="one", advice=advice)
         by_line[index] = row

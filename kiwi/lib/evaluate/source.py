@@ -16,7 +16,8 @@ from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.wmt.seg_scores import parse_seg_scores
 from kiwi.data.wmt.sentence_level import SpanSubmission, read_span_submission
-from kiwi.data.wmt.unified import is_unified, read_unified
+from kiwi.data.wmt.unified import read_unified
+from kiwi.data.wmt.unified_forms import check_form, is_unified
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.translations import Translations
@@ -53,6 +54,7 @@ def error_free_source(path: Path) -> Source:
     """Return a file with 1 or 0, or a probability, on each line."""
 
     def read() -> list[float]:
+        check_form(path, first_line(path), "1, 0 or a probability on each line")
         values = parse_scores(read_lines(path), path)
         for number, value in enumerate(values, start=1):
             if not (np.isnan(value) or 0.0 <= value <= 1.0):
@@ -111,6 +113,7 @@ def spans_source(path: Path, language_pair: str | None, lines: PairLines | None 
     """
     if (unified := unified_source(path, "spans", language_pair)) is not None:
         return unified
+    check_form(path, first_line(path), "rows of LP METHOD SEG TARGET STARTS ENDS TYPES (WMT23 and WMT24)")
     if lines is None:
         return Source(path, cache(lambda: read_span_submission(path, language_pair)))
 

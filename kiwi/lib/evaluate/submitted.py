@@ -8,10 +8,11 @@ from pathlib import Path
 from kiwi import constants as const
 from kiwi.data.labels.ragged import ragged_tags
 from kiwi.data.wmt.sentence_level import read_sentence_submission
+from kiwi.data.wmt.unified_forms import check_form
 from kiwi.data.wmt.word_level import read_word_submission
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.language_pairs import PairLines
-from kiwi.lib.evaluate.source import Source, unified_source
+from kiwi.lib.evaluate.source import Source, first_line, unified_source
 
 
 def submitted_scores(
@@ -27,6 +28,8 @@ def submitted_scores(
     """
     if (unified := unified_source(path, "scores", language_pair)) is not None:
         return {const.SENTENCE_SCORES: unified}
+
+    check_form(path, first_line(path), "rows of LP METHOD SEG SCORE (up to WMT24)")
 
     def read() -> list[float]:
         if lines is None:

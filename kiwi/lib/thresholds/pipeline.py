@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi import constants as const
-from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
+from kiwi.data.datasets.parts import TrainingConfig
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.tags import to_classes
 from kiwi.data.text.language_pairs import listed
@@ -107,7 +108,7 @@ def choose_thresholds(
         raise ConfigError(f"{checkpoint} predicts {names}; the data has labels for none of its tags.")
     runner = runner_of(system)
     of_tags, counts = _move_tags(tags, runner, columns, pairs) if tags else ([], {})
-    of_spans, new_metrics = _move_spans(spans, runner, columns, pairs)
+    of_spans, new_metrics = _move_spans(system, spans, runner, columns, pairs)
     for name, each in counts.items():
         new_metrics |= {f"val_{name}_{metric}": value for metric, value in tag_metrics(each).items()}
     # The losses of tags have changed, and so have the sums that include them.
@@ -196,7 +197,11 @@ def _best_of_tags(
 
 
 def _move_spans(
-    outputs: Mapping[str, SpanOutput], runner: Runner, columns: Columns, pairs: Mapping[str, Sequence[int]]
+    system: QESystem,
+    outputs: Mapping[str, SpanOutput],
+    runner: Runner,
+    columns: Columns,
+    pairs: Mapping[str, Sequence[int]],
 ) -> tuple[list[Chosen], dict[str, float]]:
     """Choose and move the thresholds of error spans; return them, and the metrics afterwards."""
     chosen = []
@@ -204,6 +209,9 @@ def _move_spans(
     for name, output in outputs.items():
         moved = choose_span_thresholds(runner.engine, output, columns, pairs)
         output.move_thresholds(moved.gaps, moved.units)
+        if moved.score_weight:
+            system.weigh_scores(system.outputs.score_weight + moved.score_weight)
+            logger.info("%s: the score counts with a weight of %.3g.", name, system.outputs.score_weight)
         before, after = (metrics[f"{name}_F1"] for metrics in (moved.before, moved.after))
         for what, threshold in ((name, moved.units), (f"{name} (omissions)", moved.gaps)):
             chosen.append(Chosen(what, threshold, before, after, "F1"))
