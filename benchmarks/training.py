@@ -184,7 +184,8 @@ def child(
 
 def collate_microseconds(system: Any, corpus: Path, now: Callable[[], float]) -> dict[str, float]:
     """Return the time that collate takes per segment of the dev data, in batches of 32."""
-    from kiwi.data.datasets.wmt_qe_dataset import InputConfig, TestConfig, WMTQEDataset
+    from kiwi.data.datasets.parts import InputConfig, TestConfig
+    from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 
     texts = {"source": "src", "target": "mt", "alignments": "src-mt.alignments"}
     files: Any = {name: corpus / f"dev.{suffix}" for name, suffix in texts.items()}

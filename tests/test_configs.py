@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
+from kiwi.data.datasets.parts import TrainingConfig
 from kiwi.lib import predict
 from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.lib.evaluate import evaluate_from_configuration

@@ -6,7 +6,8 @@ import pytest
 import sacrebleu
 
 import kiwi
-from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
+from kiwi.data.datasets.parts import TrainingConfig
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.labels.edits import INSERTED, SUBSTITUTED, edit_path
 from kiwi.data.readers import parse_alignment
 from kiwi.lib.corpus.tokenizers import Tokenizer

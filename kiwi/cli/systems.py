@@ -35,6 +35,10 @@ def thresholds(
     target: Annotated[
         Path, typer.Option("-t", "--target", help="Their translations, one per line.", show_default=False)
     ],
+    lp: Annotated[
+        Path | None,
+        typer.Option(help="Language pairs of the segments, one per line, for thresholds of each.", show_default=False),
+    ] = None,
     alignments: AlignmentsOption = None,
     target_tags: Annotated[
         Path | None,
@@ -59,19 +63,18 @@ def thresholds(
     from kiwi.utils.imports import needs_extra
 
     set_up_log(verbose=verbose, quiet=quiet)
-    texts = {"source": source, "target": target, "alignments": alignments}
+    texts = {"source": source, "target": target, "lp": lp, "alignments": alignments}
     texts |= {"source_pos": source_pos, "target_pos": target_pos}
     labels = {"target_tags": target_tags, "source_tags": source_tags, "error_spans": error_spans}
     with needs_extra("train", "kiwi thresholds"):
-        from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
+        from kiwi.data.datasets.parts import TrainingConfig
         from kiwi.lib.console.tables import print_table
         from kiwi.lib.thresholds import choose_thresholds
 
         data = TrainingConfig.from_dict({"input": texts, "output": labels})
         chosen = choose_thresholds(checkpoint, directory, data, overwrite=overwrite)
     rows = [
-        [each.output, f"{each.threshold:.3f}", each.metric, f"{each.before:.4f}", f"{each.after:.4f}"]
-        for each in chosen
+        [each.title, f"{each.threshold:.3f}", each.metric, f"{each.before:.4f}", f"{each.after:.4f}"] for each in chosen
     ]
     print_table(str(directory), ["output", "threshold", "metric", "at 0.5", "chosen"], rows)
 

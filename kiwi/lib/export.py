@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
-from kiwi.data.datasets.wmt_qe_dataset import InputConfig, TestConfig, WMTQEDataset
+from kiwi.data.datasets.parts import InputConfig, TestConfig
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.text.vocabulary import VOCABULARY_FILE

@@ -10,9 +10,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
 from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.data.text.language_pairs import known_pair
 from kiwi.runner.predictions import Predictions
 from kiwi.systems.manifest.checkpoint import DataInfo
 
@@ -53,6 +55,36 @@ class AboutSystem:
 
     place: Path | None = None
     """The directory that it was loaded from."""
+
+    @property
+    def pairs(self) -> list[str]:
+        """The language pairs whose predictions have intervals or thresholds of their own."""
+        intervals, thresholds = self.data.intervals, self.data.thresholds
+        found: set[str] = set()
+        if intervals is not None and const.SENTENCE_SCORES in self.outputs:
+            found.update(intervals.pairs)
+        if thresholds is not None:
+            found.update(thresholds.pairs)
+        return sorted(found)
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether predictions depend on the language pair, where it is known."""
+        return bool(self.pairs)
+
+    def pair_of(self, source: str, target: str) -> str:
+        """Return the language pair of two BCP 47 tags; without their regions, where the system knows it so."""
+        return known_pair(source, target, self.pairs)
+
+    def with_thresholds(self, values: dict[str, NDArray[Any]], pairs: Sequence[str] | None) -> dict[str, NDArray[Any]]:
+        """Return the values of a batch with the thresholds of language pairs moved to 0.5.
+
+        Args:
+            values: the values of an engine.
+            pairs: the language pair of each segment; None if they are not known.
+        """
+        thresholds = self.data.thresholds
+        return values if thresholds is None or pairs is None else thresholds.move(values, pairs)
 
     def no_predictions(self) -> Predictions:
         """Return its predictions for no segment, which have all of its outputs and files."""

@@ -107,8 +107,8 @@ class Runner:
             batch_tokens: see :attr:`PredictOptions.batch_tokens`.
             deduplicate: see :attr:`PredictOptions.deduplicate`.
             on_bad: see :attr:`PredictOptions.on_bad`.
-            language_pairs: the language pair of each segment, such as ``en-de``; for the intervals of a system that
-                was calibrated for several.
+            language_pairs: the language pair of each segment, such as ``en-de``; for the intervals and thresholds
+                of a system that has them for several.
 
         Returns:
             The predictions in the order of the segments.
@@ -169,7 +169,8 @@ class Runner:
         self._check_fields(columns)
         self.watch.see(columns)
         n_segments = len(columns[const.TARGET])
-        fields = {field: columns[field] for field in self.about.input_fields if field in columns}
+        names = (*self.about.input_fields, *([const.LANGUAGE_PAIR] if self.about.data.thresholds is not None else []))
+        fields = {field: columns[field] for field in names if field in columns}
         duplicates: dict[tuple[str | int, ...], list[int]] = {}  # the indices of equal segments
         for index, texts in enumerate(zip(*fields.values(), strict=True)):
             duplicates.setdefault(texts if options.deduplicate else (index,), []).append(index)
@@ -184,7 +185,9 @@ class Runner:
         values: dict[str, list[Any]] = {}
         self.watch.note_very_long(lengths, unique)
         for chosen, batch in zip(batches, self._prepare(rows, batches, options.num_data_workers), strict=True):
-            for name, found in self._split_by_segment(self.engine(batch), batch).items():
+            pairs = [rows[index][const.LANGUAGE_PAIR] for index in chosen] if const.LANGUAGE_PAIR in fields else None
+            moved = self.about.with_thresholds(self.engine(batch), pairs)
+            for name, found in self._split_by_segment(moved, batch).items():
                 results = values.setdefault(name, [None] * n_segments)
                 for index, value in zip(chosen, found, strict=True):
                     results[firsts[index]] = value

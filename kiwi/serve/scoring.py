@@ -52,7 +52,7 @@ async def score_request(registry: Registry, request: ScoreRequest, limits: Limit
     """
     served = find_model(registry, request.model)
     _check_request(request, served, limits)
-    segments = _texts(request.segments, served)
+    segments = _texts(request, served)
     served, rows = await compute(registry, served, segments, limits, is_gone)
     return await _aside(answer, request, served, rows, is_small=_is_small(segments))
 
@@ -137,13 +137,14 @@ def _check_request(request: ScoreRequest, served: ServedModel, limits: Limits) -
         raise Problem(422, "unknown-policy", detail, [{"detail": detail, "pointer": "#/policy"}])
 
 
-def _texts(segments: Sequence[SegmentIn], served: ServedModel) -> list[Texts]:
-    """Return the texts of segments in the order of the fields that a model reads.
+def _texts(request: ScoreRequest, served: ServedModel) -> list[Texts]:
+    """Return the texts of segments in the order of the fields that a model reads, and their language pair.
 
     Raises:
         Problem: when a segment cannot be used.
     """
-    fields = served.model.fields
+    segments, about = request.segments, served.runner.about
+    fields = about.input_fields
     columns: dict[str, list[str | None]] = {}
     for name in fields:
         given = [getattr(segment, name) for segment in segments]
@@ -158,7 +159,10 @@ def _texts(segments: Sequence[SegmentIn], served: ServedModel) -> list[Texts]:
     except DataError as error:
         field = str(error).partition(",")[0]
         raise _bad_segment(segments, error.line or 0, field, error.reason) from error
-    return list(zip(*columns.values(), strict=True))
+    pair = None
+    if about.data.thresholds is not None and request.languages is not None:
+        pair = about.pair_of(*request.languages)
+    return list(zip(*columns.values(), [pair] * len(segments), strict=True))
 
 
 def _bad_segment(segments: Sequence[SegmentIn], index: int, field: str, reason: str) -> Problem:
@@ -224,11 +228,10 @@ _NUMBERS = {
 
 def _of_languages(predictions: Predictions, request: ScoreRequest, served: ServedModel) -> Predictions:
     """Return predictions with the intervals of the language pair of a request, if the system has intervals."""
-    intervals = served.runner.about.data.intervals
-    if intervals is None or request.languages is None:
+    about = served.runner.about
+    if about.data.intervals is None or request.languages is None:
         return predictions
-    pair = intervals.pair_of(*request.languages)
-    return served.runner.about.with_intervals(predictions, [pair] * len(request.segments))
+    return about.with_intervals(predictions, [about.pair_of(*request.languages)] * len(request.segments))
 
 
 def number(value: float) -> float | None:

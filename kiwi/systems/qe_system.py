@@ -316,6 +316,17 @@ class QESystem(System):
                 logger.info("Scores of the loaded system (%s) are brought to the scale of the data (%s).", own, new)
         super().adopt_data(info, columns)
 
+    def weigh_scores(self, weight: float) -> None:
+        """Change how much the score of a translation counts for its error spans.
+
+        Args:
+            weight: the value of ``span_level.score_weight``.
+        """
+        outputs = self.model_config.outputs
+        spans = outputs.span_level.model_copy(update={"score_weight": weight})
+        self.outputs.config = outputs.model_copy(update={"span_level": spans})
+        self.model_config = self.model_config.model_copy(update={"outputs": self.outputs.config})
+
     def restrict_outputs(self, outputs: QEOutputs.Config) -> None:
         """Restrict predictions to some of the outputs of the system."""
         self.outputs.restrict(outputs.names)

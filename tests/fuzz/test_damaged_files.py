@@ -13,7 +13,8 @@ import torch
 import yaml
 from hypothesis import given, strategies as st
 
-from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig, WMTQEDataset
+from kiwi.data.datasets.parts import TrainingConfig
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.text.embeddings import read_embeddings
 from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.export import Export, export

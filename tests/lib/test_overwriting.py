@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kiwi.cli import main
-from kiwi.data.datasets.wmt_qe_dataset import TrainingConfig
+from kiwi.data.datasets.parts import TrainingConfig
 from kiwi.exceptions import ConfigError
 from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.lib.bulk.job import JOB_FILE, pending_tasks, plan_job

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from kiwi.data.batch import NumpyBatch
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
@@ -18,6 +19,7 @@ from kiwi.lib.score.calibration.spans import cool_spans
 from kiwi.lib.thresholds.spans import choose_span_thresholds
 from kiwi.metrics.conformal import at_temperature
 from kiwi.runner import Predictions, load_system
+from kiwi.runner.engine import Engine
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.qe_system import QESystem
@@ -198,18 +200,89 @@ def test_thresholds_move_to_one_half(folder: Path) -> None:
     engine = runner_of(system).engine
     chosen = choose_span_thresholds(engine, output, columns)
     assert chosen.after["error_spans_F1"] > chosen.before["error_spans_F1"]
-    before = system.values(as_tensors(system.collate(rows("source", "target"))))["error_spans"].detach()
+    values = system.values(as_tensors(system.collate(rows("source", "target"))))
+    before, scores = values["error_spans"].detach(), values["sentence_scores"].detach()
     output.move_thresholds(chosen.gaps, chosen.units)
+    system.weigh_scores(chosen.score_weight)
     after = system.values(as_tensors(system.collate(rows("source", "target"))))["error_spans"].detach()
     for first, threshold in ((0, chosen.gaps), (1, chosen.units)):
         one, two = before[:, first::2, 0], after[:, first::2, 0]
-        torch.testing.assert_close((1 - two) / two, (1 - threshold) / threshold * (1 - one) / one, rtol=1e-3, atol=1e-4)
+        odds = (1 - threshold) / threshold * (1 - one) / one
+        if first:
+            odds = odds * torch.exp(-chosen.score_weight * scores)[:, None]
+        torch.testing.assert_close((1 - two) / two, odds, rtol=1e-3, atol=1e-4)
     accumulators = system.accumulators()
     with torch.no_grad():
         system.validate(
             accumulators, as_tensors(system.collate(rows("source", "target", "error_spans", "sentence_scores")))
         )
     assert accumulators["error_spans"].compute() == pytest.approx(chosen.after)
+
+
+class Scripted(Engine):
+    """Marks all pieces of all translations alike, and scores those of the second half worse."""
+
+    def __init__(self, system: QESystem) -> None:
+        self.collate, self.batch_tokens = system.collate, 1000
+
+    def __call__(self, batch: NumpyBatch) -> dict[str, np.ndarray]:
+        assert batch.span_labels is not None
+        values = np.full(batch.span_labels.shape, 0.1, dtype=np.float32)
+        values[..., 0] = 0.7
+        is_bad = batch.span_labels[:, 1::2, 2].any(axis=1)
+        return {"error_spans": values, "sentence_scores": np.where(is_bad, 6.0, 1.0).astype(np.float32)}
+
+
+def test_scores_tell_where_errors_are(folder: Path) -> None:
+    system = build(folder)
+    marked = [f"0:{len(text)}:major" for text in TARGET]
+    columns = {"source": SOURCE * 2, "target": TARGET * 2, "error_spans": ["-"] * 4 + marked}
+    output = system.outputs.by_name["error_spans"]
+    chosen = choose_span_thresholds(Scripted(system), output, columns)
+    assert chosen.score_weight < 0  # of penalties, the higher ones are worse
+    assert chosen.after["error_spans_F1"] == 1.0
+    # The same scores for all tell nothing.
+    same = choose_span_thresholds(Scripted(system), output, {**columns, "error_spans": marked * 2})
+    assert (same.score_weight, same.after["error_spans_F1"]) == (0.0, 1.0)
+
+
+def test_a_pair_has_a_threshold_of_pieces_of_its_own(folder: Path) -> None:
+    system = build(folder)
+    marked = [f"0:{len(text)}:minor" for text in TARGET]
+    columns = {"source": SOURCE * 2, "target": TARGET * 2, "error_spans": ["-"] * 2 + marked[2:] + marked}
+    pairs = {"en-de": [0, 1, 2, 3], "si-en": [4, 5, 6, 7]}
+    chosen = choose_span_thresholds(Scripted(system), system.outputs.by_name["error_spans"], columns, pairs)
+    assert sorted(chosen.of_pairs) == ["en-de", "si-en"]
+    assert chosen.of_pairs["si-en"].after["error_spans_F1"] == 1.0
+    assert chosen.of_pairs["si-en"].units < 0.3 + 1e-6  # where the probability of an error is 0.3
+    nothing = {**columns, "error_spans": ["-"] * 4 + marked}
+    chosen = choose_span_thresholds(Scripted(system), system.outputs.by_name["error_spans"], nothing, pairs)
+    assert sorted(chosen.of_pairs) == ["si-en"]  # nothing tells the threshold of the other
+
+
+def test_the_weight_of_scores(folder: Path, tmp_path: Path) -> None:
+    system = build(folder).eval()
+    given = as_tensors(system.collate(rows("source", "target")))
+    with torch.no_grad():
+        before = system.values(given)
+        system.weigh_scores(0.3)
+        after = system.values(given)
+    torch.testing.assert_close(after["sentence_scores"], before["sentence_scores"])
+    torch.testing.assert_close(after["error_spans"][:, 0::2], before["error_spans"][:, 0::2])  # gaps
+    one, two = (values["error_spans"][:, 1::2, 0] for values in (before, after))
+    expected = one / (1 - one) * torch.exp(0.3 * before["sentence_scores"])[:, None]
+    torch.testing.assert_close(two / (1 - two), expected, rtol=1e-3, atol=1e-4)
+    system.save_pretrained(tmp_path / "weighed")
+    # Spans without scores depend on them all the same, in the system and in its export.
+    outputs = {"outputs": {"sentence_level": {"hter": False}}}
+    whole = load_system(tmp_path / "weighed").predict(SOURCE, TARGET)
+    spans = load_system(tmp_path / "weighed", model=outputs).predict(SOURCE, TARGET)
+    assert spans.sentence_scores is None
+    assert spans.error_spans == whole.error_spans
+    export(tmp_path / "weighed", tmp_path / "exported")
+    assert positions(load_system(tmp_path / "exported").predict(SOURCE, TARGET)) == positions(whole)
+    with pytest.raises(ConfigError, match=r"score_weight: found 0.3, but sentence_level.hter is off"):
+        build(folder, {"score_weight": 0.3}, sentence_level={"hter": False})
 
 
 def test_data_without_omissions_do_not_move_their_threshold(folder: Path) -> None:

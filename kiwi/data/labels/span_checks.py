@@ -25,6 +25,9 @@ MISSING = "missing"
 REMARKS = ("neutral", "undecided")
 """The severities of what is not an error, or not yet: these spans are left out, with a count."""
 
+FEWEST_VOTES = 5
+"""By how many positions fewer words have to be cut, before positions are taken to count the quotes of CSV."""
+
 QUOTED = re.compile(r'"(?=.*"".*")(?:[^"]|"")*"', re.DOTALL)
 """A text in the quotes of CSV, in which a quote is written twice."""
 
@@ -84,6 +87,46 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if QUOTED.fullmatch(text) else text
 
 
+def count_quotes(texts: Sequence[str], spans: Sequence[Sequence[RawSpan]]) -> bool:
+    """Return whether positions count the quotes of CSV in texts that have them, because fewer of them cut words then.
+
+    Args:
+        texts: the texts as a file has them.
+        spans: the spans of each text.
+    """
+    votes = 0
+    for text, own in zip(texts, spans, strict=True):
+        if (plain := unquoted(text)) != text:
+            places = [place for span in own for place in span[:2] if span.severity in SEVERITIES]
+            votes += sum(_cuts_no_word(text, place) - _cuts_no_word(plain, place) for place in places)
+    return votes >= FEWEST_VOTES
+
+
+def without_quotes(text: str, spans: Sequence[RawSpan]) -> list[RawSpan]:
+    """Return spans whose positions count the quotes of CSV with positions in the plain text.
+
+    Args:
+        text: the text as a file has it.
+        spans: its spans; those beyond the text stay beyond it.
+    """
+    plain = unquoted(text)
+    if plain == text:
+        return [*spans]
+    beyond = len(text) - len(plain)
+
+    def moved(place: int) -> int:
+        return place - beyond if place > len(text) else len(text[1 : min(place, len(text) - 1)].replace('""', '"'))
+
+    return [span._replace(start=moved(span.start), end=moved(span.end)) for span in spans]
+
+
+def _cuts_no_word(text: str, place: int) -> bool:
+    """Return whether a position lies in a text, and not within one of its words."""
+    if not 0 <= place <= len(text):
+        return False
+    return place in (0, len(text)) or not (text[place - 1].isalnum() and text[place].isalnum())
+
+
 def is_error(span: RawSpan, path: Path, line: int) -> bool:
     """Return whether a span is an error, and not a remark.
 
@@ -133,7 +176,8 @@ class SpanChecker:
         Raises:
             DataError: for a severity that is not known.
         """
-        kept, beyond = [], False
+        kept = []
+        self._note_encodings(spans, target)
         for span in spans:
             if not is_error(span, self._path, line):
                 self._counts["remarks"] += 1
@@ -144,14 +188,11 @@ class SpanChecker:
                 continue
             self._counts["bad"] += 1
             self._first = self._first or (line, span, expected)
-            beyond = beyond or span.end > len(target)
+            self._has_beyond = self._has_beyond or span.end > len(target)
             start, end = max(span.start, 0), min(span.end, len(target))
             if self._on_bad == "clip" and start < end and span.text is None:
                 self._counts["clipped"] += 1
                 kept.append(ErrorSpan(start, end, *span[2:4]))
-        if beyond:
-            self._has_beyond = True
-            self._note_encodings(spans, target)
         return tuple(kept)
 
     def finish(self) -> None:
@@ -189,16 +230,24 @@ class SpanChecker:
         )
 
     def _note_encodings(self, spans: Sequence[RawSpan], target: str) -> None:
-        """Keep the encodings in which all positions of a line lie between characters."""
-        places = {place for span in spans for place in span[:2]}
+        """Keep the encodings in which all positions of all lines lie between characters."""
+        if not spans or target.isascii():
+            places = [place for span in spans for place in span[:2]]
+            if any(place > len(target) for place in places):
+                self._encodings.clear()
+            return
         for name, codec in list(self._encodings.items()):
-            unit = 2 if codec.startswith("utf-16") else 1
-            edges, size = {0}, 0
-            for character in target:
-                size += len(character.encode(codec, "surrogatepass")) // unit
-                edges.add(size)
-            if not places <= edges:
+            data = target.encode(codec, "surrogatepass")
+            if not all(_is_between(data, place, codec) for span in spans for place in span[:2]):
                 del self._encodings[name]
+
+
+def _is_between(data: bytes, place: int, codec: str) -> bool:
+    """Return whether a position lies between two characters of an encoded text, or at one of its ends."""
+    if codec == "utf-8":  # neither beyond the text nor at a byte that continues a character
+        return place == len(data) or (0 <= place < len(data) and data[place] & 0xC0 != 0x80)
+    last = 2 * place + 1  # the byte that says whether a unit is the second half of a character
+    return last == len(data) + 1 or (0 <= last < len(data) and not 0xDC <= data[last] <= 0xDF)
 
 
 def _expected(span: RawSpan, target: str) -> str:

@@ -56,7 +56,7 @@ class SpanReader:
             DataError: at the first row that is wrong, or belongs to another text.
         """
         rows, targets = read_annotations(path), columns[const.TARGET]
-        numbers = _segments(rows, columns, path, places)
+        numbers = segment_numbers(rows, columns, path, places)
         by_segment: dict[int, list[Annotation]] = defaultdict(list)
         for row, index in zip(rows, numbers, strict=True):
             if index + 1 in bad:
@@ -134,7 +134,7 @@ def read_severities(path: Path, n_segments: int, place: object) -> list[list[lis
     """
     rows = read_annotations(path)
     found: list[list[list[str]]] = [[] for _ in range(n_segments)]
-    numbers = _segments(rows, {const.TARGET: [""] * n_segments}, path, {const.TARGET: place})
+    numbers = segment_numbers(rows, {const.TARGET: [""] * n_segments}, path, {const.TARGET: place})
     for row, index in zip(rows, numbers, strict=True):
         found[index] += severities_of(row.raters, path, row.line)
     return found
@@ -154,10 +154,27 @@ def severities_of(raters: Iterable[Iterable[RawSpan]], path: Path, line: int) ->
     return [[span.severity for span in spans if is_error(span, path, line)] for spans in raters]
 
 
-def _segments(rows: Sequence[Annotation], columns: Columns, path: Path, places: Mapping[str, object]) -> Sequence[int]:
-    """Return the index of the segment of each row."""
+def has_numbers(rows: Sequence[Annotation]) -> bool:
+    """Return whether rows have the numbers of their segments, counted in the whole data or within a language pair."""
+    return SEGMENT in rows[0].cells and not {"doc", "system"} & rows[0].cells.keys()
+
+
+def segment_numbers(
+    rows: Sequence[Annotation], columns: Columns, path: Path, places: Mapping[str, object]
+) -> Sequence[int]:
+    """Return the number of the segment of each row, counted from 0.
+
+    Args:
+        rows: the rows: one for each segment in their order, or with the numbers of segments.
+        columns: the columns of the segments: ``target`` and, in data of several language pairs, ``lp``.
+        path: the file of the rows, for errors.
+        places: the file of each column, for errors.
+
+    Raises:
+        DataError: at the first row of another segment, or for other numbers of rows and segments.
+    """
     size = len(columns[const.TARGET])
-    if SEGMENT not in rows[0].cells or {"doc", "system"} & rows[0].cells.keys():
+    if not has_numbers(rows):
         if len(rows) != size:
             advice = ""
             if RATER in rows[0].cells:

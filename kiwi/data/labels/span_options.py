@@ -44,6 +44,10 @@ class SpanLevelConfig(BaseConfig):
     loss_weight: NonNegativeFloat = 1.0
     """The weight of the loss of spans; losses of words have weight 1."""
 
+    score_weight: Annotated[float, Field(allow_inf_nan=False, exclude_if=lambda weight: weight == 0.0)] = 0.0
+    """By how much each unit of the regressed score raises the log-odds that a piece is OK, so that good translations
+    have fewer spans than bad ones; needs ``sentence_level.hter``. ``kiwi thresholds`` chooses it."""
+
     mqm_weights: dict[Severity, NonNegativeFloat] = Field(default={"minor": 1.0, "major": 5.0, "critical": 10.0})
     """The points of penalty of each severity, of which ``mqm_score`` is the sum."""
 

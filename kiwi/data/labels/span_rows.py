@@ -7,9 +7,10 @@ or in the order of the shared tasks, or JSON Lines.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -17,9 +18,11 @@ from kiwi import constants as const
 from kiwi.data.files.cells import cell_text, json_object
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, parse_error_spans
-from kiwi.data.labels.span_checks import MISSING, REMARKS, RawSpan
+from kiwi.data.labels.span_checks import MISSING, REMARKS, RawSpan, count_quotes, without_quotes
 from kiwi.exceptions import DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
+
+logger = logging.getLogger(__name__)
 
 NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
 
@@ -83,8 +86,21 @@ def read_annotations(path: Path) -> list[Annotation]:
     lines = read_lines(path)
     while len(lines) > 1 and not lines[-1].strip(" \r"):
         lines.pop()
-    rows = _json_rows(lines, path) if inner.suffix.lower() == ".jsonl" else _table_rows(lines, path)
-    return list(rows)
+    if inner.suffix.lower() == ".jsonl":
+        return list(_json_rows(lines, path))
+    return _with_plain_positions(list(_table_rows(lines, path)), path)
+
+
+def _with_plain_positions(rows: list[Annotation], path: Path) -> list[Annotation]:
+    """Return rows whose positions count plain texts, where those of the file count the quotes of CSV around them."""
+    texts = [row.cells.get(const.TARGET, "") for row in rows]
+    if not count_quotes(texts, [[span for spans in row.raters for span in spans] for row in rows]):
+        return rows
+    logger.info("%s: positions count the quotes of CSV, and are those of the plain texts from here on.", path)
+    return [
+        replace(row, raters=[without_quotes(text, spans) for spans in row.raters])
+        for row, text in zip(rows, texts, strict=True)
+    ]
 
 
 def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:

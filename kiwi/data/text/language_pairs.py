@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from kiwi.exceptions import DataError
 
@@ -42,6 +42,20 @@ def _nearest_pair(text: str) -> str | None:
 def name_pair(source: str, target: str) -> str:
     """Return the language pair of two BCP 47 tags, in their canonical case."""
     return f"{_canonical(source)}-{_canonical(target)}"
+
+
+def known_pair(source: str, target: str, known: Collection[str]) -> str:
+    """Return the language pair of two BCP 47 tags; without their regions, where it is known so.
+
+    Args:
+        source: the tag of the source.
+        target: the tag of the translation.
+        known: the language pairs that something depends on.
+    """
+    tags = source.replace("_", "-"), target.replace("_", "-")
+    bare = name_pair(*(tag.partition("-")[0] for tag in tags))
+    whole = name_pair(*tags)
+    return bare if whole not in known and bare in known else whole
 
 
 def _canonical(tag: str) -> str:

@@ -1,13 +1,15 @@
 """Files of the unified tasks of WMT25 and WMT26, which have scores, error spans or verdicts of several MT systems.
 
-Three forms are recognized by their first line:
+Four forms are recognized by their first line:
 
 - TSV of WMT25 (tasks 1 and 2): ``doc_id segment_id source_lang target_lang set_id system_id ...`` with ``overall``, or
   with ``start_indices end_indices error_types``, in files of gold labels with ``hypothesis_segment``;
 - JSON Lines of submissions to WMT26: ``item_id`` with ``task1_pred`` (errors), ``task2_pred`` (scores) or
   ``task3_pred`` (1 for a segment without errors), each by MT system;
 - JSON Lines of human evaluation of WMT25: ``doc_id``, ``tgt_text`` and ``scores``, by MT system, with a list of
-  annotations for each. Each annotation is a line of its own.
+  annotations for each. Each annotation is a line of its own;
+- JSON Lines with an object for each translation, as participants write them: ``doc_id`` (or ``item_id``) and
+  ``system``, with ``score`` or ``error_free``, and perhaps ``lp`` and ``segment_id``.
 
 Sets other than the official one, such as challenge sets, are left out.
 """
@@ -28,28 +30,22 @@ from kiwi.data.files.lines import stream_lines
 from kiwi.data.labels.error_spans import NO_ERROR, SEVERITIES, ErrorSpan
 from kiwi.data.labels.scores import parse_score
 from kiwi.data.labels.span_checks import unquoted
+from kiwi.data.wmt.unified_forms import (
+    ALL,
+    MISSING,
+    NO_SCORE,
+    OF_ONE,
+    OFFICIAL,
+    SPAN_COLUMNS,
+    of_one,
+    parts_of,
+)
 from kiwi.exceptions import DataError
 
 logger = logging.getLogger(__name__)
 
-OFFICIAL = "official"
-"""The name of the set that counts."""
-
-MISSING = "missing"
-"""The position of an omission."""
-
 END = 2**31 - 1
 """The position of the end of a text that is not known."""
-
-TSV_COLUMNS = ("doc_id", "segment_id", "source_lang", "target_lang", "system_id")
-"""The columns that say which translation a row of WMT25 is."""
-
-SPAN_COLUMNS = ("start_indices", "end_indices", "error_types")
-
-NO_SCORE = ("", "nan", "none", "null")
-
-SEPARATORS = ("_###_", "_#_")
-"""The separators of the parts of identifiers, in WMT26 and WMT25."""
 
 
 @dataclass
@@ -74,13 +70,6 @@ class Unified:
 
     error_free: list[float] = field(default_factory=list)
     """Whether each translation is free of errors, 1 or 0."""
-
-
-def is_unified(line: str) -> bool:
-    """Return whether a first line is one of a file of the unified tasks."""
-    if line.startswith("{"):
-        return '"item_id"' in line or ('"doc_id"' in line and '"scores"' in line)
-    return set(TSV_COLUMNS) <= set(line.split("\t"))
 
 
 def read_unified(path: Path, what: str, language_pair: str | None = None) -> Unified:
@@ -168,6 +157,9 @@ class _Reader:
             if len(cells) != len(names):
                 self.fail(number, f"{len(cells)} columns", f"{len(names)}, as line 1 has")
             row = dict(zip(names, map(unquoted, cells), strict=True))
+            if row["segment_id"] == ALL:
+                expected = "a row for each translation, as in segments.tsv"
+                self.fail(number, f"the mean of a whole MT system (segment_id {ALL})", expected)
             if not self.is_wanted(f"{row['source_lang']}-{row['target_lang']}", row.get("set_id", "")):
                 continue
             target = row.get("hypothesis_segment")
@@ -218,7 +210,15 @@ class _Reader:
         identifier = row.get("item_id", row.get("doc_id")) if isinstance(row, dict) else None
         if not isinstance(identifier, str):
             self.fail(number, "no item_id", "the identifier of a segment")
-        pair, set_id, segment = _parts(identifier)
+        pair, set_id, segment = parts_of(identifier)
+        if isinstance(system := row.get("system"), str):
+            pair, segment = of_one(row, pair, segment)
+            if (name := OF_ONE.get(self.what)) is None or name not in row:
+                expected = name or "task1_pred by MT system"
+                self.fail(number, f"no {expected}", f"{expected} of each translation")
+            if self.is_wanted(pair, set_id):
+                self.add(number, system, segment, None, row[name])
+            return
         if self.is_wanted(pair, set_id):
             targets = row.get("tgt_text", row.get("hyps"))
             for system, value in self.values(number, row):
@@ -266,12 +266,3 @@ class _Reader:
         for what, count in self.odd.items():
             logger.warning("%s: %d %s; read as the official scorer does.", path, count, what)
         return self.found
-
-
-def _parts(identifier: str) -> tuple[str, str, tuple[str, ...]]:
-    """Return the language pair, the set and the segment that an identifier names."""
-    new, old = SEPARATORS
-    if new in identifier:
-        set_id, *languages = identifier.split(new)[:3]
-        return "-".join(languages), set_id, (identifier,)
-    return identifier.split(old)[0], "", (identifier,)

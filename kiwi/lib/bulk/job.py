@@ -150,14 +150,13 @@ def _must_align(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) -
 
 
 def _has_pairs(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) -> bool:
-    """Return whether language pairs are read: whether intervals depend on them, and the first shard has a column."""
-    intervals = about.data.intervals
-    needs = intervals is not None and bool(intervals.pairs) and const.SENTENCE_SCORES in about.outputs
+    """Return whether language pairs are read: whether predictions depend on them, and the first shard has a column."""
+    needs = about.reads_pairs
     if const.LANGUAGE_PAIR in bulk.columns.model_fields_set:
         if not needs:
             raise ConfigError(
-                "bulk.columns.lp: given, but the system is not calibrated by language pair. Remove it, or run: kiwi "
-                "calibrate --lp."
+                "bulk.columns.lp: given, but the system is not calibrated by language pair, and has no thresholds of "
+                "pairs. Remove it, or run: kiwi calibrate --lp, or kiwi thresholds --lp."
             )
         return True
     return needs and bulk.columns.lp in _first_columns(shards)

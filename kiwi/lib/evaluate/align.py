@@ -20,6 +20,7 @@ from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.error_free import align_error_free
 from kiwi.lib.evaluate.excluded import Excluded, collect_excluded
 from kiwi.lib.evaluate.interleaving import split_interleaved
+from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.segments import (
     Scores,
     add_ensemble,
@@ -83,6 +84,7 @@ def align(
     low_is_bad: bool = False,
     explanations: bool = False,
     several_pairs: bool = False,
+    pair_lines: PairLines | None = None,
 ) -> Alignment:
     """Read and align the predictions of all systems.
 
@@ -93,6 +95,7 @@ def align(
         low_is_bad: whether low values of verdicts mean BAD.
         explanations: whether tags of target words explain scores, so that they are of words if that is unclear.
         several_pairs: whether the lines of the files are of several language pairs.
+        pair_lines: the language pair of each line of the files, where it is known of all.
         error_free: the score from which on a segment without spans is free of errors.
         with_error_free: whether segments that are free of errors are compared without gold labels of them too.
 
@@ -100,7 +103,7 @@ def align(
         DataError: when predictions and gold labels do not match; the message names the first place.
     """
     excluded = collect_excluded(files, several_pairs=several_pairs)
-    gold = collect_gold(files, excluded.numbers)
+    gold = collect_gold(files, excluded.numbers, pair_lines)
     counts = None if files.texts is None else WordCounts.read(files.texts.source, files.texts.target)
     outputs: list[Aligned | None] = []
     spans: list[Measured] = []

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.labels.span_checks import SpanChecker, unquoted
+from kiwi.data.labels.span_files import has_numbers, segment_numbers
 from kiwi.data.labels.span_rows import ALIASES, ENDS, SEGMENT, SEVERITIES, STARTS, Annotation, read_annotations
 from kiwi.data.wmt.unified import Unified
 from kiwi.exceptions import DataError
+from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.source import Source, first_line, spans_source
 from kiwi.lib.evaluate.translations import Translations
 
@@ -21,18 +23,21 @@ NO_NAMES = (3, 4)
 """The numbers of columns of a file without names of columns: starts, ends, severities and, perhaps, confidences."""
 
 
-def any_spans_source(path: Path, language_pair: str | None) -> Source:
+def any_spans_source(path: Path, language_pair: str | None, lines: PairLines | None = None) -> Source:
     """Return a file of error spans in any form.
 
     Args:
         path: the file.
         language_pair: the language pair to read from a file of several.
+        lines: the language pair of each line of the files to compare, where it is known.
     """
     line = first_line(path)
     if not _is_annotations(line):
-        return spans_source(path, language_pair)
-    found = cache(lambda: _read(path, language_pair))
+        return spans_source(path, language_pair, lines)
+    found = cache(lambda: _read(path, language_pair) if lines is None else _in_lines(path, lines))
     source = Source(path, found)
+    if lines is not None:
+        return source
     cells = {ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in line.split("\t")}
     is_keyed = f'"{SYSTEM}"' in line and f'"{SEGMENT}"' in line if line.startswith("{") else {SYSTEM, SEGMENT} <= cells
     if not is_keyed:
@@ -52,17 +57,44 @@ def _is_annotations(line: str) -> bool:
 
 def _read(path: Path, language_pair: str | None) -> Unified:
     """Read the rows of a file; each rater of a translation is a line of its own."""
-    rows, found = read_annotations(path), Unified(path)
+    rows = read_annotations(path)
     pairs = dict.fromkeys(pair for row in rows if (pair := row.cells.get(const.LANGUAGE_PAIR, "").strip()))
     if language_pair is None and len(pairs) > 1:
         advice = "Set language_pair to the one to read."
         raise DataError.at(
             path, None, found=f"several language pairs: {', '.join(pairs):.200}", expected="one", advice=advice
         )
-    checker = SpanChecker(path, "clip")
+    own = [row for row in rows if language_pair is None or not pairs or _is_pair(row.cells, language_pair)]
+    found = _check(path, own)
+    if not found.spans:
+        raise DataError.at(path, None, found=f"language pairs {', '.join(pairs)}", expected=f"{language_pair}")
+    return found
+
+
+def _in_lines(path: Path, lines: PairLines) -> Unified:
+    """Read the rows of a file in the order of the lines to compare; where they have numbers, one for each line."""
+    rows = read_annotations(path)
+    if not has_numbers(rows):
+        return _check(path, rows)
+    places = {const.TARGET: lines.path}
+    columns = {const.TARGET: [""] * len(lines.pairs), const.LANGUAGE_PAIR: [*lines.pairs]}
+    by_line: dict[int, Annotation] = {}
+    for row, index in zip(rows, segment_numbers(rows, columns, path, places), strict=True):
+        if index in by_line or len(row.raters) != 1:
+            advice = "Compare several annotations of a translation with language_pairs, and columns system and seg."
+            found = f"a second annotation of the translation in line {index + 1} of {lines.path}"
+            raise DataError.at(path, row.line, found=found, expected="one", advice=advice)
+        by_line[index] = row
+    if lacking := [index for index in range(len(lines.pairs)) if index not in by_line]:
+        found = f"no row for the translation in line {lacking[0] + 1} of {lines.path}, and {len(lacking) - 1} more"
+        raise DataError.at(path, None, found=found, expected="one for each line")
+    return _check(path, [by_line[index] for index in range(len(lines.pairs))])
+
+
+def _check(path: Path, rows: Sequence[Annotation]) -> Unified:
+    """Check rows against their texts; each rater of a row is a line of its own."""
+    found, checker = Unified(path), SpanChecker(path, "clip")
     for row in rows:
-        if language_pair is not None and pairs and not _is_pair(row.cells, language_pair):
-            continue
         for spans in row.raters:
             target = row.cells.get(const.TARGET)
             text = unquoted(target) if target is not None else ""
@@ -74,8 +106,6 @@ def _read(path: Path, language_pair: str | None) -> Unified:
             found.systems.append(row.cells.get(SYSTEM, ""))
             found.segments.append(_segment(row))
     checker.finish()
-    if not found.spans:
-        raise DataError.at(path, None, found=f"language pairs {', '.join(pairs)}", expected=f"{language_pair}")
     return found
 
 

@@ -105,14 +105,6 @@ class Files(BaseConfig):
         return len(self.predicted_dir or ()) + len(self.predicted_files or ())
 
     @property
-    def _with_pairs_of_their_own(self) -> list[str]:
-        """Return the files whose segments are counted within a language pair."""
-        names = ["gold_files.spans"] if self.gold_files.spans is not None else []
-        for index, files in enumerate(self.predicted_files or []):
-            names += [f"predicted_files.{index}.{name}" for name in SUBMISSIONS if getattr(files, name) is not None]
-        return names
-
-    @property
     def mistakes(self) -> dict[str, str]:
         """Return the mistakes by option, such as predictions without gold labels."""
         gold = set(given_fields(self.gold_files))
@@ -136,9 +128,6 @@ class Files(BaseConfig):
         in_table = self.gold_files.table is not None and const.LANGUAGE_PAIR in self.gold_files.table.columns
         if self.gold_files.lp is not None and in_table:
             wrong["gold_files.lp"] = "given, but gold_files.table has a column of it; remove one of them"
-        if (self.gold_files.lp is not None or in_table) and (others := self._with_pairs_of_their_own):
-            reason = f"not supported with {', '.join(others)}, whose rows name a language pair; use language_pairs"
-            wrong["gold_files.lp"] = reason
         for place, (given, known) in fields.items():
             for name in given.table.columns if given.table is not None else ():
                 if name not in known:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kiwi.constants import LANGUAGE_PAIR
 from kiwi.data.files.lines import read_lines
@@ -15,6 +16,63 @@ from kiwi.exceptions import DataError
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
+
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class PairLines:
+    """The language pair of each line of the files to compare, which places rows that count segments within a pair."""
+
+    pairs: Sequence[str]
+    """The language pair of each line."""
+
+    path: Path
+    """The file that has them, for errors."""
+
+    asked: str | None = None
+    """The only language pair that is compared; None for all."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of segments of each language pair to read."""
+        names = sorted({*self.pairs})
+        chosen = [name for name in names if self.asked is None or name.lower() == self.asked.strip().lower()]
+        return {name: self.pairs.count(name) for name in chosen or names}
+
+    def place(self, path: Path, read: Callable[[str], Sequence[Value]], empty: Value) -> list[Value]:
+        """Return a value for each line.
+
+        Args:
+            path: the file of the values, for errors.
+            read: returns those of a language pair, in the order of their segments.
+            empty: the value of lines of other language pairs, which are not compared.
+
+        Raises:
+            DataError: when a language pair has other numbers of segments and lines.
+        """
+        found = [empty] * len(self.pairs)
+        for pair, n_lines in self.counts.items():
+            own = read(pair)
+            if len(own) != n_lines:
+                expected = f"{n_lines}, the lines of {pair} in {self.path}"
+                raise DataError.at(path, None, found=f"{len(own)} segments of {pair}", expected=expected)
+            values = iter(own)
+            for index, name in enumerate(self.pairs):
+                if name == pair:
+                    found[index] = next(values)
+        return found
+
+
+def pair_lines(found: tuple[list[str], Path] | None, asked: str | None) -> PairLines | None:
+    """Return the language pair of each line; None where they are not known of every line.
+
+    Args:
+        found: what :func:`read_language_pairs` returns.
+        asked: the only language pair that is compared; None for all.
+    """
+    return None if found is None or "" in found[0] else PairLines(*found, asked)
 
 
 def read_language_pairs(files: Files) -> tuple[list[str], Path] | None:

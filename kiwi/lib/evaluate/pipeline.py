@@ -17,7 +17,7 @@ from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.config import Configuration, Files
-from kiwi.lib.evaluate.language_pairs import choose_pair, read_language_pairs
+from kiwi.lib.evaluate.language_pairs import choose_pair, pair_lines, read_language_pairs
 from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
 from kiwi.lib.evaluate.spans import split_spans
 from kiwi.lib.utils import configure_logging, load_configuration
@@ -126,7 +126,8 @@ def _page_path(path: Path, pair: str) -> Path:
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report, MarkedTexts | None]:
     """Return what is compared, its metrics, and the error spans that are compared."""
     pairs = None if config.language_pairs is not None else read_language_pairs(files)
-    sources = collect_sources(files, any_scale=config.explanations)
+    lines = pair_lines(pairs, config.language_pair)
+    sources = collect_sources(files, lines, any_scale=config.explanations)
     required = not files.predicted_dir
     alignment = align(
         files,
@@ -137,6 +138,7 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
         low_is_bad=config.low_is_bad,
         explanations=config.explanations,
         several_pairs=pairs is not None and len({*pairs[0]} - {""}) > 1,
+        pair_lines=lines,
     )
     outputs = [replace(aligned, threshold=config.threshold) for aligned in alignment.outputs]
     measured = [*outputs, *([] if alignment.error_free is None else [alignment.error_free])]

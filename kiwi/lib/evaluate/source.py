@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from kiwi.data.files.lines import read_lines, stream_lines
+from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.wmt.seg_scores import parse_seg_scores
-from kiwi.data.wmt.sentence_level import read_span_submission
-from kiwi.data.wmt.unified import is_unified, read_unified
+from kiwi.data.wmt.sentence_level import SpanSubmission, read_span_submission
+from kiwi.data.wmt.unified import read_unified
+from kiwi.data.wmt.unified_forms import check_form, is_unified
 from kiwi.exceptions import DataError
+from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.translations import Translations
 
 
@@ -51,6 +54,7 @@ def error_free_source(path: Path) -> Source:
     """Return a file with 1 or 0, or a probability, on each line."""
 
     def read() -> list[float]:
+        check_form(path, first_line(path), "1, 0 or a probability on each line")
         values = parse_scores(read_lines(path), path)
         for number, value in enumerate(values, start=1):
             if not (np.isnan(value) or 0.0 <= value <= 1.0):
@@ -99,8 +103,28 @@ def seg_scores_source(path: Path) -> Source:
     return Source(path, lambda: parsed().scores, translations=translations)
 
 
-def spans_source(path: Path, language_pair: str | None) -> Source:
-    """Return a file in the format of span submissions."""
-    return unified_source(path, "spans", language_pair) or Source(
-        path, cache(lambda: read_span_submission(path, language_pair))
-    )
+def spans_source(path: Path, language_pair: str | None, lines: PairLines | None = None) -> Source:
+    """Return a file in the format of span submissions.
+
+    Args:
+        path: the file.
+        language_pair: the language pair to read from a file of several.
+        lines: the language pair of each line of the files to compare, where it is known.
+    """
+    if (unified := unified_source(path, "spans", language_pair)) is not None:
+        return unified
+    check_form(path, first_line(path), "rows of LP METHOD SEG TARGET STARTS ENDS TYPES (WMT23 and WMT24)")
+    if lines is None:
+        return Source(path, cache(lambda: read_span_submission(path, language_pair)))
+
+    def read() -> SpanSubmission:
+        read_pairs: list[SpanSubmission] = []
+
+        def of_pair(pair: str) -> list[tuple[str, list[ErrorSpan]]]:
+            read_pairs.append(read_span_submission(path, pair))
+            return list(zip(read_pairs[-1].targets, read_pairs[-1].spans, strict=True))
+
+        rows = lines.place(path, of_pair, ("", []))
+        return replace(read_pairs[0], targets=[target for target, _ in rows], spans=[spans for _, spans in rows])
+
+    return Source(path, cache(read))

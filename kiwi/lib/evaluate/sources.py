@@ -19,9 +19,9 @@ from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_gold_tags
 from kiwi.data.wmt.seg_scores import is_seg_scores
-from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS, read_sentence_submission
-from kiwi.data.wmt.word_level import read_word_submission
+from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS
 from kiwi.lib.evaluate.annotations import any_spans_source
+from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.source import (
     Source,
     Sources,
@@ -30,6 +30,7 @@ from kiwi.lib.evaluate.source import (
     seg_scores_source,
     unified_source,
 )
+from kiwi.lib.evaluate.submitted import submitted_scores, submitted_tags
 from kiwi.lib.evaluate.translations import KEYS, Translations
 from kiwi.metrics.error_free import ERROR_FREE
 from kiwi.metrics.spans import SPANS
@@ -71,11 +72,12 @@ def given_fields(files: GoldFiles | PredictedFiles) -> list[str]:
     return [name for name in given if name not in IDENTIFIERS]
 
 
-def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sources]:
+def collect_sources(config: Files, lines: PairLines | None = None, *, any_scale: bool = False) -> dict[str, Sources]:
     """Return the sources of each system's predictions, by the name of the system.
 
     Args:
         config: the files to compare.
+        lines: the language pair of each line of the files, where it is known.
         any_scale: whether predictions of target words may be any finite numbers, rather than probabilities.
     """
     systems: dict[str, Sources] = {}
@@ -84,7 +86,7 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
         paths = {name: directory / name for name in (*gold_by_prediction(), EXTRAS, INTERVALS, const.ORIGIN_FILE)}
         sources = {name: _file_source(name, path, any_scale) for name, path in paths.items() if path.is_file()}
         if sources.pop(const.ERROR_SPANS, None) is not None:
-            sources[SPANS] = any_spans_source(paths[const.ERROR_SPANS], config.language_pair)
+            sources[SPANS] = any_spans_source(paths[const.ERROR_SPANS], config.language_pair, lines)
         _add(
             systems, _unique(str(directory), systems), sources, identities, {(n, p.resolve()) for n, p in paths.items()}
         )
@@ -98,11 +100,13 @@ def collect_sources(config: Files, *, any_scale: bool = False) -> dict[str, Sour
             sources[ERROR_FREE] = unified or error_free_source(files.error_free)
         sources |= _table_sources(files.table, any_scale)
         if (path := files.sentence_submission) is not None:
-            sources |= _submitted_scores(path, config)
+            given = given_fields(config.gold_files)
+            is_verdict = const.BINARY in given and const.SENTENCE_SCORES not in given
+            sources |= submitted_scores(path, config.language_pair, lines, is_verdict=is_verdict)
         if (path := files.word_submission) is not None:
-            sources |= _submitted_tags(path, config.language_pair)
+            sources |= submitted_tags(path, config.language_pair, lines)
         if (path := files.span_submission) is not None:
-            sources[SPANS] = any_spans_source(path, config.language_pair)
+            sources[SPANS] = any_spans_source(path, config.language_pair, lines)
         parents = {str(source.path.parent) for source in sources.values()}
         name = parents.pop() if len(parents) == 1 else f"system {index}"
         if len(sources) == 1 and (own := next(iter(sources.values())).path.name).endswith(SEG_SCORES):
@@ -134,19 +138,20 @@ def _add(
     known[name], systems[name] = own, sources
 
 
-def collect_gold(config: Files, excluded: Collection[int] = ()) -> dict[str, Source]:
+def collect_gold(config: Files, excluded: Collection[int] = (), lines: PairLines | None = None) -> dict[str, Source]:
     """Return the sources of the gold labels and scores, by field; none of them may be missing for a segment.
 
     Args:
         config: the files to compare.
         excluded: the segments, counted from 0, that need no gold labels.
+        lines: the language pair of each line of the files, where it is known.
     """
     files = config.gold_files
     others = (SPANS, const.LANGUAGE_PAIR)
     labels = {name: path for name, path in files if isinstance(path, Path) and name not in others}
     sources = {name: _gold_file(name, path, config.language_pair, excluded) for name, path in labels.items()}
     if files.spans is not None:
-        sources[SPANS] = any_spans_source(files.spans, config.language_pair)
+        sources[SPANS] = any_spans_source(files.spans, config.language_pair, lines)
     if (table := files.table) is not None:
         names = {**table.columns}
         if not set(KEYS) & set(names):
@@ -255,31 +260,6 @@ def _table_sources(table: Table | None, any_scale: bool) -> dict[str, Source]:
         )
 
     return {name: source(name) for name in table.columns if name not in IDENTIFIERS}
-
-
-def _submitted_scores(path: Path, config: Files) -> dict[str, Source]:
-    """Return a submission as scores or, where gold labels are verdicts, as scores that rank segments."""
-    given = given_fields(config.gold_files)
-    if (unified := unified_source(path, "scores", config.language_pair)) is not None:
-        return {const.SENTENCE_SCORES: unified}
-    is_verdict = const.BINARY in given and const.SENTENCE_SCORES not in given
-    source = Source(path, lambda: read_sentence_submission(path, config.language_pair).scores, only_order=is_verdict)
-    return {const.BINARY if is_verdict else const.SENTENCE_SCORES: source}
-
-
-def _submitted_tags(path: Path, language_pair: str | None) -> dict[str, Source]:
-    submission = read_word_submission(path, language_pair)  # read now, to see which types of tags it has
-    tags = {
-        const.TARGET_TAGS: submission.target_tags,
-        const.GAP_TAGS: submission.gap_tags,
-        const.SOURCE_TAGS: submission.source_tags,
-    }
-
-    def source(name: str, rows: list[list[str]]) -> Source:
-        has_eos = submission.has_eos and name == const.TARGET_TAGS
-        return Source(path, lambda: ragged_tags(rows), has_eos, of_words=True)
-
-    return {name: source(name, rows) for name, rows in tags.items() if rows is not None}
 
 
 def checkpoint_hash(sources: Sources) -> str:

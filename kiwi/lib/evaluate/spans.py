@@ -92,9 +92,9 @@ def split_spans(marked: MarkedTexts, pairs: Sequence[str]) -> dict[str, tuple[li
 
 
 def _check_texts(path: Path, targets: Sequence[str], expected: Sequence[str]) -> None:
-    """Check that spans are of the same texts, where they have texts."""
+    """Check that spans are of the same texts, where both have texts."""
     for number, (target, own) in enumerate(zip(targets, expected, strict=True)):
-        if target and not _same_text(target.strip(), own.strip()):
+        if target and own and not _same_text(target.strip(), own.strip()):
             raise DataError.at(
                 path, None, found=f"{target!r:.60} as the TARGET of SEG {number}", expected=f"{own!r:.60}"
             )

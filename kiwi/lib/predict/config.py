@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from kiwi import constants as const
-from kiwi.data.datasets.wmt_qe_dataset import TestConfig, WMTQEDataset
+from kiwi.data.datasets.parts import TestConfig
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.segments.bad_rows import OnBad
 from kiwi.lib.predict.submissions import SubmissionConfig
 from kiwi.runner.options import Precision, PredictOptions

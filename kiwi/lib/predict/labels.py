@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kiwi import constants as const
-from kiwi.data.datasets.wmt_qe_dataset import OutputConfig
+from kiwi.data.datasets.parts import OutputConfig
 from kiwi.data.files.lines import Columns, count_surplus, read_lines
 from kiwi.data.labels.span_checks import SpanDataConfig
 from kiwi.data.labels.span_files import SpanReader

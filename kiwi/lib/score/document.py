@@ -13,6 +13,8 @@ from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_for
 from kiwi.data.documents.rating import Rating
 from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.tables import READERS
+from kiwi.data.flags import COLUMN as FLAGS
+from kiwi.data.labels.policy import DECISION, REASON
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score.deciding import Decider
@@ -142,7 +144,7 @@ def score_document(
     languages = Flagger.choose(what.languages, runner.about)
     shows_flags = wants_flags(what.flags, what.scores_only)
     flagger = languages if shows_flags or decider is not None else None
-    counted = Manifest(runner.about, scale)
+    counted = Manifest(runner.about, scale, places=None if form.is_table else _places(form))
     scorer = Scorer(
         runner,
         path,
@@ -176,6 +178,11 @@ def score_document(
     if scorer.bad:
         logger.warning(scorer.bad.summary(n_segments, rejects, HOW_TO_LIST))
     return len(scorer.bad)
+
+
+def _places(form: Format) -> set[str]:
+    """Return the columns of estimates that a file of translators has a place for."""
+    return {const.SENTENCE_SCORES, FLAGS, DECISION, REASON} | ({const.ERROR_SPANS} if form.has_spans else set())
 
 
 def _direction(what: DocumentOptions, scale: Scale) -> bool:

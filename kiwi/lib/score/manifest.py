@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ class Manifest:
     columns: Sequence[str] = ()
     """The columns or fields that were written."""
 
+    places: Collection[str] | None = None
+    """The columns that the format has a place for; None for all."""
+
     n_segments: int = 0
     """The number of segments, bad ones included."""
 
@@ -45,11 +48,11 @@ class Manifest:
         """Take the next segments.
 
         Args:
-            columns: the columns that are written.
+            columns: the columns of the estimates.
             n_segments: the number of segments.
             flags: the flags of each of them; None if they were not looked for.
         """
-        self.columns = self.columns or list(columns)
+        self.columns = self.columns or [name for name in columns if self.places is None or name in self.places]
         self.n_segments += n_segments
         if flags is not None:
             self.has_flags = True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,39 @@ from kiwi.metrics.accumulators import SpanMetrics
 from kiwi.runner.engine import Engine
 from kiwi.systems.outputs.span_level import GAPS, UNITS, SpanOutput
 
+F1 = f"{const.ERROR_SPANS}_F1"
+"""The metric that is maximized."""
+
 N_CANDIDATES = 40
 """The number of thresholds that are tried, each at another share of pieces or gaps."""
 
 LEAST, MOST = 0.001, 0.999
 """The range of thresholds, in which their odds are finite."""
+
+SCORE_WEIGHTS = (0.0, 0.2, 0.4)
+"""The weights of scores that are tried, per standard deviation of the scores."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A batch, and what a system predicts for it."""
+
+    batch: NumpyBatch
+    """The batch, with labels."""
+
+    values: NDArray[np.float64]
+    """The probabilities of error spans, (batch, 2 * units + 1, labels)."""
+
+    scores: NDArray[np.float64] | None
+    """The scores, (batch,), where the system predicts them."""
+
+    def shifted(self, weight: float) -> Computed:
+        """Return the probabilities with another weight of the scores."""
+        if self.scores is None or not weight:
+            return self
+        values = self.values.copy()
+        values[:, 1::2, 0] *= np.exp(weight * self.scores)[:, None]
+        return replace(self, values=values / values.sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -35,38 +64,109 @@ class SpanThresholds:
     after: dict[str, float]
     """The metrics with the chosen thresholds."""
 
+    score_weight: float = 0.0
+    """By how much each unit of the score raises the log-odds that a piece is OK, beyond what it does already."""
 
-def choose_span_thresholds(engine: Engine, output: SpanOutput, columns: Columns) -> SpanThresholds:
+    of_pairs: dict[str, SpanThresholds] = field(default_factory=dict)
+    """Those of language pairs with thresholds of their own, whose threshold of gaps is that of all pairs."""
+
+
+def choose_span_thresholds(
+    engine: Engine, output: SpanOutput, columns: Columns, pairs: Mapping[str, Sequence[int]] | None = None
+) -> SpanThresholds:
     """Return the thresholds with the highest F1 of error spans, first that of pieces and then that of gaps.
 
-    Data without omissions do not say where the threshold of gaps should be, which then stays at 0.5.
+    Data without omissions do not say where the threshold of gaps should be, which then stays at 0.5. Where the system
+    predicts scores, their weight is chosen together with the threshold of pieces.
 
     Args:
         engine: the engine of the system.
         output: its output of error spans.
         columns: the data, with labels.
+        pairs: the segments of each language pair that gets a threshold of pieces of its own; None for none.
     """
-    rows = [dict(zip(columns, texts, strict=True)) for texts in zip(*columns.values(), strict=True)]
-    batches = batches_by_tokens(engine.collate.lengths(columns), engine.batch_tokens)
-    prepared = [engine.collate([rows[index] for index in indices]) for indices in batches]
-    found = [(engine(batch)[const.ERROR_SPANS].astype(np.float64), batch) for batch in prepared]
+    pairs = pairs or {}
+    given = _compute(engine, columns, pairs)
+    every = [each for own in given.values() for each in own]
+    has_omissions = any(
+        each.batch.span_labels is not None and each.batch.span_labels[:, 0::2, 1:].any() for each in every
+    )
 
-    def metrics(gaps: float, units: float) -> dict[str, float]:
-        accumulator = SpanMetrics(const.ERROR_SPANS)
-        for values, batch in found:
-            output.measure(accumulator, _moved(values, gaps, units), batch.arrays())
-        return accumulator.compute()
+    def metrics(found: Sequence[Computed], gaps: float, units: float) -> dict[str, float]:
+        return _measure(output, [(_moved(each.values, gaps, units), each.batch) for each in found])
 
-    def best(tried: Sequence[tuple[float, float]]) -> tuple[float, float]:
-        scores = [metrics(*pair)[f"{const.ERROR_SPANS}_F1"] for pair in tried]
+    def best(found: Sequence[Computed], tried: Sequence[tuple[float, float]]) -> tuple[float, tuple[float, float]]:
+        """Return the highest F1, and its thresholds of gaps and units; of several, those that are nearest to 0.5."""
+        scores = [metrics(found, *pair)[F1] for pair in tried]
         chosen = [pair for pair, score in zip(tried, scores, strict=True) if score >= max(scores) - 1e-12]
-        return min(chosen, key=lambda pair: sum(abs(value - 0.5) for value in pair))
+        return max(scores), min(chosen, key=lambda pair: sum(abs(value - 0.5) for value in pair))
 
-    has_omissions = any(batch.span_labels is not None and batch.span_labels[:, 0::2, 1:].any() for batch in prepared)
-    gaps, units = best([(MOST if has_omissions else 0.5, value) for value in _candidates(found, UNITS)])
+    gaps, (highest, score_weight, units) = MOST if has_omissions else 0.5, (-1.0, 0.0, 0.5)
+    for weight in _score_weights(every):
+        shifted = [each.shifted(weight) for each in every]
+        score, (_, threshold) = best(shifted, [(gaps, value) for value in _candidates(shifted, UNITS)])
+        if score > highest:
+            highest, score_weight, units = score, weight, threshold
+    by_pair = {pair: [each.shifted(score_weight) for each in own] for pair, own in given.items()}
+    whole = [each for own in by_pair.values() for each in own]
     if has_omissions:
-        gaps, units = best([(value, units) for value in (*_candidates(found, GAPS), MOST)])
-    return SpanThresholds(gaps, units, metrics(0.5, 0.5), metrics(gaps, units))
+        _, (gaps, units) = best(whole, [(value, units) for value in (*_candidates(whole, GAPS), MOST)])
+    of_pairs = {}
+    for pair in pairs:
+        score, (_, own) = best(by_pair[pair], [(gaps, value) for value in _candidates(by_pair[pair], UNITS)])
+        if score > 0:  # or nothing tells its threshold, as where no error is marked
+            before, after = metrics(given[pair], 0.5, 0.5), metrics(by_pair[pair], gaps, own)
+            of_pairs[pair] = SpanThresholds(gaps, own, before, after)
+    thresholds = {pair: of_pairs[pair].units if pair in of_pairs else units for pair in by_pair}
+    moved = [(_moved(each.values, gaps, thresholds[pair]), each.batch) for pair, own in by_pair.items() for each in own]
+    return SpanThresholds(gaps, units, metrics(every, 0.5, 0.5), _measure(output, moved), score_weight, of_pairs)
+
+
+def _compute(engine: Engine, columns: Columns, pairs: Mapping[str, Sequence[int]]) -> dict[str, list[Computed]]:
+    """Compute batches of the segments of each language pair, and of the others, under an empty name."""
+    names = {index: pair for pair, indices in pairs.items() for index in indices}
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index in range(len(columns[const.TARGET])):
+        groups[names.get(index, "")].append(index)
+    found: dict[str, list[Computed]] = {}
+    for pair, indices in groups.items():
+        own = {name: [column[index] for index in indices] for name, column in columns.items()}
+        rows = [dict(zip(own, texts, strict=True)) for texts in zip(*own.values(), strict=True)]
+        found[pair] = []
+        for chosen in batches_by_tokens(engine.collate.lengths(own), engine.batch_tokens):
+            batch = engine.collate([rows[index] for index in chosen])
+            values = {name: array.astype(np.float64) for name, array in engine(batch).items()}
+            found[pair].append(Computed(batch, values[const.ERROR_SPANS], values.get(const.SENTENCE_SCORES)))
+    return found
+
+
+def _score_weights(found: Sequence[Computed]) -> list[float]:
+    """Return the weights of scores to try: 0, and some with which worse scores make errors more probable."""
+    if any(each.scores is None for each in found):
+        return [0.0]
+    scores = np.concatenate([each.scores for each in found if each.scores is not None])
+    errors = np.concatenate([_share_of_errors(each.batch) for each in found])
+    deviation = float(scores.std())
+    rated = np.isfinite(errors)
+    if deviation == 0.0 or rated.sum() < 2:
+        return [0.0]
+    direction = -np.sign(np.cov(scores[rated], errors[rated])[0, 1])
+    return sorted({0.0, *(float(direction * each / deviation) for each in SCORE_WEIGHTS)}, key=abs)
+
+
+def _share_of_errors(batch: NumpyBatch) -> NDArray[np.float64]:
+    """Return the share of the units of each segment that raters marked, (batch,); NaN without raters."""
+    assert batch.span_labels is not None
+    labels = batch.span_labels[:, 1::2].astype(np.float64).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(1.0 - labels[:, 0] / labels.sum(axis=-1))
+
+
+def _measure(output: SpanOutput, found: Sequence[tuple[NDArray[np.float64], NumpyBatch]]) -> dict[str, float]:
+    accumulator = SpanMetrics(const.ERROR_SPANS)
+    for values, batch in found:
+        output.measure(accumulator, values, batch.arrays())
+    return accumulator.compute()
 
 
 def _moved(probabilities: NDArray[np.float64], gaps: float, units: float) -> NDArray[np.float64]:
@@ -78,9 +178,9 @@ def _moved(probabilities: NDArray[np.float64], gaps: float, units: float) -> NDA
     return moved
 
 
-def _candidates(found: Sequence[tuple[NDArray[np.float64], NumpyBatch]], which: int) -> list[float]:
+def _candidates(found: Sequence[Computed], which: int) -> list[float]:
     """Return thresholds to try: 0.5, and quantiles of the probabilities of errors of gaps or units."""
-    errors = np.concatenate([1.0 - own[:, which::2, 0][_is_real(batch, which)] for own, batch in found])
+    errors = np.concatenate([1.0 - each.values[:, which::2, 0][_is_real(each.batch, which)] for each in found])
     quantiles = 1.0 - np.geomspace(1e-4, 1.0, N_CANDIDATES)
     return sorted({0.5, *np.clip(np.quantile(errors, quantiles), LEAST, MOST).tolist()})
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from kiwi import constants as const
-from kiwi.data.datasets.wmt_qe_dataset import TestConfig
+from kiwi.data.datasets.parts import TestConfig
 from kiwi.data.files.lines import Columns
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream

@@ -17,7 +17,8 @@ ENTRY = 300
 """About the number of bytes of memory of an entry without its result."""
 
 Texts = tuple[str | None, ...]
-"""The texts of a segment, one for each field that a system reads; None for alignments that are not given."""
+"""The texts of a segment, one for each field that a system reads, and its language pair; None for alignments that are
+not given, and for a language pair that is not known or does not matter."""
 
 
 class ResultCache:

@@ -41,8 +41,11 @@ class SystemModel:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields that the system reads, in the order of the texts of a segment."""
-        return self.about.input_fields
+        """The fields that the system reads, in the order of the texts of a segment, and the language pair.
+
+        All systems have the same last field, so that a new version of one can take over what waits for it.
+        """
+        return (*self.about.input_fields, const.LANGUAGE_PAIR)
 
     def lengths(self, segments: Sequence[Texts]) -> list[int]:
         """Return the number of words or pieces of each segment."""
@@ -53,11 +56,10 @@ class SystemModel:
     def predict(self, segments: Sequence[Texts]) -> list[Row]:
         """Return the predictions for each segment."""
         rows: list[Row] = [{}] * len(segments)
-        place = self.fields.index(const.ALIGNMENTS) if const.ALIGNMENTS in self.fields else None
-        # Alignments are made for all segments of a batch or for none.
-        parts: dict[bool, list[int]] = {}
+        # Alignments are made for all segments of a batch or for none, and language pairs are known of all or of none.
+        parts: dict[tuple[bool, ...], list[int]] = {}
         for index, texts in enumerate(segments):
-            parts.setdefault(place is not None and texts[place] is None, []).append(index)
+            parts.setdefault(tuple(text is None for text in texts), []).append(index)
         for indices in parts.values():
             found = self._runner.predict_columns(self._columns([segments[index] for index in indices]))
             for index, row in zip(indices, split_rows(found), strict=True):
@@ -124,6 +126,7 @@ class QueuedRunner(Runner):
     def predict_columns(self, columns: Columns, options: PredictOptions | None = None) -> Predictions:
         self._check_fields(columns)
         given: list[Any] = [columns.get(name) for name in self.about.input_fields]
+        given.append(columns.get(const.LANGUAGE_PAIR) if self.about.data.thresholds is not None else None)
         n_segments = len(columns[const.TARGET])
         segments = list(zip(*([None] * n_segments if column is None else column for column in given), strict=True))
         ticket = self._worker.submit(self._worker.measure(segments), is_bounded=False)

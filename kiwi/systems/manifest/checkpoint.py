@@ -14,6 +14,7 @@ from kiwi.exceptions import CheckpointError
 from kiwi.outputs import switched_on
 from kiwi.systems.manifest.foreign import explain_broken_link, explain_other_program
 from kiwi.systems.manifest.intervals import ScoreIntervals
+from kiwi.systems.manifest.thresholds import PairThresholds
 from kiwi.utils.sealed import CARRIED, RESTORE, SUMS_FILE, SealedDirectory, parse_plain_yaml, read_limited
 
 FORMAT_VERSION = 2
@@ -81,6 +82,9 @@ class DataInfo:
     intervals: ScoreIntervals | None = None
     """The intervals of the sentence scores, where ``kiwi calibrate`` has made some."""
 
+    thresholds: PairThresholds | None = None
+    """The decision thresholds of language pairs, where ``kiwi thresholds`` has chosen some."""
+
     @property
     def languages(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The languages of source and target."""
@@ -90,10 +94,11 @@ class DataInfo:
         """Return plain values, for YAML and JSON."""
         plain = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
         plain["score"] = None if self.score is None else self.score.to_dict()
-        if self.intervals is None:
-            del plain["intervals"]
-        else:
-            plain["intervals"] = self.intervals.to_dict()
+        for name, value in (("intervals", self.intervals), ("thresholds", self.thresholds)):
+            if value is None:
+                del plain[name]
+            else:
+                plain[name] = value.to_dict()
         return plain
 
 
@@ -188,6 +193,7 @@ class CheckpointInfo:
                 score=None if data.get("score") is None else ScoreMeaning.from_dict(data["score"]),
                 labels_from=_text(data.get("labels_from")),
                 intervals=None if data.get("intervals") is None else ScoreIntervals.from_dict(data["intervals"]),
+                thresholds=None if data.get("thresholds") is None else PairThresholds.from_dict(data["thresholds"]),
             ),
             origin=None if origin is None else Origin(str(origin["name"]), _text(origin.get("licence"))),
             format_version=version,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kiwi.data.text.language_pairs import name_pair
+from kiwi.data.text.language_pairs import known_pair
 from kiwi.metrics.conformal import conformal_quantile, conformity_errors, widths
 
 EVERY = "all"
@@ -83,10 +83,7 @@ class ScoreIntervals:
 
     def pair_of(self, source: str, target: str) -> str:
         """Return the language pair of two BCP 47 tags; without their regions, where the calibration data has it so."""
-        tags = source.replace("_", "-"), target.replace("_", "-")
-        bare = name_pair(*(tag.partition("-")[0] for tag in tags))
-        whole = name_pair(*tags)
-        return bare if whole not in self.groups and bare in self.groups else whole
+        return known_pair(source, target, self.groups)
 
     def quantile(self, pair: str = "") -> float:
         """Return the quantile for the segments of a language pair.

@@ -14,7 +14,7 @@ from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.span_options import SpanLevelConfig
-from kiwi.exceptions import DataError
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.metrics.accumulators import Accumulator, ScoreMetrics, SpanMetrics, TagMetrics, VerdictMetrics
 from kiwi.outputs import OUTPUTS, Kind, OutputSpec, names as output_names, switched_on
 from kiwi.systems.features import Features, FeatureSizes
@@ -146,13 +146,27 @@ class QEOutputs(nn.Module):
         self.config = config
         modules = {name: module_of(OUTPUTS[name]).build(name, config, sizes) for name in config.names}
         self.by_name = nn.ModuleDict(modules)
+        self.unseen_scores: ScoreOutput | None = None
+        """The scores that spans depend on, if they are not predicted themselves."""
+        if self.score_weight and const.SENTENCE_SCORES not in modules:
+            raise ConfigError(
+                f"outputs.span_level.score_weight: found {self.score_weight:g}, but sentence_level.hter is off; "
+                "turn it on, or set score_weight to 0."
+            )
+
+    @property
+    def score_weight(self) -> float:
+        """By how much each unit of the score raises the log-odds that a piece is OK."""
+        return 0.0 if self.config.span_level is None else self.config.span_level.score_weight
 
     def items(self) -> list[tuple[str, Output]]:
         """Return pairs of name and output."""
         return list(self.by_name.items())  # type: ignore[arg-type]
 
     def restrict(self, names: Sequence[str]) -> None:
-        """Remove all outputs but the given ones."""
+        """Remove all outputs but the given ones, and scores that these depend on."""
+        if self.score_weight and const.ERROR_SPANS in names and const.SENTENCE_SCORES not in names:
+            self.unseen_scores = self._scores
         self.by_name = nn.ModuleDict({name: self.by_name[name] for name in names})
 
     def fit(self, columns: Columns, new_weights: Sequence[str] = ("outputs.",)) -> None:
@@ -172,7 +186,20 @@ class QEOutputs(nn.Module):
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Return the logits of each output."""
-        return {name: output(features) for name, output in self.items()}
+        logits = {name: output(features) for name, output in self.items()}
+        if self.score_weight and const.ERROR_SPANS in logits:
+            own = logits.get(const.SENTENCE_SCORES)
+            scores = self._scores.scores(self._scores(features) if own is None else own).detach()
+            spans = self.by_name[const.ERROR_SPANS]
+            assert isinstance(spans, SpanOutput)
+            logits[const.ERROR_SPANS] = spans.shift(logits[const.ERROR_SPANS], self.score_weight * scores)
+        return logits
+
+    @property
+    def _scores(self) -> ScoreOutput:
+        found = self.unseen_scores or self.by_name[const.SENTENCE_SCORES]
+        assert isinstance(found, ScoreOutput)
+        return found
 
     def loss(self, logits: Mapping[str, Tensor], batch: QEBatch[Tensor]) -> dict[str, Tensor]:
         """Return the unweighted loss of each output, and ``loss``, their weighted sum; scalars."""

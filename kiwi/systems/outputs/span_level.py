@@ -59,6 +59,9 @@ class SpanOutput(Output):
         only_ok[:, 0] = True
         self.register_buffer("trained", only_ok)
         self.register_buffer("in_data", only_ok.clone(), persistent=False)
+        ok_of_units = torch.zeros(2, len(labels))
+        ok_of_units[UNITS, 0] = 1.0
+        self.register_buffer("ok_of_units", ok_of_units, persistent=False)
 
     @classmethod
     @override
@@ -92,6 +95,15 @@ class SpanOutput(Output):
         gaps = self.gaps(torch.cat([padded[:, :-1], padded[:, 1:]], dim=-1))
         units = functional.pad(self.units(words), (0, 0, 0, 1))  # (batch, units + 1, labels), as gaps
         return torch.stack([gaps, units], dim=2).flatten(1, 2)[:, :-1]
+
+    def shift(self, logits: Tensor, amounts: Tensor) -> Tensor:
+        """Return logits, in which those of OK are raised for all units of a segment.
+
+        Args:
+            logits: the logits of gaps and units, (batch, 2 * units + 1, labels).
+            amounts: the amount for each segment, (batch,).
+        """
+        return logits + amounts.to(logits.dtype)[:, None, None] * self._rows("ok_of_units", logits).to(logits.dtype)
 
     def _rows(self, buffer: str, logits: Tensor) -> Tensor:
         """Return the row of a buffer for each gap and unit, (2 * units + 1, labels)."""

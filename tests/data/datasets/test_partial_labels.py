@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kiwi.data.datasets.wmt_qe_dataset import InputConfig, OutputConfig, TrainingConfig, WMTQEDataset
+from kiwi.data.datasets.parts import InputConfig, OutputConfig, TrainingConfig
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import DataError
 
 FILES = {

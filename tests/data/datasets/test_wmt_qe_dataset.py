@@ -1,6 +1,7 @@
 import pytest
 
-from kiwi.data.datasets.wmt_qe_dataset import TestConfig, TrainingConfig, WMTQEDataset
+from kiwi.data.datasets.parts import TestConfig, TrainingConfig
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError, DataError
 
 TEXT = {"source": "a b\nc\nd e f\n", "target": "x\ny z\nw\n"}

@@ -290,6 +290,32 @@ def test_texts_in_the_quotes_of_csv(tmp_path: Path) -> None:
         read(path, ['"Er sagt ""ja""."', "Ein Apfel"])
 
 
+def test_positions_that_count_the_quotes_of_csv(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # In "Er sagt ""ja"" laut.", with its quotes, ja is at 11 to 13 and laut at 16 to 20.
+    names, row, plain = "target|starts|ends|severities", '"Er sagt ""ja"" laut."|11 16|13 20|minor major', "Ein Apfel"
+    targets = [*['Er sagt "ja" laut.'] * 3, plain]
+    path = write(tmp_path, names, row, row, row, "Ein Apfel|0|3|minor")
+    with caplog.at_level(logging.INFO):
+        (first,), *_, last = read(path, targets)
+    assert [targets[0][span.start : span.end] for span in first] == ["ja", "laut"]
+    assert last == ((ErrorSpan(0, 3, MINOR),),)
+    assert "positions count the quotes of CSV" in caplog.text
+    # What is beyond the text remains beyond the plain text.
+    beyond = write(tmp_path, names, row, row, row, '"Ein ""Apfel"" ."|6|99|minor', name="b.tsv")
+    with pytest.raises(DataError, match=r"line 5: found the span 5 to 95, minor; expected 0 ≤ start ≤ end ≤ 13"):
+        read(beyond, [*targets[:3], 'Ein "Apfel" .'])
+    # A few positions do not say so.
+    ((few,),) = read(write(tmp_path, names, '"Er sagt ""ja"" laut."|11|13|minor', name="c.tsv"), targets[:1])
+    assert few == (ErrorSpan(11, 13, MINOR),)
+
+
+def test_one_text_can_show_that_positions_do_not_count_bytes(tmp_path: Path) -> None:
+    # All positions of the first line are between characters of UTF-8, and one of the second line is not.
+    path = write(tmp_path, "13|16|minor", "2|3|minor", "0|1|minor")
+    with pytest.raises(DataError, match="Correct it, or set"):
+        read(path, [EMOJI, "aßb", "ab"])
+
+
 @given(st.text())
 def test_quotes_of_csv_are_removed_again(text: str) -> None:
     assert unquoted(quoted(text)) == text

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kiwi.data.wmt.seg_scores import is_seg_scores, parse_seg_scores
-from kiwi.data.wmt.unified import END, is_unified, read_unified
+from kiwi.data.wmt.unified import END, read_unified
+from kiwi.data.wmt.unified_forms import check_form, is_unified
 from kiwi.exceptions import DataError
 
 NAMES = ["doc_id", "segment_id", "source_lang", "target_lang", "set_id", "system_id", "hypothesis_segment"]
@@ -135,6 +136,42 @@ def test_json_that_is_refused(tmp_path, text, message):
     (tmp_path / "p.jsonl").write_text(text + "\n")
     with pytest.raises(DataError, match=message):
         read_unified(tmp_path / "p.jsonl", "error_free")
+
+
+def test_objects_with_one_translation_each(tmp_path):
+    rows = [
+        {"doc_id": "cs-de_DE_#_news_#_7", "lp": "cs-de_DE", "system": "A", "error_free": 1, "score": 91.5},
+        {"doc_id": "cs-de_DE_#_news_#_7", "lp": "cs-de_DE", "system": "B", "error_free": 0, "score": None},
+        {"doc_id": "en-et_EE_#_news_#_7", "lp": "en-et_EE", "system": "A", "error_free": 0, "score": 3},
+    ]
+    path = lines(tmp_path / "task3.jsonl", *rows)
+    assert is_unified(path.read_text().splitlines()[0])
+    found = read_unified(path, "error_free", "cs-de_DE")
+    assert (found.error_free, found.systems) == ([1.0, 0.0], ["A", "B"])
+    assert found.segments == [("cs-de_DE_#_news_#_7",)] * 2  # as human evaluations name them
+    assert np.array_equal(read_unified(path, "scores", "cs-de_DE").scores, [91.5, np.nan], equal_nan=True)
+    with pytest.raises(DataError, match=r"line 1: found no task1_pred by MT system; expected task1_pred"):
+        read_unified(path, "spans", "cs-de_DE")
+    numbered = lines(tmp_path / "n.jsonl", {"doc_id": "d", "segment_id": 3, "lp": "en-de", "system": "A", "score": 1})
+    assert read_unified(numbered, "scores").segments == [("d", "3")]  # as in the tables of WMT25
+    lacking = lines(tmp_path / "l.jsonl", rows[0], {"doc_id": "x", "lp": "cs-de_DE", "system": "A"})
+    with pytest.raises(DataError, match=r"line 2: found no error_free; expected error_free of each translation"):
+        read_unified(lacking, "error_free", "cs-de_DE")
+
+
+def test_means_of_systems_are_refused(tmp_path):
+    names = [*NAMES[:-1], "domain_name", "method", "overall"]
+    path = table(tmp_path / "systems.tsv", names, ["all", "all", "en", "de_DE", "official", "A", "all", "ESA", "47.5"])
+    with pytest.raises(DataError, match=r"line 2: found the mean of a whole MT system.*; expected a row for each"):
+        read_unified(path, "scores")
+
+
+def test_json_of_other_forms_is_refused(tmp_path):
+    path = lines(tmp_path / "p.jsonl", {"id": 1, "prediction": 0.5})
+    expected = r"line 1: found JSON with id, prediction; expected a number, or TSV with doc_id, .*task3_pred \(WMT26\)"
+    with pytest.raises(DataError, match=expected):
+        check_form(path, path.read_text(), "a number")
+    check_form(path, "0.5", "a number")
 
 
 def test_errors_that_are_no_list_are_refused(tmp_path):

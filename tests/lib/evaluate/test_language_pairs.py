@@ -93,6 +93,109 @@ def test_pairs_of_a_table_and_of_the_command_line(options: dict[str, Any], tmp_p
     assert "## mean sentence_scores" in (tmp_path / "tables.md").read_text(encoding="utf-8")
 
 
+def numbered(cells: list[str]) -> list[str]:
+    """Return rows of a submission: the language pair, the method, the number within the pair, and other cells."""
+    counts = dict.fromkeys(PAIRS, 0)
+    rows = []
+    for pair, own in zip(PAIRS, cells, strict=True):
+        rows.append(f"{pair}\tme\t{counts[pair]}\t{own}")
+        counts[pair] += 1
+    return sorted(rows, reverse=True)  # in another order than the lines
+
+
+MARKED = {"en-de": ["0\t1\tminor", "-1\t-1\tno-error"], "et-en": ["0\t4\tmajor", "2\t4\tmajor"]}
+"""Gold and predicted spans of each language pair."""
+
+
+def span_rows(which: int, form: str) -> list[str]:
+    cells = [f"text\t{MARKED[pair][which]}" for pair in PAIRS]
+    if form == "submission":
+        return numbered(cells)
+    if form == "numbered":
+        rows = ["\t".join(row.split("\t")[:1] + row.split("\t")[2:]) for row in numbered(cells)]
+        return ["lp\tseg\ttarget\tstarts\tends\tseverities", *rows]
+    return ["target\tstarts\tends\tseverities", *cells]
+
+
+@pytest.mark.parametrize("gold", ["submission", "numbered", "in order"])
+@pytest.mark.parametrize("own", ["submission", "in order"])
+@pytest.mark.parametrize("asked", [None, "et-en"])
+def test_spans_beside_a_file_of_pairs(tmp_path: Path, gold: str, own: str, asked: str | None) -> None:
+    given = {
+        "gold_files": {
+            "spans": write(tmp_path / "gold.tsv", span_rows(0, gold)),
+            "lp": write(tmp_path / "test.lp", PAIRS),
+        },
+        "predicted_files": [{"span_submission": write(tmp_path / "own.tsv", span_rows(1, own))}],
+        "bootstrap": 0,
+        "language_pair": asked,
+    }
+    report = evaluate_from_configuration(given)
+    if asked is not None:
+        assert report.metric("spans", "F1") == pytest.approx(2 / 3)
+        return
+    assert report.metric("en-de spans", "F1") == 0.0
+    assert report.metric("et-en spans", "F1") == pytest.approx(2 / 3)
+    assert report.metric("mean spans", "F1") == pytest.approx(1 / 3)
+    assert report.metric("et-en spans_WMT25", "recall") == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (span_rows(0, "submission")[1:], r"own.tsv: found 2 segments of et-en; expected 3, the lines of et-en in"),
+        (
+            span_rows(0, "numbered")[:-1],
+            r"own.tsv: found no row for the translation in line 1 of .*test.lp, and 0 more",
+        ),
+        (
+            [*span_rows(0, "numbered"), span_rows(0, "numbered")[-1]],
+            r"own.tsv, line 9: found a second annotation of the translation in line 1 of .*; expected one\. Compare",
+        ),
+        (span_rows(0, "in order")[:-1], r"own.tsv: found 6 lines; expected 7"),
+    ],
+)
+def test_spans_of_other_segments_than_the_pairs(tmp_path: Path, rows: list[str], expected: str) -> None:
+    given = {
+        "gold_files": {
+            "spans": write(tmp_path / "gold.tsv", span_rows(0, "submission")),
+            "lp": write(tmp_path / "test.lp", PAIRS),
+        },
+        "predicted_files": [{"span_submission": write(tmp_path / "own.tsv", rows)}],
+        "bootstrap": 0,
+    }
+    with pytest.raises(DataError, match=expected):
+        evaluate_from_configuration(given)
+
+
+def test_a_submission_of_scores_beside_a_file_of_pairs(options: dict[str, Any], tmp_path: Path) -> None:
+    options.pop("predicted_dir")
+    path = write(tmp_path / "submission", numbered(list(map(str, SCORES))))
+    check(evaluate_from_configuration({**options, "predicted_files": [{"sentence_submission": path}]}))
+    rows = [row for row in numbered(list(map(str, SCORES))) if row.startswith("et")]
+    own = {"sentence_submission": write(tmp_path / "submission", rows)}
+    report = evaluate_from_configuration({**options, "predicted_files": [own], "language_pair": "et-en"})
+    assert report.metric("sentence_scores", "PEARSON") == pytest.approx(pearson([0.9, 0.3, 0.5], [0.7, 0.4, 0.3]))
+
+
+def test_a_submission_of_tags_beside_a_file_of_pairs(tmp_path: Path) -> None:
+    tags = ["OK BAD", "BAD", "OK", "BAD OK", "BAD", "OK", "OK"]
+    rows, counts = [], dict.fromkeys(PAIRS, 0)
+    for pair, line in zip(PAIRS, tags, strict=True):
+        number = counts[pair]
+        counts[pair] += 1
+        own = line.split() if pair == "en-de" else ["OK"] * len(line.split())
+        rows += [f"{pair}\tme\tmt\t{number}\t{index}\tw\t{tag}" for index, tag in enumerate(own)]
+    given = {
+        "gold_files": {"target_tags": write(tmp_path / "tags", tags), "lp": write(tmp_path / "test.lp", PAIRS)},
+        "predicted_files": [{"word_submission": write(tmp_path / "submission", rows)}],
+        "bootstrap": 0,
+    }
+    report = evaluate_from_configuration(given)
+    assert report.metric("en-de target_tags", "MCC") == pytest.approx(1.0)
+    assert report.metric("et-en target_tags", "MCC") == pytest.approx(0.0)
+
+
 @pytest.mark.parametrize("asked", ["en-de", "EN-DE"])
 def test_one_pair_of_several(options: dict[str, Any], tmp_path: Path, asked: str) -> None:
     page = tmp_path / "page.html"
@@ -136,10 +239,7 @@ def test_bad_pairs(lines: list[str], expected: str, options: dict[str, Any], tmp
         evaluate_from_configuration(options)
 
 
-def test_contradictions(options: dict[str, Any], tmp_path: Path) -> None:
-    submission = {"sentence_submission": write(tmp_path / "submission", ["en-de\tme\t0\t0.5"])}
-    with pytest.raises(ConfigError, match=r"gold_files.lp: not supported with predicted_files.0.sentence_submission"):
-        evaluate_from_configuration({**options, "predicted_files": [submission]})
+def test_contradictions(options: dict[str, Any]) -> None:
     files = {name: options[name] for name in ("gold_files", "predicted_dir")}
     with pytest.raises(ConfigError, match=r"language_pairs.en-de.gold_files.lp: given, but these are files of en-de"):
         evaluate_from_configuration({"language_pairs": {"en-de": files}})

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from kiwi.data.batch import NumpyBatch
-from kiwi.data.datasets.wmt_qe_dataset import OutputConfig
+from kiwi.data.datasets.parts import OutputConfig
 from kiwi.data.files.tables import read_table
 from kiwi.data.wmt.sentence_level import Header, SentenceSubmission, read_sentence_submission
 from kiwi.data.wmt.word_level import read_word_submission

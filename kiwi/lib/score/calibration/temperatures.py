@@ -42,6 +42,8 @@ def cool(system: QESystem, engine: Engine, columns: Columns, found: Predictions)
             continue
         if isinstance(output, SpanOutput):
             own, metrics = cool_spans(output, engine, columns)
+            if system.outputs.score_weight:
+                system.weigh_scores(system.outputs.score_weight / own[0].temperature)
         elif isinstance(output, WordLevelOutput | BinaryOutput):
             own = [_labelled(name, columns, found).fit(name)]
             output.cool(own[0].temperature)
