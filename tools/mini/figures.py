@@ -61,10 +61,11 @@ def of_assessments(system: kiwi.Runner, directory: Path, part: str, n_segments: 
         def own(suffix: str, lp: str = lp) -> list[str]:
             return read(directory / lp / f"{part}.{suffix}")[:n_segments]
 
-        raw = system.predict(own("raw.src"), own("raw.mt"))
+        pairs = [lp] * len(own("raw.src"))
+        raw = system.predict(own("raw.src"), own("raw.mt"), language_pairs=pairs)
         found: Figures = {"Pearson": with_interval(functions.pearson, list(map(float, own("da"))), raw.sentence_scores)}
         if raw.target_tags_labels is not None:
-            tokenized = system.predict(own("src"), own("mt"))
+            tokenized = system.predict(own("src"), own("mt"), language_pairs=pairs)
             tags = [line.split() for line in own("tags")]
             tokens, words, gaps = own("mt"), [line[1::2] for line in tags], [line[0::2] for line in tags]
             if lp != "en-zh":  # Chinese has no spaces between words
@@ -91,7 +92,8 @@ def of_annotations(system: kiwi.Runner, path: Path, n_segments: int) -> Figures:
     chosen = list(segments.values())
     # Segments of all documents and systems, where not all are wanted.
     chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, min(n_segments, len(chosen))).astype(int)]
-    predictions = system.predict([raters[0]["source"] for raters in chosen], [raters[0]["target"] for raters in chosen])
+    sources, targets, pairs = ([raters[0][name] for raters in chosen] for name in ("source", "target", "lp"))
+    predictions = system.predict(sources, targets, language_pairs=pairs)
     assert predictions.sentence_scores is not None
     counts = {name: SpanCounts() for name in ("WMT23", "WMT25", "WMT23 constant", "WMT25 constant")}
     gold: list[float] = []

@@ -276,7 +276,7 @@ def main() -> None:
     dev += others + [segment for segment in held_out if segment.share < 0.1]
     dev = [segment for segment in dev if len(segment.target) < LONGEST]
     tagged = [own for own in assessed(args.assessments, "dev") if own.target_tags and own.source_tags]
-    write(args.out / "second", "tags", [own for own in tagged if own.share < 0.2])
+    write(args.out / "second", "tags", [own for own in tagged if own.share < 0.3])
     write_table(args.out / "second" / "spans.tsv", thresholds + [own for own in held_out if own.share < 0.3])
     kinds = {"assessed": first, "annotated": marked, "made": list(corrupted(args.errors))}
     for stage, shares in LATER.items():

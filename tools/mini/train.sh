@@ -39,12 +39,12 @@ stage first first "_encoder=$out/multilingual-e5-small"
 stage second second
 stage third second _stage=third _before=second
 
-# Thresholds are chosen on development data: by MCC for tags, by F1 for spans.
+# Thresholds are chosen on development data, for each language pair: by MCC for tags, by F1 for spans.
 dev=$out/data/second
 once "$out/tags" "$python" -m kiwi thresholds "$out/third/best_model" "$out/tags" \
-  -s "$dev/tags.src" -t "$dev/tags.mt" --target-tags "$dev/tags.tags" --source-tags "$dev/tags.source_tags"
+  -s "$dev/tags.src" -t "$dev/tags.mt" --lp "$dev/tags.lp" --target-tags "$dev/tags.tags" --source-tags "$dev/tags.source_tags"
 once "$out/spans" "$python" -m kiwi thresholds "$out/tags" "$out/spans" \
-  -s "$dev/spans.tsv" -t "$dev/spans.tsv" --error-spans "$dev/spans.tsv"
+  -s "$dev/spans.tsv" -t "$dev/spans.tsv" --lp "$dev/spans.tsv" --error-spans "$dev/spans.tsv"
 
 # Pieces that the texts do not need are cut; the rest in 8 and 4 bits is what is published.
 texts=()
