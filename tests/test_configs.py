@@ -114,6 +114,14 @@ def test_a_pretrained_encoder_and_its_adaptation(
     assert len(predict.predict_from_configuration(options)) == 10
 
 
+def test_adaptation_starts_from_the_model_of_kiwi_and_a_corpus_of_ones_own(mlqe: Path) -> None:
+    config = Configuration.from_dict(load_configuration(CONFIG / "adapt.yaml", [f"_corpus={mlqe}", "_source=en"]))
+    assert config.system.load == Path("mini")
+    assert config.data.valid is not None
+    assert config.data.valid.output.sentence_scores == mlqe / "dev.hter"
+    assert config.data.partial_labels
+
+
 def test_error_spans_from_annotations_to_their_evaluation(corpus: Any, encoder: Path, tmp_path: Path) -> None:
     tables = {}
     for part in ("train", "valid"):

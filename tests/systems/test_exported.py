@@ -80,7 +80,6 @@ def test_weights_are_those_of_the_checkpoint_up_to_rounding(small: tuple[Path, E
     restored = QESystem.load(exported.path)
     assert restored.data_info == QESystem.load(path).data_info
     assert restored.pretrained is not None
-    assert all(weight.untyped_storage().resizable() for weight in restored.parameters())
 
 
 def test_a_restored_system_becomes_a_checkpoint(small: tuple[Path, Export], tmp_path: Path) -> None:
@@ -94,7 +93,7 @@ def test_restoring_needs_the_library_that_reads_graphs(
     small: tuple[Path, Export], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnx_ir", None)
-    with pytest.raises(kiwi.MissingExtraError, match="Training an exported system further needs .*extra 'export'"):
+    with pytest.raises(kiwi.MissingExtraError, match=r"Training an exported system further needs .*extra 'export'"):
         QESystem.load(small[1].path)
 
 

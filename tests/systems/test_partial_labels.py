@@ -82,6 +82,9 @@ def test_metrics_are_those_of_labelled_segments(system: QESystem) -> None:
 
     together = measure([], [LABELS, NONE])
     assert together == measure([], [LABELS])
+    without = measure([], [LABELS | {"error_spans": "", "target_tags": "", "gap_tags": ""}])
+    assert together.keys() - without.keys() >= {"error_spans_F1", "target_tags_MCC", "gap_tags_F1_BAD", "WMT19_MCC"}
+    assert without.items() <= together.items()
     by_pair = measure(["en-de", "en-fr"], [LABELS, LABELS | {"error_spans": "", "sentence_scores": "nan"}])
     assert "en-de_error_spans_F1" in by_pair
     assert not {"en-fr_error_spans_F1", "en-fr_RMSE"} & by_pair.keys()
