@@ -163,7 +163,9 @@ def test_xliff_of_a_system_without_scores(system: Path, predicted: Predictions, 
         f'target-language="de" datatype="plaintext"><body>{units}</body></file></xliff>',
         encoding="utf-8",
     )
-    score_document(system, tmp_path / "a.xlf", tmp_path / "b.xlf")
+    score_document(system, tmp_path / "a.xlf", tmp_path / "b.xlf", manifest=tmp_path / "m.json")
+    # Penalties are not in the copy.
+    assert json.loads((tmp_path / "m.json").read_text())["columns"] == ["error_spans", "flags"]
     tree = etree.parse(tmp_path / "b.xlf")
     assert predicted.error_spans is not None
     for target, text, spans in zip(tree.iterfind(".//{*}target"), TARGETS, predicted.error_spans, strict=True):

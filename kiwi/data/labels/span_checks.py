@@ -107,7 +107,7 @@ def without_quotes(text: str, spans: Sequence[RawSpan]) -> list[RawSpan]:
 
     Args:
         text: the text as a file has it.
-        spans: its spans; those beyond the text stay beyond it.
+        spans: its spans; those outside of the text stay outside.
     """
     plain = unquoted(text)
     if plain == text:
@@ -115,7 +115,9 @@ def without_quotes(text: str, spans: Sequence[RawSpan]) -> list[RawSpan]:
     beyond = len(text) - len(plain)
 
     def moved(place: int) -> int:
-        return place - beyond if place > len(text) else len(text[1 : min(place, len(text) - 1)].replace('""', '"'))
+        if not 0 <= place <= len(text):
+            return place if place < 0 else place - beyond
+        return len(text[1 : min(place, len(text) - 1)].replace('""', '"'))
 
     return [span._replace(start=moved(span.start), end=moved(span.end)) for span in spans]
 

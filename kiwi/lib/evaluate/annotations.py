@@ -36,13 +36,29 @@ def any_spans_source(path: Path, language_pair: str | None, lines: PairLines | N
         return spans_source(path, language_pair, lines)
     found = cache(lambda: _read(path, language_pair) if lines is None else _in_lines(path, lines))
     source = Source(path, found)
-    if lines is not None:
-        return source
-    cells = {ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in line.split("\t")}
-    is_keyed = f'"{SYSTEM}"' in line and f'"{SEGMENT}"' in line if line.startswith("{") else {SYSTEM, SEGMENT} <= cells
-    if not is_keyed:
+    if not _is_keyed(line):
         return source
     return replace(source, translations=lambda: Translations(path, found().systems, found().segments))
+
+
+def pairs_of_annotations(path: Path) -> list[str] | None:
+    """Return the language pair of each annotation of a file that says which translation each is; None for another file.
+
+    Args:
+        path: a file of error spans.
+    """
+    line = first_line(path)
+    if not _is_annotations(line) or not _is_keyed(line):
+        return None
+    pairs = [(row.cells.get(const.LANGUAGE_PAIR, "").strip(), len(row.raters)) for row in read_annotations(path)]
+    return [pair for pair, n_raters in pairs for _ in range(n_raters)] if all(pair for pair, _ in pairs) else None
+
+
+def _is_keyed(line: str) -> bool:
+    """Return whether a first line is one of a file that says which translation each row is."""
+    if line.startswith("{"):
+        return f'"{SYSTEM}"' in line and f'"{SEGMENT}"' in line
+    return {SYSTEM, SEGMENT} <= {ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in line.split("\t")}
 
 
 def _is_annotations(line: str) -> bool:

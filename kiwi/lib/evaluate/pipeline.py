@@ -16,9 +16,10 @@ from kiwi.data.labels.gold import check_line_count
 from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate.align import align
+from kiwi.lib.evaluate.annotations import pairs_of_annotations
 from kiwi.lib.evaluate.config import Configuration, Files
 from kiwi.lib.evaluate.language_pairs import choose_pair, pair_lines, read_language_pairs
-from kiwi.lib.evaluate.sources import collect_sources, gold_by_prediction
+from kiwi.lib.evaluate.sources import collect_sources, given_fields, gold_by_prediction
 from kiwi.lib.evaluate.spans import split_spans
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.lib.utils.composition import configuration_files
@@ -31,6 +32,7 @@ from kiwi.metrics.measured import Measured, measure, measure_explanations, measu
 from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import ENSEMBLE, Calibration, Report, Settings, build_report, combine
+from kiwi.metrics.spans import SPANS
 from kiwi.outputs import names as output_names
 from kiwi.pages.evaluation import evaluation_page
 from kiwi.pages.marks import MarkedTexts
@@ -125,7 +127,7 @@ def _page_path(path: Path, pair: str) -> Path:
 
 def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Report, MarkedTexts | None]:
     """Return what is compared, its metrics, and the error spans that are compared."""
-    pairs = None if config.language_pairs is not None else read_language_pairs(files)
+    pairs = None if config.language_pairs is not None else read_language_pairs(files) or _pairs_of_spans(files)
     lines = pair_lines(pairs, config.language_pair)
     sources = collect_sources(files, lines, any_scale=config.explanations)
     required = not files.predicted_dir
@@ -173,6 +175,15 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     whole = combine(reports)
     whole = replace(whole, calibration=_intervals_of_all(outputs) + whole.calibration)
     return outputs, whole, alignment.marked
+
+
+def _pairs_of_spans(files: Files) -> tuple[list[str], Path] | None:
+    """Return the language pair of each gold annotation and their file, if they are of several, and alone compared."""
+    path = files.gold_files.spans
+    if path is None or files.language_pair is not None or given_fields(files.gold_files) != [SPANS]:
+        return None
+    pairs = pairs_of_annotations(path)
+    return (pairs, path) if pairs is not None and len({*pairs}) > 1 else None
 
 
 def _warn_if_opposite(aligned: Aligned) -> None:

@@ -124,7 +124,8 @@ def spans_source(path: Path, language_pair: str | None, lines: PairLines | None 
             read_pairs.append(read_span_submission(path, pair))
             return list(zip(read_pairs[-1].targets, read_pairs[-1].spans, strict=True))
 
-        rows = lines.place(path, of_pair, ("", []))
+        empty: tuple[str, list[ErrorSpan]] = ("", [])
+        rows = lines.place(path, of_pair, empty)
         return replace(read_pairs[0], targets=[target for target, _ in rows], spans=[spans for _, spans in rows])
 
     return Source(path, cache(read))

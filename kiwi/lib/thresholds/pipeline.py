@@ -170,7 +170,7 @@ def _move_tags(
         thresholds = np.full(len(gold), every.threshold)
         of_pairs = []
         for pair, own in pairs.items():
-            best = _best_of_tags(name, *([values[index] for index in own] for values in (gold, probabilities)), pair)
+            best = _best_of_tags(name, [gold[index] for index in own], [probabilities[index] for index in own], pair)
             if best.after > 0:  # or nothing tells its threshold, as where all is OK
                 of_pairs.append(best)
                 thresholds[own] = best.threshold

@@ -67,7 +67,8 @@ class SystemModel:
         return rows
 
     def _columns(self, segments: Sequence[Texts]) -> Columns:
-        columns = dict(zip(self.fields, map(list, zip(*segments, strict=True)), strict=True))
+        # The language pair may be left out.
+        columns = dict(zip(self.fields, map(list, zip(*segments, strict=True)), strict=False))
         return {name: column for name, column in columns.items() if column[0] is not None}
 
 

@@ -94,11 +94,11 @@ class DataInfo:
         """Return plain values, for YAML and JSON."""
         plain = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
         plain["score"] = None if self.score is None else self.score.to_dict()
-        for name, value in (("intervals", self.intervals), ("thresholds", self.thresholds)):
-            if value is None:
-                del plain[name]
-            else:
-                plain[name] = value.to_dict()
+        del plain["intervals"], plain["thresholds"]
+        if self.intervals is not None:
+            plain["intervals"] = self.intervals.to_dict()
+        if self.thresholds is not None:
+            plain["thresholds"] = self.thresholds.to_dict()
         return plain
 
 

@@ -168,6 +168,26 @@ def test_spans_of_other_segments_than_the_pairs(tmp_path: Path, rows: list[str],
         evaluate_from_configuration(given)
 
 
+def test_annotations_that_name_their_pairs(tmp_path: Path) -> None:
+    names = "lp\tsystem\tdoc\tseg\trater\ttarget\tstarts\tends\tseverities"
+    gold = [
+        "en-de\tA\td\t1\tr1\ttext\t0\t4\tminor",
+        "en-de\tA\td\t1\tr2\ttext\t-1\t-1\tno-error",
+        "et-en\tA\td\t1\tr1\ttext\t0\t4\tmajor",
+    ]
+    own = ["et-en\tA\td\t1\tme\ttext\t0\t4\tmajor", "en-de\tA\td\t1\tme\ttext\t0\t4\tminor"]
+    given: dict[str, Any] = {
+        "gold_files": {"spans": write(tmp_path / "gold.tsv", [names, *gold])},
+        "predicted_files": [{"span_submission": write(tmp_path / "own.tsv", [names, *own])}],
+        "bootstrap": 0,
+    }
+    report = evaluate_from_configuration(given)
+    assert report.metric("en-de spans", "precision") == pytest.approx(0.5)  # each rater counts
+    assert report.metric("et-en spans", "F1") == 1.0
+    assert report.metric("mean spans", "recall") == 1.0
+    assert evaluate_from_configuration({**given, "language_pair": "et-en"}).metric("spans", "F1") == 1.0
+
+
 def test_a_submission_of_scores_beside_a_file_of_pairs(options: dict[str, Any], tmp_path: Path) -> None:
     options.pop("predicted_dir")
     path = write(tmp_path / "submission", numbered(list(map(str, SCORES))))

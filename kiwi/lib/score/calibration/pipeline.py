@@ -121,8 +121,9 @@ def _cool(path: Path, info: CheckpointInfo, runner: Runner, columns: Columns, fo
     system = runner.engine.system
     temperatures = cool(system, runner.engine, columns, found)
     model, thresholds = info.model, info.data.thresholds
-    for each in temperatures if thresholds is not None else ():
-        thresholds = thresholds.cooled(each.output, each.temperature)
+    if thresholds is not None:
+        for each in temperatures:
+            thresholds = thresholds.cooled(each.output, each.temperature)
     if const.ERROR_SPANS in columns and system.outputs.score_weight:
         model = system.model_config.model_dump(mode="json")
     described = replace(info, model=model, metrics=system.metrics, data=replace(info.data, thresholds=thresholds))
