@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import SealedDirectory, seal
 from kiwi.utils.written import user_path
+
+if TYPE_CHECKING:
+    from kiwi.runner.torch_engine import TorchEngine
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +113,8 @@ def export(
     with needs_extra("export", "kiwi export"):
         import onnx_ir  # noqa: F401
 
-        from kiwi.runner.onnx_engine import OnnxEngine, about, open_session
         from kiwi.runner.torch_engine import load_checkpoint
-        from kiwi.systems.checkpoint import read_checkpoint_info
         from kiwi.systems.onnx.embeddings import NO_PIECES
-        from kiwi.systems.onnx.graph import make_graph, save_graph
     directory, path = user_path(directory), resolve_run_directory(checkpoint)
     require_new_directory(directory, overwrite=overwrite, reads=[path, *(files or {}).values()])
     precision: Precision = "int8" if int8 else "fp32"
@@ -123,25 +123,12 @@ def export(
     if int4_embeddings and original.collate.pieces is None:  # before the graph is made, which takes a while
         raise ConfigError(NO_PIECES)
     batches = _batches(_columns(original, files), original.collate)
-    system = original.system
-    info = ExportInfo(
-        checkpoint=read_checkpoint_info(path),
-        precision=precision,
-        input_fields=original.about.input_fields,
-        vocabularies=tuple(original.collate.vocabularies),
-        pieces=_pieces_info(original.collate),
-        n_parameters=original.about.n_parameters,
-        n_tensors=len(system.state_dict()),
-        int4_embeddings=int4_embeddings,
-    )
+    info = _describe(original, path, precision, int4_embeddings=int4_embeddings)
     logger.info("Exporting %s (%s).", path, info.checkpoint.class_name)
     expected = [original(batch) for batch in batches]
     with staged(directory) as stage:
         stage.mkdir()
-        save_graph(make_graph(system, precision, int4_embeddings=int4_embeddings), stage)
-        _copy(SealedDirectory.open(path), stage, info)
-        outputs = list(info.checkpoint.outputs)
-        written = OnnxEngine(open_session(stage / GRAPH_FILE), original.collate, about(info, stage, outputs))
+        written = _write(original, info, SealedDirectory.open(path), stage)
         n_segments = sum(len(batch) for batch in batches)
         info = replace(info, differences=differences(written, batches, expected), n_compared=n_segments)
         del written  # its session maps the weights, and Windows does not rename mapped files
@@ -150,6 +137,37 @@ def export(
         seal(stage)
     size = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
     return Export(directory, info, size, n_segments)
+
+
+def _describe(original: TorchEngine, path: Path, precision: Precision, *, int4_embeddings: bool) -> ExportInfo:
+    """Return the description of an export that has not been compared yet."""
+    from kiwi.systems.checkpoint import read_checkpoint_info
+
+    return ExportInfo(
+        checkpoint=read_checkpoint_info(path),
+        precision=precision,
+        input_fields=original.about.input_fields,
+        vocabularies=tuple(original.collate.vocabularies),
+        pieces=_pieces_info(original.collate),
+        n_parameters=original.about.n_parameters,
+        n_tensors=len(original.system.state_dict()),
+        int4_embeddings=int4_embeddings,
+        is_optimized=precision == "int8",  # other graphs may run on a GPU
+    )
+
+
+def _write(original: TorchEngine, info: ExportInfo, sealed: SealedDirectory, stage: Path) -> Engine:
+    """Write the graph of a system and the files of its checkpoint that it needs, and load it."""
+    from kiwi.runner.onnx_engine import OnnxEngine, about, open_session
+    from kiwi.systems.onnx.graph import make_graph, save_graph
+    from kiwi.systems.onnx.optimize import save_optimized
+
+    graph = make_graph(original.system, info.precision, int4_embeddings=info.int4_embeddings)
+    save = save_optimized if info.is_optimized else save_graph
+    save(graph, stage)
+    _copy(sealed, stage, info)
+    session = open_session(stage / GRAPH_FILE, is_optimized=info.is_optimized)
+    return OnnxEngine(session, original.collate, about(info, stage, list(info.checkpoint.outputs)))
 
 
 def _pieces_info(collate: Collate) -> PiecesInfo | None:
