@@ -99,11 +99,12 @@ def main(site: Path) -> int:
                 text = "".join(each for each in paragraphs if not each.startswith(HEADINGS))
                 entries[config, option].append((name, text))
     for config in sorted(set(configurations(BaseConfig)), key=lambda each: (each.__module__, each.__qualname__)):
+        descriptions = config.descriptions()
         for option in config.__annotations__.keys() & config.model_fields.keys():
             found, place = entries[config, option], f"{config.__module__}.{config.__qualname__}.{option}"
             if len(found) != 1:
                 wrong.append(f"{place}: found {len(found)} times in the reference; expected 1")
-            expected = letters(config.model_fields[option].description or "")
+            expected = letters(descriptions.get(option, ""))
             wrong += [f"{name}: found {text!r}" for name, text in found if letters(text) != expected]
     for line in wrong:
         print(line, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -296,3 +297,39 @@ def test_names_in_tables_are_no_markup(name: str, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out
     assert shown.count(name.replace("\x1b", "\\x1b").replace("\n", "\\n")) == 3
     assert "\x1b" not in shown
+
+
+MODULES = """
+import sys
+from kiwi.cli import app
+try:
+    app(sys.argv[1:])
+except SystemExit:
+    pass
+print(sorted(name for name in sys.modules if name.startswith("kiwi.") or name in ("numpy", "yaml")))
+"""
+
+
+@pytest.mark.parametrize(("arguments", "module"), [(("score", "-h"), "scoring"), (("models", "-h"), "systems")])
+def test_only_the_command_that_is_used_is_imported(arguments: tuple[str, ...], module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MODULES, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert f"kiwi.cli.{module}" in loaded
+    unused = {f"kiwi.cli.{row.partition(':')[0]}" for row in kiwi.cli.COMMANDS.values()} - {f"kiwi.cli.{module}"}
+    assert len(unused) > 8
+    assert not unused & loaded
+    assert not {"numpy", "yaml"} & loaded
+
+
+def test_the_list_of_commands_reads_no_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    import typer.main
+    from typer.testing import CliRunner
+
+    made: list[str] = []
+    make = typer.main.get_command
+    monkeypatch.setattr(typer.main, "get_command", lambda app: made.append("") or make(app))
+    listed = CliRunner().invoke(kiwi.cli.app, ["-h"]).stdout
+    assert [name for name in kiwi.cli.COMMANDS if f"\n  {name} " not in listed] == []
+    assert len(made) <= 1  # that of the group

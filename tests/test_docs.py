@@ -62,7 +62,8 @@ def test_commands(page: Path) -> None:
         name = " ".join(words[:2]) if " ".join(words[:2]) in group.commands else words[0]
         command = group.commands.get(name) if not name.startswith("-") else group
         assert command is not None, words
-        known = {"-h", "--help"}.union(*(parameter.opts + parameter.secondary_opts for parameter in command.params))
+        parameters = command.get_params(typer.Context(command))
+        known = {"-h", "--help"}.union(*(parameter.opts + parameter.secondary_opts for parameter in parameters))
         given = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z].*", word)}
         assert given <= known, words
 

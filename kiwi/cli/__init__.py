@@ -6,58 +6,49 @@ No heavy library is imported before a pipeline runs.
 from __future__ import annotations
 
 import functools
+import inspect
+import os
+import pkgutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kiwi import __version__
-from kiwi.cli import (
-    aligning,
-    calibrating,
-    comparing,
-    corpus,
-    corrupting,
-    pipelines,
-    publishing,
-    routing,
-    scoring,
-    serving,
-    systems,
-    trimming,
-)
 from kiwi.cli.options import QuietOption, VerboseOption
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "corpus": corpus.corpus,
-    corpus.JOIN: corpus.join,
-    corrupting.CORRUPT: corrupting.corrupt,
-    "train": pipelines.train,
-    "pretrain": pipelines.pretrain,
-    "predict": pipelines.predict,
-    "score": scoring.score,
-    "serve": serving.serve,
-    "compare": comparing.compare,
-    "align": aligning.align,
-    "evaluate": pipelines.evaluate,
-    routing.FIT: routing.fit,
-    routing.REPORT: routing.report,
-    routing.UPDATE: routing.update,
-    "search": pipelines.search,
-    "inspect": systems.inspect_,
-    "models": systems.models,
-    "thresholds": systems.thresholds,
-    "calibrate": calibrating.calibrate,
-    "trim": trimming.trim,
-    "export": systems.export,
-    "publish": publishing.publish,
-    "encoder": systems.encoder,
-    "vectors": systems.vectors,
+COMMANDS = {
+    "corpus": "corpus:corpus",
+    "corpus join": "corpus:join",
+    "corpus corrupt": "corrupting:corrupt",
+    "train": "pipelines:train",
+    "pretrain": "pipelines:pretrain",
+    "predict": "pipelines:predict",
+    "score": "scoring:score",
+    "serve": "serving:serve",
+    "compare": "comparing:compare",
+    "align": "aligning:align",
+    "evaluate": "pipelines:evaluate",
+    "route fit": "routing:fit",
+    "route report": "routing:report",
+    "route update": "routing:update",
+    "search": "pipelines:search",
+    "inspect": "systems:inspect_",
+    "models": "systems:models",
+    "thresholds": "systems:thresholds",
+    "calibrate": "calibrating:calibrate",
+    "trim": "trimming:trim",
+    "export": "systems:export",
+    "publish": "publishing:publish",
+    "encoder": "systems:encoder",
+    "vectors": "systems:vectors",
 }
-"""The commands by name, in the order in which the help lists them."""
+"""The module and the function of each command, in the order in which the help lists them."""
+
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # or pydantic searches all installed packages for them
 
 SWITCHES = {"verbose": False, "quiet": False}
 """The switches that precede the name of the command."""
@@ -65,8 +56,77 @@ SWITCHES = {"verbose": False, "quiet": False}
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+class _Command(typer.core.TyperCommand):
+    """A command whose parameters are made when they are used, since their types take long to read.
+
+    Its help shows arguments by their names, without ``<list[str]>`` behind them.
+    """
+
+    def __init__(self, name: str, function: Callable[..., None]) -> None:
+        super().__init__(name, help=inspect.getdoc(function), context_settings=CONTEXT, rich_markup_mode=None)
+        self._function = function
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, without the types of those that have a name of their own."""
+        if self.callback is None:
+            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single.command()(_prepare(self._function))
+            made = typer.main.get_command(single)
+            self.callback, self.params = made.callback, made.params
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            if param.param_type_name == "argument" and param.metavar is not None:
+                param.display_type_rich = lambda ctx: None
+        return params
+
+
+def _prepare(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose paths have ``~`` expanded, and whose switches may precede its name (``kiwi -q train``)."""
+
+    @functools.wraps(command)
+    def prepared(**given: Any) -> None:
+        from kiwi.utils.written import user_path
+
+        for name, value in given.items():
+            if isinstance(value, Path):
+                given[name] = user_path(value)
+            elif isinstance(value, list):
+                given[name] = [user_path(each) if isinstance(each, Path) else each for each in value]
+            elif name in SWITCHES:
+                given[name] = value or SWITCHES[name]
+        command(**given)
+
+    return prepared
+
+
+class _Commands(Mapping[str, _Command]):
+    """The commands by name, each of which is imported when it is first used."""
+
+    def __init__(self) -> None:
+        self._imported: dict[str, _Command] = {}
+
+    def __getitem__(self, name: str) -> _Command:
+        if name not in self._imported:
+            self._imported[name] = _Command(name, pkgutil.resolve_name(f"kiwi.cli.{COMMANDS[name]}"))
+        return self._imported[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
 class _Group(typer.core.TyperGroup):
     """The commands, some of which have names of two words."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Commands()  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        return list(self.commands)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command, its name, and the rest of the arguments."""
@@ -105,41 +165,6 @@ def _kiwi(
     quiet: QuietOption = False,
 ) -> None:
     SWITCHES.update(verbose=verbose, quiet=quiet)
-
-
-class _Command(typer.core.TyperCommand):
-    """A command whose help shows arguments by their names, without ``<list[str]>`` behind them."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, without the types of those that have a name of their own."""
-        params: list[Any] = super().get_params(ctx)
-        for param in params:
-            if param.param_type_name == "argument" and param.metavar is not None:
-                param.display_type_rich = lambda ctx: None
-        return params
-
-
-def _prepare(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose paths have ``~`` expanded, and whose switches may precede its name (``kiwi -q train``)."""
-
-    @functools.wraps(command)
-    def prepared(**given: Any) -> None:
-        from kiwi.utils.written import user_path
-
-        for name, value in given.items():
-            if isinstance(value, Path):
-                given[name] = user_path(value)
-            elif isinstance(value, list):
-                given[name] = [user_path(each) if isinstance(each, Path) else each for each in value]
-            elif name in SWITCHES:
-                given[name] = value or SWITCHES[name]
-        command(**given)
-
-    return prepared
-
-
-for name, command in COMMANDS.items():
-    app.command(name, cls=_Command, context_settings=CONTEXT)(_prepare(command))
 
 
 def main() -> None:

@@ -9,16 +9,12 @@ import typer
 
 from kiwi.cli.options import QuietOption, VerboseOption, check_choice, parse_columns
 
-JOIN = "corpus join"
-"""The name of :func:`join`, which is a command below another one."""
-
 TOKENIZERS = ("auto", "none", "moses", "zh", "ja")
 
 
 def _complete_join(incomplete: str) -> list[str]:
     """Return the second word of the command ``corpus join``; the shell completes paths by itself."""
-    name = JOIN.rpartition(" ")[2]
-    return [name] if name.startswith(incomplete) else []
+    return ["join"] if "join".startswith(incomplete) else []
 
 
 def corpus(

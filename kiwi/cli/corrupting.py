@@ -9,9 +9,6 @@ import typer
 
 from kiwi.cli.options import QuietOption, VerboseOption, check_choice, parse_columns
 
-CORRUPT = "corpus corrupt"
-"""The name of :func:`corrupt`, which is a command below another one."""
-
 
 def corrupt(
     output: Annotated[

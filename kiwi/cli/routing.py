@@ -17,9 +17,6 @@ from kiwi.cli.options import (
     set_up_log,
 )
 
-FIT, REPORT, UPDATE = "route fit", "route report", "route update"
-"""The names of :func:`fit`, :func:`report` and :func:`update`, which are commands below another one."""
-
 PredictionsOption = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import SealedDirectory, seal
 from kiwi.utils.written import user_path
+
+if TYPE_CHECKING:
+    from kiwi.runner.torch_engine import TorchEngine
 
 logger = logging.getLogger(__name__)
 
@@ -111,12 +114,8 @@ def export(
     with needs_extra("export", "kiwi export"):
         import onnx_ir  # noqa: F401
 
-        from kiwi.runner.onnx_engine import OnnxEngine, about, open_session
         from kiwi.runner.torch_engine import load_checkpoint
-        from kiwi.systems.checkpoint import read_checkpoint_info
         from kiwi.systems.onnx.embeddings import NO_PIECES
-        from kiwi.systems.onnx.graph import make_graph, quantize_graph, save_graph
-        from kiwi.systems.onnx.weights import find_weights
     directory, path = user_path(directory), resolve_run_directory(checkpoint)
     require_new_directory(directory, overwrite=overwrite, reads=[path, *(files or {}).values()])
     precision: Precision = "int8" if int8 else "fp32"
@@ -125,28 +124,12 @@ def export(
     if int4_embeddings and original.collate.pieces is None:  # before the graph is made, which takes a while
         raise ConfigError(NO_PIECES)
     batches = _batches(_columns(original, files), original.collate)
-    system = original.system
-    info = ExportInfo(
-        checkpoint=read_checkpoint_info(path),
-        precision=precision,
-        input_fields=original.about.input_fields,
-        vocabularies=tuple(original.collate.vocabularies),
-        pieces=_pieces_info(original.collate),
-        n_parameters=original.about.n_parameters,
-        n_tensors=len(system.state_dict()),
-        int4_embeddings=int4_embeddings,
-    )
+    info = _describe(original, path, precision, int4_embeddings=int4_embeddings)
     logger.info("Exporting %s (%s).", path, info.checkpoint.class_name)
     expected = [original(batch) for batch in batches]
-    graph = make_graph(system)
-    info = replace(info, weights=find_weights(graph, {name: own.numpy() for name, own in system.weights().items()}))
-    quantize_graph(graph, precision, int4_embeddings=int4_embeddings)
     with staged(directory) as stage:
         stage.mkdir()
-        save_graph(graph, stage)
-        _copy(SealedDirectory.open(path), stage, info)
-        outputs = list(info.checkpoint.outputs)
-        written = OnnxEngine(open_session(stage / GRAPH_FILE), original.collate, about(info, stage, outputs))
+        info, written = _write(original, info, SealedDirectory.open(path), stage)
         n_segments = sum(len(batch) for batch in batches)
         info = replace(info, differences=differences(written, batches, expected), n_compared=n_segments)
         del written  # its session maps the weights, and Windows does not rename mapped files
@@ -155,6 +138,45 @@ def export(
         seal(stage)
     size = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
     return Export(directory, info, size, n_segments)
+
+
+def _describe(original: TorchEngine, path: Path, precision: Precision, *, int4_embeddings: bool) -> ExportInfo:
+    """Return the description of an export that has not been compared yet."""
+    from kiwi.systems.checkpoint import read_checkpoint_info
+
+    return ExportInfo(
+        checkpoint=read_checkpoint_info(path),
+        precision=precision,
+        input_fields=original.about.input_fields,
+        vocabularies=tuple(original.collate.vocabularies),
+        pieces=_pieces_info(original.collate),
+        n_parameters=original.about.n_parameters,
+        n_tensors=len(original.system.state_dict()),
+        int4_embeddings=int4_embeddings,
+        is_optimized=precision == "int8",  # other graphs may run on a GPU
+    )
+
+
+def _write(original: TorchEngine, info: ExportInfo, sealed: SealedDirectory, stage: Path) -> tuple[ExportInfo, Engine]:
+    """Write the graph of a system and the files of its checkpoint that it needs, and load it.
+
+    Returns:
+        The description, with where the graph has the weights, and the loaded export.
+    """
+    from kiwi.runner.onnx_engine import OnnxEngine, about, open_session
+    from kiwi.systems.onnx.graph import make_graph, quantize_graph, save_graph
+    from kiwi.systems.onnx.optimize import save_optimized
+    from kiwi.systems.onnx.weights import find_weights
+
+    graph = make_graph(original.system)
+    weights = {name: weight.numpy() for name, weight in original.system.weights().items()}
+    info = replace(info, weights=find_weights(graph, weights))
+    quantize_graph(graph, info.precision, int4_embeddings=info.int4_embeddings)
+    save = save_optimized if info.is_optimized else save_graph
+    save(graph, stage)
+    _copy(sealed, stage, info)
+    session = open_session(stage / GRAPH_FILE, is_optimized=info.is_optimized)
+    return info, OnnxEngine(session, original.collate, about(info, stage, list(info.checkpoint.outputs)))
 
 
 def _pieces_info(collate: Collate) -> PiecesInfo | None:

@@ -25,6 +25,7 @@ from kiwi.systems.manifest.checkpoint import EXPORT_FILE, TOKENIZER_FILE
 from kiwi.systems.manifest.export import (
     GRAPH_FILE,
     LARGEST_GRAPH,
+    SLOW_FUSIONS,
     TENSORS_FILE,
     ExportInfo,
     read_export_info,
@@ -83,17 +84,21 @@ def load_export(path: Path, options: PredictOptions) -> OnnxEngine:
         raise ConfigError(
             f"gpu_id: found {gpu_id}, but {path} is in 8 bits, which runs on the CPU only. Export it without --int8."
         )
-    with ThreadPoolExecutor(1, "kiwi-sums") as pool:  # the largest file is checked in parallel
-        names = [name for name in (TENSORS_FILE,) if name in (sealed.sums or ())]
-        checked = [pool.submit(sealed.check, name) for name in names]
-        sealed.read(GRAPH_FILE, LARGEST_GRAPH)
+    sealed.read(GRAPH_FILE, LARGEST_GRAPH)
+    with ThreadPoolExecutor(1, "kiwi-graph") as pool:  # the tokenizer takes about as long to load as the graph
+        loading = pool.submit(_load_graph, sealed, info, gpu_id, options.threads)
         collate = read_collate(info, sealed)
-        for check in checked:
-            check.result()
-        session = open_session(path / GRAPH_FILE, gpu_id, options.threads)
+        session = loading.result()
     engine = OnnxEngine(session, collate, about(info, path, outputs))
     check_graph(engine, path)
     return engine
+
+
+def _load_graph(sealed: SealedDirectory, info: ExportInfo, gpu_id: int | None, threads: int | None) -> Any:
+    """Verify the weights of a graph that is verified, and open a session."""
+    if TENSORS_FILE in (sealed.sums or ()):
+        sealed.check(TENSORS_FILE)
+    return open_session(sealed.path / GRAPH_FILE, gpu_id, threads, is_optimized=info.is_optimized)
 
 
 def check_graph(engine: OnnxEngine, path: Path) -> None:
@@ -167,8 +172,16 @@ def read_collate(info: ExportInfo, sealed: SealedDirectory) -> Collate:
     return Collate(vocabularies, pieces, severities=() if info.span_level is None else info.span_level.severities)
 
 
-def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = None) -> Any:
+def open_session(
+    graph: Path, gpu_id: int | None = None, threads: int | None = None, *, is_optimized: bool = False
+) -> Any:
     """Open an inference session of a graph.
+
+    Args:
+        graph: the file of the graph.
+        gpu_id: see :attr:`PredictOptions.gpu_id`.
+        threads: see :attr:`PredictOptions.threads`.
+        is_optimized: whether it is stored optimized; see :class:`kiwi.systems.manifest.export.ExportInfo`.
 
     Raises:
         CheckpointError: when ONNX Runtime cannot load the graph.
@@ -179,6 +192,8 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = number_of_threads(threads)
     options.log_severity_level = ERRORS_ONLY
+    if is_optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     providers: list[Any] = [CPU]
     if gpu_id is not None:
         if CUDA not in onnxruntime.get_available_providers():
@@ -187,8 +202,9 @@ def open_session(graph: Path, gpu_id: int | None = None, threads: int | None = N
                 "pip uninstall onnxruntime; pip install onnxruntime-gpu"
             )
         providers = [(CUDA, {"device_id": str(gpu_id)}), CPU]
+    slow = [*SLOW_FUSIONS] if gpu_id is None else []
     try:
-        session = onnxruntime.InferenceSession(str(graph), options, providers=providers)
+        session = onnxruntime.InferenceSession(str(graph), options, providers=providers, disabled_optimizers=slow)
     except Exception as error:  # its errors have no common class
         raise CheckpointError(
             f"{graph}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_reason(error)} Upgrade it with: "

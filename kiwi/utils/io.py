@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import inspect
+import itertools
 import json
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -44,11 +48,29 @@ class BaseConfig(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
         validate_default=True,
         protected_namespaces=(),
         defer_build=True,  # most commands validate few configurations
     )
+
+    @classmethod
+    def descriptions(cls) -> dict[str, str]:
+        """Return the description of each option, which is the docstring below it.
+
+        pydantic's own option would read the source of every configuration that is imported, which takes long.
+        """
+        found: dict[str, str] = {}
+        for owner in reversed(cls.__mro__[: cls.__mro__.index(BaseConfig)]):
+            (tree,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+            assert isinstance(tree, ast.ClassDef)
+            for option, text in itertools.pairwise(tree.body):
+                match option, text:
+                    case (
+                        ast.AnnAssign(target=ast.Name(id=name)),
+                        ast.Expr(value=ast.Constant(value=str(description))),
+                    ):
+                        found[name] = inspect.cleandoc(description)
+        return {name: found[name] for name in cls.model_fields if name in found}
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any], place: str = "") -> Self:

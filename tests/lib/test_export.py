@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 import onnxruntime
 import pytest
 
@@ -31,6 +32,7 @@ from kiwi.lib.score.calibration import calibrate
 from kiwi.lib.score.calibration.data import CalibrationFiles
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.onnx_engine import OnnxEngine, open_session
+from kiwi.systems.manifest.export import GRAPH_FILE
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.sealed import seal
 from tests.conftest import Corpus, Trained, made_once
@@ -118,6 +120,36 @@ def test_what_is_written(exported_int8: Export, checkpoint: Path) -> None:
     assert inspection.encoder.type == "bert"
     rows = dict(inspection.rows())
     assert rows["exported"] == f"for ONNX Runtime, int8, by kiwi {kiwi.__version__}"
+
+
+def operators(path: Path) -> list[str]:
+    return [node.op_type for node in ir.load(path / GRAPH_FILE).graph]
+
+
+def test_a_graph_in_8_bits_is_stored_as_it_is_computed(
+    exported_int8: Export, exported: Export, corpus: Corpus, tmp_path: Path
+) -> None:
+    stored = operators(exported_int8.path)
+    assert "BiasGelu" in stored  # optimized for the CPU
+    assert "SkipLayerNormalization" not in stored  # which is slow there
+    assert exported_int8.info.is_optimized
+    assert not exported.info.is_optimized  # it may be computed on a GPU
+    texts = corpus.lines("test", "source"), corpus.lines("test", "target")
+    expected = load_system(exported_int8.path, threads=1).predict(*texts)
+    shutil.copytree(exported_int8.path, tmp_path / "copy")
+    content = json.loads((tmp_path / "copy" / "export.json").read_text(encoding="utf-8"))
+    del content["is_optimized"]  # as earlier versions of kiwi read it: ONNX Runtime optimizes it once more
+    (tmp_path / "copy" / "export.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "copy" / "SHA256SUMS").unlink()
+    seal(tmp_path / "copy")
+    assert load_system(tmp_path / "copy", threads=1).predict(*texts) == expected
+
+
+def test_attention_reads_heads_side_by_side(exported_int8: Export) -> None:
+    nodes = [node for node in ir.load(exported_int8.path / GRAPH_FILE).graph if node.op_type == "Attention"]
+    assert len(nodes) == 2
+    assert all(node.attributes.get_int("q_num_heads", 0) > 1 for node in nodes)
+    assert "Transpose" not in operators(exported_int8.path)
 
 
 def test_embeddings_in_4_bits(checkpoint: Path, exported_int8: Export, corpus: Corpus, tmp_path: Path) -> None:

@@ -298,3 +298,27 @@ def test_staged_files_have_the_permissions_that_the_umask_says(tmp_path):
         os.umask(former)
     files = [tmp_path / "checkpoint" / "weights", tmp_path / "checkpoint" / "tokenizer" / "vocab"]
     assert [file.stat().st_mode & 0o777 for file in files] == [0o640, 0o640]
+
+
+def test_descriptions_of_options_are_read_when_they_are_asked_for() -> None:
+    class Plain(BaseConfig):
+        first: int = 1
+        """The first option,
+        in two lines."""
+
+        second: int = 2
+
+    class Derived(Plain):
+        third: int = 3
+        """The third option."""
+
+        second: int = 4
+        """The second option."""
+
+    assert Derived.descriptions() == {
+        "first": "The first option,\nin two lines.",
+        "second": "The second option.",
+        "third": "The third option.",
+    }
+    assert Plain.descriptions() == {"first": "The first option,\nin two lines."}
+    assert not any(field.description for field in Derived.model_fields.values())  # no source is read when they are made

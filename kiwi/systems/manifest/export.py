@@ -37,6 +37,10 @@ GRAPH_FILE = "model.onnx"
 TENSORS_FILE = "model.onnx.data"
 """The file of the weights, which the engine maps into memory."""
 
+SLOW_FUSIONS = ("SkipLayerNormFusion",)
+"""The optimizations of ONNX Runtime that make graphs slower on the CPU: its operator for a sum and its normalization
+takes five times as long as one for each."""
+
 LARGEST_GRAPH = 512 * 2**20
 """The maximum size in bytes of the graph without its weights."""
 
@@ -93,6 +97,9 @@ class ExportInfo:
     int4_embeddings: bool = False
     """Whether the embeddings of pieces are stored in 4 bits."""
 
+    is_optimized: bool = False
+    """Whether the graph is stored as ONNX Runtime optimizes it for the CPU, so that it does not when it loads it."""
+
     differences: dict[str, Difference] = field(default_factory=dict)
     """The differences from the checkpoint that were measured during export, by output."""
 
@@ -130,6 +137,7 @@ class ExportInfo:
             "kiwi_version": self.kiwi_version,
             "precision": self.precision,
             "int4_embeddings": self.int4_embeddings,
+            "is_optimized": self.is_optimized,
             "input_fields": list(self.input_fields),
             "vocabularies": list(self.vocabularies),
             "pieces": None if self.pieces is None else asdict(self.pieces),
@@ -160,6 +168,7 @@ class ExportInfo:
             n_parameters=int(content["n_parameters"]),
             n_tensors=int(content["n_tensors"]),
             int4_embeddings=bool(content.get("int4_embeddings", False)),
+            is_optimized=bool(content.get("is_optimized", False)),
             differences={
                 str(name): Difference(int(found["n"]), float(found["largest"]), float(found["mean"]))
                 for name, found in content["differences"].items()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -60,8 +61,12 @@ def installed_models() -> dict[str, InstalledModel]:
     Raises:
         CheckpointError: when two packages offer models of the same name.
     """
+    return _load(metadata.entry_points(group=GROUP))
+
+
+def _load(entries: Iterable[metadata.EntryPoint]) -> dict[str, InstalledModel]:
     models: dict[str, InstalledModel] = {}
-    for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in sorted(entries, key=lambda entry: entry.name):
         package, version = (entry.dist.name, entry.dist.version) if entry.dist is not None else (entry.module, "")
         try:
             path = Path(os.fspath(entry.load()))
@@ -86,9 +91,10 @@ def find_installed(name: str) -> Path | None:
     Raises:
         CheckpointError: when two packages offer it.
     """
-    if MODEL_NAME.fullmatch(name) is None or not any(e.name == name for e in metadata.entry_points(group=GROUP)):
+    if MODEL_NAME.fullmatch(name) is None:
         return None
-    model = installed_models().get(name)
+    entries = metadata.entry_points(group=GROUP)  # reads the metadata of every installed package
+    model = _load(entries).get(name) if any(entry.name == name for entry in entries) else None
     return None if model is None else model.path
 
 

@@ -84,19 +84,22 @@ class _Rows:
         }
         self.constants = {name: initializer(graph, f"quantized_{name}", value) for name, value in constants.items()}
 
-    def of(self, value: ir.Value, before: ir.Node) -> tuple[ir.Value, ir.Value]:
+    def of(self, value: ir.Value, dim: int, before: ir.Node) -> tuple[ir.Value, ir.Value]:
         """Return the quantized value, and the scale of each row.
 
         Args:
             value: the input of a product, (..., dim).
+            dim: the size of its rows.
             before: the first node that reads the value.
         """
         if value not in self._known:
             constants, steps = self.constants, tape.Tape()
-            largest = steps.op("ReduceMax", [steps.op("Abs", [value]), constants["axis"]], {"keepdims": 1})
-            scale = steps.op("Div", [steps.op("Max", [largest, constants["smallest"]]), constants["largest"]])
-            in_range = steps.op("Div", [value, scale])
-            integers = steps.op("QuantizeLinear", [in_range, constants["one"], constants["zero"]])
+            highest = steps.op("ReduceMax", [value, constants["axis"]], {"keepdims": 1})
+            lowest = steps.op("ReduceMin", [value, constants["axis"]], {"keepdims": 1})
+            largest = steps.op("Max", [highest, steps.op("Neg", [lowest]), constants["smallest"]])
+            scale = steps.op("Div", [largest, constants["largest"]])
+            zeros = steps.op("Expand", [constants["zero"], steps.op("Shape", [scale])])
+            integers = steps.op("QuantizeLinear", [value, scale, zeros], {"axis": -1, "block_size": dim})
             self._graph.insert_before(before, steps.nodes)
             self._known[value] = integers, scale
         return self._known[value]
@@ -107,7 +110,7 @@ def _replace_product(node: ir.Node, weight: NDArray[np.float32], rows: _Rows) ->
     assert source is not None
     assert matrix is not None
     assert node.graph is not None
-    integers, scale = rows.of(source, node)
+    integers, scale = rows.of(source, len(weight), node)
     # Named after the weight, so that it can be restored; matrices that several products read are stored once.
     name = f"{matrix.name}{TRANSPOSED if node.attributes.get_int('transB', 0) else ''}"
     known = node.graph.initializers
