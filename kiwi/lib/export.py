@@ -166,14 +166,16 @@ def _write(original: TorchEngine, info: ExportInfo, sealed: SealedDirectory, sta
     from kiwi.runner.onnx_engine import OnnxEngine, about, open_session
     from kiwi.systems.onnx.graph import make_graph, quantize_graph, save_graph
     from kiwi.systems.onnx.optimize import save_optimized
-    from kiwi.systems.onnx.weights import find_weights
+    from kiwi.systems.onnx.weights import check_weights, find_weights
 
     graph = make_graph(original.system)
-    weights = {name: weight.numpy() for name, weight in original.system.weights().items()}
-    info = replace(info, weights=find_weights(graph, weights))
+    weights = find_weights(graph, {name: own.numpy() for name, own in original.system.weights().items()})
     quantize_graph(graph, info.precision, int4_embeddings=info.int4_embeddings)
-    save = save_optimized if info.is_optimized else save_graph
-    save(graph, stage)
+    if info.is_optimized:
+        weights = check_weights(weights, save_optimized(graph, stage))
+    else:
+        save_graph(graph, stage)
+    info = replace(info, weights=weights)
     _copy(sealed, stage, info)
     session = open_session(stage / GRAPH_FILE, is_optimized=info.is_optimized)
     return info, OnnxEngine(session, original.collate, about(info, stage, list(info.checkpoint.outputs)))

@@ -21,7 +21,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.manifest.export import GRAPH_FILE, TENSORS_FILE, Precision
 from kiwi.systems.onnx.embeddings import quantize_pieces
-from kiwi.systems.onnx.optimize import fuse_heads
+from kiwi.systems.onnx.optimize import fold_transpositions, fuse_heads
 from kiwi.systems.onnx.quantize import quantize
 from kiwi.systems.pretrained.lower_layers import LowerLayers
 from kiwi.systems.qe_system import QESystem
@@ -113,6 +113,7 @@ def make_graph(system: QESystem) -> ir.Model:
         raise ConfigError(f"{_describe(system)} cannot be exported: {reason}") from error
     check_open(model, names, system)
     _tidy(model)
+    fold_transpositions(model)
     fuse_heads(model)
     return model
 
@@ -173,6 +174,7 @@ def make_states_graph(layers: LowerLayers, precision: Precision = "fp32") -> ir.
         if not all(isinstance(dim, ir.SymbolicDim) for dim in value.shape):
             raise ConfigError(f"{what} cannot be exported: its graph is valid for one length only.")
     _tidy(model)
+    fold_transpositions(model)
     fuse_heads(model)
     if precision == "int8":
         quantize(model)

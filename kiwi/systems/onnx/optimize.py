@@ -5,16 +5,36 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx_ir as ir
 import onnxruntime
 from onnx_ir import tape
 from onnx_ir.passes.common import RemoveUnusedNodesPass, RemoveUnusedOpsetsPass
 
 from kiwi.systems.manifest.export import GRAPH_FILE, SLOW_FUSIONS, TENSORS_FILE
-from kiwi.systems.onnx.quantize import swap
+from kiwi.systems.onnx.quantize import initializer, swap
 
 HEADS_FIRST = (0, 2, 1, 3)
 """The order of dimensions that makes (batch, length, heads, dim) of (batch, heads, length, dim), and the other way."""
+
+
+def fold_transpositions(model: ir.Model) -> None:
+    """Store matrices as products read them, in place, so that they can be quantized.
+
+    The library does so only for matrices that a single node reads.
+    """
+    for node in list(model.graph):
+        matrix = node.inputs[0] if node.op_type == "Transpose" else None
+        if matrix is None or matrix.const_value is None or matrix.shape is None or len(matrix.shape) != 2:
+            continue
+        name = f"{matrix.name}_columns"
+        known = model.graph.initializers
+        if name not in known:
+            initializer(model.graph, name, np.ascontiguousarray(matrix.const_value.numpy().T))
+        ir.convenience.replace_all_uses_with(node.outputs[0], known[name])
+        model.graph.remove(node, safe=True)
+        if not matrix.uses():
+            del known[matrix.name or ""]
 
 
 def fuse_heads(model: ir.Model) -> None:
@@ -77,12 +97,15 @@ def _is_transpose(node: ir.Node) -> bool:
     return node.op_type == "Transpose" and order is not None and tuple(order.as_ints()) == HEADS_FIRST
 
 
-def save_optimized(model: ir.Model, directory: Path) -> None:
+def save_optimized(model: ir.Model, directory: Path) -> set[str]:
     """Write a graph as ONNX Runtime optimizes it for the CPU, and its weights; loading it takes half the time.
 
     Args:
         model: the graph, which is to run on the CPU only.
         directory: the directory to write to.
+
+    Returns:
+        The names of the initializers, of which the optimization may fold some.
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED  # none for one processor
@@ -96,3 +119,4 @@ def save_optimized(model: ir.Model, directory: Path) -> None:
         found = ir.load(optimized)
         RemoveUnusedOpsetsPass()(found)
         ir.save(found, directory / GRAPH_FILE, external_data=TENSORS_FILE)
+        return set(found.graph.initializers)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from kiwi.systems.exported import INT4, INT8, TRANSPOSED
 from kiwi.systems.manifest.stored_weights import MOST_VALUES, StoredWeights
 
 Candidates = Mapping[tuple[int, ...], list[tuple[str, NDArray[Any]]]]
@@ -41,6 +42,19 @@ def find_weights(model: ir.Model, weights: Mapping[str, NDArray[Any]]) -> Stored
     return StoredWeights(
         found.initializers, found.transposed, {name: weight.tolist() for name, weight in missing.items()}
     )
+
+
+def check_weights(stored: StoredWeights, names: Collection[str]) -> StoredWeights:
+    """Return where an optimized graph has the weights; those that it folded away are lost.
+
+    Args:
+        stored: the result of :func:`find_weights`.
+        names: the names of the initializers of the optimized graph.
+    """
+    ends = ("", INT8, f"{TRANSPOSED}{INT8}", INT4)
+    places = (stored.initializers | stored.transposed).items()
+    lost = tuple(weight for weight, name in places if not any(f"{name}{end}" in names for end in ends))
+    return StoredWeights(lost=lost) if lost else stored
 
 
 def _find(weight: NDArray[Any], by_shape: Candidates, name: str) -> str | None:
