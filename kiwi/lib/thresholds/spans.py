@@ -179,10 +179,10 @@ def _moved(probabilities: NDArray[np.float64], gaps: float, units: float) -> NDA
 
 
 def _candidates(found: Sequence[Computed], which: int) -> list[float]:
-    """Return thresholds to try: 0.5, and quantiles of the probabilities of errors of gaps or units."""
+    """Return thresholds to try: 0.5, quantiles of the probabilities of errors of gaps or units, and one below all."""
     errors = np.concatenate([1.0 - each.values[:, which::2, 0][_is_real(each.batch, which)] for each in found])
     quantiles = 1.0 - np.geomspace(1e-4, 1.0, N_CANDIDATES)
-    return sorted({0.5, *np.clip(np.quantile(errors, quantiles), LEAST, MOST).tolist()})
+    return sorted({0.5, LEAST, *np.clip(np.quantile(errors, quantiles), LEAST, MOST).tolist()})
 
 
 def _is_real(batch: NumpyBatch, which: int) -> NDArray[np.bool_]:
