@@ -117,6 +117,10 @@ class MarkupDocument(ABC):
         text = self._text_at(max(end - 256, 0), end)
         return text[len(text.rstrip(" \t\r\n")) :]
 
+    def removal(self, start: int, end: int) -> Edit:
+        """Return the change that removes an element, with the line end and the indentation before it."""
+        return Edit(start - len(self.space_before(start).encode(self.codec)), end, b"")
+
     def text_between(self, start: int, end: int | None = None) -> str:
         """Return what is written from an offset to another one, by default that of the current tag."""
         return self._text_at(start, self.at if end is None else end)

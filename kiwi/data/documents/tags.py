@@ -40,24 +40,27 @@ class Tag:
         self.prefix = f"{prefix}:" if (prefix := self.name.rpartition(":")[0]) else ""
         """The prefix of the name, with its colon; empty if there is none."""
         self._behind = self._offset(found.end(2))
-        self._values = {
-            each[1]: each.span(2 if each[2] is not None else 3)
-            for each in ATTRIBUTE.finditer(text, found.end(1), found.end(2))
-        }
+        self._attributes = {each[1]: each for each in ATTRIBUTE.finditer(text, found.end(1), found.end(2))}
 
-    def edits(self, values: Mapping[str, str]) -> list[Edit]:
-        """Return the changes that set attributes, in order.
+    def edits(self, values: Mapping[str, str | None]) -> list[Edit]:
+        """Return the changes that set and remove attributes, in order.
 
         Args:
-            values: the values of the attributes, by their names with prefixes.
+            values: the values of the attributes, by their names with prefixes; None removes an attribute.
         """
         found, added = [], ""
         for name, value in values.items():
+            former = self._attributes.get(name)
+            if value is None:
+                if former is not None:
+                    start = len(self._text[: former.start()].rstrip(" \t\r\n"))
+                    found.append(Edit(self._offset(start), self._offset(former.end()), b""))
+                continue
             text = escape(value, {'"': "&quot;", "'": "&apos;", "\n": "&#10;", "\t": "&#9;"})
-            if name not in self._values:
+            if former is None:
                 added += f' {name}="{text}"'
             else:
-                start, end = self._values[name]
+                start, end = former.span(2 if former[2] is not None else 3)
                 found.append(Edit(self._offset(start), self._offset(end), text.encode(self._codec)))
         if added:
             found.append(Edit(self._behind, self._behind, added.encode(self._codec)))

@@ -135,7 +135,15 @@ def score_document(
     has_spans = const.ERROR_SPANS in runner.about.outputs and not scores_only
     if has_spans and not form.is_table and not form.has_spans:
         logger.warning("%s: %s has no place for error spans, which are left out.", path, form.name)
-    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, has_spans, scale.profile)
+    rating = Rating(
+        f"sha256:{runner.about.sha256}",
+        what.threshold,
+        higher,
+        what.set_state,
+        has_spans,
+        has_intervals=runner.about.data.intervals is not None,
+        profile=scale.profile,
+    )
     columns = {name: what.columns.get(name, name) for name in fields}
     optional = {const.ALIGNMENTS, *pairs.fields} - what.columns.keys()
     how = HowToRead(rating, columns, optional, what.has_header, what.languages, what.is_live)
