@@ -18,6 +18,7 @@ from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.route.calibration import Calibration, read_calibration
 from kiwi.lib.route.columns import Column
 from kiwi.metrics.risk import certify, score_grid
+from kiwi.systems.manifest.carried import check_not_carried
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_json
 from kiwi.utils.staging import staged
@@ -112,13 +113,15 @@ def fit_policy(
         overwrite: whether the file may replace one that kiwi has not written.
 
     Raises:
-        ConfigError: when options are invalid, or the direction of the scores is not known.
+        ConfigError: when options are invalid, the direction of the scores is not known, or the policy would be written
+            into a system.
         DataError: when a file cannot be read.
         CheckpointError: when there is no such system.
     """
     acceptable = options.check()
     output = Path(output)
     files = [column.path for column in (predictions, gold, by) if column is not None]
+    check_not_carried(output)
     Guard([*files, Path(model)], overwrite, "--overwrite").check([output])
     found = inspect_checkpoint(model)
     meaning = found.info.data.score
