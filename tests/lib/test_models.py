@@ -118,7 +118,7 @@ def test_an_installed_model_is_never_changed(installed: Path, tmp_path: Path) ->
 def test_a_calibrated_copy_of_an_installed_model(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = installed / "kiwi_qe_tiny" / "system"
     before = inspect_checkpoint(directory).fingerprint
-    for name, line in (("source", SOURCE[0]), ("target", TARGET[0]), ("pairs", PAIRS[0]), ("gold", "0.1")):
+    for name, line in (("source", SOURCE[0]), ("target", TARGET[0]), ("pairs", PAIRS[0]), ("gold", "0.4")):
         Path(name).write_text(f"{line}\n" * 20)
     texts = ["-s", "source", "-t", "target", "-a", "pairs"]
     arguments = ["calibrate", "tiny", "copy", *texts, "--gold", "gold", "--quiet"]

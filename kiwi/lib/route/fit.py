@@ -130,7 +130,8 @@ def fit_policy(
             f"{model}: the direction of its scores is not known. Set it with kiwi inspect --set-score, such as "
             "--set-score kind=hter."
         )
-    data = read_calibration(predictions, gold, acceptable, by)
+    data = read_calibration(predictions, gold, meaning, acceptable, by)
+    _warn_of_scale(data, acceptable, gold.path)
     step = options.step or default_step(meaning, data.scores)
     names = sorted(set(data.groups))
     # Each group has its own test; that none of them fails has the probability `confidence`.
@@ -159,6 +160,17 @@ def fit_policy(
     if data.n_left_out:
         logger.warning("Left out %s segments without a score or a gold value.", f"{data.n_left_out:,}")
     return FitInfo(output, policy, data.n_left_out)
+
+
+def _warn_of_scale(data: Calibration, acceptable: Acceptable, place: Path) -> None:
+    """Warn of a definition by which all translations are alike, which may be on another scale than the gold values."""
+    good = acceptable.judge(data.gold)
+    if good.all() or not good.any():
+        logger.warning(
+            "%s: %s of the segments (%s) are acceptable (%s): %s from %g to %g. Check --acceptable.",
+            *(place, "all" if good.all() else "none", f"{len(good):,}", acceptable),
+            *(acceptable.gold_name, data.gold.min(), data.gold.max()),
+        )
 
 
 def default_step(meaning: ScoreMeaning, scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:

@@ -184,7 +184,7 @@ def _check_audited(tally: Tally) -> None:
         advice = (
             "Give the file that kiwi score --policy wrote, edited; or that file with --target, beside the edited one."
         )
-        found = f"{tally.n_undecided:,} segments without a decision"
+        found = f"{tally.n_undecided:,} segments without a decision" if tally.n_undecided else "no segment"
         raise DataError.at(path, None, found=found, expected="decisions of kiwi score --policy", advice=advice)
     if not tally.n_drawn:
         if tally.n_known:

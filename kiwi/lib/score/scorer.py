@@ -65,10 +65,11 @@ class Scorer:
         """What is told how many segments are scored."""
         self.observe: Observe | None = None
         """What is told the estimates for all segments, if anything is."""
+        self.manifest = manifest
+        """What is told what was scored."""
         self._runner = runner
         self._scale = scale
         self._path = path
-        self._manifest = manifest
         self._flagger = flagger
         self._decider = decider
         self._pairs = pairs
@@ -106,7 +107,7 @@ class Scorer:
         if self.observe is not None:
             self.observe(segments, found, self._scale)
         names = self._scale.titled(found) if self._is_titled else list(found)
-        self._manifest.count(names, len(segments), found.get(COLUMN))
+        self.manifest.count(names, len(segments), found.get(COLUMN))
         if self.progress is not None:
             self.progress.advance(len(segments))
         rows = [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)]
