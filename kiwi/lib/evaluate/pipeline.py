@@ -34,7 +34,7 @@ from kiwi.metrics.report import ENSEMBLE, Calibration, Report, Settings, build_r
 from kiwi.outputs import names as output_names
 from kiwi.pages.evaluation import evaluation_page
 from kiwi.pages.marks import MarkedTexts
-from kiwi.runner.predictions import prediction_files
+from kiwi.runner.prediction_files import prediction_files
 from kiwi.utils.guard import Guard, paths_in, record_written
 from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_text
