@@ -16,6 +16,7 @@ from kiwi.data.files.tables import READERS
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.choices import are_scores_only, wants_flags
 from kiwi.lib.score.deciding import Decider
 from kiwi.lib.score.document_options import DocumentOptions
 from kiwi.lib.score.flagging import Flagger
@@ -24,7 +25,7 @@ from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
 from kiwi.lib.score.scorer import Observe, Scorer
-from kiwi.lib.score.stream import CHUNK_SIZE, HOW_TO_LIST, are_scores_only, is_terminal, shown_progress, wants_flags
+from kiwi.lib.score.stream import CHUNK_SIZE, HOW_TO_LIST, is_terminal, shown_progress
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions

@@ -13,13 +13,13 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.choices import check_aligner, without_words
 from kiwi.lib.score.deciding import Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import GROUP, segment_columns
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
-from kiwi.lib.score.stream import check_aligner, without_words
 from kiwi.runner import Runner
 
 Observe = Callable[[Sequence[Segment], Mapping[str, Sequence[Any]], Scale], None]
