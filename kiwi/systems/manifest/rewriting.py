@@ -41,7 +41,7 @@ def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
         ConfigError: when it predicts no score, or is in an installed package.
         WriteError: when the directory cannot be written.
     """
-    check_not_installed(path, f"Copy it first, for example with: kiwi publish {path.name} DIRECTORY.")
+    check_not_installed(path, "Change a copy, which kiwi publish MODEL DIRECTORY makes.")
     info = read_info(path)
     if const.SENTENCE_SCORES not in info.outputs:
         raise ConfigError(f"{path}: predicts {', '.join(info.outputs)}, and no score, whose meaning could be set.")
