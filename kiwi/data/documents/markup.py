@@ -10,11 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
-from kiwi.data.documents.encodings import EncodingCheck, utf_16_of
 from kiwi.data.documents.inline import Node, read_nodes
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Marks, Part, Tape
 from kiwi.data.documents.rating import Rating
-from kiwi.data.documents.tags import Tag
+from kiwi.data.documents.xml_text import EncodingCheck, Tag, utf_16_of
 from kiwi.exceptions import DataError
 
 LONGEST_TOKEN = 2**22
