@@ -9,6 +9,7 @@ import typer
 
 from kiwi.cli.options import (
     AlignmentsOption,
+    OverwriteDirectoryOption,
     QuietOption,
     SourcePosOption,
     TargetPosOption,
@@ -22,7 +23,9 @@ def calibrate(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            metavar="CHECKPOINT", help="Checkpoint directory, run directory, or exported system.", show_default=False
+            metavar="CHECKPOINT",
+            help="Checkpoint directory, run directory, exported system, or name of an installed model.",
+            show_default=False,
         ),
     ],
     source: Annotated[Path, typer.Option("-s", "--source", help="Source segments, one per line.", show_default=False)],
@@ -57,6 +60,15 @@ def calibrate(
     alignments: AlignmentsOption = None,
     source_pos: SourcePosOption = None,
     target_pos: TargetPosOption = None,
+    directory: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIRECTORY]",
+            help="Directory of a calibrated copy; must be new or empty. Without it, CHECKPOINT is replaced.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: OverwriteDirectoryOption = False,
     threads: ThreadsOption = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -76,7 +88,14 @@ def calibrate(
     labels = {"sentence_scores": gold, "target_tags": target_tags, "source_tags": source_tags, "binary": binary}
     labels |= {"error_spans": error_spans}
     given = [{name: path for name, path in files.items() if path is not None} for files in (texts, labels)]
-    found = store(checkpoint, CalibrationFiles(*given), confidence=confidence, threads=threads)
+    found = store(
+        checkpoint,
+        CalibrationFiles(*given),
+        directory=directory,
+        confidence=confidence,
+        threads=threads,
+        overwrite=overwrite,
+    )
     if not quiet:
         for title, header, rows in found.tables():
             print_table(title, header, rows)

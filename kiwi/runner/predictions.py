@@ -13,34 +13,18 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.files.lines import different_lengths, read_lines
-from kiwi.data.labels.error_spans import ErrorSpan, parse_spans_line, spans_cell, spans_line
+from kiwi.data.labels.error_spans import ErrorSpan, spans_cell
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.data.labels.span_options import SpanLevelConfig
 from kiwi.data.labels.tags import interleave, to_labels
 from kiwi.exceptions import DataError
-from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS, SPAN_SCORES, names as output_names
+from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS, names as output_names
+from kiwi.runner.prediction_files import lines_of, prediction_files, values_of
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
 
 DIGITS = 6
 """The number of digits after the decimal point in files of predictions."""
-
-
-def prediction_files(outputs: Collection[str] | None = None, *, use_distribution: bool = True) -> list[str]:
-    """Return the names of the files of predictions.
-
-    Args:
-        outputs: the outputs of a system; by default, all outputs.
-        use_distribution: whether scores come with standard deviations.
-    """
-    specs = [OUTPUTS[name] for name in output_names(outputs)]
-    files = [file for spec in specs if spec.kind == "tags" for file in spec.files]
-    if {const.TARGET_TAGS, const.GAP_TAGS} <= {spec.name for spec in specs}:
-        files += [const.TARGETGAPS_TAGS, f"{const.TARGETGAPS_TAGS}_labels"]
-    files += [file for spec in specs if spec.kind in ("verdict", "spans") for file in spec.files]
-    for spec in (spec for spec in specs if spec.kind == "score"):
-        files += spec.files if use_distribution else [file for file in spec.files if file != spec.extras]
-    return files
 
 
 @dataclass(frozen=True)
@@ -167,30 +151,7 @@ class Predictions:
 
     def lines(self) -> dict[str, list[str]]:
         """Return the lines of each file, one per segment; see the reference for the names of the files."""
-        content: dict[str, list[str]] = {}
-        for spec in OUTPUTS.values():
-            values = self.get(spec.attributes[0])
-            if values is None:
-                continue
-            if spec.kind == "spans":
-                content[spec.name] = list(map(spans_line, values))
-                for name in SPAN_SCORES:
-                    if (scores := self.get(name)) is not None:
-                        content[name] = [f"{score:.6f}" for score in scores]
-                continue
-            if spec.kind != "score":
-                content |= _lines_of_probabilities(spec.name, values if spec.is_word_level else [[p] for p in values])
-                continue
-            content[spec.name] = [f"{score:.6f}" for score in values]
-            if spec.has_distribution and (deviations := self.get(spec.attributes[1])) is not None:
-                pairs = zip(values, deviations, strict=True)
-                content[spec.extras] = [f"{mean:.6f}\t{deviation:.6f}" for mean, deviation in pairs]
-            if spec.has_distribution and (low := self.get(spec.attributes[2])) is not None:
-                ends = zip(low, self.get(spec.attributes[3]) or [], strict=True)
-                content[spec.intervals] = [f"{lower:.6f}\t{upper:.6f}" for lower, upper in ends]
-        if self.targetgaps_tags_BAD_probabilities is not None:
-            content |= _lines_of_probabilities(const.TARGETGAPS_TAGS, self.targetgaps_tags_BAD_probabilities)
-        return {name: content[name] for name in prediction_files() if name in content}
+        return lines_of(self)
 
     def save(self, directory: Path, *, overwrite: bool = False) -> list[Path]:
         """Write a file for each output, with one line per segment; see the reference for the names of the files.
@@ -243,27 +204,7 @@ class Predictions:
     @classmethod
     def from_lines(cls, content: Mapping[str, Sequence[str]]) -> Predictions:
         """Parse the lines of the files that :meth:`lines` makes."""
-        found: dict[str, list[Any]] = {}
-        for spec in (spec for spec in OUTPUTS.values() if spec.name in content):
-            first, *others = spec.attributes
-            if spec.kind == "score":
-                found[first] = [float(line) for line in content[spec.name]]
-                if spec.extras in content:
-                    found[others[0]] = [float(line.split("\t")[1]) for line in content[spec.extras]]
-                if spec.intervals in content:
-                    ends = [line.split("\t") for line in content[spec.intervals]]
-                    found[others[1]], found[others[2]] = ([float(pair[side]) for pair in ends] for side in (0, 1))
-                continue
-            if spec.kind == "spans":
-                found[first] = list(map(parse_spans_line, content[spec.name]))
-                for name in (name for name in others if name in content):
-                    found[name] = [float(line) for line in content[name]]
-                continue
-            rows = [[float(value) for value in line.split()] for line in content[spec.name]]
-            labels = [line.split() for line in content[f"{spec.name}_labels"]]
-            found[first] = rows if spec.is_word_level else [row[0] for row in rows]
-            found[others[0]] = labels if spec.is_word_level else [" ".join(row) for row in labels]
-        return cls.from_attributes(found)
+        return cls.from_attributes(values_of(content))
 
     @classmethod
     def from_values(
@@ -310,14 +251,6 @@ class Predictions:
                 pairs = values.get(spec.extras, nothing)
                 found[others[0]] = [math.nan if pair is None else pair[1] for pair in pairs]
         return cls.from_attributes(found)
-
-
-def _lines_of_probabilities(name: str, rows: Sequence[Sequence[float]]) -> dict[str, list[str]]:
-    """Return the lines of the two files of an output with probabilities of BAD."""
-    return {
-        name: [" ".join(f"{value:.6f}" for value in row) for row in rows],
-        f"{name}_labels": ["" if any(map(math.isnan, row)) else " ".join(to_labels(row)) for row in rows],
-    }
 
 
 def _rounded(cell: Any, digits: int) -> Any:

@@ -182,9 +182,7 @@ class QESystem(System):
             config = with_sentence_level(config, config.model.outputs.sentence_level.resolve(train.columns, kind))
         for dataset, part in ((train, data.train), (valid, data.valid or data.train)):
             places = dict(part.output) | {const.SENTENCE_SCORES: data.score_file(part)}
-            # Segments of a split, and those with scores from error spans, do not have the numbers of lines.
-            is_numbered = data.valid is not None and not data.spans.as_scores
-            config.model.outputs.check_labels(dataset.columns, places, is_numbered=is_numbered)
+            config.model.outputs.check_labels(dataset.columns, places, is_numbered=data.is_numbered)
         return config
 
     @classmethod

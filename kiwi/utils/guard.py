@@ -22,6 +22,9 @@ from kiwi.utils.staging import lock, unlock
 RECORD_FILE = ".kiwi-written.json"
 """The file, beside files that kiwi has written on request, that records their checksums."""
 
+SYSTEM_FILES = ("model.safetensors", "model.onnx")
+"""The files by which the directory of a trained or exported system is known, beside its checksums."""
+
 LISTED = 5
 """The maximum number of files that an error lists."""
 
@@ -47,7 +50,8 @@ class Guard:
             is_own: whether something else than checksums shows that kiwi has written them, such as the record of a run.
 
         Raises:
-            ConfigError: when the command reads one of them, two are the same, or kiwi has not written one of them.
+            ConfigError: when the command reads one of them, two are the same, kiwi has not written one of them, or one
+                would be in the directory of a system.
         """
         read = {_identity(path): path for path in _files(self.reads)}
         seen: dict[Path, Path] = {}
@@ -55,6 +59,11 @@ class Guard:
         for path in outputs:
             if (same := seen.setdefault(path.resolve(), path)) is not path:
                 raise ConfigError(f"{path}: would be written twice, as {same} too. Choose different files.")
+            if holds_system(path.resolve().parent):
+                raise ConfigError(
+                    f"{path}: would be written into the directory of a system, which has nothing but its files and "
+                    "their checksums. Choose another place."
+                )
             if not path.exists() or path.is_dir():
                 continue  # directories are never replaced by files
             if (source := read.get(_identity(path))) is not None:
@@ -88,6 +97,11 @@ class Guard:
                 raise ConfigError(
                     f"{path}: the output is redirected to this file, which the command reads. Choose another one."
                 )
+
+
+def holds_system(directory: Path) -> bool:
+    """Return whether a directory is that of a trained or exported system."""
+    return (directory / SUMS_FILE).is_file() and any((directory / name).is_file() for name in SYSTEM_FILES)
 
 
 def require_new_directory(path: Path, *, overwrite: bool = False, reads: Collection[Path] = ()) -> None:

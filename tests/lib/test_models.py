@@ -16,10 +16,16 @@ import pytest
 import kiwi
 from kiwi.cli import app, run
 from kiwi.exceptions import CheckpointError, ConfigError
+from kiwi.lib.inspect import inspect_checkpoint, set_score_of
 from kiwi.lib.publish import list_models, publish
+from kiwi.lib.route import FitOptions, fit_policy
+from kiwi.lib.route.columns import Column
+from kiwi.lib.score.calibration import calibrate
+from kiwi.lib.score.calibration.data import CalibrationFiles
 from kiwi.systems.manifest import locations
 from kiwi.systems.manifest.locations import default_model, find_installed, installed_models, resolve_run_directory
 from kiwi.systems.qe_system import QESystem
+from kiwi.utils.guard import Guard
 
 SOURCE, TARGET, PAIRS = ["the house ."], ["das Haus ."], ["0-0 1-1 2-2"]
 
@@ -86,6 +92,54 @@ def test_a_directory_comes_before_a_name(installed: Path, tmp_path: Path) -> Non
     assert resolve_run_directory("tiny") == Path("tiny")
     with pytest.raises(CheckpointError):
         kiwi.load_system("tiny")
+
+
+def test_an_installed_model_is_never_changed(installed: Path, tmp_path: Path) -> None:
+    """What would change a system in its place is refused, by the name of an installed one and by its path."""
+    directory = installed / "kiwi_qe_tiny" / "system"
+    before = {each: each.read_bytes() for each in directory.rglob("*") if each.is_file()}
+    for name, lines in (("source", SOURCE), ("target", TARGET), ("gold", ["0.1"])):
+        Path(name).write_text(f"{lines[0]}\n" * 20)
+    files = CalibrationFiles({"source": Path("source"), "target": Path("target")}, {"sentence_scores": Path("gold")})
+    refused = "tiny: would be changed, but it is installed, in the package kiwi-qe-tiny.*"
+    for name in ("tiny", directory):
+        with pytest.raises(ConfigError, match=refused + "kiwi calibrate CHECKPOINT DIRECTORY"):
+            calibrate(name, files)
+        with pytest.raises(ConfigError, match=refused + "kiwi publish"):
+            set_score_of(name, "kind=hter")
+    gold = Column(Path("gold"))
+    with pytest.raises(ConfigError, match=r"policy\.json: would be written into the system in .*kiwi publish --policy"):
+        fit_policy(directory / "policy.json", "tiny", gold, gold, FitOptions("hter <= 0.1"))
+    with pytest.raises(ConfigError, match="would be written into the directory of a system"):
+        Guard([], True, "--overwrite").check([directory / "scored.tsv"])
+    assert {each: each.read_bytes() for each in directory.rglob("*") if each.is_file()} == before
+
+
+def test_a_calibrated_copy_of_an_installed_model(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = installed / "kiwi_qe_tiny" / "system"
+    before = inspect_checkpoint(directory).fingerprint
+    for name, line in (("source", SOURCE[0]), ("target", TARGET[0]), ("pairs", PAIRS[0]), ("gold", "0.4")):
+        Path(name).write_text(f"{line}\n" * 20)
+    texts = ["-s", "source", "-t", "target", "-a", "pairs"]
+    arguments = ["calibrate", "tiny", "copy", *texts, "--gold", "gold", "--quiet"]
+    assert run(lambda: app(arguments, standalone_mode=False)) == 0
+    assert capsys.readouterr().out == "copy\n"
+    found = inspect_checkpoint("copy")
+    assert found.info.data.intervals is not None
+    assert inspect_checkpoint(directory).info.data.intervals is None
+    assert inspect_checkpoint(directory).fingerprint == before != found.fingerprint
+    assert run(lambda: app(arguments, standalone_mode=False)) == 2
+    assert "copy: already exists" in capsys.readouterr().err
+    assert run(lambda: app([*arguments, "--overwrite"], standalone_mode=False)) == 0
+    # A copy shares no file with the original, and is changed in its place.
+    assert all(each.stat().st_nlink == 1 for each in Path("copy").iterdir())
+    arguments = ["calibrate", "copy", *texts, "--gold", "gold", "--confidence", "0.8"]
+    assert run(lambda: app(arguments, standalone_mode=False)) == 0
+    intervals = inspect_checkpoint("copy").info.data.intervals
+    assert intervals is not None
+    assert intervals.confidence == 0.8
+    assert run(lambda: app([*arguments, "--overwrite"], standalone_mode=False)) == 2
+    assert "--overwrite: given without DIRECTORY" in capsys.readouterr().err
 
 
 def test_list(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:

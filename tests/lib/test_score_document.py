@@ -9,11 +9,13 @@ import io
 import json
 import lzma
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,8 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import DocumentOptions, Input, score_to_stream
 from kiwi.lib.score.document import is_document, named_format, score_document
 from kiwi.runner.options import PredictOptions
-from kiwi.systems.manifest.rewriting import set_score_meaning
+from kiwi.systems.manifest.intervals import EVERY, CalibrationGroup, ScoreIntervals
+from kiwi.systems.manifest.rewriting import read_info, rewrite, set_score_meaning
 from kiwi.systems.qe_system import QESystem
 from tests.pretrained import write_model
 
@@ -79,6 +82,27 @@ def test_xliff(system: Path, expected: list[str], tmp_path: Path, caplog: pytest
     assert path.read_bytes() == XLIFF.encode()
     assert f"urn:x-kiwi:system:sha256:{kiwi.load_system(system).about.sha256}" in text
     score_document(system, path, tmp_path / "b.xlf")  # which kiwi has written
+
+
+def test_intervals(system: Path, tmp_path: Path) -> None:
+    """A calibrated system writes the interval of each score on the scale of the score."""
+    shutil.copytree(system, tmp_path / "system")
+    info = read_info(tmp_path / "system")
+    meaning = ScoreMeaning("hter", False, (0.0, 1.0))
+    intervals = ScoreIntervals(0.9, {EVERY: CalibrationGroup(100, 0.05)})
+    rewrite(tmp_path / "system", replace(info, data=replace(info.data, score=meaning, intervals=intervals)))
+    path = written(tmp_path / "a.xlf", XLIFF)
+    for scale in ("0-100", "own"):
+        score_document(tmp_path / "system", path, tmp_path / "b.xlf", document=DocumentOptions(scale=scale))
+        text = (tmp_path / "b.xlf").read_text(encoding="utf-8")
+        assert ' xmlns:kiwi="urn:x-kiwi:intervals"' in text
+        found = re.findall(r'RatingScore="([\d.]+)".* kiwi:scoreLow="([\d.]+)" kiwi:scoreHigh="([\d.]+)">', text)
+        reach = 5.0 if scale == "0-100" else 0.05
+        values = [list(map(float, each)) for each in found]
+        assert [[low, high] for _, low, high in values] == [
+            pytest.approx([score - reach, score + reach], abs=1e-5) for score, _, _ in values
+        ]
+        assert len(values) == 2
 
 
 OPENERS: dict[str, Any] = {".gz": gzip, ".bz2": bz2, ".xz": lzma}

@@ -99,6 +99,14 @@ class WMTQEDataset:
             has_raters = part.output.rater_scores is not None
             return field == const.SENTENCE_SCORES and (self.spans.as_scores or has_raters)
 
+        @property
+        def is_numbered(self) -> bool:
+            """Whether segments have the numbers of the lines that their scores are in.
+
+            Those of a split do not, and scores that are made from error spans have no line of their own.
+            """
+            return self.valid is not None and not self.spans.as_scores
+
         def score_file(self, part: Part) -> Path | None:
             """Return the file that the sentence scores of a part come from."""
             if self.spans.as_scores:

@@ -5,8 +5,6 @@ Neither entities nor anything outside of the document is read. The size of a tag
 
 from __future__ import annotations
 
-import codecs
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -15,7 +13,7 @@ from xml.parsers import expat
 from kiwi.data.documents.inline import Node, read_nodes
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Marks, Part, Tape
 from kiwi.data.documents.rating import Rating
-from kiwi.data.documents.tags import Tag
+from kiwi.data.documents.xml_text import EncodingCheck, Tag, utf_16_of
 from kiwi.exceptions import DataError
 
 LONGEST_TOKEN = 2**22
@@ -25,8 +23,6 @@ DEEPEST = 256
 """The maximum depth of elements."""
 
 XML = "http://www.w3.org/XML/1998/namespace"
-
-HIGH = re.compile(rb"[\x80-\xff]+")
 
 EXPECTED = "well-formed XML"
 AGAIN = "Export the file again, or repair it there."
@@ -117,6 +113,10 @@ class MarkupDocument(ABC):
         text = self._text_at(max(end - 256, 0), end)
         return text[len(text.rstrip(" \t\r\n")) :]
 
+    def removal(self, start: int, end: int) -> Edit:
+        """Return the change that removes an element, with the line end and the indentation before it."""
+        return Edit(start - len(self.space_before(start).encode(self.codec)), end, b"")
+
     def text_between(self, start: int, end: int | None = None) -> str:
         """Return what is written from an offset to another one, by default that of the current tag."""
         return self._text_at(start, self.at if end is None else end)
@@ -157,9 +157,9 @@ class MarkupDocument(ABC):
     def parts(self, tape: Tape) -> Iterator[Part]:
         """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
         self.tape = tape
-        encoding = _EncodingCheck(self)
+        encoding = EncodingCheck(self)
         block = tape.read()
-        self.codec = _utf_16(block) or self.codec
+        self.codec = utf_16_of(block) or self.codec
         copied = 0
         while True:
             self._parse(block, is_last=not block)
@@ -266,51 +266,3 @@ class MarkupDocument(ABC):
     def _refuse_skipped(self, name: str, is_parameter: int) -> None:
         if not is_parameter:
             raise self.error(f"the entity '&{name};', which is not declared", "characters", "Replace it.")
-
-
-class _EncodingCheck:
-    """Tells documents in UTF-8 that declare an encoding of one byte a character."""
-
-    def __init__(self, document: MarkupDocument) -> None:
-        self._document = document
-        self._is_done = False
-        self._n_lines = 0
-
-    def check(self, block: bytes) -> None:
-        """Check the next block, until there is one with characters beyond ASCII.
-
-        Raises:
-            DataError: when all of these are UTF-8, but another encoding is declared.
-        """
-        if self._is_done:
-            return
-        declared = self._document.declared
-        self._is_done = declared is None or codecs.lookup(declared).name in ("utf-8", "utf-16")
-        runs = [] if self._is_done else list(HIGH.finditer(block))
-        if runs:
-            self._is_done = True
-            if all(_is_utf_8(run[0], run.end() == len(block)) for run in runs):
-                raise self._document.error(
-                    f"text in UTF-8 (byte 0x{runs[0][0][:1].hex()})",
-                    f"{declared}, as declared",
-                    'Correct the declaration: <?xml version="1.0" encoding="UTF-8"?>.',
-                    self._n_lines + block.count(b"\n", 0, runs[0].start()) + 1,
-                )
-        self._n_lines += block.count(b"\n")
-
-
-def _is_utf_8(content: bytes, may_end_early: bool) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(content, final=not may_end_early)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _utf_16(start: bytes) -> str | None:
-    """Return the name of the encoding of a document in UTF-16; None for others."""
-    if start.startswith((codecs.BOM_UTF16_LE, b"<\0")):
-        return "utf-16-le"
-    if start.startswith((codecs.BOM_UTF16_BE, b"\0<")):
-        return "utf-16-be"
-    return None

@@ -18,8 +18,8 @@ from kiwi.exceptions import DataError
 COMMENT = b"# kiwi score: "
 """The start of the comment with the scores of an entry, one for each of its forms."""
 
-FLAGS, DECISIONS = b"# kiwi flags: ", b"# kiwi decision: "
-"""The start of the comments with the flags of an entry, and with the decisions about it."""
+INTERVALS, FLAGS, DECISIONS = b"# kiwi interval: ", b"# kiwi flags: ", b"# kiwi decision: "
+"""The start of the comments with the intervals of its scores, with its flags, and with the decisions about it."""
 
 LANGUAGE = re.compile(r"^Language:[ \t]*([\w-]+)", re.MULTILINE)
 
@@ -184,15 +184,25 @@ class PO:
             FLAGS: flags_text(segments, rows).removeprefix("flags: "),
             DECISIONS: decisions_text(segments, rows).removeprefix(PREFIX),
         }
+        if any(self._rating.text(row) is not None for row in rows):
+            texts = {INTERVALS: self._intervals_text(rows)} | texts
         found = []
         for start_of_line, text in texts.items():
             content = text.encode(self._encoding, "backslashreplace")
             if start_of_line in entry.notes:
                 line, start, end = entry.notes[start_of_line]
                 found.append(Edit(start, end, content) if text else Edit(line, end + len(self._line_end), b""))
+            elif text and start_of_line == INTERVALS and entry.scores is not None:
+                behind = entry.scores[1]
+                found.append(Edit(behind, behind, self._line_end + start_of_line + content))
             elif text:
                 found.append(Edit(entry.start, entry.start, start_of_line + content + self._line_end))
         return in_order(found)
+
+    def _intervals_text(self, rows: Sequence[Row]) -> str:
+        """Return the intervals of the scores of an entry, one for each of its forms; empty if there are none."""
+        found = [self._rating.interval(row) for row in rows]
+        return "; ".join("nan" if ends is None else " to ".join(ends) for ends in found) if any(found) else ""
 
     def _edits(self, entry: Entry, segments: Sequence[Segment], rows: Sequence[Row]) -> list[Edit]:
         found = self._note_edits(entry, segments, rows)
@@ -249,7 +259,7 @@ def _take_comment(entry: Entry, start: int, line: bytes) -> None:
     text = line.strip()
     if text.startswith(COMMENT):
         entry.scores = (start + indent + len(COMMENT), start + indent + len(text))
-    elif own := [each for each in (FLAGS, DECISIONS) if text.startswith(each)]:
+    elif own := [each for each in (INTERVALS, FLAGS, DECISIONS) if text.startswith(each)]:
         entry.notes[own[0]] = (start, start + indent + len(own[0]), start + indent + len(text))
         if own[0] == DECISIONS:
             entry.decisions = text.removeprefix(DECISIONS).decode("utf-8", "replace")

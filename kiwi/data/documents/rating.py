@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kiwi import constants as const
 from kiwi.data.documents.parts import Row
 from kiwi.data.labels.policy import DECISION, REVIEW
+from kiwi.outputs import OUTPUTS
 
 OWN_SCALE = "urn:x-kiwi:scale:system"
 """The profile of scores on the system's own scale, which is that of its training data."""
@@ -17,6 +18,12 @@ COMMON_SCALE = "urn:x-kiwi:scale:0-100"
 
 ANNOTATOR = "urn:x-kiwi:system:"
 """What precedes the fingerprint of a system in the IRI that identifies it."""
+
+INTERVALS = "urn:x-kiwi:intervals"
+"""The namespace of the attributes for the intervals of scores, for which ITS has none."""
+
+_, _, LOW, HIGH = OUTPUTS[const.SENTENCE_SCORES].columns
+"""The columns of the ends of intervals."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,9 @@ class Rating:
     has_spans: bool = False
     """Whether the system predicts error spans."""
 
+    has_intervals: bool = False
+    """Whether scores have intervals, which those of a calibrated system have."""
+
     profile: str = OWN_SCALE
     """The IRI of the scale."""
 
@@ -50,6 +60,13 @@ class Rating:
         """Return the score of a segment as text; None if it has none."""
         score = row.get(const.SENTENCE_SCORES)
         return None if score is None or math.isnan(score) else number(score)
+
+    def interval(self, row: Row) -> tuple[str, str] | None:
+        """Return the lower and the upper end of the interval of a segment's score as text; None if it has none."""
+        low, high = row.get(LOW), row.get(HIGH)
+        if low is None or high is None or math.isnan(low) or math.isnan(high):
+            return None
+        return number(low), number(high)
 
     def is_marked(self, row: Row) -> bool:
         """Return whether a segment is to be marked for review."""

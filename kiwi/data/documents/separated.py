@@ -9,7 +9,7 @@ from itertools import chain
 
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
-from kiwi.data.files.cells import check_names
+from kiwi.data.files.cells import check_names, plain_names
 from kiwi.data.files.table_writers import tsv_cell
 from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.exceptions import DataError
@@ -160,7 +160,7 @@ class SeparatedTable:
             except csv.Error:
                 continue
             numbers = {str(number) for number in range(1, len(names) + 1)}
-            if wanted <= {*names} | numbers:
+            if wanted <= {*names, *plain_names(names, wanted)} | numbers:
                 return delimiter
         return DELIMITERS[0]
 
@@ -192,6 +192,7 @@ def find_columns(
         DataError: when there is no such column.
     """
     places = {}
+    names = plain_names(names, columns.values()) if has_header else names
     for field, name in columns.items():
         is_number = name.isascii() and name.isdigit() and (name not in names or not has_header)
         if is_number and 1 <= int(name) <= len(names):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from kiwi.data.documents.inline import InlineText
+from kiwi.data.documents.marks.its import in_order
 from kiwi.data.documents.markup import XML, MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, marked_pair, one_line
 from kiwi.data.documents.rating import Rating
@@ -16,8 +17,8 @@ from kiwi.exceptions import ConfigError
 CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})
 """Elements whose content is code. That of ``hi`` is text."""
 
-PROPERTY = "x-kiwi-score"
-"""The type of the ``prop`` with a score."""
+SCORE, LOW, HIGH = "x-kiwi-score", "x-kiwi-score-low", "x-kiwi-score-high"
+"""The types of ``prop`` with a score and with the ends of its interval."""
 
 
 @dataclass
@@ -29,8 +30,8 @@ class Variant:
     attributes: Mapping[str, str]
     text: InlineText = field(default_factory=lambda: InlineText(CODES))
     seg_start: int = 0
-    score: tuple[int, int] | None = None
-    """The offsets around the score that it has already."""
+    former: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """The offsets of each ``prop`` that it has already, of its end tag, and behind it, by type."""
 
 
 class TMX(MarkupDocument):
@@ -49,7 +50,7 @@ class TMX(MarkupDocument):
         self._variants: list[Variant] | None = None
         self._is_in_segment = False
         self._depth = 0
-        self._property_start: int | None = None
+        self._estimate: tuple[str, int] | None = None
 
     @override
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -68,8 +69,8 @@ class TMX(MarkupDocument):
             if local == "seg":
                 self._is_in_segment, self._depth = True, self.depth
                 self._variants[-1].seg_start = self.at
-            elif local == "prop" and attributes.get("type") == PROPERTY:
-                self._property_start = self.at
+            elif local == "prop" and attributes.get("type") in (SCORE, LOW, HIGH):
+                self._estimate = attributes["type"], self.at
 
     @override
     def end(self, name: str) -> None:
@@ -79,8 +80,9 @@ class TMX(MarkupDocument):
                 self._variants[-1].text.end(local)
             else:
                 self._is_in_segment = False
-        elif self._property_start is not None and self._variants:
-            self._variants[-1].score, self._property_start = (self._property_start, self.at), None
+        elif self._estimate is not None and self._variants:
+            (kind, start), self._estimate = self._estimate, None
+            self._variants[-1].former[kind] = (start, self.at, self.behind_end_tag(self.at))
         elif local == "tu" and self._variants is not None:
             self.end_unit(self._variants)
             self._variants, self.is_inside = None, False
@@ -127,20 +129,24 @@ class TMX(MarkupDocument):
         return self._unit_source, others[0] if others else ""
 
     def _rate(self, variant: Variant, row: Row) -> list[Edit]:
-        text = self.rating.text(row)
-        if text is None:
+        score = self.rating.text(row)
+        if score is None:
             return []
-        prefix = self.tag(variant.seg_start).prefix
-        added = f'<{prefix}prop type="{PROPERTY}">{text}</{prefix}prop>'
-        if variant.score is not None:
-            tag = self.tag(variant.score[0])
-            return [Edit(tag.end, variant.score[1], text.encode(self.codec))]
-        return [self.encoded(variant.seg_start, added + self._space_before(variant.seg_start))]
-
-    def _space_before(self, end: int) -> str:
-        """Return the line end and the indentation before an offset, for one more element like that behind it."""
-        text = self.tape.look(max(end - 256, 0), end).decode(self.codec, "replace")
-        return text[len(text.rstrip(" \t\r\n")) :]
+        low, high = self.rating.interval(row) or (None, None)
+        prefix, space = self.tag(variant.seg_start).prefix, self.space_before(variant.seg_start)
+        found: list[Edit] = []
+        for kind, text in ((SCORE, score), (LOW, low), (HIGH, high)):
+            if kind in variant.former:
+                start, inside_end, end = variant.former[kind]
+                found.append(
+                    self.removal(start, end)
+                    if text is None
+                    else Edit(self.tag(start).end, inside_end, text.encode(self.codec))
+                )
+            elif text is not None:
+                element = f'<{prefix}prop type="{kind}">{text}</{prefix}prop>'
+                found.append(self.encoded(variant.seg_start, element + space))
+        return in_order(found)
 
 
 def is_language(language: str, wanted: str) -> bool:

@@ -255,8 +255,7 @@ class XLIFF1(MarkupDocument):
             if any(map(self.rating.is_marked, rows[: len(places)])):
                 found += self.tag(target_start).edits({"state": REVIEW})
             for place, row in zip(candidates, rows[len(places) :], strict=True):
-                if (text := self.rating.text(row)) is not None:
-                    found += self.tag(place).edits({"match-quality": text})
+                found += self.tag(place).edits(self._markup.candidate("match-quality", row))
             return in_order(found)
 
         self.add(Part(self.at, segments, edits))

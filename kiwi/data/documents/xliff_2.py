@@ -179,8 +179,7 @@ class XLIFF2(MarkupDocument):
                 if self.rating.is_marked(row):
                     found += self.tag(each.start).edits(REVIEW)
             for each, row in zip(candidates, rows[len(own) :], strict=True):
-                if (text := self.rating.text(row)) is not None:
-                    found += self.tag(each.start).edits({"matchQuality": text})
+                found += self.tag(each.start).edits(self._markup.candidate("matchQuality", row))
             if lists:
                 found.append(self.encoded(self.tag(unit.start).end, lists))
             return in_order(found)
@@ -213,7 +212,7 @@ class XLIFF2(MarkupDocument):
             return self.tag(each.rated).edits(values), []
         identifier = unit.new_identifier(each)
         tag = self.tag(each.target_start)
-        written = "".join(f' {name}="{value}"' for name, value in values.items())
+        written = "".join(f' {name}="{value}"' for name, value in values.items() if value is not None)
         name = f"{tag.prefix}mrk"
         opening = self.encoded(tag.end, f'<{name} id="{identifier}" type="its:generic"{written}>')
         return [opening], [self.encoded(each.target_end, f"</{name}>")]

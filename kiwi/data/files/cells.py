@@ -124,7 +124,10 @@ def plain_names(names: Sequence[str], wanted: Collection[str]) -> list[str]:
         wanted: the columns that are read, whose names stay.
     """
     described = tuple(f"{own} (" for own in (const.SENTENCE_SCORES, *SPAN_SCORES))
-    return [name.partition(" (")[0] if name.startswith(described) and name not in wanted else name for name in names]
+    return [
+        name.partition(" (")[0] if name.startswith(described) and name.endswith(")") and name not in wanted else name
+        for name in names
+    ]
 
 
 def check_names(path: object, number: int | None, wanted: Collection[str], known: Sequence[str]) -> None:

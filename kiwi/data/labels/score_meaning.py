@@ -162,17 +162,20 @@ class ScoreMeaning:
         return np.asarray(low + share * (high - low), dtype=np.float64)
 
 
-def find_meaning(config: ScoreConfig, scores: Sequence[float], path: Path) -> ScoreMeaning | None:
+def find_meaning(
+    config: ScoreConfig, scores: Sequence[float], path: Path, *, is_numbered: bool = True
+) -> ScoreMeaning | None:
     """Return what the scores of the training data mean; None where nothing says it.
 
     Args:
         config: the options of ``data.score``.
         scores: the scores of the training data; NaN stands for a segment without one.
         path: their file, whose name tells the kind where the options do not.
+        is_numbered: whether scores have the numbers of their lines.
 
     Raises:
         ConfigError: when options are missing or contradict each other.
-        DataError: when the scores contradict the options; the message names file and line.
+        DataError: when the scores contradict the options; the message names the file and, where it is known, the line.
     """
     values = np.array(scores, dtype=np.float64)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
@@ -184,7 +187,7 @@ def find_meaning(config: ScoreConfig, scores: Sequence[float], path: Path) -> Sc
             )
         return None
     meaning = _meaning(kind, config, low, high)
-    _check_values(values, kind, config, path)
+    _check_values(values, kind, config, path, is_numbered=is_numbered)
     return replace(meaning, mean=float(np.nanmean(values)), deviation=float(np.nanstd(values)) or 1.0)
 
 
@@ -269,14 +272,14 @@ def _usual_range(kind: ScoreKind, higher: bool, low: float, high: float) -> tupl
     return None
 
 
-def _check_values(values: Scores, kind: ScoreKind, config: ScoreConfig, path: Path) -> None:
+def _check_values(values: Scores, kind: ScoreKind, config: ScoreConfig, path: Path, *, is_numbered: bool) -> None:
     """Check that all scores are possible."""
     low, high = config.range or ((0.0, math.inf) if kind == "hter" else (-math.inf, math.inf))
     if len(beyond := np.flatnonzero((values < low) | (values > high))):
         index = int(beyond[0])
         raise DataError.at(
             path,
-            index + 1,
+            index + 1 if is_numbered else None,
             found=f"the score {values[index]:g}",
             expected=f"{low:g} to {high:g}" if config.range else "an HTER, which is not negative",
             advice="Set data.score.range." if config.range else "Set data.score.kind, such as da.",

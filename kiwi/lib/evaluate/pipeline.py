@@ -36,7 +36,7 @@ from kiwi.metrics.spans import SPANS
 from kiwi.outputs import names as output_names
 from kiwi.pages.evaluation import evaluation_page
 from kiwi.pages.marks import MarkedTexts
-from kiwi.runner.predictions import prediction_files
+from kiwi.runner.prediction_files import prediction_files
 from kiwi.utils.guard import Guard, paths_in, record_written
 from kiwi.utils.inputs import pipes_as_files
 from kiwi.utils.io import write_text

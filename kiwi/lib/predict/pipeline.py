@@ -31,7 +31,7 @@ from kiwi.lib.utils.composition import configuration_files
 from kiwi.runner import Predictions, PredictOptions, Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
-from kiwi.runner.predictions import prediction_files
+from kiwi.runner.prediction_files import prediction_files
 from kiwi.runner.processes import RunnerPool
 from kiwi.systems.pretrained.hub import locate
 from kiwi.utils.guard import Guard, checksums, paths_in, record_written

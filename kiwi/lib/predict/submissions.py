@@ -27,7 +27,8 @@ from kiwi.data.wmt.word_level import WordSubmission, target_with_eos, write_word
 from kiwi.exceptions import ConfigError
 from kiwi.outputs import OUTPUTS, SubmissionLevel, column_kinds
 from kiwi.runner import Predictions
-from kiwi.runner.predictions import DIGITS, prediction_files
+from kiwi.runner.prediction_files import prediction_files
+from kiwi.runner.predictions import DIGITS
 from kiwi.utils.inputs import InputFile
 from kiwi.utils.io import BaseConfig, mistakes
 

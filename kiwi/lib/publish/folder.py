@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from kiwi.exceptions import CheckpointError, ConfigError
@@ -78,10 +79,7 @@ def publish(
     )
     with staged(directory) as stage:
         system = stage if packaging is None else packaging.system_directory(stage)
-        system.mkdir(parents=True)
-        for each in (*sealed.sums, SUMS_FILE):
-            (system / each).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path / each, system / each)
+        _copy(path, [*sealed.sums, SUMS_FILE], system)
         if file is not None:
             carry_policy(system, file)
         write_text(stage / CARD_FILE, card)
@@ -90,10 +88,14 @@ def publish(
     if packaging is None:
         logger.info("Wrote %s. To upload it: hf upload %s %s", directory, name or "ORGANIZATION/NAME", directory)
     else:
-        logger.info(
-            "Wrote %s. To install it: pip install %s; then use it: kiwi score -m %s",
-            directory,
-            directory,
-            packaging.model,
-        )
+        how = f"To install it: pip install {directory}; then use it: kiwi score -m {packaging.model}"
+        logger.info("Wrote %s. %s", directory, how)
     return directory
+
+
+def _copy(path: Path, names: Iterable[str], directory: Path) -> None:
+    """Copy the files of a system into a new directory."""
+    directory.mkdir(parents=True)
+    for each in names:
+        (directory / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path / each, directory / each)

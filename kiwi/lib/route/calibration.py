@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kiwi.data.labels.policy import EVERY, Acceptable
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.exceptions import DataError
 from kiwi.lib.route.columns import Column
 from kiwi.lib.route.gold import read_gold
+
+FEW = 0.1
+"""The share of scores that may be far beyond the range of a system's scores."""
+
+WIDE = 10.0
+"""The number of standard deviations, or the width of a range, beside which scores from 0 to 1 are on another scale."""
+
+LARGE_HTER = 2.0
+"""An HTER that few translations exceed; in percent, most do."""
 
 
 @dataclass(frozen=True)
@@ -40,30 +51,85 @@ class Calibration:
 
 
 def read_calibration(
-    predictions: Column, gold: Column, acceptable: Acceptable, by: Column | None = None
+    predictions: Column, gold: Column, meaning: ScoreMeaning, acceptable: Acceptable, by: Column | None = None
 ) -> Calibration:
     """Read calibration data.
 
     Args:
         predictions: the scores of a system, as it gives them.
         gold: the gold values, or error spans from which they follow.
+        meaning: what the scores of the system mean.
         acceptable: the definition of an acceptable translation.
         by: the groups; None for one group.
 
     Raises:
-        DataError: when a file cannot be read, or the files have different lengths.
-        ConfigError: when a group has an empty name.
+        ConfigError: when a file is of a format that cannot be read.
+        DataError: when a file cannot be read, the files have different lengths, a group has no name, or scores or gold
+            values are on another scale.
     """
     scores = np.array(predictions.read_scores(), dtype=np.float64)
     values = np.array(read_gold(gold, acceptable, len(scores), predictions.path), dtype=np.float64)
-    groups = [EVERY] * len(scores) if by is None else by.read()
-    if by is not None and len(groups) != len(scores):
-        found, expected = f"{len(groups):,} segments", f"{len(scores):,}, as {predictions.path} has"
-        raise DataError.at(by.path, None, found=found, expected=expected)
-    if by is not None and "" in groups:
-        raise DataError.at(by.path, groups.index("") + 1, found="an empty group", expected="the name of one")
+    groups = [EVERY] * len(scores) if by is None else _read_groups(by, len(scores), predictions.path)
     known = ~(np.isnan(scores) | np.isnan(values))
     if not known.any():
-        raise ConfigError(f"{predictions.path}, {gold.path}: no segment has both a score and a gold value.")
+        found = "no segment with both a score and a gold value"
+        raise DataError.at(predictions.path, None, found=found, expected=f"some, in {gold.path} too")
+    _check_scores(scores[known], meaning, predictions.path)
+    _check_gold(values[known], acceptable, gold.path)
     kept = [group for group, is_known in zip(groups, known, strict=True) if is_known]
     return Calibration(scores[known], values[known], kept, known)
+
+
+def _read_groups(by: Column, n_segments: int, place: Path) -> list[str]:
+    """Read the group of each segment, without spaces around its name."""
+    numbers, cells = by.read_numbered()
+    if len(cells) != n_segments:
+        found, expected = f"{len(cells):,} segments", f"{n_segments:,}, as {place} has"
+        raise DataError.at(by.path, None, found=found, expected=expected)
+    groups = [cell.strip() for cell in cells]
+    if "" in groups:
+        number = numbers[groups.index("")]
+        raise DataError.at(by.path, number, found="an empty group", expected="the name of one")
+    return groups
+
+
+def _check_scores(scores: NDArray[np.float64], meaning: ScoreMeaning, path: Path) -> None:
+    """Check that scores are on the scale of the system, on which a policy decides.
+
+    Raises:
+        DataError: when many are far from it, as those of ``kiwi score --scale 0-100`` are for most systems.
+    """
+    if meaning.range is None:
+        low, high = meaning.mean - WIDE * meaning.deviation, meaning.mean + WIDE * meaning.deviation
+        is_shrunk = False
+    else:
+        width = meaning.range[1] - meaning.range[0]
+        low, high = meaning.range[0] - width, meaning.range[1] + width
+        is_shrunk = width > WIDE and len(scores) > 1 and bool((scores >= 0).all() and (scores <= 1).all())
+    if is_shrunk or ((scores < low) | (scores > high)).mean() > FEW:
+        raise DataError.at(
+            path,
+            None,
+            found=f"scores from {scores.min():g} to {scores.max():g}",
+            expected=f"those of the system, which are {meaning}",
+            advice="Give the scores as the system predicts them, without --scale 0-100.",
+        )
+
+
+def _check_gold(gold: NDArray[np.float64], acceptable: Acceptable, path: Path) -> None:
+    """Check that gold values are on the scale of the definition of an acceptable translation.
+
+    Raises:
+        DataError: when HTER is negative or in percent, or a bound of DA or ESA is on another scale.
+    """
+    found = f"{acceptable.gold_name} from {gold.min():g} to {gold.max():g}"
+    if acceptable.measure == "hter" and gold.min() < 0:
+        raise DataError.at(path, None, found=found, expected="HTER, which is not negative")
+    if acceptable.measure == "hter" and (gold > LARGE_HTER).mean() > FEW:
+        raise DataError.at(path, None, found=found, expected="shares, such as 0.25", advice="Divide them by 100.")
+    bound, best = acceptable.bound, gold.max()
+    is_too_large = bound > 1 >= best or bound > WIDE >= best
+    is_too_small = 0 < bound <= 1 and gold.min() >= 0 and best > WIDE
+    if acceptable.measure in ("da", "esa") and (is_too_large or is_too_small):
+        advice = "Give --acceptable on the scale of the gold values."
+        raise DataError.at(path, None, found=found, expected=f"values on the scale of {acceptable}", advice=advice)

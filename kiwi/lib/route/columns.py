@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiwi import constants as const
+from kiwi.data.documents.formats import find_format
 from kiwi.data.files.lines import read_lines
-from kiwi.data.files.tables import NAN, READERS, ROWS_AT_ONCE, stream_rows
+from kiwi.data.files.tables import NAN, ROWS_AT_ONCE, stream_rows
 from kiwi.data.labels.scores import parse_score
-from kiwi.exceptions import DataError
+from kiwi.data.post_edits.files import stream_segments
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.places import plain_suffix
 
 SCORE_COLUMN = const.SENTENCE_SCORES
@@ -43,26 +45,40 @@ class Column:
         return cls(Path(text), default)
 
     def read(self) -> list[str]:
-        """Return the value of each segment.
+        """Return the value of each segment; empty where it has none.
 
         Raises:
+            ConfigError: when the file is of another format.
             DataError: when the file or the column cannot be read.
         """
         return self.read_numbered()[1]
 
     def read_numbered(self) -> tuple[list[int], list[str]]:
         """Return the number of the line (in Parquet, row) of each segment, and its value; see :meth:`read`."""
-        if plain_suffix(self.path.name) not in READERS:
+        form = find_format(self.path)
+        if form is None:
             lines = read_lines(self.path)
             return list(range(1, len(lines) + 1)), lines
-        numbers: list[int] = []
-        values: list[str] = []
-        for own, columns in stream_rows(self.path, {self.name: self.name}, ROWS_AT_ONCE, {self.name: NAN}):
-            numbers += own
-            values += columns[self.name]
-        if not values:
+        found = list(self._rows(form.name))
+        if not found:
             raise DataError.at(self.path, None, found="no row", expected="one segment per row")
-        return numbers, values
+        return [number for number, _ in found], [value for _, value in found]
+
+    def _rows(self, form: str) -> Iterator[tuple[int, str]]:
+        """Yield the number and the value of each row of a table."""
+        columns = {self.name: self.name}
+        if form in ("TSV", "Parquet") or plain_suffix(self.path.name) == ".jsonl":
+            for numbers, texts in stream_rows(self.path, columns, ROWS_AT_ONCE, {self.name: ""}):
+                yield from zip(numbers, texts[self.name], strict=True)
+        elif form in ("CSV", "JSON", "JSON Lines"):
+            for number, row in stream_segments(self.path, columns, nullable=(self.name,)):
+                yield number, row[self.name]
+        else:
+            advice = {"XLSX": "Save the sheet as CSV."}.get(form, "kiwi corpus makes lines of texts and HTER of it.")
+            raise ConfigError(
+                f"{self.path}: found {form}; expected one value per line, or a table in CSV, TSV, JSON Lines, JSON or "
+                f"Parquet. {advice}"
+            )
 
     def read_scores(self) -> list[float]:
         """Return the score of each segment; NaN where it has none.
@@ -90,5 +106,5 @@ def numbers_of(cells: Sequence[str], numbers: Sequence[int], path: Path) -> list
         try:
             found.append(math.nan if cell.strip().lower() in MISSING else parse_score(cell))
         except ValueError:
-            raise DataError.at(path, number, found=f"'{cell}'", expected="a finite number") from None
+            raise DataError.at(path, number, found=f"'{cell:.60}'", expected="a finite number") from None
     return found

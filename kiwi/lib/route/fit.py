@@ -18,6 +18,7 @@ from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.route.calibration import Calibration, read_calibration
 from kiwi.lib.route.columns import Column
 from kiwi.metrics.risk import certify, score_grid
+from kiwi.systems.manifest.carried import check_not_carried
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_json
 from kiwi.utils.staging import staged
@@ -112,13 +113,15 @@ def fit_policy(
         overwrite: whether the file may replace one that kiwi has not written.
 
     Raises:
-        ConfigError: when options are invalid, or the direction of the scores is not known.
+        ConfigError: when options are invalid, the direction of the scores is not known, or the policy would be written
+            into a system.
         DataError: when a file cannot be read.
         CheckpointError: when there is no such system.
     """
     acceptable = options.check()
     output = Path(output)
     files = [column.path for column in (predictions, gold, by) if column is not None]
+    check_not_carried(output)
     Guard([*files, Path(model)], overwrite, "--overwrite").check([output])
     found = inspect_checkpoint(model)
     meaning = found.info.data.score
@@ -127,7 +130,8 @@ def fit_policy(
             f"{model}: the direction of its scores is not known. Set it with kiwi inspect --set-score, such as "
             "--set-score kind=hter."
         )
-    data = read_calibration(predictions, gold, acceptable, by)
+    data = read_calibration(predictions, gold, meaning, acceptable, by)
+    _warn_of_scale(data, acceptable, gold.path)
     step = options.step or default_step(meaning, data.scores)
     names = sorted(set(data.groups))
     # Each group has its own test; that none of them fails has the probability `confidence`.
@@ -156,6 +160,17 @@ def fit_policy(
     if data.n_left_out:
         logger.warning("Left out %s segments without a score or a gold value.", f"{data.n_left_out:,}")
     return FitInfo(output, policy, data.n_left_out)
+
+
+def _warn_of_scale(data: Calibration, acceptable: Acceptable, place: Path) -> None:
+    """Warn of a definition by which all translations are alike, which may be on another scale than the gold values."""
+    good = acceptable.judge(data.gold)
+    if good.all() or not good.any():
+        logger.warning(
+            "%s: %s of the segments (%s) are acceptable (%s): %s from %g to %g. Check --acceptable.",
+            *(place, "all" if good.all() else "none", f"{len(good):,}", acceptable),
+            *(acceptable.gold_name, data.gold.min(), data.gold.max()),
+        )
 
 
 def default_step(meaning: ScoreMeaning, scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from kiwi.data.documents.formats import find_format
 from kiwi.data.files.lines import read_lines
 from kiwi.data.files.tables import READERS
 from kiwi.data.labels.policy import Acceptable
@@ -63,6 +64,8 @@ def _is_span_file(gold: Column, acceptable: Acceptable) -> bool:
     """Return whether gold values are in a file of error spans, rather than in lines or in a column of a table."""
     if plain_suffix(gold.path.name) in READERS:
         return not has_column(gold.path, gold.name)
+    if find_format(gold.path) is not None:
+        return False
     return acceptable.needs_spans or any("\t" in line for line in read_lines(gold.path)[:10])
 
 

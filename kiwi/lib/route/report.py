@@ -51,7 +51,7 @@ def write_report(
         known = f"groups by {policy.by}" if policy.by else "no groups"
         advice = "Give the groups with --by." if policy.by else "Leave --by out."
         raise ConfigError(f"{policy_file}: found a policy with {known}. {advice}")
-    data = read_calibration(predictions, gold, policy.acceptable, by)
+    data = read_calibration(predictions, gold, policy.score, policy.acceptable, by)
     lengths = None
     if target is not None:
         texts = target.read()

@@ -14,9 +14,9 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.route.counting import Tally, gold_values
 from kiwi.lib.route.feedback import FeedbackInput, read_feedback
 from kiwi.metrics.risk import UNDECIDED, WITHDRAWN, Verdict, judge_audit
+from kiwi.systems.manifest.carried import check_not_carried
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_json
-from kiwi.utils.sealed import SealedDirectory
 from kiwi.utils.staging import staged
 
 logger = logging.getLogger(__name__)
@@ -96,8 +96,8 @@ def update_policy(
     written = policy_file if output is None else Path(output)
     feedback.check()
     reads = [feedback.path, *([] if feedback.target is None else [feedback.target])]
+    check_not_carried(written)
     Guard(reads, overwrite, "--overwrite").check([written], is_own=output is None)
-    _check_not_carried(written)
     policy = Policy.read(policy_file)
     digest = _check_new(policy, feedback)
     tally = Tally(policy, feedback.path)
@@ -173,19 +173,6 @@ def _digest(path: Path, option: str) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}. Check {option}.") from error
 
 
-def _check_not_carried(path: Path) -> None:
-    """Check that a file is not one that a system carries, whose checksum would not match any more.
-
-    Raises:
-        ConfigError: when it is.
-    """
-    if path.name in (SealedDirectory.open(path.parent).sums or ()):
-        raise ConfigError(
-            f"{path}: would be changed, but the system in {path.parent} carries it, with its checksum. Write another "
-            "file with -o, and publish the system with it: kiwi publish --policy."
-        )
-
-
 def _check_audited(tally: Tally) -> None:
     """Check that the feedback says something about what was approved.
 
@@ -197,7 +184,7 @@ def _check_audited(tally: Tally) -> None:
         advice = (
             "Give the file that kiwi score --policy wrote, edited; or that file with --target, beside the edited one."
         )
-        found = f"{tally.n_undecided:,} segments without a decision"
+        found = f"{tally.n_undecided:,} segments without a decision" if tally.n_undecided else "no segment"
         raise DataError.at(path, None, found=found, expected="decisions of kiwi score --policy", advice=advice)
     if not tally.n_drawn:
         if tally.n_known:

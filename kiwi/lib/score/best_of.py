@@ -14,10 +14,11 @@ from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.piped import STDIN
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score.candidates import RESULTS, BestOf, Candidate, Group
+from kiwi.lib.score.choices import are_scores_only, check_aligner, without_words
 from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.lib.score.stream import CHUNK_SIZE, Form, are_scores_only, check_aligner, without_words
+from kiwi.lib.score.stream import CHUNK_SIZE, Form
 from kiwi.outputs import OUTPUTS
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions

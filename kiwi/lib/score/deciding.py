@@ -166,7 +166,7 @@ class Decider:
             columns: their fields.
             flags: the flags of each, if they were looked for.
         """
-        groups = columns.get(GROUP) or [EVERY] * len(scores)
+        groups = [name.strip() for name in columns.get(GROUP) or [EVERY] * len(scores)]
         texts = zip(columns[const.SOURCE], columns[const.TARGET], strict=True)
         found = []
         for i, (score, group, (source, target)) in enumerate(zip(scores, groups, texts, strict=True)):

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
 
 from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
-from kiwi.data.documents.rating import Rating
+from kiwi.data.documents.rating import HIGH, LOW, Rating
 from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.tables import READERS
 from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.data.labels.policy import DECISION, REASON
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.choices import are_scores_only, wants_flags
 from kiwi.lib.score.deciding import Decider
 from kiwi.lib.score.document_options import DocumentOptions
 from kiwi.lib.score.flagging import Flagger
@@ -25,7 +27,7 @@ from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
 from kiwi.lib.score.scorer import Observe, Scorer
-from kiwi.lib.score.stream import CHUNK_SIZE, HOW_TO_LIST, are_scores_only, is_terminal, shown_progress, wants_flags
+from kiwi.lib.score.stream import CHUNK_SIZE, HOW_TO_LIST, is_terminal, shown_progress
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -97,7 +99,32 @@ def score_document(
         DataError: when the document is not what its format says, or has no segment.
         CheckpointError: when the system cannot be loaded.
     """
-    form, what = form or require_format(path), document or DocumentOptions()
+    form, what, options = form or require_format(path), document or DocumentOptions(), options or PredictOptions()
+    _check_options(path, output, form, what, on_bad, rejects)
+    written = [each for each in (output, rejects, manifest) if isinstance(each, Path)]
+    _check_files([path, Path(model), *options.paths], written, output, overwrite=overwrite)
+    is_shown = runner is None and not is_terminal(output)
+    runner = open_runner(model, options) if runner is None else runner
+    how, scorer = _prepare(runner, path, form, what, on_bad)
+    scorer.observe = observe
+    progress = shown_progress(runner, None) if is_shown else nullcontext()
+    n_segments, n_without_target = _copy(path, output, form, how, scorer, rejects, progress)
+    if manifest is not None:
+        scorer.manifest.n_without_target = n_without_target
+        scorer.manifest.write(manifest, model, len(scorer.bad))
+    record_written(*written)
+    _warn(path, scorer.bad, n_segments, n_without_target, rejects)
+    return len(scorer.bad)
+
+
+def _check_options(
+    path: Path, output: Path | IO[bytes], form: Format, what: DocumentOptions, on_bad: OnBad, rejects: Path | None
+) -> None:
+    """Check that the options fit the format of the document, and each other.
+
+    Raises:
+        ConfigError: when they do not.
+    """
     what.check(path, form)
     if not isinstance(output, Path) and not (form.is_table and form.is_text):
         raise ConfigError(f"{path} is {form.name}, which is copied with its scores. Add -o FILE.")
@@ -109,80 +136,137 @@ def score_document(
         )
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
-    options = options or PredictOptions()
-    guard = Guard([path, Path(model), *options.paths], overwrite, "--overwrite")
-    written = [each for each in (output, rejects, manifest) if isinstance(each, Path)]
+
+
+def _check_files(
+    reads: Collection[Path], written: Sequence[Path], output: Path | IO[bytes], *, overwrite: bool
+) -> None:
+    """Check that nothing is written over that is read, or that kiwi has not written.
+
+    Raises:
+        ConfigError: when something would be.
+    """
+    guard = Guard(reads, overwrite, "--overwrite")
     guard.check(written)
     if not isinstance(output, Path):
         guard.check_stream(output)
-    is_shown = runner is None and not is_terminal(output)
-    runner = open_runner(model, options) if runner is None else runner
-    fields = [name for name in FIELDS if name in runner.about.input_fields]
-    if const.ALIGNMENTS in fields and not form.is_table:
-        fields.remove(const.ALIGNMENTS)
-        runner.prepare_aligner()
-    _check_system(runner, path, form, fields)
-    if (decider := Decider.choose(what.policy, runner.about, what.audit)) is not None:
-        decider.check_given(what.columns, what.policy)
-        if form.is_table:
-            fields += decider.fields
-        else:
-            decider.check_document(form.name, what.policy)
+
+
+def _prepare(
+    runner: Runner, path: Path, form: Format, what: DocumentOptions, on_bad: OnBad
+) -> tuple[HowToRead, Scorer]:
+    """Return how the document is read, and what scores its segments.
+
+    Raises:
+        ConfigError: when the system or the policy does not fit the document.
+    """
+    fields = _fields(runner, path, form)
+    decider = _decider(runner, form, what)
     pairs = LanguagePairs.choose(runner.about, what.languages, what.columns)
     if form.is_table:
-        fields += pairs.fields
+        fields += [*(decider.fields if decider is not None else ()), *pairs.fields]
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
-    higher = _direction(what, scale)
-    scores_only = are_scores_only(runner, what.scores_only)
-    has_spans = const.ERROR_SPANS in runner.about.outputs and not scores_only
-    if has_spans and not form.is_table and not form.has_spans:
-        logger.warning("%s: %s has no place for error spans, which are left out.", path, form.name)
-    rating = Rating(f"sha256:{runner.about.sha256}", what.threshold, higher, what.set_state, has_spans, scale.profile)
+    rating = _rating(runner, path, form, what, scale)
     columns = {name: what.columns.get(name, name) for name in fields}
     optional = {const.ALIGNMENTS, *pairs.fields} - what.columns.keys()
     how = HowToRead(rating, columns, optional, what.has_header, what.languages, what.is_live)
     languages = Flagger.choose(what.languages, runner.about)
     shows_flags = wants_flags(what.flags, what.scores_only)
-    flagger = languages if shows_flags or decider is not None else None
-    counted = Manifest(runner.about, scale, places=None if form.is_table else _places(form))
     scorer = Scorer(
         runner,
         path,
         BadRows(on_bad, option="--on-bad"),
         scale,
-        counted,
-        flagger,
+        Manifest(runner.about, scale, places=None if form.is_table else _places(form)),
+        languages if shows_flags or decider is not None else None,
         decider,
         pairs,
-        scores_only=scores_only,
+        scores_only=are_scores_only(runner, what.scores_only),
         shows_flags=shows_flags,
         is_titled=form.has_header and what.has_header,
         languages=languages.languages,
     )
-    scorer.observe = observe
+    return how, scorer
+
+
+def _fields(runner: Runner, path: Path, form: Format) -> list[str]:
+    """Return the fields of segments that the system reads; alignments of other documents than tables are made."""
+    fields = [name for name in FIELDS if name in runner.about.input_fields]
+    if const.ALIGNMENTS in fields and not form.is_table:
+        fields.remove(const.ALIGNMENTS)
+        runner.prepare_aligner()
+    _check_system(runner, path, form, fields)
+    return fields
+
+
+def _decider(runner: Runner, form: Format, what: DocumentOptions) -> Decider | None:
+    """Return what decides which translations are approved; None without a policy."""
+    decider = Decider.choose(what.policy, runner.about, what.audit)
+    if decider is not None:
+        decider.check_given(what.columns, what.policy)
+        if not form.is_table:
+            decider.check_document(form.name, what.policy)
+    return decider
+
+
+def _rating(runner: Runner, path: Path, form: Format, what: DocumentOptions, scale: Scale) -> Rating:
+    """Return the form of scores in the document."""
+    has_spans = const.ERROR_SPANS in runner.about.outputs and not are_scores_only(runner, what.scores_only)
+    if has_spans and not form.is_table and not form.has_spans:
+        logger.warning("%s: %s has no place for error spans, which are left out.", path, form.name)
+    return Rating(
+        f"sha256:{runner.about.sha256}",
+        what.threshold,
+        _direction(what, scale),
+        what.set_state,
+        has_spans,
+        has_intervals=runner.about.data.intervals is not None,
+        profile=scale.profile,
+    )
+
+
+def _copy(
+    path: Path,
+    output: Path | IO[bytes],
+    form: Format,
+    how: HowToRead,
+    scorer: Scorer,
+    rejects: Path | None,
+    progress: AbstractContextManager[Progress | None],
+) -> tuple[int, int]:
+    """Copy a document with scores, and write its bad segments to a file.
+
+    Returns:
+        The number of segments, and of units without a translation.
+
+    Raises:
+        DataError: when the document is not what its format says, or has no segment.
+    """
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
     with scorer.bad.advising(), advising_columns(), writing_rejects(rejects, scorer.bad), staging as stage:
-        with shown_progress(runner, None) if is_shown else nullcontext() as scorer.progress:
-            n_segments, n_without_target = form.copy(path, stage, how, scorer, 1 if what.is_live else CHUNK_SIZE)
+        with progress as scorer.progress:
+            n_segments, n_without_target = form.copy(path, stage, how, scorer, 1 if how.is_live else CHUNK_SIZE)
         if not n_segments:
             found = f"no translation in {n_without_target} units" if n_without_target else "no segment"
             raise DataError.at(path, None, found=found, expected="segments with a translation")
-    if manifest is not None:
-        counted.n_without_target = n_without_target
-        counted.write(manifest, model, len(scorer.bad))
     if not isinstance(output, Path):
         output.flush()
-    record_written(*written)
+    return n_segments, n_without_target
+
+
+def _warn(path: Path, bad: BadRows, n_segments: int, n_without_target: int, rejects: Path | None) -> None:
+    """Warn of units without a translation and of bad segments."""
     if n_without_target:
         logger.warning("%s: %d units without a translation were left as they are.", path, n_without_target)
-    if scorer.bad:
-        logger.warning(scorer.bad.summary(n_segments, rejects, HOW_TO_LIST))
-    return len(scorer.bad)
+    if bad:
+        logger.warning(bad.summary(n_segments, rejects, HOW_TO_LIST))
 
 
 def _places(form: Format) -> set[str]:
     """Return the columns of estimates that a file of translators has a place for."""
-    return {const.SENTENCE_SCORES, FLAGS, DECISION, REASON} | ({const.ERROR_SPANS} if form.has_spans else set())
+    return {const.SENTENCE_SCORES, LOW, HIGH, FLAGS, DECISION, REASON} | (
+        {const.ERROR_SPANS} if form.has_spans else set()
+    )
 
 
 def _direction(what: DocumentOptions, scale: Scale) -> bool:

@@ -13,13 +13,13 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.choices import check_aligner, without_words
 from kiwi.lib.score.deciding import Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import GROUP, segment_columns
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
-from kiwi.lib.score.stream import check_aligner, without_words
 from kiwi.runner import Runner
 
 Observe = Callable[[Sequence[Segment], Mapping[str, Sequence[Any]], Scale], None]
@@ -65,10 +65,11 @@ class Scorer:
         """What is told how many segments are scored."""
         self.observe: Observe | None = None
         """What is told the estimates for all segments, if anything is."""
+        self.manifest = manifest
+        """What is told what was scored."""
         self._runner = runner
         self._scale = scale
         self._path = path
-        self._manifest = manifest
         self._flagger = flagger
         self._decider = decider
         self._pairs = pairs
@@ -106,7 +107,7 @@ class Scorer:
         if self.observe is not None:
             self.observe(segments, found, self._scale)
         names = self._scale.titled(found) if self._is_titled else list(found)
-        self._manifest.count(names, len(segments), found.get(COLUMN))
+        self.manifest.count(names, len(segments), found.get(COLUMN))
         if self.progress is not None:
             self.progress.advance(len(segments))
         rows = [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)]

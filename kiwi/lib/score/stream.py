@@ -5,26 +5,24 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from kiwi import constants as const
-from kiwi.data.files.lines import Columns
 from kiwi.data.files.table_writers import json_line, tsv_cell
 from kiwi.data.flags import COLUMN
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError
 from kiwi.lib.console.progress import Progress
-from kiwi.lib.score.deciding import Audit, Decider, add_decisions, without_group
-from kiwi.lib.score.flagging import Flagger, check_languages
-from kiwi.lib.score.inputs import FIELDS, Input
+from kiwi.lib.score.deciding import Audit
+from kiwi.lib.score.flagging import check_languages
+from kiwi.lib.score.inputs import Input
+from kiwi.lib.score.lines import LineScorer
 from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.marked import show_spans
-from kiwi.lib.score.pairs import LanguagePairs
-from kiwi.lib.score.scale import Scale, ScaleName
-from kiwi.outputs import OUTPUTS, SPAN_SCORES, names as output_names
+from kiwi.lib.score.scale import ScaleName
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
@@ -165,35 +163,25 @@ def score(
     if form == "spans" and const.ERROR_SPANS not in runner.about.outputs:
         outputs = ", ".join(runner.about.outputs)
         raise ConfigError(f"--spans: this system predicts {outputs}, and no error spans. Remove the option.")
-    shows_flags = wants_flags(flags, scores_only)
-    flagger = Flagger.choose(languages, runner.about) if shows_flags or policy is not None else None
-    scores_only = are_scores_only(runner, scores_only)
-    written_on = Scale.choose(scale, runner)
+    scorer = LineScorer.choose(
+        runner,
+        segments,
+        scores_only=scores_only,
+        flags=flags,
+        languages=languages,
+        scale=scale,
+        policy=policy,
+        audit=audit,
+    )
     manifest = manifest or Manifest()
-    manifest.about, manifest.scale = runner.about, written_on
-    fields = [name for name in FIELDS if name in runner.about.input_fields]
-    if const.ALIGNMENTS in fields and segments.lacks(const.ALIGNMENTS):
-        fields.remove(const.ALIGNMENTS)
-        runner.prepare_aligner()
-    if (decider := Decider.choose(policy, runner.about, audit)) is not None:
-        decider.check_given(segments.files or segments.columns, policy, needs_group=bool(segments.files))
-        fields += decider.fields
-    pairs = LanguagePairs.choose(runner.about, languages, segments.columns)
-    if pairs.fields and not segments.lacks(const.LANGUAGE_PAIR) and not segments.is_bare_pipe:
-        fields += pairs.fields
+    manifest.about, manifest.scale = runner.about, scorer.scale
     bad = BadRows("stop") if bad is None else bad  # one without any is false
     is_first, n_segments = True, 0
     with shown_progress(runner, segments.count()) as progress:
-        chunks = segments.read(fields, 1 if stream else CHUNK_SIZE, bad, (const.ALIGNMENTS, *pairs.fields))
+        chunks = segments.read(scorer.fields, 1 if stream else CHUNK_SIZE, bad, scorer.optional)
         for first, given, columns in chunks:
-            check_aligner(runner, columns)
-            predicted = _predict(runner, pairs.add(without_group(columns)), scores_only)
-            found = written_on.apply(predicted)
-            own_flags = flagger.flag_columns(columns if bad.on_bad == "skip" else given) if flagger else None
-            if own_flags is not None and shows_flags:
-                found[COLUMN] = own_flags
-            found |= add_decisions(decider, predicted, columns, own_flags)
-            names = written_on.titled(found) if form == "tsv" and header else list(found)
+            found = scorer(given, columns, bad)
+            names = scorer.scale.titled(found) if form == "tsv" and header else list(found)
             manifest.count(names, len(given[const.TARGET]), found.get(COLUMN))
             with progress.hidden() if is_terminal(output) else nullcontext():
                 if form == "spans":
@@ -232,11 +220,6 @@ def _write(
     output.flush()
 
 
-def wants_flags(flags: bool | None, scores_only: bool | None) -> bool:
-    """Return whether flags are written: unless scores alone are asked for, if nothing else is said."""
-    return not scores_only if flags is None else flags
-
-
 @contextmanager
 def shown_progress(runner: Runner, total: int | None) -> Iterator[Progress]:
     """Show a bar on a terminal while segments are scored.
@@ -254,47 +237,3 @@ def is_terminal(output: object) -> bool:
     """Return whether a file is a terminal, on which a bar would be in the way."""
     isatty = getattr(output, "isatty", None)
     return isatty is not None and bool(isatty())
-
-
-def are_scores_only(runner: Runner, scores_only: bool | None) -> bool:
-    """Return whether the outputs for words are omitted.
-
-    Args:
-        runner: the system.
-        scores_only: what is asked for; None omits them if there are others.
-
-    Raises:
-        ConfigError: when scores are asked for, and the system predicts none.
-    """
-    outputs = runner.about.outputs
-    has_scores = bool(output_names(outputs, unit="segment")) or const.ERROR_SPANS in outputs
-    if scores_only and not has_scores:
-        raise ConfigError(f"--scores-only: this system predicts {', '.join(outputs)}, and no score. Remove the option.")
-    return has_scores if scores_only is None else scores_only
-
-
-def check_aligner(runner: Runner, fields: Collection[str]) -> None:
-    """Check that no aligner is named where alignments are given.
-
-    Args:
-        runner: the system.
-        fields: the fields that are given.
-
-    Raises:
-        ConfigError: when there is one.
-    """
-    if runner.options.aligner is not None and const.ALIGNMENTS in fields:
-        raise ConfigError("--aligner: given, but alignments are given too. Remove one of the two.")
-
-
-def _predict(runner: Runner, columns: Columns, scores_only: bool) -> dict[str, list[Any]]:
-    found = runner.predict_columns(columns).columns(targets=columns[const.TARGET])
-    if not scores_only:
-        return found
-    return without_words(found)
-
-
-def without_words(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return the columns with one value per segment."""
-    kept = {column for name in output_names(unit="segment") for column in OUTPUTS[name].columns} | {*SPAN_SCORES}
-    return {name: cells for name, cells in columns.items() if name in kept}

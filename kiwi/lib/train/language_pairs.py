@@ -75,7 +75,8 @@ def _score_meaning(data: Any, train: Mapping[str, Sequence[str]]) -> ScoreMeanin
     path = data.score_file(data.train)
     if data.spans.as_scores:
         config = _penalties(config)
-    meaning = find_meaning(config, list(map(float, train[const.SENTENCE_SCORES])), path)
+    scores = list(map(float, train[const.SENTENCE_SCORES]))
+    meaning = find_meaning(config, scores, path, is_numbered=data.is_numbered)
     if meaning is None:
         logger.warning(
             "%s: kind and direction of the scores are unknown. Set data.score.kind (hter, da, mqm, esa or other), so "

@@ -14,7 +14,7 @@ from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.train.config import AnyConfiguration
 from kiwi.lib.utils import configure_logging, configure_seed
 from kiwi.loggers import MLFlowTrackingLogger, download_run, tracked
-from kiwi.runner.predictions import prediction_files
+from kiwi.runner.prediction_files import prediction_files
 from kiwi.systems.system import System
 from kiwi.training.config import RunConfig
 from kiwi.training.devices import is_first_process, was_started_by_launcher

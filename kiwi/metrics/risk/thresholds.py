@@ -60,9 +60,11 @@ class Certified:
         if self.threshold is not None:
             return ""
         if self.n < self.needed:
-            return f"needs {self.needed:,} approved segments without an error; there are {self.n:,} segments in all"
+            there = "is 1 segment" if self.n == 1 else f"are {self.n:,} segments"
+            return f"needs {self.needed:,} approved segments without an error; there {there} in all"
         return (
-            f"{self.errors:,} of the {self.approved:,} best segments are not acceptable, which is too many; "
+            f"{self.errors:,} of the {self.approved:,} best segments {'is' if self.errors == 1 else 'are'} not "
+            "acceptable, which is too many; "
             f"{self.needed:,} without an error would be enough"
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from kiwi.data.labels.policy import CARRIED, Policy
+from kiwi.exceptions import ConfigError
+from kiwi.utils.guard import holds_system
 from kiwi.utils.sealed import SealedDirectory, carry
 
 
@@ -40,6 +42,19 @@ def check_policy(file: Path, sha256: str) -> Policy:
     policy.check_model(sha256, file)
     policy.check_in_force(file)
     return policy
+
+
+def check_not_carried(file: Path) -> None:
+    """Check that the file of a policy which is to be written is not in the directory of a system.
+
+    Raises:
+        ConfigError: when it is, because the checksums of the system would not match any more.
+    """
+    if holds_system(file.resolve().parent):
+        raise ConfigError(
+            f"{file}: would be written into the system in {file.parent}, whose checksums would not match any more. "
+            "Write another file, and put it into a copy of the system: kiwi publish --policy."
+        )
 
 
 def carry_policy(directory: Path, file: Path) -> None:

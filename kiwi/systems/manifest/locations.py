@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -66,23 +66,45 @@ def installed_models() -> dict[str, InstalledModel]:
 
 def _load(entries: Iterable[metadata.EntryPoint]) -> dict[str, InstalledModel]:
     models: dict[str, InstalledModel] = {}
+    for model in _load_models(entries):
+        other = models.get(model.name)
+        if other is not None and other.package != model.package:
+            raise CheckpointError(
+                f"{model.name}: found this model in two packages, {other.package} and {model.package}. Uninstall one "
+                "of them."
+            )
+        models[model.name] = model
+    return models
+
+
+def _load_models(entries: Iterable[metadata.EntryPoint]) -> Iterator[InstalledModel]:
     for entry in sorted(entries, key=lambda entry: entry.name):
         package, version = (entry.dist.name, entry.dist.version) if entry.dist is not None else (entry.module, "")
         try:
-            path = Path(os.fspath(entry.load()))
+            yield InstalledModel(entry.name, package, version, Path(os.fspath(entry.load())))
         except Exception as error:  # the code of any package
             logger.warning(
                 "%s: the model '%s' cannot be loaded: %s: %s. Reinstall or uninstall the package.",
                 *(package, entry.name, type(error).__name__, error),
             )
-            continue
-        other = models.get(entry.name)
-        if other is not None and other.package != package:
-            raise CheckpointError(
-                f"{entry.name}: found this model in two packages, {other.package} and {package}. Uninstall one of them."
+
+
+def check_not_installed(path: Path, advice: str) -> None:
+    """Check that a system which is to be changed is not in an installed package, all of whose users share it.
+
+    Args:
+        path: the directory of the system.
+        advice: what to do instead.
+
+    Raises:
+        ConfigError: when it is.
+    """
+    place = path.resolve()
+    for model in _load_models(metadata.entry_points(group=GROUP)):
+        if model.path.resolve() == place:
+            raise ConfigError(
+                f"{model.name}: would be changed, but it is installed, in the package {model.package}. {advice}"
             )
-        models[entry.name] = InstalledModel(entry.name, package, version, path)
-    return models
 
 
 def find_installed(name: str) -> Path | None:

@@ -20,6 +20,7 @@ from kiwi.systems.manifest.checkpoint import (
     CheckpointInfo,
 )
 from kiwi.systems.manifest.export import is_export, read_any_info, read_export_info
+from kiwi.systems.manifest.locations import check_not_installed
 from kiwi.utils.io import write_json, write_yaml
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, carry, seal
 from kiwi.utils.staging import staged
@@ -36,9 +37,10 @@ def set_score_meaning(path: Path, meaning: ScoreMeaning) -> None:
 
     Raises:
         CheckpointError: when it is damaged, or of format 1.
-        ConfigError: when it predicts no score.
+        ConfigError: when it predicts no score, or is in an installed package.
         WriteError: when the directory cannot be written.
     """
+    check_not_installed(path, "Change a copy, which kiwi publish MODEL DIRECTORY makes.")
     info = read_info(path)
     if const.SENTENCE_SCORES not in info.outputs:
         raise ConfigError(f"{path}: predicts {', '.join(info.outputs)}, and no score, whose meaning could be set.")
@@ -57,12 +59,19 @@ def read_info(path: Path) -> CheckpointInfo:
     return info
 
 
-def rewrite(path: Path, info: CheckpointInfo, *, write_weights: Callable[[Path], None] | None = None) -> None:
+def rewrite(
+    path: Path,
+    info: CheckpointInfo,
+    *,
+    directory: Path | None = None,
+    write_weights: Callable[[Path], None] | None = None,
+) -> None:
     """Write what a checkpoint or an exported system says of itself; its fingerprint changes, other files do not.
 
     Args:
-        path: its directory, which is replaced atomically.
+        path: its directory.
         info: what it says of itself; for an exported system, what that says of its checkpoint.
+        directory: the directory to write atomically; by default, that of the system.
         write_weights: what writes the file of weights, if these change too.
 
     Raises:
@@ -73,11 +82,12 @@ def rewrite(path: Path, info: CheckpointInfo, *, write_weights: Callable[[Path],
     export = read_export_info(path)[0] if is_export(path) else None
     sealed = SealedDirectory.open(path)
     sealed.check_all()
+    place = _link if directory is None else _copy
     changed = {CONFIG_FILE if export is None else EXPORT_FILE} | (set() if write_weights is None else {WEIGHTS_FILE})
-    with staged(path) as stage:
+    with staged(directory or path) as stage:
         for name in sealed.own:
             if name not in changed:
-                _link(path / name, stage / name)
+                place(path / name, stage / name)
         if export is None:
             write_yaml(stage / CONFIG_FILE, info.to_dict())
         else:
@@ -86,13 +96,15 @@ def rewrite(path: Path, info: CheckpointInfo, *, write_weights: Callable[[Path],
             write_weights(stage / WEIGHTS_FILE)
         seal(stage)
         if (path / CARD_FILE).is_file():
-            _link(path / CARD_FILE, stage / CARD_FILE)
+            place(path / CARD_FILE, stage / CARD_FILE)
         is_same = SealedDirectory.open(stage).sha256 == sealed.sha256
         for name in (sealed.sums or {}).keys() - sealed.own:
             if is_same:
                 carry(stage, name, (path / name).read_bytes())
             else:
-                logger.warning("%s: %s was for the fingerprint that it had before, and is removed.", path, name)
+                logger.warning(
+                    "%s: %s was for the fingerprint that it had before, and is removed.", directory or path, name
+                )
 
 
 def _with_meaning(info: CheckpointInfo, meaning: ScoreMeaning) -> CheckpointInfo:
@@ -109,3 +121,8 @@ def _link(file: Path, copy: Path) -> None:
         os.link(file, copy)
     except OSError:
         shutil.copyfile(file, copy)
+
+
+def _copy(file: Path, copy: Path) -> None:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, copy)

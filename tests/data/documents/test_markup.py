@@ -12,8 +12,8 @@ from typing_extensions import override
 from kiwi.data.documents.markup import DEEPEST, LONGEST_TOKEN
 from kiwi.data.documents.parts import LONGEST_PART, Tape, copy_scored
 from kiwi.data.documents.rating import Rating
-from kiwi.data.documents.tags import Tag
 from kiwi.data.documents.xliff_1 import XLIFF1
+from kiwi.data.documents.xml_text import Tag
 from kiwi.exceptions import DataError
 from tests.documents import copied
 

@@ -106,3 +106,5 @@ def test_contradictory_options_are_refused(scores: list[float], options: dict, m
 def test_contradictory_scores_are_refused(scores: list[float], options: dict, message: str) -> None:
     with pytest.raises(DataError, match=message):
         find_meaning(ScoreConfig.from_dict(options), scores, Path("scores"))
+    with pytest.raises(DataError, match=r"scores: found the score"):
+        find_meaning(ScoreConfig.from_dict(options), scores, Path("scores"), is_numbered=False)

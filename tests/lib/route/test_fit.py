@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.inspect import set_score_of
 from kiwi.lib.route import FitOptions, fit_policy
-from kiwi.lib.route.columns import Column
+from kiwi.lib.route.calibration import _check_scores
+from kiwi.lib.route.columns import SCORE_COLUMN, Column
 from kiwi.lib.route.fit import default_step
 from kiwi.systems.qe_system import QESystem
 
@@ -129,11 +131,112 @@ def test_bad_data(data: Path, system: Path, plain_system: QESystem) -> None:
     with pytest.raises(DataError, match=r"dev\.lp, line 101: found an empty group"):
         fit(data, system, options, by="lp")
     (data / "dev.hter").write_text("nan\n" * 111)
-    with pytest.raises(ConfigError, match="no segment has both"):
+    with pytest.raises(DataError, match="found no segment with both a score and a gold value"):
         fit(data, system, options)
     (data / "dev.hter").write_text("0\n" * 110 + "x\n")
     with pytest.raises(DataError, match=r"dev\.hter, line 111: found 'x'"):
         fit(data, system, options)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "definition", "message"),
+    [
+        (
+            "scores",
+            lambda value: 100 * (1 - value),
+            "hter <= 0.1",
+            "scores from 1 to 100; expected those of the s",
+        ),
+        ("hter", lambda value: 100 * value, "hter <= 0.1", "HTER from 0 to 100; expected shares.*Divide them by 100"),
+        (
+            "hter",
+            lambda value: value - 0.5,
+            "hter <= 0.1",
+            "HTER from -0.5 to 0.5; expected HTER, which is not",
+        ),
+        ("hter", lambda value: 1 - value, "da >= 70", "DA from 0 to 1; expected values on the scale of da >= 70"),
+        (
+            "hter",
+            lambda value: 2 - 4 * value,
+            "esa >= 70",
+            "ESA from -2 to 2; expected values on the scale of esa",
+        ),
+        (
+            "hter",
+            lambda value: 100 - 90 * value,
+            "da >= 0.7",
+            "DA from 10 to 100; expected values on the scale of da",
+        ),
+    ],
+)
+def test_other_scales(
+    name: str, change: Callable[[float], float], definition: str, message: str, data: Path, system: Path
+) -> None:
+    """What is on another scale would approve nothing or, worse, everything."""
+    path = data / f"dev.{name}"
+    path.write_text("".join(f"{change(float(line))}\n" for line in path.read_text().split()))
+    with pytest.raises(DataError, match=message):
+        fit(data, system, FitOptions(definition))
+    assert not (data / "p.json").exists()
+
+
+def test_scales_of_systems() -> None:
+    meaning = ScoreMeaning("da", True, (0.0, 100.0))
+    _check_scores(np.array([0.4, 70.0, 101.0]), meaning, Path("p"))
+    with pytest.raises(DataError, match=r"found scores from 0\.4 to 0\.9; expected those of the system"):
+        _check_scores(np.array([0.4, 0.9]), meaning, Path("p"))
+    standardized = ScoreMeaning("da", True, None, 0.1, 0.7)
+    _check_scores(np.array([-2.0, 1.0]), standardized, Path("p"))
+    with pytest.raises(DataError, match="found scores from 40 to 80"):
+        _check_scores(np.array([40.0, 80.0]), standardized, Path("p"))
+    _check_scores(np.array([0.1] * 20 + [7.0]), ScoreMeaning("hter", False, (0.0, 1.0)), Path("p"))  # one is no scale
+
+
+def test_definitions_by_which_all_are_alike(data: Path, system: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fit(data, system, FitOptions("hter <= 1"))
+    assert "all of the segments (110) are acceptable (hter <= 1): HTER from 0 to 1. Check --acceptable" in caplog.text
+    with pytest.raises(ConfigError, match="found 'hter <= 10'; expected a share of words from 0 to 1"):
+        fit(data, system, FitOptions("hter <= 10"))
+
+
+@pytest.mark.parametrize("suffix", ["json", "ndjson", "jsonl", "csv", "semicolons.csv"])
+def test_tables_of_other_formats(suffix: str, data: Path, system: Path) -> None:
+    """Every format of tables gives the same thresholds; null is a segment without a value."""
+    columns = [(data / f"dev.{name}").read_text().split() for name in ("scores", "hter", "lp")]
+    rows = [
+        {"sentence_scores": None if score == "nan" else float(score), "gold": float(gold), "lp": f"{group} "}
+        for score, gold, group in zip(*columns, strict=True)
+    ]
+    content = json.dumps(rows) if suffix == "json" else "".join(json.dumps(row) + "\n" for row in rows)
+    if suffix.endswith("csv"):
+        lines = [["" if cell is None else str(cell) for cell in row.values()] for row in rows]
+        names = ["sentence_scores (hter, lower is better)", "gold", "lp"]
+        if suffix == "csv":
+            names[0] = f'"{names[0]}"'
+        content = "".join(("," if suffix == "csv" else ";").join(line) + "\n" for line in [names, *lines])
+    table = data / f"t.{suffix}"
+    table.write_text(content)
+    scores, gold, groups = (Column(table, name) for name in ("sentence_scores", "gold", "lp"))
+    options = FitOptions("hter <= 0.1", risk=0.1)
+    found = fit_policy(data / "q.json", system, scores, gold, options, by=groups)
+    assert found.policy.groups == fit(data, system, options, by="lp").groups
+
+
+def test_files_that_are_no_columns(data: Path, system: Path) -> None:
+    table = data / "t.tsv"
+    table.write_text("sentence_scores\tgold\tlp\n0.1\t0\ta\n\t0\ta\n0.1\t0\t \n")
+    gold = Column(table, "gold")
+    with pytest.raises(DataError, match=r"t\.tsv, line 4: found an empty group"):
+        fit_policy(
+            data / "p.json", system, Column(table, SCORE_COLUMN), gold, FitOptions("hter <= 1"), by=Column(table, "lp")
+        )
+    for name, advice in (("a.xlf", "kiwi corpus makes lines"), ("a.xlsx", "Save the sheet as CSV")):
+        (data / name).write_text("<xliff/>")
+        with pytest.raises(ConfigError, match=rf"{name}: found XL.*; expected one value per line, or a.*{advice}"):
+            fit_policy(data / "p.json", system, Column(data / name), gold, FitOptions("hter <= 1"))
+    (data / "long").write_text(f"{'x' * 200}\n")
+    with pytest.raises(DataError, match=f"line 1: found '{'x' * 60}'; expected a finite number"):
+        fit_policy(data / "p.json", system, Column(data / "long"), gold, FitOptions("hter <= 1"))
 
 
 @pytest.mark.parametrize(

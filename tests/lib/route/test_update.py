@@ -269,7 +269,8 @@ def test_options_that_do_not_fit() -> None:
     with pytest.raises(ConfigError, match=r"gone\.xlf: cannot be read.*Check --target"):
         update(Path("d.xlf"), target=Path("gone.xlf"))
     Path("SHA256SUMS").write_text(f"{'a' * 64}  p.json\n")
-    with pytest.raises(ConfigError, match=r"p\.json: would be changed, but the system in \. carries it.*kiwi publish"):
+    Path("model.safetensors").touch()
+    with pytest.raises(ConfigError, match=r"p\.json: would be written into the system in \., .*kiwi publish"):
         update(table(content))
     Path("SHA256SUMS").unlink()
     with pytest.raises(ConfigError, match="would be written over, but this command reads it"):

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.train import train_from_configuration
+from kiwi.lib.train.language_pairs import describe_data
 from kiwi.metrics.accumulators import ScoreMetrics
 from kiwi.metrics.functions import pearson
 from kiwi.runner import load_system
@@ -21,6 +23,27 @@ from kiwi.systems.manifest.model_card import model_card
 from kiwi.training.pair_metrics import PairMetrics
 
 Options = Callable[..., dict[str, Any]]
+
+
+def test_scores_beyond_their_range_name_a_line_where_they_have_one(tmp_path: Path) -> None:
+    for name, lines in (("source", "a"), ("target", "b"), ("scores", "1")):
+        (tmp_path / name).write_text(f"{lines}\n" * 3)
+    part = {
+        "input": {name: str(tmp_path / name) for name in ("source", "target")},
+        "output": {"sentence_scores": str(tmp_path / "scores")},
+    }
+    score = {"kind": "other", "higher_is_better": False, "range": [0, 5]}
+    options = {"train": part, "score": score}
+    columns = {"source": ["a"] * 3, "target": ["b"] * 3, "sentence_scores": ["1", "1", "7"]}
+    for others, place in (({"valid": part}, r"scores, line 3:"), ({"split": 0.5}, r"scores:")):
+        config = WMTQEDataset.Config.from_dict(options | others)
+        with pytest.raises(DataError, match=rf"{place} found the score 7; expected 0 to 5"):
+            describe_data(config, columns, columns)
+    # Scores that are made from error spans have no line, whatever the number of the segment.
+    spans = part | {"output": {"error_spans": str(tmp_path / "scores")}}
+    options = {"train": spans, "valid": spans, "spans": {"as_scores": True}, "score": {"range": [0, 5]}}
+    with pytest.raises(DataError, match=r"scores: found the score 7; expected 0 to 5"):
+        describe_data(WMTQEDataset.Config.from_dict(options), columns, columns)
 
 
 @pytest.fixture

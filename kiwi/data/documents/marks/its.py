@@ -1,4 +1,7 @@
-"""Scores as attributes of ITS 2.0 (https://www.w3.org/TR/its20/), which both versions of XLIFF use."""
+"""Scores as attributes of ITS 2.0 (https://www.w3.org/TR/its20/), which both versions of XLIFF use.
+
+ITS has no place for the interval of a score, which has attributes in a namespace of its own beside them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kiwi.data.documents.inline import Node, nested, place_of, wrapped
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row
-from kiwi.data.documents.rating import ANNOTATOR, Rating, number
+from kiwi.data.documents.rating import ANNOTATOR, INTERVALS, Rating, number
 from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.exceptions import DataError
 
@@ -43,34 +46,66 @@ class RatingMarkup:
 
     def __init__(self, document: MarkupDocument, attributes: Mapping[str, str]) -> None:
         self._rating = document.rating
-        prefixes = document.namespaces
-        known = [prefix for prefix, uri in prefixes.items() if uri == ITS and prefix]
-        self._prefix = known[0] if known else next(name for name in ("its", "its20", "itsq") if name not in prefixes)
-        values = {} if known else {f"xmlns:{self._prefix}": ITS}
+        self._prefix, values = declared(document.namespaces, ITS, ("its", "its20", "itsq"))
+        self._interval_prefix, declaration = declared(document.namespaces, INTERVALS, ("kiwi", "kiwi-qe", "x-kiwi"))
+        if document.rating.has_intervals:
+            values |= declaration
         if f"{ITS} version" not in attributes:
             values[f"{self._prefix}:version"] = "2.0"
         values[f"{self._prefix}:annotatorsRef"] = annotators(attributes.get(f"{ITS} annotatorsRef", ""), self._rating)
         tag = document.tag(document.at)
         document.add(Part(tag.end, (), lambda rows: tag.edits(values)))
 
-    def values(self, row: Row) -> dict[str, str]:
-        """Return the attributes for a segment, by name with prefix; empty if it has no score."""
+    def values(self, row: Row) -> dict[str, str | None]:
+        """Return the attributes for a segment, by name with prefix; empty if it has no score.
+
+        An attribute is None if it is removed, should an earlier score have had it.
+        """
         text = self._rating.text(row)
         if text is None:
             return {}
-        return {f"{self._prefix}:{name}": value for name, value in self.attributes(text).items()}
+        threshold = self._rating.threshold
+        found: dict[str, str | None] = {
+            "locQualityRatingScore": text,
+            "locQualityRatingScoreThreshold": None if threshold is None else number(threshold),
+            "locQualityRatingProfileRef": self._rating.profile,
+        }
+        return {f"{self._prefix}:{name}": value for name, value in found.items()} | self.interval(row)
+
+    def candidate(self, name: str, row: Row) -> dict[str, str | None]:
+        """Return the attributes for a candidate, by name with prefix; empty if it has no score.
+
+        Args:
+            name: the attribute of the format for how good a candidate is.
+            row: its predictions.
+        """
+        text = self._rating.text(row)
+        return {} if text is None else {name: text, **self.interval(row)}
+
+    def interval(self, row: Row) -> dict[str, str | None]:
+        """Return the attributes for the interval of a score, by name with prefix."""
+        low, high = self._rating.interval(row) or (None, None)
+        return {f"{self._interval_prefix}:scoreLow": low, f"{self._interval_prefix}:scoreHigh": high}
 
     @property
     def prefix(self) -> str:
         """The prefix of the namespace of ITS."""
         return self._prefix
 
-    def attributes(self, text: str) -> dict[str, str]:
-        """Return the attributes for a score, by name without prefix."""
-        found = {"locQualityRatingScore": text}
-        if self._rating.threshold is not None:
-            found["locQualityRatingScoreThreshold"] = number(self._rating.threshold)
-        return found | {"locQualityRatingProfileRef": self._rating.profile}
+
+def declared(namespaces: Mapping[str, str], uri: str, names: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Return the prefix of a namespace, and the attribute that declares it; none if the document does that already.
+
+    Args:
+        namespaces: the namespaces that the document declares, by prefix.
+        uri: the namespace.
+        names: the prefixes to choose from, if it is not declared.
+    """
+    known = [prefix for prefix, each in namespaces.items() if each == uri and prefix]
+    if known:
+        return known[0], {}
+    prefix = next(name for name in names if name not in namespaces)
+    return prefix, {f"xmlns:{prefix}": uri}
 
 
 class IssueMarkup:

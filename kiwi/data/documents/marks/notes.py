@@ -145,12 +145,12 @@ class Notes(ABC):
         document, found = self.document, []
         given = {kind: escaped(text) for kind, text in texts.items() if text}
         if place.removed is not None and not given:
-            return [self._removal(*place.removed)]
+            return [document.removal(*place.removed)]
         for kind, (start, inside_end, end) in place.former.items():
             if kind in given:
                 found.append(Edit(document.tag(start).end, inside_end, given[kind].encode(document.codec)))
             else:
-                found.append(self._removal(start, end))
+                found.append(document.removal(start, end))
         if added := {kind: text for kind, text in given.items() if kind not in place.former}:
             space, prefix = document.space_before(place.sibling), document.tag(place.sibling).prefix
             elements = [self.element(prefix, kind, text) for kind, text in added.items()]
@@ -158,9 +158,6 @@ class Notes(ABC):
             is_before = place.added == place.sibling
             found.append(document.encoded(place.added, markup + space if is_before else space + markup))
         return in_order(found)
-
-    def _removal(self, start: int, end: int) -> Edit:
-        return Edit(start - len(self.document.space_before(start).encode(self.document.codec)), end, b"")
 
 
 class XLIFF1Notes(Notes):

@@ -119,4 +119,6 @@ class Acceptable:
             bound = math.nan
         if not math.isfinite(bound):
             raise ConfigError(f"{place}: found '{number}'; expected a number.")
+        if measure == "hter" and not 0 <= bound <= 1:
+            raise ConfigError(f"{place}: found '{text}'; expected a share of words from 0 to 1, such as 'hter <= 0.1'.")
         return cls(measure, comparison, bound)

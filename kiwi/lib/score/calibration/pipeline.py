@@ -17,9 +17,11 @@ from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.systems.manifest.checkpoint import CheckpointInfo
 from kiwi.systems.manifest.export import is_export
-from kiwi.systems.manifest.locations import resolve_run_directory
+from kiwi.systems.manifest.locations import check_not_installed, resolve_run_directory
 from kiwi.systems.manifest.rewriting import read_info, rewrite
+from kiwi.utils.guard import require_new_directory
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.written import user_path
 
 if TYPE_CHECKING:
     from kiwi.lib.score.calibration.labelled import Temperature
@@ -53,30 +55,41 @@ class Calibrated:
 
 
 def calibrate(
-    checkpoint: str | Path, files: CalibrationFiles, *, confidence: float = 0.9, threads: int | None = None
+    checkpoint: str | Path,
+    files: CalibrationFiles,
+    *,
+    directory: str | Path | None = None,
+    confidence: float = 0.9,
+    threads: int | None = None,
+    overwrite: bool = False,
 ) -> Calibrated:
     """Store in a system the intervals of its scores, and the temperatures of its probabilities.
 
     Gold scores make intervals by split conformal prediction, for each language pair and for all segments together
     (Zerva & Martins 2024, arXiv:2306.06221). Labels make temperatures, by which the weights of the output layers are
-    divided (Guo et al. 2017, arXiv:1706.04599). The system is replaced as a whole or not at all.
+    divided (Guo et al. 2017, arXiv:1706.04599). The system, or a copy of it, is written as a whole or not at all.
 
     Args:
         checkpoint: the directory of a checkpoint, of a run, whose best model is used, or of an exported system, which
-            can have intervals only.
+            can have intervals only; or the name of an installed model, for which ``directory`` is needed.
         files: the calibration data, which must be neither training data nor data to report results on.
+        directory: the directory of the calibrated system, which must not exist, or be empty; by default, the system is
+            replaced.
         confidence: the share of scores that intervals should cover, in (0, 1).
         threads: the number of CPU threads; None is all of them.
+        overwrite: whether ``directory`` may replace a checkpoint or an export.
 
     Returns:
         What was stored.
 
     Raises:
         CheckpointError: when there is no such system, or it is damaged.
-        ConfigError: when options do not fit the system.
+        ConfigError: when options do not fit the system, it would be changed in an installed package, or ``directory``
+            is not empty.
         DataError: when the data cannot be used; the message names file and line.
     """
     path = resolve_run_directory(checkpoint)
+    place = _check_place(path, None if directory is None else user_path(directory), files, overwrite=overwrite)
     info = read_info(path)
     if files.has_labels and is_export(path):
         raise ConfigError(
@@ -96,9 +109,25 @@ def calibrate(
     elif const.LANGUAGE_PAIR in files.texts:
         raise ConfigError("--lp: given without --gold; temperatures do not depend on the language pair. Remove it.")
     if not files.has_labels:
-        rewrite(path, info)
-        return Calibrated(path, fitted)
-    return Calibrated(path, fitted, _cool(path, info, runner, columns, found))
+        rewrite(path, info, directory=place)
+        return Calibrated(place or path, fitted)
+    return Calibrated(place or path, fitted, _cool(path, info, runner, columns, found, place))
+
+
+def _check_place(path: Path, directory: Path | None, files: CalibrationFiles, *, overwrite: bool) -> Path | None:
+    """Check where the calibrated system is written, and return the directory; None if the system is replaced.
+
+    Raises:
+        ConfigError: when the system is in an installed package, or the directory is not empty.
+    """
+    if directory is None:
+        if overwrite:
+            raise ConfigError("--overwrite: given without DIRECTORY; the system itself is replaced. Remove it.")
+        check_not_installed(path, "Name the directory of a calibrated copy: kiwi calibrate CHECKPOINT DIRECTORY.")
+        return None
+    reads = [path, *files.texts.values(), *files.labels.values()]
+    require_new_directory(directory, overwrite=overwrite, reads=reads)
+    return directory
 
 
 def _predict(runner: Runner, columns: Columns, files: CalibrationFiles) -> Predictions:
@@ -110,7 +139,9 @@ def _predict(runner: Runner, columns: Columns, files: CalibrationFiles) -> Predi
     return runner.predict_columns(given)
 
 
-def _cool(path: Path, info: CheckpointInfo, runner: Runner, columns: Columns, found: Predictions) -> list[Temperature]:
+def _cool(
+    path: Path, info: CheckpointInfo, runner: Runner, columns: Columns, found: Predictions, directory: Path | None
+) -> list[Temperature]:
     """Fit the temperatures, and write the system with them."""
     with needs_extra("train", "kiwi calibrate with labels"):
         from kiwi.lib.score.calibration.temperatures import cool
@@ -127,5 +158,5 @@ def _cool(path: Path, info: CheckpointInfo, runner: Runner, columns: Columns, fo
     if const.ERROR_SPANS in columns and system.outputs.score_weight:
         model = system.model_config.model_dump(mode="json")
     described = replace(info, model=model, metrics=system.metrics, data=replace(info.data, thresholds=thresholds))
-    rewrite(path, described, write_weights=lambda file: save_weights(system.weights(), file))
+    rewrite(path, described, directory=directory, write_weights=lambda file: save_weights(system.weights(), file))
     return temperatures
