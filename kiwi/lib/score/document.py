@@ -264,7 +264,8 @@ def _warn(path: Path, bad: BadRows, n_segments: int, n_without_target: int, reje
 
 def _places(form: Format) -> set[str]:
     """Return the columns of estimates that a file of translators has a place for."""
-    return {const.SENTENCE_SCORES, LOW, HIGH, FLAGS, DECISION, REASON} | (
+    places = {const.SENTENCE_SCORES, LOW, HIGH, FLAGS, DECISION, REASON}
+    return places | {const.ERROR_SPANS} if form.has_spans else places
         {const.ERROR_SPANS} if form.has_spans else set()
     )
 
