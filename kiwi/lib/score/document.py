@@ -266,8 +266,6 @@ def _places(form: Format) -> set[str]:
     """Return the columns of estimates that a file of translators has a place for."""
     places = {const.SENTENCE_SCORES, LOW, HIGH, FLAGS, DECISION, REASON}
     return places | {const.ERROR_SPANS} if form.has_spans else places
-        {const.ERROR_SPANS} if form.has_spans else set()
-    )
 
 
 def _direction(what: DocumentOptions, scale: Scale) -> bool:
