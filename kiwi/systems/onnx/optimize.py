@@ -96,3 +96,4 @@ def save_optimized(model: ir.Model, directory: Path) -> None:
         found = ir.load(optimized)
         RemoveUnusedOpsetsPass()(found)
         ir.save(found, directory / GRAPH_FILE, external_data=TENSORS_FILE)
+        del found  # it maps the weights, and Windows does not remove mapped files
