@@ -119,4 +119,6 @@ def save_optimized(model: ir.Model, directory: Path) -> set[str]:
         found = ir.load(optimized)
         RemoveUnusedOpsetsPass()(found)
         ir.save(found, directory / GRAPH_FILE, external_data=TENSORS_FILE)
-        return set(found.graph.initializers)
+        names = set(found.graph.initializers)
+        del found  # it maps the weights, and Windows does not remove mapped files
+    return names
