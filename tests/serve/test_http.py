@@ -352,6 +352,9 @@ def test_a_file_is_scored_and_downloaded_once_it_is_done(
     assert kinds[-1][0] == "end"
     job = kinds[-1][1]
     assert (job["state"], job["segments"], job["name"], job["error"]) == ("done", 10, "a b.tsv", None), job
+    assert (kinds[0][1]["total"] in (None, 10), job["total"]) == (True, 10)
+    told = [state for _, state in kinds if state["total"] is not None]
+    assert all(state["segments"] <= state["total"] == 10 for state in told)
     assert "owner" not in job
     download = client.get(f"{url}/content")
     assert "attachment" in download.headers["content-disposition"]
