@@ -29,6 +29,7 @@ from kiwi.serve.metrics import Metrics
 from kiwi.serve.options import ServeOptions
 from kiwi.serve.problems import Problem
 from kiwi.serve.registry import Registry
+from kiwi.serve.shortcut import Shortcut
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def make_app(service: Service) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_failure)
-    return Gate(app, service.options, service.keyring, service.metrics)
+    return Gate(Shortcut(app), service.options, service.keyring, service.metrics)
 
 
 @asynccontextmanager

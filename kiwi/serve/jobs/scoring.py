@@ -73,7 +73,7 @@ class JobScorer:
         self._is_closed = True
         if timeout and self._futures:
             logger.info("The files that were taken are finished within %g s.", timeout)
-            wait([*self._futures], timeout)
+            wait(self._futures.copy(), timeout)
         self.cancel()
         self._pool.shutdown()
         self._store.close(STOPPED)
