@@ -26,6 +26,15 @@ OPTIONS = ("--cache", "2000", "--file-expiry", "60", "--max-files", "50")
 """Limits that are reached within minutes, so that what is bounded does not look like growth."""
 
 
+PROGRAM = """
+from kiwi.data.text import word_pieces
+word_pieces.CACHED_WORDS = 1000
+from kiwi.__main__ import main
+main()
+"""
+"""The server, whose cache of words is full within minutes, too."""
+
+
 class Soak:
     """Clients that do everything, paced so that they and the server use a share of a core.
 
@@ -142,7 +151,7 @@ class Soak:
 
 def soak(args: argparse.Namespace) -> None:
     """Print the memory of the server each minute."""
-    with Server(args.model, *OPTIONS) as server:
+    with Server(args.model, *OPTIONS, program=("-c", PROGRAM)) as server:
         clients = Soak(server, args.share)
         started, sizes, n_before = time.monotonic(), [], 0
         for minute in range(1, args.minutes + 1):
@@ -157,6 +166,5 @@ def soak(args: argparse.Namespace) -> None:
             )
             n_before = n_requests
         middle = sizes[len(sizes) // 2]
-        print(
-            f"soak: {sizes[-1] - middle:+.1f} MB in the second half; {dict(clients.seen)}; {server.cpu():.0f} s of CPU"
-        )
+        print(f"soak: {sizes[-1] - middle:+.1f} MB in the second half, {server.cpu():.0f} s of a core")
+        print(f"soak: {dict(clients.seen)}")
