@@ -42,13 +42,19 @@ MOST_ERRORS = 20
 """The maximum number of mistakes in a request that an answer lists."""
 
 
-def make_service(options: ServeOptions, directory: Path, **events: threading.Event) -> Service:
+def make_service(
+    options: ServeOptions,
+    directory: Path,
+    reload_is_due: threading.Event | None = None,
+    is_replaced: threading.Event | None = None,
+) -> Service:
     """Load the models, and return what the calls share.
 
     Args:
         options: what to serve, and how.
         directory: a directory for uploaded files, which the caller removes.
-        events: what signals set, by field of the service.
+        reload_is_due: is set when models are to be reloaded.
+        is_replaced: is set when another process takes the place of this one.
 
     Raises:
         KiwiError: when a model or a policy cannot be loaded.
@@ -56,7 +62,16 @@ def make_service(options: ServeOptions, directory: Path, **events: threading.Eve
     metrics = Metrics()
     registry = Registry(options, metrics.observer)
     jobs = JobStore(directory, options.limits)
-    return Service(options, registry, Keyring(options.keys), metrics, jobs, JobScorer(jobs, registry), **events)
+    return Service(
+        options,
+        registry,
+        Keyring(options.keys),
+        metrics,
+        jobs,
+        JobScorer(jobs, registry),
+        reload_is_due=reload_is_due or threading.Event(),
+        is_replaced=is_replaced or threading.Event(),
+    )
 
 
 def make_app(service: Service) -> ASGIApp:

@@ -38,7 +38,7 @@ class Shortcut:
         except ValidationError:
             await app(scope, _again(message, receive), send)
             return
-        scope |= {"app": self._app, "route": self._route}
+        scope["app"], scope["route"] = self._app, self._route
         request = Request(scope, receive, send)
         response = await score(request, body)
         await response(scope, receive, send)

@@ -393,15 +393,20 @@ def test_segments_are_counted_before_they_are_scored(system: Path, tmp_path: Pat
     for row in [header, *rows]:
         book.worksheets[0].append(row)
     book.save(tmp_path / "a.xlsx")
+    told: list[tuple[int, bool]] = []
+
+    def tell(n_segments: int, are_all: bool) -> None:
+        told.append((n_segments, are_all))
+
     for path in sorted(tmp_path.iterdir()):
-        told: list[tuple[int, bool]] = []
+        told.clear()
         how = HowToRead(Rating(), {name: name for name in header}, (), True, ["en", "de"])
-        count_segments(require_format(path), path, how, lambda *each, told=told: told.append(each))  # type: ignore[misc]
+        count_segments(require_format(path), path, how, tell)
         assert told[-1] == (2, True), path.name
         assert all(each == (2, False) for each in told[:-1]), path.name
-    counted: list[tuple[int, bool]] = []
-    score_document(system, tmp_path / "a.xlf", tmp_path / "scored.xlf", on_counted=lambda *each: counted.append(each))
-    assert counted[-1] == (2, True)
+    told.clear()
+    score_document(system, tmp_path / "a.xlf", tmp_path / "scored.xlf", on_counted=tell)
+    assert told[-1] == (2, True)
 
 
 def test_documents_load_no_libraries() -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from typing_extensions import override
 
@@ -202,14 +202,15 @@ def count_segments(form: Format, path: Path, how: HowToRead, on_counted: OnCount
         DataError: when the document is not what its format says.
     """
     n_segments = 0
+    nothing: Row = {}
 
     def count(segments: Sequence[Segment]) -> Sequence[Row]:
         nonlocal n_segments
         n_segments += len(segments)
         on_counted(n_segments, False)
-        return [{}] * len(segments)
+        return [nothing] * len(segments)
 
-    form.copy(path, _Nowhere(), how, count, CHUNK_SIZE)
+    form.copy(path, cast(IO[bytes], _Nowhere()), how, count, CHUNK_SIZE)
     on_counted(n_segments, True)
 
 

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 2
 """The number of files of a process that are scored at the same time."""
 
-STOPPED = "The server was stopped."
+STOPPED = "The server was stopped, or took too long after a reload. Upload the file again."
 FAILED = "The server has failed. Its log says how."
 FULL = "The server has no room on its disk. Try later."
 
@@ -101,7 +101,8 @@ class JobScorer:
         self._store.release(job)
 
     def _score(self, job: Job, how: DocumentOptions) -> Job:
-        store, total = self._store, None
+        store = self._store
+        total: int | None = None
 
         def tell(n_scored: int) -> None:
             if self._is_cancelled or not store.has(job):
