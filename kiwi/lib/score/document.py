@@ -224,8 +224,8 @@ class _Nowhere(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    @override
     def write(self, content: Any) -> int:
+        """Count some bytes."""
         self._n_bytes += len(content)
         return len(content)
 
