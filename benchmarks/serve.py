@@ -3,7 +3,8 @@
     python benchmarks/serve.py -m MODEL [PART ...] [--segments N] [--requests N] [--connections N]
 
 MODEL reads source and target, such as an export with --int8. The parts are `throughput`, `latency`, `memory`, `slow`,
-`half`, `large`, `idle`, `killed`, `sigterm`, `disk` and `clock`; without any, all of them. Server and bare runner
+`half`, `large`, `idle`, `killed`, `sigterm`, `disk` and `clock`; without any, all of them. `soak`,
+which takes an hour, runs only when it is named. Server and bare runner
 compute with one thread. Where clients and server share a core, as on a small machine, the seconds of a core that each
 uses are told apart: `of the bare runner` compares segments per second of a core that the server uses, with those of the
 bare runner.
@@ -22,6 +23,7 @@ import time
 
 from serving import ROOT, Server, arrivals, load, own_cpu, pairs, quantile, scoring
 from serving_faults import FAULTS
+from serving_soak import soak
 
 CLIENTS = 64
 
@@ -81,7 +83,7 @@ def latency(args: argparse.Namespace) -> None:
 
 
 def memory(args: argparse.Namespace) -> None:
-    with Server(args.model, "--cache", "1000", "-q") as server:
+    with Server(args.model, "--cache", "1000") as server:
         tenth = max(CLIENTS, args.requests // 10)
         sizes = []
         for part in range(10):
@@ -92,23 +94,27 @@ def memory(args: argparse.Namespace) -> None:
 
 
 PARTS = {"throughput": throughput, "latency": latency, "memory": memory, **FAULTS}
+LONG = {"soak": soak}
+"""Parts that run only when they are named."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-m", "--model", required=True)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join([*PARTS, *LONG]))
     parser.add_argument("--segments", type=int, default=3000, help="of each measurement of load")
     parser.add_argument("--requests", type=int, default=20_000, help="of the measurement of memory")
     parser.add_argument("--connections", type=int, default=10_000, help="that are idle")
+    parser.add_argument("--minutes", type=int, default=60, help="of the soak")
+    parser.add_argument("--share", type=float, default=0.25, help="of a core that the soak uses")
     args = parser.parse_args()
     if args.parts == ["bare"]:
         bare(args.model, args.segments)
         return
-    if unknown := {*args.parts} - PARTS.keys():
-        parser.error(f"found {', '.join(sorted(unknown))}; expected {', '.join(PARTS)}")
+    if unknown := {*args.parts} - PARTS.keys() - LONG.keys():
+        parser.error(f"found {', '.join(sorted(unknown))}; expected {', '.join({**PARTS, **LONG})}")
     for part in args.parts or PARTS:
-        PARTS[part](args)
+        {**PARTS, **LONG}[part](args)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from kiwi.exceptions import ConfigError, DataError, MissingExtraError
 from kiwi.lib.predict import predict_from_configuration
 from kiwi.lib.score import Input, score_to_stream
 from kiwi.lib.score.compare import Given, compare
-from kiwi.lib.score.document import score_document
+from kiwi.lib.score.document.pipeline import score_document
 from kiwi.runner import Predictions, PredictOptions, Runner, load_system
 from kiwi.runner.word_aligner import WordAligner
 from kiwi.systems.qe_system import QESystem

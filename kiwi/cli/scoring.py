@@ -195,11 +195,11 @@ def score(
     is_lines = best_of is not None or only_scores or spans or output_format is not None
     is_copied = is_table_piped and not is_lines
     if table is not None and best_of is None:
-        from kiwi.lib.score.document import is_document
+        from kiwi.lib.score.document.pipeline import is_document
 
         is_copied = is_document(table, output, lines=is_lines)
     if is_copied:
-        from kiwi.lib.score.document import named_format, score_document
+        from kiwi.lib.score.document.pipeline import named_format, score_document
 
         unused = {
             ", ".join(f"--{name.replace('_', '-')}" for name in files): bool(files),

@@ -130,15 +130,20 @@ class Predictions:
             return None
         return [interleave(*pair) for pair in zip(gaps, target, strict=True)]
 
-    def columns(self, digits: int = DIGITS, targets: Sequence[str] | None = None) -> dict[str, list[Any]]:
+    def columns(
+        self, digits: int = DIGITS, targets: Sequence[str] | None = None, *, words: bool = True
+    ) -> dict[str, list[Any]]:
         """Return all outputs as columns of a table: sentence-level outputs first, then word-level outputs.
 
         Args:
             digits: the number of digits after the decimal point.
             targets: the translations, from which error spans get their text.
+            words: whether to return the probabilities and labels of words and gaps.
         """
         found: dict[str, list[Any]] = {}
         for spec in sorted(OUTPUTS.values(), key=lambda each: each.is_word_level):
+            if spec.kind == "tags" and not words:
+                continue
             for column, attribute in zip(spec.columns, spec.attributes, strict=True):
                 if (cells := self.get(attribute)) is None:
                     continue

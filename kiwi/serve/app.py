@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,14 @@ from kiwi.exceptions import KiwiError
 from kiwi.serve.calls import api, chat, files, page, review, segments
 from kiwi.serve.calls.api import Service
 from kiwi.serve.gate import Gate
-from kiwi.serve.jobs import JobStore
+from kiwi.serve.jobs.scoring import JobScorer
+from kiwi.serve.jobs.store import JobStore
 from kiwi.serve.keys import Keyring
 from kiwi.serve.metrics import Metrics
 from kiwi.serve.options import ServeOptions
 from kiwi.serve.problems import Problem
 from kiwi.serve.registry import Registry
+from kiwi.serve.shortcut import Shortcut
 
 logger = logging.getLogger(__name__)
 
@@ -41,22 +42,36 @@ MOST_ERRORS = 20
 """The maximum number of mistakes in a request that an answer lists."""
 
 
-def make_service(options: ServeOptions, directory: Path, reload_is_due: threading.Event | None = None) -> Service:
+def make_service(
+    options: ServeOptions,
+    directory: Path,
+    reload_is_due: threading.Event | None = None,
+    is_replaced: threading.Event | None = None,
+) -> Service:
     """Load the models, and return what the calls share.
 
     Args:
         options: what to serve, and how.
         directory: a directory for uploaded files, which the caller removes.
         reload_is_due: is set when models are to be reloaded.
+        is_replaced: is set when another process takes the place of this one.
 
     Raises:
         KiwiError: when a model or a policy cannot be loaded.
     """
     metrics = Metrics()
     registry = Registry(options, metrics.observer)
-    jobs = JobStore(directory, registry, options.limits)
-    service = Service(options, registry, Keyring(options.keys), metrics, jobs)
-    return service if reload_is_due is None else replace(service, reload_is_due=reload_is_due)
+    jobs = JobStore(directory, options.limits)
+    return Service(
+        options,
+        registry,
+        Keyring(options.keys),
+        metrics,
+        jobs,
+        JobScorer(jobs, registry),
+        reload_is_due=reload_is_due or threading.Event(),
+        is_replaced=is_replaced or threading.Event(),
+    )
 
 
 def make_app(service: Service) -> ASGIApp:
@@ -85,7 +100,7 @@ def make_app(service: Service) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_failure)
-    return Gate(app, service.options, service.keyring, service.metrics)
+    return Gate(Shortcut(app), service.options, service.keyring, service.metrics)
 
 
 @asynccontextmanager
@@ -110,12 +125,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             loop.add_signal_handler(signal.SIGHUP, reload)
             if due.is_set():
                 reload()
-        _note_signals(lambda: loop.call_soon_threadsafe(service.is_stopping.set))
+        _note_signals(lambda: loop.call_soon_threadsafe(service.stop))
     expiring = loop.create_task(_remove_expired(service))
     yield
     service.is_stopping.set()
     expiring.cancel()
-    await asyncio.to_thread(service.jobs.close)
+    timeout = service.options.drain_timeout if service.is_replaced.is_set() else 0.0
+    await asyncio.to_thread(service.job_scorer.close, timeout)
     if not await asyncio.to_thread(service.registry.close, service.options.shutdown_timeout):
         logger.warning("Segments were still being scored after %g s.", service.options.shutdown_timeout)
 

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiwi.serve.keys import Key, Keyring
@@ -37,6 +37,8 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 """The headers of every answer that does not set them itself."""
+
+_ENCODED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 UNKNOWN = "unknown"
 """The route of a path that does not exist, in metrics and the log."""
@@ -70,9 +72,9 @@ class Gate:
             nonlocal status, has_started, is_complete
             if message["type"] == "http.response.start":
                 status, has_started = message["status"], True
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message["headers"] = list(message.get("headers", ()))
+                own = {name for name, _ in headers}  # in lower case, as ASGI has it
+                headers += [header for header in _ENCODED if header[0] not in own]
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 is_complete = True
@@ -147,8 +149,7 @@ class Gate:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route, key = _route(scope), scope.get("kiwi.key")
         method = scope["method"] if scope["method"] in METHODS else "other"
-        self._metrics.requests.labels(method, route, str(status)).inc()
-        self._metrics.seconds.labels(route).observe(seconds)
+        self._metrics.on_request(method, route, status, seconds)
         name = "-" if key is None else key.name
         access_log.info("%s %s %d %.1f ms %s", method, route, status, 1000 * seconds, name)
 

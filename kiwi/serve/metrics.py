@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -25,10 +26,12 @@ class Metrics:
         own = CollectorRegistry()
         self._registry = own
         labels = ("method", "route", "status")
-        self.requests = Counter("kiwi_requests", "Requests that were answered", labels, registry=own)
-        self.seconds = Histogram(
+        requests = Counter("kiwi_requests", "Requests that were answered", labels, registry=own)
+        seconds = Histogram(
             "kiwi_request_seconds", "Seconds from request to answer", ("route",), registry=own, buckets=SECONDS
         )
+        # Finding those of some labels takes longer than counting.
+        self._requests, self._seconds = cache(requests.labels), cache(seconds.labels)
         self._segments = Counter("kiwi_segments", "Segments that were computed", ("model",), registry=own)
         self._tokens = Counter("kiwi_tokens", "Words or pieces that were computed", ("model",), registry=own)
         self._busy = Counter("kiwi_busy_seconds", "Seconds of computing", ("model",), registry=own)
@@ -45,6 +48,18 @@ class Metrics:
             multiprocess_mode="livesum",
         )  # added to by all versions of a model in all processes
 
+    def on_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered.
+
+        Args:
+            method: its method.
+            route: its route, of which there are few.
+            status: the status of the answer.
+            seconds: the time from request to answer.
+        """
+        self._requests(method, route, status).inc()
+        self._seconds(route).observe(seconds)
+
     @staticmethod
     def forget_process(pid: int) -> None:
         """Drop what waited in a process that has ended; what it has done still counts."""
@@ -52,16 +67,19 @@ class Metrics:
 
     def observer(self, model: str) -> Observer:
         """Return what is told what the worker of a model does."""
+        segments, tokens, busy = (each.labels(model) for each in (self._segments, self._tokens, self._busy))
+        batches = self._batches.labels(model)
+        hits, misses = self._hits.labels(model), self._misses.labels(model)
 
         def on_batch(n_segments: int, n_tokens: int, seconds: float) -> None:
-            self._segments.labels(model).inc(n_segments)
-            self._tokens.labels(model).inc(n_tokens)
-            self._busy.labels(model).inc(seconds)
-            self._batches.labels(model).observe(n_segments)
+            segments.inc(n_segments)
+            tokens.inc(n_tokens)
+            busy.inc(seconds)
+            batches.observe(n_segments)
 
         def on_lookup(n_hits: int, n_misses: int) -> None:
-            self._hits.labels(model).inc(n_hits)
-            self._misses.labels(model).inc(n_misses)
+            hits.inc(n_hits)
+            misses.inc(n_misses)
 
         return Observer(on_batch, on_lookup, self._waiting.labels(model).inc)
 

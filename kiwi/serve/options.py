@@ -79,6 +79,9 @@ class ServeOptions:
     shutdown_timeout: float = 30.0
     """The number of seconds in which requests are finished at the end."""
 
+    drain_timeout: float = 3600.0
+    """The number of seconds in which a process that is replaced finishes the files that it took."""
+
     feedback: Path | None = None
     """The directory to which feedback is written; None takes none."""
 

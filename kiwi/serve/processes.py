@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -16,6 +17,9 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from kiwi.serve.metrics import Metrics
 
 logger = logging.getLogger(__name__)
+
+REPLACED = signal.SIGUSR1
+"""The signal that tells a process, before the one to end, that another one takes its place."""
 
 PING = 1.0
 """The number of seconds in which a process answers; it may be busy for longer."""
@@ -47,16 +51,20 @@ class Supervisor(Multiprocess):
         config: the configuration of each process.
         sockets: the sockets at which all of them listen.
         shutdown_timeout: the number of seconds in which a process finishes its requests.
+        drain_timeout: the number of seconds in which a process that is replaced finishes its files.
     """
 
-    def __init__(self, config: Config, sockets: list[socket], shutdown_timeout: float) -> None:
+    def __init__(
+        self, config: Config, sockets: list[socket], shutdown_timeout: float, drain_timeout: float = 0.0
+    ) -> None:
         super().__init__(config, sockets)
         self.should_exit = _Stop(self.signal_queue)
         self.has_failed = False
         """Whether a process could not start, and none before it."""
         self._has_started = False
         self._seen: dict[int | None, float] = {}  # when each process has answered, by a clock that never jumps
-        self._shutdown_timeout = shutdown_timeout
+        self._shutdown_timeout, self._drain_timeout = shutdown_timeout, drain_timeout
+        self._replaced: list[tuple[Process, float]] = []  # those that finish what they took, and when they must have
 
     def handle_hup(self) -> None:
         """Replace all processes, once for all signals that have arrived by now."""
@@ -90,12 +98,33 @@ class Supervisor(Multiprocess):
                     logger.error("The models were not reloaded, and stay in use: process %s did not start.", new.pid)
                 return
             self.processes[index] = new
-            old.terminate()
-            self._end(old)
+            self._replace(old)
             logger.info("The process %s has taken the place of %s.", new.pid, old.pid)
+
+    def _replace(self, old: Process) -> None:
+        """Tell a process to finish what it took, and to end."""
+        if old.pid is not None and old.process.is_alive():
+            os.kill(old.pid, REPLACED)
+            old.terminate()
+        self._replaced.append((old, time.monotonic() + self._shutdown_timeout + self._drain_timeout + GRACE))
+
+    def _bury(self) -> None:
+        """Forget the replaced processes that have ended, and end those whose time is up."""
+        now = time.monotonic()
+        ended = [process for process, end in self._replaced if not process.process.is_alive() or now > end]
+        self._replaced = [each for each in self._replaced if each[0] not in ended]
+        for process in ended:
+            self._end(process, 0.0)
+
+    def terminate_all(self) -> None:
+        """Tell all processes to end, those too that would finish files first."""
+        super().terminate_all()
+        for process, _ in self._replaced:
+            process.terminate()
 
     def keep_subprocess_alive(self) -> None:
         """Replace the processes that have ended, or no longer show that they live."""
+        self._bury()
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
@@ -114,7 +143,7 @@ class Supervisor(Multiprocess):
 
     def join_all(self) -> None:
         """Wait until all processes have ended."""
-        for process in self.processes:
+        for process in [*self.processes, *(process for process, _ in self._replaced)]:
             self._end(process)
 
     def _lives(self, process: Process) -> bool:
@@ -126,8 +155,8 @@ class Supervisor(Multiprocess):
             self._seen[process.pid] = now
         return now - self._seen.setdefault(process.pid, now) < self.config.timeout_worker_healthcheck
 
-    def _end(self, process: Process) -> None:
-        process.process.join(self._shutdown_timeout + GRACE)
+    def _end(self, process: Process, timeout: float | None = None) -> None:
+        process.process.join(self._shutdown_timeout + GRACE if timeout is None else timeout)
         if process.process.is_alive():
             logger.warning("The process %s has not ended in time, and is killed.", process.pid)
             process.process.kill()

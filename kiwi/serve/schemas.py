@@ -161,6 +161,7 @@ class JobOut(BaseModel):
     model: str
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     segments: Annotated[int, Field(description="The number of segments that are scored.")]
+    total: Annotated[int | None, Field(description="The number of its segments; null until they are counted.")]
     bad_segments: Annotated[int, Field(description="The number of segments that cannot be scored.")]
     error: str | None
     warnings: list[str]

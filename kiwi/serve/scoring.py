@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeVar
 
 from kiwi import constants as const
@@ -26,26 +26,23 @@ from kiwi.serve.schemas import ScoreRequest, SegmentIn
 
 LINE_END = re.compile(r"[\r\n]")
 
-POLL, LONGEST_POLL = 0.25, 2.0
-"""The number of seconds after which a client is looked for that may have gone away, at first and, doubled, at last."""
-
 SMALL = 4096
 """The maximum number of characters of a request that needs no thread to be prepared and answered."""
 
 Result = TypeVar("Result")
 
-IsGone = Callable[[], Awaitable[bool]]
-"""A function that returns whether the client has gone away."""
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+"""The function of ASGI that waits for the next message of a client, whose request has been read."""
 
 
-async def score_request(registry: Registry, request: ScoreRequest, limits: Limits, is_gone: IsGone) -> dict[str, Any]:
+async def score_request(registry: Registry, request: ScoreRequest, limits: Limits, receive: Receive) -> dict[str, Any]:
     """Return the answer to a request.
 
     Args:
         registry: the models.
         request: the request.
         limits: what it may ask for.
-        is_gone: whether the client has gone away, so that its segments need not be computed.
+        receive: tells when the client has gone away, so that its segments need not be computed.
 
     Raises:
         Problem: when it cannot be answered.
@@ -53,7 +50,7 @@ async def score_request(registry: Registry, request: ScoreRequest, limits: Limit
     served = find_model(registry, request.model)
     _check_request(request, served, limits)
     segments = _texts(request, served)
-    served, rows = await compute(registry, served, segments, limits, is_gone)
+    served, rows = await compute(registry, served, segments, limits, receive)
     return await _aside(answer, request, served, rows, is_small=_is_small(segments))
 
 
@@ -70,7 +67,7 @@ def find_model(registry: Registry, name: str | None) -> ServedModel:
 
 
 async def compute(
-    registry: Registry, served: ServedModel, segments: list[Texts], limits: Limits, is_gone: IsGone
+    registry: Registry, served: ServedModel, segments: list[Texts], limits: Limits, receive: Receive
 ) -> tuple[ServedModel, list[Row]]:
     """Score segments in the queue of a model.
 
@@ -94,19 +91,25 @@ async def compute(
         raise Problem(503, "busy", str(error), headers={"Retry-After": str(error.retry_after)}) from error
     except QueueClosedError as error:
         raise Problem(503, "shutting-down", str(error), headers={"Retry-After": "1"}) from error
-    result = asyncio.wrap_future(future)
-    end, poll = asyncio.get_running_loop().time() + limits.timeout, POLL
+    if future.done():  # the cache has all of it
+        return served, future.result()
+    result, gone = asyncio.wrap_future(future), asyncio.ensure_future(_until_gone(receive))
     try:
-        while not (await asyncio.wait({result}, timeout=poll))[0]:
-            poll = min(2 * poll, LONGEST_POLL)
-            if await is_gone():
-                raise Problem(499, "client-gone", "The client has gone away.") from None
-            if asyncio.get_running_loop().time() > end:
-                detail = f"The segments were not scored within {limits.timeout:g} s. Send fewer, or send them later."
-                raise Problem(503, "timeout", detail, headers={"Retry-After": str(served.worker.queue.retry_after)})
+        await asyncio.wait({result, gone}, timeout=limits.timeout, return_when=asyncio.FIRST_COMPLETED)
+        if result.done():
+            return served, result.result()
+        if gone.done():
+            raise Problem(499, "client-gone", "The client has gone away.")
+        detail = f"The segments were not scored within {limits.timeout:g} s. Send fewer, or send them later."
+        raise Problem(503, "timeout", detail, headers={"Retry-After": str(served.worker.queue.retry_after)})
     finally:
         result.cancel()
-    return served, result.result()
+        gone.cancel()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _is_small(segments: Sequence[Texts]) -> bool:
@@ -184,7 +187,7 @@ def answer(request: ScoreRequest, served: ServedModel, rows: Sequence[Row]) -> d
         scale = served.common_scale
     targets = [segment.target for segment in request.segments]
     predictions = _of_languages(join_rows(rows, served.runner.about), request, served)
-    own = predictions.columns(targets=targets)
+    own = predictions.columns(targets=targets, words=False)
     found = scale.apply(own)
     answers: list[dict[str, Any]] = []
     for index, segment in enumerate(request.segments):

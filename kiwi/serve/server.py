@@ -21,9 +21,9 @@ from uvicorn.config import STARTUP_FAILURE
 
 from kiwi.exceptions import KiwiError
 from kiwi.serve.calls.feedback import check_directory
-from kiwi.serve.job_log import HideJobs
+from kiwi.serve.jobs.log import HideJobs
 from kiwi.serve.options import LOCAL, ServeOptions
-from kiwi.serve.processes import Supervisor
+from kiwi.serve.processes import REPLACED, Supervisor
 from kiwi.serve.protocol import BoundedProtocol
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def _serve_alone(options: ServeOptions) -> None:
     reload_is_due = threading.Event()
     signal.signal(signal.SIGHUP, lambda number, frame: reload_is_due.set())  # from now on, while models are loaded
     with tempfile.TemporaryDirectory(prefix="kiwi-files-") as files:
-        _run_alone(options, make_app(make_service(options, Path(files), reload_is_due)))
+        _run_alone(options, make_app(make_service(options, Path(files), reload_is_due=reload_is_due)))
 
 
 def _run_alone(options: ServeOptions, app: ASGIApp) -> None:
@@ -114,7 +114,7 @@ def _serve_in_processes(options: ServeOptions, log_level: int) -> None:
         config = _config(options, partial(_make_worker_app, options, Path(files), log_level), factory=True)
         try:
             with _listening(config, options) as sockets:
-                supervisor = Supervisor(config, sockets, options.shutdown_timeout)
+                supervisor = Supervisor(config, sockets, options.shutdown_timeout, options.drain_timeout)
                 supervisor.run()
         finally:
             del os.environ[METRICS_DIRECTORY]
@@ -125,10 +125,12 @@ def _serve_in_processes(options: ServeOptions, log_level: int) -> None:
 def _make_worker_app(options: ServeOptions, files: Path, log_level: int) -> ASGIApp:
     configure_log(log_level, log_texts=options.log_texts)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which is for the parent, and comes here with the end of a terminal
+    is_replaced = threading.Event()
+    signal.signal(REPLACED, lambda number, frame: is_replaced.set())
     from kiwi.serve.app import make_app, make_service
 
     try:
-        return make_app(make_service(options, files))
+        return make_app(make_service(options, files, is_replaced=is_replaced))
     except KiwiError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(STARTUP_FAILURE)  # which ends the other processes too

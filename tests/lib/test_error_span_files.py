@@ -17,7 +17,7 @@ from kiwi.data.wmt.sentence_level import read_span_submission
 from kiwi.exceptions import ConfigError
 from kiwi.lib.predict import predict_to_files
 from kiwi.lib.score import Input, score_to_stream
-from kiwi.lib.score.document import score_document
+from kiwi.lib.score.document.pipeline import score_document
 from kiwi.runner import Predictions
 from kiwi.systems.qe_system import QESystem
 from tests.pretrained import write_model

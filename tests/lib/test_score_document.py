@@ -19,17 +19,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+import pyarrow.parquet
 import pytest
 import typer.testing
 from typing_extensions import override
 
 import kiwi
 from kiwi.cli import app
+from kiwi.data.documents.formats import HowToRead, require_format
+from kiwi.data.documents.rating import Rating
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import DocumentOptions, Input, score_to_stream
-from kiwi.lib.score.document import is_document, named_format, score_document
+from kiwi.lib.score.document.counting import count_segments
+from kiwi.lib.score.document.pipeline import is_document, named_format, score_document
 from kiwi.runner.options import PredictOptions
 from kiwi.systems.manifest.intervals import EVERY, CalibrationGroup, ScoreIntervals
 from kiwi.systems.manifest.rewriting import read_info, rewrite, set_score_meaning
@@ -383,6 +388,50 @@ def test_scores_in_a_file(system: Path, tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "scores.tsv.gz").read_bytes()).decode() == stream.getvalue()
     with pytest.raises(ConfigError, match="would be written over, but this command reads it"):
         score_to_stream(system, Input(files=files), files["source"])
+
+
+def test_segments_are_counted_before_they_are_scored(system: Path, tmp_path: Path) -> None:
+    header, rows = ("source", "target"), list(zip(SOURCES, TARGETS, strict=True))
+    objects = [dict(zip(header, row, strict=True)) for row in rows]
+    units = "".join(
+        f'<unit id="{n}"><segment><source>{a}</source><target>{b}</target></segment></unit>'
+        for n, (a, b) in enumerate(rows)
+    )
+    pairs = "".join(
+        f'<tu><tuv xml:lang="en"><seg>{a}</seg></tuv><tuv xml:lang="de"><seg>{b}</seg></tuv></tu>' for a, b in rows
+    )
+    for name, text in {
+        "a.xlf": XLIFF,
+        "b.xlf": f'<xliff version="2.0" xmlns="urn:oasis:names:tc:xliff:document:2.0" srcLang="en" trgLang="de">'
+        f'<file id="f">{units}</file></xliff>',
+        "a.tmx": f'<tmx version="1.4"><header srclang="en"/><body>{pairs}</body></tmx>',
+        "a.po": "".join(f'msgid "{a}"\nmsgstr "{b}"\n\n' for a, b in rows),
+        "a.csv": "".join(",".join(row) + "\n" for row in [header, *rows]),
+        "a.tsv": "".join("\t".join(row) + "\n" for row in [header, *rows]),
+        "a.jsonl": "".join(json.dumps(each) + "\n" for each in objects),
+        "a.json": json.dumps(objects),
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "a.tsv.gz").write_bytes(gzip.compress((tmp_path / "a.tsv").read_bytes()))
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(objects), tmp_path / "a.parquet")
+    book = openpyxl.Workbook()
+    for row in [header, *rows]:
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "a.xlsx")
+    told: list[tuple[int, bool]] = []
+
+    def tell(n_segments: int, are_all: bool) -> None:
+        told.append((n_segments, are_all))
+
+    for path in sorted(tmp_path.iterdir()):
+        told.clear()
+        how = HowToRead(Rating(), {name: name for name in header}, (), True, ["en", "de"])
+        count_segments(require_format(path), path, how, tell)
+        assert told[-1] == (2, True), path.name
+        assert all(each == (2, False) for each in told[:-1]), path.name
+    told.clear()
+    score_document(system, tmp_path / "a.xlf", tmp_path / "scored.xlf", on_counted=tell)
+    assert told[-1] == (2, True)
 
 
 def test_documents_load_no_libraries() -> None:

@@ -20,7 +20,7 @@ from kiwi.cli import app
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import DataError
 from kiwi.lib.score import DocumentOptions, Input, score as score_lines, score_to_stream
-from kiwi.lib.score.document import score_document
+from kiwi.lib.score.document.pipeline import score_document
 from kiwi.systems.manifest.rewriting import set_score_meaning
 from tests.lib.test_score_document import (
     SOURCES,

@@ -15,7 +15,7 @@ from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import set_score_of
 from kiwi.lib.score import DocumentOptions, Input, score
-from kiwi.lib.score.document import score_document
+from kiwi.lib.score.document.pipeline import score_document
 from kiwi.lib.score.scale import Scale
 from kiwi.runner import load_system
 from tests.lib.test_score_document import SOURCES, TARGETS, XLIFF, system, written

@@ -174,6 +174,29 @@ def test_problems_name_what_is_wrong(
     assert detail in problem["detail"]
 
 
+def test_valid_and_other_requests_are_answered_alike(client: httpx.Client, corpus: Corpus) -> None:
+    """A valid request takes a shortcut; what it does not understand goes the way of all other calls."""
+    given = {"segments": segments(corpus, 2), "words": True}
+    plain = client.post("/v1/score", json=given)
+    with_charset = {"Content-Type": "application/json; charset=utf-8"}
+    other = client.post("/v1/score", content=json.dumps(given), headers=with_charset)
+    assert (plain.status_code, other.status_code) == (200, 200)
+    assert plain.json() == other.json()
+    assert plain.headers["x-frame-options"] == other.headers["x-frame-options"] == "DENY"
+    given["segments"][1]["source"] = 5
+    errors = [
+        client.post("/v1/score", json=given),
+        client.post("/v1/score", content=json.dumps(given), headers=with_charset),
+    ]
+    assert [each.status_code for each in errors] == [422, 422]
+    assert errors[0].json() == errors[1].json()
+    assert errors[0].json()["errors"][0]["pointer"] == "#/segments/1/source"
+    counted = re.findall(
+        r'^kiwi_requests_total\{.*route="(/v1/score)",status="(\d+)"', client.get("/metrics").text, re.M
+    )
+    assert {("/v1/score", "200"), ("/v1/score", "422")} <= {*counted}
+
+
 def test_keys_rates_and_hosts(server: Server, client: httpx.Client) -> None:
     with httpx.Client(base_url=server.url) as other:
         for headers in ({}, {"Authorization": "Bearer kiwi-admi"}, {"Authorization": f"Basic {ADMIN}"}):
@@ -352,6 +375,9 @@ def test_a_file_is_scored_and_downloaded_once_it_is_done(
     assert kinds[-1][0] == "end"
     job = kinds[-1][1]
     assert (job["state"], job["segments"], job["name"], job["error"]) == ("done", 10, "a b.tsv", None), job
+    assert (kinds[0][1]["total"] in (None, 10), job["total"]) == (True, 10)
+    told = [state for _, state in kinds if state["total"] is not None]
+    assert all(state["segments"] <= state["total"] == 10 for state in told)
     assert "owner" not in job
     download = client.get(f"{url}/content")
     assert "attachment" in download.headers["content-disposition"]

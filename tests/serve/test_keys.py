@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kiwi.exceptions import ConfigError
-from kiwi.serve.jobs import clean_name
+from kiwi.serve.jobs.job import clean_name
 from kiwi.serve.keys import Key, Keyring, describe_new_key, hash_key, read_keys
 from kiwi.serve.options import ServeOptions, parse_named
 

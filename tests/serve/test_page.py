@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kiwi.serve.jobs.scoring import AT_ONCE
 from kiwi.serve.views.examples import sentences
 from tests.browser import Chromium, Visit
 from tests.conftest import Corpus
@@ -177,6 +180,33 @@ def test_a_file_is_scored_read_and_downloaded(browser: Chromium, server: Server,
     assert removed.value.status == 204
     assert page.locator("#drop").is_visible()
     assert visit.console == []
+
+
+def test_the_bar_shows_how_much_of_a_file_is_scored(browser: Chromium, server: Server, table: Path) -> None:
+    page = open_page(browser, server).page
+    bar, shown = page.locator("#progress"), page.locator("#job-state")
+    may_go, store = threading.Event(), server.service.jobs
+    try:
+        for _ in range(AT_ONCE):  # so that the file waits, while the test tells its states
+            server.service.job_scorer._pool.submit(may_go.wait, 60)
+        page.set_input_files("#upload", table)
+        shown.filter(has_text="Waiting …").wait_for()
+        (place,) = store._directory.iterdir()
+        job = store.find(place.name)
+        assert job is not None
+        for segments, total, text, position in (
+            (0, None, "Counting the segments …", -1),
+            (0, 3000, "0 of 3,000 segments scored (0%)", 0),
+            (1999, 3000, "1,999 of 3,000 segments scored (66%)", 1999 / 3000),
+        ):
+            store.update(replace(job, state="running", segments=segments, total=total))
+            shown.filter(has_text=text).wait_for()
+            assert bar.evaluate("(bar) => bar.position") == pytest.approx(position)
+    finally:
+        may_go.set()
+    shown.filter(has_text="Done: 30 segments.").wait_for()
+    with page.expect_response(lambda response: response.request.method == "DELETE"):
+        page.get_by_role("button", name="Remove, and score another").click()
 
 
 def test_a_file_that_is_dropped_and_cannot_be_scored(browser: Chromium, server: Server) -> None:

@@ -28,8 +28,9 @@ def write_policy(path: Path, system: Path, groups: dict[str, GroupPolicy]) -> No
     path.write_text(json.dumps(policy.to_dict()))
 
 
-async def _is_gone() -> bool:
-    return False
+async def _receive() -> dict[str, str]:
+    await asyncio.Event().wait()  # the client stays
+    raise AssertionError
 
 
 def decisions(registry: Registry, policy: str, **how: Any) -> list[tuple[str, str]]:
@@ -39,7 +40,7 @@ def decisions(registry: Registry, policy: str, **how: Any) -> list[tuple[str, st
         {"source": "a bank", "target": "eine Bank", "group": "b"},
     ]
     request = ScoreRequest.model_validate({"segments": segments, "policy": policy, **how})
-    found = asyncio.run(score_request(registry, request, Limits(), _is_gone))["segments"]
+    found = asyncio.run(score_request(registry, request, Limits(), _receive))["segments"]
     assert all(("flags" in each) is how.get("flags", True) for each in found)
     return [(each["decision"], each["decision_reason"]) for each in found]
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from kiwi.serve.batching.cache import ResultCache, Row, Texts
-from kiwi.serve.batching.queue import Entry, QueueClosedError, QueueFullError, SegmentQueue, Work
+from kiwi.serve.batching.queue import Entry, QueueClosedError, QueueFullError, SegmentQueue, Work, cheapest_size
 from kiwi.serve.batching.worker import Observer, QueueOptions, Worker
 
 
@@ -70,6 +70,20 @@ def test_of_too_many_candidates_the_most_similar_share_a_batch() -> None:
     for name, length in {"head": 10, "a": 2, "b": 9, "c": 1, "d": 8, "longer": 11}.items():
         submit(queue, **{name: length})
     assert names(queue.take(30)) == ["head", "b", "d"]
+
+
+def test_segments_whose_padding_costs_more_than_a_batch_are_left_for_another_one() -> None:
+    queue = SegmentQueue(1000)
+    lengths = (40, 39, 38, 30, 20, 19)
+    for index, length in enumerate(lengths):
+        submit(queue, **{f"n{index}": length})
+    batches = [[work.entry.length for work in queue.take(1000, batch_cost=8) or []] for _ in range(3)]
+    assert batches == [[40, 39, 38], [30], [20, 19]]
+    queue.close()
+    assert queue.take(1000, batch_cost=8) is None
+    assert cheapest_size([10] * 30, 8) == 30
+    assert cheapest_size([40, 1], 8) == 1
+    assert cheapest_size([40, 1], 4000) == 2  # as on a GPU, where a batch costs much and its tokens little
 
 
 def test_equal_segments_are_computed_once() -> None:

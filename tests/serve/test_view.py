@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kiwi.serve.views.examples import GENERIC, choose_examples, find_example, sentences
-from kiwi.serve.views.view import Meter, difference, mark, mark_source, number, overlap, shown_scores, view
+from kiwi.serve.views.view import Meter, compare, difference, mark, mark_source, number, overlap, shown_scores, view
 
 COMMON = {"kind": "da", "higher_is_better": True, "range": [0, 100]}
 
@@ -57,11 +57,15 @@ def test_a_score_on_its_scale() -> None:
     assert (calibrated.meter, calibrated.interval) == (Meter(80, 70, 100), "70.0 to 110.0")
     assert (calibrated.score, calibrated.tone) == ("80.0", "tone4")
     lower = view("a", {"score": 0.25, "deviation": 0.1}, {"kind": "hter", "higher_is_better": False, "range": [0, 1]})
-    assert (lower.meter, lower.interval, lower.tone) == (Meter(25, 15, 35), "± 0.1", "tone3")
+    assert (lower.meter, lower.interval, lower.tone) == (Meter(25, 15, 35), "± 0.100", "tone3")
     unbounded = view("a", {"score": -1.5}, {"kind": "other", "higher_is_better": None, "range": None})
     assert (unbounded.meter, unbounded.score, unbounded.tone) == (None, "-1.5", "")
     assert view("", {"score": None}, COMMON).score == "no score"
-    assert [number(value) for value in (0.12345, 12.345, 100.0)] == ["0.123", "12.3", "100.0"]
+    assert [number(value, COMMON) for value in (2.345, 12.345, 100.0)] == ["2.3", "12.3", "100.0"]
+    of_edits = {"range": [0, 1]}
+    assert [number(value, of_edits) for value in (0.1, 0.12345)] == ["0.100", "0.123"]
+    unknown = {"range": None}
+    assert [number(value, unknown) for value in (0.12345, 12.345, 100.0)] == ["0.123", "12.3", "100.0"]
 
 
 def test_penalties_stand_in_for_scores() -> None:
@@ -79,6 +83,13 @@ def test_the_better_of_two() -> None:
     assert not overlap(one, other)
     assert overlap(one, view("a", {"score": 73.0, "deviation": 2.0}, COMMON))
     assert not overlap(one, view("a", {"score": 70.0}, COMMON))
+
+
+def test_a_difference_that_nobody_sees_is_none() -> None:
+    views = [view("a", {"score": score}, COMMON) for score in (70.01, 70.04, 70.5)]
+    assert compare(1, "a", views[:2], COMMON).better is None
+    found = compare(1, "a", views[1:], COMMON)
+    assert (found.better, found.by) == (1, "0.5")
 
 
 def test_examples() -> None:

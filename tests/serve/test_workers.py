@@ -37,6 +37,18 @@ def has_open(pid: int, path: Path) -> bool:
     return any(each.resolve() == path for each in Path(f"/proc/{pid}/fd").iterdir())
 
 
+def upload(url: str, n_segments: int, parent: int, place: Path) -> tuple[str, int]:
+    """Return the address of a file, and the process that scores it, which has begun."""
+    lines = ["source\ttarget\talignments", *(f"{n} a\tb {n}\t0-0" for n in range(n_segments))]
+    with httpx.Client(base_url=url, timeout=60) as client:
+        answer = client.post("/v1/files?name=a.tsv", content="\n".join(lines).encode())
+        path = answer.headers["location"]
+        wait_for(lambda: client.get(path).json()["total"])
+    (job,) = place.glob(f"kiwi-files-*/{path.rpartition('/')[2]}/held")
+    (scoring,) = [pid for pid in children(parent) if has_open(pid, job)]
+    return path, scoring
+
+
 def test_no_request_is_lost_when_processes_are_killed_and_replaced(exported: Export, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kiwi", "serve", "-m", f"nuqe={exported.path}", "--no-align", "--port", "0"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -62,13 +74,7 @@ def test_no_request_is_lost_when_processes_are_killed_and_replaced(exported: Exp
         assert url is not None, log()
         asking = threading.Thread(target=ask, args=(url[1],))
         asking.start()
-        with httpx.Client(base_url=url[1], timeout=60) as client:
-            lines = ["source\ttarget\talignments", *(f"{n} a\tb {n}\t0-0" for n in range(60_000))]
-            answer = client.post("/v1/files?name=a.tsv", content="\n".join(lines).encode())
-            path = answer.headers["location"]
-            wait_for(lambda: client.get(path).json()["state"] == "running")
-        (job,) = tmp_path.glob(f"kiwi-files-*/{path.rpartition('/')[2]}/held")
-        (scoring,) = [pid for pid in children(process.pid) if has_open(pid, job)]
+        path, scoring = upload(url[1], 60_000, process.pid, tmp_path)
 
         def is_caught() -> bool:  # while segments of the file wait
             os.kill(scoring, signal.SIGSTOP)
@@ -88,12 +94,23 @@ def test_no_request_is_lost_when_processes_are_killed_and_replaced(exported: Exp
         with httpx.Client(base_url=url[1], timeout=60) as client:
             assert float(WAITING.findall(client.get("/metrics").text)[0]) < 10  # those of the file no longer wait
         former = {*children(process.pid)}
+        path, scoring = upload(url[1], 8000, process.pid, tmp_path)
+        os.kill(scoring, signal.SIGSTOP)  # until another one takes its place
         for _ in range(3):
             process.send_signal(signal.SIGHUP)
         wait_for(lambda: log().count("has taken the place of") == 2)
+        with Client(url[1], tries=9) as patient:
+            before = patient._request("GET", path).json()
+            assert (before["state"], before["total"]) == ("running", 8000)
+            assert before["segments"] < 8000
+            os.kill(scoring, signal.SIGCONT)
+            wait_for(lambda: patient._request("GET", path).json()["state"] != "running")
+            done = patient._request("GET", path).json()
+            assert (done["state"], done["segments"], done["error"]) == ("done", 8000, None)
+            assert len(patient._request("GET", f"{path}/content").text.splitlines()) == 8001
         n_answers = len(scores)
         wait_for(lambda: len(scores) > n_answers + 5)
-        assert not former & {*children(process.pid)}
+        wait_for(lambda: not former & {*children(process.pid)})
         stop.set()
         asking.join()
         assert None not in scores.values()

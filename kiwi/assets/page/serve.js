@@ -209,6 +209,32 @@
     }
   };
 
+  const count = (number) => number.toLocaleString("en");
+
+  // The segments are counted before they are scored, so the bar shows how much of the whole file is done.
+  const progressSince = () => {
+    let started = null;
+    return ({ segments, total }) => {
+      const bar = byId("progress");
+      if (total === null) {
+        bar.removeAttribute("value");
+        tell("Counting the segments …");
+        return;
+      }
+      started ??= { time: performance.now(), segments };
+      const seconds = (performance.now() - started.time) / 1000;
+      const rate = (segments - started.segments) / Math.max(0.001, seconds);
+      bar.value = segments / total;
+      const parts = [`${count(segments)} of ${count(total)} segments scored (${Math.floor(100 * segments / total)}%)`];
+      if (seconds >= 2 && rate > 0) {
+        const left = (total - segments) / rate;
+        parts.push(`${count(rate < 10 ? Number(rate.toPrecision(1)) : Math.round(rate))} per second`);
+        parts.push(left < 90 ? `about ${Math.ceil(left)} s left` : `about ${count(Math.round(left / 60))} minutes left`);
+      }
+      tell(parts.join(" · "));
+    };
+  };
+
   const score = async (file) => {
     reset();
     stop = new AbortController();
@@ -222,17 +248,16 @@
       job = await upload(file, signal);
       byId("progress").removeAttribute("value");
       tell("Waiting …", true);
-      const started = performance.now();
+      const tellProgress = progressSince();
       let state = {};
       do {
         await follow(job, signal, (found) => {
           state = found;
-          const rate = state.segments / Math.max(0.001, (performance.now() - started) / 1000);
-          if (state.state === "running") tell(`${state.segments.toLocaleString("en")} segments scored, ${Math.round(rate).toLocaleString("en")} per second`);
+          if (state.state === "running") tellProgress(state);
         });
       } while (!["done", "failed", "cancelled"].includes(state.state));  // the connection has ended before
       if (state.state !== "done") throw new Failure(state.error);
-      tell(`Done: ${state.segments.toLocaleString("en")} segments.`, true);
+      tell(`Done: ${count(state.segments)} segment${state.segments === 1 ? "" : "s"}.`, true);
       for (const text of state.warnings) byId("warnings").append(Object.assign(document.createElement("li"), { textContent: text }));
       byId("warnings").hidden = !state.warnings.length;
       byId("download").hidden = false;

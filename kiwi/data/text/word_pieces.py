@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import TypeVar
+
+from typing_extensions import override
 
 from kiwi.data.text.spelling import TextEncoder
 from kiwi.data.text.units import Unit, units_of_word
 
-CACHED_WORDS = 200_000
-"""The maximum number of words in a cache, which is cleared when it is full."""
+Value = TypeVar("Value")
+
+CACHED_WORDS = 25_000
+"""The number of words after which a cache forgets those that it was not asked for since it last did."""
+
+CACHED_CHARACTERS = 2**20
+"""The number of their characters after which it does so, too, as a text without spaces is one word."""
 
 ORDINARY = ("the", "House", "12", ",", "casa", "straße", "3.5", "x", "дом", "人", "(a)", "don't", ".")
 """Words with which a tokenizer is probed."""
@@ -44,8 +53,50 @@ class Context:
     after: str = ""
 
 
-class WordPieces(dict[str, list[int]]):
-    """A cache of the pieces of words in one context, which are computed on first access.
+class WordCache(dict[str, Value], ABC):
+    """Values of words that are computed on first access, and forgotten when other words have been asked for since."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._older: dict[str, Value] = {}
+        self._n_characters = 0
+
+    def __missing__(self, word: str) -> Value:
+        value = self._older.get(word)
+        if value is None:
+            value = self.value_of(word)
+        self._n_characters += len(word)
+        if len(self) >= CACHED_WORDS or self._n_characters > CACHED_CHARACTERS:
+            self._older = dict(self)
+            self._n_characters = len(word)
+            self.clear()
+        self[word] = value
+        return value
+
+    @abstractmethod
+    def value_of(self, word: str) -> Value:
+        """Return the value of a word without the cache."""
+
+
+class WordUnits(WordCache[tuple[Unit, ...]]):
+    """A cache of the units of words in one context; see :mod:`kiwi.data.text.units`.
+
+    Args:
+        pieces: what encodes words in this context.
+    """
+
+    def __init__(self, pieces: WordPieces) -> None:
+        super().__init__()
+        self._pieces = pieces
+
+    @override
+    def value_of(self, word: str) -> tuple[Unit, ...]:
+        starts = [max(0, start) for _, start in self._pieces.encode(word)]
+        return units_of_word(word, starts or [0])
+
+
+class WordPieces(WordCache[list[int]]):
+    """A cache of the pieces of words in one context.
 
     Args:
         encoder: the encoder of text.
@@ -58,30 +109,21 @@ class WordPieces(dict[str, list[int]]):
         self.encoder = encoder
         self.context = context
         self.unknown_id = unknown_id
-        self._units: dict[str, tuple[Unit, ...]] = {}
+        self._units = WordUnits(self)
 
-    def __missing__(self, word: str) -> list[int]:
-        pieces = self.compute(word) or [self.unknown_id]
-        if len(self) >= CACHED_WORDS:
-            self.clear()
-        self[word] = pieces
-        return pieces
+    @override
+    def value_of(self, word: str) -> list[int]:
+        return self.compute(word) or [self.unknown_id]
 
     def units(self, word: str) -> tuple[Unit, ...]:
         """Return the units of a word; see :mod:`kiwi.data.text.units`."""
-        found = self._units.get(word)
-        if found is None:
-            if len(self._units) >= CACHED_WORDS:
-                self._units.clear()
-            starts = [max(0, start) for _, start in self._encode(word)]
-            found = self._units[word] = units_of_word(word, starts or [0])
-        return found
+        return self._units[word]
 
     def compute(self, word: str) -> list[int]:
         """Return the pieces of a word without the cache; none if the tokenizer drops the word."""
-        return [index for index, _ in self._encode(word)]
+        return [index for index, _ in self.encode(word)]
 
-    def _encode(self, word: str) -> list[tuple[int, int]]:
+    def encode(self, word: str) -> list[tuple[int, int]]:
         """Return the pieces of a word and where they start; a space before the word is at -1."""
         before, after = self.context.before, self.context.after
         encoding = self.encoder(f"{before}{word}{after}")

@@ -3,7 +3,7 @@
 from kiwi.lib.score.best_of import score_best as score_best
 from kiwi.lib.score.candidates import BestOf as BestOf
 from kiwi.lib.score.deciding import Audit as Audit
-from kiwi.lib.score.document_options import DocumentOptions as DocumentOptions
+from kiwi.lib.score.document.options import DocumentOptions as DocumentOptions
 from kiwi.lib.score.inputs import FIELDS as FIELDS, Input as Input
 from kiwi.lib.score.stream import (
     CHUNK_SIZE as CHUNK_SIZE,

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from kiwi.exceptions import KiwiError
@@ -95,7 +95,7 @@ class SegmentQueue:
     A batch is made around the segment whose turn it is, the longest one of the request that has waited longest for its
     turn. It is filled with segments that are not longer: one of each request, then a second one of each, and so on; if
     there are too many, with those of the most similar length. So a large request fills batches and never holds up a
-    small one, and there is little padding.
+    small one. Segments that are so much shorter that their padding costs more than another batch are left for one.
 
     Args:
         limit: the maximum number of segments that wait.
@@ -164,12 +164,13 @@ class SegmentQueue:
         ticket.future.add_done_callback(lambda future: self._discard(ticket) if future.cancelled() else None)
         return ticket
 
-    def take(self, tokens: int, wait: float = 0.0) -> list[Work] | None:
+    def take(self, tokens: int, wait: float = 0.0, batch_cost: float = math.inf) -> list[Work] | None:
         """Wait for segments, and return a batch of them.
 
         Args:
             tokens: the maximum number of tokens of a batch, padding included; a longer segment is a batch of its own.
             wait: the number of seconds after which a batch that is not full is returned.
+            batch_cost: what a batch costs beside its tokens, in tokens; infinite fills batches whatever the padding.
 
         Returns:
             The segments, longest first; None when the queue is closed and empty.
@@ -179,7 +180,7 @@ class SegmentQueue:
                 if self.n_waiting:
                     left = self._oldest + wait - time.monotonic()
                     if self._is_closed or left <= 0 or self.tokens_waiting >= tokens:
-                        return self._next_batch(tokens)
+                        return self._next_batch(tokens, batch_cost)
                     self._condition.wait(left)
                 elif self._is_closed:
                     return None
@@ -232,7 +233,7 @@ class SegmentQueue:
             self._is_closed = True
             self._condition.notify_all()
 
-    def _next_batch(self, tokens: int) -> list[Work]:
+    def _next_batch(self, tokens: int, batch_cost: float) -> list[Work]:
         head = self._rotation.popleft()
         head.drop_taken()
         while not head.works:
@@ -241,6 +242,7 @@ class SegmentQueue:
         longest = head.works[0].entry.length
         n_places = max(1, tokens // max(1, longest))
         batch = [head.works[0], *self._companions(head, longest, n_places - 1)]
+        batch = batch[: cheapest_size([work.entry.length for work in batch], batch_cost)]
         for work in batch:
             work.is_taken = True
         self._count(-len(batch), -sum(work.entry.length for work in batch))
@@ -285,3 +287,18 @@ class SegmentQueue:
         self.n_waiting += n_segments
         self.tokens_waiting += n_tokens
         self._on_waiting(n_segments)
+
+
+def cheapest_size(lengths: Sequence[int], batch_cost: float) -> int:
+    """Return how many segments make the batch that costs the least for each of its tokens, padding included.
+
+    Args:
+        lengths: the lengths of the segments, longest first.
+        batch_cost: what a batch costs beside its tokens, in tokens.
+    """
+    if math.isinf(batch_cost):
+        return len(lengths)
+    costs = (
+        (batch_cost + n * lengths[0]) / max(1, n_tokens) for n, n_tokens in enumerate(accumulate(lengths), start=1)
+    )
+    return 1 + min(enumerate(costs), key=lambda each: (each[1], -each[0]))[0]

@@ -14,6 +14,9 @@ from kiwi.serve.batching.queue import Entry, SegmentQueue, Ticket, Work
 
 logger = logging.getLogger(__name__)
 
+BATCH_COST = 1 / 128
+"""About what a batch costs beside its tokens, as a share of what the largest one costs."""
+
 
 class Model(Protocol):
     """What a worker computes with."""
@@ -130,7 +133,8 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (works := self.queue.take(self.model.batch_tokens, self._wait)) is not None:
+        tokens = self.model.batch_tokens
+        while (works := self.queue.take(tokens, self._wait, BATCH_COST * tokens)) is not None:
             try:
                 self._compute(works)
             except Exception as error:

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse
 from kiwi.exceptions import KiwiError
 from kiwi.serve import metrics as counted
 from kiwi.serve.calls.feedback import store_feedback
-from kiwi.serve.jobs import JobStore
+from kiwi.serve.jobs.scoring import JobScorer
+from kiwi.serve.jobs.store import JobStore
 from kiwi.serve.keys import Keyring
 from kiwi.serve.metrics import Metrics
 from kiwi.serve.options import ServeOptions
@@ -46,11 +47,21 @@ class Service:
     keyring: Keyring
     metrics: Metrics
     jobs: JobStore
+    job_scorer: JobScorer
     is_stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server shuts down."""
 
     reload_is_due: threading.Event = field(default_factory=threading.Event)
     """Set when the models are to be reloaded, which signals may ask for while they are being loaded."""
+
+    is_replaced: threading.Event = field(default_factory=threading.Event)
+    """Set when another process takes the place of this one, which then finishes the files that it took."""
+
+    def stop(self) -> None:
+        """Note that the server is to end or, the second time, that it is not to finish files first."""
+        if self.is_stopping.is_set():
+            self.job_scorer.cancel()
+        self.is_stopping.set()
 
 
 def service_of(request: Request) -> Service:
@@ -63,7 +74,7 @@ def service_of(request: Request) -> Service:
 async def score(request: Request, body: ScoreRequest) -> Response:
     """Score segments; their estimates come in the same order."""
     service = service_of(request)
-    return JSONResponse(await score_request(service.registry, body, service.options.limits, request.is_disconnected))
+    return JSONResponse(await score_request(service.registry, body, service.options.limits, request.receive))
 
 
 @router.post("/v1/feedback", response_model=FeedbackResponse, responses=PROBLEMS)

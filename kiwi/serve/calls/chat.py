@@ -107,7 +107,7 @@ async def complete(request: Request, body: ChatRequest) -> Response:
             spans=const.ERROR_SPANS in outputs,
             languages=(languages[0], languages[1]) if languages[0] and languages[1] else None,
         )
-        found = await score_request(service.registry, asked, service.options.limits, request.is_disconnected)
+        found = await score_request(service.registry, asked, service.options.limits, request.receive)
         for (place, _, target), segment in zip(usable, found["segments"], strict=True):
             issues[place] += find_issues(segment, target, is_quality=asked.scale == "0-100")
     results = [

@@ -18,7 +18,7 @@ from kiwi.exceptions import ConfigError, KiwiError
 from kiwi.lib.score import DocumentOptions
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.gate import check_length
-from kiwi.serve.jobs import FINAL, Job, TooManyJobsError
+from kiwi.serve.jobs.job import FINAL, Job, TooManyJobsError
 from kiwi.serve.options import Limits
 from kiwi.serve.problems import Problem, disk_problem
 from kiwi.serve.schemas import PROBLEMS, JobOut, ScaleName
@@ -85,7 +85,7 @@ async def upload(
     try:
         await _receive(request, service, job)
         await asyncio.to_thread(_check_content, service.jobs.received(job), job.name, service.options.limits)
-        service.jobs.start(job, how)
+        service.job_scorer.start(job, how)
     except TooManyJobsError as error:
         service.jobs.forget(job)
         raise _no_room(error) from error
@@ -103,7 +103,7 @@ async def state(request: Request, job_id: str) -> Response:
 
 @router.get("/{job_id}/events", response_class=StreamingResponse, responses=PROBLEMS)
 async def events(request: Request, job_id: str) -> Response:
-    """Tell the state of a file as it changes, in server-sent events."""
+    """Tell the state of a file as it changes, in server-sent events: how many of its segments are scored, of all."""
     service, job = service_of(request), find_job(request, job_id)
     return StreamingResponse(_events(service, job), media_type="text/event-stream")
 

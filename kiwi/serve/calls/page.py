@@ -69,7 +69,7 @@ async def result(request: Request) -> Response:
         _check_key(service, given.get("key", ""))
         served = find_model(service.registry, given.get("model") or None)
         asked = _asked(served, given)
-        answer = await score_request(service.registry, asked, service.options.limits, request.is_disconnected)
+        answer = await score_request(service.registry, asked, service.options.limits, request.receive)
     except Problem as problem:
         return _page(service, given, problem=problem)
     n_rows = len(asked.segments) // (2 if given.get("other", "").strip() else 1)
@@ -89,7 +89,7 @@ def _result(asked: ScoreRequest, answer: Mapping[str, Any], served: ServedModel,
         "own": served.own_scale.describe(),
         "policy": None if asked.policy is None else served.deciders[asked.policy].policy,
         "rows": rows,
-        "mean": number(sum(scores) / len(scores)) if scores else "–",
+        "mean": number(sum(scores) / len(scores), scale) if scores else "–",
         "wins": [sum(row.better == place for row in rows) for place in range(2)] if len(views) > n_rows > 1 else None,
     }
 

@@ -46,7 +46,7 @@ async def review(
     summary = await asyncio.to_thread(summarize, service.jobs.segments_of(job), N_BINS)
     wanted = Wanted(_order(order, summary.scale), low, high, decision, flagged, offset, PAGE_SIZE)
     spans = const.ERROR_SPANS in served.runner.about.outputs
-    found = await look_up(service, job, wanted, request.is_disconnected, words=True, spans=spans)
+    found = await look_up(service, job, wanted, request.receive, words=True, spans=spans)
     scale = found["scale"]
     rows = [
         compare(segment["id"], segment["source"], [view(segment["target"], segment, scale)], scale)
@@ -57,7 +57,7 @@ async def review(
         job=job,
         summary=summary,
         bars=_bars(summary, low, high),
-        mean="–" if summary.mean is None else number(summary.mean),
+        mean="–" if summary.mean is None else number(summary.mean, summary.scale),
         total=found["total"],
         offset=offset,
         size=PAGE_SIZE,
@@ -78,15 +78,16 @@ def _bars(summary: Summary, low: float | None, high: float | None) -> list[dict[
     """Return the bars of the chart of scores: their heights in percent, and whether they are within the bounds."""
     if not summary.counts:
         return []
-    first, last = summary.scale["range"]
+    scale = summary.scale
+    first, last = scale["range"]
     most = max(1, *summary.counts)
     edges = [first + (last - first) * index / len(summary.counts) for index in range(len(summary.counts) + 1)]
     return [
         {
             "height": max(2.0, round(100 * count / most, 2)) if count else 0,
             "count": count,
-            "low": number(start),
-            "high": number(end),
+            "low": number(start, scale),
+            "high": number(end, scale),
             "is_shown": (low is None or end > low) and (high is None or start <= high),
         }
         for count, start, end in zip(summary.counts, edges, edges[1:], strict=False)

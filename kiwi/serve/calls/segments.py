@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from kiwi import constants as const
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.calls.files import find_done
-from kiwi.serve.jobs import Job
+from kiwi.serve.jobs.job import Job
 from kiwi.serve.schemas import PROBLEMS, FileSegmentsResponse, ScoreRequest, SegmentIn
-from kiwi.serve.scoring import IsGone, find_model, score_request
+from kiwi.serve.scoring import Receive, find_model, score_request
 from kiwi.serve.views.segments import Order, StoredSegment, Wanted, read_segments
 
 router = APIRouter(prefix="/v1/files")
@@ -46,11 +46,11 @@ async def segments(
     """Return the segments of a file with their scores, by score or in the order of the file."""
     service, job = service_of(request), find_done(request, job_id)
     wanted = Wanted(order, low, high, decision, flagged, offset, limit)
-    return JSONResponse(await look_up(service, job, wanted, request.is_disconnected, words=words, spans=spans))
+    return JSONResponse(await look_up(service, job, wanted, request.receive, words=words, spans=spans))
 
 
 async def look_up(
-    service: Service, job: Job, wanted: Wanted, is_gone: IsGone, *, words: bool, spans: bool
+    service: Service, job: Job, wanted: Wanted, receive: Receive, *, words: bool, spans: bool
 ) -> dict[str, Any]:
     """Return segments of a file, for JSON.
 
@@ -58,7 +58,7 @@ async def look_up(
         service: what the calls share.
         job: the file, which is scored.
         wanted: which segments.
-        is_gone: whether the client has gone away.
+        receive: tells when the client has gone away.
         words: whether to add words and gaps; they are not stored, but estimated again.
         spans: whether to add error spans; as words.
 
@@ -80,7 +80,7 @@ async def look_up(
         )
         # The file was taken with all of its segments, and they are few.
         limits = replace(service.options.limits, max_segments=len(scored), max_tokens=sys.maxsize)
-        answer = await score_request(service.registry, asked, limits, is_gone)
+        answer = await score_request(service.registry, asked, limits, receive)
         marks = {each["id"]: each for each in answer["segments"]}
     segments = [
         {"source": each.texts.get(const.SOURCE, ""), "target": each.texts.get(const.TARGET, "")}

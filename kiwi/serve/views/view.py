@@ -15,6 +15,9 @@ LIKELY, POSSIBLE = 0.5, 0.3
 CARET = "\u2038"
 """What stands for something that is missing."""
 
+WIDE = 10
+"""The width of a scale from which on one digit after the point is enough, and three below it."""
+
 N_TONES = 5
 """The number of colours of scores."""
 
@@ -90,9 +93,10 @@ def compare(index: int, source: str, views: list[View], scale: Mapping[str, Any]
         return ViewedSegment(index, mark_source(source, views[0].segment), views)
     one, other = views
     plain = [Part(source)]  # the marks would be those of one translation
-    if not (by := difference(one, other, scale)):
+    by = difference(one, other, scale)
+    if by is None or not float(shown := number(abs(by), scale)):  # nobody would see it
         return ViewedSegment(index, plain, views)
-    return ViewedSegment(index, plain, views, int(by < 0), number(abs(by)), overlap(one, other))
+    return ViewedSegment(index, plain, views, int(by < 0), shown, overlap(one, other))
 
 
 def mark(target: str, segment: Mapping[str, Any]) -> list[Part]:
@@ -174,16 +178,24 @@ def view(target: str, segment: Mapping[str, Any], scale: Mapping[str, Any]) -> V
         tone = f"tone{min(N_TONES - 1, int(quality * N_TONES / 100))}"
     if score is not None:
         if segment.get("interval") is not None:
-            interval = " to ".join(map(number, segment["interval"]))
+            interval = " to ".join(number(end, scale) for end in segment["interval"])
         elif segment.get("deviation") is not None:
-            interval = f"± {number(segment['deviation'])}"
-    shown = "no score" if score is None else number(score)
+            interval = f"± {number(segment['deviation'], scale)}"
+    shown = "no score" if score is None else number(score, scale)
     return View(mark(target, segment), shown, meter, interval, tone, segment)
 
 
-def number(value: float) -> str:
-    """Return a score with three digits, or four from 100 on."""
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+def number(value: float, scale: Mapping[str, Any]) -> str:
+    """Return a score with as many digits as others on its scale, so that they can be compared at a glance.
+
+    Args:
+        value: the score, or a difference of scores.
+        scale: what it means; its range tells how many digits there are.
+    """
+    if scale["range"] is None:
+        return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+    low, high = scale["range"]
+    return f"{value:.{1 if high - low >= WIDE else 3}f}"
 
 
 def _interval(segment: Mapping[str, Any]) -> tuple[float | None, float | None]:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from typing_extensions import override
 
 from kiwi.data.text import word_pieces
 from kiwi.data.text.pieces import NO_WORD, PieceTokenizer
+from kiwi.data.text.word_pieces import WordCache
 
 
 def letters(pair: str = "[C] $A [S] $B:1 [S]:1") -> Tokenizer:
@@ -222,3 +224,24 @@ def test_remembered_words_may_be_forgotten_within_a_batch(monkeypatch: pytest.Mo
     for _ in range(2):
         for name, array in pieces(targets, sources).items():
             np.testing.assert_array_equal(array, expected[name])
+
+
+def test_words_that_come_again_are_remembered_and_long_ones_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[str] = []
+
+    class Lengths(WordCache[int]):
+        @override
+        def value_of(self, word: str) -> int:
+            computed.append(word)
+            return len(word)
+
+    monkeypatch.setattr(word_pieces, "CACHED_WORDS", 3)
+    monkeypatch.setattr(word_pieces, "CACHED_CHARACTERS", 100)
+    cache = Lengths()
+    for word in [word for n in range(10) for word in ("often", f"{n}", "often")]:
+        assert cache[word] == len(word)
+    assert computed == ["often", *(f"{n}" for n in range(10))]
+    assert len(cache) + len(cache._older) <= 6
+    for n in range(5):
+        assert cache[f"{n}" * 90] == 90
+    assert sum(map(len, [*cache, *cache._older])) <= 200

@@ -33,8 +33,10 @@ class _Warnings(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self.thread and len(self.found) < MOST_WARNINGS:
-            self.found.append(record.getMessage())
+        if record.thread != self.thread or len(self.found) == MOST_WARNINGS:
+            return
+        if (text := record.getMessage()) not in self.found:  # files are read twice
+            self.found.append(text)
 
 
 @contextmanager

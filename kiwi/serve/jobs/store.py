@@ -1,95 +1,31 @@
-"""Files that are scored in the background: received, scored, and kept for a while to be downloaded."""
+"""The files that are received, scored, and kept for a while to be downloaded, in a directory."""
 
 from __future__ import annotations
 
 import json
-import logging
-import re
 import secrets
 import shutil
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
 
 from kiwi.data.documents.formats import require_format
-from kiwi.exceptions import KiwiError
-from kiwi.lib.score import DocumentOptions
-from kiwi.lib.score.document import score_document
-from kiwi.serve.batching.model import QueuedRunner
-from kiwi.serve.job_log import own_warnings
+from kiwi.serve.jobs.job import FINAL, JOB_ID, Job, TooManyJobsError, clean_name, suffixes
 from kiwi.serve.options import Limits
-from kiwi.serve.registry import Registry
-from kiwi.serve.views.segments import SegmentWriter
-from kiwi.utils.compression import SUFFIXES as COMPRESSED
-from kiwi.utils.inputs import NO_SPACE
 from kiwi.utils.staging import lock, unlock
-
-logger = logging.getLogger(__name__)
 
 STATUS = "status.json"
 
 HELD = "held"
 """The directory that the process which receives or scores a file has locked; what scores it locks that of the file."""
 
-JOB_ID = re.compile(r"[0-9a-f]{32}")
-
-AT_ONCE = 2
-"""The number of files of a process that are scored at the same time."""
-
-State = Literal["waiting", "running", "done", "failed", "cancelled"]
-
-FINAL = ("done", "failed", "cancelled")
-
 NEW = "new-"
 """What stands before the name of a job whose file is being received, which has no place among the others yet."""
 
-STOPPED = "The server was stopped."
-FAILED = "The server has failed. Its log says how."
-FULL = "The server has no room on its disk. Try later."
 LOST = "The process that was to score it has ended. Upload the file again."
-
-
-class TooManyJobsError(KiwiError):
-    """A file for which there is no place."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A file that is scored."""
-
-    id: str
-    name: str
-    """The name of the file, of which kiwi uses the suffix."""
-
-    model: str
-    owner: str = ""
-    """The name of the API key that may ask for it."""
-
-    state: State = "waiting"
-    segments: int = 0
-    """The number of segments that are scored."""
-
-    bad_segments: int = 0
-    """The number of segments that could not be scored."""
-
-    updated: float = 0.0
-    """The time of the last change, on a clock that never jumps and that all processes share."""
-
-    error: str | None = None
-    warnings: list[str] = field(default_factory=list)
-
-    def describe(self) -> dict[str, Any]:
-        """Return what its owner may know, for JSON."""
-        return {name: value for name, value in asdict(self).items() if name not in ("owner", "updated")}
-
-
-class _Cancelled(Exception):
-    """A job that is no longer wanted."""
 
 
 class JobStore:
@@ -100,17 +36,12 @@ class JobStore:
 
     Args:
         directory: the directory.
-        registry: the models.
         limits: how many files are kept, and for how long.
         clock: returns the time in seconds.
     """
 
-    def __init__(
-        self, directory: Path, registry: Registry, limits: Limits, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._directory, self._registry, self._limits, self._clock = directory, registry, limits, clock
-        self._pool = ThreadPoolExecutor(AT_ONCE, "kiwi-file")
-        self._is_closed = False
+    def __init__(self, directory: Path, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._directory, self._limits, self._clock = directory, limits, clock
         self._held: dict[str, int | None] = {}
 
     def create(self, name: str, model: str, owner: str) -> Job:
@@ -150,27 +81,24 @@ class JobStore:
 
     def input_of(self, job: Job) -> Path:
         """Return the file of a job, which has a name of kiwi's own."""
-        return self._place(job.id) / f"input{_suffixes(job.name)}"
+        return self._place(job.id) / f"input{suffixes(job.name)}"
 
     def output_of(self, job: Job) -> Path:
         """Return the scored copy of the file of a job."""
-        return self._place(job.id) / f"output{_suffixes(job.name)}"
+        return self._place(job.id) / f"output{suffixes(job.name)}"
 
     def segments_of(self, job: Job) -> Path:
         """Return the file with the segments of a job and their scores, to be looked at."""
         return self._place(job.id) / "segments"
 
-    def start(self, job: Job, how: DocumentOptions) -> None:
-        """Score the file of a job, which is complete, in the background.
+    def keep(self, job: Job) -> None:
+        """Give the file of a job, which is complete, its place among the others.
 
         Raises:
-            TooManyJobsError: when there is no place any more.
+            TooManyJobsError: when there is none any more.
         """
         self._check_room()
-        if self._is_closed:
-            raise TooManyJobsError("The server is shutting down and takes no more files.")
-        self.received(job).parent.rename(self._place(job.id))
-        self._pool.submit(self._run, job, how)
+        self.received(job).parent.rename(self.place_of(job))
 
     def find(self, job_id: str) -> Job | None:
         """Return a job; None if there is none, or it has expired."""
@@ -210,60 +138,25 @@ class JobStore:
             ):
                 shutil.rmtree(place, ignore_errors=True)
 
-    def close(self) -> None:
-        """End the jobs that wait or are running; the directory is removed by who has made it."""
-        self._is_closed = True
-        self._pool.shutdown(cancel_futures=True)
+    def close(self, reason: str) -> None:
+        """End the jobs of this process that still wait; the directory is removed by who has made it.
+
+        Args:
+            reason: what their owners are told.
+        """
         for job_id in [*self._held]:
             if (job := self.find(job_id)) is not None and job.state == "waiting":
                 with suppress(OSError):
-                    self._update(replace(job, state="cancelled", error=STOPPED))
+                    self.update(replace(job, state="cancelled", error=reason))
             unlock(self._held.pop(job_id, None))
 
-    def _run(self, job: Job, how: DocumentOptions) -> None:
-        failure: Exception | None = None
-        with own_warnings() as warnings:
-            try:
-                job = self._score(job, how)
-            except _Cancelled:
-                job = replace(self.find(job.id) or job, state="cancelled", error=STOPPED)
-            except (KiwiError, OSError) as error:
-                is_full = isinstance(error, OSError) and error.errno in NO_SPACE
-                job = replace(self.find(job.id) or job, state="failed", error=FULL if is_full else str(error))
-            except Exception as error:
-                failure = error
-                job = replace(self.find(job.id) or job, state="failed", error=FAILED)
-        if failure is not None:
-            logger.error("A file could not be scored: %s.", type(failure).__name__)
-        reason = None if job.error is None else self._public(job.error, job)
-        found = [self._public(text, job) for text in warnings]
-        with suppress(OSError):  # when the disk is full, it counts as lost
-            self.input_of(job).unlink(missing_ok=True)
-            self._update(replace(job, error=reason, warnings=found))
+    def release(self, job: Job) -> None:
+        """Give back the lock of a job that this process has scored."""
         unlock(self._held.pop(job.id, None))
 
-    def _score(self, job: Job, how: DocumentOptions) -> Job:
-        def on_scored(n_segments: int) -> None:
-            if self._is_closed or not self._place(job.id).exists():
-                raise _Cancelled
-            self._update(replace(job, state="running", segments=n_segments))
-
-        with self._registry.hold(job.model) as served, SegmentWriter(self.segments_of(job)) as writer:
-            n_bad = score_document(
-                served.runner.about.place or served.name,
-                self.input_of(job),
-                self.output_of(job),
-                document=how,
-                runner=QueuedRunner(served.runner, served.worker, on_scored),
-                observe=writer.add,
-            )
-        return replace(self.find(job.id) or job, state="done", error=None, bad_segments=n_bad)
-
-    def _public(self, text: str, job: Job) -> str:
-        """Return a message with the name of the file in place of the server's paths."""
-        for path in (self.input_of(job), self.output_of(job), self._place(job.id)):
-            text = text.replace(str(path), job.name)
-        return text
+    def has(self, job: Job) -> bool:
+        """Return whether a job has not been removed."""
+        return self.place_of(job).exists()
 
     def _check_room(self) -> None:
         if len([each for each in self._directory.iterdir() if JOB_ID.fullmatch(each.name)]) >= self._limits.max_jobs:
@@ -271,8 +164,9 @@ class JobStore:
                 f"There are {self._limits.max_jobs} files, which is the most. Remove one with DELETE, or try later."
             )
 
-    def _update(self, job: Job) -> None:
-        if self._place(job.id).exists():
+    def update(self, job: Job) -> None:
+        """Write the state of a job, unless it has been removed."""
+        if self.has(job):
             self._write(job)
 
     def _write(self, job: Job) -> None:
@@ -284,6 +178,10 @@ class JobStore:
         except FileNotFoundError:  # removed in the meantime
             return
 
+    def place_of(self, job: Job) -> Path:
+        """Return the directory of a job."""
+        return self._place(job.id)
+
     def _place(self, job_id: str) -> Path:
         return self._directory / job_id
 
@@ -293,16 +191,3 @@ def _is_abandoned(place: Path) -> bool:
     held = lock(place / HELD, wait=False)
     unlock(held)
     return held is not None
-
-
-def clean_name(name: str) -> str:
-    """Return the last part of a file's name, without what could be misunderstood in a header or a path."""
-    last = re.split(r"[/\\]", name)[-1]
-    return re.sub(r"[\x00-\x1f\x7f\"]", "_", last)[-200:] or "file"
-
-
-def _suffixes(name: str) -> str:
-    """Return the suffix of a file's name with that of its compression, such as ``.xlf.gz``."""
-    path = Path(name.lower())
-    own = path.suffix
-    return Path(path.stem).suffix + own if own in COMPRESSED else own

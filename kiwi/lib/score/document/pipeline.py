@@ -72,6 +72,7 @@ def score_document(
     options: PredictOptions | None = None,
     runner: Runner | None = None,
     observe: Observe | None = None,
+    on_counted: OnCounted | None = None,
 ) -> int:
     """Score the segments of a document, and write a copy of the document with their scores.
 
@@ -90,6 +91,7 @@ def score_document(
         options: how to load the system, and how it predicts.
         runner: the system, if it is loaded already; its progress is shown elsewhere.
         observe: what is told the estimates for all segments; None is nothing.
+        on_counted: what is told how many segments there are, which are counted first; None counts none.
 
     Returns:
         The number of bad segments.
@@ -107,6 +109,8 @@ def score_document(
     runner = open_runner(model, options) if runner is None else runner
     how, scorer = _prepare(runner, path, form, what, on_bad)
     scorer.observe = observe
+    if on_counted is not None:
+        count_segments(form, path, how, on_counted)
     progress = shown_progress(runner, None) if is_shown else nullcontext()
     n_segments, n_without_target = _copy(path, output, form, how, scorer, rejects, progress)
     if manifest is not None:

@@ -1,31 +1,20 @@
-"""A client of ``kiwi serve``.
-
-.. code-block:: python
-
-    from kiwi.client import Client, Segment
-
-    with Client("http://127.0.0.1:8000", key="...") as client:
-        answer = client.score([Segment("Close the window.", "Schließen Sie das Fenster.")], scale="0-100")
-        print(answer.segments[0].score)
-"""
+"""The client of a server over HTTP."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import httpx
 
+from kiwi.client.answers import Answer, Segment, given, parse_answer
 from kiwi.exceptions import KiwiError
 from kiwi.utils.staging import staged
-
-Number = float | None
-"""A number that may be missing."""
 
 RETRIED = (429, 503)
 """The statuses after which a request is sent again, when the server says when."""
@@ -52,68 +41,6 @@ class ServerError(KiwiError):
         super().__init__(f"{status}: {problem.get('detail') or problem.get('title') or 'no reason given'}")
         self.status = status
         self.problem = dict(problem)
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A segment to score."""
-
-    source: str
-    target: str
-    id: str | int | None = None
-    alignments: str | None = None
-    source_pos: str | None = None
-    target_pos: str | None = None
-    group: str | None = None
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A word, or a gap between words, whose start is its end; positions are counted in code points."""
-
-    start: int
-    end: int
-    probability: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Span:
-    """An error in a translation; an omission if its start is its end."""
-
-    start: int
-    end: int
-    severity: str
-    confidence: float
-    text: str | None = None
-
-
-@dataclass(frozen=True)
-class ScoredSegment:
-    """The estimates for a segment; None for those that were not asked for, or that the model does not make."""
-
-    id: str | int
-    score: Number
-    deviation: Number = None
-    interval: tuple[float, float] | None = None
-    mqm_score: Number = None
-    combined_score: Number = None
-    verdict: Mapping[str, Any] | None = None
-    words: Mapping[str, list[Unit]] | None = None
-    spans: list[Span] | None = None
-    flags: list[str] | None = None
-    decision: str | None = None
-    decision_reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The estimates for all segments, in their order."""
-
-    model: str
-    sha256: str
-    scale: Mapping[str, Any]
-    segments: list[ScoredSegment] = field(default_factory=list)
 
 
 class Client:
@@ -174,7 +101,7 @@ class Client:
             ServerError: when the server refuses the request.
         """
         asked = {
-            "segments": [_given(asdict(segment)) for segment in segments],
+            "segments": [given(asdict(segment)) for segment in segments],
             "model": model,
             "policy": policy,
             "scale": scale,
@@ -183,8 +110,7 @@ class Client:
             "flags": flags,
             "languages": languages,
         }
-        content = self._request("POST", "/v1/score", json=_given(asked)).json()
-        return Answer(**_known(Answer, content) | {"segments": [_scored(each) for each in content["segments"]]})
+        return parse_answer(self._request("POST", "/v1/score", json=given(asked)).json())
 
     def models(self) -> list[dict[str, Any]]:
         """Return the models of the server, the default first."""
@@ -231,7 +157,7 @@ class Client:
             segments: mappings with ``source``, ``target``, ``post_edit``, and perhaps ``id``, ``score``, ``decision``.
             model: the name of the model that scored them.
         """
-        asked = _given({"segments": [dict(segment) for segment in segments], "model": model})
+        asked = given({"segments": [dict(segment) for segment in segments], "model": model})
         return int(self._request("POST", "/v1/feedback", is_safe=False, json=asked).json()["stored"])
 
     def _request(
@@ -300,27 +226,6 @@ def _checked(answer: httpx.Response) -> httpx.Response:
     except ValueError:
         problem = {}
     raise ServerError(answer.status_code, problem if isinstance(problem, dict) else {})
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that a class has fields for; later servers may answer more."""
-    names = {each.name for each in fields(kind)}
-    return {name: value for name, value in values.items() if name in names}
-
-
-def _scored(values: Mapping[str, Any]) -> ScoredSegment:
-    found = _known(ScoredSegment, values)
-    if (interval := values.get("interval")) is not None:
-        found["interval"] = tuple(interval)
-    if (words := values.get("words")) is not None:
-        found["words"] = {side: [Unit(**_known(Unit, unit)) for unit in units] for side, units in words.items()}
-    if (spans := values.get("spans")) is not None:
-        found["spans"] = [Span(**_known(Span, span)) for span in spans]
-    return ScoredSegment(**found)
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
