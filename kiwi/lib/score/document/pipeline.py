@@ -20,7 +20,8 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.score.choices import are_scores_only, wants_flags
 from kiwi.lib.score.deciding import Decider
-from kiwi.lib.score.document_options import DocumentOptions
+from kiwi.lib.score.document.counting import OnCounted, count_segments
+from kiwi.lib.score.document.options import DocumentOptions
 from kiwi.lib.score.flagging import Flagger
 from kiwi.lib.score.inputs import FIELDS
 from kiwi.lib.score.manifest import Manifest
