@@ -220,12 +220,13 @@ def write(directory: Path, part: str, segments: Sequence[Segment]) -> None:
 
 
 def write_table(path: Path, segments: Sequence[Segment]) -> None:
-    """Write a table of annotated errors, a row for each rater."""
+    """Write a table of annotated errors, a row for each rater; spans that end beyond the text are clipped."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("lp\tseg\trater\tsource\ttarget\tstarts\tends\tseverities\n")
         for number, segment in enumerate(segments):
-            for rater, cells in enumerate(segment.raters):
-                row = [segment.lp, str(number), str(rater), segment.source, segment.target, *cells]
+            for rater, (starts, ends, severities) in enumerate(segment.raters):
+                inside = " ".join(str(min(int(end), len(segment.target))) for end in ends.split())
+                row = [segment.lp, str(number), str(rater), segment.source, segment.target, starts, inside, severities]
                 file.write("\t".join(row) + "\n")
 
 
