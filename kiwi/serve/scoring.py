@@ -95,7 +95,8 @@ async def compute(
         return served, future.result()
     result, gone = asyncio.wrap_future(future), asyncio.ensure_future(_until_gone(receive))
     try:
-        await asyncio.wait({result, gone}, timeout=limits.timeout, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {result, gone}
+        await asyncio.wait(waiting, timeout=limits.timeout, return_when=asyncio.FIRST_COMPLETED)
         if result.done():
             return served, result.result()
         if gone.done():
