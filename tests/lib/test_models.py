@@ -118,8 +118,8 @@ def test_an_installed_model_is_never_changed(installed: Path, tmp_path: Path) ->
 def test_a_calibrated_copy_of_an_installed_model(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = installed / "kiwi_qe_tiny" / "system"
     before = inspect_checkpoint(directory).fingerprint
-    for name, line in (("source", SOURCE[0]), ("target", TARGET[0]), ("pairs", PAIRS[0]), ("gold", "0.4")):
-        Path(name).write_text(f"{line}\n" * 20)
+    for name, line in (("source", SOURCE[0]), ("target", TARGET[0]), ("pairs", PAIRS[0]), ("gold", "0.2\n0.6")):
+        Path(name).write_text(f"{line}\n" * (10 if name == "gold" else 20))
     texts = ["-s", "source", "-t", "target", "-a", "pairs"]
     arguments = ["calibrate", "tiny", "copy", *texts, "--gold", "gold", "--quiet"]
     assert run(lambda: app(arguments, standalone_mode=False)) == 0
