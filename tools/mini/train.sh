@@ -39,9 +39,11 @@ stage first first "_encoder=$out/multilingual-e5-small"
 stage second second
 stage third second _stage=third _before=second
 
+once "$out/average" "$python" "$here/average.py" "$out/second/best_model" "$out/third/best_model" "$out/average"
+
 # Thresholds are chosen on development data, for each language pair: by MCC for tags, by F1 for spans.
 dev=$out/data/second
-once "$out/tags" "$python" -m kiwi thresholds "$out/third/best_model" "$out/tags" \
+once "$out/tags" "$python" -m kiwi thresholds "$out/average" "$out/tags" \
   -s "$dev/tags.src" -t "$dev/tags.mt" --lp "$dev/tags.lp" --target-tags "$dev/tags.tags" --source-tags "$dev/tags.source_tags"
 once "$out/spans" "$python" -m kiwi thresholds "$out/tags" "$out/spans" \
   -s "$dev/spans.tsv" -t "$dev/spans.tsv" --lp "$dev/spans.tsv" --error-spans "$dev/spans.tsv"
