@@ -100,6 +100,7 @@ def _run_alone(options: ServeOptions, app: ASGIApp) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: None)
         server = uvicorn.Server(config)
         server.run(sockets)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would kill it while Python ends
     if not server.started:
         raise KiwiError("The server could not start; its log says why.")
 

@@ -116,7 +116,8 @@ class Worker:
         self._observer.on_lookup(len(rows) - n_misses, n_misses)
         if self._log_texts:
             for entry in entries:
-                logger.info("Scoring %s.", " | ".join("-" if text is None else repr(text) for text in entry.texts))
+                texts = entry.texts if entry.texts[-1] is not None else entry.texts[:-1]  # without an unknown pair
+                logger.info("Scoring %s.", " | ".join("-" if text is None else repr(text) for text in texts))
         return ticket
 
     def close(self, timeout: float | None = None) -> bool:

@@ -298,10 +298,8 @@ def test_annotations_of_several_raters(tmp_path, caplog):
     # Of 5 characters in gold all are marked; 3 more are marked in the row of the rater who found no error.
     assert (row.metrics["recall"], row.metrics["precision"]) == (1.0, 5 / 8)
     assert "1 span(s) do not fit their text" in caplog.text
-    with pytest.raises(
-        DataError, match=r"found several language pairs: en-de, en-ru; expected one\. Set language_pair"
-    ):
-        evaluate({"spans": gold}, {"span_submission": path})
+    with pytest.raises(DataError, match="found no line of the MT system 'B' for segment en-ru d 0"):
+        evaluate({"spans": gold}, {"span_submission": path})  # pair by pair
     with pytest.raises(DataError, match="found language pairs en-de, en-ru; expected en-zh"):
         evaluate({"spans": gold}, {"span_submission": gold}, language_pair="en-zh")
 
