@@ -59,6 +59,11 @@ class Guard:
         for path in outputs:
             if (same := seen.setdefault(path.resolve(), path)) is not path:
                 raise ConfigError(f"{path}: would be written twice, as {same} too. Choose different files.")
+            if path.exists() and (source := read.get(_identity(path))) is not None:
+                also = "" if source == path else f", as {source}"
+                raise ConfigError(
+                    f"{path}: would be written over, but this command reads it{also}. Choose another place."
+                )
             if holds_system(path.resolve().parent):
                 raise ConfigError(
                     f"{path}: would be written into the directory of a system, which has nothing but its files and "
@@ -66,11 +71,6 @@ class Guard:
                 )
             if not path.exists() or path.is_dir():
                 continue  # directories are never replaced by files
-            if (source := read.get(_identity(path))) is not None:
-                also = "" if source == path else f", as {source}"
-                raise ConfigError(
-                    f"{path}: would be written over, but this command reads it{also}. Choose another place."
-                )
             if not stat.S_ISREG(path.stat().st_mode):
                 raise ConfigError(f"{path}: found a device or pipe; expected the path of a file.")
             if not (self.overwrite or is_own or is_written(path)):
