@@ -355,8 +355,8 @@ def test_files_to_compare_on(
         export(tmp_path / "trained", tmp_path / "out", files=dict.fromkeys(files, empty))
     sessions = []
 
-    def opened(*arguments: Any) -> Any:
-        session = open_session(*arguments)
+    def opened(*arguments: Any, **options: Any) -> Any:
+        session = open_session(*arguments, **options)
         sessions.append(weakref.ref(session))
         return session
 
