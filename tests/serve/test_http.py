@@ -417,6 +417,22 @@ def test_files_that_cannot_be_scored(server: Server, client: httpx.Client, corpu
         assert client.delete(url).status_code == 204
 
 
+def test_a_file_that_is_removed_while_its_output_is_begun(server: Server, client: httpx.Client, corpus: Corpus) -> None:
+    store = server.service.jobs
+    url = client.post("/v1/files", params={"name": "a.tsv"}, content=table(corpus, 1).encode()).headers["location"]
+    assert events(client, url)[-1][1]["state"] == "done"
+    job = store.find(url.rpartition("/")[2])
+    assert job is not None
+    store.release(job)
+    assert store.has(job)
+    store.remove(job)
+    store.place_of(job).mkdir()  # as the output does
+    assert not store.has(job)
+    store.update(job)
+    store.release(job)
+    assert not store.place_of(job).exists()
+
+
 def test_files_that_are_small_until_they_are_decompressed(
     server: Server, client: httpx.Client, corpus: Corpus, tmp_path: Path
 ) -> None:

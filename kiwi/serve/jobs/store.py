@@ -153,10 +153,12 @@ class JobStore:
     def release(self, job: Job) -> None:
         """Give back the lock of a job that this process has scored."""
         unlock(self._held.pop(job.id, None))
+        if not self.has(job):
+            shutil.rmtree(self._place(job.id), ignore_errors=True)
 
     def has(self, job: Job) -> bool:
-        """Return whether a job has not been removed."""
-        return self.place_of(job).exists()
+        """Return whether a job has not been removed; its output, if just begun, may have made the directory again."""
+        return (self.place_of(job) / STATUS).exists()
 
     def _check_room(self) -> None:
         if len([each for each in self._directory.iterdir() if JOB_ID.fullmatch(each.name)]) >= self._limits.max_jobs:
