@@ -41,9 +41,10 @@ demo: $(READY)
 	.predict(['Close the bank .'], ['Schließen Sie die Bank .'], ['0-0 1-2 2-3 3-4']))\""
 	@echo "The configurations are in kiwi/assets/config; copy one and make it yours."
 
-# Examples of the property tests are the same in each run; plain pytest explores others.
+# Examples of the property tests are the same in each run; plain pytest explores others. With more threads, processes
+# that tests fork would wait for threads of OpenMP that they do not have.
 test: $(READY)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=ci
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=ci
 
 lint: $(READY)
 	$(BIN)/ruff check .
