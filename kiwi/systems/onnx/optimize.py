@@ -23,18 +23,21 @@ def fold_transpositions(model: ir.Model) -> None:
 
     The library does so only for matrices that a single node reads.
     """
+    known = model.graph.initializers
     for node in list(model.graph):
         matrix = node.inputs[0] if node.op_type == "Transpose" else None
-        if matrix is None or matrix.const_value is None or matrix.shape is None or len(matrix.shape) != 2:
+        if matrix is None or matrix.name not in known or matrix.const_value is None:
+            continue
+        values = matrix.const_value.numpy()
+        if values.ndim != 2 or tuple(node.attributes["perm"].as_ints()) != (1, 0):
             continue
         name = f"{matrix.name}_columns"
-        known = model.graph.initializers
         if name not in known:
-            initializer(model.graph, name, np.ascontiguousarray(matrix.const_value.numpy().T))
+            initializer(model.graph, name, np.ascontiguousarray(values.T))
         ir.convenience.replace_all_uses_with(node.outputs[0], known[name])
         model.graph.remove(node, safe=True)
         if not matrix.uses():
-            del known[matrix.name or ""]
+            del known[matrix.name]
 
 
 def fuse_heads(model: ir.Model) -> None:
