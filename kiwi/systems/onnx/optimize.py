@@ -37,7 +37,7 @@ def fold_transpositions(model: ir.Model) -> None:
         ir.convenience.replace_all_uses_with(node.outputs[0], known[name])
         model.graph.remove(node, safe=True)
         if not matrix.uses():
-            del known[matrix.name]
+            del known[matrix.name or ""]
 
 
 def fuse_heads(model: ir.Model) -> None:
