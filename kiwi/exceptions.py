@@ -29,6 +29,10 @@ class ConfigError(KiwiError):
     exit_code = 2
 
 
+class MalformedError(ConfigError):
+    """A file that can be read, but is no YAML or JSON that kiwi accepts."""
+
+
 class DataError(KiwiError):
     """Invalid data; the message names the place, what was found and what was expected."""
 

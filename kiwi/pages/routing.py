@@ -45,6 +45,13 @@ class GroupFigures:
     n_words: Scores | None = None
     """The number of words of each translation, if the translations are given, (segments,)."""
 
+    def approved_by(self, policy: Policy) -> NDArray[np.bool_]:
+        """Return whether the threshold of a policy approves each segment, (segments,)."""
+        if not self.policy.approves:
+            return np.zeros(len(self.scores), dtype=bool)
+        found: NDArray[np.bool_] = policy.is_good(self.scores, self.policy.threshold)
+        return found
+
 
 @dataclass(frozen=True)
 class Point:
@@ -68,15 +75,21 @@ class Point:
 
 
 def routing_page(
-    policy: Policy, groups: Sequence[GroupFigures], settings: Sequence[tuple[str, str]], title: str
+    policy: Policy,
+    groups: Sequence[GroupFigures],
+    settings: Sequence[tuple[str, str]],
+    title: str,
+    *,
+    is_calibration: bool,
 ) -> str:
     """Return a page with coverage, risk and saved effort of a policy, which contains its style, pictures and script.
 
     Args:
         policy: the policy.
-        groups: the calibration data of each group.
+        groups: the segments of each group.
         settings: how the policy was made, in words.
         title: the title of the page.
+        is_calibration: whether the policy was made on these segments.
     """
     script = read_asset("routing.js")
     curves = {group.name: _curve(policy, group) for group in groups}
@@ -87,11 +100,13 @@ def routing_page(
         policy=policy,
         measure=policy.acceptable.gold_name,
         groups=groups,
+        absent=[name for name in policy.groups if name not in curves],
+        is_calibration=is_calibration,
         settings=settings,
         rows={name: _rows(found) for name, found in points.items()},
         data={name: json.dumps([_plain(point) for point in found]) for name, found in points.items()},
         saved={group.name: _saved(policy, group) for group in groups},
-        start={group.name: _start(group, points[group.name]) for group in groups},
+        start={group.name: _start(policy, group, points[group.name]) for group in groups},
         pictures={group.name: _pictures(policy, group, curves[group.name]) for group in groups[:MOST_PICTURES]},
         style=read_asset("evaluation.css"),
         script=script,
@@ -128,24 +143,28 @@ def _points(policy: Policy, group: GroupFigures, curve: RiskCurve) -> list[Point
     ]
 
 
-def _saved(policy: Policy, group: GroupFigures) -> Point | None:
-    """Return what the threshold of the policy does; None without one."""
-    threshold = group.policy.threshold
-    if threshold is None or not group.policy.approves:
-        return None
-    is_approved = group.scores >= threshold if policy.score.higher_is_better else group.scores <= threshold
-    if not is_approved.any():
-        return None
-    words = None if group.n_words is None else float(group.n_words[is_approved].sum() / max(group.n_words.sum(), 1))
-    risk = float((~group.acceptable[is_approved]).mean())
-    return Point(
-        threshold,
-        float(is_approved.mean()),
-        risk,
-        group.policy.risk_bound,
-        words,
-        float(group.gold[is_approved].mean()),
-    )
+@dataclass(frozen=True)
+class Saved:
+    """What the threshold of a policy does with the segments of a group."""
+
+    approved: int
+    """The number of segments that it approves."""
+
+    errors: int
+    """The number of them that are not acceptable."""
+
+    words: float | None
+    """The share of words that are approved, in [0, 1]; None if they are not counted."""
+
+    gold: float | None
+    """The mean gold value of the approved segments; None if there are none."""
+
+
+def _saved(policy: Policy, group: GroupFigures) -> Saved:
+    chosen = group.approved_by(policy)
+    words = None if group.n_words is None else float(group.n_words[chosen].sum() / max(group.n_words.sum(), 1))
+    gold = float(group.gold[chosen].mean()) if chosen.any() else None
+    return Saved(int(chosen.sum()), int((~group.acceptable[chosen]).sum()), words, gold)
 
 
 def _plain(point: Point) -> list[float | None]:
@@ -160,9 +179,9 @@ def _rows(points: Sequence[Point]) -> list[Point]:
     return [points[i] for i in sorted(set(chosen))]
 
 
-def _start(group: GroupFigures, points: Sequence[Point]) -> int:
+def _start(policy: Policy, group: GroupFigures, points: Sequence[Point]) -> int:
     """Return the point at which the slider starts: that of the policy, or the strictest one."""
-    coverage = group.policy.approved / max(group.policy.segments, 1) if group.policy.threshold is not None else 0.0
+    coverage = float(group.approved_by(policy).mean())
     return min(range(len(points)), key=lambda i: abs(points[i].coverage - coverage))
 
 
@@ -180,8 +199,8 @@ def _pictures(policy: Policy, group: GroupFigures, curve: RiskCurve) -> list[Fig
 
 def _coverage_chart(policy: Policy, group: GroupFigures, curve: RiskCurve, signed: str) -> Figure:
     top = min(1.0, max(float(np.quantile(curve.upper, 0.9)), 2 * policy.risk) * 1.05)
-    found = group.policy
-    coverage = found.approved / max(found.segments, 1) if found.approves else None
+    found, chosen = group.policy, group.approved_by(policy)
+    coverage = float(chosen.mean()) if found.approves else None
     nothing = "the threshold is withdrawn" if found.withdrawn else "no threshold is certified"
     said = nothing if coverage is None else f"the policy approves {coverage:.1%} of the segments"
     label = f"Risk over coverage: {said}, at a risk of at most {policy.risk:g}."
@@ -189,11 +208,13 @@ def _coverage_chart(policy: Policy, group: GroupFigures, curve: RiskCurve, signe
     for values, css in ((curve.lower, "line-gold"), (curve.upper, "line-gold"), (curve.risk, "line-trend")):
         chart.line(zip(curve.coverage.tolist(), np.minimum(values, top).tolist(), strict=True), css)
     chart.line([(0.0, policy.risk), (1.0, policy.risk)], "ideal")
-    if coverage is not None:
-        chart.circle(coverage, min(found.errors / max(found.approved, 1), top), 6, "dot")
     caption = (
-        f"Dashed: the largest accepted risk. Between the thin lines, the risk lies with a probability of "
-        f"{policy.confidence:.0%}. Circle: {said}."
+        f"Dashed: the largest accepted risk. At each threshold by itself, the risk lies between the thin lines with a "
+        f"probability of {policy.confidence:.0%}. "
     )
+    if coverage:
+        chart.circle(coverage, min(float((~group.acceptable[chosen]).mean()), top), 6, "dot")
+        caption += "Circle: "
+    caption += f"{said[0].upper()}{said[1:]}." if not coverage else f"{said}."
     keys = (("predicted", "observed risk"), ("best", "its interval"))
     return Figure("Coverage and risk", caption, f"coverage|{signed}", chart.svg(), keys=keys)

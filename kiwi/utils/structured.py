@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from typing_extensions import override
 
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import ConfigError, MalformedError
 
 LARGEST_FILE = 2**20
 """The maximum size of a file, in bytes."""
@@ -53,24 +53,36 @@ def read_structured(path: Path) -> Any:
     """Read a YAML or JSON file.
 
     Raises:
-        ConfigError: when it cannot be read or parsed; it names file, line and reason.
+        ConfigError: when it cannot be read or parsed (:class:`MalformedError`); it names file, line and reason.
     """
     return read_document(path).values
 
 
 def read_document(path: Path) -> Document:
     """Read a YAML or JSON file with the text of each scalar; see :func:`read_structured`."""
+    text = read_file(path)
+    return parse_json_document(text, path) if path.suffix == ".json" else parse_document(text, path)
+
+
+def read_file(path: Path, largest: int = LARGEST_FILE) -> str:
+    """Read the text of a YAML or JSON file.
+
+    Args:
+        path: the file.
+        largest: the maximum size, in bytes.
+
+    Raises:
+        ConfigError: when it cannot be read.
+        MalformedError: when it is too large, or no text.
+    """
     try:
-        if path.is_file() and path.stat().st_size > LARGEST_FILE:
-            raise ConfigError(
-                f"{path}: found {path.stat().st_size} bytes; expected a configuration of at most {LARGEST_FILE}."
-            )
-        text = path.read_text(encoding="utf-8-sig")
+        if path.is_file() and path.stat().st_size > largest:
+            raise MalformedError(f"{path}: found {path.stat().st_size} bytes; expected at most {largest}.")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}).") from error
+        raise MalformedError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}).") from error
     except (OSError, ValueError) as error:  # ValueError of a path with NUL
         raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
-    return parse_json_document(text, path) if path.suffix == ".json" else parse_document(text, path)
 
 
 def parse_yaml(text: str, path: object, *, plain: bool = False) -> Any:
@@ -82,7 +94,7 @@ def parse_yaml(text: str, path: object, *, plain: bool = False) -> Any:
         plain: whether to reject anchors, which no file that kiwi writes has.
 
     Raises:
-        ConfigError: when it does not parse; it names file, line and reason.
+        MalformedError: when it does not parse; it names file, line and reason.
     """
     return parse_document(text, path, plain=plain).values
 
@@ -99,13 +111,15 @@ def parse_document(text: str, path: object, *, plain: bool = False) -> Document:
         return Document(values, _texts_of(node), _anchored_keys(node, loader.aliased))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ConfigError(f"{path}, line {mark.line + 1 if mark else 1}: not valid YAML: {error.problem}.") from error
+        raise MalformedError(
+            f"{path}, line {mark.line + 1 if mark else 1}: not valid YAML: {error.problem}."
+        ) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         found = f"found the control character U+{error.character:04X} in line {line}"
-        raise ConfigError(f"{path}: not valid YAML: {found}; expected text.") from error
+        raise MalformedError(f"{path}: not valid YAML: {found}; expected text.") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError of a number
-        raise ConfigError(f"{path}: not valid YAML: {error}.") from error
+        raise MalformedError(f"{path}: not valid YAML: {error}.") from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -229,7 +243,7 @@ def parse_json_document(text: str, path: object) -> Document:
     """Parse JSON into values and texts.
 
     Raises:
-        ConfigError: when it does not parse; it names file, line and reason.
+        MalformedError: when it does not parse; it names file, line and reason.
     """
     options: dict[str, Any] = {"object_pairs_hook": _unique}
     try:
@@ -237,11 +251,11 @@ def parse_json_document(text: str, path: object) -> Document:
         texts = json.loads(text, parse_int=str, parse_float=str, parse_constant=str, **options)
         _check_json(values)
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}.") from error
+        raise MalformedError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}.") from error
     except RecursionError as error:
-        raise ConfigError(f"{path}: not valid JSON: more than {MAX_DEPTH} levels.") from error
+        raise MalformedError(f"{path}: not valid JSON: more than {MAX_DEPTH} levels.") from error
     except ValueError as error:
-        raise ConfigError(f"{path}: not valid JSON: {error}.") from error
+        raise MalformedError(f"{path}: not valid JSON: {error}.") from error
     return Document(values, texts)
 
 

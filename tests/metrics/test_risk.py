@@ -12,8 +12,10 @@ from kiwi.metrics.risk import (
     certify,
     least_approved,
     lower_bound,
+    most_errors,
     risk_curve,
     score_grid,
+    start_counts,
     upper_bound,
 )
 
@@ -62,7 +64,7 @@ def test_certified_by_hand() -> None:
     acceptable = np.array([True, True, True, True, False, False, True])
     grid = score_grid(scores, 0.1)
     found = certify(scores, acceptable, grid, risk=0.5, confidence=0.8)
-    assert (found.threshold, found.approved, found.errors, found.needed) == (0.5, 5, 1, 3)
+    assert (found.threshold, found.approved, found.errors) == (0.5, 5, 1)
     assert found.p_value == pytest.approx(6 / 32)
     assert found.coverage == pytest.approx(5 / 7)
     assert found.reason == ""
@@ -77,8 +79,73 @@ def test_the_sequence_stops_at_the_first_failure() -> None:
     scores = np.linspace(1, 0, len(acceptable))
     found = certify(scores, acceptable, score_grid(scores, 0.01), risk=0.1, confidence=0.9)
     assert found.threshold is None
-    assert "of the" in found.reason
+    # The last start approves three tenths of the segments, and has half of the level.
+    assert stats.binom.cdf(21, 309, 0.1) <= 0.1 / 2 < stats.binom.cdf(22, 309, 0.1)
+    assert found.reason == "30 of the 309 best segments are not acceptable; at most 21 may be"
     assert binomial_cdf(30, 1030, 0.1) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("n", "risk", "expected"),
+    # .9 ** 22 = .0985, .9 ** 29 = .0471 and .9 ** 33 = .0309 are at most .1, .05 and .0333. Three tenths of 436 and a
+    # tenth of 1310 are 131, which is less than 6 * 22.
+    [
+        (30, 0.1, (22,)),
+        (436, 0.1, (22,)),
+        (437, 0.1, (29, 132)),
+        (1310, 0.1, (29, 393)),
+        (1311, 0.1, (33, 132, 394)),
+        (600, 0.3, (10, 60, 180)),
+    ],
+)
+def test_starts(n: int, risk: float, expected: tuple[int, ...]) -> None:
+    assert start_counts(n, risk=risk, confidence=0.9) == expected
+
+
+def test_an_error_at_the_top_is_not_the_end() -> None:
+    """Where the first start fails, the others have their own thirds of the level; all together have all of it."""
+    scores = np.arange(2000, 0, -1) / 2000
+    grid = score_grid(scores, 0.001)
+    risks = {}
+    for first in (False, True):
+        acceptable = np.ones(2000, dtype=bool)
+        acceptable[800:] = False
+        acceptable[0] = first
+        found = certify(scores, acceptable, grid, risk=0.1, confidence=0.9)
+        level = 0.1 if first else 0.1 * 2 / 3
+        assert found.level == pytest.approx(level)
+        assert stats.binom.cdf(found.errors, found.approved, 0.1) <= level
+        assert stats.binom.cdf(found.errors + 2, found.approved + 2, 0.1) > level
+        assert found.bound == pytest.approx(stats.beta.ppf(1 - level, found.errors + 1, found.approved - found.errors))
+        risks[first] = found.bound
+    assert max(risks.values()) <= 0.1
+
+
+def test_more_data_help() -> None:
+    """With half of the accepted risk in all scores, 4,000 segments are enough nearly always, and 400 seldom."""
+    random, grid = np.random.default_rng(1), np.arange(20, -1, -1) / 20
+    certified = {400: 0, 4000: 0}
+    for n in certified:
+        for _ in range(100):
+            scores, acceptable = random.uniform(size=n), random.uniform(size=n) >= 0.05
+            found = certify(scores, acceptable, grid, risk=0.1, confidence=0.9)
+            certified[n] += found.threshold is not None
+    assert certified[4000] > 90 > certified[400]
+
+
+def test_levels_that_floats_round() -> None:
+    """1 - 0.9 is less than 0.1 in floats, and a single translation is enough for this risk."""
+    assert least_approved(0.9, 0.9) == 1
+    found = certify(np.ones(1), np.ones(1, dtype=bool), np.ones(1), risk=0.9, confidence=0.9)
+    assert found.threshold == 1
+    assert most_errors(1, 0.9, 1 - 0.9) == 0
+
+
+@pytest.mark.parametrize(("n", "risk", "level"), [(22, 0.1, 0.1), (104, 0.1, 0.05), (1000, 0.03, 0.01), (21, 0.1, 0.1)])
+def test_most_errors(n: int, risk: float, level: float) -> None:
+    most = most_errors(n, risk, level)
+    assert most == -1 or stats.binom.cdf(most, n, risk) <= level
+    assert stats.binom.cdf(most + 1, n, risk) > level
 
 
 def test_too_few() -> None:
@@ -86,7 +153,7 @@ def test_too_few() -> None:
     found = certify(scores, np.ones(31, dtype=bool), score_grid(scores, 0.01), risk=0.05, confidence=0.9)
     assert found.threshold is None
     assert found.coverage == 0
-    assert found.reason == "needs 45 approved segments without an error; there are 31 segments in all"
+    assert found.reason == "needs 45 approved segments without an error for α=0.05, δ=0.1; there are 31 in all"
 
 
 def test_equal_scores_are_approved_together() -> None:
@@ -120,6 +187,35 @@ def test_the_guarantee_holds() -> None:
         count = int(np.flatnonzero(errors <= risk * np.arange(1, 401)).max(initial=-1)) + 1
         naive += count > 0 and (1 - scores[count - 1]) / 2 > risk
     assert naive > 200 * 0.25
+
+
+WORST_CASES = {
+    "all scores alike": (lambda scores: np.full(len(scores), 0.101), lambda t: 0.101),
+    "bad at the top": (
+        lambda scores: np.where(scores > 0.95, 0.3, 0.095),
+        lambda t: ((1 - max(t, 0.95)) * 0.3 + max(0.0, 0.95 - t) * 0.095) / (1 - t),
+    ),
+    "bad below a tenth": (
+        lambda scores: np.where(scores > 0.9, 0.03, 0.2),
+        lambda t: ((1 - max(t, 0.9)) * 0.03 + max(0.0, 0.9 - t) * 0.2) / (1 - t),
+    ),
+}
+"""The risk of a translation by its score, and of the translations above a threshold, for uniform scores."""
+
+
+@pytest.mark.parametrize("n", [200, 1500])  # with one start, and with three
+@pytest.mark.parametrize("case", WORST_CASES)
+def test_the_guarantee_holds_in_the_worst_case(case: str, n: int) -> None:
+    """In 1,000 draws, at most a tenth exceed the level, where nearly every threshold that is certified does."""
+    of_score, above = WORST_CASES[case]
+    random, grid, exceeded = np.random.default_rng(5), np.arange(19, -1, -1) / 20, 0
+    for _ in range(1000):
+        # Scores and thresholds in the opposite direction are the same case.
+        scores = random.uniform(size=n)
+        acceptable = random.uniform(size=n) >= of_score(scores)
+        found = certify(-scores, acceptable, -grid, risk=0.1, confidence=0.9, higher_is_better=False)
+        exceeded += found.threshold is not None and above(-found.threshold) > 0.1 + 1e-12
+    assert exceeded <= 1000 * 0.1 + 3 * (1000 * 0.1 * 0.9) ** 0.5
 
 
 def test_curve() -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kiwi.data.flags import COLUMN, FLAGS
 from kiwi.data.labels.policy import EVERY, Acceptable
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import DataError
 from kiwi.lib.route.columns import Column
 from kiwi.lib.route.gold import read_gold
+from kiwi.runner.predictions import DIGITS
 
 FEW = 0.1
 """The share of scores that may be far beyond the range of a system's scores."""
@@ -38,12 +40,15 @@ class Calibration:
     """The group of each segment; :data:`EVERY` without groups."""
 
     is_known: NDArray[np.bool_]
-    """Whether each segment of the files has a score and a gold value, (segments of the files,); others are left out."""
+    """Whether each segment has a score, a gold value and no flag, (segments of the files,); others are left out."""
+
+    n_flagged: int = 0
+    """The number of segments that were left out because of their flags, with which none is ever approved."""
 
     @property
     def n_left_out(self) -> int:
-        """The number of segments that were left out, because they have no score or no gold value."""
-        return int((~self.is_known).sum())
+        """The number of segments that were left out because they have no score or no gold value."""
+        return int((~self.is_known).sum()) - self.n_flagged
 
     def is_in(self, group: str) -> NDArray[np.bool_]:
         """Return whether each segment is in a group, (segments,)."""
@@ -67,7 +72,8 @@ def read_calibration(
         DataError: when a file cannot be read, the files have different lengths, a group has no name, or scores or gold
             values are on another scale.
     """
-    scores = np.array(predictions.read_scores(), dtype=np.float64)
+    # As they are written, and as policies read them.
+    scores = np.array(predictions.read_scores(), dtype=np.float64).round(DIGITS)
     values = np.array(read_gold(gold, acceptable, len(scores), predictions.path), dtype=np.float64)
     groups = [EVERY] * len(scores) if by is None else _read_groups(by, len(scores), predictions.path)
     known = ~(np.isnan(scores) | np.isnan(values))
@@ -76,8 +82,19 @@ def read_calibration(
         raise DataError.at(predictions.path, None, found=found, expected=f"some, in {gold.path} too")
     _check_scores(scores[known], meaning, predictions.path)
     _check_gold(values[known], acceptable, gold.path)
+    flagged = known & _are_flagged(predictions, len(scores))
+    known &= ~flagged
+    if not known.any():
+        found = "no segment without flags that has both a score and a gold value"
+        raise DataError.at(predictions.path, None, found=found, expected="some; flagged ones are never approved")
     kept = [group for group, is_known in zip(groups, known, strict=True) if is_known]
-    return Calibration(scores[known], values[known], kept, known)
+    return Calibration(scores[known], values[known], kept, known, int(flagged.sum()))
+
+
+def _are_flagged(predictions: Column, n_segments: int) -> NDArray[np.bool_]:
+    """Return whether segments have flags, where the table of their scores says it, (segments,)."""
+    cells = predictions.beside(COLUMN) or [""] * n_segments
+    return np.array([any(word in FLAGS for word in cell.split()) for cell in cells], dtype=bool)
 
 
 def _read_groups(by: Column, n_segments: int, place: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from kiwi.data.files.lines import read_lines
 from kiwi.data.files.tables import NAN, ROWS_AT_ONCE, stream_rows
 from kiwi.data.labels.scores import parse_score
 from kiwi.data.post_edits.files import stream_segments
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.exceptions import ConfigError, DataError, MissingColumnError
 from kiwi.utils.places import plain_suffix
 
 SCORE_COLUMN = const.SENTENCE_SCORES
@@ -64,6 +65,22 @@ class Column:
             raise DataError.at(self.path, None, found="no row", expected="one segment per row")
         return [number for number, _ in found], [value for _, value in found]
 
+    def beside(self, name: str) -> list[str] | None:
+        """Return another column of the same table; None if there is none, or the file is no table.
+
+        Args:
+            name: the name of the other column.
+
+        Raises:
+            DataError: when the file or the column cannot be read.
+        """
+        if find_format(self.path) is None:
+            return None
+        try:
+            return Column(self.path, name).read()
+        except MissingColumnError:
+            return None
+
     def _rows(self, form: str) -> Iterator[tuple[int, str]]:
         """Yield the number and the value of each row of a table."""
         columns = {self.name: self.name}
@@ -88,6 +105,15 @@ class Column:
         """
         numbers, values = self.read_numbered()
         return numbers_of(values, numbers, self.path)
+
+
+def checksums(files: Sequence[Path]) -> dict[str, str]:
+    """Return the SHA-256 of each file by its name; by its path, where others have the same name."""
+    names = [path.name for path in {*files}]
+    return {
+        path.name if names.count(path.name) == 1 else str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def numbers_of(cells: Sequence[str], numbers: Sequence[int], path: Path) -> list[float]:

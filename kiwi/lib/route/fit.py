@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.route.calibration import Calibration, read_calibration
-from kiwi.lib.route.columns import Column
+from kiwi.lib.route.columns import Column, checksums
 from kiwi.metrics.risk import certify, score_grid
 from kiwi.systems.manifest.carried import check_not_carried
 from kiwi.utils.guard import Guard, record_written
@@ -70,6 +69,9 @@ class FitInfo:
     policy: Policy
     n_left_out: int
     """The number of segments that had no score or no gold value."""
+
+    n_flagged: int = 0
+    """The number of segments that had flags, with which none is ever approved."""
 
     def rows(self) -> list[list[str]]:
         """Return a row for each group, with the columns of :data:`HEADER`."""
@@ -151,7 +153,8 @@ def fit_policy(
             "checkpoint": found.info.sha256,
             "step": step,
             "segments_without_score_or_gold": data.n_left_out,
-            "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+            "segments_with_flags": data.n_flagged,
+            "sha256": checksums(files),
         },
     )
     with staged(output) as stage:
@@ -159,7 +162,9 @@ def fit_policy(
     record_written(output)
     if data.n_left_out:
         logger.warning("Left out %s segments without a score or a gold value.", f"{data.n_left_out:,}")
-    return FitInfo(output, policy, data.n_left_out)
+    if data.n_flagged:
+        logger.info("Left out %s segments with flags, which are never approved.", f"{data.n_flagged:,}")
+    return FitInfo(output, policy, data.n_left_out, data.n_flagged)
 
 
 def _warn_of_scale(data: Calibration, acceptable: Acceptable, place: Path) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kiwi.data.labels.policy import Policy
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.route.calibration import read_calibration
-from kiwi.lib.route.columns import Column
+from kiwi.lib.route.calibration import Calibration, read_calibration
+from kiwi.lib.route.columns import Column, checksums
 from kiwi.pages.routing import GroupFigures, routing_page
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_text
@@ -52,43 +53,56 @@ def write_report(
         advice = "Give the groups with --by." if policy.by else "Leave --by out."
         raise ConfigError(f"{policy_file}: found a policy with {known}. {advice}")
     data = read_calibration(predictions, gold, policy.score, policy.acceptable, by)
-    lengths = None
-    if target is not None:
-        texts = target.read()
-        if len(texts) != len(data.is_known):
-            found, expected = f"{len(texts):,} segments", f"{len(data.is_known):,}, as {predictions.path} has"
-            raise DataError.at(target.path, None, found=found, expected=expected)
-        lengths = np.array([len(words(text)) for text in texts], dtype=np.float64)[data.is_known]
+    if unknown := sorted({*data.groups} - {*policy.groups}):
+        known = ", ".join(policy.groups)
+        raise ConfigError(f"{policy_file}: the policy has no {policy.by} '{unknown[0]}'; it has {known}.")
+    groups = _groups(policy, data, None if target is None else _lengths(target, data, predictions.path))
+    sums = checksums(files)
+    calibrated_on = {*(policy.notes.get("sha256") or {}).values()}
+    is_calibration = bool(calibrated_on) and calibrated_on <= {*sums.values()}
+    settings = _settings(policy, policy_file, data, sums, is_calibration=is_calibration)
+    with staged(output) as stage:
+        page = routing_page(policy, groups, settings, f"Policy {policy_file.stem}", is_calibration=is_calibration)
+        write_text(stage, page)
+    record_written(output)
+    return output
+
+
+def _lengths(target: Column, data: Calibration, place: Path) -> NDArray[np.float64]:
+    """Return the number of words of each translation that is counted, (segments,).
+
+    Raises:
+        DataError: when there are other numbers of translations and scores.
+    """
+    texts = target.read()
+    if len(texts) != len(data.is_known):
+        found, expected = f"{len(texts):,} segments", f"{len(data.is_known):,}, as {place} has"
+        raise DataError.at(target.path, None, found=found, expected=expected)
+    return np.array([len(words(text)) for text in texts], dtype=np.float64)[data.is_known]
+
+
+def _groups(policy: Policy, data: Calibration, lengths: NDArray[np.float64] | None) -> list[GroupFigures]:
     groups = []
-    for name in sorted(set(data.groups)):
-        if name not in policy.groups:
-            known = ", ".join(policy.groups)
-            raise ConfigError(f"{policy_file}: the policy has no {policy.by} '{name}'; it has {known}.")
+    for name in sorted({*data.groups}):
         inside = data.is_in(name)
-        gold_values = data.gold[inside]
-        groups.append(
-            GroupFigures(
-                name,
-                policy.groups[name],
-                data.scores[inside],
-                gold_values,
-                policy.acceptable.judge(gold_values),
-                None if lengths is None else lengths[inside],
-            )
-        )
-    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    calibrated_on = dict(policy.notes.get("sha256") or {})
-    is_calibration = bool(calibrated_on) and calibrated_on.items() <= sums.items()
-    settings = [
+        gold = data.gold[inside]
+        n_words = None if lengths is None else lengths[inside]
+        good = policy.acceptable.judge(gold)
+        groups.append(GroupFigures(name, policy.groups[name], data.scores[inside], gold, good, n_words))
+    return groups
+
+
+def _settings(
+    policy: Policy, policy_file: Path, data: Calibration, sums: Mapping[str, str], *, is_calibration: bool
+) -> list[tuple[str, str]]:
+    """Return how a policy and its page were made, in words."""
+    return [
         ("policy", f"{policy_file.name}, made on {policy.created} by kiwi {policy.kiwi_version}"),
         ("system", policy.model),
         ("scores", str(policy.score)),
         ("data", "the calibration data of the policy" if is_calibration else "other data than the policy was made on"),
-        *((name, digest) for name, digest in sums.items()),
+        *sums.items(),
+        ("left out", f"{data.n_left_out:,} without a score or a gold value; {data.n_flagged:,} with flags"),
         ("step of thresholds", f"{policy.notes.get('step', '?')}"),
         ("method", "Learn then Test with a fixed sequence (Angelopoulos et al. 2021, arXiv 2110.01052)"),
     ]
-    with staged(output) as stage:
-        write_text(stage, routing_page(policy, groups, settings, f"Policy {policy_file.stem}"))
-    record_written(output)
-    return output

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiwi.metrics.risk.binomial import binomial_cdf, lower_bound, upper_bound
+from kiwi.metrics.risk.binomial import binomial_cdf, is_at_most, lower_bound, upper_bound
 
 CERTIFIED, WITHDRAWN, UNDECIDED = "certified again", "withdrawn", "undecided"
 """What audits may say of a threshold."""
@@ -66,7 +66,7 @@ def judge_audit(errors: int, n: int, *, risk: float, confidence: float, look: in
     lower = lower_bound(errors, n, 1 - level)
     upper = upper_bound(errors, n, 1 - level)
     outcome = WITHDRAWN if lower > risk else UNDECIDED
-    if n and binomial_cdf(errors, n, risk) <= level:
+    if n and is_at_most(binomial_cdf(errors, n, risk), level):
         outcome = CERTIFIED
     return Verdict(outcome, n, errors, lower, upper, _needed(errors, n, risk, level_of(look + 1, confidence)))
 
@@ -84,9 +84,10 @@ def level_of(look: int, confidence: float) -> float:
 def _needed(errors: int, n: int, risk: float, level: float) -> int:
     """Return the least number of further translations without an error at which a test of a level certifies."""
     low, high = -1, 1
-    while binomial_cdf(errors, n + high, risk) > level:
+    while not is_at_most(binomial_cdf(errors, n + high, risk), level):
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if binomial_cdf(errors, n + middle, risk) > level else (low, middle)
+        is_enough = is_at_most(binomial_cdf(errors, n + middle, risk), level)
+        low, high = (low, middle) if is_enough else (middle, high)
     return high

@@ -38,6 +38,26 @@ def _tail(k: int, n: int, p: float) -> float:
     return math.exp(log_term) * total
 
 
+def is_at_most(p_value: float, level: float) -> bool:
+    """Return whether a probability is at most a level, but for the rounding of floats: 1 - 0.9 is less than 0.1."""
+    return p_value <= level * (1 + 1e-9)
+
+
+def most_errors(n: int, risk: float, level: float) -> int:
+    """Return the largest number of errors among approved translations that certifies a risk; -1 if none does.
+
+    Args:
+        n: the number of approved translations.
+        risk: the largest accepted risk, in (0, 1).
+        level: the largest probability of so few errors if the risk were larger, in (0, 1).
+    """
+    low, high = -1, n
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if is_at_most(binomial_cdf(middle, n, risk), level) else (low, middle)
+    return low
+
+
 def least_approved(risk: float, confidence: float) -> int:
     """Return the least number of approved translations, none of which is an error, that certifies a risk."""
     return math.ceil(math.log1p(-confidence) / math.log1p(-risk) - 1e-9)

@@ -6,22 +6,34 @@ approves.
 
 Learn then Test (Angelopoulos et al. 2021, arXiv 2110.01052) tests, for each threshold of a sequence that does not
 depend on the labels, the hypothesis that its risk exceeds a level. Here the sequence goes from strict to lax and stops
-at the first threshold that cannot be rejected (fixed-sequence testing), so that the level of each test is that of all
+at the first threshold that cannot be certified (fixed-sequence testing), so that the level of each test is that of all
 of them together.
+
+The strictest threshold that could be certified approves so few translations that a single error among them is one too
+many, however much data there is. With enough data the sequence therefore has further starts (as in the algorithm of
+the paper), which approve a tenth and three tenths of the translations. All starts have an equal share of the level, and
+a sequence that goes on as far as the next start has the shares of both from there on (the fallback procedure, Bretz et
+al. 2011, doi:10.1002/bimj.201000239). Where the starts are does not depend on the labels.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kiwi.metrics.risk.binomial import binomial_cdf, least_approved, lower_bound, upper_bound
+from kiwi.metrics.risk.binomial import binomial_cdf, is_at_most, least_approved, lower_bound, most_errors, upper_bound
 
 LONGEST_GRID = 100_000
 """The largest number of thresholds that are tested."""
+
+FURTHER_STARTS = (1, 3)
+"""The tenths of the translations that further starts of the sequence approve."""
+
+ROOM = 6
+"""The least ratio of what further starts and the first one approve, at which they tolerate about half of the risk."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +55,14 @@ class Certified:
     p_value: float
     """The probability of at most so many errors if the risk were the level, in [0, 1]."""
 
+    level: float
+    """The largest probability at which it is certified, in (0, 1)."""
+
     bound: float
     """The upper bound of the risk at the confidence of the test, in [0, 1]."""
 
-    needed: int
-    """The least number of approved translations without an error that could be certified."""
+    risk: float
+    """The largest accepted risk, in (0, 1)."""
 
     @property
     def coverage(self) -> float:
@@ -59,14 +74,15 @@ class Certified:
         """The reason why there is no threshold; empty if there is one."""
         if self.threshold is not None:
             return ""
-        if self.n < self.needed:
-            there = "is 1 segment" if self.n == 1 else f"are {self.n:,} segments"
-            return f"needs {self.needed:,} approved segments without an error; there {there} in all"
-        return (
-            f"{self.errors:,} of the {self.approved:,} best segments {'is' if self.errors == 1 else 'are'} not "
-            "acceptable, which is too many; "
-            f"{self.needed:,} without an error would be enough"
-        )
+        needed = least_approved(self.risk, 1 - self.level)
+        if self.n < needed:
+            promise = f"α={self.risk:g}, δ={self.level:.3g}"
+            there = f"there {'is' if self.n == 1 else 'are'} {self.n:,} in all"
+            return f"needs {needed:,} approved segments without an error for {promise}; {there}"
+        most = most_errors(self.approved, self.risk, self.level)
+        allowed = f"at most {most:,} may be" if most else "none may be"
+        are = "is" if self.errors == 1 else "are"
+        return f"{self.errors:,} of the {self.approved:,} best segments {are} not acceptable; {allowed}"
 
 
 def score_grid(scores: NDArray[np.float64], step: float, *, higher_is_better: bool = True) -> NDArray[np.float64]:
@@ -95,6 +111,19 @@ def score_grid(scores: NDArray[np.float64], step: float, *, higher_is_better: bo
     return grid[::-1] if higher_is_better else grid
 
 
+def start_counts(n: int, *, risk: float, confidence: float) -> tuple[int, ...]:
+    """Return the numbers of approved translations at which the sequence of thresholds starts.
+
+    Args:
+        n: the number of translations.
+        risk: the largest accepted risk, in (0, 1).
+        confidence: the probability that the risk is kept, in (0, 1).
+    """
+    least = ROOM * least_approved(risk, confidence)
+    further = [count for tenths in FURTHER_STARTS if (count := -(-tenths * n // 10)) >= least]
+    return least_approved(risk, 1 - (1 - confidence) / (1 + len(further))), *further
+
+
 def certify(
     scores: NDArray[np.float64],
     acceptable: NDArray[np.bool_],
@@ -106,9 +135,6 @@ def certify(
 ) -> Certified:
     """Find the laxest threshold whose risk is at most ``risk``, with probability ``confidence``.
 
-    Thresholds that approve too few translations for any certificate are passed over: how many they approve does not
-    depend on the labels.
-
     Args:
         scores: the scores, (segments,).
         acceptable: whether each translation is acceptable, (segments,).
@@ -117,32 +143,32 @@ def certify(
         confidence: the probability that the risk is kept, in (0, 1).
         higher_is_better: the direction of the scores.
     """
-    needed = least_approved(risk, confidence)
     sign = 1.0 if higher_is_better else -1.0
     order = np.argsort(-sign * scores, kind="stable")
-    best_first = -sign * scores[order]
     n_errors = np.concatenate([[0], np.cumsum(~acceptable[order])])
-    approved = np.searchsorted(best_first, -sign * grid, side="right")
-    last = found = None
-    previous = -1
+    approved = np.searchsorted(-sign * scores[order], -sign * grid, side="right")
+    n = len(scores)
+    starts = [*start_counts(n, risk=risk, confidence=confidence)]
+    share, level = (1 - confidence) / len(starts), 0.0
+    nothing = Certified(None, n, 0, 0, 1.0, 1 - confidence, 1.0, risk)
+    found, last = None, nothing
     for threshold, count in zip(grid.tolist(), approved.tolist(), strict=True):
-        if count < needed:
+        while starts and count >= starts[0]:
+            level += share
+            starts.pop(0)
+        if not level:
             continue
         errors = int(n_errors[count])
-        p_value = binomial_cdf(errors, count, risk) if count != previous else (last[3] if last else 1.0)
-        previous = count
-        last = (threshold, count, errors, p_value)
-        if p_value > 1 - confidence:
+        p_value = last.p_value if count == last.approved else binomial_cdf(errors, count, risk)
+        last = Certified(threshold, n, count, errors, p_value, level, 1.0, risk)
+        if is_at_most(p_value, level):
+            found = last
+            continue
+        if not starts:
             break
-        found = last
-    n = len(scores)
-    if found is None:
-        _, count, errors, p_value = last or (None, n, int(n_errors[-1]), 1.0)
-        return Certified(
-            None, n, count, errors, p_value, upper_bound(errors, count, confidence) if count else 1.0, needed
-        )
-    threshold, count, errors, p_value = found
-    return Certified(threshold, n, count, errors, p_value, upper_bound(errors, count, confidence), needed)
+        level = 0.0
+    found = replace(last, threshold=None) if found is None else found
+    return replace(found, bound=upper_bound(found.errors, found.approved, 1 - found.level) if found.approved else 1.0)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pytest
 from kiwi.data.labels.policy import APPROVE, REVIEW, Acceptable, Counts, Feedback, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.utils.io import write_json
 
 LOWER = Policy(
     model="a" * 64,
@@ -147,6 +148,22 @@ def test_withdrawn_groups() -> None:
         ({"groups": {"": {"limit": 1}}}, "a damaged policy"),
         ({"feedback": [{"date": "x"}]}, "a damaged policy"),
         ({"feedback": ["x"]}, "a damaged policy"),
+        ({"acceptable": "good"}, "a damaged policy"),
+        ({"risk": "0.1"}, "a damaged policy"),
+        ({"confidence": 10**400}, "a damaged policy"),
+        ({"groups": {}}, "a damaged policy"),
+        ({"groups": {"": {"threshold": 0.5}}}, "a damaged policy"),  # beside by: lp
+        ({"by": ""}, "a damaged policy"),  # beside en-de
+        ({"by": 5}, "a damaged policy"),
+        ({"notes": ["x"]}, "a damaged policy"),
+        ({"notes": {"sha256": ["x"]}}, "a damaged policy"),
+        ({"groups": {"en-de": {"threshold": "0.5"}}}, "a damaged policy"),
+        ({"groups": {"en-de": {"threshold": True}}}, "a damaged policy"),
+        ({"groups": {"en-de": {"threshold": 0.5, "withdrawn": None}}}, "a damaged policy"),
+        ({"groups": {"en-de": {"threshold": 0.5, "risk_bound": 2}}}, "a damaged policy"),
+        ({"groups": {"en-de": {"threshold": 0.5, "segments": 1, "approved": 2}}}, "contradict each other"),
+        ({"groups": {"en-de": {"threshold": 0.5, "segments": "9"}}}, "contradict each other"),
+        ({"groups": {"en-de": [0.5]}}, "a damaged policy"),
         (
             {
                 "feedback": [
@@ -174,3 +191,38 @@ def test_damaged_files(change: dict[str, object], message: str | None, tmp_path:
     file.write_text(json.dumps(content))
     with pytest.raises(DataError, match=message):
         Policy.read(file)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"a: 1", b"[" * 100_000, b'{"a": 1, "a": 2}', b"[1]", b"\0"]
+)
+def test_files_that_are_no_json(content: bytes, tmp_path: Path) -> None:
+    """They are damaged data like all others, whatever their suffix; a file that is not there is a wrong option."""
+    for name in ("policy.json", "policy"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=rf"{name}.*[Ee]xpected a file of kiwi route fit. Make the policy again"):
+            Policy.read(tmp_path / name)
+    for gone in (tmp_path / "gone.json", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            Policy.read(gone)
+
+
+def test_every_truncated_file(tmp_path: Path) -> None:
+    content, file = json.dumps(LOWER.to_dict(), indent=1).encode(), tmp_path / "policy.json"
+    for size in range(0, len(content), 7):
+        file.write_bytes(content[:size])
+        with pytest.raises(DataError, match=r"[Ee]xpected"):
+            Policy.read(file)
+
+
+def test_large_policies(tmp_path: Path) -> None:
+    """Thousands of groups, and hashes of many audited segments, are read as they were written."""
+    groups = {f"customer \N{GRINNING FACE} {number}": GroupPolicy(0.25, "", 100, 50, 1, 0.07) for number in range(9000)}
+    feedback = Feedback(
+        "2026-01-31", "a.tsv", "f" * 64, segments=frozenset(f"{number:016x}" for number in range(90_000))
+    )
+    policy = replace(LOWER, groups=groups, by="customer", feedback=(feedback,))
+    for name in ("policy.json", "policy"):
+        write_json(tmp_path / name, policy.to_dict())
+        assert (tmp_path / name).stat().st_size > 2**20
+        assert Policy.read(tmp_path / name) == policy

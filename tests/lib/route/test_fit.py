@@ -75,7 +75,10 @@ def test_a_threshold_for_each_group(data: Path, system: Path) -> None:
     # With two groups, each has the confidence .95: P(Bin(52, .1) <= 1) = .028, P(Bin(53, .1) <= 2) = .091.
     assert policy.groups["a"].errors == 1
     assert policy.groups["b"].threshold is None
-    assert policy.groups["b"].reason == "needs 29 approved segments without an error; there are 10 segments in all"
+    assert (
+        policy.groups["b"].reason
+        == "needs 29 approved segments without an error for α=0.1, δ=0.05; there are 10 in all"
+    )
 
 
 def test_tables_and_the_command(data: Path, system: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,6 +104,49 @@ def test_gold_spans(data: Path, system: Path) -> None:
     assert fit(data, system, FitOptions("no major", risk=0.1)).groups == expected
     assert fit(data, system, FitOptions("mqm <= 1", risk=0.1)).groups == expected
     assert fit(data, system, FitOptions("no minor", risk=0.1)).groups[""].threshold is None
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "jsonl", "json", "csv"])
+def test_flagged_segments_are_left_out(suffix: str, data: Path, system: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Flagged segments are never approved, so that the risk of the others is certified."""
+    caplog.set_level("INFO", "kiwi")
+    columns = [(data / f"dev.{name}").read_text().split() for name in ("scores", "hter")]
+    flags = [["copied", "numbers"] if number in (51, 52) else [] for number in range(111)]
+    names = ["sentence_scores", "gold", "flags"]
+    rows = [
+        {"sentence_scores": None if score == "nan" else float(score), "gold": float(gold), "flags": own}
+        for score, gold, own in zip(*columns, flags, strict=True)
+    ]
+    content = json.dumps(rows) if suffix == "json" else "".join(json.dumps(row) + "\n" for row in rows)
+    if suffix in ("tsv", "csv"):
+        comma = "," if suffix == "csv" else "\t"
+        cells = [[score, gold, " ".join(own)] for score, gold, own in zip(*columns, flags, strict=True)]
+        content = "".join(comma.join(line) + "\n" for line in [names, *cells])
+    table = data / f"t.{suffix}"
+    table.write_text(content)
+    scores, gold = Column(table, "sentence_scores"), Column(table, "gold")
+    info = fit_policy(data / "q.json", system, scores, gold, FitOptions("hter <= 0.1"))
+    # Without the two first errors, there are 108 segments, of which the best 63 have 2 errors: up to 0.54.
+    (group,) = info.policy.groups.values()
+    assert (group.segments, group.approved, group.errors, group.threshold) == (108, 63, 2, 0.549)
+    assert info.policy.notes["segments_with_flags"] == info.n_flagged == 2
+    assert "Left out 2 segments with flags, which are never approved" in caplog.text
+    flagged = [{**row, "flags": ["empty"]} for row in rows]
+    (data / "all.json").write_text(json.dumps(flagged))
+    scores = Column(data / "all.json", "sentence_scores")
+    with pytest.raises(DataError, match=r"all\.json: found no segment without flags.*; flagged ones are never approv"):
+        fit_policy(data / "r.json", system, scores, gold, FitOptions("hter <= 0.1"))
+
+
+def test_scores_are_read_as_they_are_written(data: Path, system: Path) -> None:
+    """Other files may have more digits than those of kiwi, by which policies decide."""
+    expected = fit(data, system, FitOptions("hter <= 0.1"))
+    lines = (data / "dev.scores").read_text().split()
+    (data / "dev.scores").write_text("".join(f"{float(line) + 4e-7}\n" for line in lines))
+    found = fit(data, system, FitOptions("hter <= 0.1", step=0.01))
+    assert found.groups[""].approved == expected.groups[""].approved
+    assert found.groups[""].threshold == 0.52
+    assert found.decide(0.52).decision == "approve"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.route import write_report
-from kiwi.lib.route.columns import Column
+from kiwi.lib.route.columns import Column, checksums
 
 POLICY = Policy(
     model="a" * 64,
@@ -61,7 +61,7 @@ def cells(page: str, row: str) -> list[str]:
 def test_figures(files: dict[str, Path]) -> None:
     page = report(files, "lp", "mt")
     # 3 of 10 words; one of the two that are approved is not acceptable; their mean HTER is .2.
-    assert cells(page, "en-de") == ["4", "at most 0.3", "2 (50.0%)", "30.0%", "1", "97.0%", "0.2"]
+    assert cells(page, "en-de") == ["4", "at most 0.3", "2 (50.0%)", "30.0%", "1 (50.0%)", "97.0%", "0.2"]
     assert cells(page, "&lt;b&gt;") == ["1", "no threshold: needs 11 & more"]
     assert "<b>" not in page
     points = [json.loads(unescape(text)) for text in re.findall(r'data-points="(.*?)"', page)]
@@ -75,6 +75,50 @@ def test_figures(files: dict[str, Path]) -> None:
     assert re.findall(r'data-start="(\d+)"', page) == ["0", "1"]
     assert "other data than the policy was made on" in page
     assert page.count("<figure>") == 2 + 3  # the group with one segment has no bad one
+
+
+def test_other_data_than_the_policy_was_made_on(files: dict[str, Path]) -> None:
+    """Everything but the threshold and its certificate is counted in the data that are given."""
+    groups = {"en-de": GroupPolicy(0.3, "", 400, 200, 1, 0.05), "en-fr": GroupPolicy(0.5, "", 100, 50, 0, 0.04)}
+    files["policy"].write_text(json.dumps(replace(POLICY, groups=groups).to_dict()))
+    files["lp"].write_text("en-de\n" * 5)
+    page = report(files, "lp", "mt")
+    assert cells(page, "en-de") == ["5", "at most 0.3", "3 (60.0%)", "36.4%", "1 (33.3%)", "5.0%", "0.1333"]
+    assert "No segment here is of en-fr." in page
+    assert "counted in other segments than it was made on" in page
+    assert re.findall(r'data-start="(\d+)"', page) == ["2"]
+    assert "the policy approves 60.0% of the segments" in page
+    # A threshold may approve nothing of other data.
+    files["scores"].write_text("0.9\n" * 5)
+    page = report(files, "lp", "mt")
+    assert cells(page, "en-de") == ["5", "at most 0.3", "0 (0.0%)", "0.0%", "0", "5.0%", "–"]
+    assert "The policy approves 0.0% of the segments" in page
+
+
+def test_the_calibration_data_is_known_by_its_content(files: dict[str, Path]) -> None:
+    """Files with the same name in different directories are told apart, and renamed ones recognized."""
+    gold = files["hter"].parent / "gold" / "dev.scores"
+    gold.parent.mkdir()
+    files["hter"].rename(gold)
+    sums = checksums([files["scores"], gold, files["lp"]])
+    assert list(sums) == [str(files["scores"]), str(gold), "dev.lp"]
+    files["policy"].write_text(json.dumps(replace(POLICY, notes={"sha256": sums}).to_dict()))
+    files["hter"] = gold.rename(gold.with_name("renamed"))
+    page = report(files, "lp")
+    assert '<td class="left breaks">the calibration data of the policy</td>' in page
+    assert "The thresholds were chosen on these segments" in page
+
+
+def test_flagged_segments_are_not_counted(files: dict[str, Path]) -> None:
+    rows = zip(SCORES, GOLD, PAIRS, TEXTS, ["", "numbers tags", "", "", ""], strict=True)
+    table = files["policy"].with_name("t.tsv")
+    lines = ["sentence_scores\tgold\tlp\ttarget\tflags", *("\t".join(map(str, row)) for row in rows)]
+    table.write_text("\n".join(lines) + "\n")
+    columns = [Column(table, name) for name in ("sentence_scores", "gold", "lp", "target")]
+    output = table.with_name("flagged.html")
+    page = write_report(output, files["policy"], *columns[:2], by=columns[2], target=columns[3]).read_text()
+    assert cells(page, "en-de") == ["3", "at most 0.3", "1 (33.3%)", "12.5%", "0 (0.0%)", "97.0%", "0"]
+    assert "0 without a score or a gold value; 1 with flags" in page
 
 
 def test_without_words(files: dict[str, Path]) -> None:
@@ -93,7 +137,7 @@ def test_one_group_and_higher_scores(files: dict[str, Path]) -> None:
     )
     files["policy"].write_text(json.dumps(policy.to_dict()))
     page = report(files)
-    assert cells(page, "all") == ["5", "at least 0.5", "2 (40.0%)", "–", "1", "90.0%", "0.55"]
+    assert cells(page, "all") == ["5", "at least 0.5", "2 (40.0%)", "–", "1 (50.0%)", "90.0%", "0.55"]
     with pytest.raises(ConfigError, match=r"found a policy with no groups\. Leave --by out"):
         report(files, "lp")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kiwi.data.labels.policy.acceptable import MEASURES, Acceptable
 from kiwi.data.labels.policy.feedback import Counts, Feedback, segment_key
+from kiwi.data.labels.policy.groups import GroupPolicy
 from kiwi.data.labels.policy.thresholds import (
     APPROVE,
     AUDIT,
@@ -14,7 +15,6 @@ from kiwi.data.labels.policy.thresholds import (
     REASON,
     REVIEW,
     Decision,
-    GroupPolicy,
     Policy,
 )
 

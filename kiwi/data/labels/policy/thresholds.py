@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from kiwi.data.labels.policy.acceptable import Acceptable
 from kiwi.data.labels.policy.feedback import Counts, Feedback
+from kiwi.data.labels.policy.groups import GroupPolicy, is_number
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.exceptions import ConfigError, DataError
-from kiwi.utils.structured import read_structured
+from kiwi.exceptions import ConfigError, DataError, MalformedError
+from kiwi.utils.structured import parse_json_document, read_file
 
 FORMAT = 1
 """The version of the format of policies."""
@@ -32,38 +33,10 @@ EVERY = ""
 CARRIED = "policy.json"
 """The file of the policy that a checkpoint carries."""
 
+LARGEST_FILE = 64 * 2**20
+"""The maximum size of the file of a policy, in bytes: it has a threshold per group, and a hash per audited segment."""
+
 AGAIN = "Make the policy again with kiwi route fit."
-
-
-@dataclass(frozen=True)
-class GroupPolicy:
-    """The threshold of a group of segments, and what is known of its risk."""
-
-    threshold: float | None
-    """The score from which translations are approved; None if all of them need a person."""
-
-    reason: str = ""
-    """The reason why there is no threshold."""
-
-    segments: int = 0
-    """The number of segments of the calibration data."""
-
-    approved: int = 0
-    """The number of them that the threshold approves."""
-
-    errors: int = 0
-    """The number of approved ones that were not acceptable."""
-
-    risk_bound: float = 1.0
-    """The upper bound of the risk at the confidence of the group, in [0, 1]."""
-
-    withdrawn: str = ""
-    """The reason why the threshold does not approve any more; empty as long as it does."""
-
-    @property
-    def approves(self) -> bool:
-        """Whether there is a threshold that approves translations."""
-        return self.threshold is not None and not self.withdrawn
 
 
 class Decision(NamedTuple):
@@ -152,8 +125,12 @@ class Policy:
             return Decision(REVIEW, f"no threshold is certified: {found.reason}")
         if found.withdrawn:
             return Decision(REVIEW, f"withdrawn: {found.withdrawn}")
-        is_good = score >= found.threshold if self.score.higher_is_better else score <= found.threshold
+        is_good = bool(self.is_good(score, found.threshold))
         return Decision(APPROVE if is_good else REVIEW, self.score_reason(found.threshold, is_good=is_good))
+
+    def is_good(self, scores: Any, threshold: float | None) -> Any:
+        """Return whether scores are at least as good as a threshold."""
+        return scores >= threshold if self.score.higher_is_better else scores <= threshold
 
     def score_reason(self, threshold: float, *, is_good: bool) -> str:
         """Return the reason of a decision by a score.
@@ -217,44 +194,51 @@ class Policy:
         """Read a policy.
 
         Raises:
-            ConfigError: when the file cannot be read.
-            DataError: when it is no policy, or of a later format.
+            ConfigError: when there is no such file, or it cannot be read.
+            DataError: when it is no policy, damaged, or of a later format.
         """
-        content = read_structured(path)
+        try:
+            content = parse_json_document(read_file(path, LARGEST_FILE), path).values
+        except MalformedError as error:
+            raise DataError(f"{error} Expected a file of kiwi route fit. {AGAIN}") from error
         if not isinstance(content, dict) or "acceptable" not in content or not isinstance(content.get("groups"), dict):
             raise DataError.at(path, None, found="no policy", expected="a file of kiwi route fit", advice=AGAIN)
         if content.get("format") != FORMAT:
             found, expected = f"format {content.get('format')}", f"{FORMAT}, which this kiwi reads"
             raise DataError.at(path, None, found=found, expected=expected, advice=AGAIN)
         try:
-            return cls(
-                model=str(content["model"]),
-                score=ScoreMeaning.from_dict(content["score"]),
-                acceptable=Acceptable.parse(str(content["acceptable"]), f"{path}: acceptable"),
-                risk=_share(content, "risk"),
-                confidence=_share(content, "confidence"),
-                groups={name: _group(group) for name, group in content["groups"].items()},
-                by=str(content.get("by", "")),
-                created=str(content.get("created", "")),
-                kiwi_version=str(content.get("kiwi_version", "")),
-                notes=dict(content.get("notes") or {}),
-                feedback=tuple(Feedback.from_dict(each) for each in content.get("feedback") or ()),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return cls._from_dict(content)
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, ConfigError) as error:
             raise DataError.at(
                 path, None, found=f"a damaged policy ({error})", expected="a file of kiwi route fit", advice=AGAIN
             ) from error
 
+    @classmethod
+    def _from_dict(cls, content: Mapping[str, Any]) -> Policy:
+        """Invert :meth:`to_dict`; raises various errors for invalid content."""
+        by, notes = content.get("by", ""), content.get("notes") or {}
+        groups = {name: GroupPolicy.from_dict(group) for name, group in content["groups"].items()}
+        if not isinstance(by, str) or not groups or (EVERY in groups) != (not by) or (not by and len(groups) > 1):
+            raise ValueError(f"groups: found {', '.join(map(repr, groups)) or 'none'} by {by!r}")
+        if not isinstance(notes, dict) or not isinstance(notes.get("sha256") or {}, dict):
+            raise TypeError("notes: expected names and values")
+        return cls(
+            model=str(content["model"]),
+            score=ScoreMeaning.from_dict(content["score"]),
+            acceptable=Acceptable.parse(str(content["acceptable"]), "acceptable"),
+            risk=_share(content, "risk"),
+            confidence=_share(content, "confidence"),
+            groups=groups,
+            by=by,
+            created=str(content.get("created", "")),
+            kiwi_version=str(content.get("kiwi_version", "")),
+            notes=notes,
+            feedback=tuple(Feedback.from_dict(each) for each in content.get("feedback") or ()),
+        )
+
 
 def _share(content: Mapping[str, Any], name: str) -> float:
-    value = float(content[name])
-    if not 0 < value < 1:
-        raise ValueError(f"{name}: {value:g} is not between 0 and 1")
-    return value
-
-
-def _group(content: Mapping[str, Any]) -> GroupPolicy:
-    group = GroupPolicy(**content)
-    if group.threshold is not None and not math.isfinite(float(group.threshold)):
-        raise ValueError(f"threshold: {group.threshold} is not a finite number")
-    return group
+    value = content[name]
+    if not is_number(value) or not 0 < value < 1:
+        raise ValueError(f"{name}: {value} is not between 0 and 1")
+    return float(value)
