@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeVar
 
 from kiwi import constants as const
-from kiwi.data.labels.policy import EVERY
 from kiwi.data.readers import check_columns
 from kiwi.data.text.units import WORD
 from kiwi.exceptions import DataError
@@ -212,10 +211,9 @@ def answer(request: ScoreRequest, served: ServedModel, rows: Sequence[Row]) -> d
             out["flags"] = flags[index]
         if request.policy is not None:
             score = own.get(const.SENTENCE_SCORES, [math.nan] * len(rows))[index]
-            group = request.segments[index].group
-            decided = served.deciders[request.policy].policy.decide(
-                score, EVERY if group is None else group, flags[index]
-            )
+            decider = served.deciders[request.policy]
+            group = decider.group_of(request.segments[index].group, request.languages)
+            decided = decider.policy.decide(score, group, flags[index])
             out |= {"decision": decided.decision, "decision_reason": decided.reason}
     return {"model": served.name, "sha256": served.sha256, "scale": scale.describe(), "segments": answers}
 

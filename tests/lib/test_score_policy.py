@@ -188,6 +188,9 @@ def test_groups_of_documents(tmp_path: Path) -> None:
     regional = replace(policy, by="lp", groups={"en-US-de-DE": GroupPolicy(0.5), "en-de": GroupPolicy(0.5)})
     assert Decider(regional).groups_of([("en-us", "de-DE")]) == {"group": ["en-US-de-DE"]}
     assert Decider(policy).groups_of([("en", "de")]) == {}
+    given = [(None, ("en_US", "de")), ("fr ", ("en", "de")), (None, None), ("", ("en", "de"))]
+    assert [decider.group_of(*each) for each in given] == ["en-de", "fr", "", ""]
+    assert [Decider(policy).group_of(*each) for each in given] == ["", "fr", "", ""]
     decider.check_document("XLIFF", "p")
     with pytest.raises(ConfigError, match="a threshold for each domain, which XLIFF does not say"):
         Decider(replace(policy, by="domain")).check_document("XLIFF", "p")

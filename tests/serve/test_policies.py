@@ -20,10 +20,10 @@ from kiwi.serve.schemas import ScoreRequest
 from kiwi.serve.scoring import score_request
 
 
-def write_policy(path: Path, system: Path, groups: dict[str, GroupPolicy]) -> None:
+def write_policy(path: Path, system: Path, groups: dict[str, GroupPolicy], by: str = "domain") -> None:
     meaning = ScoreMeaning("hter", False, (0.0, 1.0))
     sha256 = inspect_checkpoint(system).info.sha256
-    by = "" if "" in groups else "domain"
+    by = "" if "" in groups else by
     policy = Policy(sha256, meaning, Acceptable("hter", "<=", 0.1), 0.1, 0.9, groups, by)
     path.write_text(json.dumps(policy.to_dict()))
 
@@ -34,11 +34,14 @@ async def _receive() -> dict[str, str]:
 
 
 def decisions(registry: Registry, policy: str, **how: Any) -> list[tuple[str, str]]:
-    segments = [
+    segments: list[dict[str, Any]] = [
         {"source": "the house", "target": "das Haus", "group": "a"},
         {"source": "the bank is here", "target": "the bank is here", "group": "a"},
         {"source": "a bank", "target": "eine Bank", "group": "b"},
     ]
+    if "group" in how:
+        segments = [{**segment, "group": how["group"]} for segment in segments]
+        del how["group"]
     request = ScoreRequest.model_validate({"segments": segments, "policy": policy, **how})
     found = asyncio.run(score_request(registry, request, Limits(), _receive))["segments"]
     assert all(("flags" in each) is how.get("flags", True) for each in found)
@@ -50,7 +53,8 @@ def test_policies_read_flags_that_nobody_asked_for(text_system: Path, tmp_path: 
     write_policy(tmp_path / "p.json", text_system, {"a": GroupPolicy(1.0), "b": GroupPolicy(1.0, withdrawn="too bad")})
     carrying = publish(text_system, tmp_path / "carrying", policy=tmp_path / "p.json")
     policies = {"p": tmp_path / "p.json", "own": Path("carried")}
-    registry = Registry(ServeOptions({"text": str(carrying)}, policies=policies))
+    write_policy(tmp_path / "pairs.json", text_system, {"en-de": GroupPolicy(1.0)}, "lp")
+    registry = Registry(ServeOptions({"text": str(carrying)}, policies=policies | {"pairs": tmp_path / "pairs.json"}))
     try:
         for flags in (True, False):
             for name in policies:
@@ -59,6 +63,11 @@ def test_policies_read_flags_that_nobody_asked_for(text_system: Path, tmp_path: 
                 assert copied[0] == "review"
                 assert copied[1].startswith("flags: ")
                 assert withdrawn == ("review", "withdrawn: too bad")
+        # The languages of a request are the group of segments that name none.
+        first, *_ = decisions(registry, "pairs", languages=("en", "de-DE"), group=None)
+        assert first == ("approve", "score at most 1")
+        assert decisions(registry, "pairs", languages=("en", "fr"), group=None)[0][1] == "the policy has no lp 'en-fr'"
+        assert decisions(registry, "pairs", languages=("en", "de"))[0][1] == "the policy has no lp 'a'"
     finally:
         registry.close(30)
 

@@ -211,6 +211,11 @@ def _warn(tally: Tally) -> None:
             "first, the risk is higher than it looks.",
             *(tally.path, f"{tally.without_result.total():,}", reasons),
         )
+    if tally.n_undecided:
+        logger.warning(
+            "%s: %s segments have no decision, and are not counted: no policy decided about them.",
+            *(tally.path, f"{tally.n_undecided:,}"),
+        )
     if tally.n_known:
         logger.warning("%s: %s audited segments were counted before.", tally.path, f"{tally.n_known:,}")
     if all(each.final and each.final == each.machine for each in tally.results):

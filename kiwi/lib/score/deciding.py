@@ -150,6 +150,17 @@ class Decider:
             return {}
         return {GROUP: [self._pair_of(source or "", target or "") for source, target in languages]}
 
+    def group_of(self, given: str | None, languages: Sequence[str] | None) -> str:
+        """Return the group of a segment: the one that is given or, for a policy with language pairs, its pair.
+
+        Args:
+            given: the group that is given; None if none is.
+            languages: the languages of source and translation; None if they are not known.
+        """
+        if given is None and languages is not None and self.policy.by == LANGUAGE_PAIR:
+            return self._pair_of(*languages)
+        return EVERY if given is None else given.strip()
+
     def _pair_of(self, source: str, target: str) -> str:
         tags = source.replace("_", "-"), target.replace("_", "-")
         pair = name_pair(*tags)

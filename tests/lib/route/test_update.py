@@ -71,6 +71,7 @@ def test_certified_again(caplog: pytest.LogCaptureFixture) -> None:
     content[310][2] = ""  # an audited segment that is not finished
     content += [["s", "t", "u", "review", "audit"], ["u", "v", "w", "review", "flags: numbers"]]
     content[-2][1:3] = ["eins zwei drei", "eins zwei drei"]
+    content += rows(3, ("", ""), start=500)
     info = update(table(content))
     (verdict,) = info.verdicts.values()
     assert (verdict.outcome, verdict.n, verdict.errors) == ("certified again", 29, 0)
@@ -82,6 +83,7 @@ def test_certified_again(caplog: pytest.LogCaptureFixture) -> None:
     assert entry.date[:2] == "20"
     assert "1 of the segments that were drawn for audit are not counted (no final translation: 1)" in caplog.text
     assert "as the machine made them" in caplog.text
+    assert "f.tsv: 3 segments have no decision, and are not counted" in caplog.text
     assert info.rows() == [
         ["all", "330", "30 (9.1%)", "29", "0", "0.0000", f"0.0000 to {verdict.upper:.4f}", "certified again"]
     ]
