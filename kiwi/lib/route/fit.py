@@ -125,9 +125,8 @@ def fit_policy(
     files = [column.path for column in (predictions, gold, by) if column is not None]
     check_not_carried(output)
     Guard([*files, Path(model)], overwrite, "--overwrite").check([output])
-    found = inspect_checkpoint(model)
-    meaning = found.info.data.score
-    if meaning is None:
+    system = inspect_checkpoint(model)
+    if (meaning := system.info.data.score) is None:
         raise ConfigError(
             f"{model}: the direction of its scores is not known. Set it with kiwi inspect --set-score, such as "
             "--set-score kind=hter."
@@ -135,22 +134,18 @@ def fit_policy(
     data = read_calibration(predictions, gold, meaning, acceptable, by)
     _warn_of_scale(data, acceptable, gold.path)
     step = options.step or default_step(meaning, data.scores)
-    names = sorted(set(data.groups))
-    # Each group has its own test; that none of them fails has the probability `confidence`.
-    confidence = 1 - (1 - options.confidence) / len(names)
-    groups = {name: _fit(data, name, acceptable, options.risk, confidence, meaning, step) for name in names}
     policy = Policy(
-        model=found.fingerprint,
+        model=system.fingerprint,
         score=meaning,
         acceptable=acceptable,
         risk=options.risk,
         confidence=options.confidence,
-        groups=groups,
+        groups=_fit_groups(data, acceptable, options, meaning, step),
         by="" if by is None else by.name or by.path.suffix.lstrip(".") or by.path.name,
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         kiwi_version=__version__,
         notes={
-            "checkpoint": found.info.sha256,
+            "checkpoint": system.info.sha256,
             "step": step,
             "segments_without_score_or_gold": data.n_left_out,
             "segments_with_flags": data.n_flagged,
@@ -190,27 +185,33 @@ def default_step(meaning: ScoreMeaning, scores: np.ndarray[tuple[int], np.dtype[
     return float(10.0 ** np.floor(np.log10(width / STEPS_PER_RANGE) + 1e-9))
 
 
-def _fit(
-    data: Calibration,
-    group: str,
-    acceptable: Acceptable,
-    risk: float,
-    confidence: float,
-    meaning: ScoreMeaning,
-    step: float,
-) -> GroupPolicy:
-    inside = data.is_in(group)
-    scores, gold = data.scores[inside], data.gold[inside]
-    try:
-        grid = score_grid(scores, step, higher_is_better=meaning.higher_is_better)
-    except ValueError as error:
-        raise ConfigError(f"--step: {error}. Give a larger one.") from error
-    found = certify(
-        scores,
-        acceptable.judge(gold),
-        grid,
-        risk=risk,
-        confidence=confidence,
-        higher_is_better=meaning.higher_is_better,
-    )
-    return GroupPolicy(found.threshold, found.reason, found.n, found.approved, found.errors, found.bound)
+def _fit_groups(
+    data: Calibration, acceptable: Acceptable, options: FitOptions, meaning: ScoreMeaning, step: float
+) -> dict[str, GroupPolicy]:
+    """Return the threshold of each group, or the reason why it has none.
+
+    Each group has its own test; that none of them fails has the confidence of the options (Bonferroni).
+
+    Raises:
+        ConfigError: when there are too many thresholds.
+    """
+    names = sorted({*data.groups})
+    confidence = 1 - (1 - options.confidence) / len(names)
+    groups = {}
+    for name in names:
+        inside = data.is_in(name)
+        scores = data.scores[inside]
+        try:
+            grid = score_grid(scores, step, higher_is_better=meaning.higher_is_better)
+        except ValueError as error:
+            raise ConfigError(f"--step: {error}. Give a larger one.") from error
+        found = certify(
+            scores,
+            acceptable.judge(data.gold[inside]),
+            grid,
+            risk=options.risk,
+            confidence=confidence,
+            higher_is_better=meaning.higher_is_better,
+        )
+        groups[name] = GroupPolicy(found.threshold, found.reason, found.n, found.approved, found.errors, found.bound)
+    return groups

@@ -159,10 +159,7 @@ def score(
     check_languages(languages)
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
-    runner = open_runner(model, options or PredictOptions())
-    if form == "spans" and const.ERROR_SPANS not in runner.about.outputs:
-        outputs = ", ".join(runner.about.outputs)
-        raise ConfigError(f"--spans: this system predicts {outputs}, and no error spans. Remove the option.")
+    runner = _open(model, form, options or PredictOptions())
     scorer = LineScorer.choose(
         runner,
         segments,
@@ -176,9 +173,37 @@ def score(
     manifest = manifest or Manifest()
     manifest.about, manifest.scale = runner.about, scorer.scale
     bad = BadRows("stop") if bad is None else bad  # one without any is false
+    return _write_all(segments, scorer, output, form, bad, manifest, header=header, size=1 if stream else CHUNK_SIZE)
+
+
+def _open(model: str | Path, form: Form, options: PredictOptions) -> Runner:
+    """Load a system.
+
+    Raises:
+        ConfigError: when it does not predict what is to be shown.
+    """
+    runner = open_runner(model, options)
+    if form == "spans" and const.ERROR_SPANS not in runner.about.outputs:
+        outputs = ", ".join(runner.about.outputs)
+        raise ConfigError(f"--spans: this system predicts {outputs}, and no error spans. Remove the option.")
+    return runner
+
+
+def _write_all(
+    segments: Input,
+    scorer: LineScorer,
+    output: IO[str],
+    form: Form,
+    bad: BadRows,
+    manifest: Manifest,
+    *,
+    header: bool,
+    size: int,
+) -> int:
+    """Score all segments chunk by chunk, write their lines, and return their number."""
     is_first, n_segments = True, 0
-    with shown_progress(runner, segments.count()) as progress:
-        chunks = segments.read(scorer.fields, 1 if stream else CHUNK_SIZE, bad, scorer.optional)
+    with shown_progress(scorer.runner, segments.count()) as progress:
+        chunks = segments.read(scorer.fields, size, bad, scorer.optional)
         for first, given, columns in chunks:
             found = scorer(given, columns, bad)
             names = scorer.scale.titled(found) if form == "tsv" and header else list(found)
