@@ -33,6 +33,8 @@ LOWER = Policy(
         ("DA>=70", Acceptable("da", ">=", 70)),
         (" mqm <= 5 ", Acceptable("mqm", "<=", 5)),
         ("score >= -1e-1", Acceptable("score", ">=", -0.1)),
+        ("hter <= 0.12345678", Acceptable("hter", "<=", 0.12345678)),
+        ("mqm >= -1234567.5", Acceptable("mqm", ">=", -1234567.5)),
         ("no major", Acceptable("major", "<=", 0)),
         (" No critical errors", Acceptable("critical", "<=", 0)),
     ],

@@ -39,7 +39,11 @@ class Acceptable:
     bound: float
 
     def __str__(self) -> str:
-        return f"no {self.measure}" if self.needs_spans else f"{self.measure} {self.comparison} {self.bound:g}"
+        if self.needs_spans:
+            return f"no {self.measure}"
+        short = f"{self.bound:g}"
+        bound = short if float(short) == self.bound else repr(self.bound)
+        return f"{self.measure} {self.comparison} {bound}"
 
     @property
     def needs_spans(self) -> bool:
