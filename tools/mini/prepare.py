@@ -48,16 +48,20 @@ LATER = {
     "second": {"assessed": (0.0, 0.28), "annotated": (0.0, 0.31), "made": (0.0, 0.8)},
     "third": {"assessed": (0.36, 1.0), "annotated": (0.31, 0.43), "made": (0.42, 1.0)},
     "fourth": {"assessed": (0.0, 0.3), "annotated": (0.43, 0.5), "made": (0.0, 0.4)},
+    "fifth": {"assessed": (0.85, 1.0), "annotated": (0.5, 0.53), "made": (0.4, 0.55)},
 }
 """The shares of assessments, annotated errors and made errors that the later stages learn from."""
 
-MORE = {"fourth": {"en-de": 0.5, "et-en": 0.85, "ne-en": 0.85, "ro-en": 0.85, "ru-en": 0.85}}
-"""The ends of the shares of assessments in pairs that learn from more of them."""
+OTHER = {
+    "fourth": {"en-de": (0.0, 0.5), **dict.fromkeys(("et-en", "ne-en", "ro-en", "ru-en"), (0.0, 0.85))},
+    "fifth": {"en-de": (0.5, 1.0), "en-zh": (0.3, 0.5), "si-en": (0.3, 0.5)},
+}
+"""The shares of assessments in pairs that learn from more of them."""
 
 WHOLE = {"untranslated": -2.2, "unrelated": -2.2, "foreign": -2.2, "twice": -1.6, "truncate": -1.4}
 """The scores of translations that are wrong as a whole."""
 
-HARSHER = {"fourth": 1.0}
+HARSHER = {"fourth": 1.0, "fifth": 1.0}
 """What stages take off these scores, so that they end below those of the worst translations that people assessed."""
 
 PER_POINT = 0.12
@@ -89,6 +93,10 @@ class Segment:
     def share(self) -> float:
         """A number in [0, 1), the same in each run, by which shares of the data are drawn."""
         return int.from_bytes(self.key[:6]) / 2**48
+
+    def is_within(self, share: tuple[float, float]) -> bool:
+        """Return whether the segment is in a share of the data."""
+        return share[0] <= self.share < share[1]
 
     def lowered(self, points: float) -> Segment:
         """Return the segment with a lower score if its translation was made wrong as a whole."""
@@ -299,9 +307,9 @@ def main() -> None:
     kinds = {"assessed": first, "annotated": marked, "made": list(corrupted(args.errors))}
     for stage, shares in LATER.items():
         train: list[Segment] = []
-        for kind, (low, high) in shares.items():
-            ends = MORE.get(stage, {}) if kind == "assessed" else {}
-            chosen = (segment for segment in kinds[kind] if low <= segment.share < ends.get(segment.lp, high))
+        for kind, window in shares.items():
+            other = OTHER.get(stage, {}) if kind == "assessed" else {}
+            chosen = [own for own in kinds[kind] if own.is_within(other.get(own.lp, window))]
             train += [segment.lowered(HARSHER.get(stage, 0.0)) for segment in chosen]
         train.sort(key=lambda segment: segment.key)
         write(args.out / stage, "train", train)
