@@ -103,6 +103,26 @@ def test_tables_and_groups(place: Path, system: Path, scores: list[float], capsy
     assert [(line["decision"], line["decision_reason"]) for line in lines] == expected
 
 
+def test_languages_of_lines(place: Path, system: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines of one language pair need no file of groups."""
+    write_policy(system, {"en-de": GroupPolicy(1.0), "en-cs": GroupPolicy(None, "needs 22")}, by="lp")
+    options = (*FILES, "--policy", "p.json", "--format", "jsonl")
+    for languages, decision in {
+        "en,de": "approve",
+        "en_GB,de-AT": "approve",
+        "en,cs": "review",
+        "en,fr": "review",
+    }.items():
+        assert score(system, *options, "--languages", languages, "--no-flags") == 0
+        assert {json.loads(line)["decision"] for line in capsys.readouterr().out.splitlines()} == {decision}
+    # The groups that are given count.
+    Path("g").write_text("en-cs\n" * 3)
+    assert score(system, *options, "--languages", "en,de", "--group", "g") == 0
+    assert {json.loads(line)["decision"] for line in capsys.readouterr().out.splitlines()} == {"review"}
+    assert score(system, *options) == 2
+    assert "with --languages if it is the same for all" in " ".join(capsys.readouterr().err.split())
+
+
 def test_flags_need_a_person(place: Path, system: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_policy(system, {"": GroupPolicy(1.0)})
     Path("t").write_text("das Haus .\na bank\ndie Bank .\n")

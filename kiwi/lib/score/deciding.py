@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,8 @@ class Decider:
 
     policy: Policy
     audit: Audit | None = None
+    group: str = EVERY
+    """The group of segments that do not say theirs."""
 
     @classmethod
     def choose(cls, path: Path | None, about: AboutSystem, audit: Audit | None = None) -> Decider | None:
@@ -101,7 +103,17 @@ class Decider:
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields of segments that decisions need, beside those that the system reads."""
-        return (GROUP,) if self.policy.by else ()
+        return (GROUP,) if self.policy.by and not self.group else ()
+
+    def for_lines(self, languages: Sequence[str]) -> Decider:
+        """Return what decides about lines of text, whose language pair is their group where the policy has such groups.
+
+        Args:
+            languages: the languages of source and translation of all lines; empty if they are not known.
+        """
+        if not languages or self.policy.by != LANGUAGE_PAIR:
+            return self
+        return replace(self, group=self._pair_of(*languages))
 
     def check_given(self, given: Collection[str], place: object, *, needs_group: bool = False) -> None:
         """Check that groups are given where the policy has some, and only there.
@@ -119,10 +131,11 @@ class Decider:
                 f"{place}: found a policy with one threshold for all segments, but groups are given. Remove them, or "
                 "make a policy with kiwi route fit --by."
             )
-        if self.policy.by and needs_group and GROUP not in given:
+        if self.policy.by and needs_group and GROUP not in given and not self.group:
+            alike = ", with --languages if it is the same for all" if self.policy.by == LANGUAGE_PAIR else ""
             raise ConfigError(
                 f"{place}: found a policy with a threshold for each {self.policy.by}. Give that of each segment with "
-                "--group, or in a column of a table (--columns group=NAME)."
+                f"--group, or in a column of a table (--columns group=NAME){alike}."
             )
 
     def check_document(self, form: str, place: object) -> None:
@@ -177,7 +190,7 @@ class Decider:
             columns: their fields.
             flags: the flags of each, if they were looked for.
         """
-        groups = [name.strip() for name in columns.get(GROUP) or [EVERY] * len(scores)]
+        groups = [name.strip() for name in columns.get(GROUP) or [self.group] * len(scores)]
         texts = zip(columns[const.SOURCE], columns[const.TARGET], strict=True)
         found = []
         for i, (score, group, (source, target)) in enumerate(zip(scores, groups, texts, strict=True)):

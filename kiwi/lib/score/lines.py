@@ -14,7 +14,7 @@ from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.score.choices import are_scores_only, check_aligner, wants_flags, without_words
 from kiwi.lib.score.deciding import Audit, Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger
-from kiwi.lib.score.inputs import FIELDS, Input
+from kiwi.lib.score.inputs import FIELDS, GROUP, Input
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.runner import Runner
@@ -74,6 +74,8 @@ class LineScorer:
             fields.remove(const.ALIGNMENTS)
             runner.prepare_aligner()
         if (decider := Decider.choose(policy, runner.about, audit)) is not None:
+            if segments.files and GROUP not in segments.files:
+                decider = decider.for_lines(languages)
             decider.check_given(segments.files or segments.columns, policy, needs_group=bool(segments.files))
             fields += decider.fields
         pairs = LanguagePairs.choose(runner.about, languages, segments.columns)
