@@ -53,6 +53,9 @@ LATER = {
 WHOLE = {"untranslated": -2.2, "unrelated": -2.2, "foreign": -2.2, "twice": -1.6, "truncate": -1.4}
 """The scores of translations that are wrong as a whole."""
 
+CALIBRATED = 0.3
+"""The share of the development segments from which on they calibrate; thresholds of tags are chosen on those before."""
+
 PER_POINT = 0.12
 """What a point of penalty of a made error takes off the score."""
 
@@ -279,7 +282,7 @@ def main() -> None:
     dev += others + [segment for segment in held_out if segment.share < 0.1]
     dev = [segment for segment in dev if len(segment.target) < LONGEST]
     tagged = [own for own in assessed(args.assessments, "dev") if own.target_tags and own.source_tags]
-    write(args.out / "second", "tags", [own for own in tagged if own.share < 0.3])
+    write(args.out / "second", "tags", [own for own in tagged if own.share < CALIBRATED])
     write_table(args.out / "second" / "spans.tsv", thresholds)
     kinds = {"assessed": first, "annotated": marked, "made": list(corrupted(args.errors))}
     for stage, shares in LATER.items():
@@ -290,6 +293,8 @@ def main() -> None:
         write(args.out / stage, "train", train)
         write(args.out / stage, "dev", dev)
         print(f"{stage}: {len(train):,} segments with assessments, annotations or made errors")
+    # This comes last: train.sh sees by it that all is there.
+    write(args.out, "calibration", [own for own in assessed(args.assessments, "dev") if own.share >= CALIBRATED])
 
 
 if __name__ == "__main__":
