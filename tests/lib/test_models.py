@@ -17,8 +17,8 @@ import kiwi
 from kiwi.cli import app, run
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.inspect import inspect_checkpoint, set_score_of
-from kiwi.lib.publish.package import PackageOptions
 from kiwi.lib.publish import list_models, publish
+from kiwi.lib.publish.package import PackageOptions
 from kiwi.lib.route import FitOptions, fit_policy
 from kiwi.lib.route.columns import Column
 from kiwi.lib.score.calibration import calibrate

@@ -52,8 +52,8 @@ def publish(
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged, or of format 1.
-        ConfigError: when the directory is not empty, the name, version or licence of the package is invalid, or the policy
-            was made for another system or is withdrawn.
+        ConfigError: when the directory is not empty, the name, version or licence of the package is invalid, or the
+            policy was made for another system or is withdrawn.
         DataError: when the policy is none.
         WriteError: when the directory cannot be written.
     """
