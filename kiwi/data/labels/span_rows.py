@@ -39,7 +39,6 @@ ALIASES = {
     "system_id": "system",
     "source_segment": const.SOURCE,
     "hypothesis_segment": const.TARGET,
-    "errors": const.ERROR_SPANS,
     "esa_spans": const.ERROR_SPANS,
     "mqm_spans": const.ERROR_SPANS,
 }

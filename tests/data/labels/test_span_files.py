@@ -106,7 +106,7 @@ PLAIN = [((ErrorSpan(0, 3, MINOR), ErrorSpan(8, 8, MAJOR)),), ((),)]
                 '{"esa_spans": [{"start_i": 0, "end_i": 3, "severity": "minor"}, '
                 '{"start_i": 8, "end_i": 8, "severity": "major "}, '
                 '{"start_i": "missing", "end_i": "missing", "severity": "major"}]}',
-                '{"errors": [{"start": -1, "end": -1, "severity": "No-error"}]}',
+                '{"mqm_spans": [{"start": -1, "end": -1, "severity": "No-error"}]}',
             ],
             "a.jsonl",
         ),
