@@ -81,6 +81,7 @@ LIBRARIES = {
     "onnxscript": ["systems.onnx.graph"],
     "openpyxl": ["data.documents.xlsx"],
     "optuna": ["lib.search"],
+    "packaging": ["lib.publish.package"],
     "peft": ["systems"],
     "plotly": ["lib.search"],
     "pyarrow": [

@@ -71,6 +71,34 @@ def test_penalties_become_standardized_scores(prepare: ModuleType, tmp_path: Pat
     ]
 
 
+def test_what_calibrates_chose_no_thresholds(
+    prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "PAIRS", ("en-de",))
+    directory = tmp_path / "en-de"
+    directory.mkdir()
+    lines = [f"word {number}" for number in range(100)]
+    texts = dict.fromkeys(["raw.src", "raw.mt", "src", "mt"], lines) | {"da": ["0.5"] * 100}
+    texts |= {"tags": ["OK OK OK OK OK"] * 100, "source_tags": ["OK OK"] * 100}
+    for part in ("train", "dev"):
+        for name, content in texts.items():
+            (directory / f"{part}.{name}").write_text("".join(f"{line}\n" for line in content))
+    columns = "lp\tsystem\tdoc\tseg\trater\tsource\ttarget\tstarts\tends\tseverities\n"
+    for name in (*prepare.ANNOTATED, "2022_en-de_dev", "2022_en-ru_dev", "bio_dev"):
+        with gzip.open(tmp_path / f"{name}.tsv.gz", "wt", encoding="utf-8") as file:
+            file.write(columns + "en-de\tA\td\t1\tr1\ts\tt\t0\t1\tmajor\n")
+    out = tmp_path / "out"
+    (out / "errors").mkdir(parents=True)
+    for name in ("src", "mt", "lp", "mqm", "corruptions", "tags", "error_spans"):
+        (out / "errors" / f"train.{name}").write_text("")
+    arguments = ["prepare.py", str(tmp_path), str(tmp_path), str(out), "--errors", str(out / "errors")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    prepare.main()
+    chosen, calibrating = (prepare.read(out / name) for name in ("second/tags.mt", "calibration.mt"))
+    assert sorted(chosen + calibrating) == sorted(lines)
+    assert 20 < len(chosen) < 40
+
+
 # The model that is shipped.
 
 MODEL = ROOT / "models" / "mini"

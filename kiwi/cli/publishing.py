@@ -29,7 +29,9 @@ def publish(
     licence: Annotated[
         str | None,
         typer.Option(
-            "--license", help="Hugging Face identifier of the licence, such as apache-2.0.", show_default=False
+            "--license",
+            help="Hugging Face identifier of the licence, such as apache-2.0; of a package, an SPDX expression.",
+            show_default=False,
         ),
     ] = None,
     package: Annotated[

@@ -18,6 +18,7 @@ from kiwi.cli import app, run
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.lib.inspect import inspect_checkpoint, set_score_of
 from kiwi.lib.publish import list_models, publish
+from kiwi.lib.publish.package import PackageOptions
 from kiwi.lib.route import FitOptions, fit_policy
 from kiwi.lib.route.columns import Column
 from kiwi.lib.score.calibration import calibrate
@@ -146,11 +147,13 @@ def test_list(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (listed,) = list_models()
     assert listed.inspection is not None
     assert listed.row()[:2] == ["tiny", "kiwi-qe-tiny 1.2.0"]
+    assert listed.row()[-2].startswith("Apache-2.0")
     assert listed.row()[-1] == listed.inspection.info.sha256[:12]
     with pytest.raises(SystemExit, match="0"):
         sys.exit(run(lambda: app(["models", "--json"], standalone_mode=False)))
     (content,) = json.loads(capsys.readouterr().out)
     assert content["name"] == "tiny"
+    assert content["licence"] == "Apache-2.0"
     assert content["outputs"] == listed.inspection.info.outputs
     assert content["sha256"] == listed.inspection.info.sha256
 
@@ -188,8 +191,10 @@ def test_damaged_and_broken_models(
     (tmp_path / "empty").mkdir()
     add_package(tmp_path / "more", "other-model", "other = other_model:PATH", f"PATH = {str(tmp_path / 'empty')!r}")
     add_package(tmp_path / "more", "broken-model", "broken = other_model_broken:PATH", "1 / 0")
+    add_package(tmp_path / "more", "ending-model", "ending = other_model_ending:PATH", "raise SystemExit(1)")
     monkeypatch.syspath_prepend(tmp_path / "more")
     assert list(installed_models()) == ["other", "tiny"]
+    assert "ending-model: the model 'ending' cannot be loaded: SystemExit: 1" in caplog.text
     assert "broken-model: the model 'broken' cannot be loaded: ZeroDivisionError" in caplog.text
     with pytest.raises(ConfigError, match=r"found several installed models: other, tiny\. Name one"):
         default_model()
@@ -220,9 +225,23 @@ def test_default_of_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("../x", "1.0", "--package: found '../x'"),
         ("kiwi-", "1.0", "--package: found 'kiwi-'"),
         ("kiwi-qe-x", "one", "--package-version: found 'one'; expected a version such as 1.0.0"),
+        ("kiwi", "1.0", "'kiwi', which would take the place of the module kiwi"),
+        ("Kiwi.QE", "1.0", "'Kiwi.QE', which would take the place of the module kiwi_qe"),
+        ("json", "1.0", "module json"),
         (None, "1.0", "--package-version: found 1.0 without --package"),
     ],
 )
 def test_names_of_packages(package: str | None, version: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         publish(tmp_path / "checkpoint", tmp_path / "out", package=package, package_version=version)
+
+
+@pytest.mark.parametrize("licence", ["other", 'MIT"\nversion = "2', "Apache 2.0", ""])
+def test_licences_of_packages(licence: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)--license: found .*names its licence as an SPDX expression"):
+        publish(tmp_path / "checkpoint", tmp_path / "out", package="kiwi-qe-x", licence=licence)
+
+
+def test_licence_and_model_of_a_package() -> None:
+    options = PackageOptions("Kiwi-QE-Medical", licence="apache-2.0 and mit")
+    assert (options.model, options.module, options.licence) == ("Medical", "kiwi_qe_medical", "Apache-2.0 AND MIT")

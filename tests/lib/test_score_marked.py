@@ -46,6 +46,16 @@ def test_the_lines_of_a_segment() -> None:
     ]
 
 
+def test_the_interval_of_a_score_is_beside_it() -> None:
+    scores = {"sentence_scores": 0.5, "sentence_scores_low": -0.5702, "sentence_scores_high": 1.5702, "mqm_score": 1.0}
+    row = scores | {"error_spans": []}
+    assert show_spans(1, "Das", row, coloured=False).split("\n")[0] == (
+        "1  sentence_scores 0.5 (-0.57 to 1.57), mqm_score 1"
+    )
+    row |= dict.fromkeys([*scores], float("nan"))
+    assert show_spans(1, "Das", row, coloured=False).split("\n")[0] == "1  no score"
+
+
 def test_flags_and_decisions_are_shown() -> None:
     row = {"sentence_scores": 0.5, "error_spans": [], "flags": ["numbers", "tags"], "decision": "review"}
     assert show_spans(1, "Das", row | {"decision_reason": "flags"}, coloured=False).split("\n") == [

@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from prepare import PAIRS, PENALTIES, WORST_PENALTY, read, word_tags
+from prepare import CALIBRATED, PAIRS, PENALTIES, WORST_PENALTY, Segment, read, word_tags
 
 import kiwi
 from kiwi.metrics import functions
 from kiwi.metrics.confidence import bootstrap, interval
+from kiwi.metrics.conformal import interval_figures
 from kiwi.metrics.spans import SpanCounts, count_characters, count_spans
 
 ANNOTATED = ("2022_en-de_dev", "2022_en-ru_dev", "bio_dev")
@@ -63,7 +64,14 @@ def of_assessments(system: kiwi.Runner, directory: Path, part: str, n_segments: 
 
         pairs = [lp] * len(own("raw.src"))
         raw = system.predict(own("raw.src"), own("raw.mt"), language_pairs=pairs)
-        found: Figures = {"Pearson": with_interval(functions.pearson, list(map(float, own("da"))), raw.sentence_scores)}
+        gold = list(map(float, own("da")))
+        found: Figures = {"Pearson": with_interval(functions.pearson, gold, raw.sentence_scores)}
+        if raw.sentence_intervals is not None:
+            low, high = raw.sentence_intervals.T
+            segments = map(Segment, own("raw.src"), own("raw.mt"), pairs)
+            unseen = [part != "dev" or segment.share < CALIBRATED for segment in segments]
+            found["interval, ±"] = float(np.mean(high - low)) / 2
+            found["within it"] = interval_figures(np.array(gold)[unseen], low[unseen], high[unseen])["coverage"]
         if raw.target_tags_labels is not None:
             tokenized = system.predict(own("src"), own("mt"), language_pairs=pairs)
             tags = [line.split() for line in own("tags")]

@@ -64,6 +64,9 @@ WHOLE = {"untranslated": -2.2, "unrelated": -2.2, "foreign": -2.2, "twice": -1.6
 HARSHER = {"fourth": 1.0, "fifth": 1.0}
 """What stages take off these scores, so that they end below those of the worst translations that people assessed."""
 
+CALIBRATED = 0.3
+"""The share of the development segments from which on they calibrate; thresholds of tags are chosen on those before."""
+
 PER_POINT = 0.12
 """What a point of penalty of a made error takes off the score."""
 
@@ -302,7 +305,7 @@ def main() -> None:
     dev += others + [segment for segment in held_out if segment.share < 0.1]
     dev = [segment for segment in dev if len(segment.target) < LONGEST]
     tagged = [own for own in assessed(args.assessments, "dev") if own.target_tags and own.source_tags]
-    write(args.out / "second", "tags", [own for own in tagged if own.share < 0.3])
+    write(args.out / "second", "tags", [own for own in tagged if own.share < CALIBRATED])
     write_table(args.out / "second" / "spans.tsv", thresholds)
     kinds = {"assessed": first, "annotated": marked, "made": list(corrupted(args.errors))}
     for stage, shares in LATER.items():
@@ -315,6 +318,8 @@ def main() -> None:
         write(args.out / stage, "train", train)
         write(args.out / stage, "dev", dev)
         print(f"{stage}: {len(train):,} segments with assessments, annotations or made errors")
+    # This comes last: train.sh sees by it that all is there.
+    write(args.out, "calibration", [own for own in assessed(args.assessments, "dev") if own.share >= CALIBRATED])
 
 
 if __name__ == "__main__":

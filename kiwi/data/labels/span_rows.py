@@ -18,7 +18,7 @@ from kiwi import constants as const
 from kiwi.data.files.cells import cell_text, json_object
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, parse_error_spans
-from kiwi.data.labels.span_checks import MISSING, REMARKS, RawSpan, count_quotes, without_quotes
+from kiwi.data.labels.span_checks import MISSING, REMARKS, RawSpan, count_quotes, unquoted, without_quotes
 from kiwi.exceptions import DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 
@@ -39,6 +39,8 @@ ALIASES = {
     "system_id": "system",
     "source_segment": const.SOURCE,
     "hypothesis_segment": const.TARGET,
+    "esa_spans": const.ERROR_SPANS,
+    "mqm_spans": const.ERROR_SPANS,
 }
 """The other names of columns in the shared tasks."""
 
@@ -108,6 +110,8 @@ def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
     names = [ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in lines[first].split("\t")]
     if {STARTS, ENDS, SEVERITIES} <= {*names} or const.ERROR_SPANS in names:
         has_names = True
+        while not names[-1]:  # tabs at the end
+            names.pop()
     else:
         has_names = False
         found, names = names, list(WITHOUT_NAMES.get(len(names), ()))
@@ -124,11 +128,13 @@ def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
         raise DataError.at(path, None, found="no row", expected="one row for each annotated translation")
     for number, line in enumerate(lines[start:], start=start + 1):
         cells = line.split("\t")
+        if not "".join(cells[len(names) :]).strip():
+            cells = cells[: len(names)]  # tabs at the end
         if len(cells) != len(names):
             raise DataError.at(path, number, found=f"{len(cells)} columns", expected=f"{len(names)}, as before")
         row = dict(zip(names, cells, strict=True))
         if const.ERROR_SPANS in row:
-            yield Annotation(number, row, _raters(path, number, row.pop(const.ERROR_SPANS)))
+            yield Annotation(number, row, read_cell(path, number, row.pop(const.ERROR_SPANS)))
             continue
         spans = _parse(path, number, *(row.pop(name).split() for name in (STARTS, ENDS, SEVERITIES)))
         if CONFIDENCES in row:
@@ -150,7 +156,7 @@ def read_cell(path: Path, number: int, cell: str) -> list[list[RawSpan]]:
     Raises:
         DataError: when the cell has another form.
     """
-    cell = cell.strip()
+    cell = unquoted(cell.strip())
     if not cell.startswith("["):
         return _raters(path, number, cell)
     try:
@@ -198,13 +204,25 @@ def _objects(path: Path, number: int, cell: Any) -> list[list[RawSpan]]:
     by_rater = found if found and all(isinstance(item, list) for item in found) else [found]
     raters = []
     for spans in by_rater:
-        raters.append([_object(path, number, span) for span in spans])
+        raters.append([_object(path, number, span) for span in spans if not _is_no_error(span)])
     return raters
+
+
+def _is_no_error(span: Any) -> bool:
+    """Return whether an object says that there is no error, as in tables."""
+    return isinstance(span, dict) and [str(cell).lower() for cell in _places(span)] == [NOWHERE, NOWHERE, NO_ERROR]
+
+
+def _places(span: Mapping[str, Any]) -> list[Any]:
+    """Return the start, the end and the severity of a span, which ESA calls ``start_i``, ``end_i`` and ``severity``."""
+    return [*(span.get(name, span.get(f"{name}_i")) for name in ("start", "end")), span.get("severity")]
 
 
 def _object(path: Path, number: int, span: Any) -> RawSpan:
     found = span if isinstance(span, dict) else {}
-    start, end, severity = found.get("start"), found.get("end"), found.get("severity")
+    start, end, severity = _places(found)
+    if MISSING in (start, end):  # an omission somewhere
+        return RawSpan(0, 0, REMARKS[0])
     text, confidence = found.get("text"), found.get("confidence", 1.0)
     if (
         not _is_place(start)
@@ -215,7 +233,7 @@ def _object(path: Path, number: int, span: Any) -> RawSpan:
     ):
         expected = "objects with start and end (whole numbers) and severity; text and confidence (0 to 1) may follow"
         raise DataError.at(path, number, found=f"{span!r:.80} in {const.ERROR_SPANS}", expected=expected)
-    return RawSpan(start, end, severity.lower(), float(confidence), text)
+    return RawSpan(start, end, severity.strip().lower(), float(confidence), text)
 
 
 def _is_place(value: Any) -> TypeGuard[int]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from kiwi.data.labels.scores import parse_score
 from kiwi.exceptions import DataError
 
-MISSING = "None"
-"""The score of a translation that has none."""
+MISSING = ("none", "nan")
+"""The scores of translations that have none, in lower case."""
 
-FORM = f"the name of an MT system and a score, or {MISSING}"
+FORM = "the name of an MT system and a score, or None"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _is_score(text: str) -> bool:
     try:
         parse_score(text)
     except ValueError:
-        return text == MISSING
+        return text.lower() in MISSING
     return True
 
 
@@ -55,13 +55,14 @@ def parse_seg_scores(lines: Sequence[str], path: Path) -> SegScores:
     """
     found = SegScores([], [], [])
     counts: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
+    end = max((number for number, line in enumerate(lines, start=1) if line.strip()), default=0)
+    for number, line in enumerate(lines[:end], start=1):
         system, *rest = line.split() or [""]
         if len(rest) != 1 or not _is_score(rest[0]):
             raise DataError.at(path, number, found=f"'{line:.60}'", expected=FORM)
         found.systems.append(system)
         found.segments.append(counts.get(system, 0))
-        found.scores.append(float("nan") if rest[0] == MISSING else float(rest[0]))
+        found.scores.append(float("nan") if rest[0].lower() in MISSING else float(rest[0]))
         counts[system] = found.segments[-1] + 1
     size = max(counts.values(), default=0)
     for system, count in counts.items():

@@ -34,7 +34,7 @@ class SpanParser:
         Raises:
             DataError: when the spans are malformed, or end before they start.
         """
-        starts, ends, types = (row[column].split() for column in ("STARTS", "ENDS", "TYPES"))
+        starts, ends, types = (row[column].lower().split() for column in ("STARTS", "ENDS", "TYPES"))
         if not len(starts) == len(ends) == len(types):
             self._rows.fail(
                 number,

@@ -29,7 +29,7 @@ from kiwi.constants import UNDECIDED
 from kiwi.data.files.lines import stream_lines
 from kiwi.data.labels.error_spans import NO_ERROR, SEVERITIES, ErrorSpan
 from kiwi.data.labels.scores import parse_score
-from kiwi.data.labels.span_checks import unquoted
+from kiwi.data.labels.span_checks import REMARKS, unquoted
 from kiwi.data.wmt.unified_forms import (
     ALL,
     MISSING,
@@ -154,6 +154,8 @@ class _Reader:
             if not line.strip():
                 continue
             cells = line.split("\t")
+            if not "".join(cells[len(names) :]).strip():
+                cells = cells[: len(names)]  # tabs at the end
             if len(cells) != len(names):
                 self.fail(number, f"{len(cells)} columns", f"{len(names)}, as line 1 has")
             row = dict(zip(names, map(unquoted, cells), strict=True))
@@ -168,7 +170,7 @@ class _Reader:
 
     def row_spans(self, number: int, row: Mapping[str, str], target: str | None) -> list[ErrorSpan]:
         starts, ends, types = (row[name].split() for name in SPAN_COLUMNS)
-        if types == [NO_ERROR]:
+        if [name.lower() for name in types] == [NO_ERROR]:
             return []
         if not (starts and ends and types):
             self.odd["rows without positions or severities"] += 1
@@ -181,6 +183,11 @@ class _Reader:
     def span(self, number: int, start: object, end: object, severity: object, target: str | None) -> ErrorSpan | None:
         """Return a span; None for one that marks nothing in the official scorer."""
         name = str(severity).strip().lower()
+        if name == NO_ERROR:
+            return None
+        if name in REMARKS and name != UNDECIDED:
+            self.odd[f"spans that are {name}, which are left out"] += 1
+            return None
         if name not in (*SEVERITIES, UNDECIDED):
             self.fail(number, f"the severity '{severity!s:.60}'", f"one of {', '.join((*SEVERITIES, UNDECIDED))}")
         if MISSING in (start, end):

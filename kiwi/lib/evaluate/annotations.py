@@ -19,6 +19,9 @@ from kiwi.lib.evaluate.translations import Translations
 
 SYSTEM, DOCUMENT = "system", "doc"
 
+SPANS_IN_JSON = (STARTS, const.ERROR_SPANS)
+"""The fields by which objects with error spans are recognized."""
+
 NO_NAMES = (3, 4)
 """The numbers of columns of a file without names of columns: starts, ends, severities and, perhaps, confidences."""
 
@@ -64,9 +67,10 @@ def _is_keyed(line: str) -> bool:
 def _is_annotations(line: str) -> bool:
     """Return whether a first line is one of a file with a row for each translation or annotation."""
     if line.startswith("{"):
-        return f'"{STARTS}"' in line or f'"{const.ERROR_SPANS}"' in line
+        names = [name for name in (*ALIASES, STARTS, const.ERROR_SPANS) if ALIASES.get(name, name) in SPANS_IN_JSON]
+        return any(f'"{name}":' in line.replace(" ", "") for name in names)
     names = [ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in line.split("\t")]
-    if {STARTS, ENDS, SEVERITIES} <= set(names):
+    if {STARTS, ENDS, SEVERITIES} <= set(names) or const.ERROR_SPANS in names:
         return "method" not in line.lower().split("\t")
     return len(names) in NO_NAMES and all(cell.lstrip("-").isdigit() for cell in names[0].split() + names[1].split())
 

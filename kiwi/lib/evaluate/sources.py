@@ -20,6 +20,7 @@ from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_gold_tags
 from kiwi.data.wmt.seg_scores import is_seg_scores
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS
+from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.annotations import any_spans_source
 from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.source import (
@@ -243,6 +244,9 @@ def _parse(name: str, lines: list[str], path: Path, any_scale: bool) -> Any:
 def _file_source(name: str, path: Path, any_scale: bool) -> Source:
     if name == const.SENTENCE_SCORES and is_seg_scores(first_line(path)):
         return seg_scores_source(path)
+    if name == const.SENTENCE_SCORES and ("\t" in (first := first_line(path)).strip() or first.startswith("{")):
+        advice = "Give submissions as sentence_submission, and tables as table."
+        raise DataError.at(path, 1, found=f"'{first:.60}'", expected="a score on each line", advice=advice)
     if _kind(name) == "tags":
         return Source(path, lambda: read_probabilities(path, any_scale=any_scale and name == const.TARGET_TAGS))
     return Source(path, lambda: _parse(name, read_lines(path), path, any_scale))

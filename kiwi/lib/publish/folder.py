@@ -39,7 +39,8 @@ def publish(
         checkpoint: the directory of a checkpoint, of a run, whose best model is used, or of an exported system.
         directory: the directory to write atomically; it must not exist, or be empty.
         name: the name of the system on the hub, ``organization/name``; by default, the name of the directory.
-        licence: the licence of the system in the hub's notation, such as ``apache-2.0``.
+        licence: the licence of the system in the hub's notation, such as ``apache-2.0``; of a package, as an SPDX
+            expression.
         package: the name of the Python package to write instead of a folder for the hub, such as
             ``kiwi-qe-medical``; once installed, the model ``medical`` is found by its name.
         package_version: the version of the package; by default, 0.1.0.
@@ -51,15 +52,15 @@ def publish(
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged, or of format 1.
-        ConfigError: when the directory is not empty, the name or the version of the package is invalid, or the policy
-            was made for another system or is withdrawn.
+        ConfigError: when the directory is not empty, the name, version or licence of the package is invalid, or the
+            policy was made for another system or is withdrawn.
         DataError: when the policy is none.
         WriteError: when the directory cannot be written.
     """
     directory = user_path(directory)
     if package is None and package_version is not None:
         raise ConfigError(f"--package-version: found {package_version} without --package. Add it, or remove this.")
-    packaging = None if package is None else PackageOptions(package, package_version or DEFAULT_VERSION)
+    packaging = None if package is None else PackageOptions(package, package_version or DEFAULT_VERSION, licence)
     path = resolve_run_directory(checkpoint)
     file = None if policy is None else user_path(policy)
     require_new_directory(directory, overwrite=overwrite, reads=[path, *([] if file is None else [file])])
@@ -84,7 +85,7 @@ def publish(
             carry_policy(system, file)
         write_text(stage / CARD_FILE, card)
         if packaging is not None:
-            packaging.write(stage, licence)
+            packaging.write(stage)
     if packaging is None:
         logger.info("Wrote %s. To upload it: hf upload %s %s", directory, name or "ORGANIZATION/NAME", directory)
     else:

@@ -28,7 +28,8 @@ class ListedModel:
         """Return plain values, for JSON."""
         model, found = self.model, self.inspection
         known = {"problem": self.problem} if found is None else found.to_dict()
-        return {"name": model.name, "package": model.package, "version": model.version, "path": str(model.path)} | known
+        about = {"name": model.name, "package": model.package, "version": model.version, "licence": model.licence}
+        return about | {"path": str(model.path)} | known
 
     def row(self) -> list[str]:
         """Return a row with the columns of :data:`HEADER`."""
@@ -44,7 +45,7 @@ class ListedModel:
             described["predicts"],
             described.get("scores", ""),
             f"{found.size / 1e6:,.1f} MB",
-            described["licences"],
+            "; ".join(filter(None, (model.licence, described["licences"]))),
             found.fingerprint[:12],
         ]
 

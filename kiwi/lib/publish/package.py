@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from kiwi.exceptions import ConfigError
 from kiwi.systems.manifest.locations import GROUP, MODEL_NAME
@@ -19,6 +23,9 @@ VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
 DEFAULT_VERSION = "0.1.0"
 """The version of packages for which none is given."""
 
+OWN = "kiwi-qe"
+"""The name of kiwi's own distribution."""
+
 SYSTEM = "system"
 """The directory of the system within the package."""
 
@@ -32,19 +39,37 @@ class PackageOptions:
 
     version: str = DEFAULT_VERSION
 
+    licence: str | None = None
+    """The licence as an SPDX expression, such as ``Apache-2.0 AND MIT``."""
+
     def __post_init__(self) -> None:
         if MODEL_NAME.fullmatch(self.package) is None or not self.package[-1].isalnum():
             raise ConfigError(
                 f"--package: found '{self.package}'; expected the name of a Python package: letters, digits, '-', '_' "
                 "and '.', such as kiwi-qe-medical."
             )
+        taken = {"kiwi", OWN.replace("-", "_"), *sys.stdlib_module_names, *keyword.kwlist}
+        if self.module in taken:
+            raise ConfigError(
+                f"--package: found '{self.package}', which would take the place of the module {self.module}. Choose "
+                f"another name, such as {PREFIX}medical."
+            )
+        try:
+            licence = None if self.licence is None else str(canonicalize_license_expression(self.licence))
+        except InvalidLicenseExpression as error:
+            raise ConfigError(
+                f"--license: found '{self.licence}'; a Python package names its licence as an SPDX expression, such as "
+                "Apache-2.0, 'Apache-2.0 AND MIT', or LicenseRef-NAME for one that SPDX does not list."
+            ) from error
+        object.__setattr__(self, "licence", licence)
         if VERSION.fullmatch(self.version) is None:
             raise ConfigError(f"--package-version: found '{self.version}'; expected a version such as 1.0.0.")
 
     @property
     def model(self) -> str:
         """The name of the model: that of the package, without :data:`PREFIX`."""
-        return self.package.removeprefix(PREFIX) or self.package
+        is_prefixed = self.package.lower().startswith(PREFIX)
+        return self.package[len(PREFIX) :] if is_prefixed else self.package
 
     @property
     def module(self) -> str:
@@ -56,12 +81,11 @@ class PackageOptions:
         """Return the directory of the system within the directory of the distribution."""
         return directory / self.module / SYSTEM
 
-    def write(self, directory: Path, licence: str | None) -> None:
+    def write(self, directory: Path) -> None:
         """Write what makes a directory with a system and a ``README.md`` a Python distribution.
 
         Args:
             directory: the directory of the distribution.
-            licence: the licence in the notation of SPDX, such as ``Apache-2.0``.
         """
         write_text(
             directory / self.module / "__init__.py",
@@ -69,7 +93,7 @@ class PackageOptions:
             "from pathlib import Path\n\n"
             f'SYSTEM = Path(__file__).parent / "{SYSTEM}"\n',
         )
-        licence_line = [f'license = "{licence}"'] if licence else []
+        licence_line = [f'license = "{self.licence}"'] if self.licence else []
         lines = [
             "[build-system]",
             'requires = ["setuptools>=77"]',

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kiwi import constants as const
+from kiwi.data.documents.rating import HIGH, LOW
 from kiwi.data.files.table_writers import tsv_cell
 from kiwi.data.flags import COLUMN
 from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan, spans_of_cell
@@ -30,9 +31,10 @@ def show_spans(number: int, target: str, row: Mapping[str, Any], *, coloured: bo
         coloured: whether to mark by colours, for a terminal.
         reason: why the segment has no score.
     """
-    scores = [
-        f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float) and not math.isnan(value)
-    ]
+    known = {name: value for name, value in row.items() if isinstance(value, float) and not math.isnan(value)}
+    scores = [f"{name} {value:.4g}" for name, value in known.items() if name not in (LOW, HIGH)]
+    if scores and LOW in known and HIGH in known:
+        scores[0] += f" ({known[LOW]:.3g} to {known[HIGH]:.3g})"  # columns begin with the score of the intervals
     shown = scores or ["no score" if reason is None else f"no score ({_shown(reason)})"]
     shown += [f"{name} {_shown(text)}" for name in OTHERS if (text := tsv_cell(row.get(name, "")))]
     spans = spans_of_cell(row[const.ERROR_SPANS])

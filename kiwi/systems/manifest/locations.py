@@ -54,6 +54,9 @@ class InstalledModel:
     path: Path
     """The directory of the checkpoint or the exported system."""
 
+    licence: str = ""
+    """The licence that the package names, such as ``Apache-2.0 AND MIT``; empty if it names none."""
+
 
 def installed_models() -> dict[str, InstalledModel]:
     """Return the installed models by name, in alphabetical order; one that cannot be loaded is left out with a warning.
@@ -79,14 +82,23 @@ def _load(entries: Iterable[metadata.EntryPoint]) -> dict[str, InstalledModel]:
 
 def _load_models(entries: Iterable[metadata.EntryPoint]) -> Iterator[InstalledModel]:
     for entry in sorted(entries, key=lambda entry: entry.name):
-        package, version = (entry.dist.name, entry.dist.version) if entry.dist is not None else (entry.module, "")
+        package, version, licence = _describe(entry)
         try:
-            yield InstalledModel(entry.name, package, version, Path(os.fspath(entry.load())))
-        except Exception as error:  # the code of any package
+            yield InstalledModel(entry.name, package, version, Path(os.fspath(entry.load())), licence)
+        except (Exception, SystemExit) as error:  # the code of any package
             logger.warning(
                 "%s: the model '%s' cannot be loaded: %s: %s. Reinstall or uninstall the package.",
                 *(package, entry.name, type(error).__name__, error),
             )
+
+
+def _describe(entry: metadata.EntryPoint) -> tuple[str, str, str]:
+    """Return the name, the version and the licence of the package of an entry point."""
+    if entry.dist is None:
+        return entry.module, "", ""
+    about = entry.dist.metadata
+    licence = next((about[name] for name in ("License-Expression", "License") if name in about), "")
+    return entry.dist.name, entry.dist.version, " ".join(licence.split("\n", 1)[0].split())
 
 
 def check_not_installed(path: Path, advice: str) -> None:

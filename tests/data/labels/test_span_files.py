@@ -88,6 +88,28 @@ PLAIN = [((ErrorSpan(0, 3, MINOR), ErrorSpan(8, 8, MAJOR)),), ((),)]
             ],
             "a.jsonl",
         ),
+        # Tabs at the end of lines.
+        (["starts|ends|severities|", "0 8|3 8|minor major", "-1|-1|no-error||"], "a"),
+        # JSON in a table, as pandas writes it.
+        (
+            [
+                "seg|error_spans",
+                '0|"[{""start"": 0, ""end"": 3, ""severity"": ""minor""}, '
+                '{""start"": 8, ""end"": 8, ""severity"": ""major""}]"',
+                "1|[]",
+            ],
+            "a",
+        ),
+        # ESA of WMT24 and WMT25.
+        (
+            [
+                '{"esa_spans": [{"start_i": 0, "end_i": 3, "severity": "minor"}, '
+                '{"start_i": 8, "end_i": 8, "severity": "major "}, '
+                '{"start_i": "missing", "end_i": "missing", "severity": "major"}]}',
+                '{"mqm_spans": [{"start": -1, "end": -1, "severity": "No-error"}]}',
+            ],
+            "a.jsonl",
+        ),
     ],
 )
 def test_the_forms_of_files(tmp_path: Path, rows: list[str], name: str) -> None:

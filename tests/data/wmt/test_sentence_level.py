@@ -191,8 +191,8 @@ def test_spans_are_read(tmp_path: Path) -> None:
         "9",
         "8",
         "1",
-        "en-de|kiwi|1|Ein Haus .|0 4|3 8|minor critical",
-        "en-de|kiwi|0|Eins|-1|-1|no-error",
+        "en-de|kiwi|1|Ein Haus .|0 4|3 8|Minor CRITICAL",
+        "en-de|kiwi|0|Eins|-1|-1|No-error",
         "en-de|kiwi|2|zwei|4|4|major",
     )
     found = read_span_submission(path, "en-de", ["Eins ", "Ein Haus .", "zwei"])

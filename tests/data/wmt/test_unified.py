@@ -27,6 +27,8 @@ def row(*cells, target="ein Haus", pair=("en", "de_DE"), set_id="official", segm
     ("cells", "expected"),
     [
         (("-1", "-1", "no-error"), []),
+        (("-1", "-1", "No-error", "", ""), []),
+        (("0 4", "3 8", "neutral Minor", ""), [(4, 8, "minor")]),
         (("0 4", "3 8", "minor critical"), [(0, 3, "minor"), (4, 8, "critical")]),
         # An omission has no place: it counts at the end.
         (("missing", "missing", "major"), [(8, 8, "major")]),
@@ -43,6 +45,16 @@ def test_spans_of_wmt25(tmp_path, cells, expected):
     found = read_unified(path, "spans")
     assert [tuple(span[:3]) for span in found.spans[0]] == expected
     assert (found.systems, found.segments, found.targets) == (["A"], [("d", "1")], ["ein Haus"])
+
+
+def test_objects_that_are_no_errors(tmp_path):
+    errors = [
+        {"start": -1, "end": -1, "severity": "no-error"},
+        {"start": 0, "end": 1, "severity": "neutral"},
+        {"start": 0, "end": 2, "severity": "minor"},
+    ]
+    line = {"item_id": "official_###_en_###_de_###_x", "task1_pred": {"A": {"errors": errors}}}
+    assert read_unified(lines(tmp_path / "p.jsonl", line), "spans").spans == [[(0, 2, "minor", 1.0)]]
 
 
 def test_what_is_odd_is_counted(tmp_path, caplog):
@@ -182,16 +194,25 @@ def test_errors_that_are_no_list_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "expected"),
-    [("A\t0.5", True), ("A None", True), ("sys-1   -3e2", True), ("0.5", False), ("0.5 0.6", False), ("a b", False)],
+    [
+        ("A\t0.5", True),
+        ("A None", True),
+        ("A nan", True),
+        ("sys-1   -3e2", True),
+        ("0.5", False),
+        ("0.5 0.6", False),
+        ("a b", False),
+    ],
 )
 def test_seg_scores_are_recognized(line, expected):
     assert is_seg_scores(line) is expected
 
 
 def test_seg_scores(tmp_path):
-    found = parse_seg_scores(["A\t1", "A None", "B 2", "B 3"], tmp_path)
+    found = parse_seg_scores(["A\t1", "A None", "B 2", "B 3", "", " "], tmp_path)
     assert (found.systems, found.segments) == (["A", "A", "B", "B"], [0, 1, 0, 1])
     assert np.array_equal(found.scores, [1.0, np.nan, 2.0, 3.0], equal_nan=True)
+    assert np.isnan(parse_seg_scores(["A nan", "A NaN", "A none"], tmp_path).scores).all()
     for lines_, message in ((["A 1", "x"], "line 2: found 'x'"), (["A 1", "A 2", "B 1"], "found 1 segments of 'B'")):
         with pytest.raises(DataError, match=message):
             parse_seg_scores(lines_, tmp_path)

@@ -332,3 +332,27 @@ def test_a_file_of_predictions_that_has_other_text(tmp_path):
     write(tmp_path / "us" / "error_spans", "0\tx\tminor\t0.5\n")
     with pytest.raises(DataError, match="error_spans"):
         evaluate_from_configuration({"gold_files": gold, "predicted_dir": str(tmp_path / "us"), "bootstrap": 0})
+
+
+@pytest.mark.parametrize("name", ["error_spans", "esa_spans"])
+def test_objects_with_spans_of_any_name(tmp_path, name):
+    span = {"start": 0, "end": 3, "severity": "minor"}
+    if name == "esa_spans":
+        span = {"start_i": 0, "end_i": 3, "severity": "Minor"}
+    rows = [{"system": system, "seg": 1, "target": "Das Haus", name: [span]} for system in SYSTEMS]
+    path = write(tmp_path / name / "spans.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert evaluate({"spans": path}, {"span_submission": path})["spans", str(tmp_path / name)].metrics["F1"] == 1.0
+
+
+def test_spans_in_a_column_of_a_table(tmp_path):
+    rows = "system\tseg\ttarget\terror_spans\nA\t1\tDas Haus\t0:3:minor\nA\t2\tJa\t[]\n"
+    path = write(tmp_path / "us" / "spans.tsv", rows)
+    assert evaluate({"spans": path}, {"span_submission": path})["spans", str(tmp_path / "us")].metrics["F1"] == 1.0
+
+
+@pytest.mark.parametrize("line", ["lp\tmethod\tseg\tscore", "en-de\tm\t0\t0.5", '{"item_id": "x"}'])
+def test_submissions_as_plain_scores_are_refused_with_advice(tmp_path, line):
+    path = write(tmp_path / "s.txt", line + "\n")
+    gold = write(tmp_path / "gold", "1\n")
+    with pytest.raises(DataError, match=r"expected a score on each line\..*Give submissions as sentence_submission"):
+        evaluate({"sentence_scores": gold}, {"sentence_scores": path})
