@@ -53,6 +53,12 @@ class DataError(KiwiError):
         error.reason, error.line = reason, line
         return error
 
+    def moved(self, path: object, line: int) -> Self:
+        """Return the same error at another line, for errors that :meth:`at` has made."""
+        error = type(self)(f"{path}, line {line}: {self.reason}")
+        error.reason, error.line = self.reason, line
+        return error
+
     def with_advice(self, advice: str) -> Self:
         """Return the same error with a further next step."""
         error = copy(self)

@@ -96,6 +96,15 @@ def stream_rows(
             yield [number for number, _, _ in part], texts_of_rows(part, columns, path, null, note)
 
 
+def line_of_row(path: Path, columns: Mapping[str, str], row: int, null: Mapping[str, str] | None = None) -> int:
+    """Return the number of the line of a row of a table that can be read, for an error; rows are counted from 1."""
+    for numbers, _ in stream_rows(path, columns, ROWS_AT_ONCE, null):
+        if row <= len(numbers):
+            return numbers[row - 1]
+        row -= len(numbers)
+    return row
+
+
 def table_rows(path: Path, names: Collection[str]) -> Generator[Row, None, None]:
     """Yield the rows of a table one by one, with the cells of some columns as they are, which may be lists.
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiwi import constants as const
-from kiwi.data.files.lines import read_lines
-from kiwi.data.files.tables import read_table
+from kiwi.data.files.lines import Columns, read_lines
+from kiwi.data.files.tables import NAN, line_of_row, read_table
 from kiwi.data.labels.ragged import parse_probabilities, parse_tags, ragged_tags, read_probabilities
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
@@ -163,12 +163,28 @@ def collect_gold(config: Files, excluded: Collection[int] = (), lines: PairLines
             return columns()[name]
 
         keyed = _keys(table, columns)
-        sources |= {
-            name: replace(_gold_source(name, table.path, partial(column, name), excluded), translations=keyed)
-            for name in names
-            if name not in IDENTIFIERS
-        }
+        for name in (name for name in names if name not in IDENTIFIERS):
+            source = _gold_source(name, table.path, partial(column, name), excluded)
+            sources[name] = replace(_of_rows(source, columns, {name: names[name]}), translations=keyed)
     return sources
+
+
+def _of_rows(
+    source: Source, table: Callable[[], Columns], column: Mapping[str, str], null: str | None = None
+) -> Source:
+    """Return a source of a column whose errors name the line of the table, not the number of its row."""
+
+    def read() -> Any:
+        table()  # whose own errors name their lines
+        try:
+            return source.read()
+        except DataError as error:
+            if error.line is None:
+                raise
+            nulls = None if null is None else dict.fromkeys(column, null)
+            raise error.moved(source.path, line_of_row(source.path, column, error.line, nulls)) from error
+
+    return replace(source, read=read)
 
 
 def _keys(table: Table, columns: Callable[[], Mapping[str, list[str]]]) -> Callable[[], Translations] | None:
@@ -259,9 +275,10 @@ def _table_sources(table: Table | None, any_scale: bool) -> dict[str, Source]:
     columns = cache(lambda: read_table(table.path, table.columns, nullable))
 
     def source(name: str) -> Source:
-        return Source(
+        found = Source(
             table.path, lambda: _parse(name, columns()[name], table.path, any_scale), translations=_keys(table, columns)
         )
+        return _of_rows(found, columns, {name: table.columns[name]}, NAN if name in nullable else None)
 
     return {name: source(name) for name in table.columns if name not in IDENTIFIERS}
 

@@ -356,3 +356,19 @@ def test_submissions_as_plain_scores_are_refused_with_advice(tmp_path, line):
     gold = write(tmp_path / "gold", "1\n")
     with pytest.raises(DataError, match=r"expected a score on each line\..*Give submissions as sentence_submission"):
         evaluate({"sentence_scores": gold}, {"sentence_scores": path})
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "csv", "jsonl"])
+def test_errors_in_tables_name_the_line(tmp_path, suffix):
+    """The header is a line, and a cell of CSV may have several."""
+    wrong = {"tsv": "score\ttext\n1\ta\nx\tb\n", "csv": 'score,text\n1,"a\nb"\nx,c\n', "jsonl": ""}[suffix]
+    wrong = wrong or "".join(f"{json.dumps({'score': value})}\n" for value in ("1", "x"))
+    right = write(tmp_path / "right.tsv", "score\n1\n2\n")
+    path = write(tmp_path / f"wrong.{suffix}", wrong)
+    line = {"tsv": 3, "csv": 4, "jsonl": 2}[suffix]
+    wrong_table, right_table = (
+        {"table": {"path": each, "columns": {"sentence_scores": "score"}}} for each in (path, right)
+    )
+    for gold, predicted in ((wrong_table, right_table), (right_table, wrong_table)):
+        with pytest.raises(DataError, match=rf"wrong\.{suffix}, line {line}: found 'x'; expected a finite number"):
+            evaluate(gold, predicted)
