@@ -161,7 +161,7 @@ def read_collate(info: ExportInfo, sealed: SealedDirectory) -> Collate:
     if info.pieces is None:
         return Collate(vocabularies)
     try:
-        tokenizer = parse_partly(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
+        tokenizer = parse_partly(sealed.read(TOKENIZER_FILE, LARGEST_TOKENIZER))
         pieces = PieceTokenizer(
             tokenizer,
             info.pieces.max_pieces,

@@ -62,7 +62,7 @@ def load_exported_states(path: Path, layer: int | None, gpu_id: int | None, thre
             sealed.check(name)
     sealed.read(GRAPH_FILE, LARGEST_GRAPH)
     try:
-        tokenizer = parse_partly(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
+        tokenizer = parse_partly(sealed.read(TOKENIZER_FILE, LARGEST_TOKENIZER))
     except ValueError as error:
         raise CheckpointError(f"{path / TOKENIZER_FILE}: damaged: {error}. {RESTORE}") from error
     return OnnxStates(open_session(path / GRAPH_FILE, gpu_id, threads), tokenizer, info, sealed.sha256)

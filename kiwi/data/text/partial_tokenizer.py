@@ -48,7 +48,7 @@ class PartialTokenizer:
     Its methods are those of :class:`tokenizers.Tokenizer`.
 
     Args:
-        text: the JSON of a tokenizer, as :meth:`tokenizers.Tokenizer.to_str` returns it.
+        text: the JSON of a tokenizer, as :meth:`tokenizers.Tokenizer.to_str` returns it, in UTF-8.
 
     Raises:
         Exception: when it is damaged, or the pieces in a text do not tell how it is split.
@@ -57,7 +57,7 @@ class PartialTokenizer:
     model = SimpleNamespace()
     """The model, which has no options that concern texts."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: bytes) -> None:
         content = from_json(text, allow_inf_nan=False, cache_strings=False)
         self._text, self._model = text, content["model"]
         self._vocabulary: list[tuple[str, float]] = self._model["vocab"]
@@ -164,7 +164,7 @@ class PartialTokenizer:
 
     def _load_whole(self) -> Tokenizer:
         if self._whole is None:
-            self._whole = parse_tokenizer(self._text)
+            self._whole = parse_tokenizer(self._text.decode())
             self._whole.no_truncation()
             self._whole.no_padding()
             self._whole.encode_special_tokens = True
@@ -176,8 +176,8 @@ class PartialTokenizer:
         return self._model | {"unk_id": 0, "vocab": [self._vocabulary[index] for index in self._loaded]}
 
 
-def parse_partly(text: str) -> Tokenizer | PartialTokenizer:
-    """Parse the JSON of a tokenizer, without its pieces if it can load them later.
+def parse_partly(text: bytes) -> Tokenizer | PartialTokenizer:
+    """Parse the JSON of a tokenizer in UTF-8, without its pieces if it can load them later.
 
     Raises:
         ValueError: when it is not a tokenizer, or one that takes unreasonably long on some texts.
@@ -185,4 +185,7 @@ def parse_partly(text: str) -> Tokenizer | PartialTokenizer:
     try:
         return run_tokenizer(lambda: PartialTokenizer(text))
     except ValueError:
-        return parse_tokenizer(text)
+        try:
+            return parse_tokenizer(text.decode())
+        except UnicodeDecodeError as error:
+            raise ValueError(f"not UTF-8 text ({error.reason})") from error

@@ -36,7 +36,7 @@ ODD = [
 
 def partial(text: str) -> PartialTokenizer:
     """The tokenizer that has this JSON, as yet without most of its pieces."""
-    tokenizer = parse_partly(text)
+    tokenizer = parse_partly(text.encode())
     assert isinstance(tokenizer, PartialTokenizer)
     assert not tokenizer.is_whole
     return tokenizer
@@ -112,13 +112,13 @@ def changed(**model: Any) -> str:
 
 def test_other_tokenizers_are_loaded_as_a_whole() -> None:
     for name in set(TOKENIZERS) - set(UNIGRAM):
-        assert isinstance(parse_partly(TOKENIZERS[name]().to_str()), Tokenizer), name
+        assert isinstance(parse_partly(TOKENIZERS[name]().to_str().encode()), Tokenizer), name
     tagged = TOKENIZERS[UNIGRAM[0]]()
     tagged.add_tokens([AddedToken("{tag}", normalized=False)])
     further = TOKENIZERS[UNIGRAM[0]]()
     further.add_special_tokens(["<further>"])  # which is not in the model
     for text in (tagged.to_str(), further.to_str(), changed(byte_fallback=True), changed(unk_id=None)):
-        assert isinstance(parse_partly(text), Tokenizer)
+        assert isinstance(parse_partly(text.encode()), Tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,12 @@ def test_other_tokenizers_are_loaded_as_a_whole() -> None:
 )
 def test_damaged_ones_are_refused_as_ever(text: str) -> None:
     with pytest.raises(ValueError, match=r"^not a tokenizer: ") as found:
-        parse_partly(text)
+        parse_partly(text.encode())
     with pytest.raises(ValueError, match=r"^not a tokenizer: ") as expected:
         parse_tokenizer(text)
     assert str(found.value) == str(expected.value)
+
+
+def test_other_encodings_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^not UTF-8 text \(invalid start byte\)$"):
+        parse_partly(b'{"version": "\xff"}')
