@@ -6,6 +6,9 @@ import atexit
 import gc
 from collections.abc import Mapping
 
+THRESHOLDS = gc.get_threshold()
+"""When collections take place otherwise."""
+
 FIRST_OBJECTS = 400_000
 """The number of objects that are made before the first collection, more than a small system and its libraries have."""
 
@@ -15,16 +18,17 @@ def postpone_collection() -> None:
 
     A process that ends before does not search what it has for garbage either, which would take a tenth of its time.
     """
-    thresholds = gc.get_threshold()
+    if _begin not in gc.callbacks:
+        gc.callbacks.append(_begin)
+        gc.set_threshold(FIRST_OBJECTS, *THRESHOLDS[1:])
+        atexit.register(_end)
 
-    def begin(phase: str, info: Mapping[str, int]) -> None:
-        gc.callbacks.remove(begin)
-        gc.set_threshold(*thresholds)
 
-    def end() -> None:
-        if begin in gc.callbacks:
-            gc.freeze()
+def _begin(phase: str, info: Mapping[str, int]) -> None:
+    gc.callbacks.remove(_begin)
+    gc.set_threshold(*THRESHOLDS)
 
-    gc.callbacks.append(begin)
-    gc.set_threshold(FIRST_OBJECTS, *thresholds[1:])
-    atexit.register(end)
+
+def _end() -> None:
+    if _begin in gc.callbacks:
+        gc.freeze()

@@ -12,7 +12,6 @@ from kiwi.data.labels.policy.acceptable import Acceptable
 from kiwi.data.labels.policy.feedback import Counts, Feedback
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.utils.structured import read_structured
 
 FORMAT = 1
 """The version of the format of policies."""
@@ -220,6 +219,8 @@ class Policy:
             ConfigError: when the file cannot be read.
             DataError: when it is no policy, or of a later format.
         """
+        from kiwi.utils.structured import read_structured
+
         content = read_structured(path)
         if not isinstance(content, dict) or "acceptable" not in content or not isinstance(content.get("groups"), dict):
             raise DataError.at(path, None, found="no policy", expected="a file of kiwi route fit", advice=AGAIN)
