@@ -169,6 +169,9 @@ def _kiwi(
 
 def main() -> None:
     """Run the command line and exit with its exit code."""
+    from kiwi.utils.process.collector import postpone_collection
+
+    postpone_collection()
     sys.exit(run(app))
 
 

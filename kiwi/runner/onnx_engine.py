@@ -15,8 +15,9 @@ from typing_extensions import override
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
+from kiwi.data.text.partial_tokenizer import parse_partly
 from kiwi.data.text.pieces import PieceTokenizer
-from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, load_vocabularies, parse_tokenizer
+from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, load_vocabularies
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.outputs import OUTPUTS
 from kiwi.runner.engine import AboutSystem, Engine, best_batch_tokens
@@ -160,7 +161,7 @@ def read_collate(info: ExportInfo, sealed: SealedDirectory) -> Collate:
     if info.pieces is None:
         return Collate(vocabularies)
     try:
-        tokenizer = parse_tokenizer(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
+        tokenizer = parse_partly(sealed.read(TOKENIZER_FILE, LARGEST_TOKENIZER))
         pieces = PieceTokenizer(
             tokenizer,
             info.pieces.max_pieces,

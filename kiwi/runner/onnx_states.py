@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from kiwi.data.text.vocabulary import LARGEST_TOKENIZER, parse_tokenizer
+from kiwi.data.text.partial_tokenizer import parse_partly
+from kiwi.data.text.vocabulary import LARGEST_TOKENIZER
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.runner.onnx_engine import open_session
 from kiwi.runner.word_aligner import StatesEngine
@@ -61,7 +62,7 @@ def load_exported_states(path: Path, layer: int | None, gpu_id: int | None, thre
             sealed.check(name)
     sealed.read(GRAPH_FILE, LARGEST_GRAPH)
     try:
-        tokenizer = parse_tokenizer(sealed.read_text(TOKENIZER_FILE, LARGEST_TOKENIZER))
+        tokenizer = parse_partly(sealed.read(TOKENIZER_FILE, LARGEST_TOKENIZER))
     except ValueError as error:
         raise CheckpointError(f"{path / TOKENIZER_FILE}: damaged: {error}. {RESTORE}") from error
     return OnnxStates(open_session(path / GRAPH_FILE, gpu_id, threads), tokenizer, info, sealed.sha256)

@@ -33,8 +33,9 @@ from kiwi.systems.manifest.checkpoint import (
     read_checkpoint_info as read_checkpoint_info,
 )
 from kiwi.systems.pretrained.model import Pretrained
-from kiwi.utils.io import staged, write_json, write_yaml
+from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import RESTORE, SealedDirectory, seal
+from kiwi.utils.structured import write_yaml
 from kiwi.utils.tensor_header import read_tensor_header
 
 Module = TypeVar("Module", bound=nn.Module)

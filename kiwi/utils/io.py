@@ -1,4 +1,4 @@
-"""The base class of configurations, and reading and writing of YAML, JSON and text files."""
+"""The base class of configurations, and writing of JSON and text files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from typing_extensions import override
 
 from kiwi.exceptions import ConfigError
 from kiwi.utils.staging import staged as staged
-from kiwi.utils.structured import parse_yaml as parse_yaml, read_structured as read_structured
-from kiwi.utils.written import Items, Options, fit_options, texts_of
+from kiwi.utils.written import fit_options
 
 Size = Annotated[int, Field(gt=0, le=2**13)]
 """A size of layers or embeddings, for whose squares memory is allocated."""
@@ -208,36 +205,6 @@ def _dotted_path(location: tuple[int | str, ...], options: Any, *, as_given: boo
     return ".".join(keys)
 
 
-class _PlainDumper(yaml.SafeDumper):
-    """A YAML dumper that writes repeated values in full, without anchors."""
-
-    @override
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write every value out, without anchors and aliases."""
-        return True
-
-    def represent_options(self, data: Options | Items) -> Any:
-        """Represent numbers and switches as they are written, so that text options take them as text again."""
-        written = texts_of(data)
-        node: Any
-        if isinstance(data, Items):
-            node, pairs = self.represent_list(data), list(enumerate(data))
-        else:
-            node, pairs = self.represent_dict(data), list(data.items())  # type: ignore[arg-type]
-        for position, (key, value) in enumerate(pairs):
-            text = written[key]
-            if not isinstance(text, str) or isinstance(value, str):
-                continue
-            tag = self.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
-            scalar = yaml.ScalarNode(tag, text)
-            node.value[position] = scalar if isinstance(data, Items) else (node.value[position][0], scalar)
-        return node
-
-
-_PlainDumper.add_representer(Options, _PlainDumper.represent_options)
-_PlainDumper.add_representer(Items, _PlainDumper.represent_options)
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file atomically, with LF line endings."""
     with staged(path) as stage:
@@ -247,17 +214,6 @@ def write_text(path: Path, text: str) -> None:
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write a file with one line per item, atomically."""
     write_text(path, "".join(f"{line}\n" for line in lines))
-
-
-def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a mapping of plain values to a YAML file, keeping the order of the keys."""
-    write_text(path, to_yaml(content))
-
-
-def to_yaml(content: Mapping[str, Any]) -> str:
-    """Return a mapping of plain values as YAML, keeping the order of the keys."""
-    text: str = yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
-    return text
 
 
 def write_json(path: Path, content: Any) -> None:

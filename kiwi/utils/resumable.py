@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kiwi.exceptions import DataError, KiwiError
-from kiwi.utils.io import read_structured, write_json
+from kiwi.utils.io import write_json
 from kiwi.utils.staging import lock, named_errors, unlock
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,8 @@ class GrowingFiles:
 
     def _load_state(self) -> None:
         """Load the state of unfinished files, and truncate them to the lines that all of them have."""
+        from kiwi.utils.structured import read_structured
+
         file = self.place / STATE_FILE
         state = read_structured(file) if file.is_file() else None
         fits = isinstance(state, dict) and state.get("origin") == self.origin

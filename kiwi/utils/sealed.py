@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.utils.io import parse_yaml, write_text
+from kiwi.utils.io import write_text
 
 SUMS_FILE = "SHA256SUMS"
 
@@ -241,6 +241,8 @@ def parse_plain_yaml(content: bytes, file: Path) -> Any:
     Raises:
         CheckpointError: when it does not parse.
     """
+    from kiwi.utils.structured import parse_yaml
+
     try:
         return parse_yaml(_decode(content, file), file, plain=True)
     except ConfigError as error:

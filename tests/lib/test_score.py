@@ -204,7 +204,7 @@ def test_what_takes_long_to_import_is_imported_when_needed() -> None:
         "import sys, kiwi.cli.scoring, kiwi.lib.score, kiwi.runner.onnx_engine\n"
         "from kiwi.lib.utils import configure_logging\n"
         "configure_logging()\n"
-        "print({'omegaconf', 'rich', 'urllib.request', 'torch', 'transformers', 'pyarrow'} & {*sys.modules})"
+        "print({'omegaconf', 'rich', 'urllib.request', 'torch', 'transformers', 'pyarrow', 'yaml'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "set()\n"

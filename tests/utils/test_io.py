@@ -9,13 +9,12 @@ from kiwi.utils.io import (
     BaseConfig,
     did_you_mean,
     mistakes,
-    read_structured,
     staged,
     write_json,
     write_lines,
     write_text,
-    write_yaml,
 )
+from kiwi.utils.structured import read_structured, write_yaml
 
 
 class Sides(BaseConfig):

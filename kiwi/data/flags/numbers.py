@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 SPACES = " \u00a0\u2009\u202f"
 """Spaces that group digits; the first one is that between words, too."""
@@ -27,7 +28,7 @@ DIGITS = re.compile(r"\d+")
 GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{2})*,\d{3}|[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,3}(?:,\d{4})+")
 """Groups of digits, with a comma for each separator: as in Europe, in India, and in East Asia."""
 
-SCALE = re.compile(
+SCALE = (
     rf"[{SPACES}-]?(?:"
     # Words of languages with spaces, most of them with endings.
     r"(?:(?:k|m|b|bn|mn|mln|mio|mrd|mld|mlrd|tsd|thousand|tausend|mille|mii|mie|mil|mila|duizend|tuhat|tuhande|tys|tis|тыс"
@@ -38,10 +39,9 @@ SCALE = re.compile(
     # Characters and words of other scripts, which may be attached to what follows.
     r"|[十百千万萬亿億兆십백천만억조]|ألف|آلاف|مليون|ملايين|مليار|हज़ार|हज़ार|हजार|लाख|करोड|करोड़|अरब|मिलियन|बिलियन|लाख"
     r"|සිය|දහස|දහ|ලක්ෂ|කෝටි|මිලියන|බිලියන|لاکھ|کروڑ|ہزار"
-    r")",
-    re.IGNORECASE,
+    r")"
 )
-"""A word that multiplies the number before it by a power of ten."""
+"""A word that multiplies the number before it by a power of ten; compiled when a number is found."""
 
 HAN_TEN = "十"
 MONTH = re.compile(rf"[{SPACES}]?[月월]")
@@ -116,13 +116,18 @@ def _with_plain_digits(text: str) -> str:
     )
 
 
+@cache
+def _scale() -> re.Pattern[str]:
+    return re.compile(SCALE, re.IGNORECASE)
+
+
 def _numbers(text: str, pattern: re.Pattern[str]) -> Iterator[_Number]:
     for match in pattern.finditer(text):
         runs = tuple(re.findall(r"\d+", match[0]))
         values = _values(("0", *runs) if match[0][0] == "." else runs)
         if len(match[0]) <= 2 and MONTH.match(text, match.end()):
             continue  # which other languages name
-        has_scale = SCALE.match(text, match.end()) is not None
+        has_scale = _scale().match(text, match.end()) is not None
         if values:
             if CENTURY.match(text, match.start()):
                 values |= {Fraction(match[0][:2]), Fraction(match[0][:2]) + 1}

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from kiwi.data.text.spelling import TextEncoder
+from kiwi.data.text.partial_tokenizer import PartialTokenizer
+from kiwi.data.text.spelling import TextEncoder, read_as_text
 from kiwi.data.text.units import Units
 from kiwi.data.text.windows import by_group, piece_weights, ranges, word_readings
-from kiwi.data.text.word_pieces import SegmentPieces
+from kiwi.data.text.word_pieces import ODD, ORDINARY, SegmentPieces
 
 NO_WORD = -1
 """The word index of a piece without a word, such as special pieces and padding."""
@@ -81,16 +82,15 @@ class PieceTokenizer:
 
     def __init__(
         self,
-        tokenizer: Tokenizer,
+        tokenizer: Tokenizer | PartialTokenizer,
         max_pieces: int,
         *,
         source_max_pieces: int | None = None,
         target_max_pieces: int | None = None,
     ) -> None:
         self.tokenizer = tokenizer
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        tokenizer.encode_special_tokens = True
+        read_as_text(tokenizer)
+        self._expect([ORDINARY, ODD])
         probe = _probe(tokenizer)
         self.template = _template(tokenizer, probe)
         self.pad_id = _special_id(tokenizer, ("<pad>", "[PAD]")) or 0
@@ -102,6 +102,11 @@ class PieceTokenizer:
         self.caps = (target_max_pieces, source_max_pieces)
         special = {*self.template.ids, self.pad_id, *([] if self.mask_id is None else [self.mask_id])}
         self.words = SegmentPieces(TextEncoder(tokenizer, self.unknown_id, special), self.unknown_id, probe)
+
+    def _expect(self, *sides: Iterable[Sequence[str]]) -> None:
+        """Let the tokenizer load the pieces of segments at once, if it does not have them."""
+        if isinstance(self.tokenizer, PartialTokenizer) and not self.tokenizer.is_whole:
+            self.tokenizer.expect({word for segment in chain(*sides) for word in segment})
 
     def encode(self, segment: Sequence[str]) -> Encoded:
         """Return the pieces of each word; a word that the tokenizer drops becomes one unknown piece."""
@@ -120,6 +125,7 @@ class PieceTokenizer:
             sources: the words of the sources.
             target_starts: the position in the target at which each word begins, to get the units of the targets too.
         """
+        self._expect(targets, sources)
         target, source = self._side(targets, TARGET_SIDE), self._side(sources, SOURCE_SIDE)
         windows = [
             (segment, *target_span, *source_span)
@@ -203,6 +209,7 @@ class PieceTokenizer:
 
     def lengths(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> list[int]:
         """Return the number of pieces of each segment in all of its windows, including special pieces."""
+        self._expect(targets, sources)
         lengths = []
         for target, source in zip(targets, sources, strict=True):
             spans = self.spans(self._n_read(target, TARGET_SIDE), self._n_read(source, SOURCE_SIDE))
@@ -219,6 +226,7 @@ class PieceTokenizer:
 
     def count_long(self, targets: Sequence[Sequence[str]], sources: Sequence[Sequence[str]]) -> tuple[int, int]:
         """Count the segments that need several windows, and those that are truncated."""
+        self._expect(targets, sources)
         long = cut = 0
         for segments in zip(targets, sources, strict=True):
             read = [self._n_read(segment, side) for side, segment in enumerate(segments)]
@@ -261,11 +269,11 @@ def _n_pieces(encoded: Encoded) -> int:
     return sum(map(len, encoded))
 
 
-def _special_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
+def _special_id(tokenizer: Tokenizer | PartialTokenizer, names: Sequence[str]) -> int | None:
     return next((index for name in names if (index := tokenizer.token_to_id(name)) is not None), None)
 
 
-def _template(tokenizer: Tokenizer, probe: str) -> Template:
+def _template(tokenizer: Tokenizer | PartialTokenizer, probe: str) -> Template:
     """Return the template of a tokenizer, as its post-processor applies it to a pair of a text that has pieces."""
     encoding = tokenizer.encode([probe], [probe], is_pretokenized=True)
     sides = encoding.sequence_ids
@@ -279,14 +287,14 @@ def _template(tokenizer: Tokenizer, probe: str) -> Template:
     )
 
 
-def single_template(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+def single_template(tokenizer: Tokenizer | PartialTokenizer) -> tuple[list[int], list[int]]:
     """Return the special pieces before and after a single text."""
     encoding = tokenizer.encode([_probe(tokenizer)], is_pretokenized=True)
     own = [index for index, side in enumerate(encoding.sequence_ids) if side is not None]
     return encoding.ids[: own[0]], encoding.ids[own[-1] + 1 :]
 
 
-def _probe(tokenizer: Tokenizer) -> str:
+def _probe(tokenizer: Tokenizer | PartialTokenizer) -> str:
     """Return a word that has at least one piece."""
     for texts in (lambda: ["a"], tokenizer.get_vocab):  # the vocabulary is slow to get
         for text in texts():

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Set as AbstractSet
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from kiwi.exceptions import DataError
+
+if TYPE_CHECKING:
+    from kiwi.data.text.partial_tokenizer import PartialTokenizer
 
 Result = TypeVar("Result")
 
@@ -30,11 +33,11 @@ class TextEncoder:
         special_ids: the pieces that no text may have, in addition to those that the tokenizer says are special.
     """
 
-    def __init__(self, tokenizer: Tokenizer, unknown_id: int, special_ids: Collection[int] = ()) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer | PartialTokenizer, unknown_id: int, special_ids: Collection[int] = ()
+    ) -> None:
         self.tokenizer = tokenizer
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        tokenizer.encode_special_tokens = True
+        read_as_text(tokenizer)
         if getattr(tokenizer.model, "dropout", None) is not None:
             tokenizer.model.dropout = None  # the pieces of a word would be drawn at random
         added = tokenizer.get_added_tokens_decoder()
@@ -42,7 +45,7 @@ class TextEncoder:
         self._never = self._special_ids - {unknown_id}
         self._unknown = tokenizer.id_to_token(unknown_id)
 
-    def __call__(self, text: str) -> Encoding:
+    def __call__(self, text: str) -> Any:
         """Return the pieces of a text, without those of the post-processor.
 
         Raises:
@@ -54,7 +57,7 @@ class TextEncoder:
         return self._encode(self._without_specials, text)
 
     @staticmethod
-    def _encode(tokenizer: Tokenizer, text: str) -> Encoding:
+    def _encode(tokenizer: Tokenizer | PartialTokenizer, text: str) -> Any:
         try:
             return run_tokenizer(lambda: tokenizer.encode(text, add_special_tokens=False))
         except ValueError as error:
@@ -69,6 +72,14 @@ class TextEncoder:
         copy = Tokenizer.from_str(json.dumps(_hide(json.loads(self.tokenizer.to_str()), names)))
         copy.encode_special_tokens = True
         return copy
+
+
+def read_as_text(tokenizer: Tokenizer | PartialTokenizer) -> None:
+    """Let a tokenizer encode texts as a whole, in which nothing is a special piece."""
+    if isinstance(tokenizer, Tokenizer):  # others do so
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
 
 
 def run_tokenizer(function: Callable[[], Result]) -> Result:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
@@ -104,7 +105,7 @@ class WordPieces(WordCache[list[int]]):
         unknown_id: the piece of a word that the tokenizer drops.
     """
 
-    def __init__(self, encoder: TextEncoder, context: Context, unknown_id: int) -> None:
+    def __init__(self, encoder: Callable[[str], Any], context: Context, unknown_id: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.context = context
@@ -152,7 +153,7 @@ class SegmentPieces:
     """
 
     def __init__(self, encoder: TextEncoder, unknown_id: int, neighbour: str) -> None:
-        self.encoder = encoder
+        self.encoder: Callable[[str], Any] = cache(encoder)  # the contexts have texts in common
         self.unknown_id = unknown_id
         alone, left, right = Context(), Context(before=f"{neighbour} "), Context(after=f" {neighbour}")
         both = Context(left.before, right.after)
@@ -169,6 +170,7 @@ class SegmentPieces:
                 break
         if fewest is None:
             raise ValueError(f"its tokenizer joins words over spaces: {self.first_mismatch(_probes(ORDINARY))}")
+        self.encoder = encoder
         self._use(chosen)
 
     def _use(self, contexts: tuple[Context, ...]) -> None:
@@ -191,8 +193,8 @@ class SegmentPieces:
 
     def forget(self) -> None:
         """Clear the caches."""
-        for cache in (self.single, self.first, self.middle, self.last):
-            cache.clear()
+        for pieces in (self.single, self.first, self.middle, self.last):
+            pieces.clear()
 
     def first_mismatch(self, segments: Iterable[Sequence[str]]) -> str | None:
         """Return a description of the first segment whose words have other pieces together than one by one, if any."""

@@ -17,7 +17,8 @@ from kiwi.lib.corpus.options import PARTS, CorpusOptions, Input
 from kiwi.lib.corpus.summary import Summary
 from kiwi.lib.corpus.tokenizers import LIBRARIES, Tokenizer
 from kiwi.pages.corpus import CorpusFigures, corpus_page
-from kiwi.utils.io import to_yaml, write_json, write_text
+from kiwi.utils.io import write_json, write_text
+from kiwi.utils.structured import to_yaml
 
 CORPUS_FILE, CONFIG_FILE, REPORT_FILE = "corpus.json", "config.yaml", "report.html"
 

@@ -16,8 +16,8 @@ from kiwi.lib.search.trial_values import decode_value
 from kiwi.lib.utils import configure_logging
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.inputs import refuse_pipes
-from kiwi.utils.io import write_yaml
 from kiwi.utils.process.signals import stop_on_signals
+from kiwi.utils.structured import write_yaml
 
 if TYPE_CHECKING:
     from kiwi.lib.search.context import SearchContext

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from kiwi.exceptions import ConfigError
 from kiwi.utils.display import hide_secrets, shown
-from kiwi.utils.io import BaseConfig, write_yaml
+from kiwi.utils.io import BaseConfig
 from kiwi.utils.written import user_path
 
 logger = logging.getLogger("kiwi")
@@ -97,6 +97,8 @@ def save_config_to_file(config: BaseConfig, file_name: str | Path) -> None:
         file_name: the file, whose suffix becomes ``.yaml``.
     """
     path = user_path(file_name).with_suffix(".yaml")
+    from kiwi.utils.structured import write_yaml
+
     write_yaml(path, hide_secrets(config.model_dump(mode="json")))
     logger.debug("Saved the configuration to %s", path)
 

@@ -21,9 +21,10 @@ from kiwi.systems.manifest.checkpoint import (
 )
 from kiwi.systems.manifest.export import is_export, read_any_info, read_export_info
 from kiwi.systems.manifest.locations import check_not_installed
-from kiwi.utils.io import write_json, write_yaml
+from kiwi.utils.io import write_json
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, carry, seal
 from kiwi.utils.staging import staged
+from kiwi.utils.structured import write_yaml
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from typing import Any
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.systems.manifest.checkpoint import CARD_FILE, LICENCES, Origin
 from kiwi.systems.manifest.locations import resolve_run_directory
-from kiwi.utils.io import parse_yaml
 from kiwi.utils.sealed import MEBIBYTE, SUMS_FILE
 
 logger = logging.getLogger(__name__)
@@ -158,6 +157,8 @@ def origin_and_licences(model_name: str, *, local: bool) -> tuple[Origin, dict[s
 
 def read_card_data(file: Path) -> Mapping[str, Any]:
     """Return the fields at the beginning of a model card; empty if there is no card or it has no fields."""
+    from kiwi.utils.structured import parse_yaml
+
     found = re.match(r"---\r?\n(.*?)\n---", _read_inside(file) or "", re.DOTALL)
     try:
         content = parse_yaml(found[1], file, plain=True) if found else {}

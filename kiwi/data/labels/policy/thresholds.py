@@ -13,7 +13,6 @@ from kiwi.data.labels.policy.feedback import Counts, Feedback
 from kiwi.data.labels.policy.groups import GroupPolicy, is_number
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError, MalformedError
-from kiwi.utils.structured import parse_json_document, read_file
 
 FORMAT = 1
 """The version of the format of policies."""
@@ -197,6 +196,8 @@ class Policy:
             ConfigError: when there is no such file, or it cannot be read.
             DataError: when it is no policy, damaged, or of a later format.
         """
+        from kiwi.utils.structured import parse_json_document, read_file
+
         try:
             content = parse_json_document(read_file(path, LARGEST_FILE), path).values
         except MalformedError as error:
