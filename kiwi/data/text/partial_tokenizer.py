@@ -59,7 +59,8 @@ class PartialTokenizer:
 
     def __init__(self, text: bytes) -> None:
         content = from_json(text, allow_inf_nan=False, cache_strings=False)
-        self._text, self._model = text, content["model"]
+        self._text = text
+        self._model: dict[str, Any] = content["model"]
         self._vocabulary: list[tuple[str, float]] = self._model["vocab"]
         self._indices = {piece: index for index, (piece, _) in enumerate(self._vocabulary)}
         self._longest = max(map(len, self._indices))
@@ -76,7 +77,7 @@ class PartialTokenizer:
         self._n_done = 0
         self._lock = threading.Lock()
         self._whole: Tokenizer | None = None
-        plain = {"truncation": None, "padding": None, "added_tokens": []}
+        plain: dict[str, Any] = {"truncation": None, "padding": None, "added_tokens": []}
         self._part = Tokenizer.from_str(json.dumps(content | plain | {"model": self._table()}))
         options = [{name: value for name, value in token.items() if name != "id"} for token in added]
         self._part.add_tokens([AddedToken(**each) for each in options])
