@@ -19,7 +19,7 @@ import csv
 import gzip
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, pstdev
 
@@ -47,22 +47,11 @@ FIRST = 0.57
 LATER = {
     "second": {"assessed": (0.0, 0.28), "annotated": (0.0, 0.31), "made": (0.0, 0.8)},
     "third": {"assessed": (0.36, 1.0), "annotated": (0.31, 0.43), "made": (0.42, 1.0)},
-    "fourth": {"assessed": (0.0, 0.3), "annotated": (0.43, 0.5), "made": (0.0, 0.4)},
-    "fifth": {"assessed": (0.85, 1.0), "annotated": (0.5, 0.53), "made": (0.4, 0.55)},
 }
 """The shares of assessments, annotated errors and made errors that the later stages learn from."""
 
-OTHER = {
-    "fourth": {"en-de": (0.0, 0.5), **dict.fromkeys(("et-en", "ne-en", "ro-en", "ru-en"), (0.0, 0.85))},
-    "fifth": {"en-de": (0.5, 1.0), "en-zh": (0.3, 0.5), "si-en": (0.3, 0.5)},
-}
-"""The shares of assessments in pairs that learn from more of them."""
-
 WHOLE = {"untranslated": -2.2, "unrelated": -2.2, "foreign": -2.2, "twice": -1.6, "truncate": -1.4}
 """The scores of translations that are wrong as a whole."""
-
-HARSHER = {"fourth": 1.0, "fifth": 1.0}
-"""What stages take off these scores, so that they end below those of the worst translations that people assessed."""
 
 CALIBRATED = 0.3
 """The share of the development segments from which on they calibrate; thresholds of tags are chosen on those before."""
@@ -84,9 +73,6 @@ class Segment:
     raters: list[tuple[str, str, str]] = field(default_factory=list)
     """Starts, ends and severities of each rater."""
 
-    is_whole: bool = False
-    """Whether the translation was made wrong as a whole."""
-
     @property
     def key(self) -> bytes:
         """A hash by which segments are ordered and drawn."""
@@ -96,14 +82,6 @@ class Segment:
     def share(self) -> float:
         """A number in [0, 1), the same in each run, by which shares of the data are drawn."""
         return int.from_bytes(self.key[:6]) / 2**48
-
-    def is_within(self, share: tuple[float, float]) -> bool:
-        """Return whether the segment is in a share of the data."""
-        return share[0] <= self.share < share[1]
-
-    def lowered(self, points: float) -> Segment:
-        """Return the segment with a lower score if its translation was made wrong as a whole."""
-        return replace(self, score=self.score - points) if self.is_whole and self.score is not None else self
 
 
 def read(path: Path) -> list[str]:
@@ -215,8 +193,7 @@ def corrupted(directory: Path) -> Iterator[Segment]:
         score = min(whole) if whole else max(GOOD_SCORE - PER_POINT * float(points), LOWEST_SCORE)
         starts, ends, severities, *_ = line.split("\t")
         has_words = not lp.endswith(("-zh", "-ja")) and len(tags.split()) == 2 * len(words_of(target)) + 1
-        raters = [(starts, ends, severities)]
-        yield Segment(source, target, lp, score, tags if has_words else "", raters=raters, is_whole=bool(whole))
+        yield Segment(source, target, lp, score, tags if has_words else "", raters=[(starts, ends, severities)])
 
 
 def write(directory: Path, part: str, segments: Sequence[Segment]) -> None:
@@ -310,10 +287,8 @@ def main() -> None:
     kinds = {"assessed": first, "annotated": marked, "made": list(corrupted(args.errors))}
     for stage, shares in LATER.items():
         train: list[Segment] = []
-        for kind, window in shares.items():
-            other = OTHER.get(stage, {}) if kind == "assessed" else {}
-            chosen = [own for own in kinds[kind] if own.is_within(other.get(own.lp, window))]
-            train += [segment.lowered(HARSHER.get(stage, 0.0)) for segment in chosen]
+        for kind, (low, high) in shares.items():
+            train += [segment for segment in kinds[kind] if low <= segment.share < high]
         train.sort(key=lambda segment: segment.key)
         write(args.out / stage, "train", train)
         write(args.out / stage, "dev", dev)
