@@ -1,6 +1,6 @@
 """Measure a system for the card of kiwi-mini, and write the tables as Markdown.
 
-    python tools/mini/figures.py SYSTEM MLQE-PE MQM OUT.md [--part dev|test20] [--segments 1000]
+    python tools/mini/figures.py SYSTEM MLQE-PE MQM OUT.md [--part dev|test20] [--segments 1000] [--wrong 300]
 
 The assessments and tags are those of one part of MLQE-PE. Development chooses; ``test20`` is measured once, at the end.
 The annotated errors are those of the development sets of MQM. ``OUT.md`` gets the tables, ``OUT.json`` the numbers.
@@ -182,6 +182,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the Markdown file to write; its numbers are written beside it")
     parser.add_argument("--part", choices=("dev", "test20"), default="dev", help="the part of MLQE-PE")
     parser.add_argument("--segments", type=int, default=100_000, help="the largest number of segments of each set")
+    parser.add_argument("--wrong", type=int, help="that of the segments whose translations are made wrong in five ways")
     args = parser.parse_args()
 
     system = kiwi.load_system(args.system)
@@ -201,7 +202,7 @@ def main() -> None:
     add(f"MLQE-PE, {args.part}", assessed | {"mean": mean})
     annotated = {name: of_annotations(system, args.annotations / f"{name}.tsv.gz", args.segments) for name in ANNOTATED}
     add("MQM", annotated)
-    add("scores below the translation", of_wrong_targets(system, args.assessments, args.segments))
+    add("scores below the translation", of_wrong_targets(system, args.assessments, args.wrong or args.segments))
     args.out.write_text("\n".join(tables), encoding="utf-8")
     args.out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
