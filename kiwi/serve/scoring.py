@@ -211,8 +211,8 @@ def answer(request: ScoreRequest, served: ServedModel, rows: Sequence[Row]) -> d
             out["flags"] = flags[index]
         if request.policy is not None:
             score = own.get(const.SENTENCE_SCORES, [math.nan] * len(rows))[index]
-            decider = served.deciders[request.policy]
-            group = decider.group_of(request.segments[index].group, request.languages)
+            decider = served.deciders[request.policy].with_languages(request.languages or ())
+            group = decider.group_of(request.segments[index].group)
             decided = decider.policy.decide(score, group, flags[index])
             out |= {"decision": decided.decision, "decision_reason": decided.reason}
     return {"model": served.name, "sha256": served.sha256, "scale": scale.describe(), "segments": answers}

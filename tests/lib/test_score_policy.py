@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -103,8 +104,10 @@ def test_tables_and_groups(place: Path, system: Path, scores: list[float], capsy
     assert [(line["decision"], line["decision_reason"]) for line in lines] == expected
 
 
-def test_languages_of_lines(place: Path, system: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Lines of one language pair need no file of groups."""
+def test_languages_are_the_group(
+    place: Path, system: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Segments of one language pair need no groups: lines, tables and pipes."""
     write_policy(system, {"en-de": GroupPolicy(1.0), "en-cs": GroupPolicy(None, "needs 22")}, by="lp")
     options = (*FILES, "--policy", "p.json", "--format", "jsonl")
     for languages, decision in {
@@ -119,6 +122,23 @@ def test_languages_of_lines(place: Path, system: Path, capsys: pytest.CaptureFix
     Path("g").write_text("en-cs\n" * 3)
     assert score(system, *options, "--languages", "en,de", "--group", "g") == 0
     assert {json.loads(line)["decision"] for line in capsys.readouterr().out.splitlines()} == {"review"}
+    # So do those of a table and of a pipe, if it has a column of them.
+    rows = [f"{source}\t{target}\t{pairs}" for source, target, pairs in zip(SOURCE, TARGET, PAIRS, strict=True)]
+    for groups, decision in (("", "approve"), ("\ten-cs", "review")):
+        names = "source\ttarget\talignments" + ("\tgroup" if groups else "")
+        lines = [f"{row}{groups}\n" for row in rows]
+        Path("in.tsv").write_text("".join([f"{names}\n", *lines]))
+        chosen = ("--policy", "p.json", "--languages", "en,de", "--overwrite")
+        assert score(system, "in.tsv", "-o", "out.tsv", *chosen) == 0
+        assert score(system, "in.tsv", *chosen[:4], "--format", "jsonl") == 0
+        header, *found = [line.split("\t") for line in Path("out.tsv").read_text().splitlines()]
+        assert {row[header.index("decision")] for row in found} == {decision}
+        assert {json.loads(line)["decision"] for line in capsys.readouterr().out.splitlines()} == {decision}
+        # A pipe without names of columns has all that it may have, or none of it.
+        piped = lines if groups else [line.rpartition("\t")[0] + "\n" for line in lines]
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("".join(piped).encode())))
+        assert score(system, *chosen[:4], "--format", "jsonl") == 0
+        assert {json.loads(line)["decision"] for line in capsys.readouterr().out.splitlines()} == {decision}
     assert score(system, *options) == 2
     assert "with --languages if it is the same for all" in " ".join(capsys.readouterr().err.split())
 
@@ -208,9 +228,9 @@ def test_groups_of_documents(tmp_path: Path) -> None:
     regional = replace(policy, by="lp", groups={"en-US-de-DE": GroupPolicy(0.5), "en-de": GroupPolicy(0.5)})
     assert Decider(regional).groups_of([("en-us", "de-DE")]) == {"group": ["en-US-de-DE"]}
     assert Decider(policy).groups_of([("en", "de")]) == {}
-    given = [(None, ("en_US", "de")), ("fr ", ("en", "de")), (None, None), ("", ("en", "de"))]
-    assert [decider.group_of(*each) for each in given] == ["en-de", "fr", "", ""]
-    assert [Decider(policy).group_of(*each) for each in given] == ["", "fr", "", ""]
+    given = [(None, ("en_US", "de")), ("fr ", ("en", "de")), (None, ()), ("", ("en", "de"))]
+    assert [decider.with_languages(pair).group_of(group) for group, pair in given] == ["en-de", "fr", "", ""]
+    assert [Decider(policy).with_languages(pair).group_of(group) for group, pair in given] == ["", "fr", "", ""]
     decider.check_document("XLIFF", "p")
     with pytest.raises(ConfigError, match="a threshold for each domain, which XLIFF does not say"):
         Decider(replace(policy, by="domain")).check_document("XLIFF", "p")

@@ -103,13 +103,18 @@ class Decider:
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields of segments that decisions need, beside those that the system reads."""
-        return (GROUP,) if self.policy.by and not self.group else ()
+        return (GROUP,) if self.policy.by else ()
 
-    def for_lines(self, languages: Sequence[str]) -> Decider:
-        """Return what decides about lines of text, whose language pair is their group where the policy has such groups.
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Those of :attr:`fields` without which segments are of :attr:`group`."""
+        return self.fields if self.group else ()
+
+    def with_languages(self, languages: Sequence[str]) -> Decider:
+        """Return what decides about segments whose language pair is their group, where the policy has such groups.
 
         Args:
-            languages: the languages of source and translation of all lines; empty if they are not known.
+            languages: the languages of source and translation; empty if they are not known.
         """
         if not languages or self.policy.by != LANGUAGE_PAIR:
             return self
@@ -163,16 +168,9 @@ class Decider:
             return {}
         return {GROUP: [self._pair_of(source or "", target or "") for source, target in languages]}
 
-    def group_of(self, given: str | None, languages: Sequence[str] | None) -> str:
-        """Return the group of a segment: the one that is given or, for a policy with language pairs, its pair.
-
-        Args:
-            given: the group that is given; None if none is.
-            languages: the languages of source and translation; None if they are not known.
-        """
-        if given is None and languages is not None and self.policy.by == LANGUAGE_PAIR:
-            return self._pair_of(*languages)
-        return EVERY if given is None else given.strip()
+    def group_of(self, given: str | None) -> str:
+        """Return the group of a segment that says its group, or None."""
+        return self.group if given is None else given.strip()
 
     def _pair_of(self, source: str, target: str) -> str:
         tags = source.replace("_", "-"), target.replace("_", "-")

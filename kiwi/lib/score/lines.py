@@ -14,7 +14,7 @@ from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.score.choices import are_scores_only, check_aligner, wants_flags, without_words
 from kiwi.lib.score.deciding import Audit, Decider, add_decisions, without_group
 from kiwi.lib.score.flagging import Flagger
-from kiwi.lib.score.inputs import FIELDS, GROUP, Input
+from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.runner import Runner
@@ -74,10 +74,9 @@ class LineScorer:
             fields.remove(const.ALIGNMENTS)
             runner.prepare_aligner()
         if (decider := Decider.choose(policy, runner.about, audit)) is not None:
-            if segments.files and GROUP not in segments.files:
-                decider = decider.for_lines(languages)
+            decider = decider.with_languages(languages)
             decider.check_given(segments.files or segments.columns, policy, needs_group=bool(segments.files))
-            fields += decider.fields
+            fields += [name for name in decider.fields if name not in decider.optional or not segments.lacks(name)]
         pairs = LanguagePairs.choose(runner.about, languages, segments.columns)
         if pairs.fields and not segments.lacks(const.LANGUAGE_PAIR) and not segments.is_bare_pipe:
             fields += pairs.fields
@@ -86,7 +85,7 @@ class LineScorer:
     @property
     def optional(self) -> tuple[str, ...]:
         """The fields that a pipe need not have."""
-        return (const.ALIGNMENTS, *self.pairs.fields)
+        return (const.ALIGNMENTS, *self.pairs.fields, *(self.decider.optional if self.decider is not None else ()))
 
     def __call__(self, given: Columns, columns: Columns, bad: BadRows) -> dict[str, list[Any]]:
         """Return the columns that are written for a chunk of segments.

@@ -173,7 +173,8 @@ def _prepare(
     scale = Scale.choose(what.scale, runner, prefers_common=not form.is_table)
     rating = _rating(runner, path, form, what, scale)
     columns = {name: what.columns.get(name, name) for name in fields}
-    optional = {const.ALIGNMENTS, *pairs.fields} - what.columns.keys()
+    may_lack = () if decider is None else decider.optional
+    optional = {const.ALIGNMENTS, *pairs.fields, *may_lack} - what.columns.keys()
     how = HowToRead(rating, columns, optional, what.has_header, what.languages, what.is_live)
     languages = Flagger.choose(what.languages, runner.about)
     shows_flags = wants_flags(what.flags, what.scores_only)
@@ -208,6 +209,7 @@ def _decider(runner: Runner, form: Format, what: DocumentOptions) -> Decider | N
     """Return what decides which translations are approved; None without a policy."""
     decider = Decider.choose(what.policy, runner.about, what.audit)
     if decider is not None:
+        decider = decider.with_languages(what.languages)
         decider.check_given(what.columns, what.policy)
         if not form.is_table:
             decider.check_document(form.name, what.policy)
