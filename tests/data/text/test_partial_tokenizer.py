@@ -110,6 +110,17 @@ def changed(**model: Any) -> str:
     return json.dumps(content | {"model": content["model"] | model})
 
 
+def test_an_unknown_character_costs_what_the_lowest_score_of_all_pieces_says() -> None:
+    content = json.loads(TOKENIZERS[UNIGRAM[0]]().to_str())
+    special = {token["id"]: token["content"] for token in content["added_tokens"]}
+    pieces = {"▁": -1.0, "ab": -20.0, "c": -15.0, "bc": 0.0, "zz": -40.0}  # there is no piece "a"
+    vocab = [[special[index], 0.0] for index in sorted(special)] + [[*pair] for pair in pieces.items()]
+    text = changed(vocab=vocab)
+    whole = parse_tokenizer(text).encode("abc", add_special_tokens=False)
+    assert whole.tokens[-2:] == ["ab", "c"]
+    assert partial(text).encode("abc", add_special_tokens=False).ids == whole.ids
+
+
 def test_other_tokenizers_are_loaded_as_a_whole() -> None:
     for name in set(TOKENIZERS) - set(UNIGRAM):
         assert isinstance(parse_partly(TOKENIZERS[name]().to_str().encode()), Tokenizer), name
