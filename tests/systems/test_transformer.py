@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from kiwi.systems.batching import as_tensors
 from kiwi.systems.config.optimizer import OptimizerConfig
 from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
+from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.qe_system import QESystem
 from kiwi.training.optimizers import build_optimizer
 from tests.pretrained import FAMILIES, write_model
@@ -257,6 +259,37 @@ def test_frozen_layers_have_no_dropout(folders: dict[str, Path]) -> None:
     modes = {name: module.training for name, module in encoder.body.named_modules() if "dropout" in name.lower()}
     assert {mode for name, mode in modes.items() if "layer.2." in name} == {True}
     assert {mode for name, mode in modes.items() if "layer.2." not in name} == {False}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_dropout_of_the_pretrained_model_can_be_switched_off(family: str, folders: dict[str, Path]) -> None:
+    def differences(dropout: float) -> float:
+        system = build(folders[family], CLASSES.get(family, "Transformer"), dropout=dropout, scalar_mix=False)
+        batch = as_tensors(system.collate([{"source": s, "target": t} for s, t in zip(SOURCE, TARGET, strict=True)]))
+        expected = system.encoder(batch).target
+        return float((system.encoder.train()(batch).target - expected).detach().abs().max())
+
+    assert differences(0.0) < 1e-5
+    assert differences(0.9) > 0.05
+
+
+def test_dropout_of_the_pretrained_model_is_not_stored_in_its_configuration(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    build(folders["bert"], dropout=0.0).save(tmp_path / "trained")
+    config = QESystem.resolve(QESystem.Config.from_dict({"load": str(tmp_path / "trained")}))
+    assert config.model.encoder.dropout == 0.0
+    changes = {"encoder": {"dropout": None}}
+    config = QESystem.resolve(QESystem.Config.from_dict({"load": str(tmp_path / "trained"), "model": changes}))
+    system = QESystem.build(config, {"sentence_scores": ["0.1", "0.3"]})
+    assert system.encoder.body.config.hidden_dropout_prob == 0.1
+
+
+def test_dropout_of_a_model_without_such_an_option_is_refused(folders: dict[str, Path]) -> None:
+    pretrained = Pretrained.from_model(str(folders["bert"]))
+    bare = replace(pretrained, config={k: v for k, v in pretrained.config.items() if "dropout" not in k})
+    with pytest.raises(ConfigError, match=r"encoder\.dropout: found 0\.2, but a bert has no"):
+        bare.build_model(dropout=0.2)
 
 
 def test_gradient_checkpointing_changes_nothing(transformer_options: Options) -> None:

@@ -69,6 +69,10 @@ class TransformerEncoderConfig(BaseConfig):
     training. They take 4 bytes per piece and hidden unit, in memory or in a memory-mapped file in the directory of the
     run; ``no`` computes them in every epoch, as do models whose layers cannot be skipped, such as T5 and XLNet."""
 
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
+    """The dropout probability within the pretrained model, in [0, 1); if unset, those of its configuration, mostly 0.1.
+    A small model that learns from much data fits it better with 0.0."""
+
     gradient_checkpointing: bool = False
     """Whether to recompute activations in the backward pass, which saves memory and takes more time."""
 

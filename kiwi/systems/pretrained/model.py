@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,11 +22,13 @@ from kiwi.systems.manifest.checkpoint import (
     read_licences,
 )
 from kiwi.systems.manifest.export import read_any_info
+from kiwi.systems.pretrained.dropout import dropout_options
 from kiwi.systems.pretrained.folder import check_folder, check_full_precision, check_sizes
 from kiwi.systems.pretrained.hub import ask_hub, is_path, origin_and_licences
 from kiwi.systems.pretrained.probes import reason_of
 from kiwi.systems.pretrained.sizes import check_config_sizes, check_size_options
 from kiwi.systems.pretrained.tokenizer import check_sentencepiece, check_tokenizer, load_safely
+from kiwi.systems.pretrained.tokenizer_of import tokenizer_of
 from kiwi.utils.io import write_json, write_text
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 
@@ -80,7 +81,7 @@ class Pretrained:
                 content = config.to_dict()
                 check_full_precision(content, model_name)
                 check_sentencepiece(model_name)
-                tokenizer = load_safely(lambda: _tokenizer(model_name, config, local=offline))
+                tokenizer = load_safely(lambda: tokenizer_of(model_name, config, local=offline))
                 origin, licences = origin_and_licences(model_name, local=local)
         except KiwiError:
             raise
@@ -124,11 +125,12 @@ class Pretrained:
         for name, text in self.licences.items():
             write_text(directory / LICENCES / name, text)
 
-    def build_model(self, *, with_head: bool = False) -> Any:
+    def build_model(self, *, with_head: bool = False, dropout: float | None = None) -> Any:
         """Build the model, with its pretrained weights unless they are in a checkpoint, to be loaded later.
 
         Args:
             with_head: whether to build its language-modelling head too.
+            dropout: the dropout probability in the place of those in its configuration.
 
         Raises:
             ConfigError: when Transformers does not know the model, or it lacks weights or a head.
@@ -138,6 +140,8 @@ class Pretrained:
 
         auto_model: Any = transformers.AutoModelForMaskedLM if with_head else transformers.AutoModel
         content = {name: value for name, value in self.config.items() if name not in CODE_OPTIONS}
+        if dropout is not None:
+            content |= dropout_options(content, dropout)
         options: dict[str, Any] = {"dtype": torch.float32, "trust_remote_code": False}
         missing: list[str] = []
         try:
@@ -237,58 +241,6 @@ HEAD_READERS = "use_mismatch_features, use_predictor_features, tlm_outputs.fine_
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "rembert")
 """The model types whose classes take ``add_pooling_layer``."""
-
-
-def _tokenizer(model_name: str, config: Any, *, local: bool) -> Tokenizer:
-    from transformers import AutoTokenizer
-    from transformers.utils.hub import cached_file
-
-    if config.model_type == "xlm":
-        vocabulary, merges = (
-            Path(str(cached_file(model_name, name, local_files_only=local))) for name in ("vocab.json", "merges.txt")
-        )
-        return xlm_tokenizer(vocabulary, merges, lowercase=config.n_langs <= XLM_LOWERCASE_LANGUAGES)
-    tokenizer = AutoTokenizer.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        raise ValueError(f"its tokenizer, {type(tokenizer).__name__}, is not from the library 'tokenizers'.")
-    return Tokenizer.from_str(backend.to_str())
-
-
-XLM_LOWERCASE_LANGUAGES = 15
-"""The largest number of languages of XLM models for lowercase text without accents; those of 17 and 100 are cased."""
-
-
-def xlm_tokenizer(vocabulary: Path, merges: Path, *, lowercase: bool) -> Tokenizer:
-    """Build the tokenizer of XLM with the library ``tokenizers``, since Transformers has it in Python only.
-
-    Args:
-        vocabulary: the path of ``vocab.json``.
-        merges: the path of ``merges.txt``.
-        lowercase: whether to lowercase text and strip accents.
-    """
-    from tokenizers import normalizers, pre_tokenizers, processors
-    from tokenizers.models import BPE
-
-    indices: dict[str, int] = json.loads(vocabulary.read_text(encoding="utf-8"))
-    pairs = [
-        (parts[0], parts[1])
-        for line in merges.read_text(encoding="utf-8").splitlines()
-        if len(parts := line.split(" ")) >= 2 and not line.startswith("#version")
-    ]
-    pairs = [(left, right) for left, right in pairs if left + right in indices]
-    tokenizer = Tokenizer(BPE(indices, pairs, unk_token="<unk>", end_of_word_suffix="</w>", fuse_unk=True))
-    if lowercase:
-        tokenizer.normalizer = normalizers.Sequence(
-            [normalizers.Lowercase(), normalizers.NFD(), normalizers.StripAccents()]
-        )
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>",
-        pair="<s> $A </s> $B </s>",
-        special_tokens=[(token, indices[token]) for token in ("<s>", "</s>")],
-    )
-    return tokenizer
 
 
 @contextmanager
