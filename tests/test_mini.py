@@ -71,9 +71,9 @@ def test_penalties_become_standardized_scores(prepare: ModuleType, tmp_path: Pat
     ]
 
 
-def test_what_calibrates_chose_no_thresholds(
-    prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def prepared(prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What is prepared from 100 assessments, "word 0" to "word 99", and one annotated translation, "t"."""
     monkeypatch.setattr(prepare, "PAIRS", ("en-de",))
     directory = tmp_path / "en-de"
     directory.mkdir()
@@ -94,9 +94,23 @@ def test_what_calibrates_chose_no_thresholds(
     arguments = ["prepare.py", str(tmp_path), str(tmp_path), str(out), "--errors", str(out / "errors")]
     monkeypatch.setattr(sys, "argv", arguments)
     prepare.main()
-    chosen, calibrating = (prepare.read(out / name) for name in ("second/tags.mt", "calibration.mt"))
-    assert sorted(chosen + calibrating) == sorted(lines)
+    return out
+
+
+def test_what_calibrates_chose_no_thresholds(prepare: ModuleType, prepared: Path) -> None:
+    chosen, calibrating = (prepare.read(prepared / name) for name in ("second/tags.mt", "calibration.mt"))
+    assert sorted(chosen + calibrating) == sorted(f"word {number}" for number in range(100))
     assert 20 < len(chosen) < 40
+
+
+@pytest.mark.parametrize(("stage", "n_assessed"), [("fourth", range(100, 101)), ("fifth", range(65, 95))])
+def test_two_systems_share_the_segments_of_a_stage(
+    prepare: ModuleType, prepared: Path, stage: str, n_assessed: range
+) -> None:
+    one, other = (set(prepare.read(prepared / f"{stage}-{half}" / "train.mt")) - {"t"} for half in (0, 1))
+    assert not one & other
+    assert len(one | other) in n_assessed
+    assert min(len(one), len(other)) > 25
 
 
 # The model that is shipped.

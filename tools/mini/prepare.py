@@ -47,11 +47,21 @@ FIRST = 0.57
 LATER = {
     "second": {"assessed": (0.0, 0.28), "annotated": (0.0, 0.31), "made": (0.0, 0.8)},
     "third": {"assessed": (0.36, 1.0), "annotated": (0.31, 0.43), "made": (0.42, 1.0)},
+    "fourth": {"assessed": (0.0, 1.0), "annotated": (0.43, 0.78), "made": (0.0, 1.0)},
+    "fifth": {"assessed": (0.2, 1.0), "annotated": (0.78, 1.06), "made": (0.4, 1.0)},
 }
-"""The shares of assessments, annotated errors and made errors that the later stages learn from."""
+"""The shares of assessments, annotated errors and made errors that the later stages learn from; from 1.0 on, they are
+counted from the start again."""
+
+HALVES = {"fourth": 6, "fifth": 7}
+"""The stages that two systems learn, a half of the segments each, and the byte of the hash that divides these."""
 
 WHOLE = {"untranslated": -2.2, "unrelated": -2.2, "foreign": -2.2, "twice": -1.6, "truncate": -1.4}
 """The scores of translations that are wrong as a whole."""
+
+HARSHER = 1.0
+"""What the stages in ``HALVES`` take off these scores, which then lie below those of the worst translations that people
+assessed."""
 
 CALIBRATED = 0.3
 """The share of the development segments from which on they calibrate; thresholds of tags are chosen on those before."""
@@ -183,14 +193,19 @@ def standardize(segments: Iterable[Segment]) -> None:
             segment.score = max((mean - segment.score) / deviation, LOWEST_SCORE)
 
 
-def corrupted(directory: Path) -> Iterator[Segment]:
-    """Read the errors that ``kiwi corpus corrupt`` has made, with scores by their kind and penalty."""
+def corrupted(directory: Path, harsher: float = 0.0) -> Iterator[Segment]:
+    """Read the errors that ``kiwi corpus corrupt`` has made, with scores by their kind and penalty.
+
+    Args:
+        directory: the directory of the made errors.
+        harsher: what is taken off the scores of translations that are wrong as a whole.
+    """
     names = ("src", "mt", "lp", "mqm", "corruptions", "tags")
     columns = [read(directory / f"train.{name}") for name in names]
     spans = read(directory / "train.error_spans")
     for source, target, lp, points, kinds, tags, line in zip(*columns, spans, strict=True):
         whole = [WHOLE[kind] for kind in kinds.split() if kind in WHOLE]
-        score = min(whole) if whole else max(GOOD_SCORE - PER_POINT * float(points), LOWEST_SCORE)
+        score = min(whole) - harsher if whole else max(GOOD_SCORE - PER_POINT * float(points), LOWEST_SCORE)
         starts, ends, severities, *_ = line.split("\t")
         has_words = not lp.endswith(("-zh", "-ja")) and len(tags.split()) == 2 * len(words_of(target)) + 1
         yield Segment(source, target, lp, score, tags if has_words else "", raters=[(starts, ends, severities)])
@@ -284,15 +299,20 @@ def main() -> None:
     tagged = [own for own in assessed(args.assessments, "dev") if own.target_tags and own.source_tags]
     write(args.out / "second", "tags", [own for own in tagged if own.share < CALIBRATED])
     write_table(args.out / "second" / "spans.tsv", thresholds)
-    kinds = {"assessed": first, "annotated": marked, "made": list(corrupted(args.errors))}
     for stage, shares in LATER.items():
+        made = list(corrupted(args.errors, HARSHER if stage in HALVES else 0.0))
+        kinds = {"assessed": first, "annotated": marked, "made": made}
         train: list[Segment] = []
         for kind, (low, high) in shares.items():
-            train += [segment for segment in kinds[kind] if low <= segment.share < high]
+            train += [segment for segment in kinds[kind] if (segment.share - low) % 1.0 < high - low]
         train.sort(key=lambda segment: segment.key)
-        write(args.out / stage, "train", train)
-        write(args.out / stage, "dev", dev)
         print(f"{stage}: {len(train):,} segments with assessments, annotations or made errors")
+        parts = {stage: train}
+        if stage in HALVES:
+            parts = {f"{stage}-{half}": [own for own in train if own.key[HALVES[stage]] % 2 == half] for half in (0, 1)}
+        for name, own in parts.items():
+            write(args.out / name, "train", own)
+            write(args.out / name, "dev", dev)
     # This comes last: train.sh sees by it that all is there.
     write(args.out, "calibration", [own for own in assessed(args.assessments, "dev") if own.share >= CALIBRATED])
 

@@ -28,6 +28,19 @@ stage() {
   "$python" -m kiwi train "$here/$configuration.yaml" "_out=$out" "_data=$out/data/$name" "$@" "${resume[@]}"
 }
 
+# Train two systems from one, each on a half of the segments of a stage, at the same time, and average them.
+halves() {
+  local name=$1 before=$2 rate=$3 half running=()
+  for half in 0 1; do
+    stage "$name-$half" second "_stage=$name-$half" "system.load=$before" system.model.encoder.dropout=0.0 \
+      "system.optimizer.encoder_learning_rate=$rate" &
+    running+=($!)
+  done
+  wait "${running[0]}"
+  wait "${running[1]}"
+  once "$out/$name" "$python" "$here/average.py" "$out/$name-0/best_model" "$out/$name-1/best_model" "$out/$name" --share 0.5
+}
+
 mkdir -p "$out"
 once "$out/multilingual-e5-small" "$python" -m kiwi encoder multilingual-e5-small "$out/multilingual-e5-small"
 once "$out/data/first/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data"
@@ -38,12 +51,15 @@ once "$out/data/calibration.spans.tsv" "$python" "$here/prepare.py" "$assessment
 stage first first "_encoder=$out/multilingual-e5-small"
 stage second second
 stage third second _stage=third _before=second
-
 once "$out/average" "$python" "$here/average.py" "$out/second/best_model" "$out/third/best_model" "$out/average"
+halves fourth "$out/average" 0.00015
+halves fifth "$out/fourth" 0.0001
+once "$out/earlier" "$python" "$here/average.py" "$out/average" "$out/fourth" "$out/earlier" --share 0.5
+once "$out/whole" "$python" "$here/average.py" "$out/earlier" "$out/fifth" "$out/whole" --share 0.5
 
 # Thresholds are chosen on development data, for each language pair: by MCC for tags, by F1 for spans.
 dev=$out/data/second
-once "$out/tags" "$python" -m kiwi thresholds "$out/average" "$out/tags" \
+once "$out/tags" "$python" -m kiwi thresholds "$out/whole" "$out/tags" \
   -s "$dev/tags.src" -t "$dev/tags.mt" --lp "$dev/tags.lp" --target-tags "$dev/tags.tags" --source-tags "$dev/tags.source_tags"
 once "$out/spans" "$python" -m kiwi thresholds "$out/tags" "$out/spans" \
   -s "$dev/spans.tsv" -t "$dev/spans.tsv" --lp "$dev/spans.tsv" --error-spans "$dev/spans.tsv"
