@@ -16,7 +16,7 @@ from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
 from kiwi.lib.score.calibration.spans import cool_spans
-from kiwi.lib.thresholds.spans import choose_span_thresholds
+from kiwi.lib.thresholds.spans import MIN_OMISSIONS, choose_span_thresholds
 from kiwi.metrics.conformal import at_temperature
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.engine import Engine
@@ -297,6 +297,30 @@ def test_data_without_omissions_do_not_move_their_threshold(folder: Path) -> Non
     columns = {"source": SOURCE, "target": TARGET, "error_spans": without}
     chosen = choose_span_thresholds(runner_of(system).engine, system.outputs.by_name["error_spans"], columns)
     assert chosen.gaps == 0.5
+
+
+class Suspicious(Scripted):
+    """Suspects an omission at the start of each translation most."""
+
+    def __call__(self, batch: NumpyBatch) -> dict[str, np.ndarray]:
+        values = super().__call__(batch)
+        values["error_spans"][:, 0::2] = [0.96, 0.01, 0.02, 0.01]
+        values["error_spans"][:, 0] = [0.85, 0.05, 0.05, 0.05]
+        return values
+
+
+@pytest.mark.parametrize(("n_omissions", "expected"), [(MIN_OMISSIONS - 1, 0.5), (MIN_OMISSIONS, 0.15)])
+def test_the_threshold_of_gaps_is_that_of_omissions(folder: Path, n_omissions: int, expected: float) -> None:
+    # No span is right, so that their F1, which counts characters, tells nothing of where omissions are.
+    system, n_segments = build(folder), 2 * MIN_OMISSIONS
+    columns = {
+        "source": [SOURCE[0]] * n_segments,
+        "target": [TARGET[0]] * n_segments,
+        "error_spans": ["0:0:major"] * n_omissions + ["-"] * (n_segments - n_omissions),
+    }
+    chosen = choose_span_thresholds(Suspicious(system), system.outputs.by_name["error_spans"], columns)
+    assert 0.04 < chosen.gaps <= expected + 1e-6
+    assert (chosen.gaps == 0.5) is (expected == 0.5)
 
 
 def test_temperatures_divide_the_logits_of_gaps_and_units(folder: Path) -> None:

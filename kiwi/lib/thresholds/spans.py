@@ -26,6 +26,9 @@ N_CANDIDATES = 40
 LEAST, MOST = 0.001, 0.999
 """The range of thresholds, in which their odds are finite."""
 
+MIN_OMISSIONS = 20
+"""The smallest number of marked omissions that choose a threshold of gaps; fewer would choose it by chance."""
+
 SCORE_WEIGHTS = (0.0, 0.2, 0.4)
 """The weights of scores that are tried, per standard deviation of the scores."""
 
@@ -74,10 +77,11 @@ class SpanThresholds:
 def choose_span_thresholds(
     engine: Engine, output: SpanOutput, columns: Columns, pairs: Mapping[str, Sequence[int]] | None = None
 ) -> SpanThresholds:
-    """Return the thresholds with the highest F1 of error spans, first that of pieces and then that of gaps.
+    """Return the thresholds of pieces and gaps with the highest F1 of error spans and of omissions, respectively.
 
-    Data without omissions do not say where the threshold of gaps should be, which then stays at 0.5. Where the system
-    predicts scores, their weight is chosen together with the threshold of pieces.
+    Omissions are so few that the F1 of error spans, which counts characters, does not say where the threshold of gaps
+    should be. With fewer than ``MIN_OMISSIONS``, it stays at 0.5. Where the system predicts scores, their weight is
+    chosen together with the threshold of pieces.
 
     Args:
         engine: the engine of the system.
@@ -88,38 +92,55 @@ def choose_span_thresholds(
     pairs = pairs or {}
     given = _compute(engine, columns, pairs)
     every = [each for own in given.values() for each in own]
-    has_omissions = any(
-        each.batch.span_labels is not None and each.batch.span_labels[:, 0::2, 1:].any() for each in every
-    )
+    gaps = _threshold_of_gaps(every)
 
     def metrics(found: Sequence[Computed], gaps: float, units: float) -> dict[str, float]:
         return _measure(output, [(_moved(each.values, gaps, units), each.batch) for each in found])
 
-    def best(found: Sequence[Computed], tried: Sequence[tuple[float, float]]) -> tuple[float, tuple[float, float]]:
-        """Return the highest F1, and its thresholds of gaps and units; of several, those that are nearest to 0.5."""
-        scores = [metrics(found, *pair)[F1] for pair in tried]
-        chosen = [pair for pair, score in zip(tried, scores, strict=True) if score >= max(scores) - 1e-12]
-        return max(scores), min(chosen, key=lambda pair: sum(abs(value - 0.5) for value in pair))
+    def best(found: Sequence[Computed]) -> tuple[float, float]:
+        """Return the highest F1 of error spans, and its threshold of units."""
+        tried = _candidates(found, UNITS)
+        return _highest(tried, [metrics(found, gaps, value)[F1] for value in tried])
 
-    gaps, (highest, score_weight, units) = MOST if has_omissions else 0.5, (-1.0, 0.0, 0.5)
+    highest, score_weight, units = -1.0, 0.0, 0.5
     for weight in _score_weights(every):
         shifted = [each.shifted(weight) for each in every]
-        score, (_, threshold) = best(shifted, [(gaps, value) for value in _candidates(shifted, UNITS)])
+        score, threshold = best(shifted)
         if score > highest:
             highest, score_weight, units = score, weight, threshold
     by_pair = {pair: [each.shifted(score_weight) for each in own] for pair, own in given.items()}
-    whole = [each for own in by_pair.values() for each in own]
-    if has_omissions:
-        _, (gaps, units) = best(whole, [(value, units) for value in (*_candidates(whole, GAPS), MOST)])
     of_pairs = {}
     for pair in pairs:
-        score, (_, own) = best(by_pair[pair], [(gaps, value) for value in _candidates(by_pair[pair], UNITS)])
+        score, own = best(by_pair[pair])
         if score > 0:  # or nothing tells its threshold, as where no error is marked
             before, after = metrics(given[pair], 0.5, 0.5), metrics(by_pair[pair], gaps, own)
             of_pairs[pair] = SpanThresholds(gaps, own, before, after)
     thresholds = {pair: of_pairs[pair].units if pair in of_pairs else units for pair in by_pair}
     moved = [(_moved(each.values, gaps, thresholds[pair]), each.batch) for pair, own in by_pair.items() for each in own]
     return SpanThresholds(gaps, units, metrics(every, 0.5, 0.5), _measure(output, moved), score_weight, of_pairs)
+
+
+def _threshold_of_gaps(found: Sequence[Computed]) -> float:
+    """Return the threshold with the highest F1 of omissions that at least one rater marked."""
+    marked, errors = [], []
+    for each in found:
+        assert each.batch.span_labels is not None
+        real = _is_real(each.batch, GAPS)
+        labels: NDArray[np.float64] = each.batch.span_labels[:, 0::2, 1:].sum(axis=-1)
+        marked.append(labels[real] > 0)
+        errors.append(1.0 - each.values[:, 0::2, 0][real])
+    gold, probabilities = np.concatenate(marked), np.concatenate(errors)
+    if gold.sum() < MIN_OMISSIONS:
+        return 0.5
+    tried = _candidates(found, GAPS)
+    chosen = [probabilities > threshold for threshold in tried]
+    return _highest(tried, [2.0 * (own & gold).sum() / (own.sum() + gold.sum()) for own in chosen])[1]
+
+
+def _highest(tried: Sequence[float], scores: Sequence[float]) -> tuple[float, float]:
+    """Return the highest score, and its threshold; of several, the one that is nearest to 0.5."""
+    chosen = [value for value, score in zip(tried, scores, strict=True) if score >= max(scores) - 1e-12]
+    return max(scores), min(chosen, key=lambda value: abs(value - 0.5))
 
 
 def _compute(engine: Engine, columns: Columns, pairs: Mapping[str, Sequence[int]]) -> dict[str, list[Computed]]:
