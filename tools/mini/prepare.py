@@ -18,7 +18,7 @@ import argparse
 import csv
 import gzip
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -248,6 +248,21 @@ def write_table(path: Path, segments: Sequence[Segment]) -> None:
                 file.write("\t".join(row) + "\n")
 
 
+def write_stage(out: Path, stage: str, kinds: Mapping[str, Sequence[Segment]], dev: Sequence[Segment]) -> None:
+    """Write what a later stage learns from, for each of its systems, and the development data beside it."""
+    train: list[Segment] = []
+    for kind, (low, high) in LATER[stage].items():
+        train += [segment for segment in kinds[kind] if (segment.share - low) % 1.0 < high - low]
+    train.sort(key=lambda segment: segment.key)
+    print(f"{stage}: {len(train):,} segments with assessments, annotations or made errors")
+    parts = {stage: train}
+    if stage in HALVES:
+        parts = {f"{stage}-{half}": [own for own in train if own.key[HALVES[stage]] % 2 == half] for half in (0, 1)}
+    for name, own in parts.items():
+        write(out / name, "train", own)
+        write(out / name, "dev", dev)
+
+
 def main() -> None:
     """Prepare the data."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -299,20 +314,9 @@ def main() -> None:
     tagged = [own for own in assessed(args.assessments, "dev") if own.target_tags and own.source_tags]
     write(args.out / "second", "tags", [own for own in tagged if own.share < CALIBRATED])
     write_table(args.out / "second" / "spans.tsv", thresholds)
-    for stage, shares in LATER.items():
+    for stage in LATER:
         made = list(corrupted(args.errors, HARSHER if stage in HALVES else 0.0))
-        kinds = {"assessed": first, "annotated": marked, "made": made}
-        train: list[Segment] = []
-        for kind, (low, high) in shares.items():
-            train += [segment for segment in kinds[kind] if (segment.share - low) % 1.0 < high - low]
-        train.sort(key=lambda segment: segment.key)
-        print(f"{stage}: {len(train):,} segments with assessments, annotations or made errors")
-        parts = {stage: train}
-        if stage in HALVES:
-            parts = {f"{stage}-{half}": [own for own in train if own.key[HALVES[stage]] % 2 == half] for half in (0, 1)}
-        for name, own in parts.items():
-            write(args.out / name, "train", own)
-            write(args.out / name, "dev", dev)
+        write_stage(args.out, stage, {"assessed": first, "annotated": marked, "made": made}, dev)
     # This comes last: train.sh sees by it that all is there.
     write(args.out, "calibration", [own for own in assessed(args.assessments, "dev") if own.share >= CALIBRATED])
 
