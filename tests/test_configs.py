@@ -176,6 +176,7 @@ def test_critical_errors_from_verdicts_to_their_evaluation(mlqe: Path, encoder: 
         verdicts = ["ERR" if float(score) > 0 else "NOT" for score in scores]
         (tmp_path / f"{part}.critical").write_text("\n".join(verdicts) + "\n")
     overrides = [f"_corpus={tmp_path}", f"_encoder={encoder}", "trainer.epochs=1", f"run.output_dir={tmp_path}/run"]
+    overrides.append("trainer.precision=32")  # as in prediction, or close probabilities may change places
     info = train_from_configuration(load_configuration(CONFIG / "critical-errors.yaml", overrides))
     assert {f"val_binary_{name}" for name in ("MCC", "AUC", "AP", "recall_at_K")} <= info.best_metrics.keys()
     sides = [
