@@ -218,8 +218,10 @@ class TransformerEncoder(Encoder):
         """Return the states of all layers, lowest first, and those of the head."""
         inputs = {**self.model_inputs(pieces), "output_hidden_states": True, "return_dict": True}
         # On a CPU, the backward pass of fused attention takes several times as long as that of separate products.
+        # Gradient checkpointing runs the layers again outside of this method, where it must find the same attention.
         trains_on_cpu = self.training and torch.is_grad_enabled() and self.body.device.type == "cpu"
-        with sdpa_kernel(SDPBackend.MATH) if trains_on_cpu else nullcontext():
+        separately = trains_on_cpu and not self.config.gradient_checkpointing
+        with sdpa_kernel(SDPBackend.MATH) if separately else nullcontext():
             if not with_head:
                 return self.body(**inputs).hidden_states, None
             assert self.head is not None
