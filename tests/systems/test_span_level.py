@@ -300,23 +300,29 @@ def test_data_without_omissions_do_not_move_their_threshold(folder: Path) -> Non
 
 
 class Suspicious(Scripted):
-    """Suspects an omission at the start of each translation most."""
+    """Suspects an omission at the start of each translation, and is sure of those that are critical."""
 
     def __call__(self, batch: NumpyBatch) -> dict[str, np.ndarray]:
         values = super().__call__(batch)
         values["error_spans"][:, 0::2] = [0.96, 0.01, 0.02, 0.01]
         values["error_spans"][:, 0] = [0.85, 0.05, 0.05, 0.05]
+        assert batch.span_labels is not None
+        values["error_spans"][batch.span_labels[:, 0, 3] > 0, 0] = [0.4, 0.2, 0.2, 0.2]
         return values
 
 
 @pytest.mark.parametrize(("n_omissions", "expected"), [(MIN_OMISSIONS - 1, 0.5), (MIN_OMISSIONS, 0.15)])
 def test_the_threshold_of_gaps_is_that_of_omissions(folder: Path, n_omissions: int, expected: float) -> None:
     # No span is right, so that their F1, which counts characters, tells nothing of where omissions are.
-    system, n_segments = build(folder), 2 * MIN_OMISSIONS
+    # Segments that nobody annotated say nothing either.
+    system, n_rated, n_others = build(folder), 2 * MIN_OMISSIONS, 10 * MIN_OMISSIONS
     columns = {
-        "source": [SOURCE[0]] * n_segments,
-        "target": [TARGET[0]] * n_segments,
-        "error_spans": ["0:0:major"] * n_omissions + ["-"] * (n_segments - n_omissions),
+        "source": [SOURCE[0]] * (n_rated + n_others),
+        "target": [TARGET[0]] * (n_rated + n_others),
+        "error_spans": ["0:0:critical"] * 8
+        + ["0:0:major"] * (n_omissions - 8)
+        + ["-"] * (n_rated - n_omissions)
+        + [""] * n_others,
     }
     chosen = choose_span_thresholds(Suspicious(system), system.outputs.by_name["error_spans"], columns)
     assert 0.04 < chosen.gaps <= expected + 1e-6

@@ -121,14 +121,14 @@ def choose_span_thresholds(
 
 
 def _threshold_of_gaps(found: Sequence[Computed]) -> float:
-    """Return the threshold with the highest F1 of omissions that at least one rater marked."""
+    """Return the threshold with the highest F1 of omissions that at least one rater marked, of annotated segments."""
     marked, errors = [], []
     for each in found:
         assert each.batch.span_labels is not None
-        real = _is_real(each.batch, GAPS)
-        labels: NDArray[np.float64] = each.batch.span_labels[:, 0::2, 1:].sum(axis=-1)
-        marked.append(labels[real] > 0)
-        errors.append(1.0 - each.values[:, 0::2, 0][real])
+        labels: NDArray[np.float32] = each.batch.span_labels[:, 0::2]
+        rated = labels.sum(axis=-1) > 0
+        marked.append(labels[..., 1:].sum(axis=-1)[rated] > 0)
+        errors.append(1.0 - each.values[:, 0::2, 0][rated])
     gold, probabilities = np.concatenate(marked), np.concatenate(errors)
     if gold.sum() < MIN_OMISSIONS:
         return 0.5
