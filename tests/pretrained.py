@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import transformers
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 TEXT = [
     "Close the bank .",
@@ -29,12 +29,19 @@ SIZES = {
 FAMILIES = ["bert", "xlm-roberta", "xlm", "modernbert", "deberta-v2", "rembert"]
 
 
+# Pieces are listed here, because the trainers of tokenizers break ties at random: systems that are trained on other
+# pieces find other errors.
+LETTERS = sorted({letter for line in TEXT for letter in line} - {" "})
+
+
 def _wordpiece() -> Tokenizer:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = "12 Bank Cl Da Ha Op Sc Sie The al and bank die is kle ol sm the und ##al ##an ##ase ##en ##lie ##nd ##ose"
+    vocabulary = [*special, *LETTERS, *(f"##{letter}" for letter in LETTERS), *pieces.split()]
+    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(vocabulary)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(TEXT, trainers.WordPieceTrainer(vocab_size=90, special_tokens=special))
+    tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
@@ -42,12 +49,13 @@ def _wordpiece() -> Tokenizer:
 
 
 def _unigram() -> Tokenizer:
-    tokenizer = Tokenizer(models.Unigram())
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pieces = ["al", "an", "as", "ie", "in", "le", "nd", "us", "▁S", "▁is"]
+    scores = {"▁": -1.5, **dict.fromkeys(pieces, -4.0), **dict.fromkeys(LETTERS, -4.5)}
+    tokenizer = Tokenizer(models.Unigram([*((piece, 0.0) for piece in special), *scores.items()], unk_id=3))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trainer = trainers.UnigramTrainer(vocab_size=80, special_tokens=special, unk_token="<unk>")
-    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
@@ -55,12 +63,13 @@ def _unigram() -> Tokenizer:
 
 
 def _byte_level() -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=290, special_tokens=special, initial_alphabet=alphabet)
-    tokenizer.train_from_iterator(TEXT, trainer)
+    pairs = "Ġ .|a n|i e|s e|e n|h e|i s|l e|Ġ is|an k|1 2|B ank|C l|D a|H a|O p|S c|S ie|T he|b ank|d ie|k le"
+    merges = [(first, second) for first, second in (pair.split(" ") for pair in pairs.split("|"))]
+    vocabulary = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), *(first + second for first, second in merges)]
+    tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(vocabulary)}, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
