@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
-import importlib.util
+import importlib
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -17,18 +18,18 @@ from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.systems.exported import read_trained_info
 
 ROOT = Path(__file__).parents[1]
-PATH = ROOT / "tools" / "mini" / "prepare.py"
 
 
 @pytest.fixture(scope="module")
-def prepare() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("prepare_mini", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def prepare() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "tools" / "mini")
+        yield importlib.import_module("prepare")
+
+
+@pytest.fixture(scope="module")
+def segments(prepare: ModuleType) -> ModuleType:
+    return sys.modules["segments"]
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,9 @@ def prepare() -> ModuleType:
     ],
 )
 def test_tags_of_tokens_become_tags_of_words(
-    prepare: ModuleType, text: str, tokens: str, tags: str, gaps: str, expected: str
+    segments: ModuleType, text: str, tokens: str, tags: str, gaps: str, expected: str
 ) -> None:
-    assert prepare.word_tags(text, tokens.split(), tags.split(), gaps.split()) == expected
+    assert segments.word_tags(text, tokens.split(), tags.split(), gaps.split()) == expected
 
 
 def test_penalties_become_standardized_scores(prepare: ModuleType, tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_penalties_become_standardized_scores(prepare: ModuleType, tmp_path: Pat
 @pytest.fixture
 def prepared(prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What is prepared from 100 assessments, "word 0" to "word 99", and one annotated translation, "t"."""
-    monkeypatch.setattr(prepare, "PAIRS", ("en-de",))
+    monkeypatch.setattr("segments.PAIRS", ("en-de",))
     directory = tmp_path / "en-de"
     directory.mkdir()
     lines = [f"word {number}" for number in range(100)]
@@ -97,17 +98,17 @@ def prepared(prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return out
 
 
-def test_what_calibrates_chose_no_thresholds(prepare: ModuleType, prepared: Path) -> None:
-    chosen, calibrating = (prepare.read(prepared / name) for name in ("second/tags.mt", "calibration.mt"))
+def test_what_calibrates_chose_no_thresholds(segments: ModuleType, prepared: Path) -> None:
+    chosen, calibrating = (segments.read(prepared / name) for name in ("second/tags.mt", "calibration.mt"))
     assert sorted(chosen + calibrating) == sorted(f"word {number}" for number in range(100))
     assert 20 < len(chosen) < 40
 
 
 @pytest.mark.parametrize(("stage", "n_assessed"), [("fourth", range(100, 101)), ("fifth", range(65, 95))])
 def test_two_systems_share_the_segments_of_a_stage(
-    prepare: ModuleType, prepared: Path, stage: str, n_assessed: range
+    segments: ModuleType, prepared: Path, stage: str, n_assessed: range
 ) -> None:
-    one, other = (set(prepare.read(prepared / f"{stage}-{half}" / "train.mt")) - {"t"} for half in (0, 1))
+    one, other = (set(segments.read(prepared / f"{stage}-{half}" / "train.mt")) - {"t"} for half in (0, 1))
     assert not one & other
     assert len(one | other) in n_assessed
     assert min(len(one), len(other)) > 25

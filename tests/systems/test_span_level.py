@@ -204,21 +204,49 @@ def test_thresholds_move_to_one_half(folder: Path) -> None:
     assert chosen.after["error_spans_F1"] > chosen.before["error_spans_F1"]
     values = system.values(as_tensors(system.collate(rows("source", "target"))))
     before, scores = values["error_spans"].detach(), values["sentence_scores"].detach()
-    output.move_thresholds(chosen.gaps, chosen.units)
+    assert chosen.severity is not None
+    output.move_thresholds(chosen.gaps, chosen.units, chosen.severity)
     system.weigh_scores(chosen.score_weight)
     after = system.values(as_tensors(system.collate(rows("source", "target"))))["error_spans"].detach()
-    for first, threshold in ((0, chosen.gaps), (1, chosen.units)):
-        one, two = before[:, first::2, 0], after[:, first::2, 0]
-        odds = (1 - threshold) / threshold * (1 - one) / one
-        if first:
-            odds = odds * torch.exp(-chosen.score_weight * scores)[:, None]
-        torch.testing.assert_close((1 - two) / two, odds, rtol=1e-3, atol=1e-4)
+    expected = before.clone()
+    expected[:, 0::2, 0] *= chosen.gaps / (1 - chosen.gaps)
+    expected[:, 1::2, 0] *= chosen.units / (1 - chosen.units) * torch.exp(chosen.score_weight * scores)[:, None]
+    expected[:, 1::2, 2:] *= (1 - chosen.severity) / chosen.severity
+    torch.testing.assert_close(after, expected / expected.sum(dim=-1, keepdim=True), rtol=1e-3, atol=1e-4)
     accumulators = system.accumulators()
     with torch.no_grad():
         system.validate(
             accumulators, as_tensors(system.collate(rows("source", "target", "error_spans", "sentence_scores")))
         )
     assert accumulators["error_spans"].compute() == pytest.approx(chosen.after)
+
+
+class Undecided(Engine):
+    """Finds an error at each piece, rather minor than major."""
+
+    def __init__(self, system: QESystem) -> None:
+        self.collate, self.batch_tokens = system.collate, 1000
+
+    def __call__(self, batch: NumpyBatch) -> dict[str, np.ndarray]:
+        assert batch.span_labels is not None
+        values = np.zeros(batch.span_labels.shape, dtype=np.float32)
+        values[:, 0::2, 0] = 1.0
+        values[:, 1::2, :3] = [0.1, 0.55, 0.35]
+        return {"error_spans": values}
+
+
+@pytest.mark.parametrize(("severity", "expected"), [("minor", 0.5), ("major", 0.35)])
+def test_the_threshold_of_severities(folder: Path, severity: str, expected: float) -> None:
+    system = build(folder, sentence_level={"hter": False})
+    columns = {"source": SOURCE, "target": TARGET, "error_spans": [whole_text(text, severity) for text in TARGET]}
+    output = system.outputs.by_name["error_spans"]
+    chosen = choose_span_thresholds(Undecided(system), output, columns)
+    assert chosen.severity == expected
+    assert chosen.before["error_spans_F1"] == (1.0 if severity == "minor" else 0.5)
+    assert chosen.after["error_spans_F1"] == 1.0
+    # A system that knows a single severity has no such threshold.
+    output.get_buffer("trained")[1, 2:] = False
+    assert choose_span_thresholds(Undecided(system), output, columns).severity is None
 
 
 def whole_text(text: str, severity: str) -> str:

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from prepare import CALIBRATED, PAIRS, PENALTIES, WORST_PENALTY, Segment, read, word_tags
+from prepare import CALIBRATED
+from segments import PAIRS, PENALTIES, WORST_PENALTY, Segment, read, word_tags
 
 import kiwi
 from kiwi.metrics import functions

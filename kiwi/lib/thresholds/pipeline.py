@@ -44,7 +44,8 @@ class Chosen:
     """The name of the output."""
 
     threshold: float
-    """The threshold on the probability of BAD, or of an error, of the original checkpoint."""
+    """The threshold on the probability of BAD, or of an error, of the original checkpoint; for severities, on the
+    share of the probability of an error."""
 
     before: float
     """The metric with a threshold of 0.5."""
@@ -72,7 +73,8 @@ def choose_thresholds(
     A system that was trained with class weights is not calibrated, so 0.5 is rarely its best threshold. For each output
     of tags that the data has labels for, the threshold with the highest MCC is found and moved to 0.5 by changing the
     output's bias, so that everything that reads probabilities or labels works unchanged. Scores do not change. Error
-    spans have two thresholds, for pieces and for omissions.
+    spans have three thresholds: for pieces, for omissions, and for severities, from which on an error is more than the
+    least severe one.
 
     Where the data has language pairs, each output has a threshold for each of them (of spans, for pieces) that has
     :data:`FEWEST_OF_PAIR` labelled segments; the others have that of all segments together.
@@ -208,13 +210,15 @@ def _move_spans(
     new_metrics: dict[str, float] = {}
     for name, output in outputs.items():
         moved = choose_span_thresholds(runner.engine, output, columns, pairs)
-        output.move_thresholds(moved.gaps, moved.units)
+        output.move_thresholds(moved.gaps, moved.units, moved.severity or 0.5)
         if moved.score_weight:
             system.weigh_scores(system.outputs.score_weight + moved.score_weight)
             logger.info("%s: the score counts with a weight of %.3g.", name, system.outputs.score_weight)
         before, after = (metrics[f"{name}_F1"] for metrics in (moved.before, moved.after))
-        for what, threshold in ((name, moved.units), (f"{name} (omissions)", moved.gaps)):
-            chosen.append(Chosen(what, threshold, before, after, "F1"))
+        thresholds = {name: moved.units, f"{name} (omissions)": moved.gaps}
+        if moved.severity is not None:
+            thresholds[f"{name} (severities)"] = moved.severity
+        chosen += [Chosen(what, threshold, before, after, "F1") for what, threshold in thresholds.items()]
         for pair, own in moved.of_pairs.items():
             before, after = (metrics[f"{name}_F1"] for metrics in (own.before, own.after))
             chosen.append(Chosen(name, own.units, before, after, "F1", pair))

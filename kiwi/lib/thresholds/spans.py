@@ -32,6 +32,10 @@ MIN_OMISSIONS = 20
 SCORE_WEIGHTS = (0.0, 0.2, 0.4)
 """The weights of scores that are tried, per standard deviation of the scores."""
 
+SEVERITIES_FROM = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65)
+"""The thresholds of severities that are tried; of equally good ones, the first is taken. Beyond them, nearly all errors
+would have one severity, which is best for F1 where annotators rarely used the other one, and tells readers nothing."""
+
 
 @dataclass(frozen=True)
 class Computed:
@@ -46,12 +50,12 @@ class Computed:
     scores: NDArray[np.float64] | None
     """The scores, (batch,), where the system predicts them."""
 
-    def shifted(self, weight: float) -> Computed:
-        """Return the probabilities with another weight of the scores."""
-        if self.scores is None or not weight:
-            return self
+    def shifted(self, weight: float, severity: float = 0.5) -> Computed:
+        """Return the probabilities with another weight of the scores, and another threshold of severities."""
         values = self.values.copy()
-        values[:, 1::2, 0] *= np.exp(weight * self.scores)[:, None]
+        if self.scores is not None:
+            values[:, 1::2, 0] *= np.exp(weight * self.scores)[:, None]
+        values[:, 1::2, 2:] *= (1 - severity) / severity
         return replace(self, values=values / values.sum(axis=-1, keepdims=True))
 
 
@@ -70,6 +74,10 @@ class SpanThresholds:
     score_weight: float = 0.0
     """By how much each unit of the score raises the log-odds that a piece is OK, beyond what it does already."""
 
+    severity: float | None = None
+    """The share of the probability of an error from which on it is more than the least severe one; None with a single
+    severity."""
+
     of_pairs: dict[str, SpanThresholds] = field(default_factory=dict)
     """Those of language pairs with thresholds of their own, whose threshold of gaps is that of all pairs."""
 
@@ -80,8 +88,8 @@ def choose_span_thresholds(
     """Return the thresholds of pieces and gaps with the highest F1 of error spans and of omissions, respectively.
 
     Omissions are so few that the F1 of error spans, which counts characters, does not say where the threshold of gaps
-    should be. With fewer than ``MIN_OMISSIONS``, it stays at 0.5. Where the system predicts scores, their weight is
-    chosen together with the threshold of pieces.
+    should be. With fewer than ``MIN_OMISSIONS``, it stays at 0.5. Together with the threshold of pieces, the weight of
+    scores is chosen, where the system predicts some, and then the threshold of severities.
 
     Args:
         engine: the engine of the system.
@@ -102,13 +110,17 @@ def choose_span_thresholds(
         tried = _candidates(found, UNITS)
         return _highest(tried, [metrics(found, gaps, value)[F1] for value in tried])
 
-    highest, score_weight, units = -1.0, 0.0, 0.5
-    for weight in _score_weights(every):
-        shifted = [each.shifted(weight) for each in every]
-        score, threshold = best(shifted)
-        if score > highest:
-            highest, score_weight, units = score, weight, threshold
-    by_pair = {pair: [each.shifted(score_weight) for each in own] for pair, own in given.items()}
+    def search(options: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+        """Return the weight of scores and the threshold of severities with the highest F1, and that of units."""
+        tried = {option: best([each.shifted(*option) for each in every]) for option in options}
+        chosen = max(tried, key=lambda option: tried[option][0])
+        return *chosen, tried[chosen][1]
+
+    score_weight, severity, units = search([(weight, 0.5) for weight in _score_weights(every)])
+    has_severities = int(output.get_buffer("trained")[UNITS, 1:].sum()) > 1
+    if has_severities:
+        score_weight, severity, units = search([(score_weight, tried) for tried in SEVERITIES_FROM])
+    by_pair = {pair: [each.shifted(score_weight, severity) for each in own] for pair, own in given.items()}
     of_pairs = {}
     for pair in pairs:
         score, own = best(by_pair[pair])
@@ -117,7 +129,8 @@ def choose_span_thresholds(
             of_pairs[pair] = SpanThresholds(gaps, own, before, after)
     thresholds = {pair: of_pairs[pair].units if pair in of_pairs else units for pair in by_pair}
     moved = [(_moved(each.values, gaps, thresholds[pair]), each.batch) for pair, own in by_pair.items() for each in own]
-    return SpanThresholds(gaps, units, metrics(every, 0.5, 0.5), _measure(output, moved), score_weight, of_pairs)
+    before, after = metrics(every, 0.5, 0.5), _measure(output, moved)
+    return SpanThresholds(gaps, units, before, after, score_weight, severity if has_severities else None, of_pairs)
 
 
 def _threshold_of_gaps(found: Sequence[Computed]) -> float:

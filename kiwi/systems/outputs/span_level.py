@@ -156,15 +156,17 @@ class SpanOutput(Output):
         return {const.ERROR_SPANS: self.probabilities(logits)}
 
     @torch.no_grad()
-    def move_thresholds(self, gaps: float, units: float) -> None:
-        """Change the biases of OK so that these probabilities of an error become 0.5.
+    def move_thresholds(self, gaps: float, units: float, severity: float = 0.5) -> None:
+        """Change the biases so that these probabilities become 0.5.
 
         Args:
-            gaps: the probability for gaps, in (0, 1).
-            units: the probability for units, in (0, 1).
+            gaps: the probability of an error at gaps, in (0, 1).
+            units: the probability of an error at units, with severities that have been moved, in (0, 1).
+            severity: the probability that an error at a unit is not of the least severity, in (0, 1).
         """
         for layer, threshold in ((self.gaps, gaps), (self.units, units)):
             layer.bias[0] += math.log(threshold / (1 - threshold))
+        self.units.bias[2:] += math.log((1 - severity) / severity)
 
     def cool(self, gaps: float, units: float) -> None:
         """Divide the logits by temperatures, which leave 0.5 where it is if there is one severity.
