@@ -292,6 +292,22 @@ def test_dropout_of_a_model_without_such_an_option_is_refused(folders: dict[str,
         bare.build_model(dropout=0.2)
 
 
+@pytest.mark.parametrize(
+    ("training", "gradient_checkpointing", "fused"), [(True, False, False), (False, False, True), (True, True, True)]
+)
+def test_attention_trains_by_separate_products(
+    training: bool, gradient_checkpointing: bool, fused: bool, folders: dict[str, Path]
+) -> None:
+    system = build(folders["xlm-roberta"], gradient_checkpointing=gradient_checkpointing).train(training)
+    found: list[bool] = []
+    system.encoder.layers[0].register_forward_hook(lambda *_: found.append(torch.backends.cuda.flash_sdp_enabled()))
+    batch = as_tensors(system.collate([{"source": SOURCE[0], "target": TARGET[0]}]))
+    with torch.set_grad_enabled(training):
+        system(batch)
+    assert found == [fused]
+    assert torch.backends.cuda.flash_sdp_enabled()  # as before
+
+
 @pytest.mark.parametrize("dropout", [None, 0.0])  # without dropout, torch may choose another attention
 def test_gradient_checkpointing_changes_nothing(dropout: float | None, transformer_options: Options) -> None:
     infos = [

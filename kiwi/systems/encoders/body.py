@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from tokenizers import Tokenizer
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.exceptions import ConfigError
@@ -46,6 +48,15 @@ def find_layers(body: Any) -> list[nn.Module]:
 
 PARALLEL_LISTS = ("xlm", "flaubert")
 """The model types whose layers are not modules: the parts of layers are in parallel lists."""
+
+
+def attention_for_training(body: Any) -> AbstractContextManager[None]:
+    """Return a context with the implementation of attention that trains a model fastest on its device.
+
+    On a CPU, the backward pass of fused attention takes several times as long as that of separate products.
+    """
+    context: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH) if body.device.type == "cpu" else nullcontext()
+    return context
 
 
 def build_tokenizer(tokenizer: Tokenizer, body: Any, config: TransformerEncoderConfig, name: str) -> PieceTokenizer:

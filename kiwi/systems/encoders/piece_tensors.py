@@ -111,6 +111,28 @@ class Pieces:
         sums = (there.float() * weights.unsqueeze(-1)).sum(dim=1)  # (windows, hidden)
         return _mean(sums, weights.sum(dim=1), self.segment_windows).to(states.dtype)
 
+    def pooled(self, mixed: Tensor, last: Tensor, pooling: str) -> Tensor:
+        """Return the pooled features of each segment, (batch, vectors * hidden).
+
+        Args:
+            mixed: the states of the pieces, mixed of several layers, (windows, pieces, hidden).
+            last: the states of the last layer, (windows, pieces, hidden).
+            pooling: the option of the encoder.
+        """
+        if pooling == "ll_mean":
+            return self.means_of_segments(last, self.mask)
+        vectors = []
+        if pooling in ("first_token", "mixed", "compare"):
+            column = torch.arange(self.mask.shape[1], device=self.mask.device)
+            vectors.append(self.means_of_segments(mixed, (column == 0).expand_as(self.mask)))
+        if pooling in ("mean", "mixed"):
+            vectors.append(self.means_of_segments(mixed, self.mask))
+        if pooling == "compare":
+            sides = (self.of_words(side) for side in (TARGET_SIDE, SOURCE_SIDE))
+            target, source = (self.means_of_segments(mixed, side) for side in sides)
+            vectors += [target, source, (target - source).abs(), target * source]
+        return torch.cat(vectors, dim=-1)
+
 
 def _mean(sums: Tensor, weights: Tensor, places: Tensor) -> Tensor:
     """Return weighted means over groups of positions.

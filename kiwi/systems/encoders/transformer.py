@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from typing_extensions import override
 
 from kiwi import constants as const
@@ -25,6 +24,7 @@ from kiwi.modules.scalar_mix import ScalarMix
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.encoders.base import Encoder
 from kiwi.systems.encoders.body import (
+    attention_for_training,
     build_tokenizer,
     check_freezing,
     depths_of,
@@ -191,7 +191,7 @@ class TransformerEncoder(Encoder):
             units=units,
             target=_apply(self.target_mlp, words[TARGET_SIDE], batch.target_mask),
             source=_apply(self.source_mlp, words[SOURCE_SIDE], batch.source_mask) if self.with_source else None,
-            sentence=self.sentence_mlp(self._sentence(mixed, last, pieces)),
+            sentence=self.sentence_mlp(pieces.pooled(mixed, last, self.config.pooling)),
         )
 
     def model_inputs(self, pieces: Pieces) -> dict[str, Any]:
@@ -217,11 +217,9 @@ class TransformerEncoder(Encoder):
     def _run_model(self, pieces: Pieces, *, with_head: bool) -> tuple[Sequence[Tensor], Tensor | None]:
         """Return the states of all layers, lowest first, and those of the head."""
         inputs = {**self.model_inputs(pieces), "output_hidden_states": True, "return_dict": True}
-        # On a CPU, the backward pass of fused attention takes several times as long as that of separate products.
+        trains = self.training and torch.is_grad_enabled()
         # Gradient checkpointing runs the layers again outside of this method, where it must find the same attention.
-        trains_on_cpu = self.training and torch.is_grad_enabled() and self.body.device.type == "cpu"
-        separately = trains_on_cpu and not self.config.gradient_checkpointing
-        with sdpa_kernel(SDPBackend.MATH) if separately else nullcontext():
+        with attention_for_training(self.body) if trains and not self.config.gradient_checkpointing else nullcontext():
             if not with_head:
                 return self.body(**inputs).hidden_states, None
             assert self.head is not None
@@ -284,23 +282,6 @@ class TransformerEncoder(Encoder):
             if pace.is_due():
                 logger.info("Frozen layers: batch %d of %d", number, len(batches))
         return states
-
-    def _sentence(self, mixed: Tensor, last: Tensor, pieces: Pieces) -> Tensor:
-        """Return the pooled features of the sentence, (batch, vectors * hidden)."""
-        mean = pieces.means_of_segments
-        pooling = self.config.pooling
-        if pooling == "ll_mean":
-            return mean(last, pieces.mask)
-        vectors = []
-        if pooling in ("first_token", "mixed", "compare"):
-            column = torch.arange(pieces.mask.shape[1], device=pieces.mask.device)
-            vectors.append(mean(mixed, (column == 0).expand_as(pieces.mask)))
-        if pooling in ("mean", "mixed"):
-            vectors.append(mean(mixed, pieces.mask))
-        if pooling == "compare":
-            target, source = (mean(mixed, pieces.of_words(side)) for side in (TARGET_SIDE, SOURCE_SIDE))
-            vectors += [target, source, (target - source).abs(), target * source]
-        return torch.cat(vectors, dim=-1)
 
 
 def _mlp(in_dim: int, out_dim: int | None) -> nn.Module:
