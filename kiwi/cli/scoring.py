@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kiwi.cli.options import (
     AlignerOption,
@@ -58,6 +59,9 @@ from kiwi.cli.scoring_options import (
     WordsOption,
 )
 
+if TYPE_CHECKING:
+    from kiwi.lib.score import DocumentOptions, Input
+
 
 def score(
     model: ModelOption = None,
@@ -105,25 +109,12 @@ def score(
 
     Examples: kiwi score -m MODEL -s source.txt -t target.txt; kiwi score -m MODEL project.xlf -o scored.xlf
     """
-    import signal
-    from dataclasses import replace
-
     from kiwi.exceptions import ConfigError
-    from kiwi.lib.score import (
-        Audit,
-        BestOf,
-        DocumentOptions,
-        Input,
-        score_best,
-        score_to_stream,
-    )
+    from kiwi.lib.score import Audit, DocumentOptions, Input, score_to_stream
     from kiwi.runner.options import PredictOptions
     from kiwi.systems.manifest.locations import default_model
 
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(
-            signal.SIGPIPE, signal.SIG_DFL
-        )  # end silently, as other tools do, when the reader closes the pipe
+    end_with_the_reader()
     set_up_log(verbose=verbose, quiet=quiet)
     model = model or default_model()
     given = {
@@ -134,10 +125,31 @@ def score(
         "target_pos": target_pos,
         "group": group,
     }
-    if group is not None and policy is None:
-        raise ConfigError("--group: given without --policy, which it is for. Remove it, or add the policy.")
-    if audit is None and audit_seed is not None:
-        raise ConfigError("--audit-seed: given without --audit, which it is for. Remove it, or add the share.")
+    files = {name: path for name, path in given.items() if path is not None}
+    by_field, target_columns = parse_target_columns(columns or [])
+    if best_of is None:
+        by_field = parse_columns(columns or [])
+    for option, is_given, other in (
+        ("--group", group is not None and policy is None, "--policy"),
+        ("--columns group", "group" in by_field and policy is None, "--policy"),
+        ("--audit-seed", audit_seed is not None and audit is None, "--audit"),
+    ):
+        if is_given:
+            raise ConfigError(f"{option}: given without {other}, which it is for. Remove it, or add {other}.")
+    if words and scores_only:
+        raise ConfigError("--words and --scores-only ask for the opposite. Remove one of them.")
+    unlike_spans = {
+        "--scores-only": scores_only,
+        "--only-scores": only_scores,
+        "--words": words,
+        "--format": output_format is not None,
+        "--best-of": best_of is not None,
+    }
+    if spans and (found := given_names(unlike_spans)):
+        raise ConfigError(f"--spans writes text for people, which does not go with {found}. Remove one.")
+    input_format = check_choice("--input-format", input_format, ("tsv", "jsonl", "csv"))
+    chosen_scale = None if scale is None else check_choice("--scale", scale, ("own", "0-100"))
+    chosen_languages = [name for argument in languages or [] for name in argument.split(",")]
     sample = None if audit is None else Audit(audit, 1 if audit_seed is None else audit_seed)
     common: dict[str, Any] = {
         "on_bad": check_choice("--on-bad", on_bad, ("nan", "stop", "skip")),
@@ -153,26 +165,7 @@ def score(
             aligner=aligner,
         ),
     }
-    if words and scores_only:
-        raise ConfigError("--words and --scores-only ask for the opposite. Remove one of them.")
-    if spans:
-        others = {
-            "--scores-only": scores_only,
-            "--only-scores": only_scores,
-            "--words": words,
-            "--format": output_format is not None,
-            "--best-of": best_of is not None,
-        }
-        if found := [name for name, is_given in others.items() if is_given]:
-            raise ConfigError(f"--spans writes text for people, which does not go with {', '.join(found)}. Remove one.")
     is_for_people = output is None and sys.stdout is not None and sys.stdout.isatty()
-    chosen_scale = None if scale is None else check_choice("--scale", scale, ("own", "0-100"))
-    chosen_languages = [name for argument in languages or [] for name in argument.split(",")]
-    by_field, target_columns = parse_target_columns(columns or [])
-    if best_of is None:
-        by_field = parse_columns(columns or [])
-    if "group" in by_field and policy is None:
-        raise ConfigError("--columns group: given without --policy, which it is for. Remove it, or add the policy.")
     document = DocumentOptions(
         columns=by_field,
         has_header=header is not False,
@@ -188,9 +181,7 @@ def score(
         audit=sample,
         is_live=stream,
     )
-    files = {name: path for name, path in given.items() if path is not None}
     is_piped = table is None and not files
-    input_format = check_choice("--input-format", input_format, ("tsv", "jsonl", "csv"))
     is_table_piped = is_piped and (input_format == "csv" or (input_format == "tsv" and header))
     is_lines = best_of is not None or only_scores or spans or output_format is not None
     is_copied = is_table_piped and not is_lines
@@ -202,14 +193,14 @@ def score(
         from kiwi.lib.score.document.pipeline import named_format, score_document
 
         unused = {
-            ", ".join(f"--{name.replace('_', '-')}" for name in files): bool(files),
+            **{f"--{name.replace('_', '-')}": True for name in files},
             "--format": output_format is not None,
             "--only-scores": only_scores,
             "--spans": spans,
             "--input-format": not is_piped and input_format != "tsv",
         }
-        if found := [name for name, is_given in unused.items() if is_given]:
-            raise ConfigError(f"{', '.join(found)}: not for a file that is copied with its scores. Remove it.")
+        if found := given_names(unused):
+            raise ConfigError(f"{found}: not for a file that is copied with its scores. Remove it.")
         piped_form = named_format(input_format) if is_table_piped else None
         place = Path("/dev/stdin") if table is None else table
         copy = open_standard_output().buffer if output is None else output
@@ -227,25 +218,11 @@ def score(
     if best_of is None:
         document.check_unused()
         common |= {"flags": flags, "languages": chosen_languages, "policy": policy, "audit": sample}
+    elif is_table_piped:
+        raise ConfigError("--best-of: standard input is lines of TSV without a header, or JSON Lines; give a file.")
     else:
-        if is_table_piped:
-            raise ConfigError("--best-of: standard input is lines of TSV without a header, or JSON Lines; give a file.")
-        unfit = {
-            "--flags": bool(flags),
-            "--languages": bool(chosen_languages),
-            "--policy": policy is not None,
-            "--audit": audit is not None,
-        }
-        if found := [name for name, is_given in unfit.items() if is_given]:
-            raise ConfigError(f"{', '.join(found)}: not with --best-of, which compares the candidates of a source.")
-        replace(document, higher_is_better=None).check_unused()
-        if len(target_columns) == 1:
-            segments = replace(segments, columns=by_field | {"target": target_columns[0]})
-        common |= {
-            "scoring": score_best,
-            "best_of": BestOf.parse(best_of, segments, target_columns),
-            "higher_is_better": higher_is_better,
-        }
+        segments, of_candidates = read_candidates(best_of, segments, target_columns, document)
+        common |= of_candidates
     n_bad = score_to_stream(
         model,
         segments,
@@ -258,3 +235,50 @@ def score(
         **common,
     )
     exit_if_bad(n_bad)
+
+
+def end_with_the_reader() -> None:
+    """End silently when the reader closes the pipe, as other tools do."""
+    import signal
+
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def given_names(options: Mapping[str, bool]) -> str:
+    """Return the names of the options that are given, for messages; empty if none is."""
+    return ", ".join(name for name, is_given in options.items() if is_given)
+
+
+def read_candidates(
+    best_of: str, segments: Input, target_columns: Sequence[str], document: DocumentOptions
+) -> tuple[Input, dict[str, Any]]:
+    """Return the candidates of which the best is chosen, and what scores them.
+
+    Args:
+        best_of: the value of ``--best-of``.
+        segments: the segments to score.
+        target_columns: the columns of the candidates, as far as ``--columns`` names them.
+        document: the options for files of translations, none of which compares candidates.
+    """
+    from dataclasses import replace
+
+    from kiwi.exceptions import ConfigError
+    from kiwi.lib.score import BestOf, score_best
+
+    unfit = {
+        "--flags": bool(document.flags),
+        "--languages": bool(document.languages),
+        "--policy": document.policy is not None,
+        "--audit": document.audit is not None,
+    }
+    if found := given_names(unfit):
+        raise ConfigError(f"{found}: not with --best-of, which compares the candidates of a source.")
+    replace(document, higher_is_better=None).check_unused()
+    if len(target_columns) == 1:
+        segments = replace(segments, columns={**segments.columns, "target": target_columns[0]})
+    return segments, {
+        "scoring": score_best,
+        "best_of": BestOf.parse(best_of, segments, target_columns),
+        "higher_is_better": document.higher_is_better,
+    }
