@@ -73,8 +73,8 @@ def choose_thresholds(
     A system that was trained with class weights is not calibrated, so 0.5 is rarely its best threshold. For each output
     of tags that the data has labels for, the threshold with the highest MCC is found and moved to 0.5 by changing the
     output's bias, so that everything that reads probabilities or labels works unchanged. Scores do not change. Error
-    spans have three thresholds: for pieces, for omissions, and for severities, from which on an error is more than the
-    least severe one.
+    spans have three thresholds: for pieces, for omissions, and for severities, between the least severe label and the
+    others.
 
     Where the data has language pairs, each output has a threshold for each of them (of spans, for pieces) that has
     :data:`FEWEST_OF_PAIR` labelled segments; the others have that of all segments together.

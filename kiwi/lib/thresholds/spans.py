@@ -32,9 +32,9 @@ MIN_OMISSIONS = 20
 SCORE_WEIGHTS = (0.0, 0.2, 0.4)
 """The weights of scores that are tried, per standard deviation of the scores."""
 
-SEVERITIES_FROM = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65)
-"""The thresholds of severities that are tried; of equally good ones, the first is taken. Beyond them, nearly all errors
-would have one severity, which is best for F1 where annotators rarely used the other one, and tells readers nothing."""
+SEVERITY_THRESHOLDS = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65)
+"""The thresholds of severities that are tried; of equally good ones, the first is chosen. More extreme ones would give
+nearly all errors the same severity, which can raise F1, but tells readers nothing."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class SpanThresholds:
     """By how much each unit of the score raises the log-odds that a piece is OK, beyond what it does already."""
 
     severity: float | None = None
-    """The share of the probability of an error from which on it is more than the least severe one; None with a single
-    severity."""
+    """The share of the probability of an error above which the error is more severe than the least severe label; None
+    if the system knows a single severity."""
 
     of_pairs: dict[str, SpanThresholds] = field(default_factory=dict)
     """Those of language pairs with thresholds of their own, whose threshold of gaps is that of all pairs."""
@@ -88,8 +88,8 @@ def choose_span_thresholds(
     """Return the thresholds of pieces and gaps with the highest F1 of error spans and of omissions, respectively.
 
     Omissions are so few that the F1 of error spans, which counts characters, does not say where the threshold of gaps
-    should be. With fewer than ``MIN_OMISSIONS``, it stays at 0.5. Together with the threshold of pieces, the weight of
-    scores is chosen, where the system predicts some, and then the threshold of severities.
+    should be. With fewer than ``MIN_OMISSIONS``, it stays at 0.5. The weight of scores, where the system predicts them,
+    and then the threshold of severities are chosen together with the threshold of pieces.
 
     Args:
         engine: the engine of the system.
@@ -119,7 +119,7 @@ def choose_span_thresholds(
     score_weight, severity, units = search([(weight, 0.5) for weight in _score_weights(every)])
     has_severities = int(output.get_buffer("trained")[UNITS, 1:].sum()) > 1
     if has_severities:
-        score_weight, severity, units = search([(score_weight, tried) for tried in SEVERITIES_FROM])
+        score_weight, severity, units = search([(score_weight, tried) for tried in SEVERITY_THRESHOLDS])
     by_pair = {pair: [each.shifted(score_weight, severity) for each in own] for pair, own in given.items()}
     of_pairs = {}
     for pair in pairs:

@@ -162,7 +162,7 @@ class SpanOutput(Output):
         Args:
             gaps: the probability of an error at gaps, in (0, 1).
             units: the probability of an error at units, with severities that have been moved, in (0, 1).
-            severity: the probability that an error at a unit is not of the least severity, in (0, 1).
+            severity: the probability that an error at a unit is more severe than the least severe label, in (0, 1).
         """
         for layer, threshold in ((self.gaps, gaps), (self.units, units)):
             layer.bias[0] += math.log(threshold / (1 - threshold))
