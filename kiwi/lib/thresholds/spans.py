@@ -23,6 +23,9 @@ F1 = f"{const.ERROR_SPANS}_F1"
 N_CANDIDATES = 40
 """The number of thresholds that are tried, each at another share of pieces or gaps."""
 
+N_ROUGH = 16
+"""The number of thresholds of pieces that are tried with each weight of scores and each threshold of severities."""
+
 LEAST, MOST = 0.001, 0.999
 """The range of thresholds, in which their odds are finite."""
 
@@ -105,22 +108,21 @@ def choose_span_thresholds(
     def metrics(found: Sequence[Computed], gaps: float, units: float) -> dict[str, float]:
         return _measure(output, [(_moved(each.values, gaps, units), each.batch) for each in found])
 
-    def best(found: Sequence[Computed]) -> tuple[float, float]:
+    def best(found: Sequence[Computed], n_candidates: int = N_CANDIDATES) -> tuple[float, float]:
         """Return the highest F1 of error spans, and its threshold of units."""
-        tried = _candidates(found, UNITS)
+        tried = _candidates(found, UNITS, n_candidates)
         return _highest(tried, [metrics(found, gaps, value)[F1] for value in tried])
 
-    def search(options: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
-        """Return the weight of scores and the threshold of severities with the highest F1, and that of units."""
-        tried = {option: best([each.shifted(*option) for each in every]) for option in options}
-        chosen = max(tried, key=lambda option: tried[option][0])
-        return *chosen, tried[chosen][1]
+    def search(options: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Return the weight of scores and the threshold of severities with the highest F1."""
+        return max(options, key=lambda option: best([each.shifted(*option) for each in every], N_ROUGH)[0])
 
-    score_weight, severity, units = search([(weight, 0.5) for weight in _score_weights(every)])
+    score_weight, severity = search([(weight, 0.5) for weight in _score_weights(every)])
     has_severities = int(output.get_buffer("trained")[UNITS, 1:].sum()) > 1
     if has_severities:
-        score_weight, severity, units = search([(score_weight, tried) for tried in SEVERITY_THRESHOLDS])
+        score_weight, severity = search([(score_weight, tried) for tried in SEVERITY_THRESHOLDS])
     by_pair = {pair: [each.shifted(score_weight, severity) for each in own] for pair, own in given.items()}
+    _, units = best([each for own in by_pair.values() for each in own])
     of_pairs = {}
     for pair in pairs:
         score, own = best(by_pair[pair])
@@ -212,10 +214,10 @@ def _moved(probabilities: NDArray[np.float64], gaps: float, units: float) -> NDA
     return moved
 
 
-def _candidates(found: Sequence[Computed], which: int) -> list[float]:
+def _candidates(found: Sequence[Computed], which: int, n_candidates: int = N_CANDIDATES) -> list[float]:
     """Return thresholds to try: 0.5, quantiles of the probabilities of errors of gaps or units, and one below all."""
     errors = np.concatenate([1.0 - each.values[:, which::2, 0][_is_real(each.batch, which)] for each in found])
-    quantiles = 1.0 - np.geomspace(1e-4, 1.0, N_CANDIDATES)
+    quantiles = 1.0 - np.geomspace(1e-4, 1.0, n_candidates)
     return sorted({0.5, LEAST, *np.clip(np.quantile(errors, quantiles), LEAST, MOST).tolist()})
 
 
