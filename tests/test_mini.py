@@ -6,6 +6,7 @@ import csv
 import gzip
 import importlib
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,21 @@ def test_two_systems_share_the_segments_of_a_stage(
     assert not one & other
     assert len(one | other) in n_assessed
     assert min(len(one), len(other)) > 25
+
+
+def test_a_system_for_comparison_does_not_know_a_pair(
+    prepare: ModuleType, segments: ModuleType, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, out = prepared.parent, prepared.parent / "first"
+    shutil.copytree(directory / "en-de", directory / "et-en")
+    monkeypatch.setattr("segments.PAIRS", ("en-de", "et-en"))
+    monkeypatch.setattr(sys, "argv", ["prepare.py", str(directory), str(directory), str(out)])
+    prepare.main()
+    assert {*segments.read(out / "first" / "train.lp")} == {"en-de", "et-en"}
+    for part in ("train", "dev"):
+        known, others = (segments.read(out / name / f"{part}.lp") for name in ("first", "others"))
+        assert others == [lp for lp in known if lp != "et-en"]
+        assert others
 
 
 # The model that is shipped.

@@ -32,6 +32,9 @@ DEV_DOCUMENTS = 0.12
 FIRST = 0.57
 """The share of the assessments that the first stage learns from."""
 
+NEW_PAIR = "et-en"
+"""The language pair that a system for comparison does not know, to show what it gains by learning from it."""
+
 LATER = {
     "second": {"assessed": (0.0, 0.28), "annotated": (0.0, 0.31), "made": (0.0, 0.8)},
     "third": {"assessed": (0.36, 1.0), "annotated": (0.31, 0.43), "made": (0.42, 1.0)},
@@ -138,6 +141,8 @@ def main() -> None:
         write(args.out / "first", "train", first)
         dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.2]
         write(args.out / "first", "dev", dev)
+        for part, segments in {"train": first, "dev": dev}.items():
+            write(args.out / "others", part, [segment for segment in segments if segment.lp != NEW_PAIR])
         print(f"{len(first):,} segments of assessments, {len(dev):,} for development, {len(good):,} good translations")
         return
     dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.06]
