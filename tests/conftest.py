@@ -7,6 +7,7 @@ import inspect
 import logging
 import os
 import pickle
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from tests.browser import Chromium
 from tests.mlflow_server import MLflowServer
 
 torch.set_num_threads(1)
+# Shells start background processes with Ctrl-C ignored, which some tests send.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tests run on the CPU, on any machine.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 # MLflow tells its makers nothing of them.
