@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from kiwi.data.batch import NumpyBatch
+from kiwi.data.datasets.parts import TrainingConfig
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
 from kiwi.lib.score.calibration.spans import cool_spans
+from kiwi.lib.thresholds import choose_thresholds
 from kiwi.lib.thresholds.spans import MIN_OMISSIONS, choose_span_thresholds
 from kiwi.metrics.conformal import at_temperature
 from kiwi.runner import Predictions, load_system
@@ -247,6 +249,32 @@ def test_the_threshold_of_severities(folder: Path, severity: str, expected: floa
     # A system that knows a single severity has no such threshold.
     output.get_buffer("trained")[1, 2:] = False
     assert choose_span_thresholds(Undecided(system), output, columns).severity is None
+
+
+def test_a_checkpoint_with_the_threshold_of_severities(folder: Path, tmp_path: Path) -> None:
+    system = build(folder).eval()
+    units = system.outputs.by_name["error_spans"].get_submodule("units")
+    with torch.no_grad():
+        units.get_parameter("weight").zero_()  # an error at each piece, rather minor than major
+        units.get_parameter("bias").copy_(torch.tensor([0.0, 3.0, 2.6, -9.0]))
+    system.save_pretrained(tmp_path / "system")
+    for name, lines in (("source", SOURCE), ("target", TARGET)):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    rows = ["seg\trater\tstarts\tends\tseverities"]
+    rows += ["\t".join((str(number), "0", *whole_text(text, "major").split(":"))) for number, text in enumerate(TARGET)]
+    (tmp_path / "spans.tsv").write_text("".join(f"{row}\n" for row in rows))
+    data = TrainingConfig.from_dict(
+        {
+            "input": {"source": str(tmp_path / "source"), "target": str(tmp_path / "target")},
+            "output": {"error_spans": str(tmp_path / "spans.tsv")},
+        }
+    )
+    chosen = choose_thresholds(tmp_path / "system", tmp_path / "chosen", data)
+    assert [each.threshold for each in chosen if each.output == "error_spans (severities)"] == [0.4]
+    for name, severity in (("system", "minor"), ("chosen", "major")):
+        found = load_system(tmp_path / name).predict(SOURCE, TARGET).error_spans
+        assert found is not None
+        assert {span.severity for spans in found for span in spans if span.end > span.start} == {severity}
 
 
 def whole_text(text: str, severity: str) -> str:
