@@ -223,11 +223,27 @@ def test_thresholds_move_to_one_half(folder: Path) -> None:
     assert accumulators["error_spans"].compute() == pytest.approx(chosen.after)
 
 
-class Undecided(Engine):
-    """Finds an error at each piece, rather minor than major."""
+def whole_text(text: str, severity: str) -> str:
+    """Return a span of all of a text but the white space around it."""
+    return f"{len(text) - len(text.lstrip())}:{len(text.rstrip())}:{severity}"
+
+
+class Scripted(Engine):
+    """Marks all pieces of all translations alike, and scores those with a major error worse."""
 
     def __init__(self, system: QESystem) -> None:
         self.collate, self.batch_tokens = system.collate, 1000
+
+    def __call__(self, batch: NumpyBatch) -> dict[str, np.ndarray]:
+        assert batch.span_labels is not None
+        values = np.full(batch.span_labels.shape, 0.05, dtype=np.float32)
+        values[..., 0], values[..., 2] = 0.7, 0.2
+        is_bad = batch.span_labels[:, 1::2, 2].any(axis=1)
+        return {"error_spans": values, "sentence_scores": np.where(is_bad, 6.0, 1.0).astype(np.float32)}
+
+
+class Undecided(Scripted):
+    """Finds an error at each piece, rather minor than major."""
 
     def __call__(self, batch: NumpyBatch) -> dict[str, np.ndarray]:
         assert batch.span_labels is not None
@@ -275,25 +291,6 @@ def test_a_checkpoint_with_the_threshold_of_severities(folder: Path, tmp_path: P
         found = load_system(tmp_path / name).predict(SOURCE, TARGET).error_spans
         assert found is not None
         assert {span.severity for spans in found for span in spans if span.end > span.start} == {severity}
-
-
-def whole_text(text: str, severity: str) -> str:
-    """Return a span of all of a text but the white space around it."""
-    return f"{len(text) - len(text.lstrip())}:{len(text.rstrip())}:{severity}"
-
-
-class Scripted(Engine):
-    """Marks all pieces of all translations alike, and scores those with a major error worse."""
-
-    def __init__(self, system: QESystem) -> None:
-        self.collate, self.batch_tokens = system.collate, 1000
-
-    def __call__(self, batch: NumpyBatch) -> dict[str, np.ndarray]:
-        assert batch.span_labels is not None
-        values = np.full(batch.span_labels.shape, 0.05, dtype=np.float32)
-        values[..., 0], values[..., 2] = 0.7, 0.2
-        is_bad = batch.span_labels[:, 1::2, 2].any(axis=1)
-        return {"error_spans": values, "sentence_scores": np.where(is_bad, 6.0, 1.0).astype(np.float32)}
 
 
 def test_scores_tell_where_errors_are(folder: Path) -> None:

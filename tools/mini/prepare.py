@@ -138,11 +138,10 @@ def main() -> None:
             rows.writerow(("source", "target", "lp"))
             rows.writerows((own.source, own.target, own.lp) for own in sorted(good, key=lambda own: own.key))
         first = [segment for segment in first if segment.share < FIRST]
-        write(args.out / "first", "train", first)
         dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.2]
-        write(args.out / "first", "dev", dev)
         for part, segments in {"train": first, "dev": dev}.items():
             write(args.out / "others", part, [segment for segment in segments if segment.lp != NEW_PAIR])
+            write(args.out / "first", part, segments)  # dev comes last: train.sh sees by it that all is there
         print(f"{len(first):,} segments of assessments, {len(dev):,} for development, {len(good):,} good translations")
         return
     dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.06]
