@@ -75,13 +75,17 @@ def test_penalties_become_standardized_scores(prepare: ModuleType, tmp_path: Pat
 
 @pytest.fixture
 def prepared(prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What is prepared from 100 assessments, "word 0" to "word 99", and one annotated translation, "t"."""
+    """What is prepared from 100 assessments, "word 0" to "word 99", and one annotated translation, "t".
+
+    The tokens of "word 0" are "wo", "rd" and "0".
+    """
     monkeypatch.setattr("segments.PAIRS", ("en-de",))
     directory = tmp_path / "en-de"
     directory.mkdir()
     lines = [f"word {number}" for number in range(100)]
-    texts = dict.fromkeys(["raw.src", "raw.mt", "src", "mt"], lines) | {"da": ["0.5"] * 100}
-    texts |= {"tags": ["OK OK OK OK OK"] * 100, "source_tags": ["OK OK"] * 100}
+    tokens = [f"wo rd {number}" for number in range(100)]
+    texts = {"raw.src": lines, "raw.mt": lines, "src": tokens, "mt": tokens, "da": ["0.5"] * 100}
+    texts |= {"tags": ["OK OK OK BAD OK OK OK"] * 100, "source_tags": ["OK OK OK"] * 100}
     for part in ("train", "dev"):
         for name, content in texts.items():
             (directory / f"{part}.{name}").write_text("".join(f"{line}\n" for line in content))
@@ -100,16 +104,41 @@ def prepared(prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_calibrates_chose_no_thresholds(segments: ModuleType, prepared: Path) -> None:
-    chosen, calibrating = (segments.read(prepared / name) for name in ("second/tags.mt", "calibration.mt"))
+    both, calibrating = (segments.read(prepared / name) for name in ("second/tags.mt", "calibration.mt"))
+    chosen = [text for text in both if text.startswith("word")]
     assert sorted(chosen + calibrating) == sorted(f"word {number}" for number in range(100))
     assert 20 < len(chosen) < 40
+    # Thresholds are chosen for raw and for tokenized text, of the same segments.
+    assert both == [text for own in chosen for text in (own, own.replace("wo", "wo "))]
+    tags = segments.read(prepared / "second" / "tags.tags")
+    assert set(tags[0::2]) == {"OK BAD OK OK OK"}
+    assert set(tags[1::2]) == {"OK OK OK BAD OK OK OK"}
 
 
-@pytest.mark.parametrize(("stage", "n_assessed"), [("fourth", range(100, 101)), ("fifth", range(65, 95))])
+def test_bad_translations_become_worse(segments: ModuleType, prepared: Path) -> None:
+    halves = [prepared / f"sixth-{half}" for half in (0, 1)]
+    texts, scores = (
+        [line for half in halves for line in segments.read(half / f"train.{name}")] for name in ("mt", "da")
+    )
+    found = {text: float(score) for text, score in zip(texts, scores, strict=True) if float(score) < 0}
+    assert found
+    assert all(score == (-2.4 if text == "word" else -2.6) for text, score in found.items())
+    assert all(text == "word" or len(text.split()) == 4 for text in found)
+    bad = [segments.Segment("s", f"one two three {number:02}", "en-de", -3.0) for number in range(20)]
+    worse = list(segments.spoiled(bad, 1.0))
+    assert {own.score for own in worse} == {-4.0}
+    assert {len(own.target.split()) for own in worse} == {3, 8}
+    lowest = segments.Segment("s", "t", "en-de", -9.0)
+    assert [own.score for own in segments.spoiled([lowest], 1.0)] == [segments.LOWEST_SPOILED]
+
+
+@pytest.mark.parametrize(
+    ("stage", "n_assessed"), [("fourth", range(100, 101)), ("fifth", range(65, 95)), ("sixth", range(125, 165))]
+)
 def test_two_systems_share_the_segments_of_a_stage(
     segments: ModuleType, prepared: Path, stage: str, n_assessed: range
 ) -> None:
-    one, other = (set(segments.read(prepared / f"{stage}-{half}" / "train.mt")) - {"t"} for half in (0, 1))
+    one, other = (set(segments.read(prepared / f"{stage}-{half}" / "train.mt")) - {"t", "word"} for half in (0, 1))
     assert not one & other
     assert len(one | other) in n_assessed
     assert min(len(one), len(other)) > 25

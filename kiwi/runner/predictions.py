@@ -26,6 +26,9 @@ from kiwi.utils.io import write_lines
 DIGITS = 6
 """The number of digits after the decimal point in files of predictions."""
 
+EXPECTED_PENALTY = "expected_penalty"
+"""The name of the penalty that the probabilities of labels let expect, among the values of segments."""
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -79,7 +82,7 @@ class Predictions:
     """The penalty of the errors of each translation, where lower is better."""
 
     combined_score: list[float] | None = None
-    """The weighted mean of the regressed score and ``mqm_score`` on the common scale from 0 (worst) to 100 (best); only
+    """The weighted mean of the regressed score and the penalty on the common scale from 0 (worst) to 100 (best); only
     if the system has both, and the meaning of its scores is known."""
 
     added: Mapping[str, list[Any]] = field(default_factory=dict)
@@ -243,19 +246,24 @@ class Predictions:
                 found[MQM_SCORE] = [math.nan if spans is None else span_level.penalty(spans) for spans in own]
                 scores = found.get(OUTPUTS[const.SENTENCE_SCORES].attribute)
                 if scores is not None and meaning is not None:
-                    found[COMBINED_SCORE] = span_level.combine(found[MQM_SCORE], scores, meaning)
+                    penalties = values.get(EXPECTED_PENALTY, found[MQM_SCORE])
+                    found[COMBINED_SCORE] = span_level.combine(_numbers(penalties), scores, meaning)
                 continue
             if spec.kind == "tags":
                 found[first] = [row or [] for row in own]
                 found[others[0]] = [to_labels(row) for row in found[first]]
             else:
-                found[first] = [math.nan if value is None else value for value in own]
+                found[first] = _numbers(own)
             if spec.kind == "verdict":
                 found[others[0]] = ["" if math.isnan(p) else to_labels([p])[0] for p in found[first]]
             if spec.kind == "score" and spec.has_distribution and use_distribution:
                 pairs = values.get(spec.extras, nothing)
                 found[others[0]] = [math.nan if pair is None else pair[1] for pair in pairs]
         return cls.from_attributes(found)
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [math.nan if value is None else value for value in values]
 
 
 def _rounded(cell: Any, digits: int) -> Any:

@@ -16,7 +16,7 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.span_decoding import decode_batch
+from kiwi.data.labels.span_decoding import decode_batch, expected_penalties
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.segments.bad_rows import BadRows, OnBad
 from kiwi.exceptions import ConfigError, DataError
@@ -24,7 +24,7 @@ from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.auto_aligner import AutoAligner, switched_off
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
-from kiwi.runner.predictions import Predictions
+from kiwi.runner.predictions import EXPECTED_PENALTY, Predictions
 from kiwi.runner.watch import InputWatch
 
 logger = logging.getLogger(__name__)
@@ -262,14 +262,19 @@ class Runner:
 
     def _split_by_segment(self, values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
         """Return the values of an engine by segment, without padding: a number, a list of numbers, or error spans."""
-        spans = {}
+        spans: dict[str, list[Any]] = {}
         if self.about.span_level is not None:
             assert batch.unit_mask is not None
             assert batch.unit_bounds is not None
             probabilities = values.pop(const.ERROR_SPANS)
+            options = self.about.span_level
             spans[const.ERROR_SPANS] = decode_batch(
-                probabilities, batch.unit_mask, batch.unit_bounds, self.about.span_level.severities
+                probabilities, batch.unit_mask, batch.unit_bounds, options.severities
             )
+            if options.combined_from == "probabilities" and const.SENTENCE_SCORES in self.about.outputs:
+                spans[EXPECTED_PENALTY] = expected_penalties(
+                    probabilities, batch.unit_mask, options.severities, options.points
+                )
         return _without_padding(values, batch) | spans
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -53,9 +54,9 @@ def build(folder: Path, spans: Any = True, **outputs: Any) -> QESystem:
     return QESystem.build(config, {"sentence_scores": ["0", "6"], "error_spans": SPANS})
 
 
-def trained(folder: Path, steps: int = 80) -> QESystem:
+def trained(folder: Path, steps: int = 80, spans: Any = True) -> QESystem:
     """A system that finds the spans of its training data."""
-    system = build(folder).eval()  # without dropout
+    system = build(folder, spans).eval()  # without dropout
     batch = as_tensors(system.collate(rows("source", "target", "error_spans", "sentence_scores")))
     optimizer = torch.optim.Adam(system.parameters(), 0.02)
     for _ in range(steps):
@@ -444,3 +445,25 @@ def test_a_combined_score(system: QESystem) -> None:
     scores = zip(found.sentences_hter or [], found.mqm_score or [], strict=True)
     expected = [100 * (0.78 * (1 - min(max(score, 0), 25) / 25) + 0.22 * (1 - points / 25)) for score, points in scores]
     assert found.combined_score == pytest.approx(expected)
+
+
+def test_a_combined_score_from_probabilities(folder: Path, tmp_path: Path) -> None:
+    meaning = ScoreMeaning("da", higher_is_better=True, range=(0.0, 1.0))
+    found = {}
+    for source in ("spans", "probabilities"):
+        system = trained(folder, 8, {"combined_from": source})
+        system.data_info = replace(system.data_info, score=meaning)
+        system.save_pretrained(tmp_path / source)
+        found[source] = load_system(tmp_path / source).predict(SOURCE, TARGET)
+    spans, probabilities = found["spans"], found["probabilities"]
+    assert probabilities.mqm_score == spans.mqm_score
+    assert probabilities.combined_score != spans.combined_score
+    # The export and single segments give the same, and without scores there is nothing to combine.
+    export(tmp_path / "probabilities", tmp_path / "exported")
+    exported = load_system(tmp_path / "exported")
+    alone = [exported.predict([one], [other]).combined_score or [] for one, other in zip(SOURCE, TARGET, strict=True)]
+    assert list(itertools.chain(*alone)) == pytest.approx(probabilities.combined_score, abs=1e-2)
+    outputs = {"outputs": {"sentence_level": {"hter": False}}}
+    assert load_system(tmp_path / "probabilities", model=outputs).predict(SOURCE, TARGET).combined_score is None
+    with pytest.raises(ConfigError, match=r"combined_from: found probabilities, but sentence_level.hter is off"):
+        build(folder, {"combined_from": "probabilities"}, sentence_level={"hter": False})

@@ -119,6 +119,8 @@ def of_annotations(system: kiwi.Runner, path: Path, n_segments: int) -> Figures:
                 counts[f"WMT25{suffix}"] += count_characters(target, annotated, marked)
         gold.append(fmean(points))
     figures: Figures = {"Spearman": with_interval(functions.spearman, gold, predictions.sentence_scores)}
+    if predictions.combined_score is not None:
+        figures["Spearman, combined"] = with_interval(functions.spearman, gold, predictions.combined_score)
     figures["Pearson"] = functions.pearson(gold, predictions.sentence_scores)
     if predictions.error_spans is not None:
         figures |= {f"F1 {name}": own.metrics["F1"] for name, own in counts.items()}

@@ -19,7 +19,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from segments import GOOD_SCORE, Segment, annotated, assessed, corrupted, standardize
+from segments import GOOD_SCORE, Segment, annotated, assessed, corrupted, spoiled, standardize, tokenized
 
 ANNOTATED = ("2021_en-de", "2021_zh-en", "2021_TED_en-de", "2021_TED_zh-en", "bio_train")
 
@@ -40,11 +40,18 @@ LATER = {
     "third": {"assessed": (0.36, 1.0), "annotated": (0.31, 0.43), "made": (0.42, 1.0)},
     "fourth": {"assessed": (0.0, 1.0), "annotated": (0.43, 0.78), "made": (0.0, 1.0)},
     "fifth": {"assessed": (0.2, 1.0), "annotated": (0.78, 1.06), "made": (0.4, 1.0)},
+    "sixth": {
+        "assessed": (0.0, 1.0),
+        "tokenized": (0.0, 0.4),
+        "annotated": (0.06, 0.3),
+        "made": (0.0, 0.5),
+        "spoiled": (0.0, 0.06),
+    },
 }
-"""The shares of assessments, annotated errors and made errors that the later stages learn from; from 1.0 on, they are
-counted from the start again."""
+"""The shares of assessments (of raw and of tokenized text), annotated errors, made errors, and translations made worse
+that the later stages learn from; from 1.0 on, they are counted from the start again."""
 
-HALVES = {"fourth": 6, "fifth": 7}
+HALVES = {"fourth": 6, "fifth": 7, "sixth": 8}
 """The stages that two systems learn, a half of the segments each, and the byte of the hash that divides these."""
 
 HARSHER = 1.0
@@ -156,12 +163,19 @@ def main() -> None:
         thresholds += [segment for segment in own if segment.share < share and segment.lp not in known]
     dev += others + [segment for segment in held_out if segment.share < 0.1]
     dev = [segment for segment in dev if len(segment.target) < LONGEST]
-    tagged = [own for own in assessed(args.assessments, "dev") if own.target_tags and own.source_tags]
-    write(args.out / "second", "tags", [own for own in tagged if own.share < CALIBRATED])
+    texts = list(zip(assessed(args.assessments, "dev"), tokenized(args.assessments, "dev"), strict=True))
+    tagged = [own for both in texts if both[0].share < CALIBRATED for own in both]
+    write(args.out / "second", "tags", [own for own in tagged if own.target_tags and own.source_tags])
     write_table(args.out / "second" / "spans.tsv", thresholds)
     for stage in LATER:
-        made = list(corrupted(args.errors, HARSHER if stage in HALVES else 0.0))
-        write_stage(args.out, stage, {"assessed": first, "annotated": marked, "made": made}, dev)
+        kinds = {
+            "assessed": first,
+            "tokenized": list(tokenized(args.assessments, "train")),
+            "annotated": marked,
+            "made": list(corrupted(args.errors, HARSHER if stage in HALVES else 0.0)),
+            "spoiled": list(spoiled(first, HARSHER)),
+        }
+        write_stage(args.out, stage, kinds, dev)
     # This comes last: train.sh sees by it that all is there.
     write(args.out, "calibration", [own for own in assessed(args.assessments, "dev") if own.share >= CALIBRATED])
 

@@ -25,6 +25,9 @@ LOWEST_SCORE = -2.5
 WHOLE = {"untranslated": -2.2, "unrelated": -2.2, "foreign": -2.2, "twice": -1.6, "truncate": -1.4}
 """The scores of translations that are wrong as a whole."""
 
+LOWEST_SPOILED = -4.5
+"""The lowest score of a bad translation that was made worse."""
+
 PER_POINT = 0.12
 """What a point of penalty of a made error takes off the score."""
 
@@ -120,6 +123,15 @@ def assessed(directory: Path, part: str) -> Iterator[Segment]:
             )
 
 
+def tokenized(directory: Path, part: str) -> Iterator[Segment]:
+    """Read the direct assessments and tags of a part of MLQE-PE with the tokenized texts that were annotated."""
+    for lp in PAIRS:
+        names = ("src", "mt", "da", "tags", "source_tags")
+        columns = [read(directory / lp / f"{part}.{name}") for name in names]
+        for source, target, score, tags, source_tags in zip(*columns, strict=True):
+            yield Segment(source, target, lp, float(score), tags, source_tags)
+
+
 def annotated(path: Path) -> list[tuple[str, Segment]]:
     """Read a table of annotated errors, as pairs of document and segment with its raters; penalties are the scores."""
     segments: dict[tuple[str, ...], tuple[str, Segment]] = {}
@@ -168,3 +180,23 @@ def corrupted(directory: Path, harsher: float = 0.0) -> Iterator[Segment]:
         starts, ends, severities, *_ = line.split("\t")
         has_words = not lp.endswith(("-zh", "-ja")) and len(tags.split()) == 2 * len(words_of(target)) + 1
         yield Segment(source, target, lp, score, tags if has_words else "", raters=[(starts, ends, severities)])
+
+
+def spoiled(segments: Iterable[Segment], harsher: float) -> Iterator[Segment]:
+    """Say a half of the translations twice and cut the other half off in the middle, however bad they already are.
+
+    A translation that is wrong in itself becomes worse by it, which errors in good translations do not teach.
+
+    Args:
+        segments: segments with scores.
+        harsher: what is taken off the scores of translations that are wrong as a whole, and at least off their own.
+    """
+    for segment in segments:
+        assert segment.score is not None
+        kind = ("twice", "truncate")[segment.key[-1] % 2]
+        middle = len(segment.target) // 2
+        space = segment.target.find(" ", middle)
+        half = segment.target[: space if space > 0 else middle]
+        target = f"{segment.target} {segment.target}" if kind == "twice" else half
+        score = max(min(WHOLE[kind], segment.score) - harsher, LOWEST_SPOILED)
+        yield Segment(segment.source, target, segment.lp, score)

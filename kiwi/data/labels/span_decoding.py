@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,4 +63,46 @@ def decode_batch(
     return [
         decode_spans(own[: 2 * count + 1], places[:count], severities)
         for own, places, count in zip(probabilities, bounds, np.count_nonzero(mask, axis=1).tolist(), strict=True)
+    ]
+
+
+def expected_penalty(
+    probabilities: NDArray[np.floating[Any]], severities: Sequence[str], weights: Mapping[str, float]
+) -> float:
+    """Return the penalty that the probabilities of a translation's labels let expect.
+
+    An error counts where it begins. That a span begins at a unit is as probable as the probability of an error rises
+    there: neighbouring units are taken to be wrong together as often as their probabilities allow. Each gap counts.
+
+    Args:
+        probabilities: the probabilities of OK and of each severity of gaps and units, alternating from gap 0 to the gap
+            after the last unit, (2 * units + 1, 1 + severities).
+        severities: the severities, the least severe first.
+        weights: the points of penalty of each severity.
+    """
+    values = probabilities.astype(np.float64)
+    points = (values[:, 1:] * [weights[severity] for severity in severities]).sum(axis=1)
+    errors = values[1::2, 1:].sum(axis=1)
+    rises = np.maximum(np.diff(errors, prepend=0.0), 0.0)
+    begins = np.divide(rises, errors, out=np.zeros_like(errors), where=errors > 0)
+    return float((begins * points[1::2]).sum() + points[0::2].sum())
+
+
+def expected_penalties(
+    probabilities: NDArray[np.floating[Any]],
+    mask: NDArray[np.bool_],
+    severities: Sequence[str],
+    weights: Mapping[str, float],
+) -> list[float]:
+    """Return the expected penalty of each segment of a batch; see :func:`expected_penalty`.
+
+    Args:
+        probabilities: the probabilities of all segments, (batch, 2 * units + 1, 1 + severities).
+        mask: whether there is a unit, (batch, units).
+        severities: the severities, the least severe first.
+        weights: the points of penalty of each severity.
+    """
+    return [
+        expected_penalty(own[: 2 * count + 1], severities, weights)
+        for own, count in zip(probabilities, np.count_nonzero(mask, axis=1).tolist(), strict=True)
     ]

@@ -51,8 +51,14 @@ class SpanLevelConfig(BaseConfig):
     mqm_weights: dict[Severity, NonNegativeFloat] = Field(default={"minor": 1.0, "major": 5.0, "critical": 10.0})
     """The points of penalty of each severity, of which ``mqm_score`` is the sum."""
 
+    combined_from: Annotated[Literal["spans", "probabilities"], Field(exclude_if=lambda source: source == "spans")] = (
+        "spans"
+    )
+    """The penalty in ``combined_score``: that of the predicted ``spans``, which is ``mqm_score``, or the one that the
+    ``probabilities`` of all labels let expect, which also tells translations without spans apart."""
+
     combined_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.22
-    """The share of ``mqm_score`` in ``combined_score``, the rest of which is the regressed score (Guerreiro et al.
+    """The share of the penalty in ``combined_score``, the rest of which is the regressed score (Guerreiro et al.
     2024, arXiv 2310.10482)."""
 
     @field_validator("severities")
@@ -69,10 +75,14 @@ class SpanLevelConfig(BaseConfig):
         """Add the default weight of each severity that is not given."""
         return {**MQM_WEIGHTS, **weights}  # type: ignore[dict-item]
 
+    @property
+    def points(self) -> dict[str, float]:
+        """The points of penalty of each severity."""
+        return {str(severity): weight for severity, weight in self.mqm_weights.items()}
+
     def penalty(self, spans: Sequence[ErrorSpan]) -> float:
         """Return the penalty of the spans of a translation, where lower is better."""
-        weights: dict[str, float] = {str(severity): weight for severity, weight in self.mqm_weights.items()}
-        return mqm_score(spans, weights)
+        return mqm_score(spans, self.points)
 
     def combine(self, penalties: Sequence[float], scores: Sequence[float], meaning: ScoreMeaning) -> list[float]:
         """Return the weighted means of penalties and regressed scores on the common scale, 0 (worst) to 100 (best).

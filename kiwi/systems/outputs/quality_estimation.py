@@ -148,11 +148,13 @@ class QEOutputs(nn.Module):
         self.by_name = nn.ModuleDict(modules)
         self.unseen_scores: ScoreOutput | None = None
         """The scores that spans depend on, if they are not predicted themselves."""
-        if self.score_weight and const.SENTENCE_SCORES not in modules:
-            raise ConfigError(
-                f"outputs.span_level.score_weight: found {self.score_weight:g}, but sentence_level.hter is off; "
-                "turn it on, or set score_weight to 0."
-            )
+        if config.span_level is not None and const.SENTENCE_SCORES not in modules:
+            for option, without in (("score_weight", 0.0), ("combined_from", "spans")):
+                if (found := getattr(config.span_level, option)) != without:
+                    raise ConfigError(
+                        f"outputs.span_level.{option}: found {found}, but sentence_level.hter is off; "
+                        f"turn it on, or set {option} to {without}."
+                    )
 
     @property
     def score_weight(self) -> float:

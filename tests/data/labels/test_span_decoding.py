@@ -5,7 +5,7 @@ import pytest
 
 from kiwi.data.labels.error_spans import ErrorSpan, gap_labels, unit_labels
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.data.labels.span_decoding import decode_batch, decode_spans
+from kiwi.data.labels.span_decoding import decode_batch, decode_spans, expected_penalties
 from kiwi.data.labels.span_options import SpanLevelConfig
 from kiwi.exceptions import ConfigError
 
@@ -67,6 +67,30 @@ def test_padding_of_a_batch_is_not_decoded() -> None:
     mask = np.array([[True] * 4, [True] * 2 + [False] * 2])
     found = decode_batch(values, mask, np.stack([BOUNDS, BOUNDS]), SEVERITIES)
     assert [[span[:2] for span in spans] for spans in found] == [[(0, 3), (11, 12)], [(4, 6)]]
+
+
+CLEAN, HALF = [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("units", "gaps", "expected"),
+    [
+        ([CLEAN, CLEAN, CLEAN, CLEAN], {}, 0.0),
+        ([HALF, CLEAN, CLEAN, CLEAN], {}, 0.5),
+        ([HALF, HALF, HALF, CLEAN], {}, 0.5),  # one error of three units
+        ([HALF, CLEAN, HALF, CLEAN], {}, 1.0),  # two errors
+        ([HALF, [0.2, 0.8, 0.0], HALF, CLEAN], {}, 0.8),  # another error begins where the probability rises
+        ([CLEAN, [0.4, 0.2, 0.4], CLEAN, CLEAN], {}, 0.2 * 1 + 0.4 * 5),
+        ([HALF, [0.2, 0.0, 0.8], CLEAN, CLEAN], {}, 0.5 + 0.3 * 5),  # with the severity of the unit where it begins
+        ([HALF, HALF, CLEAN, CLEAN], {0: HALF, 1: [0.9, 0.0, 0.1]}, 0.5 + 0.5 + 0.1 * 5),  # each gap counts
+    ],
+)
+def test_the_expected_penalty(units: list[list[float]], gaps: dict[int, list[float]], expected: float) -> None:
+    values = table(*units, gaps=dict.fromkeys(range(5), CLEAN) | gaps)
+    # A batch pads it with units that are wrong, which must not count.
+    padded = np.concatenate([values, np.full((4, 3), 1 / 3, dtype=np.float32)])
+    mask = np.array([[True] * 4 + [False] * 2])
+    assert expected_penalties(padded[None], mask, SEVERITIES, SpanLevelConfig().points) == pytest.approx([expected])
 
 
 def test_options() -> None:
