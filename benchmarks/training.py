@@ -100,6 +100,7 @@ def watch(clock: Clock) -> None:
     from torch.optim import lr_scheduler, optimizer
     from torch.utils.data import dataloader
 
+    from kiwi.systems.encoders import frozen_layers
     from kiwi.systems.qe_system import QESystem
     from kiwi.training import callbacks, keep_state, metrics_log, module
 
@@ -111,7 +112,7 @@ def watch(clock: Clock) -> None:
         (Closure, "__call__", LOOP),  # the optimizer's step calls it
         (Precision, "_after_closure", LOOP),
         (lr_scheduler.LRScheduler, "step", "schedule"),
-        (module.WithFrozenStates, "__call__", "collate"),
+        (frozen_layers.WithFrozenStates, "__call__", "collate"),
         (dataloader._BaseDataLoaderIter, "__next__", "other data"),
         (module.TrainingModule, "transfer_batch_to_device", "transfer"),
         (LightningModule, "log", "logging"),

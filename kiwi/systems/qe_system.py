@@ -19,21 +19,20 @@ from kiwi.data.batch import QEBatch
 from kiwi.data.collate import Collate
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.score_meaning import declared_kind
-from kiwi.data.text.vocabulary import Vocabulary, build_vocabularies
+from kiwi.data.text.vocabulary import Vocabulary
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.metrics.accumulators import Accumulator, LanguageModelMetrics
 from kiwi.outputs import names as output_names
 from kiwi.systems.checkpoint import build_on_meta, check_fit, check_layers, load_weights, skip_init
 from kiwi.systems.config.architectures import ARCHITECTURES, ModelConfig
-from kiwi.systems.config.labels import add_blank_labels, find_missing_files, labelled_metrics
+from kiwi.systems.config.labels import find_missing_files, fit_labels, labelled_metrics, read_labelled
 from kiwi.systems.config.qe import (
     QESystemConfig,
     input_fields,
     resolve,
     vocabulary_fields,
-    with_sentence_level,
 )
+from kiwi.systems.config.start import encoder_weights, starting_model, starting_vocabularies
 from kiwi.systems.config.system import model_config_of
 from kiwi.systems.exported import read_trained_info, read_trained_vocabularies, read_trained_weights
 from kiwi.systems.manifest.checkpoint import DataInfo
@@ -164,26 +163,14 @@ class QESystem(System):
         Raises:
             DataError: when a file is invalid.
         """
-        parts = WMTQEDataset.train_and_valid(data, seed)
-        if data.partial_labels and config.load is not None:
-            without = [add_blank_labels(part.columns, config.model.outputs.names) for part in parts]
-            if without[0]:
-                logger.info("Outputs without labels are not trained, but kept: %s.", ", ".join(without[0]))
-        return parts
+        return read_labelled(config, data, seed)
 
     @classmethod
     @override
     def resolve_data(
         cls, config: Config, data: WMTQEDataset.Config, train: WMTQEDataset, valid: WMTQEDataset
     ) -> Config:
-        assert data.train is not None, "checked by the training configuration"
-        if (path := data.score_file(data.train)) is not None:
-            kind = "mqm" if data.spans.as_scores else declared_kind(data.score, path)
-            config = with_sentence_level(config, config.model.outputs.sentence_level.resolve(train.columns, kind))
-        for dataset, part in ((train, data.train), (valid, data.valid or data.train)):
-            places = dict(part.output) | {const.SENTENCE_SCORES: data.score_file(part)}
-            config.model.outputs.check_labels(dataset.columns, places, is_numbered=data.is_numbered)
-        return config
+        return fit_labels(config, data, train, valid)
 
     @classmethod
     def build(cls, config: Config, columns: Columns) -> Self:
@@ -201,32 +188,8 @@ class QESystem(System):
             system.metrics = {}
             return system
         assert config.class_name is not None
-        fields = vocabulary_fields(config.class_name, config.model)
-        pretrained = None
-        if ARCHITECTURES[config.class_name].encoder.uses_pretrained:
-            options = config.model.encoder
-            if "interleave_input" in options.model_fields_set and not options.interleave_input:
-                logger.info(
-                    "system.model.encoder.interleave_input: false is ignored. Source and target are packed all the "
-                    "same, since padding between them would make results depend on the batch."
-                )
-            stored = config.load_encoder
-            pretrained = (
-                Pretrained.from_checkpoint(stored) if stored else Pretrained.from_model(config.model.encoder.model_name)
-            )
-        if stored := config.load_encoder or config.load_vocabs:
-            vocabularies = read_trained_vocabularies(stored, fields)
-        else:
-            text: dict[str, list[str]] = {field: columns[field] for field in fields}
-            if config.model.tlm_outputs.fine_tune and fields:
-                text[const.TARGET] = [
-                    *text[const.TARGET],
-                    *columns[const.POST_EDIT],
-                ]  # post-edits are in the target language
-            vocabularies = build_vocabularies(text, fields, config.data_processing)
-        for field, vocabulary in vocabularies.items():
-            logger.info("Vocabulary of %s: %d entries.", field, len(vocabulary))
-        system = cls(config.class_name, config.model, vocabularies, pretrained)
+        vocabularies = starting_vocabularies(config, columns)
+        system = cls(config.class_name, config.model, vocabularies, starting_model(config))
         system.outputs.fit(columns)
         if config.load_encoder is not None:
             system.load_encoder(config.load_encoder)
@@ -242,18 +205,7 @@ class QESystem(System):
         Raises:
             CheckpointError: when weights are missing or do not fit.
         """
-        weights = read_trained_weights(path, read_trained_info(path))
-        stored = {n.removeprefix("encoder."): w for n, w in weights.items() if n.startswith("encoder.")}
-        own, optional = self.encoder.state_dict(), self.encoder.optional_parts
-        has_head = any(name.startswith("head.") for name in own)
-        fitting = {
-            name: weight
-            for name, weight in stored.items()
-            if (has_head or not name.startswith("head."))
-            and (not name.startswith(optional) or (name in own and own[name].shape == weight.shape))
-        }
-        if new := sorted(name for name in own.keys() - fitting.keys() if name.startswith(optional)):
-            logger.info("%s has no weights that fit %s; these are newly initialized.", path, ", ".join(new))
+        fitting, optional = encoder_weights(path, self.encoder), self.encoder.optional_parts
         load_weights(self.encoder, fitting, path, allowed_missing=optional)
 
     @classmethod

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from kiwi.training.config import TrainerConfig
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
 
 
 def count_cpu_processes() -> int:
@@ -43,3 +47,14 @@ def was_started_by_launcher() -> bool:
     """Return whether a launcher started this process, so that it cannot agree with the others on random choices."""
     several = os.environ.get("SLURM_NTASKS", "1") != "1"
     return several or any(name in os.environ for name in ("RANK", "NODE_RANK"))
+
+
+def gather_objects(trainer: Trainer, mine: Any) -> list[Any]:
+    """Return the objects of all processes, in the order of their ranks."""
+    if trainer.world_size == 1:
+        return [mine]
+    import torch
+
+    objects: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(objects, mine)
+    return objects

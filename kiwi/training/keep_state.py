@@ -21,9 +21,9 @@ from typing_extensions import override
 
 from kiwi.exceptions import ConfigError, StoppedError
 from kiwi.training.callbacks import BestCheckpoints
+from kiwi.training.devices import gather_objects
 from kiwi.training.lightning_internals import restore_counters, rewind_to_batch_start
 from kiwi.training.metrics_log import MetricsFile
-from kiwi.training.module import gather_objects
 from kiwi.training.run_record import RunRecord
 from kiwi.training.state import read_state, write_state
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningModule
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor, optim
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -20,7 +19,6 @@ from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch, QEBatch
-from kiwi.data.collate import Collate, Row
 from kiwi.data.datasets.parallel_dataset import ParallelDataset
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.sampling import GroupSampling, ShuffledBatches, longest_first
@@ -28,9 +26,10 @@ from kiwi.exceptions import ConfigError, KiwiError
 from kiwi.metrics.functions import higher_is_better
 from kiwi.systems.batching import as_tensors, build_loader
 from kiwi.systems.config.system import SystemConfig
-from kiwi.systems.encoders.frozen_layers import FrozenStates
+from kiwi.systems.encoders.frozen_layers import WithFrozenStates
 from kiwi.systems.encoders.transformer import TransformerEncoder
 from kiwi.systems.system import System
+from kiwi.training.devices import gather_objects
 from kiwi.training.lightning_internals import is_logging_step, log_at_least_every
 from kiwi.training.optimizers import build_optimizer, build_schedule
 from kiwi.training.pair_metrics import PairMetrics
@@ -42,32 +41,6 @@ Dataset = WMTQEDataset | ParallelDataset
 
 MAX_LISTED = 16
 """The maximum number of segments of a batch that an error lists."""
-
-
-def gather_objects(trainer: Trainer, mine: Any) -> list[Any]:
-    """Return the objects of all processes, in the order of their ranks."""
-    if trainer.world_size == 1:
-        return [mine]
-    objects: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(objects, mine)
-    return objects
-
-
-class WithFrozenStates:
-    """A collate function that adds the outputs of frozen layers once they have been computed.
-
-    Args:
-        collate: the function that makes a batch of rows.
-    """
-
-    def __init__(self, collate: Collate) -> None:
-        self.collate = collate
-        self.states: FrozenStates | None = None
-
-    def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
-        """Return a batch, with ``frozen_states`` where they are known."""
-        batch = self.collate(rows)
-        return batch if self.states is None else replace(batch, frozen_states=self.states.of(rows, batch))
 
 
 class TrainingModule(LightningModule):
@@ -153,13 +126,10 @@ class TrainingModule(LightningModule):
             return
         was_training = encoder.training
         encoder.eval()
-        sides = [
-            (data.columns[const.SOURCE], data.columns[const.TARGET]) for data in (self.train_data, self.valid_data)
-        ]
-        rows = [{const.SOURCE: s, const.TARGET: t} for columns in sides for s, t in zip(*columns, strict=True)]
-        lengths = [
-            length for data in (self.train_data, self.valid_data) for length in self.system.lengths(data.columns)
-        ]
+        parts = [data.columns for data in (self.train_data, self.valid_data)]
+        texts = [zip(columns[const.SOURCE], columns[const.TARGET], strict=True) for columns in parts]
+        rows = [{const.SOURCE: source, const.TARGET: target} for part in texts for source, target in part]
+        lengths = [length for columns in parts for length in self.system.lengths(columns)]
         batches = longest_first(lengths, self.config.batch_size_for("valid"))
         logger.info("Computing the frozen layers for %d segments.", len(rows))
         with self.trainer.precision_plugin.forward_context():
@@ -325,8 +295,7 @@ class TrainingModule(LightningModule):
             return optimizer
         if isinstance(schedule, ReduceLROnPlateau):
             options = {"scheduler": schedule, "interval": "epoch", "monitor": self.monitor, "reduce_on_plateau": True}
-            # An epoch may end before the first validation.
-            options["strict"] = False
+            options["strict"] = False  # an epoch may end before the first validation
         else:
             options = {"scheduler": schedule, "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": options}

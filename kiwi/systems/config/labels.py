@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
+from kiwi.data.labels.score_meaning import declared_kind
 from kiwi.outputs import OUTPUTS, OutputSpec
-from kiwi.systems.config.qe import QESystemConfig, input_fields, label_fields
+from kiwi.systems.config.qe import QESystemConfig, input_fields, label_fields, with_sentence_level
 from kiwi.systems.exported import read_trained_info
 from kiwi.systems.outputs.quality_estimation import metrics_of
+
+logger = logging.getLogger(__name__)
 
 
 def find_missing_files(config: QESystemConfig, data: WMTQEDataset.Config) -> dict[str, str]:
@@ -103,3 +107,40 @@ def add_blank_labels(columns: Columns, outputs: Iterable[str]) -> list[str]:
 def _column(spec: OutputSpec) -> str:
     """Return the column of an output's labels; tags of gaps have one of their own, after their file is read."""
     return spec.label_field if spec.unit == "segment" else spec.name
+
+
+def read_labelled(config: QESystemConfig, data: WMTQEDataset.Config, seed: int) -> tuple[WMTQEDataset, WMTQEDataset]:
+    """Read and validate the training and validation data, with blank labels for outputs that are only kept.
+
+    Args:
+        config: the resolved configuration.
+        data: the configuration of the data.
+        seed: the random seed of a split.
+
+    Raises:
+        DataError: when a file is invalid.
+    """
+    parts = WMTQEDataset.train_and_valid(data, seed)
+    if data.partial_labels and config.load is not None:
+        without = [add_blank_labels(part.columns, config.model.outputs.names) for part in parts]
+        if without[0]:
+            logger.info("Outputs without labels are not trained, but kept: %s.", ", ".join(without[0]))
+    return parts
+
+
+def fit_labels(
+    config: QESystemConfig, data: WMTQEDataset.Config, train: WMTQEDataset, valid: WMTQEDataset
+) -> QESystemConfig:
+    """Complete the options of the scores by the training data, and check the labels of both parts.
+
+    Raises:
+        DataError: when gap tags are missing, or scores are outside of the range that the options imply.
+    """
+    assert data.train is not None, "checked by the training configuration"
+    if (path := data.score_file(data.train)) is not None:
+        kind = "mqm" if data.spans.as_scores else declared_kind(data.score, path)
+        config = with_sentence_level(config, config.model.outputs.sentence_level.resolve(train.columns, kind))
+    for dataset, part in ((train, data.train), (valid, data.valid or data.train)):
+        places = dict(part.output) | {const.SENTENCE_SCORES: data.score_file(part)}
+        config.model.outputs.check_labels(dataset.columns, places, is_numbered=data.is_numbered)
+    return config

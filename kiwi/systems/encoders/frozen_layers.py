@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
-from kiwi.data.collate import Row
+from kiwi.data.collate import Collate, Row
 from kiwi.exceptions import ConfigError
 from kiwi.utils.process.memory import available_memory
 
@@ -68,6 +69,23 @@ class FrozenStates:
         # Windows are in the order of their segments.
         states[batch.piece_mask] = np.concatenate([self._states[p[0] : p[0] + p[1]] for p in places if p is not None])
         return states
+
+
+class WithFrozenStates:
+    """A collate function that adds the outputs of frozen layers once they have been computed.
+
+    Args:
+        collate: the function that makes a batch of rows.
+    """
+
+    def __init__(self, collate: Collate) -> None:
+        self.collate = collate
+        self.states: FrozenStates | None = None
+
+    def __call__(self, rows: Sequence[Row]) -> NumpyBatch:
+        """Return a batch, with ``frozen_states`` where they are known."""
+        batch = self.collate(rows)
+        return batch if self.states is None else replace(batch, frozen_states=self.states.of(rows, batch))
 
 
 def _check_space(needed: int, directory: Path | None) -> None:
