@@ -114,6 +114,7 @@ def measure(system: str, segments: Sequence[Segment]) -> dict[str, float]:
     counts = {name: SpanCounts() for name in names}
     words: list[tuple[bool, bool]] = []
     scores: dict[int, float] = {}
+    combined: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as directory:
         for fold in (0, 1):
             others = [segment for segment in segments if segment.fold != fold]
@@ -123,6 +124,8 @@ def measure(system: str, segments: Sequence[Segment]) -> dict[str, float]:
             predictions = runner.predict(sources, targets, language_pairs=pairs)
             assert predictions.sentence_scores is not None
             assert predictions.error_spans is not None
+            if predictions.combined_score is not None:
+                combined |= zip(places, predictions.combined_score, strict=True)
             meaning = runner.about.data.score
             is_penalty = meaning is not None and not meaning.higher_is_better
             for place, score, spans in zip(places, predictions.sentence_scores, predictions.error_spans, strict=True):
@@ -136,12 +139,13 @@ def measure(system: str, segments: Sequence[Segment]) -> dict[str, float]:
                         counts[f"WMT25{suffix}"] += count_characters(target, gold, marked)
                     words += zip(marked_words(target, gold), marked_words(target, found), strict=True)
     gold_scores = np.array([-segment.penalty() for segment in segments])
-    predicted = np.array([scores[place] for place in range(len(segments))])
+    predicted, both = ([own.get(place, math.nan) for place in range(len(segments))] for own in (scores, combined))
     expected, actual = (np.array(tags, dtype=int) for tags in zip(*words, strict=True))
     return {
-        "Spearman": functions.spearman(gold_scores, predicted),
-        "Pearson": functions.pearson(gold_scores, predicted),
-        "acc*eq": tie_accuracy(segments, gold_scores, predicted),
+        "Spearman": functions.spearman(gold_scores, np.array(predicted)),
+        "Spearman, combined": functions.spearman(gold_scores, np.array(both)) if combined else math.nan,
+        "Pearson": functions.pearson(gold_scores, np.array(predicted)),
+        "acc*eq": tie_accuracy(segments, gold_scores, np.array(predicted)),
         "word MCC": functions.matthews(functions.confusion(expected, actual)),
         **{f"F1 {name}": own.metrics["F1"] for name, own in counts.items()},
     }

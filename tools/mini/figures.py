@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from prepare import CALIBRATED
+from prepare import CALIBRATED, CHOOSING
 from segments import PAIRS, PENALTIES, WORST_PENALTY, Segment, read, word_tags
 
 import kiwi
@@ -27,8 +27,6 @@ from kiwi.metrics import functions
 from kiwi.metrics.confidence import bootstrap, interval
 from kiwi.metrics.conformal import interval_figures
 from kiwi.metrics.spans import SpanCounts, count_characters, count_spans
-
-ANNOTATED = ("2022_en-de_dev", "2022_en-ru_dev", "bio_dev")
 
 Figures = dict[str, Any]
 
@@ -67,54 +65,63 @@ def of_assessments(system: kiwi.Runner, directory: Path, part: str, n_segments: 
         raw = system.predict(own("raw.src"), own("raw.mt"), language_pairs=pairs)
         gold = list(map(float, own("da")))
         found: Figures = {"Pearson": with_interval(functions.pearson, gold, raw.sentence_scores)}
+        segments = map(Segment, own("raw.src"), own("raw.mt"), pairs)
+        chose = [part == "dev" and segment.share < CALIBRATED for segment in segments]
         if raw.sentence_intervals is not None:
             low, high = raw.sentence_intervals.T
-            segments = map(Segment, own("raw.src"), own("raw.mt"), pairs)
-            unseen = [part != "dev" or segment.share < CALIBRATED for segment in segments]
+            unseen = chose if part == "dev" else slice(None)  # those that chose thresholds calibrated nothing
             found["interval, ±"] = float(np.mean(high - low)) / 2
             found["within it"] = interval_figures(np.array(gold)[unseen], low[unseen], high[unseen])["coverage"]
         if raw.target_tags_labels is not None:
             tokenized = system.predict(own("src"), own("mt"), language_pairs=pairs)
-            tags = [line.split() for line in own("tags")]
+            # Segments that chose thresholds count as without tags.
+            tags = [[] if seen else line.split() for line, seen in zip(own("tags"), chose, strict=True)]
             tokens, words, gaps = own("mt"), [line[1::2] for line in tags], [line[0::2] for line in tags]
             if lp != "en-zh":  # Chinese has no spaces between words
                 texts = zip(own("raw.mt"), tokens, words, gaps, strict=True)
-                carried = [word_tags(text, line.split(), *labels).split() for text, line, *labels in texts]
+                carried = [
+                    word_tags(text, line.split(), *labels).split() if labels[0] else [] for text, line, *labels in texts
+                ]
                 found["target MCC"] = matthews([line[1::2] for line in carried], raw.target_tags_labels)
                 found["gap MCC"] = matthews([line[0::2] for line in carried], raw.gap_tags_labels)
             found["target MCC, tokenized"] = matthews(words, tokenized.target_tags_labels)
             found["gap MCC, tokenized"] = matthews(gaps, tokenized.gap_tags_labels)
-            source_tags = [line.split() for line in own("source_tags")]
+            source_tags = [[] if seen else line.split() for line, seen in zip(own("source_tags"), chose, strict=True)]
             found["source MCC, tokenized"] = matthews(source_tags, tokenized.source_tags_labels)
         figures[lp] = found
     return figures
 
 
-def of_annotations(system: kiwi.Runner, path: Path, n_segments: int) -> Figures:
-    """Measure scores and spans on annotated errors, beside the constant that marks all of every text as an error."""
-    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+def of_annotations(system: kiwi.Runner, directory: Path, name: str, n_segments: int) -> Figures:
+    """Measure scores and spans on annotated errors, beside the constant that marks all of every text as an error.
+
+    Spans are measured on the segments that have not chosen their thresholds.
+    """
+    with gzip.open(directory / f"{name}.tsv.gz", "rt", encoding="utf-8", newline="\n") as file:
         head, *rows = (line.rstrip("\n").split("\t") for line in file)
     segments: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for cells in rows:
         row = dict(zip(head, cells, strict=True))
-        segments.setdefault(tuple(row[name] for name in ("system", "doc", "seg", "source", "target")), []).append(row)
+        key = tuple(row[column] for column in ("system", "doc", "seg", "source", "target"))
+        segments.setdefault(key, []).append(row)
     chosen = list(segments.values())
     # Segments of all documents and systems, where not all are wanted.
     chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, min(n_segments, len(chosen))).astype(int)]
-    sources, targets, pairs = ([raters[0][name] for raters in chosen] for name in ("source", "target", "lp"))
+    sources, targets, pairs = ([raters[0][column] for raters in chosen] for column in ("source", "target", "lp"))
     predictions = system.predict(sources, targets, language_pairs=pairs)
     assert predictions.sentence_scores is not None
     counts = {name: SpanCounts() for name in ("WMT23", "WMT25", "WMT23 constant", "WMT25 constant")}
     gold: list[float] = []
     for raters, spans in zip(chosen, predictions.error_spans or [[]] * len(chosen), strict=True):
         target = raters[0]["target"]
+        is_new = Segment(raters[0]["source"], target, raters[0]["lp"]).share >= CHOOSING[name]
         points = []
         for rater in raters:
             annotated = _spans(rater, len(target))
             points.append(-min(sum(PENALTIES[severity] for _, _, severity in annotated), WORST_PENALTY))
             found = [(span.start, span.end, span.severity) for span in spans]
             constant = [(0, len(target), "major")]
-            for marked, suffix in ((found, ""), (constant, " constant")):
+            for marked, suffix in ((found, ""), (constant, " constant")) if is_new else ():
                 counts[f"WMT23{suffix}"] += count_spans(target, annotated, marked)
                 counts[f"WMT25{suffix}"] += count_characters(target, annotated, marked)
         gold.append(fmean(points))
@@ -203,7 +210,7 @@ def main() -> None:
         known = [own[name] for own in assessed.values() if name in own]
         mean[name] = fmean(each["value"] if isinstance(each, Mapping) else each for each in known)
     add(f"MLQE-PE, {args.part}", assessed | {"mean": mean})
-    annotated = {name: of_annotations(system, args.annotations / f"{name}.tsv.gz", args.segments) for name in ANNOTATED}
+    annotated = {name: of_annotations(system, args.annotations, name, args.segments) for name in CHOOSING}
     add("MQM", annotated)
     add("scores below the translation", of_wrong_targets(system, args.assessments, args.wrong or args.segments))
     args.out.write_text("\n".join(tables), encoding="utf-8")

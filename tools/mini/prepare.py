@@ -61,6 +61,9 @@ scores of the worst translations that people assessed."""
 CALIBRATED = 0.3
 """The share of the development segments from which on they calibrate; thresholds of tags are chosen on those before."""
 
+CHOOSING = {"2022_en-de_dev": 0.5, "2022_en-ru_dev": 0.5, "bio_dev": 0.2}
+"""The share of the annotated development segments that choose the thresholds of spans."""
+
 
 def write(directory: Path, part: str, segments: Sequence[Segment]) -> None:
     """Write the files of a part."""
@@ -154,7 +157,7 @@ def main() -> None:
     dev = [segment for segment in assessed(args.assessments, "dev") if segment.share < 0.06]
     others: list[Segment] = []
     thresholds = [segment for segment in held_out if segment.share < 0.3]
-    for name, share in (("2022_en-de_dev", 0.5), ("2022_en-ru_dev", 0.5), ("bio_dev", 0.05)):
+    for name, share in CHOOSING.items():
         own = [segment for _, segment in annotated(args.annotations / f"{name}.tsv.gz")]
         standardize(own)
         others += [segment for segment in own if segment.share < (0.015 if name == "bio_dev" else 0.12)]
