@@ -11,14 +11,9 @@ from typing import Any, Literal
 
 from kiwi.exceptions import ConfigError
 from kiwi.loggers.entries import LONGEST_PARAM, LONGEST_TAG, flatten_params, sanitize_name, truncate
+from kiwi.loggers.mlflow_settings import FILE_SETTINGS, SEND_SETTINGS, settings
 from kiwi.loggers.outbox import CLOSE_TIMEOUT, FIRST_PAUSE, Outbox, RefusedError
-from kiwi.loggers.store import (
-    FILE_SETTINGS,
-    SEND_SETTINGS,
-    mlflow_exceptions,
-    open_store,
-    settings,
-)
+from kiwi.loggers.store import mlflow_exceptions, open_store
 from kiwi.utils.display import without_secrets
 
 logger = logging.getLogger(__name__)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import getpass
 import logging
-import os
-import threading
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +13,7 @@ from urllib.parse import unquote, urlparse
 
 from kiwi import __version__
 from kiwi.exceptions import ConfigError
+from kiwi.loggers.mlflow_settings import FILE_SETTINGS, START_SETTINGS, quiet, settings
 from kiwi.utils.display import lost_secrets
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.io import staged
@@ -29,22 +26,6 @@ ARTIFACTS = "artifacts"
 
 RUN_ID_TAG = "kiwi.run_id"
 """The tag with the configured id of a run, since MLflow assigns ids of its own."""
-
-NOISY_LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
-
-START_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-"""MLflow's retries and timeout at the start of a run; its defaults amount to minutes."""
-
-SEND_SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-"""No retries, which the outbox makes, and nothing on standard output, which is for the results of pipelines."""
-
-FILE_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
-"""MLflow's default timeout, since a server may take long to store a large file."""
-
 
 START_TIMEOUT = 60.0
 """The time in seconds within which a server has to answer completely at the start of a run."""
@@ -268,44 +249,6 @@ def _prepare_directory(directory: Path) -> str:
             database,
         )
     return f"sqlite:///{database}"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hide the log messages of MLflow and Alembic on tables and migrations; errors are still raised."""
-    levels = {name: logging.getLogger(name).level for name in NOISY_LOGGERS}
-    try:
-        for name in levels:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-
-
-_lock = threading.Lock()
-_users: Counter[str] = Counter()
-
-
-@contextmanager
-def settings(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables of MLflow within a block, except for those that the user has set.
-
-    MLflow reads them at each request, and has no other interface for this. Several blocks may overlap.
-    """
-    with _lock:
-        mine = [name for name in values if name not in os.environ or _users[name]]
-        for name in mine:
-            _users[name] += 1
-            os.environ[name] = values[name]
-    try:
-        yield
-    finally:
-        with _lock:
-            for name in mine:
-                _users[name] -= 1
-                if not _users[name]:
-                    os.environ.pop(name, None)
 
 
 def _user() -> str:

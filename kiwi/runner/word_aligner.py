@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from kiwi.data.batch import pad
 from kiwi.data.sampling import batches_by_tokens
-from kiwi.data.text.pieces import PieceTokenizer, single_template
+from kiwi.data.text.pieces import PieceTokenizer
+from kiwi.data.text.special_pieces import single_template
 from kiwi.data.text.word_alignment import Method, Vectors, align_words, alignment_line
 from kiwi.data.text.words import words
 from kiwi.systems.manifest.aligner import is_exported_aligner

@@ -20,7 +20,8 @@ from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.serve.batching.cache import Row, Texts
 from kiwi.serve.batching.model import SystemModel
-from kiwi.serve.batching.queue import Entry, QueueClosedError
+from kiwi.serve.batching.queue import QueueClosedError
+from kiwi.serve.batching.work import Entry
 from kiwi.serve.batching.worker import Observer, Worker
 from kiwi.serve.options import ServeOptions
 

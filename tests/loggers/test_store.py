@@ -14,7 +14,8 @@ from mlflow.tracking import MlflowClient
 
 from kiwi.exceptions import ConfigError
 from kiwi.loggers import MLFlowTrackingLogger, store
-from kiwi.loggers.store import open_store, settings
+from kiwi.loggers.mlflow_settings import settings
+from kiwi.loggers.store import open_store
 from tests.dripping import DrippingServer
 
 

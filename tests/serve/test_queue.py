@@ -8,7 +8,8 @@ from concurrent.futures import Future
 import pytest
 
 from kiwi.serve.batching.cache import ResultCache, Row, Texts
-from kiwi.serve.batching.queue import Entry, QueueClosedError, QueueFullError, SegmentQueue, Work, cheapest_size
+from kiwi.serve.batching.queue import QueueClosedError, QueueFullError, SegmentQueue, cheapest_size
+from kiwi.serve.batching.work import Entry, Work
 from kiwi.serve.batching.worker import Observer, QueueOptions, Worker
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from kiwi.data.text.partial_tokenizer import PartialTokenizer
+from kiwi.data.text.special_pieces import probe_of, special_id, template_of
 from kiwi.data.text.spelling import TextEncoder, read_as_text
 from kiwi.data.text.units import Units
 from kiwi.data.text.windows import by_group, piece_weights, ranges, word_readings
@@ -24,27 +25,6 @@ TARGET_SIDE, SOURCE_SIDE = 0, 1
 
 Encoded = list[list[int]]
 """The pieces of each word of a segment; every word has at least one."""
-
-
-@dataclass(frozen=True)
-class Template:
-    """The template with which an encoder joins two texts: the special pieces around them, and the type of each text."""
-
-    before: list[int]
-    between: list[int]
-    after: list[int]
-    types: tuple[int, int]
-    """The type IDs of the first and the second text, which include the special pieces that follow them."""
-
-    @property
-    def length(self) -> int:
-        """The number of special pieces of a pair."""
-        return len(self.before) + len(self.between) + len(self.after)
-
-    @property
-    def ids(self) -> set[int]:
-        """The special pieces."""
-        return {*self.before, *self.between, *self.after}
 
 
 @dataclass(frozen=True)
@@ -91,11 +71,11 @@ class PieceTokenizer:
         self.tokenizer = tokenizer
         read_as_text(tokenizer)
         self._expect([ORDINARY, ODD])
-        probe = _probe(tokenizer)
-        self.template = _template(tokenizer, probe)
-        self.pad_id = _special_id(tokenizer, ("<pad>", "[PAD]")) or 0
-        self.unknown_id = _special_id(tokenizer, ("<unk>", "[UNK]", "<|endoftext|>")) or 0
-        self.mask_id = _special_id(tokenizer, ("<mask>", "[MASK]", "<special1>"))  # the last is XLM's
+        probe = probe_of(tokenizer)
+        self.template = template_of(tokenizer, probe)
+        self.pad_id = special_id(tokenizer, ("<pad>", "[PAD]")) or 0
+        self.unknown_id = special_id(tokenizer, ("<unk>", "[UNK]", "<|endoftext|>")) or 0
+        self.mask_id = special_id(tokenizer, ("<mask>", "[MASK]", "<special1>"))  # the last is XLM's
         self.room = max_pieces - self.template.length
         if self.room < 4:
             raise ValueError(f"an encoder with at most {max_pieces} pieces has no room for two words on each side")
@@ -267,37 +247,3 @@ class PieceTokenizer:
 
 def _n_pieces(encoded: Encoded) -> int:
     return sum(map(len, encoded))
-
-
-def _special_id(tokenizer: Tokenizer | PartialTokenizer, names: Sequence[str]) -> int | None:
-    return next((index for name in names if (index := tokenizer.token_to_id(name)) is not None), None)
-
-
-def _template(tokenizer: Tokenizer | PartialTokenizer, probe: str) -> Template:
-    """Return the template of a tokenizer, as its post-processor applies it to a pair of a text that has pieces."""
-    encoding = tokenizer.encode([probe], [probe], is_pretokenized=True)
-    sides = encoding.sequence_ids
-    first, second = [[i for i, side in enumerate(sides) if side == which] for which in (0, 1)]
-    ids, types = encoding.ids, encoding.type_ids
-    return Template(
-        before=ids[: first[0]],
-        between=ids[first[-1] + 1 : second[0]],
-        after=ids[second[-1] + 1 :],
-        types=(types[first[0]], types[second[0]]),
-    )
-
-
-def single_template(tokenizer: Tokenizer | PartialTokenizer) -> tuple[list[int], list[int]]:
-    """Return the special pieces before and after a single text."""
-    encoding = tokenizer.encode([_probe(tokenizer)], is_pretokenized=True)
-    own = [index for index, side in enumerate(encoding.sequence_ids) if side is not None]
-    return encoding.ids[: own[0]], encoding.ids[own[-1] + 1 :]
-
-
-def _probe(tokenizer: Tokenizer | PartialTokenizer) -> str:
-    """Return a word that has at least one piece."""
-    for texts in (lambda: ["a"], tokenizer.get_vocab):  # the vocabulary is slow to get
-        for text in texts():
-            if tokenizer.encode([text], is_pretokenized=True, add_special_tokens=False).ids:
-                return text
-    raise ValueError("its tokenizer has no piece")

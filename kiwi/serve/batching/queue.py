@@ -8,13 +8,12 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
+from concurrent.futures import InvalidStateError
 from itertools import accumulate, islice
-from typing import NamedTuple
 
 from kiwi.exceptions import KiwiError
-from kiwi.serve.batching.cache import Row, Texts
+from kiwi.serve.batching.cache import Row
+from kiwi.serve.batching.work import Entry, Ticket, Work
 
 CANDIDATES = 4
 """How many requests are looked at for each place in a batch."""
@@ -43,50 +42,6 @@ class QueueClosedError(KiwiError):
 
     def __init__(self) -> None:
         super().__init__("The server is shutting down and takes no more requests. Send the request again.")
-
-
-class Entry(NamedTuple):
-    """A segment that is to be scored."""
-
-    key: bytes
-    """The hash of its texts."""
-
-    texts: Texts
-    length: int
-    """The number of tokens."""
-
-
-@dataclass(eq=False, slots=True)
-class Work:
-    """A segment in the queue, for all requests that wait for it."""
-
-    entry: Entry
-    waiting: list[tuple[Ticket, list[int]]] = field(default_factory=list)
-    """The requests, and its places in each."""
-
-    is_taken: bool = False
-    """Whether it is being computed, or nobody waits for it any more."""
-
-
-@dataclass(eq=False)
-class Ticket:
-    """The segments of a request; cancelling the future removes them from the queue."""
-
-    rows: list[Row | None]
-    """The results that are known, in the order of the segments."""
-
-    n_missing: int = 0
-    """The number of different segments without a result."""
-
-    works: list[Work] = field(default_factory=list)
-    """The segments that wait, longest first."""
-
-    future: Future[list[Row]] = field(default_factory=Future)
-    """The results of all segments."""
-
-    def drop_taken(self) -> None:
-        """Forget the segments that are being computed."""
-        self.works = [work for work in self.works if not work.is_taken]
 
 
 class SegmentQueue:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kiwi.serve.batching.cache import ResultCache, Row, Texts
-from kiwi.serve.batching.queue import Entry, SegmentQueue, Ticket, Work
+from kiwi.serve.batching.queue import SegmentQueue
+from kiwi.serve.batching.work import Entry, Ticket, Work
 
 logger = logging.getLogger(__name__)
 

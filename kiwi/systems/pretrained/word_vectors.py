@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from kiwi.data.batch import pad
-from kiwi.data.text.pieces import PieceTokenizer, single_template
+from kiwi.data.text.pieces import PieceTokenizer
+from kiwi.data.text.special_pieces import single_template
 from kiwi.exceptions import ConfigError
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.systems.pretrained.probes import (
