@@ -116,9 +116,9 @@ def test_what_calibrates_chose_no_thresholds(segments: ModuleType, prepared: Pat
 
 
 def test_bad_translations_become_worse(segments: ModuleType, prepared: Path) -> None:
-    halves = [prepared / f"sixth-{half}" for half in (0, 1)]
+    systems = [prepared / name for name in ("sixth", "seventh-0", "seventh-1")]
     texts, scores = (
-        [line for half in halves for line in segments.read(half / f"train.{name}")] for name in ("mt", "da")
+        [line for system in systems for line in segments.read(system / f"train.{name}")] for name in ("mt", "da")
     )
     found = {text: float(score) for text, score in zip(texts, scores, strict=True) if float(score) < 0}
     assert found
@@ -133,15 +133,20 @@ def test_bad_translations_become_worse(segments: ModuleType, prepared: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("stage", "n_assessed"), [("fourth", range(100, 101)), ("fifth", range(65, 95)), ("sixth", range(125, 165))]
+    ("systems", "n_assessed"),
+    [
+        (("fourth-0", "fourth-1"), range(100, 101)),
+        (("fifth-0", "fifth-1"), range(65, 95)),
+        (("sixth", "seventh-0", "seventh-1"), range(125, 165)),
+    ],
 )
-def test_two_systems_share_the_segments_of_a_stage(
-    segments: ModuleType, prepared: Path, stage: str, n_assessed: range
+def test_systems_share_the_segments_of_a_stage(
+    segments: ModuleType, prepared: Path, systems: tuple[str, ...], n_assessed: range
 ) -> None:
-    one, other = (set(segments.read(prepared / f"{stage}-{half}" / "train.mt")) - {"t", "word"} for half in (0, 1))
-    assert not one & other
-    assert len(one | other) in n_assessed
-    assert min(len(one), len(other)) > 25
+    own = [set(segments.read(prepared / system / "train.mt")) - {"t", "word"} for system in systems]
+    assert sum(map(len, own)) == len(set.union(*own))
+    assert len(set.union(*own)) in n_assessed
+    assert min(map(len, own)) > 25
 
 
 def test_a_system_for_comparison_does_not_know_a_pair(

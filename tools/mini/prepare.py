@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from segments import GOOD_SCORE, Segment, annotated, assessed, corrupted, spoiled, standardize, tokenized
@@ -51,12 +51,17 @@ LATER = {
 """The shares of assessments (of raw and of tokenized text), annotated errors, made errors, and translations made worse
 that the later stages learn from; from 1.0 on, they are counted from the start again."""
 
-HALVES = {"fourth": 6, "fifth": 7, "sixth": 8}
-"""The stages that two systems learn, a half of the segments each, and the byte of the hash that divides these."""
+SYSTEMS: Mapping[str, Callable[[bytes], str]] = {
+    "fourth": lambda key: f"fourth-{key[6] % 2}",
+    "fifth": lambda key: f"fifth-{key[7] % 2}",
+    "sixth": lambda key: f"seventh-{key[9] % 2}" if key[8] % 2 else "sixth",
+}
+"""The systems that share the segments of a stage, by the hash of a segment; the sixth stage leaves a half of its
+segments to the seventh."""
 
 HARSHER = 1.0
-"""What the stages in ``HALVES`` take off the scores of translations that are wrong as a whole, which then lie below the
-scores of the worst translations that people assessed."""
+"""What the stages in ``SYSTEMS`` take off the scores of translations that are wrong as a whole, which then lie below
+those of the worst translations that people assessed."""
 
 CALIBRATED = 0.3
 """The share of the development segments from which on they calibrate; thresholds of tags are chosen on those before."""
@@ -109,9 +114,9 @@ def write_stage(out: Path, stage: str, kinds: Mapping[str, Sequence[Segment]], d
         train += [segment for segment in kinds[kind] if (segment.share - low) % 1.0 < high - low]
     train.sort(key=lambda segment: segment.key)
     print(f"{stage}: {len(train):,} segments with assessments, annotations or made errors")
-    parts = {stage: train}
-    if stage in HALVES:
-        parts = {f"{stage}-{half}": [own for own in train if own.key[HALVES[stage]] % 2 == half] for half in (0, 1)}
+    parts: dict[str, list[Segment]] = {}
+    for segment in train:
+        parts.setdefault(SYSTEMS[stage](segment.key) if stage in SYSTEMS else stage, []).append(segment)
     for name, own in parts.items():
         write(out / name, "train", own)
         write(out / name, "dev", dev)
@@ -175,7 +180,7 @@ def main() -> None:
             "assessed": first,
             "tokenized": list(tokenized(args.assessments, "train")),
             "annotated": marked,
-            "made": list(corrupted(args.errors, HARSHER if stage in HALVES else 0.0)),
+            "made": list(corrupted(args.errors, HARSHER if stage in SYSTEMS else 0.0)),
             "spoiled": list(spoiled(first, HARSHER)),
         }
         write_stage(args.out, stage, kinds, dev)

@@ -31,9 +31,10 @@ stage() {
 # Train two systems from one, each on a half of the segments of a stage, at the same time, and average them.
 halves() {
   local name=$1 before=$2 rate=$3 half running=()
+  shift 3
   for half in 0 1; do
     stage "$name-$half" second "_stage=$name-$half" "system.load=$before" system.model.encoder.dropout=0.0 \
-      "system.optimizer.encoder_learning_rate=$rate" &
+      "system.optimizer.encoder_learning_rate=$rate" "$@" &
     running+=($!)
   done
   wait "${running[0]}"
@@ -55,7 +56,12 @@ once "$out/average" "$python" "$here/average.py" "$out/second/best_model" "$out/
 halves fourth "$out/average" 0.00015
 halves fifth "$out/fourth" 0.0001
 once "$out/earlier" "$python" "$here/average.py" "$out/average" "$out/fourth" "$out/earlier" --share 0.5
-once "$out/whole" "$python" "$here/average.py" "$out/earlier" "$out/fifth" "$out/whole" --share 0.5
+once "$out/five" "$python" "$here/average.py" "$out/earlier" "$out/fifth" "$out/five" --share 0.5
+stage sixth second _stage=sixth "system.load=$out/five" system.model.encoder.dropout=0.0 \
+  system.optimizer.encoder_learning_rate=0.0002 system.optimizer.learning_rate=0.0007
+once "$out/six" "$python" "$here/average.py" "$out/five" "$out/sixth/best_model" "$out/six" --share 0.5
+halves seventh "$out/six" 0.0001 trainer.checkpoint.validation_steps=1.0
+once "$out/whole" "$python" "$here/average.py" "$out/six" "$out/seventh" "$out/whole" --share 0.5
 
 # Thresholds are chosen on development data, for each language pair: by MCC for tags, by F1 for spans.
 dev=$out/data/second
