@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
+from kiwi.data.labels.span_decoding import expected_penalties
 from kiwi.data.labels.span_options import SpanLevelConfig
 from kiwi.data.text.language_pairs import known_pair
-from kiwi.runner.predictions import Predictions
+from kiwi.runner.predictions import EXPECTED_PENALTY, Predictions
 from kiwi.systems.manifest.checkpoint import DataInfo
 
 
@@ -85,6 +86,20 @@ class AboutSystem:
         """
         thresholds = self.data.thresholds
         return values if thresholds is None or pairs is None else thresholds.move(values, pairs)
+
+    def expected_penalties(self, values: Mapping[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
+        """Return the penalty of each segment that combined scores include, if it is not that of the spans.
+
+        Args:
+            values: the values of an engine, so that it is the same whether or not language pairs are known.
+            batch: the batch that they were computed from.
+        """
+        options = self.span_level
+        if options is None or options.combined_from == "spans" or const.SENTENCE_SCORES not in self.outputs:
+            return {}
+        assert batch.unit_mask is not None
+        found = expected_penalties(values[const.ERROR_SPANS], batch.unit_mask, options.severities, options.points)
+        return {EXPECTED_PENALTY: found}
 
     def no_predictions(self) -> Predictions:
         """Return its predictions for no segment, which have all of its outputs and files."""

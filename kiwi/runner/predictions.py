@@ -26,8 +26,8 @@ from kiwi.utils.io import write_lines
 DIGITS = 6
 """The number of digits after the decimal point in files of predictions."""
 
-EXPECTED_PENALTY = "expected_penalty"
-"""The name of the penalty that the probabilities of labels let expect, among the values of segments."""
+EXPECTED_PENALTY = "expected penalty"
+"""The name of the expected penalty among the values of segments; no output has a name with a space."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.span_decoding import decode_batch, expected_penalties
+from kiwi.data.labels.span_decoding import decode_batch
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.segments.bad_rows import BadRows, OnBad
 from kiwi.exceptions import ConfigError, DataError
@@ -24,7 +24,7 @@ from kiwi.outputs import OUTPUTS, Unit
 from kiwi.runner.auto_aligner import AutoAligner, switched_off
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
-from kiwi.runner.predictions import EXPECTED_PENALTY, Predictions
+from kiwi.runner.predictions import Predictions
 from kiwi.runner.watch import InputWatch
 
 logger = logging.getLogger(__name__)
@@ -186,8 +186,10 @@ class Runner:
         self.watch.note_very_long(lengths, unique)
         for chosen, batch in zip(batches, self._prepare(rows, batches, options.num_data_workers), strict=True):
             pairs = [rows[index][const.LANGUAGE_PAIR] for index in chosen] if const.LANGUAGE_PAIR in fields else None
-            moved = self.about.with_thresholds(self.engine(batch), pairs)
-            for name, found in self._split_by_segment(moved, batch).items():
+            computed = self.engine(batch)
+            penalties = self.about.expected_penalties(computed, batch)
+            moved = self.about.with_thresholds(computed, pairs)
+            for name, found in (self._split_by_segment(moved, batch) | penalties).items():
                 results = values.setdefault(name, [None] * n_segments)
                 for index, value in zip(chosen, found, strict=True):
                     results[firsts[index]] = value
@@ -262,19 +264,14 @@ class Runner:
 
     def _split_by_segment(self, values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
         """Return the values of an engine by segment, without padding: a number, a list of numbers, or error spans."""
-        spans: dict[str, list[Any]] = {}
+        spans = {}
         if self.about.span_level is not None:
             assert batch.unit_mask is not None
             assert batch.unit_bounds is not None
             probabilities = values.pop(const.ERROR_SPANS)
-            options = self.about.span_level
             spans[const.ERROR_SPANS] = decode_batch(
-                probabilities, batch.unit_mask, batch.unit_bounds, options.severities
+                probabilities, batch.unit_mask, batch.unit_bounds, self.about.span_level.severities
             )
-            if options.combined_from == "probabilities" and const.SENTENCE_SCORES in self.about.outputs:
-                spans[EXPECTED_PENALTY] = expected_penalties(
-                    probabilities, batch.unit_mask, options.severities, options.points
-                )
         return _without_padding(values, batch) | spans
 
 

@@ -188,8 +188,8 @@ class QESystem(System):
             system.metrics = {}
             return system
         assert config.class_name is not None
-        vocabularies = starting_vocabularies(config, columns)
-        system = cls(config.class_name, config.model, vocabularies, starting_model(config))
+        pretrained = starting_model(config)
+        system = cls(config.class_name, config.model, starting_vocabularies(config, columns), pretrained)
         system.outputs.fit(columns)
         if config.load_encoder is not None:
             system.load_encoder(config.load_encoder)

@@ -1,4 +1,4 @@
-"""The processes of a run, and which of them this one is; asked before Lightning is loaded."""
+"""The processes of a run, which of them this one is, and what they gather; importing it does not load Lightning."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import torch
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.datasets.parts import TrainingConfig
 from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.data.labels.span_decoding import expected_penalties
 from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
 from kiwi.lib.score.calibration.spans import cool_spans
@@ -342,7 +343,7 @@ def test_the_weight_of_scores(folder: Path, tmp_path: Path) -> None:
     assert spans.error_spans == whole.error_spans
     export(tmp_path / "weighed", tmp_path / "exported")
     assert positions(load_system(tmp_path / "exported").predict(SOURCE, TARGET)) == positions(whole)
-    with pytest.raises(ConfigError, match=r"score_weight: found 0.3, but sentence_level.hter is off"):
+    with pytest.raises(ConfigError, match=r"found score_weight: 0.3, but sentence_level.hter is off"):
         build(folder, {"score_weight": 0.3}, sentence_level={"hter": False})
 
 
@@ -457,7 +458,20 @@ def test_a_combined_score_from_probabilities(folder: Path, tmp_path: Path) -> No
         found[source] = load_system(tmp_path / source).predict(SOURCE, TARGET)
     spans, probabilities = found["spans"], found["probabilities"]
     assert probabilities.mqm_score == spans.mqm_score
-    assert probabilities.combined_score != spans.combined_score
+    runner = load_system(tmp_path / "probabilities")
+    engine, level = runner.engine, runner.about.span_level
+    assert level is not None
+    expected = []
+    for row, score in zip(rows("source", "target"), probabilities.sentence_scores or [], strict=True):
+        batch = engine.collate([row])
+        assert batch.unit_mask is not None
+        values = engine(batch)["error_spans"]
+        expected += level.combine(
+            expected_penalties(values, batch.unit_mask, level.severities, level.points), [score], meaning
+        )
+    assert probabilities.combined_score == pytest.approx(expected, rel=1e-5)
+    assert spans.combined_score != pytest.approx(expected, rel=1e-3)
+    assert all(map(math.isnan, runner.predict([""], [""]).combined_score or []))
     # The export and single segments give the same, and without scores there is nothing to combine.
     export(tmp_path / "probabilities", tmp_path / "exported")
     exported = load_system(tmp_path / "exported")
@@ -465,5 +479,6 @@ def test_a_combined_score_from_probabilities(folder: Path, tmp_path: Path) -> No
     assert list(itertools.chain(*alone)) == pytest.approx(probabilities.combined_score, abs=1e-2)
     outputs = {"outputs": {"sentence_level": {"hter": False}}}
     assert load_system(tmp_path / "probabilities", model=outputs).predict(SOURCE, TARGET).combined_score is None
-    with pytest.raises(ConfigError, match=r"combined_from: found probabilities, but sentence_level.hter is off"):
-        build(folder, {"combined_from": "probabilities"}, sentence_level={"hter": False})
+    options = {"combined_from": "probabilities", "score_weight": 0.3}
+    with pytest.raises(ConfigError, match=r"or set score_weight: 0 and combined_from: spans\."):
+        build(folder, options, sentence_level={"hter": False})

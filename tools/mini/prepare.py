@@ -6,7 +6,8 @@
 
 ``MLQE-PE`` has a directory for each language pair (CC0), ``MQM`` has tables of annotated errors (those that are used
 here are published under Apache-2.0). Texts are raw, as a user has them: tags of tokens are carried over to the words
-between spaces. Segments lack the labels that their data does not have (``data.partial_labels``).
+between spaces. The last stages also read tokenized texts, with the tags of their tokens. Segments lack the labels that
+their data does not have (``data.partial_labels``).
 
 All scores are on the scale of direct assessments, standardized; higher is better. The penalties of MQM are brought
 to it pair by pair, by their mean and standard deviation; a made error takes points off the score of a good translation.

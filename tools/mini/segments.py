@@ -1,5 +1,7 @@
 """Read the data that kiwi-mini learns from: direct assessments with tags, annotated errors, and made errors.
 
+Translations of any quality are also made worse as a whole.
+
 All scores are on the scale of direct assessments, standardized; higher is better.
 """
 
@@ -183,7 +185,7 @@ def corrupted(directory: Path, harsher: float = 0.0) -> Iterator[Segment]:
 
 
 def spoiled(segments: Iterable[Segment], harsher: float) -> Iterator[Segment]:
-    """Say a half of the translations twice and cut the other half off in the middle, however bad they already are.
+    """Yield translations made worse, however bad they already are: one half repeated, the other cut off in the middle.
 
     A translation that is wrong in itself becomes worse by it, which errors in good translations do not teach.
 

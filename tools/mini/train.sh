@@ -61,11 +61,11 @@ stage sixth second _stage=sixth "system.load=$out/five" system.model.encoder.dro
   system.optimizer.encoder_learning_rate=0.0002 system.optimizer.learning_rate=0.0007
 once "$out/six" "$python" "$here/average.py" "$out/five" "$out/sixth/best_model" "$out/six" --share 0.5
 halves seventh "$out/six" 0.0001 trainer.checkpoint.validation_steps=1.0
-once "$out/whole" "$python" "$here/average.py" "$out/six" "$out/seventh" "$out/whole" --share 0.5
+once "$out/seven" "$python" "$here/average.py" "$out/six" "$out/seventh" "$out/seven" --share 0.5
 
 # Thresholds are chosen on development data, for each language pair: by MCC for tags, by F1 for spans.
 dev=$out/data/second
-once "$out/tags" "$python" -m kiwi thresholds "$out/whole" "$out/tags" \
+once "$out/tags" "$python" -m kiwi thresholds "$out/seven" "$out/tags" \
   -s "$dev/tags.src" -t "$dev/tags.mt" --lp "$dev/tags.lp" --target-tags "$dev/tags.tags" --source-tags "$dev/tags.source_tags"
 once "$out/spans" "$python" -m kiwi thresholds "$out/tags" "$out/spans" \
   -s "$dev/spans.tsv" -t "$dev/spans.tsv" --lp "$dev/spans.tsv" --error-spans "$dev/spans.tsv"

@@ -69,10 +69,11 @@ def decode_batch(
 def expected_penalty(
     probabilities: NDArray[np.floating[Any]], severities: Sequence[str], weights: Mapping[str, float]
 ) -> float:
-    """Return the penalty that the probabilities of a translation's labels let expect.
+    """Return the expected penalty of a translation under the probabilities of its labels.
 
-    An error counts where it begins. That a span begins at a unit is as probable as the probability of an error rises
-    there: neighbouring units are taken to be wrong together as often as their probabilities allow. Each gap counts.
+    An error counts where it begins. Adjacent units are assumed to belong to the same error as far as their
+    probabilities allow: a new error begins at a unit with the increase of the error probability over the unit before.
+    Each gap counts.
 
     Args:
         probabilities: the probabilities of OK and of each severity of gaps and units, alternating from gap 0 to the gap

@@ -54,8 +54,8 @@ class SpanLevelConfig(BaseConfig):
     combined_from: Annotated[Literal["spans", "probabilities"], Field(exclude_if=lambda source: source == "spans")] = (
         "spans"
     )
-    """The penalty in ``combined_score``: that of the predicted ``spans``, which is ``mqm_score``, or the one that the
-    ``probabilities`` of all labels let expect, which also tells translations without spans apart."""
+    """The penalty in ``combined_score``: that of the predicted ``spans``, which is ``mqm_score``, or the one that is
+    expected under the ``probabilities`` of all labels, which also tells translations without spans apart."""
 
     combined_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.22
     """The share of the penalty in ``combined_score``, the rest of which is the regressed score (Guerreiro et al.

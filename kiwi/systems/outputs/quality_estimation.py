@@ -149,12 +149,15 @@ class QEOutputs(nn.Module):
         self.unseen_scores: ScoreOutput | None = None
         """The scores that spans depend on, if they are not predicted themselves."""
         if config.span_level is not None and const.SENTENCE_SCORES not in modules:
-            for option, without in (("score_weight", 0.0), ("combined_from", "spans")):
-                if (found := getattr(config.span_level, option)) != without:
-                    raise ConfigError(
-                        f"outputs.span_level.{option}: found {found}, but sentence_level.hter is off; "
-                        f"turn it on, or set {option} to {without}."
-                    )
+            needing = {"score_weight": 0, "combined_from": "spans"}
+            wrong = [name for name, without in needing.items() if getattr(config.span_level, name) != without]
+            if wrong:
+                found = ", ".join(f"{name}: {getattr(config.span_level, name)}" for name in wrong)
+                without_scores = " and ".join(f"{name}: {needing[name]}" for name in wrong)
+                raise ConfigError(
+                    f"outputs.span_level: found {found}, but sentence_level.hter is off; turn it on, or set "
+                    f"{without_scores}."
+                )
 
     @property
     def score_weight(self) -> float:

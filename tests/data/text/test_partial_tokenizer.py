@@ -13,7 +13,8 @@ from tokenizers import AddedToken, Tokenizer
 
 from kiwi.data.text import partial_tokenizer
 from kiwi.data.text.partial_tokenizer import PartialTokenizer, parse_partly
-from kiwi.data.text.pieces import PieceTokenizer, single_template
+from kiwi.data.text.pieces import PieceTokenizer
+from kiwi.data.text.special_pieces import single_template
 from kiwi.data.text.vocabulary import parse_tokenizer
 from tests.data.text.test_word_pieces import TOKENIZERS, WORDS
 
