@@ -61,7 +61,8 @@ stage sixth second _stage=sixth "system.load=$out/five" system.model.encoder.dro
   system.optimizer.encoder_learning_rate=0.0002 system.optimizer.learning_rate=0.0007
 once "$out/six" "$python" "$here/average.py" "$out/five" "$out/sixth/best_model" "$out/six" --share 0.5
 halves seventh "$out/six" 0.0001 trainer.checkpoint.validation_steps=1.0
-once "$out/seven" "$python" "$here/average.py" "$out/six" "$out/seventh" "$out/seven" --share 0.5
+once "$out/later" "$python" "$here/average.py" "$out/sixth/best_model" "$out/seventh" "$out/later" --share 0.5
+once "$out/seven" "$python" "$here/average.py" "$out/five" "$out/later" "$out/seven" --share 0.5
 
 # Thresholds are chosen on development data, for each language pair: by MCC for tags, by F1 for spans.
 dev=$out/data/second
