@@ -201,6 +201,13 @@ def test_wrong_translations_score_below_right_ones(mini: kiwi.Runner) -> None:
     assert sum(found.mqm_score[1::2]) > sum(found.mqm_score[0::2])
 
 
+def test_thresholds_of_language_pairs_do_not_change_combined_scores(mini: kiwi.Runner) -> None:
+    texts = ["The meeting was moved to Friday."], ["Das Treffen wurde auf Montag verschoben."]
+    without, known = mini.predict(*texts), mini.predict(*texts, language_pairs=["en-de"])
+    assert known.target_tags_BAD_probabilities != without.target_tags_BAD_probabilities
+    assert known.combined_score == without.combined_score
+
+
 def test_scripts_that_it_has_not_learned_have_scores(mini: kiwi.Runner) -> None:
     targets = ["บ้านหลังนี้สวยมาก", "이 집은 아름답습니다.", "ቤቱ ቆንጆ ነው።", "بيت جميل جدا", "🏠👍🏽"]
     scores = mini.predict(["This house is very beautiful."] * len(targets), targets).sentence_scores
