@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kiwi.cli.options import NewDirectoryArgument, OverwriteDirectoryOption, VerboseOption
+from kiwi.cli.options import NewDirectoryArgument, VerboseOption
 
 
 def publish(
@@ -49,7 +49,14 @@ def publish(
         Path | None,
         typer.Option(help="Policy of kiwi route fit for this system, which the copy carries.", show_default=False),
     ] = None,
-    overwrite: OverwriteDirectoryOption = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace DIRECTORY if it is a checkpoint, an export or an earlier version of the package, without "
+            "other files.",
+        ),
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Prepare a trained system for the Hugging Face hub, or as a Python package, with a model card.

@@ -9,7 +9,8 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from kiwi import constants as const
@@ -104,13 +105,23 @@ def holds_system(directory: Path) -> bool:
     return (directory / SUMS_FILE).is_file() and any((directory / name).is_file() for name in SYSTEM_FILES)
 
 
-def require_new_directory(path: Path, *, overwrite: bool = False, reads: Collection[Path] = ()) -> None:
+def require_new_directory(
+    path: Path,
+    *,
+    overwrite: bool = False,
+    reads: Collection[Path] = (),
+    sealed: str = ".",
+    beside: Collection[str] = ("README.md",),
+) -> None:
     """Reject a path that already exists, unless it is an empty directory.
 
     Args:
         path: the directory to write.
         overwrite: whether to accept a sealed directory, such as a checkpoint or an export, without any other files.
         reads: files and directories that the command reads, which must not be in the directory.
+        sealed: where in the directory the sealed one is.
+        beside: the files that may be there beside those of the sealed directory, as patterns of their paths, in which
+            ``*`` also matches ``/``.
 
     Raises:
         ConfigError: when there is a file or a directory that must not be replaced.
@@ -122,11 +133,12 @@ def require_new_directory(path: Path, *, overwrite: bool = False, reads: Collect
     place = path.resolve()
     if source := next((each for each in reads if place in (each.resolve(), *each.resolve().parents)), None):
         raise ConfigError(f"{path}: would be replaced, but this command reads {source}. Choose another directory.")
-    sums = SealedDirectory.open(path).sums if path.is_dir() else None
+    sums = SealedDirectory.open(path / sealed).sums if (path / sealed).is_dir() else None
     names = {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}
-    others = sorted(names - {*(sums or ()), SUMS_FILE, "README.md"})
+    own = {(PurePosixPath(sealed) / name).as_posix() for name in (*(sums or ()), SUMS_FILE)}
+    others = sorted(name for name in names - own if not any(fnmatchcase(name, pattern) for pattern in beside))
     if sums is None or others:
-        found = others[0] if sums is not None else f"no {SUMS_FILE}"
+        found = others[0] if sums is not None else f"no {(PurePosixPath(sealed) / SUMS_FILE).as_posix()}"
         raise ConfigError(
             f"{path}: found {found}; expected only files of a checkpoint or an export, which --overwrite replaces. "
             "Choose a new or empty directory, or remove it."

@@ -88,11 +88,23 @@ def test_installed_model(installed: Path, plain_system: QESystem) -> None:
         assert kiwi.load_system(name).predict(SOURCE, TARGET, PAIRS) == expected
 
 
-def test_a_directory_comes_before_a_name(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["config.yaml", "export.json", "SHA256SUMS", "best_model"])
+def test_a_system_in_a_directory_comes_before_a_name(installed: Path, tmp_path: Path, name: str) -> None:
+    """A damaged one too: another system must not take its place without a word."""
     (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / name).touch()
     assert resolve_run_directory("tiny") == Path("tiny")
     with pytest.raises(CheckpointError):
         kiwi.load_system("tiny")
+    assert default_model() == str(installed / "kiwi_qe_tiny" / "system")
+    assert len(kiwi.load_system().predict(SOURCE, TARGET, PAIRS).sentence_scores) == len(SOURCE)
+
+
+def test_other_directories_do_not_hide_a_name(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "notes.txt").touch()
+    assert resolve_run_directory("tiny") == installed / "kiwi_qe_tiny" / "system"
+    assert default_model() == "tiny"
 
 
 def test_an_installed_model_is_never_changed(installed: Path, tmp_path: Path) -> None:
@@ -240,6 +252,27 @@ def test_names_of_packages(package: str | None, version: str, message: str, tmp_
 def test_licences_of_packages(licence: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"(?s)--license: found .*names its licence as an SPDX expression"):
         publish(tmp_path / "checkpoint", tmp_path / "out", package="kiwi-qe-x", licence=licence)
+
+
+def test_a_package_replaces_its_earlier_version(tmp_path: Path, plain_system: QESystem) -> None:
+    checkpoint, package = tmp_path / "checkpoint", tmp_path / "package"
+    plain_system.save(checkpoint)
+    publish(checkpoint, package, package="kiwi-qe-x", package_version="1.0")
+    left = package / "build" / "lib" / "kiwi_qe_x" / "__init__.py"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    with pytest.raises(ConfigError, match="already exists"):
+        publish(checkpoint, package, package="kiwi-qe-x", package_version="2.0")
+    with pytest.raises(ConfigError, match=r"found no kiwi_qe_y/system/SHA256SUMS"):
+        publish(checkpoint, package, package="kiwi-qe-y", overwrite=True)
+    with pytest.raises(ConfigError, match=r"found no SHA256SUMS"):
+        publish(checkpoint, package, overwrite=True)
+    publish(checkpoint, package, package="kiwi-qe-x", package_version="2.0", overwrite=True)
+    assert 'version = "2.0"' in (package / "pyproject.toml").read_text()
+    assert not left.exists()
+    (package / "kiwi_qe_x" / "notes.txt").write_text("by hand")
+    with pytest.raises(ConfigError, match=r"found kiwi_qe_x/notes\.txt"):
+        publish(checkpoint, package, package="kiwi-qe-x", overwrite=True)
 
 
 def test_licence_and_model_of_a_package() -> None:

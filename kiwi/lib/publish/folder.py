@@ -45,7 +45,7 @@ def publish(
             ``kiwi-qe-medical``; once installed, the model ``medical`` is found by its name.
         package_version: the version of the package; by default, 0.1.0.
         policy: the policy that the copy carries; by default, the one that the system carries already, if any.
-        overwrite: whether the directory may replace a checkpoint or an export.
+        overwrite: whether the directory may replace a checkpoint or an export, or an earlier package of the same name.
 
     Returns:
         The directory.
@@ -63,7 +63,13 @@ def publish(
     packaging = None if package is None else PackageOptions(package, package_version or DEFAULT_VERSION, licence)
     path = resolve_run_directory(checkpoint)
     file = None if policy is None else user_path(policy)
-    require_new_directory(directory, overwrite=overwrite, reads=[path, *([] if file is None else [file])])
+    require_new_directory(
+        directory,
+        overwrite=overwrite,
+        reads=[path, *([] if file is None else [file])],
+        sealed="." if packaging is None else packaging.system_directory(Path()).as_posix(),
+        beside=[CARD_FILE] if packaging is None else packaging.files,
+    )
     found = inspect_checkpoint(path)
     carried = found.policy if file is None else check_policy(file, found.fingerprint)
     sealed = SealedDirectory.open(path)

@@ -81,6 +81,11 @@ class PackageOptions:
         """Return the directory of the system within the directory of the distribution."""
         return directory / self.module / SYSTEM
 
+    @property
+    def files(self) -> list[str]:
+        """Patterns of the files of a distribution beside those of its system, with what ``pip install`` leaves there."""
+        return ["README.md", "pyproject.toml", f"{self.module}/__init__.py", "build/*", f"{self.module}.egg-info/*"]
+
     def write(self, directory: Path) -> None:
         """Write what makes a directory with a system and a ``README.md`` a Python distribution.
 

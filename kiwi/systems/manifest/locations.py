@@ -15,7 +15,8 @@ from importlib import metadata
 from pathlib import Path
 
 from kiwi.exceptions import CheckpointError, ConfigError
-from kiwi.systems.manifest.checkpoint import BEST_MODEL, CONFIG_FILE
+from kiwi.systems.manifest.checkpoint import BEST_MODEL, CONFIG_FILE, EXPORT_FILE
+from kiwi.utils.sealed import SUMS_FILE
 from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
@@ -33,13 +34,16 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 def resolve_run_directory(path: str | Path) -> Path:
     """Return the best model if the path is the directory of a run, else the path itself, with ``~`` expanded.
 
-    The name of an installed model, where there is no such path, stands for its directory.
+    The name of an installed model stands for its directory, unless a system or a run is there under this name: a
+    directory ``mini`` with anything else in it does not hide the model ``mini``.
     """
     path = user_path(path)
     try:
         if (path / BEST_MODEL / CONFIG_FILE).is_file():
             return path / BEST_MODEL
-        return path if os.path.lexists(path) else find_installed(str(path)) or path
+        if any(os.path.lexists(path / name) for name in (CONFIG_FILE, EXPORT_FILE, SUMS_FILE, BEST_MODEL)):
+            return path
+        return find_installed(str(path)) or path
     except (OSError, ValueError):
         return path  # the error is reported when the checkpoint is read
 
@@ -133,16 +137,15 @@ def find_installed(name: str) -> Path | None:
 
 
 def default_model() -> str:
-    """Return the name of the model that is used when none is named.
+    """Return the name of the model that is used when none is named; its path where a directory hides the name.
 
     Raises:
         ConfigError: when there is none, or several of which none is the default.
     """
     models = installed_models()
-    if DEFAULT_MODEL in models:
-        return DEFAULT_MODEL
-    if len(models) == 1:
-        return next(iter(models))
+    model = models.get(DEFAULT_MODEL) or (next(iter(models.values())) if len(models) == 1 else None)
+    if model is not None:
+        return model.name if resolve_run_directory(model.name) == model.path else str(model.path)
     if models:
         raise ConfigError(f"model (-m): not given; found several installed models: {', '.join(models)}. Name one.")
     raise ConfigError(
