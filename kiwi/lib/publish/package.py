@@ -83,7 +83,7 @@ class PackageOptions:
 
     @property
     def files(self) -> list[str]:
-        """Patterns of the files of a distribution beside those of its system, with what ``pip install`` leaves there."""
+        """Patterns of the files of a distribution beside those of its system, and of what ``pip`` leaves there."""
         return ["README.md", "pyproject.toml", f"{self.module}/__init__.py", "build/*", f"{self.module}.egg-info/*"]
 
     def write(self, directory: Path) -> None:
