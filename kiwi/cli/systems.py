@@ -17,6 +17,7 @@ from kiwi.cli.options import (
     SourcePosOption,
     TargetPosOption,
     VerboseOption,
+    check_choice,
     set_up_log,
 )
 
@@ -50,6 +51,13 @@ def thresholds(
     error_spans: Annotated[
         Path | None, typer.Option(help="Error spans of the translations.", show_default=False)
     ] = None,
+    on_bad_span: Annotated[
+        str,
+        typer.Option(
+            metavar="error|clip|drop",
+            help="What happens to an error span that does not fit its translation: stop, cut it, or leave it out.",
+        ),
+    ] = "error",
     source_pos: SourcePosOption = None,
     target_pos: TargetPosOption = None,
     overwrite: OverwriteDirectoryOption = False,
@@ -60,19 +68,24 @@ def thresholds(
 
     Writes a new checkpoint in which the chosen thresholds correspond to a probability of 0.5.
     """
+    from kiwi.exceptions import ConfigError
     from kiwi.utils.imports import needs_extra
 
     set_up_log(verbose=verbose, quiet=quiet)
     texts = {"source": source, "target": target, "lp": lp, "alignments": alignments}
     texts |= {"source_pos": source_pos, "target_pos": target_pos}
     labels = {"target_tags": target_tags, "source_tags": source_tags, "error_spans": error_spans}
+    on_bad = check_choice("--on-bad-span", on_bad_span, ("error", "clip", "drop"))
+    if on_bad != "error" and error_spans is None:
+        raise ConfigError("--on-bad-span: given without --error-spans. Add it, or remove this.")
     with needs_extra("train", "kiwi thresholds"):
         from kiwi.data.datasets.parts import TrainingConfig
+        from kiwi.data.labels.span_checks import SpanDataConfig
         from kiwi.lib.console.tables import print_table
         from kiwi.lib.thresholds import choose_thresholds
 
         data = TrainingConfig.from_dict({"input": texts, "output": labels})
-        chosen = choose_thresholds(checkpoint, directory, data, overwrite=overwrite)
+        chosen = choose_thresholds(checkpoint, directory, data, SpanDataConfig(on_bad_span=on_bad), overwrite=overwrite)
     rows = [
         [each.title, f"{each.threshold:.3f}", each.metric, f"{each.before:.4f}", f"{each.after:.4f}"] for each in chosen
     ]

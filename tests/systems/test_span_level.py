@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -289,6 +291,14 @@ def test_a_checkpoint_with_the_threshold_of_severities(folder: Path, tmp_path: P
     )
     chosen = choose_thresholds(tmp_path / "system", tmp_path / "chosen", data)
     assert [each.threshold for each in chosen if each.output == "error_spans (severities)"] == [0.4]
+    beyond = (tmp_path / "spans.tsv").read_text().replace(str(len(TARGET[0])), "99")
+    (tmp_path / "spans.tsv").write_text(beyond)
+    command = ["thresholds", str(tmp_path / "system"), str(tmp_path / "cut"), "-s", str(tmp_path / "source")]
+    command += ["-t", str(tmp_path / "target"), "--error-spans", str(tmp_path / "spans.tsv")]
+    for options, code in ([], 3), (["--on-bad-span", "clip"], 0), (["--on-bad-span", "cut"], 2):
+        run = [sys.executable, "-m", "kiwi", *command, *options]
+        assert subprocess.run(run, capture_output=True, check=False).returncode == code
+    assert QESystem.load(tmp_path / "cut").state_dict().keys() == system.state_dict().keys()
     for name, severity in (("system", "minor"), ("chosen", "major")):
         found = load_system(tmp_path / name).predict(SOURCE, TARGET).error_spans
         assert found is not None

@@ -20,7 +20,7 @@ import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from segments import GOOD_SCORE, Segment, annotated, assessed, corrupted, spoiled, standardize, tokenized
+from segments import GOOD_SCORE, Segment, annotated, assessed, corrupted, joined, spoiled, standardize, tokenized
 
 ANNOTATED = ("2021_en-de", "2021_zh-en", "2021_TED_en-de", "2021_TED_zh-en", "bio_train")
 
@@ -48,14 +48,23 @@ LATER = {
         "made": (0.0, 0.5),
         "spoiled": (0.0, 0.06),
     },
+    "eighth": {
+        "assessed": (0.0, 0.08),
+        "tokenized": (0.4, 0.45),
+        "annotated": (0.3, 0.34),
+        "made": (0.5, 0.65),
+        "spoiled": (0.06, 0.07),
+        "joined": (0.0, 0.2),
+    },
 }
-"""The shares of assessments (of raw and of tokenized text), annotated errors, made errors, and translations made worse
-that the later stages learn from; from 1.0 on, they are counted from the start again."""
+"""The shares of assessments (of raw and of tokenized text), annotated errors, made errors, translations made worse, and
+paragraphs that the later stages learn from; from 1.0 on, they are counted from the start again."""
 
 SYSTEMS: Mapping[str, Callable[[bytes], str]] = {
     "fourth": lambda key: f"fourth-{key[6] % 2}",
     "fifth": lambda key: f"fifth-{key[7] % 2}",
     "sixth": lambda key: f"seventh-{key[9] % 2}" if key[8] % 2 else "sixth",
+    "eighth": lambda key: "eighth",
 }
 """The systems that share the segments of a stage, by the hash of a segment; the sixth stage leaves a half of its
 segments to the seventh."""
@@ -183,6 +192,7 @@ def main() -> None:
             "annotated": marked,
             "made": list(corrupted(args.errors, HARSHER if stage in SYSTEMS else 0.0)),
             "spoiled": list(spoiled(first, HARSHER)),
+            "joined": list(joined([*first, *marked], HARSHER)),
         }
         write_stage(args.out, stage, kinds, dev)
     # This comes last: train.sh sees by it that all is there.

@@ -30,6 +30,12 @@ WHOLE = {"untranslated": -2.2, "unrelated": -2.2, "foreign": -2.2, "twice": -1.6
 LOWEST_SPOILED = -4.5
 """The lowest score of a bad translation that was made worse."""
 
+LOSS, LOSS_PER_SHARE = 0.6, 2.5
+"""What missing or untranslated segments take off the score of a paragraph, and the more, the larger their share is."""
+
+LONGEST_PARAGRAPH = 1200
+"""The largest number of characters of the source and the target of a paragraph together."""
+
 PER_POINT = 0.12
 """What a point of penalty of a made error takes off the score."""
 
@@ -202,3 +208,68 @@ def spoiled(segments: Iterable[Segment], harsher: float) -> Iterator[Segment]:
         target = f"{segment.target} {segment.target}" if kind == "twice" else half
         score = max(min(WHOLE[kind], segment.score) - harsher, LOWEST_SPOILED)
         yield Segment(segment.source, target, segment.lp, score)
+
+
+def joined(segments: Iterable[Segment], harsher: float) -> Iterator[Segment]:
+    """Yield paragraphs of two to six segments, some without the translation of a part of them.
+
+    In two fifths of the paragraphs, segments at the beginning, in the middle or at the end are missing from the
+    translation; in a fifth, those at the end are left in the source language.
+
+    Args:
+        segments: segments with scores.
+        harsher: what is taken off the scores of paragraphs that lack a half or more.
+    """
+    by_pair: dict[str, list[Segment]] = {}
+    for segment in segments:
+        by_pair.setdefault(segment.lp, []).append(segment)
+    for own in by_pair.values():
+        place = 0
+        while place < len(own):
+            first = own[place].key
+            parts = own[place : place + 2 + first[10] % 5]
+            place += len(parts)
+            while sum(len(part.source) + len(part.target) for part in parts) > LONGEST_PARAGRAPH:
+                parts = parts[:-1]
+            if len(parts) < 2:
+                continue
+            n_lost = 1 if first[11] % 2 else (len(parts) + 1) // 2
+            n_lost = min(n_lost, len(parts) - 1)
+            kind = ("whole", "whole", "missing", "missing", "untranslated")[first[12] % 5]
+            start = (
+                len(parts) - n_lost
+                if kind == "untranslated"
+                else (0, (len(parts) - n_lost + 1) // 2, len(parts) - n_lost)[first[13] % 3]
+            )
+            lost = range(start, start + n_lost) if kind != "whole" else range(0)
+            yield _paragraph(parts, lost, harsher, is_missing=kind == "missing")
+
+
+def _paragraph(parts: Sequence[Segment], lost: Sequence[int], harsher: float, *, is_missing: bool) -> Segment:
+    """Return a paragraph in which some segments are missing from the translation, or untranslated."""
+    lp = parts[0].lp
+    source_space, target_space = ("" if name in ("zh", "ja") else " " for name in lp.split("-"))
+    targets = [part.source if index in lost else part.target for index, part in enumerate(parts)]
+    if is_missing:
+        targets = [target for index, target in enumerate(targets) if index not in lost]
+    score = fmean(part.score for part in parts if part.score is not None)
+    if lost:
+        share = sum(len(parts[index].source) for index in lost) / sum(len(part.source) for part in parts)
+        score = max(score - LOSS - LOSS_PER_SHARE * share - (harsher if share >= 0.5 else 0.0), LOWEST_SPOILED)
+    tags, source_tags = "", ""
+    if all(part.target_tags and part.source_tags for part in parts):
+        gap, words = "OK", []
+        for index, part in enumerate(parts):
+            own = part.target_tags.split()
+            if index in lost:
+                own = ["BAD"] if is_missing else ["OK", *["BAD", "OK"] * len(words_of(part.source))]
+            words += ["BAD" if "BAD" in (gap, own[0]) else "OK", *own[1:-1]] if len(own) > 1 else []
+            gap = ("BAD" if "BAD" in (gap, own[0]) else "OK") if len(own) == 1 else own[-1]
+        tags = " ".join([*words, gap])
+        source_tags = " ".join(
+            " ".join(["BAD"] * len(words_of(part.source))) if index in lost else part.source_tags
+            for index, part in enumerate(parts)
+        )
+    return Segment(
+        source_space.join(part.source for part in parts), target_space.join(targets), lp, score, tags, source_tags
+    )

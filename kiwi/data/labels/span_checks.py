@@ -76,6 +76,9 @@ class RawSpan(NamedTuple):
     text: str | None = None
     """The text that it covers, where the file says it."""
 
+    is_placed: bool = True
+    """Whether it has a position; an omission may be said to be missing somewhere."""
+
 
 def unquoted(text: str) -> str:
     """Remove the quotes that a writer of CSV puts around a text that has quotes, and undouble those inside."""
@@ -87,18 +90,26 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if QUOTED.fullmatch(text) else text
 
 
-def count_quotes(texts: Sequence[str], spans: Sequence[Sequence[RawSpan]]) -> bool:
+def count_quotes(texts: Sequence[str], spans: Sequence[Sequence[RawSpan]], path: Path) -> bool:
     """Return whether positions count the quotes of CSV in texts that have them, because fewer of them cut words then.
 
     Args:
         texts: the texts as a file has them.
         spans: the spans of each text.
+        path: the file, which a warning names where too few positions say so.
     """
     votes = 0
     for text, own in zip(texts, spans, strict=True):
         if (plain := unquoted(text)) != text:
             places = [place for span in own for place in span[:2] if span.severity in SEVERITIES]
             votes += sum(_cuts_no_word(text, place) - _cuts_no_word(plain, place) for place in places)
+    if 0 < votes < FEWEST_VOTES:
+        logger.warning(
+            "%s: positions are taken as those of texts without the quotes of CSV, but %d more of them cut words then. "
+            "If they count the quotes, remove the quotes and correct the positions.",
+            path,
+            votes,
+        )
     return votes >= FEWEST_VOTES
 
 
@@ -167,31 +178,33 @@ class SpanChecker:
         self._first: tuple[int, RawSpan, str] | None = None
         self._encodings = {"UTF-16 units, as Java and JavaScript do": "utf-16-le", "bytes of UTF-8": "utf-8"}
 
-    def check(self, line: int, spans: Sequence[RawSpan], target: str) -> Spans:
+    def check(self, line: int, spans: Sequence[RawSpan], target: str | None) -> Spans:
         """Return the spans of a rater that fit the translation.
 
         Args:
             line: the number of the line.
             spans: the spans.
-            target: the translation.
+            target: the translation; None where it is not known, so that spans may end anywhere.
 
         Raises:
             DataError: for a severity that is not known.
         """
         kept = []
-        self._note_encodings(spans, target)
+        if target is not None:
+            self._note_encodings([span for span in spans if span.is_placed], target)
         for span in spans:
-            if not is_error(span, self._path, line):
+            if not is_error(span, self._path, line) or not span.is_placed:
                 self._counts["remarks"] += 1
                 continue
+            size = span.end if target is None else len(target)
             expected = _expected(span, target)
             if not expected:
                 kept.append(ErrorSpan(*span[:4]))
                 continue
             self._counts["bad"] += 1
             self._first = self._first or (line, span, expected)
-            self._has_beyond = self._has_beyond or span.end > len(target)
-            start, end = max(span.start, 0), min(span.end, len(target))
+            self._has_beyond = self._has_beyond or span.end > size
+            start, end = max(span.start, 0), min(span.end, size)
             if self._on_bad == "clip" and start < end and span.text is None:
                 self._counts["clipped"] += 1
                 kept.append(ErrorSpan(start, end, *span[2:4]))
@@ -216,7 +229,7 @@ class SpanChecker:
         if self._on_bad == "error":
             more = f" {n_bad - 1} more span(s) of the file do not fit." if n_bad > 1 else ""
             advice += "Or set" if advice else "Correct it, or set"
-            advice += f" data.spans.on_bad_span to clip or drop.{more}"
+            advice += f" data.spans.on_bad_span (kiwi thresholds: --on-bad-span) to clip or drop.{more}"
             raise DataError.at(self._path, line, found=found, expected=expected, advice=advice)
         logger.warning(
             "%s: %d span(s) do not fit their text, the first in line %d (found %s; expected %s); cut %d of them, and "
@@ -252,8 +265,10 @@ def _is_between(data: bytes, place: int, codec: str) -> bool:
     return last == len(data) + 1 or (0 <= last < len(data) and not 0xDC <= data[last] <= 0xDF)
 
 
-def _expected(span: RawSpan, target: str) -> str:
+def _expected(span: RawSpan, target: str | None) -> str:
     """Return what is expected of a span that does not fit a translation; empty for one that does."""
+    if target is None:
+        return "" if 0 <= span.start <= span.end else "0 ≤ start ≤ end"
     if not 0 <= span.start <= span.end <= len(target):
         return f"0 ≤ start ≤ end ≤ {len(target)}, in code points of the translation"
     if span.text is not None and span.text != target[span.start : span.end]:

@@ -67,7 +67,8 @@ class SpanReader:
                 _check_text(path, row.line, own, expected, places[const.TARGET], index + 1)
             by_segment[index].append(row)
         if not partial and (lacking := [index for index in range(len(targets)) if index not in by_segment]):
-            found = f"no row for segment {lacking[0]} (counted from 0), and {len(lacking) - 1} more"
+            more = f", and for {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            found = f"no row for segment {lacking[0]} (counted from 0){more}"
             raise DataError.at(path, None, found=found, expected=f"one for each line of {places[const.TARGET]}")
         return self._columns(path, targets, [by_segment.get(index, []) for index in range(len(targets))])
 
@@ -156,7 +157,8 @@ def severities_of(raters: Iterable[Iterable[RawSpan]], path: Path, line: int) ->
 
 def has_numbers(rows: Sequence[Annotation]) -> bool:
     """Return whether rows have the numbers of their segments, counted in the whole data or within a language pair."""
-    return SEGMENT in rows[0].cells and not {"doc", "system"} & rows[0].cells.keys()
+    names = {name for row in rows for name in row.cells}
+    return SEGMENT in names and not {"doc", "system"} & names
 
 
 def segment_numbers(
@@ -220,12 +222,10 @@ def _check_raters(path: Path, rows: Sequence[Annotation]) -> None:
     for row in rows:
         rater = row.cells.get(RATER, "")
         if rater in seen:
-            raise DataError.at(
-                path,
-                row.line,
-                found=f"a second row by rater '{rater:.40}'",
-                expected="one for each rater and translation",
-            )
+            found = f"a second row by rater '{rater:.40}'" if rater else "a second row for a translation"
+            advice = "" if RATER in row.cells else f"Annotations of several raters need a column {RATER}."
+            expected = "one for each rater and translation"
+            raise DataError.at(path, row.line, found=found, expected=expected, advice=advice)
         seen.add(rater)
 
 

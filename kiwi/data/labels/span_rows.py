@@ -18,7 +18,7 @@ from kiwi import constants as const
 from kiwi.data.files.cells import cell_text, json_object
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, parse_error_spans
-from kiwi.data.labels.span_checks import MISSING, REMARKS, RawSpan, count_quotes, unquoted, without_quotes
+from kiwi.data.labels.span_checks import MISSING, RawSpan, count_quotes, quoted, unquoted, without_quotes
 from kiwi.exceptions import DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 
@@ -43,6 +43,16 @@ ALIASES = {
     "mqm_spans": const.ERROR_SPANS,
 }
 """The other names of columns in the shared tasks."""
+
+RELEASED = {
+    "gold": RATER,
+    "sid": SEGMENT,
+    "mt": const.TARGET,
+    "start_id": STARTS,
+    "end_id": ENDS,
+    "error": SEVERITIES,
+}
+"""The names of columns in the gold labels of WMT23."""
 
 WITHOUT_NAMES = {
     3: (STARTS, ENDS, SEVERITIES),
@@ -76,7 +86,8 @@ def read_annotations(path: Path) -> list[Annotation]:
     """Read the rows of a file of error spans.
 
     Args:
-        path: the file: JSON Lines if its suffix is ``.jsonl``, else TSV. A compression suffix may follow.
+        path: the file: JSON Lines if its suffix is ``.jsonl`` or it begins with a brace, else TSV. A compression suffix
+            may follow.
 
     Raises:
         DataError: at the first row whose form is wrong.
@@ -88,7 +99,7 @@ def read_annotations(path: Path) -> list[Annotation]:
     lines = read_lines(path)
     while len(lines) > 1 and not lines[-1].strip(" \r"):
         lines.pop()
-    if inner.suffix.lower() == ".jsonl":
+    if inner.suffix.lower() == ".jsonl" or (lines and lines[0].startswith("{")):
         return list(_json_rows(lines, path))
     return _with_plain_positions(list(_table_rows(lines, path)), path)
 
@@ -96,7 +107,7 @@ def read_annotations(path: Path) -> list[Annotation]:
 def _with_plain_positions(rows: list[Annotation], path: Path) -> list[Annotation]:
     """Return rows whose positions count plain texts, where those of the file count the quotes of CSV around them."""
     texts = [row.cells.get(const.TARGET, "") for row in rows]
-    if not count_quotes(texts, [[span for spans in row.raters for span in spans] for row in rows]):
+    if not count_quotes(texts, [[span for spans in row.raters for span in spans] for row in rows], path):
         return rows
     logger.info("%s: positions count the quotes of CSV, and are those of the plain texts from here on.", path)
     return [
@@ -107,7 +118,9 @@ def _with_plain_positions(rows: list[Annotation], path: Path) -> list[Annotation
 
 def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
     first = next((index for index, line in enumerate(lines) if "\t" in line), 0)
-    names = [ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in lines[first].split("\t")]
+    names = [cell.strip().lower() for cell in lines[first].split("\t")]
+    known = RELEASED if {*RELEASED} <= {*names} else ALIASES
+    names = [known.get(name, name) for name in names]
     if {STARTS, ENDS, SEVERITIES} <= {*names} or const.ERROR_SPANS in names:
         has_names = True
         while not names[-1]:  # tabs at the end
@@ -126,6 +139,7 @@ def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
     start = first + has_names
     if start == len(lines):
         raise DataError.at(path, None, found="no row", expected="one row for each annotated translation")
+    blank: list[int] = []
     for number, line in enumerate(lines[start:], start=start + 1):
         cells = line.split("\t")
         if not "".join(cells[len(names) :]).strip():
@@ -136,10 +150,19 @@ def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
         if const.ERROR_SPANS in row:
             yield Annotation(number, row, read_cell(path, number, row.pop(const.ERROR_SPANS)))
             continue
-        spans = _parse(path, number, *(row.pop(name).split() for name in (STARTS, ENDS, SEVERITIES)))
+        marked = [row.pop(name).split() for name in (STARTS, ENDS, SEVERITIES)]
+        if not any(marked):
+            blank.append(number)
+        spans = _parse(path, number, *marked)
         if CONFIDENCES in row:
             spans = _with_confidences(path, number, spans, row.pop(CONFIDENCES).split())
         yield Annotation(number, row, [spans])
+    if blank:
+        logger.warning(
+            "%s: %d row(s) have no positions and severities, the first in line %d; their translations are taken as "
+            "without errors, which %s, %s and %s say.",
+            *(path, len(blank), blank[0], NOWHERE, NOWHERE, NO_ERROR),
+        )
 
 
 def read_cell(path: Path, number: int, cell: str) -> list[list[RawSpan]]:
@@ -185,6 +208,8 @@ def _json_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
         cells = {
             name: cell_text(row[name], path, number, name) for name in (*PLACES, RATER) if row.get(name) is not None
         }
+        # The quotes of CSV have no meaning here; whoever reads the cells removes them.
+        cells |= {name: quoted(cells[name]) for name in (const.SOURCE, const.TARGET) if name in cells}
         if const.ERROR_SPANS in row:
             yield Annotation(number, cells, _objects(path, number, row[const.ERROR_SPANS]))
             continue
@@ -221,8 +246,8 @@ def _places(span: Mapping[str, Any]) -> list[Any]:
 def _object(path: Path, number: int, span: Any) -> RawSpan:
     found = span if isinstance(span, dict) else {}
     start, end, severity = _places(found)
-    if MISSING in (start, end):  # an omission somewhere
-        return RawSpan(0, 0, REMARKS[0])
+    if MISSING in (start, end) and isinstance(severity, str):
+        return _unplaced(severity)
     text, confidence = found.get("text"), found.get("confidence", 1.0)
     if (
         not _is_place(start)
@@ -234,6 +259,11 @@ def _object(path: Path, number: int, span: Any) -> RawSpan:
         expected = "objects with start and end (whole numbers) and severity; text and confidence (0 to 1) may follow"
         raise DataError.at(path, number, found=f"{span!r:.80} in {const.ERROR_SPANS}", expected=expected)
     return RawSpan(start, end, severity.strip().lower(), float(confidence), text)
+
+
+def _unplaced(severity: str) -> RawSpan:
+    """Return an omission somewhere in the translation."""
+    return RawSpan(0, 0, severity.strip().lower(), is_placed=False)
 
 
 def _is_place(value: Any) -> TypeGuard[int]:
@@ -255,8 +285,8 @@ def _parse(path: Path, number: int, starts: list[str], ends: list[str], severiti
         return []
     spans = []
     for start, end, severity in zip(starts, ends, severities, strict=True):
-        if MISSING in (start, end):  # an omission somewhere
-            spans.append(RawSpan(0, 0, REMARKS[0]))
+        if MISSING in (start, end):
+            spans.append(_unplaced(severity))
             continue
         if severity == NO_ERROR or not (NUMBER.fullmatch(start) and NUMBER.fullmatch(end)):
             raise DataError.at(

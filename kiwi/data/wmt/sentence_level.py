@@ -214,13 +214,13 @@ def for_official_scorer(target: str, spans: Sequence[ErrorSpan]) -> tuple[str, l
     """Return a translation and its spans as the scorer of WMT23 reads them.
 
     It removes white space around a translation before it counts positions, and knows minor and major errors only, so
-    that a critical one is major.
+    that a critical one is major. Tabs and line ends, for which a row has no place, are written as spaces.
 
     Args:
         target: the translation.
         spans: its spans.
     """
-    stripped = target.strip()
+    stripped = target.strip().translate(dict.fromkeys(map(ord, "\t\n\r"), " "))
     before, size = len(target) - len(target.lstrip()), len(stripped)
     moved = []
     for span in spans:

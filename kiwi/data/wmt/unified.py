@@ -202,7 +202,9 @@ class _Reader:
             return None
         if target is not None and after > len(target):
             self.odd["spans that end beyond their text"] += 1
-            first, after = min(first, len(target)), len(target)
+            if first > len(target):
+                return None
+            after = len(target)
         return ErrorSpan(first, after, name)
 
     def read_json(self, numbered: tuple[int, str]) -> None:
@@ -230,6 +232,8 @@ class _Reader:
             targets = row.get("tgt_text", row.get("hyps"))
             for system, value in self.values(number, row):
                 target = targets.get(system) if isinstance(targets, dict) else None
+                if not isinstance(target, str | None):
+                    self.fail(number, f"the translation {target!r:.60} of {system:.60}", "text")
                 self.add(number, system, segment, target, self.convert(number, value, target))
 
     def values(self, number: int, row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 
 from kiwi import constants as const
-from kiwi.data.labels.span_checks import SpanChecker, unquoted
+from kiwi.data.labels.span_checks import RawSpan, SpanChecker, unquoted
 from kiwi.data.labels.span_files import has_numbers, segment_numbers
 from kiwi.data.labels.span_rows import ALIASES, ENDS, SEGMENT, SEVERITIES, STARTS, Annotation, read_annotations
-from kiwi.data.wmt.unified import Unified
+from kiwi.data.wmt.unified import END, Unified
+from kiwi.data.wmt.unified_forms import is_unified
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.source import Source, first_line, spans_source
@@ -41,7 +42,9 @@ def any_spans_source(path: Path, language_pair: str | None, lines: PairLines | N
     source = Source(path, found)
     if not _is_keyed(line):
         return source
-    return replace(source, translations=lambda: Translations(path, found().systems, found().segments))
+    return replace(
+        source, translations=lambda: Translations(path, found().systems, found().segments, targets=found().targets)
+    )
 
 
 def pairs_of_annotations(path: Path) -> list[str] | None:
@@ -69,6 +72,8 @@ def _is_annotations(line: str) -> bool:
     if line.startswith("{"):
         names = [name for name in (*ALIASES, STARTS, const.ERROR_SPANS) if ALIASES.get(name, name) in SPANS_IN_JSON]
         return any(f'"{name}":' in line.replace(" ", "") for name in names)
+    if is_unified(line):  # which has rules of its own
+        return False
     names = [ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in line.split("\t")]
     if {STARTS, ENDS, SEVERITIES} <= set(names) or const.ERROR_SPANS in names:
         return "method" not in line.lower().split("\t")
@@ -85,10 +90,24 @@ def _read(path: Path, language_pair: str | None) -> Unified:
             path, None, found=f"several language pairs: {', '.join(pairs):.200}", expected="one", advice=advice
         )
     own = [row for row in rows if language_pair is None or not pairs or _is_pair(row.cells, language_pair)]
-    found = _check(path, own)
-    if not found.spans:
+    if not own:
         raise DataError.at(path, None, found=f"language pairs {', '.join(pairs)}", expected=f"{language_pair}")
-    return found
+    return _check(path, _by_number(path, own) if has_numbers(own) else own)
+
+
+def _by_number(path: Path, rows: Sequence[Annotation]) -> list[Annotation]:
+    """Return rows in the order of their segments, which are numbered and are lines of other files."""
+    columns = {const.TARGET: [""] * len(rows)}  # of one language pair
+    numbers = segment_numbers(rows, columns, path, {})
+    found: dict[int, Annotation] = {}
+    for row, number in zip(rows, numbers, strict=True):
+        if number in found or len(row.raters) != 1:
+            advice = f"Several annotations of translations need columns {SYSTEM} and {SEGMENT} in both files."
+            raise DataError.at(
+                path, row.line, found=f"a second annotation of segment {number}", expected="one", advice=advice
+            )
+        found[number] = row
+    return [found[number] for number in range(len(rows))]
 
 
 def _in_lines(path: Path, lines: PairLines) -> Unified:
@@ -117,16 +136,23 @@ def _check(path: Path, rows: Sequence[Annotation]) -> Unified:
     for row in rows:
         for spans in row.raters:
             target = row.cells.get(const.TARGET)
-            text = unquoted(target) if target is not None else ""
-            if target is None:  # whether they fit shows beside the gold spans
-                spans = [span._replace(text=None) for span in spans]
-            known = text if target is not None else " " * max((span.end for span in spans), default=0)
-            found.spans.append([*checker.check(row.line, spans, known)])
-            found.targets.append(text)
+            text = None if target is None else unquoted(target)
+            # Without a text, whether they fit shows beside the gold spans.
+            placed = [_placed(span, text) for span in spans]
+            found.spans.append([*checker.check(row.line, placed, text)])
+            found.targets.append(text or "")
             found.systems.append(row.cells.get(SYSTEM, ""))
             found.segments.append(_segment(row))
     checker.finish()
     return found
+
+
+def _placed(span: RawSpan, text: str | None) -> RawSpan:
+    """Return a span as the official scorers take it: an omission somewhere, or beyond the end, is one at the end."""
+    size = END if text is None else len(text)
+    if not span.is_placed:
+        return span._replace(start=size, end=size, text=None, is_placed=True)
+    return span._replace(end=size) if span.start == size < span.end else span
 
 
 def _segment(row: Annotation) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from kiwi import constants as const
 from kiwi.data.labels.gold import check_line_count
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.evaluate.segments import exclude_more, in_order
+from kiwi.lib.evaluate.translations import Name, Translations
 from kiwi.metrics.aligned import Aligned
 from kiwi.metrics.error_free import ERROR_FREE
 from kiwi.metrics.spans import SPANS
@@ -83,10 +84,24 @@ def _gold(gold: Mapping[str, Source], score: float) -> tuple[Source, Scores, str
             f"error_free: {' and '.join(missing)} not given; expected scores and spans, or gold_files.error_free."
         )
     values = np.array(scores.read())
-    unmarked = in_order(np.array([float(not own) for own in spans.read().spans]), spans, scores)
+    unmarked = _unmarked(spans, scores)
     check_line_count(spans.path, len(unmarked), scores.path, len(values))
     is_free = (values >= score) * unmarked
     return scores, np.where(np.isnan(values), np.nan, is_free), f"gold:score>={score:g},no_span"
+
+
+def _unmarked(spans: Source, scores: Source) -> Scores:
+    """Return which segments of the gold scores no annotation marks an error in."""
+    values = np.array([float(not own) for own in spans.read().spans])
+    if spans.translations is None or scores.translations is None:
+        return in_order(values, spans, scores)
+    annotated = spans.translations()
+    by_name: dict[Name, float] = {}
+    for name, value in zip(annotated.names, values.tolist(), strict=True):
+        by_name[name] = min(value, by_name.get(name, 1.0))
+    systems, segments = zip(*by_name, strict=True)
+    each = Translations(annotated.path, systems, segments)
+    return np.array([*by_name.values()])[each.find(scores.translations())]
 
 
 def _predicted(sources: Sources, gold: Source, score: float) -> Scores | None:

@@ -79,7 +79,7 @@ def unified_source(path: Path, what: str, language_pair: str | None) -> Source |
     found = cache(lambda: read_unified(path, what, language_pair))
 
     def translations() -> Translations:
-        return Translations(path, found().systems, found().segments)
+        return Translations(path, found().systems, found().segments, targets=found().targets)
 
     def read() -> Any:
         return found() if what == "spans" else getattr(found(), what)

@@ -17,6 +17,7 @@ from kiwi.data.wmt.unified import END
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.excluded import Excluded
 from kiwi.lib.evaluate.source import Source, Sources
+from kiwi.lib.evaluate.translations import canonical
 from kiwi.metrics.measured import Measured, measure_spans
 from kiwi.metrics.spans import SPANS
 from kiwi.pages.marks import MarkedTexts
@@ -43,31 +44,40 @@ def align_spans(
     """
     gold = source.read()
     targets = gold.targets
-    if not any(targets):
-        if texts is None:
-            expected = "translations beside the gold spans (such as hypothesis_segment or target), or in texts"
-            raise DataError.at(source.path, None, found="no translation", expected=expected)
-        targets = read_lines(texts)
-        check_line_count(source.path, len(gold.spans), texts, len(targets))
+    if texts is None and not any(targets):
+        expected = "translations beside the gold spans (such as hypothesis_segment or target), or in texts"
+        raise DataError.at(source.path, None, found="no translation", expected=expected)
+    if texts is not None:
+        lines = read_lines(texts)
+        check_line_count(source.path, len(gold.spans), texts, len(lines))
+        _check_texts(source.path, targets, lines, texts)
+        targets = [own or line for own, line in zip(targets, lines, strict=True)]
+    marked_gold = _cut(source.path, gold.spans, targets)
     predicted = {}
     for system, sources in systems.items():
         if mine := sources.get(SPANS):
             submission = mine.read()
-            spans = submission.spans
-            if mine.translations is not None and source.translations is not None:
-                spans = [spans[line] for line in mine.translations().find(source.translations()).tolist()]
+            spans, own = submission.spans, submission.targets
+            if mine.translations is not None:
+                if source.translations is None:
+                    expected = f"one row per line, since {source.path} does not say which MT system each line is of"
+                    raise DataError.at(mine.path, None, found="spans of several MT systems", expected=expected)
+                order = mine.translations().find(source.translations()).tolist()
+                spans, own = [spans[line] for line in order], [own[line] for line in order]
             else:
                 check_line_count(mine.path, len(spans), source.path, len(targets))
-                _check_texts(mine.path, submission.targets, targets)
+            _check_texts(mine.path, own, targets, source.path)
             predicted[system] = _cut(mine.path, spans, targets)
     kept = np.flatnonzero(~excluded.mask(len(targets))).tolist()
+    if predicted and not kept:
+        raise DataError.at(excluded.place, None, found="every segment", expected="some to compare")
     if isinstance(gold, SpanSubmission):
         # As in the official scorer of WMT 2023, white space around a text does not count.
         targets = [target.strip() for target in targets]
     chosen = {system: [own[index] for index in kept] for system, own in predicted.items()}
     marked = MarkedTexts(
         [targets[index] for index in kept],
-        [gold.spans[index] for index in kept],
+        [marked_gold[index] for index in kept],
         chosen,
         [index + 1 for index in kept],
     )
@@ -91,35 +101,31 @@ def split_spans(marked: MarkedTexts, pairs: Sequence[str]) -> dict[str, tuple[li
     return found
 
 
-def _check_texts(path: Path, targets: Sequence[str], expected: Sequence[str]) -> None:
+def _check_texts(path: Path, targets: Sequence[str], expected: Sequence[str], place: Path) -> None:
     """Check that spans are of the same texts, where both have texts."""
-    for number, (target, own) in enumerate(zip(targets, expected, strict=True)):
-        if target and own and not _same_text(target.strip(), own.strip()):
-            raise DataError.at(
-                path, None, found=f"{target!r:.60} as the TARGET of SEG {number}", expected=f"{own!r:.60}"
-            )
+    for number, (target, own) in enumerate(zip(targets, expected, strict=True), start=1):
+        if target and own and target != own and canonical(target) != canonical(own):
+            found = f"the translation {target!r:.60} in the place of segment {number} of {place}"
+            advice = "The spans are in another order, or of other translations."
+            raise DataError.at(path, None, found=found, expected=f"{own!r:.60}", advice=advice)
 
 
 def _cut(path: Path, spans: Sequence[Sequence[ErrorSpan]], targets: Sequence[str]) -> list[list[ErrorSpan]]:
-    """Cut spans at the end of their text, and log how many are cut."""
+    """Cut spans at the end of their text as the official scorer of WMT23 does, and log how many are cut.
+
+    A span that starts beyond the end marks nothing, apart from an omission without a position, at :data:`END`.
+    """
     cut, n_cut = [], 0
     for own, target in zip(spans, targets, strict=True):
         size = len(target)
-        n_cut += sum(size < span.end < END for span in own)
-        cut.append([span._replace(start=min(span.start, size), end=min(span.end, size)) for span in own])
+        n_cut += sum(span.end > size and span.start != END for span in own)
+        cut.append(
+            [
+                span._replace(start=min(span.start, size), end=min(span.end, size))
+                for span in own
+                if span.start <= size or span.start == END
+            ]
+        )
     if n_cut:
         logger.warning("%s: %d span(s) lie beyond the end of their text, where they are cut.", path, n_cut)
     return cut
-
-
-def _same_text(one: str, other: str) -> bool:
-    """Return whether two texts differ in the kind of their white space and quotes at most, not in any position."""
-    if one == other:
-        return True
-    return len(one) == len(other) and all(
-        a == b or (a.isspace() and b.isspace()) or {a, b} <= QUOTES for a, b in zip(one, other, strict=True)
-    )
-
-
-QUOTES = set("\"'`´“”„‟‘’‚‛«»")
-"""Characters that writers of tables exchange for each other."""

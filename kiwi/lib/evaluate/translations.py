@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from kiwi.lib.evaluate.files import Table
 
 logger = logging.getLogger(__name__)
+
+Name = tuple[str, Hashable]
+"""An MT system and a segment."""
 
 KEYS = ("system", "doc", "seg")
 """The columns of a table that say which translation a row is: the MT system, the document and the segment."""
@@ -36,41 +40,77 @@ class Translations:
     is_counted: bool = False
     """Whether segments are the numbers 0, 1, ... within each MT system."""
 
+    targets: Sequence[str] = ()
+    """The translation of each line; empty where the file does not have them."""
+
+    @property
+    def names(self) -> list[Name]:
+        """The MT system and the segment of each line."""
+        return list(zip(self.systems, self.segments, strict=True))
+
     def indices(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the index of the MT system and of the segment of each line, in the order in which they appear."""
-        return _indices(self.systems), _indices(self.segments)
+        """Return the index of the MT system of each line, by name, and that of its segment, by appearance."""
+        numbers = {name: number for number, name in enumerate(sorted(set(self.systems)))}
+        known: dict[Hashable, int] = {}
+        segments = [known.setdefault(segment, len(known)) for segment in self.segments]
+        return np.array([numbers[name] for name in self.systems], dtype=np.int64), np.array(segments, dtype=np.int64)
 
     def find(self, others: Translations) -> NDArray[np.int64]:
         """Return the line of each translation of another file.
 
         Several lines of one translation, as of several raters, match in their order; a single line matches all of them.
+        Where the other file has different translations under one name, the texts tell them apart.
 
         Raises:
-            DataError: when a translation is missing.
+            DataError: when a translation is missing, or has another number of lines.
         """
-        lines: dict[tuple[str, Hashable], list[int]] = {}
-        for index, key in enumerate(zip(self.systems, self.segments, strict=True)):
+        unclear = others.ambiguous() if any(self.targets) and any(others.targets) else set()
+        lines: dict[tuple[Name, str], list[int]] = {}
+        for index, key in enumerate(self._keys(unclear)):
             lines.setdefault(key, []).append(index)
-        seen: dict[tuple[str, Hashable], int] = {}
+        keys = others._keys(unclear)
+        counts, seen = Counter(keys), Counter[tuple[Name, str]]()
         found = []
-        for number, key in enumerate(zip(others.systems, others.segments, strict=True), start=1):
+        for number, key in enumerate(keys, start=1):
             known = lines.get(key, [])
-            place = seen.get(key, 0)
-            seen[key] = place + 1
-            if len(known) != 1 and place >= len(known):
-                what = "no line" if not known else f"{len(known)} lines"
-                expected = f"one, as line {number} of {others.path} has" if not known else f"1, or as {others.path} has"
-                named = f"{what} of the MT system '{key[0]:.60}' for segment {_shown(key[1])}"
+            if len(known) not in (1, counts[key]):
+                (system, segment), _ = key
+                what = f"{len(known) or 'no'} line{'s' if known else ''}"
+                expected = (
+                    f"1, or {counts[key]} as {others.path} has" if known else f"one, as row {number} of {others.path}"
+                )
+                named = f"{what} of the MT system '{system:.60}' for segment {_shown(segment)}"
                 raise DataError.at(self.path, None, found=named, expected=expected)
-            found.append(known[place if len(known) > 1 else 0])
-        if more := {key[0] for key in lines} - set(others.systems):
+            found.append(known[seen[key] if len(known) > 1 else 0])
+            seen[key] += 1
+        if more := set(self.systems) - set(others.systems):
             logger.info("%s: %d MT system(s) without gold scores are not compared.", self.path, len(more))
         return np.array(found, dtype=np.int64)
 
+    def ambiguous(self) -> set[Name]:
+        """Return the names under which there are different translations."""
+        texts: dict[Name, set[str]] = {}
+        for name, target in zip(self.names, self.targets, strict=True):
+            texts.setdefault(name, set()).add(canonical(target))
+        return {name for name, found in texts.items() if len(found) > 1}
 
-def _indices(values: Sequence[Hashable]) -> NDArray[np.int64]:
-    known: dict[Hashable, int] = {}
-    return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int64)
+    def _keys(self, unclear: set[Name]) -> list[tuple[Name, str]]:
+        names = self.names
+        if not unclear:
+            return [(name, "") for name in names]
+        return [
+            (name, canonical(target) if name in unclear else "")
+            for name, target in zip(names, self.targets, strict=True)
+        ]
+
+
+QUOTES = set("\"'`´“”„‟‘’‚‛«»")
+"""Characters that writers of tables exchange for each other."""
+
+
+def canonical(text: str) -> str:
+    """Return a text that differs from another's in its kinds of white space and quotes at most, as that one's."""
+    return "".join(" " if c.isspace() else '"' if c in QUOTES else c for c in text.strip())
 
 
 def _shown(segment: Hashable) -> str:

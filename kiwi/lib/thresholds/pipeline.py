@@ -14,6 +14,7 @@ from kiwi import constants as const
 from kiwi.data.datasets.parts import TrainingConfig
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
+from kiwi.data.labels.span_checks import SpanDataConfig
 from kiwi.data.labels.tags import to_classes
 from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
@@ -66,7 +67,12 @@ class Chosen:
 
 
 def choose_thresholds(
-    checkpoint: str | Path, directory: str | Path, data: TrainingConfig, *, overwrite: bool = False
+    checkpoint: str | Path,
+    directory: str | Path,
+    data: TrainingConfig,
+    reading: SpanDataConfig | None = None,
+    *,
+    overwrite: bool = False,
 ) -> list[Chosen]:
     """Write a checkpoint whose tags have the highest MCC, and whose error spans the highest F1, on some data.
 
@@ -83,6 +89,7 @@ def choose_thresholds(
         checkpoint: the directory of a checkpoint, or of a run, whose best model is used, or a name on the hub.
         directory: the directory to write atomically; it must not exist, or be empty.
         data: the validation data, which must be neither training data nor data to report results on.
+        reading: how error spans are read.
         overwrite: whether the directory may replace a checkpoint or an export.
 
     Returns:
@@ -100,7 +107,7 @@ def choose_thresholds(
         given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)
         advice = " `kiwi align` writes alignments." if const.ALIGNMENTS in missing else ""
         raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given. Add {given}.{advice}")
-    columns = dict(WMTQEDataset.read(data).columns)
+    columns = dict(WMTQEDataset.read(data, reading).columns)
     pairs = _by_pair(columns.pop(const.LANGUAGE_PAIR, []))
     outputs = [(name, output) for name, output in system.outputs.items() if name in columns]
     tags = {name: output for name, output in outputs if isinstance(output, WordLevelOutput)}

@@ -15,7 +15,7 @@ from kiwi import constants as const
 from kiwi.data.files.table_writers import write_table
 from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan, Spans, parse_error_spans, spans_cell, spans_line
 from kiwi.data.labels.span_checks import RawSpan, SpanChecker, SpanDataConfig, majority_of, quoted, unquoted
-from kiwi.data.labels.span_files import SpanReader
+from kiwi.data.labels.span_files import SpanReader, read_severities
 from kiwi.exceptions import ConfigError, DataError
 
 MINOR, MAJOR, CRITICAL = SEVERITIES
@@ -186,7 +186,7 @@ def test_segments_are_counted_within_each_pair(tmp_path: Path) -> None:
         ),
         (["0|3|minor|2", "0|3|minor|1"], "a", "line 1: found the confidences '2'; expected 1 number(s) from 0 to 1"),
         (["0|3|minor"], "a", "found 1 rows; expected 2, one for each line of target.txt"),
-        (["seg|starts|ends|severities", "0|0|3|minor"], "a", "found no row for segment 1 (counted from 0), and 0 more"),
+        (["seg|starts|ends|severities", "0|0|3|minor"], "a", "found no row for segment 1 (counted from 0); expected"),
         (
             ["seg|starts|ends|severities", "2|0|3|minor"],
             "a",
@@ -195,7 +195,7 @@ def test_segments_are_counted_within_each_pair(tmp_path: Path) -> None:
         (
             ["seg|starts|ends|severities", "0|0|3|minor", "0|0|3|minor", "1|0|3|minor"],
             "a",
-            "line 3: found a second row by rater ''",
+            "line 3: found a second row for a translation; expected one for each rater and translation. Annotations",
         ),
         (
             ["target|starts|ends|severities", "Das ist gut|0|3|minor", "x|0|3|minor"],
@@ -224,7 +224,8 @@ def test_rows_that_are_refused(tmp_path: Path, rows: list[str], name: str, messa
 
 
 FITTING = (
-    "expected 0 ≤ start ≤ end ≤ 12, in code points of the translation. Correct it, or set data.spans.on_bad_span to"
+    "expected 0 ≤ start ≤ end ≤ 12, in code points of the translation. Correct it, or set "
+    "data.spans.on_bad_span (kiwi thresholds: --on-bad-span) to"
 )
 
 
@@ -472,3 +473,54 @@ def test_options_without_effect() -> None:
         SpanDataConfig.from_dict({"mqm_weights": {"minor": 2}})
     weights = SpanDataConfig.from_dict({"mqm_weights": {"minor": 2}, "as_scores": True}).mqm_weights
     assert weights == {"minor": 2.0, "major": 5.0, "critical": 10.0}
+
+
+@pytest.mark.parametrize("form", ["tsv", "jsonl"])
+def test_an_omission_without_a_position_counts_as_an_error(tmp_path: Path, form: str) -> None:
+    """It marks no place, but it has its severity, in scores and for whoever asks how severe errors are."""
+    if form == "tsv":
+        path = write(
+            tmp_path, "starts|ends|severities", "missing 0|missing 3|major minor", "-1|-1|no-error", name="a.tsv"
+        )
+    else:
+        spans = [
+            {"start_i": "missing", "end_i": "missing", "severity": "Major"},
+            {"start": 0, "end": 3, "severity": MINOR},
+        ]
+        path = write(tmp_path, json.dumps({"esa_spans": spans}), '{"esa_spans": []}', name="a.jsonl")
+    assert read(path) == [((ErrorSpan(0, 3, MINOR),),), ((),)]
+    assert read_severities(path, 2, "target.txt") == [[[MAJOR, MINOR]], [[]]]
+    columns, places = {const.TARGET: TARGETS}, {const.TARGET: "target.txt"}
+    scores = SpanReader(SpanDataConfig(as_scores=True)).read(path, columns, places)[const.SENTENCE_SCORES]
+    assert scores == ["6.0", "0.0"]
+    unknown = write(tmp_path, "starts|ends|severities", "missing|missing|awful", "-1|-1|no-error", name="b.tsv")
+    with pytest.raises(DataError, match="line 2: found the severity 'awful'"):
+        read(unknown)
+
+
+def test_texts_of_json_have_no_quotes_of_csv(tmp_path: Path) -> None:
+    text = '"Er sagte ""ja"" da"'
+    row = {"target": text, "error_spans": [{"start": 1, "end": 3, "severity": MINOR, "text": "Er"}]}
+    assert read(write(tmp_path, json.dumps(row), name="a.jsonl"), [text]) == [((ErrorSpan(1, 3, MINOR),),)]
+
+
+def test_numbers_of_segments_in_later_objects(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"error_spans": []}', '{"seg": 0, "error_spans": []}', name="a.jsonl")
+    with pytest.raises(DataError, match="line 1: found the segment ''; expected a whole number from 0 to 1"):
+        read(path)
+
+
+def test_gold_labels_of_wmt23(tmp_path: Path) -> None:
+    names = "lp|gold|sid|mt|start_id|end_id|error"
+    rows = [f"en-de|gold|{index}|{text}|0|3|minor" for index, text in enumerate(TARGETS)]
+    assert read(write(tmp_path, names, *rows[::-1], name="a.tsv")) == [((ErrorSpan(0, 3, MINOR),),)] * 2
+
+
+def test_what_may_be_wrong_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path, "starts|ends|severities", "||", "0|3|minor", name="a.tsv")
+    assert read(path) == [((),), ((ErrorSpan(0, 3, MINOR),),)]
+    assert f"{path}: 1 row(s) have no positions and severities, the first in line 2" in caplog.text
+    text = '"Er sagte ""ja"" da"'
+    few = write(tmp_path, "target|starts|ends|severities", f"{text}|1|3|minor", name="b.tsv")
+    assert read(few, [text[1:-1].replace('""', '"')]) == [((ErrorSpan(1, 3, MINOR),),)]
+    assert f"{few}: positions are taken as those of texts without the quotes of CSV, but 1 more" in caplog.text

@@ -77,6 +77,7 @@ def test_the_official_scorer_strips_texts_and_knows_two_severities(tmp_path: Pat
     spans = [ErrorSpan(0, 1, "minor"), ErrorSpan(1, 4, "critical"), ErrorSpan(5, 6, "major"), ErrorSpan(6, 6, "minor")]
     target, moved = for_official_scorer("  Gut.  ", spans)
     assert target == "Gut."
+    assert for_official_scorer("a\tb\nc", spans)[0] == "a b c"  # a row has no place for tabs and line ends
     assert moved == [ErrorSpan(0, 2, "major"), ErrorSpan(3, 4, "major"), ErrorSpan(4, 4, "minor")]
     own = SpanSubmission(Header(1, 2, 3), "en-de", "kiwi", [target], [moved])
     other = SpanSubmission(Header(1, 2, 3), "en-fr", "kiwi", ["Bon."], [[]])

@@ -34,7 +34,7 @@ def row(*cells, target="ein Haus", pair=("en", "de_DE"), set_id="official", segm
         (("missing", "missing", "major"), [(8, 8, "major")]),
         (("2", "5", "undecided"), [(2, 5, "undecided")]),
         # As the official scorer reads them: cut at the end, and nothing where nothing remains.
-        (("4 90", "99 99", "minor minor"), [(4, 8, "minor"), (8, 8, "minor")]),
+        (("4 8 9", "99 99 99", "minor minor minor"), [(4, 8, "minor"), (8, 8, "minor")]),
         (("5 -1", "2 3", "minor minor"), []),
         (("", "", ""), []),
         (("0 4", "3 8", "minor"), [(0, 3, "minor")]),

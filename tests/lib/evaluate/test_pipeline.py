@@ -604,7 +604,8 @@ def test_spans(tmp_path):
     assert evaluate_from_configuration(options("gold")).metric("spans", "F1") == 1.0
     with pytest.raises(DataError) as caught:
         evaluate_from_configuration(options("other"))
-    assert "found 'ein Hund' as the TARGET of SEG 0; expected 'ein Haus'" in str(caught.value)
+    place = f"in the place of segment 1 of {paths['gold']}"
+    assert f"found the translation 'ein Hund' {place}; expected 'ein Haus'. The spans are" in str(caught.value)
 
 
 @pytest.mark.parametrize("suffix", ["tsv", "jsonl", "parquet"])

@@ -1,0 +1,185 @@
+"""Error spans of ``kiwi evaluate`` in all their forms: which translation a row is of, and what does not match."""
+
+import json
+
+import pytest
+
+from kiwi.exceptions import DataError
+from kiwi.lib.evaluate import evaluate_from_configuration
+
+TEXT = "Das Haus ist rot"
+PLACES = "doc_id segment_id source_lang target_lang set_id system_id"
+WMT25 = f"{PLACES} hypothesis_segment start_indices end_indices error_types"
+KEYED = "system doc seg target starts ends severities"
+NO_ERROR = ("-1", "-1", "no-error")
+
+
+def table(path, names, *rows):
+    lines = [names.split(), *(list(map(str, row)) for row in rows)]
+    path.write_text("".join("\t".join(line) + "\n" for line in lines), encoding="utf-8")
+    return str(path)
+
+
+def evaluate(gold, predicted, **options):
+    given = {"gold_files": {"spans": gold}, "predicted_files": [{"span_submission": predicted}], "bootstrap": 0}
+    return {row.output: row for row in evaluate_from_configuration({**given, **options}).rows}
+
+
+def f1(gold, predicted, **options):
+    return evaluate(gold, predicted, **options)["spans"].metrics["F1"]
+
+
+def test_language_pairs_and_sets_of_wmt25(tmp_path):
+    def row(segment, target_lang, set_id, *marked):
+        return ["d", segment, "en", target_lang, set_id, "A", TEXT, *marked]
+
+    mark = (0, 3, "major")
+    gold = table(
+        tmp_path / "gold.tsv",
+        WMT25,
+        row(1, "cs_CZ", "official", *mark),
+        row(1, "ja_JP", "official", 5, 9, "minor"),
+        row(2, "cs_CZ", "challenge", 0, 9, "major"),
+    )
+    ours = table(
+        tmp_path / "ours.tsv",
+        WMT25,
+        row(2, "cs_CZ", "challenge", *NO_ERROR),
+        row(1, "ja_JP", "official", *NO_ERROR),
+        row(1, "cs_CZ", "official", *mark),
+    )
+    assert f1(gold, ours, language_pair="en-cs_CZ") == 1.0
+    assert "|segments:1|" in evaluate(gold, ours, language_pair="en-cs_CZ")["spans"].signature
+    assert f1(gold, ours, language_pair="en-ja_JP") == 0.0
+    with pytest.raises(DataError, match="several language pairs: en-cs_CZ, en-ja_JP"):
+        evaluate(gold, ours)
+
+
+@pytest.mark.parametrize("form", ["tsv", "jsonl", "json"])
+def test_rows_with_numbers_of_segments(tmp_path, form):
+    gold = table(
+        tmp_path / "gold.tsv", "seg target starts ends severities", (0, TEXT, 4, 8, "major"), (1, TEXT, *NO_ERROR)
+    )
+    ours = tmp_path / f"ours.{form}"
+    if form == "tsv":
+        table(ours, "seg starts ends severities", (1, *NO_ERROR), (0, 4, 8, "major"))
+    else:
+        span = {"start": 4, "end": 8, "severity": "major"}
+        rows = [{"seg": 1, "error_spans": []}, {"seg": 0, "error_spans": [span]}]
+        ours.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert f1(gold, str(ours)) == 1.0
+    if form == "tsv":
+        table(ours, "seg starts ends severities", (1, *NO_ERROR), (1, 4, 8, "major"))
+        with pytest.raises(DataError, match=r"ours\.tsv, line 3: found a second annotation of segment 1"):
+            evaluate(gold, str(ours))
+
+
+def test_rows_of_other_texts(tmp_path):
+    marked = (4, 8, "major")
+    gold = table(tmp_path / "gold.tsv", KEYED, ("A", "d", 1, TEXT, *marked))
+    ours = table(tmp_path / "ours.tsv", KEYED, ("A", "d", 1, "Ganz anders hier", *marked))
+    message = (
+        r"ours\.tsv: found the translation 'Ganz anders hier' in the place of segment 1 of .*gold\.tsv; expected 'Das"
+    )
+    with pytest.raises(DataError, match=message):
+        evaluate(gold, ours)
+    (tmp_path / "src").write_text("The house is red\n")
+    (tmp_path / "mt").write_text("Ganz anders hier\n")
+    texts = {"source": str(tmp_path / "src"), "target": str(tmp_path / "mt")}
+    with pytest.raises(
+        DataError, match=r"gold\.tsv: found the translation 'Das Haus ist rot' in the place of segment 1"
+    ):
+        evaluate(gold, gold, texts=texts)
+
+
+def test_two_translations_under_one_name(tmp_path):
+    """Their texts tell them apart, in whichever order they are."""
+    rows = [("A", "d", 1, TEXT, 4, 8, "major"), ("A", "d", 1, "Das rote Haus", *NO_ERROR)]
+    gold, ours = (table(tmp_path / name, KEYED, *own) for name, own in (("gold", rows), ("ours", rows[::-1])))
+    assert f1(gold, ours) == 1.0
+
+
+def test_names_that_do_not_match(tmp_path):
+    marked = (4, 8, "major")
+    gold = table(tmp_path / "gold.tsv", KEYED, ("A", "d", 1, TEXT, *marked))
+    twice = table(tmp_path / "twice.tsv", KEYED, ("A", "d", 1, TEXT, *marked), ("A", "d", 1, TEXT, *NO_ERROR))
+    with pytest.raises(
+        DataError, match=r"twice\.tsv: found 2 lines of the MT system 'A' for segment d 1; expected 1, or 1"
+    ):
+        evaluate(gold, twice)
+    other = table(tmp_path / "other.tsv", KEYED, ("B", "d", 1, TEXT, *marked))
+    with pytest.raises(
+        DataError, match=r"found no line of the MT system 'A' .*; expected one, as row 1 of .*gold\.tsv"
+    ):
+        evaluate(gold, other)
+    lines = table(tmp_path / "lines.tsv", "target starts ends severities", (TEXT, *marked))
+    with pytest.raises(DataError, match=r"gold\.tsv: found spans of several MT systems; expected one row per line"):
+        evaluate(lines, gold)
+
+
+def test_positions_beyond_the_text(tmp_path, caplog):
+    """As in the official scorer of WMT23, in all forms: a span is cut, at the end it is an omission, beyond nothing."""
+    size = len(TEXT)
+    gold = table(
+        tmp_path / "gold.tsv", "target starts ends severities", (TEXT, f"4 {size}", f"8 {size}", "major minor")
+    )
+    cells = (f"4 {size} {size + 9}", f"8 {size + 60} 99", "major minor minor")
+    with_text = table(tmp_path / "with.tsv", "target starts ends severities", (TEXT, *cells))
+    without = table(tmp_path / "without.tsv", "starts ends severities", cells)
+    assert f1(gold, with_text) == f1(gold, without) == 1.0
+    (tmp_path / "text").write_text(f"{TEXT}\n")
+    caplog.clear()
+    beyond = table(tmp_path / "beyond.tsv", "starts ends severities", (0, 300, "major"))
+    texts = {"source": str(tmp_path / "text"), "target": str(tmp_path / "text")}
+    rows = evaluate(beyond, beyond, texts=texts)
+    assert [row.metrics["F1"] for row in rows.values()] == [1.0, 1.0, 1.0]
+    assert f"{beyond}: 1 span(s) lie beyond the end of their text, where they are cut." in caplog.text
+    far = tmp_path / "far.jsonl"
+    far.write_text('{"error_spans": [{"start": 4, "end": 10000000000000000000000, "severity": "major"}]}\n')
+    assert f1(gold, str(far)) > 0
+
+
+def test_an_omission_without_a_position_is_one_at_the_end(tmp_path):
+    gold = table(tmp_path / "gold.tsv", "target starts ends severities", (TEXT, len(TEXT), len(TEXT), "major"))
+    ours = table(tmp_path / "ours.tsv", "starts ends severities", ("missing", "missing", "major"))
+    assert f1(gold, ours) == 1.0
+
+
+def test_no_segment_is_left(tmp_path):
+    gold = table(tmp_path / "gold.tsv", "target starts ends severities", (TEXT, 4, 8, "major"))
+    with pytest.raises(DataError, match="exclude: found every segment; expected some to compare"):
+        evaluate(gold, gold, exclude=[0])
+
+
+def test_any_annotation_marks_an_error(tmp_path):
+    """A translation with two annotations is free of errors if neither of them has one."""
+    names = f"rater {KEYED}"
+    rows = [
+        ("r1", "A", "d", 1, TEXT, *NO_ERROR),
+        ("r2", "A", "d", 1, TEXT, 0, 3, "major"),
+        ("r1", "B", "d", 1, TEXT, *NO_ERROR),
+    ]
+    scores = tmp_path / "scores.tsv"
+    table(scores, "system doc seg score", ("A", "d", 1, 90), ("B", "d", 1, 95))
+    columns = {"system": "system", "doc": "doc", "seg": "seg", "sentence_scores": "score"}
+    scored = {"path": str(scores), "columns": columns}
+    found = evaluate_from_configuration(
+        {
+            "gold_files": {"table": scored, "spans": table(tmp_path / "spans.tsv", names, *rows)},
+            "predicted_files": [{"table": scored}],
+            "bootstrap": 0,
+            "error_free": True,
+        }
+    )
+    assert found.metric("error_free", "precision") == 0.5
+
+
+@pytest.mark.parametrize("hypotheses", ["true", "2.5", "[]"])
+def test_a_translation_that_is_no_text(tmp_path, hypotheses):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        f'{{"item_id": "official_###_en_###_de_###_1", "hyps": {{"A": {hypotheses}}}, '
+        '"task1_pred": {"A": {"errors": [{"start": 0, "end": 9, "severity": "minor"}]}}}\n'
+    )
+    with pytest.raises(DataError, match=r"line 1: found the translation .* of A; expected text"):
+        evaluate(str(path), str(path))
