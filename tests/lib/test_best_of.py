@@ -234,3 +234,21 @@ def test_the_command(known: Path, tmp_path: Path) -> None:
     tab = written(tmp_path / "tab.jsonl", [json.dumps({"source": "a", "target": ["b\tc"]})])
     done = run(app, ["score", "-m", str(known), str(tab), "--best-of", "list"])
     assert "found a tab in the target" in str(done.exception)
+
+
+def test_candidates_that_are_wrong_as_a_whole_come_last() -> None:
+    assert choose([0.1, 0.9, 0.3], 1, [False, True, False]) == (2, pytest.approx(0.2))
+    assert choose([0.1, 0.9], 1, [False, True]) == (0, pytest.approx(-0.8))
+    assert choose([0.1, 0.9], -1, [True, False]) == (1, pytest.approx(-0.8))
+    assert choose([0.1, 0.9], 1, [True, True]) == (1, pytest.approx(0.8))
+    assert choose([math.nan, 0.9], 1, [False, True]) == (1, pytest.approx(math.nan, nan_ok=True))
+
+
+def test_the_source_itself_is_not_the_best_candidate(known: Path) -> None:
+    rows = [{"source": source, "target": [source, text]} for source in SOURCE for text in CANDIDATES[0]]
+    found = best(known, piped(rows), "list")
+    assert [row["candidate"] for row in found] == [2] * len(rows)
+    assert min(row["margin"] for row in found) < 0  # a copy has the better score in at least one of them
+    # Of candidates that are all wrong as a whole, the score decides.
+    alone = best(known, piped([{"source": SOURCE[0], "target": [SOURCE[0], SOURCE[0]]}]), "list")
+    assert [row["candidate"] for row in alone] == [1]

@@ -21,6 +21,7 @@ from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import DataError
 from kiwi.lib.score import DocumentOptions, Input, score as score_lines, score_to_stream
 from kiwi.lib.score.document.pipeline import score_document
+from kiwi.lib.score.flagging import check_languages
 from kiwi.systems.manifest.rewriting import set_score_meaning
 from tests.lib.test_score_document import (
     SOURCES,
@@ -109,7 +110,7 @@ def test_flags(system: Path, tmp_path: Path) -> None:
         "segments": 5,
         "bad": 1,
         "without_target": 0,
-        "flags": {"copied": 1, "empty": 1, "script": 0, "numbers": 1, "tags": 1},
+        "flags": {"copied": 1, "empty": 1, "script": 0, "length": 0, "numbers": 1, "tags": 1},
     }
     assert manifest["columns"] == ["sentence_scores", "target_tags", "target_tags_labels", "flags"]
     assert manifest["score"] == {"kind": "unknown", "higher_is_better": None, "range": None}
@@ -149,3 +150,16 @@ def test_a_bar_on_a_terminal(
     assert isinstance(screen.buffer, io.BytesIO)
     assert "Scoring" in screen.buffer.getvalue().decode()
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("languages", [("English", "German"), ("en", "klingon"), ("en", "d")])
+def test_languages_that_are_no_codes(languages: tuple[str, str]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"--languages: found .*; expected the codes of two languages, such as en,pt-BR"
+    ):
+        check_languages(languages)
+
+
+@pytest.mark.parametrize("languages", [(), ("en", "de"), ("EN-us", "zh_Hans"), ("es-419", "fil")])
+def test_codes_of_languages(languages: tuple[str, str]) -> None:
+    check_languages(languages)

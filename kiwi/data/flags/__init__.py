@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kiwi.data.flags import lengths, numbers
 from kiwi.data.flags.codes import codes_in_text
 from kiwi.data.flags.names import stays_as_it_is, without_names
-from kiwi.data.flags.numbers import differ
 from kiwi.data.flags.scripts import has_own_letter, wrong_script
 from kiwi.exceptions import DataError
 
 FLAGS = {
     "copied": "the source stands as its translation",
-    "empty": "the translation is empty",
+    "empty": "the translation is empty, or has no letter or digit although the source has",
     "script": "most letters of the translation are of a script that its language does not use",
+    "length": "the translation is much shorter or longer than the source",
     "numbers": "source and translation have different numbers",
     "tags": "source and translation have different tags or placeholders",
 }
 """The flags that a segment may have, in their order, and what each of them says."""
+
+OF_WHOLE = frozenset({"copied", "empty", "script", "length"})
+"""The flags of a translation that is wrong as a whole."""
 
 COLUMN = "flags"
 """The column of the flags in tables."""
@@ -45,17 +49,25 @@ def find_flags(
     source, target = " ".join(source.split()), " ".join(target.split())
     if not source or not target:
         return ["empty"] if source else []
+    if _says_something(source) and not _says_something(target):
+        return ["empty"]
     found = []
     is_translation = not _are_same(source_language, target_language)
     if is_translation and source.casefold() == target.casefold() and not stays_as_it_is(target):
         found.append("copied")
     if _has_wrong_script(source, target, target_language):
         found.append("script")
-    if differ(source, target):
+    if lengths.differ(source, target):
+        found.append("length")
+    if numbers.differ(source, target):
         found.append("numbers")
     if codes_in_text(source) != codes_in_text(target) or sorted(codes[0]) != sorted(codes[1]):
         found.append("tags")
     return found
+
+
+def _says_something(text: str) -> bool:
+    return any(map(str.isalnum, text))
 
 
 def _has_wrong_script(source: str, target: str, language: str | None) -> bool:

@@ -49,11 +49,13 @@ class Translations:
         return list(zip(self.systems, self.segments, strict=True))
 
     def indices(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the index of the MT system of each line, by name, and that of its segment, by appearance."""
-        numbers = {name: number for number, name in enumerate(sorted(set(self.systems)))}
-        known: dict[Hashable, int] = {}
-        segments = [known.setdefault(segment, len(known)) for segment in self.segments]
-        return np.array([numbers[name] for name in self.systems], dtype=np.int64), np.array(segments, dtype=np.int64)
+        """Return the index of the MT system and of the segment of each line, which do not depend on their order."""
+        systems = _numbered(sorted(set(self.systems)))
+        segments = _numbered(sorted(set(self.segments), key=_place))
+        return (
+            np.array([systems[name] for name in self.systems], dtype=np.int64),
+            np.array([segments[segment] for segment in self.segments], dtype=np.int64),
+        )
 
     def find(self, others: Translations) -> NDArray[np.int64]:
         """Return the line of each translation of another file.
@@ -111,6 +113,17 @@ QUOTES = set("\"'`´“”„‟‘’‚‛«»")
 def canonical(text: str) -> str:
     """Return a text that differs from another's in its kinds of white space and quotes at most, as that one's."""
     return "".join(" " if c.isspace() else '"' if c in QUOTES else c for c in text.strip())
+
+
+def _numbered(values: Sequence[Hashable]) -> dict[Hashable, int]:
+    return {value: number for number, value in enumerate(values)}
+
+
+def _place(segment: Hashable) -> list[tuple[int, int, str]]:
+    """Return what segments are sorted by: numbers by their value, and other parts as text."""
+    parts = segment if isinstance(segment, tuple) else (segment,)
+    texts = [str(part) for part in parts]
+    return [(0, int(text), text) if text.isascii() and text.isdigit() else (1, 0, text) for text in texts]
 
 
 def _shown(segment: Hashable) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from kiwi import constants as const
 from kiwi.data.files.table_writers import json_line, tsv_cell
+from kiwi.data.flags import OF_WHOLE, find_flags
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.piped import STDIN
+from kiwi.data.text.language_pairs import split_pair
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score.candidates import RESULTS, BestOf, Candidate, Group
 from kiwi.lib.score.choices import are_scores_only, check_aligner, without_words
@@ -44,7 +47,8 @@ def score_best(
 
     The columns are the text of the candidate (``target``), its number from 1 (``candidate``), the number of candidates,
     the ``margin`` by which its score is better than the second one, and its predictions. Of equal scores, the first
-    candidate is the best.
+    candidate is the best. A candidate that is wrong as a whole by its flags, such as the source itself, is the best
+    only if all candidates are, whatever its score; the margin may be negative then.
 
     Args:
         model: a checkpoint, an exported system, or a name on the hub.
@@ -108,7 +112,8 @@ def score_best(
             for group, flags in zip(part, usable, strict=True):
                 last = first + len(flags)
                 n_candidates += sum(flags) if bad.on_bad == "skip" else len(flags)
-                place, margin = choose(found[score_column][first:last], sign)
+                is_wrong = [_is_wrong(each) for each in group.candidates]
+                place, margin = choose(found[score_column][first:last], sign, is_wrong)
                 if place is not None or bad.on_bad != "skip":
                     row = _result(group, place, margin, best_of) | {
                         name: cells[first + (place or 0)] for name, cells in found.items()
@@ -128,23 +133,34 @@ def score_best(
     return n_candidates
 
 
-def choose(scores: Sequence[float], sign: int) -> tuple[int | None, float]:
+def choose(scores: Sequence[float], sign: int, is_wrong: Sequence[bool] | None = None) -> tuple[int | None, float]:
     """Return the index of the best score, the first one of equal ones, and its margin over the second best.
 
     Args:
         scores: the scores of the candidates; NaN for those without one.
         sign: 1 if a higher score is better, else -1.
+        is_wrong: the candidates that come after all others, whatever their scores.
 
     Returns:
         None for no score at all; the margin is NaN where there is no second one.
     """
+    wrong = is_wrong or [False] * len(scores)
     order = sorted(
-        (index for index, score in enumerate(scores) if not math.isnan(score)), key=lambda index: -sign * scores[index]
+        (index for index, score in enumerate(scores) if not math.isnan(score)),
+        key=lambda index: (wrong[index], -sign * scores[index]),
     )
     if not order:
         return None, math.nan
-    margin = abs(scores[order[0]] - scores[order[1]]) if len(order) > 1 else math.nan
+    margin = sign * (scores[order[0]] - scores[order[1]]) if len(order) > 1 else math.nan
     return order[0], round(margin, 6)
+
+
+def _is_wrong(candidate: Candidate) -> bool:
+    """Return whether the flags of a candidate say that it is wrong as a whole."""
+    texts, languages = candidate.texts, (None, None)
+    with suppress(ValueError):  # an error elsewhere
+        languages = split_pair(texts.get(const.LANGUAGE_PAIR, ""))
+    return not OF_WHOLE.isdisjoint(find_flags(texts[const.SOURCE], texts[const.TARGET], *languages))
 
 
 def _is_bare_pipe(segments: Input) -> bool:

@@ -9,7 +9,7 @@ from kiwi import constants as const
 from kiwi.data.documents.parts import Segment
 from kiwi.data.files.lines import Columns
 from kiwi.data.flags import find_flags
-from kiwi.data.text.language_pairs import split_pair
+from kiwi.data.text.language_pairs import PAIR, name_pair, split_pair
 from kiwi.exceptions import ConfigError
 from kiwi.runner.engine import AboutSystem
 
@@ -61,10 +61,14 @@ def check_languages(languages: Sequence[str]) -> None:
     """Check the languages that are given for source and translation, if any.
 
     Raises:
-        ConfigError: when there are not two of them.
+        ConfigError: when there are not two of them, or one is no code of a language.
     """
     if languages and (len(languages) != 2 or not all(languages)):
         raise ConfigError(
             f"--languages: found {len(languages)}; expected the languages of source and target, such as "
             "--languages en,de."
+        )
+    if languages and PAIR.fullmatch(name_pair(*(tag.replace("_", "-") for tag in languages))) is None:
+        raise ConfigError(
+            f"--languages: found {','.join(languages):.60}; expected the codes of two languages, such as en,pt-BR."
         )

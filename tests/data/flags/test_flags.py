@@ -27,6 +27,9 @@ from kiwi.exceptions import DataError
         ("info@example.com", "info@example.com", []),
         ("config_file.yaml", "config_file.yaml", []),
         ("Close it.", " ", ["empty"]),
+        ("Close it.", "...", ["empty"]),
+        ("Close it.", "\u200b", ["empty"]),
+        ("...", "…", []),
         (" ", "", []),
         ("Pay 50 euros.", "Zahlen Sie 15 Euro.", ["numbers"]),
         ("Click <b>here</b>.", "Klicken Sie <b>hier.", ["tags"]),
@@ -77,3 +80,27 @@ def test_flags_need_no_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+LONG = "The contract ends tomorrow, and nobody has told the people who live in the house about it."
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_flagged"),
+    [
+        (LONG, "Der Vertrag endet morgen, und niemand hat es den Leuten gesagt, die im Haus wohnen.", False),
+        (LONG, "Der Vertrag endet morgen, und niemand hat es", True),
+        (LONG, "Der Vertrag endet morgen. " * 7, True),
+        (LONG, "合同明天到期,但是没有人把这件事告诉住在这栋房子里的人。", False),
+        (LONG, "合同明天到期。", True),
+        (LONG, "契約は明日で終わりますが、誰もその家に住む人たちに知らせていません。", False),
+        (LONG, "계약은 내일 끝나는데, 아무도 그 집에 사는 사람들에게 알리지 않았다.", False),
+        ("घरमा बस्ने मानिसहरूलाई यसको बारेमा कसैले भनेको छैन, र सम्झौता भोलि सकिन्छ।", LONG, False),
+        ("घरमा बस्ने मानिसहरूलाई यसको बारेमा कसैले भनेको छैन, र सम्झौता भोलि सकिन्छ।", "Nobody told them.", True),
+        ("Close the window, please.", "Zu.", False),  # too short to tell
+    ],
+)
+def test_lengths(source: str, target: str, is_flagged: bool) -> None:
+    assert ("length" in find_flags(source, target)) is is_flagged
+    spaced = "\u200b".join(target)  # what is not seen does not count
+    assert ("length" in find_flags(source, spaced)) is is_flagged

@@ -102,6 +102,11 @@ def test_tables_of_several_systems_and_language_pairs(tmp_path):
             row = by_name[f"{pair} mt_systems", system]
             assert row.metrics["acc_eq"] == pytest.approx(whole)
             assert row.metrics["SPA"] == soft_pairwise_accuracy(GOLD, PREDICTED)
+    in_any_order = {"table": {"path": paths[1], "columns": {"sentence_scores": "gold", **keys}}}
+    found = evaluate(in_any_order, *given)
+    assert {name: row.metrics["SPA"] for name, row in found.items() if "mt_systems" in name[0]} == {
+        name: row.metrics["SPA"] for name, row in by_name.items() if "mt_systems" in name[0]
+    }
     # Several raters of one translation are averaged, and each matches the one prediction.
     twice = [*rows[:60], *((*row[:4], row[4] + 2 * (row[1] == "A"), row[5]) for row in rows[:60])]
     path = write(tmp_path / "raters.tsv", "".join("\t".join(map(str, row)) + "\n" for row in (names, *twice)))
