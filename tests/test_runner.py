@@ -341,3 +341,19 @@ def test_impossible_arguments(runner: Any, arguments: dict[str, Any], message: s
 def test_line_ends_are_no_part_of_a_word(runner: Any) -> None:
     plain = runner.predict(["The table ."], ["Der Tisch ."], ["0-0 1-1"])
     assert runner.predict(["The table .\r\n"], ["Der Tisch .\n"], ["0-0 1-1\n"]) == plain
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("source", 1), ("target", None), ("target", ["a", "b"]), ("language_pairs", ("en", "de"))]
+)
+def test_what_is_no_text(runner: Runner, corpus: Any, field: str, value: Any) -> None:
+    data: dict[str, Any] = {**held_out(corpus), "language_pairs": ["en-de"] * 10}
+    data[field] = [data[field][0], value, *data[field][2:]]
+    with pytest.raises(DataError) as error:
+        runner.predict(**data)
+    assert str(error.value) == f"{field}, segment 2: found {value!r}; expected a string."
+
+
+def test_a_language_pair_that_is_not_known(runner: Runner, corpus: Any) -> None:
+    found = runner.predict(**held_out(corpus), language_pairs=["", "en-de", *[""] * 8])
+    assert_same(found, runner.predict(**held_out(corpus)))

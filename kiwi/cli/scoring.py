@@ -227,7 +227,7 @@ def score(
         model,
         segments,
         open_standard_output() if output is None else output,
-        form="spans" if spans else check_choice("--format", output_format or "tsv", ("tsv", "jsonl")),
+        form="spans" if spans else choose_form(output_format, output),
         scores_only=False if spans else document.scores_only,
         header=header is not False,
         stream=stream,
@@ -243,6 +243,30 @@ def end_with_the_reader() -> None:
 
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def choose_form(output_format: str | None, output: Path | None) -> Any:
+    """Return the form of the lines to write: the one that is asked for, or that the name of the file says.
+
+    Raises:
+        ConfigError: when the name of the file says another form than lines of TSV or JSON Lines.
+    """
+    from kiwi.exceptions import ConfigError
+
+    asked = None if output_format is None else check_choice("--format", output_format, ("tsv", "jsonl"))
+    suffix = "" if output is None else output.suffix.lower()
+    told = suffix.lstrip(".") if suffix in (".tsv", ".jsonl") else None
+    if suffix in OTHER_SUFFIXES or (asked and told and asked != told):
+        form = {"tsv": "TSV", "jsonl": "JSON Lines"}.get(asked or "", "TSV or JSON Lines")
+        raise ConfigError(
+            f"--output: found {output}, but {form} is written here. Name it .tsv or .jsonl (--format), or score a file "
+            "of the format, whose copy keeps it: kiwi score FILE -o COPY."
+        )
+    return asked or told or "tsv"
+
+
+OTHER_SUFFIXES = (".csv", ".json", ".xlsx", ".parquet", ".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".tmx", ".po")
+"""The suffixes of formats of copies."""
 
 
 def given_names(options: Mapping[str, bool]) -> str:

@@ -102,8 +102,8 @@ def check_columns(columns: Columns, places: Mapping[str, object], *, first: int 
     """
     check_segments(columns, places, allow_empty=True, first=first)
     check_word_counts(columns, places, first=first)
-    if const.LANGUAGE_PAIR in columns:
-        check_language_pairs(columns, places, first=first)
+    if const.LANGUAGE_PAIR in columns:  # a blank line stands for a pair that is not known
+        parse_language_pairs(columns[const.LANGUAGE_PAIR], places[const.LANGUAGE_PAIR], first=first)
     if const.ALIGNMENTS in columns:
         check_alignments(columns, places, first=first)
 

@@ -139,7 +139,10 @@ class Runner:
             if isinstance(column, str):
                 raise DataError(f"{field}: found one string; expected a list with one string per segment.")
         present = {field: column for field, column in given.items() if column is not None}
-        columns = {field: [segment.rstrip("\r\n") for segment in column] for field, column in present.items()}
+        columns = {
+            field: [_text(field, text, number) for number, text in enumerate(column, start=1)]
+            for field, column in present.items()
+        }
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
             raise DataError(f"Lists of different length: {lengths} segments; expected the same number in each.")
@@ -273,6 +276,17 @@ class Runner:
                 probabilities, batch.unit_mask, batch.unit_bounds, self.about.span_level.severities
             )
         return _without_padding(values, batch) | spans
+
+
+def _text(field: str, text: str, number: int) -> str:
+    """Return the text of a field of a segment without the end of its line.
+
+    Raises:
+        DataError: when it is no text.
+    """
+    if not isinstance(text, str):
+        raise DataError(f"{ARGUMENTS[field]}, segment {number}: found {text!r:.60}; expected a string.")
+    return text.rstrip("\r\n")
 
 
 def _without_padding(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:

@@ -133,7 +133,7 @@ def test_compressed_files(system: Path, suffix: str, tmp_path: Path) -> None:
         ("c.xlf", {"columns": {"sorce": "a"}}, "--columns: 'sorce' is not a field; did you mean 'source'?"),
         ("c.xlf", {"columns": {"source": "a", "target": "a"}}, "--columns: found the same column for several fields"),
         ("c.xlf", {"columns": {"source": "a"}}, "--columns names columns of a table, but"),
-        ("c.xlf", {"languages": ["en"]}, "which says its languages. Remove it."),
+        ("c.xlf", {"languages": ["en"]}, "--languages: found 1; expected the languages of source and target"),
     ],
 )
 def test_options_that_do_not_fit(

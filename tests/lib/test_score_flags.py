@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.testing
 
 import kiwi
 from kiwi.cli import app
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.exceptions import DataError
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import DocumentOptions, Input, score as score_lines, score_to_stream
 from kiwi.lib.score.document.pipeline import score_document
 from kiwi.lib.score.flagging import check_languages
@@ -163,3 +164,55 @@ def test_languages_that_are_no_codes(languages: tuple[str, str]) -> None:
 @pytest.mark.parametrize("languages", [(), ("en", "de"), ("EN-us", "zh_Hans"), ("es-419", "fil")])
 def test_codes_of_languages(languages: tuple[str, str]) -> None:
     check_languages(languages)
+
+
+def test_a_document_that_does_not_say_its_languages(system: Path, tmp_path: Path, caplog: Any) -> None:
+    text = XLIFF.replace("Schließen Sie die Bank .", "Закройте скамейку , пожалуйста .")
+    options = DocumentOptions(languages=["en", "de"], scores_only=True, flags=True)
+    for name, content in (("silent", text.replace(' target-language="de"', "")), ("german", text)):
+        path = written(tmp_path / f"{name}.xlf", content)
+        score_document(system, path, tmp_path / f"{name}-scored.xlf", document=options)
+        assert "script" in (tmp_path / f"{name}-scored.xlf").read_text(encoding="utf-8")
+    assert "--languages" not in caplog.text
+    russian = DocumentOptions(languages=["en", "ru"], scores_only=True, flags=True)
+    score_document(system, path, tmp_path / "russian.xlf", document=russian)
+    assert f"{path}, line 3: the document says the language de, which counts instead of ru (--languages)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "form"),
+    [
+        ("a.jsonl", [], "jsonl"),
+        ("a.tsv", [], "tsv"),
+        ("a.txt", [], "tsv"),
+        ("a.txt", ["-f", "jsonl"], "jsonl"),
+        ("a.jsonl", ["-f", "tsv"], None),
+        ("a.CSV", [], None),
+        ("a.xlsx", ["-f", "tsv"], None),
+        ("a.parquet", [], None),
+    ],
+)
+def test_the_name_of_a_file_says_its_form(
+    system: Path, tmp_path: Path, name: str, options: list[str], form: str | None
+) -> None:
+    (tmp_path / "s").write_text("Close the bank .\n")
+    (tmp_path / "t").write_text("Bank .\n")
+    command = [
+        "score",
+        "-m",
+        str(system),
+        "-s",
+        str(tmp_path / "s"),
+        "-t",
+        str(tmp_path / "t"),
+        "-o",
+        str(tmp_path / name),
+    ]
+    done = typer.testing.CliRunner().invoke(app, [*command, *options])
+    if form is None:
+        assert isinstance(done.exception, ConfigError)
+        assert f"--output: found {tmp_path / name}, but TSV" in str(done.exception)
+        assert not (tmp_path / name).exists()
+    else:
+        assert done.exit_code == 0
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith("{") is (form == "jsonl")

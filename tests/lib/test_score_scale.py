@@ -53,12 +53,12 @@ def test_files_of_translations_carry_quality(known: Path, tmp_path: Path) -> Non
     assert hter is not None
     expected = [f"{100 * (1 - min(max(each, 0), 1)):.4f}" for each in hter]
     path = written(tmp_path / "a.xlf", XLIFF)
-    score_document(known, path, tmp_path / "b.xlf", document=DocumentOptions(threshold=101.0, set_state=True))
+    score_document(known, path, tmp_path / "b.xlf", document=DocumentOptions(threshold=100.0, set_state=True))
     text = (tmp_path / "b.xlf").read_text(encoding="utf-8")
     found = re.findall(r'locQualityRatingScore="([^"]*)"', text)
     assert [f"{float(each):.4f}" for each in found] == pytest.approx(expected)
     assert text.count("urn:x-kiwi:scale:0-100") == 2
-    assert text.count('state="needs-review-translation"') == 2  # all are below 101, and high is good
+    assert text.count('state="needs-review-translation"') == 2  # all are below 100, and high is good
 
 
 def test_an_unknown_meaning(system: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,3 +130,12 @@ def test_intervals_are_converted_with_their_scores() -> None:
     da = Scale(ScoreMeaning("da", True, (0.0, 2.0)), is_common=True).apply(found)
     assert da["sentence_scores_low"] == pytest.approx([5.0, 35.0])
     assert da["sentence_scores_high"] == pytest.approx([20.0, 65.0])
+
+
+@pytest.mark.parametrize("threshold", [150.0, -1.0])
+def test_a_threshold_beyond_the_scale(known: Path, tmp_path: Path, threshold: float) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF)
+    options = DocumentOptions(threshold=threshold, set_state=True)
+    with pytest.raises(ConfigError, match=rf"--threshold: found {threshold:g}; expected a score from 0 to 100"):
+        score_document(known, path, tmp_path / "b.xlf", document=options)
+    assert not (tmp_path / "b.xlf").exists()

@@ -117,6 +117,7 @@ FORMATS: tuple[Format, ...] = (
         spliced(lambda how, tape: _xliff(how, tape)),
         has_state=True,
         has_spans=True,
+        has_languages=True,
     ),
     Format("TMX", (".tmx",), spliced(lambda how, tape: _tmx(how, tape)), has_languages=True),
     Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True, has_languages=True),

@@ -52,7 +52,7 @@ def find_flags(
     if _says_something(source) and not _says_something(target):
         return ["empty"]
     found = []
-    is_translation = not _are_same(source_language, target_language)
+    is_translation = not (source_language and target_language and is_same_language(source_language, target_language))
     if is_translation and source.casefold() == target.casefold() and not stays_as_it_is(target):
         found.append("copied")
     if _has_wrong_script(source, target, target_language):
@@ -106,8 +106,7 @@ def flag_segments(
     return [find_flags(*pair, source_language, target_language) for pair in zip(source, target, strict=True)]
 
 
-def _are_same(one: str | None, other: str | None) -> bool:
-    """Return whether two languages are one, such as en-US and en-GB."""
-    if one is None or other is None:
-        return False
-    return one.replace("_", "-").lower().split("-")[0] == other.replace("_", "-").lower().split("-")[0]
+def is_same_language(one: str, other: str) -> bool:
+    """Return whether two tags are of one language, such as en-US and en_GB."""
+    first, second = (tag.replace("_", "-").lower().partition("-")[0] for tag in (one, other))
+    return first == second

@@ -157,10 +157,12 @@ def choose(scores: Sequence[float], sign: int, is_wrong: Sequence[bool] | None =
 
 def _is_wrong(candidate: Candidate) -> bool:
     """Return whether the flags of a candidate say that it is wrong as a whole."""
-    texts, languages = candidate.texts, (None, None)
+    texts = candidate.texts
+    source_language, target_language = None, None
     with suppress(ValueError):  # an error elsewhere
-        languages = split_pair(texts.get(const.LANGUAGE_PAIR, ""))
-    return not OF_WHOLE.isdisjoint(find_flags(texts[const.SOURCE], texts[const.TARGET], *languages))
+        source_language, target_language = split_pair(texts.get(const.LANGUAGE_PAIR, ""))
+    flags = find_flags(texts[const.SOURCE], texts[const.TARGET], source_language, target_language)
+    return not OF_WHOLE.isdisjoint(flags)
 
 
 def _is_bare_pipe(segments: Input) -> bool:

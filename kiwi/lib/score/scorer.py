@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.documents.parts import Languages, Row, Segment, SkippedRow, place_spans
 from kiwi.data.files.lines import Columns
-from kiwi.data.flags import COLUMN
+from kiwi.data.flags import COLUMN, is_same_language
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.score.choices import check_aligner, without_words
@@ -21,6 +22,8 @@ from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
 from kiwi.runner import Runner
+
+logger = logging.getLogger(__name__)
 
 Observe = Callable[[Sequence[Segment], Mapping[str, Sequence[Any]], Scale], None]
 """A function that is told some segments, the columns of their estimates, and the scale of their scores."""
@@ -42,6 +45,8 @@ class Scorer:
         shows_flags: whether flags are written; a policy reads them in any case.
         is_titled: whether the name of the column of scores says what they mean.
         languages: the languages of segments that do not say theirs.
+        asked: the languages of source and translation that were asked for, if any; a segment that says others is
+            warned about.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Scorer:
         shows_flags: bool,
         is_titled: bool,
         languages: Languages,
+        asked: Sequence[str] = (),
     ) -> None:
         self.bad = bad
         self.progress: Progress | None = None
@@ -78,11 +84,13 @@ class Scorer:
         self._is_titled = is_titled
         self._n_scored = 0
         self._languages = languages
+        self._asked = asked
 
     def __call__(self, segments: Sequence[Segment]) -> Sequence[Row]:
         """Return the predictions for each segment; those that cannot be used have the score NaN, or are skipped."""
         if not segments:
             return []
+        self._note_other_languages(segments)
         first = self._n_scored + 1
         given = segment_columns(segments, first, self._path, self.bad)
         check_aligner(self._runner, list(given))
@@ -121,6 +129,18 @@ class Scorer:
         if GROUP in columns or self._decider is None:
             return {}
         return self._decider.groups_of([self._known_languages(each.languages) for each in segments])
+
+    def _note_other_languages(self, segments: Sequence[Segment]) -> None:
+        """Warn once if a document says other languages than those that are given for segments without any."""
+        if not self._asked:
+            return
+        for each in segments:
+            for own, asked in zip(each.languages, self._asked, strict=True):
+                if own and not is_same_language(own, asked):
+                    form = "%s, line %d: the document says the language %s, which counts instead of %s (--languages)."
+                    logger.warning(form, self._path, each.line, own, asked)
+                    self._asked = ()
+                    return
 
     def _known_languages(self, own: Languages) -> Languages:
         source, target = self._languages

@@ -191,6 +191,7 @@ def _prepare(
         shows_flags=shows_flags,
         is_titled=form.has_header and what.has_header,
         languages=languages.languages,
+        asked=what.languages,
     )
     return how, scorer
 
@@ -221,6 +222,12 @@ def _rating(runner: Runner, path: Path, form: Format, what: DocumentOptions, sca
     has_spans = const.ERROR_SPANS in runner.about.outputs and not are_scores_only(runner, what.scores_only)
     if has_spans and not form.is_table and not form.has_spans:
         logger.warning("%s: %s has no place for error spans, which are left out.", path, form.name)
+    limits = scale.describe()["range"]
+    if what.threshold is not None and limits is not None and not limits[0] <= what.threshold <= limits[1]:
+        raise ConfigError(
+            f"--threshold: found {what.threshold:g}; expected a score from {limits[0]:g} to {limits[1]:g}, the scale "
+            "on which scores are written (--scale)."
+        )
     return Rating(
         f"sha256:{runner.about.sha256}",
         what.threshold,
