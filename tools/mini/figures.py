@@ -30,6 +30,12 @@ from kiwi.metrics.spans import SpanCounts, count_characters, count_spans
 
 Figures = dict[str, Any]
 
+PARAGRAPHS = (3, 5)
+"""The numbers of segments in paragraphs."""
+
+PARAGRAPHS_OF_PAIR = 20
+"""The number of paragraphs of each size and language pair."""
+
 
 def with_interval(
     metric: Callable[..., float], gold: Sequence[float], found: Sequence[float] | None
@@ -162,6 +168,40 @@ def of_wrong_targets(system: kiwi.Runner, directory: Path, n_segments: int) -> F
     return figures
 
 
+def of_paragraphs(system: kiwi.Runner, directory: Path, n_paragraphs: int) -> Figures:
+    """Return the shares of paragraphs of all language pairs that score lower when a part of the translation is lost."""
+    figures: Figures = {}
+    for size in PARAGRAPHS:
+        rows: list[tuple[str, str]] = []
+        kinds: list[str] = []
+        for lp in PAIRS:
+            segments = list(zip(*(read(directory / lp / f"dev.raw.{side}") for side in ("src", "mt")), strict=True))
+            spaces = ["" if language == "zh" else " " for language in lp.split("-")]
+            for start in range(0, n_paragraphs * size, size):
+                sources, targets = zip(*segments[start : start + size], strict=True)
+                half = size // 2
+                versions = {
+                    "": targets,
+                    "first missing": targets[1:],
+                    "last missing": targets[:-1],
+                    "second half missing": targets[: size - half],
+                    "second half untranslated": targets[: size - half] + sources[size - half :],
+                }
+                kinds += versions
+                rows += [(spaces[0].join(sources), spaces[1].join(each)) for each in versions.values()]
+        sources, targets = zip(*rows, strict=True)
+        scores = system.predict(sources, targets).sentence_scores or []
+        found: dict[str, list[bool]] = {}
+        right = 0.0
+        for kind, score in zip(kinds, scores, strict=True):
+            if not kind:
+                right = score
+            else:
+                found.setdefault(kind, []).append(score < right)
+        figures[f"{size} segments"] = {kind: fmean(own) for kind, own in found.items()}
+    return figures
+
+
 def _half(target: str) -> str:
     """Return the first half of the words, or of the characters where there are no spaces between words."""
     words = target.split()
@@ -213,6 +253,7 @@ def main() -> None:
     annotated = {name: of_annotations(system, args.annotations, name, args.segments) for name in CHOOSING}
     add("MQM", annotated)
     add("scores below the translation", of_wrong_targets(system, args.assessments, args.wrong or args.segments))
+    add("paragraphs below the translation", of_paragraphs(system, args.assessments, PARAGRAPHS_OF_PAIR))
     args.out.write_text("\n".join(tables), encoding="utf-8")
     args.out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

@@ -63,10 +63,13 @@ once "$out/six" "$python" "$here/average.py" "$out/five" "$out/sixth/best_model"
 halves seventh "$out/six" 0.0001 trainer.checkpoint.validation_steps=1.0
 once "$out/later" "$python" "$here/average.py" "$out/sixth/best_model" "$out/seventh" "$out/later" --share 0.5
 once "$out/seven" "$python" "$here/average.py" "$out/five" "$out/later" "$out/seven" --share 0.5
+stage eighth second _stage=eighth "system.load=$out/seven" system.model.encoder.dropout=0.0 \
+  system.optimizer.encoder_learning_rate=0.0001 trainer.checkpoint.validation_steps=1.0
+once "$out/eight" "$python" "$here/average.py" "$out/seven" "$out/eighth/best_model" "$out/eight" --share 0.5
 
 # Thresholds are chosen on development data, for each language pair: by MCC for tags, by F1 for spans.
 dev=$out/data/second
-once "$out/tags" "$python" -m kiwi thresholds "$out/seven" "$out/tags" \
+once "$out/tags" "$python" -m kiwi thresholds "$out/eight" "$out/tags" \
   -s "$dev/tags.src" -t "$dev/tags.mt" --lp "$dev/tags.lp" --target-tags "$dev/tags.tags" --source-tags "$dev/tags.source_tags"
 once "$out/spans" "$python" -m kiwi thresholds "$out/tags" "$out/spans" \
   -s "$dev/spans.tsv" -t "$dev/spans.tsv" --lp "$dev/spans.tsv" --error-spans "$dev/spans.tsv"
