@@ -102,7 +102,9 @@ class SeparatedTable:
             expected = f"{n_cells}, as in the first line"
             error = DataError.at(self._place, number, found=f"{len(cells)} columns", expected=expected)
         elif any("\udc80" <= character <= "\udcff" for place in places.values() for character in cells[place]):
-            error = DataError.at(self._place, number, found="bytes that are not UTF-8", expected="UTF-8")
+            advice = "Convert the file, for example with: iconv -f LATIN1 -t UTF-8."
+            found = "bytes that are not UTF-8"
+            error = DataError.at(self._place, number, found=found, expected="UTF-8", advice=advice)
         elif "\0" in content:
             error = DataError.at(self._place, number, found="a NUL character", expected="text without it")
         if error is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,8 @@ from kiwi.data.files.lines import Columns, Note
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.compression import damage_errors, decompressed
 from kiwi.utils.text import TextDecoder, line_blocks
+
+logger = logging.getLogger(__name__)
 
 STDIN = Path("<stdin>")
 """The name of the pipe in errors."""
@@ -51,6 +54,8 @@ def read_pipe(
             read = next((fields for fields in given if fields is not None), None)
         fields = required if read is None else read
         absent = [name for field, name in columns.items() if field not in fields]
+        if form == "tsv" and part[0] == (1, "\t".join(fields.values())):
+            logger.warning("%s, line 1: the names of the columns are scored as a segment. Add --header.", STDIN)
         rows = [
             (number, *damaged.pop(number)) if number in damaged else _row(line, number, form, fields, absent)
             for number, line in part

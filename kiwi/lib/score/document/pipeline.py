@@ -221,7 +221,7 @@ def _rating(runner: Runner, path: Path, form: Format, what: DocumentOptions, sca
     """Return the form of scores in the document."""
     has_spans = const.ERROR_SPANS in runner.about.outputs and not are_scores_only(runner, what.scores_only)
     if has_spans and not form.is_table and not form.has_spans:
-        logger.warning("%s: %s has no place for error spans, which are left out.", path, form.name)
+        logger.info("%s: %s has no place for error spans, which are left out.", path, form.name)
     limits = scale.describe()["range"]
     if what.threshold is not None and limits is not None and not limits[0] <= what.threshold <= limits[1]:
         raise ConfigError(
