@@ -214,3 +214,36 @@ def test_scripts_that_it_has_not_learned_have_scores(mini: kiwi.Runner) -> None:
     assert scores is not None
     assert len(set(scores)) == len(targets)
     assert all(map(math.isfinite, scores))
+
+
+def test_paragraphs_that_lack_a_part(segments: ModuleType) -> None:
+    """Of every paragraph, what is missing or untranslated is what its tags and its score say."""
+    parts = [
+        segments.Segment(f"s{number} s", f"t{number} t", "en-de", 1.0, "OK OK OK OK OK", "OK OK")
+        for number in range(600)
+    ]
+    found = list(segments.joined(parts, harsher=1.0))
+    kinds = {"whole": 0, "missing": 0, "untranslated": 0}
+    for paragraph in found:
+        source = paragraph.source.split()[::2]
+        left = {word[1:] for word in paragraph.target.split()[::2] if word.startswith("t")}
+        lost = [word for word in source if word[1:] not in left]
+        copied = [word for word in paragraph.target.split() if word in lost]
+        kind = "whole" if not lost else "untranslated" if copied else "missing"
+        kinds[kind] += 1
+        assert 2 <= len(source) <= 6
+        share = sum(len(f"{word} s") for word in lost) / sum(len(f"{word} s") for word in source)
+        expected = 1.0 if not lost else 1.0 - 0.6 - 2.5 * share - (share >= 0.5)
+        assert paragraph.score == pytest.approx(expected)
+        assert paragraph.source_tags.split() == [
+            tag for word in source for tag in ["BAD" if word in lost else "OK"] * 2
+        ]
+        words, tags = paragraph.target.split(), paragraph.target_tags.split()
+        assert len(tags) == 2 * len(words) + 1
+        assert tags[1::2].count("BAD") == 2 * len(copied)
+        assert tags[0::2].count("BAD") == (kind == "missing")
+        if kind == "missing":
+            # The gap is between the last segment before and the first one behind.
+            assert tags[2 * sum(2 for word in source[: source.index(lost[0])] if word not in lost)] == "BAD"
+    assert min(kinds.values()) > 20
+    assert kinds["whole"] > kinds["untranslated"]
