@@ -28,6 +28,8 @@ from kiwi.systems.qe_system import QESystem
 from tests.browser import Chromium
 from tests.mlflow_server import MLflowServer
 
+torch.set_num_threads(1)  # some tests fork, after which threads of OpenMP would be waited for in vain
+
 torch.set_num_threads(1)
 # Shells start background processes with Ctrl-C ignored, which some tests send.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
