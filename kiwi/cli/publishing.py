@@ -53,8 +53,8 @@ def publish(
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace DIRECTORY if it is a checkpoint, an export or an earlier version of the package, without "
-            "other files.",
+            help="Replace DIRECTORY if it is a checkpoint or an export, without other files; with --package, if it is "
+            "an earlier version of the package.",
         ),
     ] = False,
     verbose: VerboseOption = False,

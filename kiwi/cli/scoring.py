@@ -255,17 +255,33 @@ def choose_form(output_format: str | None, output: Path | None) -> Any:
 
     asked = None if output_format is None else check_choice("--format", output_format, ("tsv", "jsonl"))
     suffix = "" if output is None else output.suffix.lower()
-    told = suffix.lstrip(".") if suffix in (".tsv", ".jsonl") else None
-    if suffix in OTHER_SUFFIXES or (asked and told and asked != told):
-        form = {"tsv": "TSV", "jsonl": "JSON Lines"}.get(asked or "", "TSV or JSON Lines")
+    told = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(suffix)
+    if asked and told and asked != told:
         raise ConfigError(
-            f"--output: found {output}, but {form} is written here. Name it .tsv or .jsonl (--format), or score a file "
-            "of the format, whose copy keeps it: kiwi score FILE -o COPY."
+            f"--output: {output} and --format {asked} contradict each other. Rename it, or remove --format."
+        )
+    if suffix in OTHER_SUFFIXES and not (suffix == ".json" and asked == "jsonl"):
+        raise ConfigError(
+            f"--output: found {output}, but TSV or JSON Lines is written here. Name it .tsv or .jsonl, or score a file "
+            f"of the format, whose copy keeps it: kiwi score FILE{suffix} -o COPY{suffix}."
         )
     return asked or told or "tsv"
 
 
-OTHER_SUFFIXES = (".csv", ".json", ".xlsx", ".parquet", ".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".tmx", ".po")
+OTHER_SUFFIXES = (
+    ".csv",
+    ".json",
+    ".xlsx",
+    ".parquet",
+    ".xlf",
+    ".xliff",
+    ".sdlxliff",
+    ".mqxliff",
+    ".mxliff",
+    ".tmx",
+    ".po",
+    ".pot",
+)
 """The suffixes of formats of copies."""
 
 

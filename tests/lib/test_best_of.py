@@ -240,6 +240,7 @@ def test_candidates_that_are_wrong_as_a_whole_come_last() -> None:
     assert choose([0.1, 0.9, 0.3], 1, [False, True, False]) == (2, pytest.approx(0.2))
     assert choose([0.1, 0.9], 1, [False, True]) == (0, pytest.approx(-0.8))
     assert choose([0.1, 0.9], -1, [True, False]) == (1, pytest.approx(-0.8))
+    assert str(choose([0.5, 0.5], -1)) == "(0, 0.0)"
     assert choose([0.1, 0.9], 1, [True, True]) == (1, pytest.approx(0.8))
     assert choose([math.nan, 0.9], 1, [False, True]) == (1, pytest.approx(math.nan, nan_ok=True))
 

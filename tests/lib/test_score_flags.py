@@ -161,7 +161,9 @@ def test_languages_that_are_no_codes(languages: tuple[str, str]) -> None:
         check_languages(languages)
 
 
-@pytest.mark.parametrize("languages", [(), ("en", "de"), ("EN-us", "zh_Hans"), ("es-419", "fil")])
+@pytest.mark.parametrize(
+    "languages", [(), ("en", "de"), ("EN-us", "zh_Hans"), ("es-419", "fil"), ("ca-valencia", "de-CH-1996")]
+)
 def test_codes_of_languages(languages: tuple[str, str]) -> None:
     check_languages(languages)
 
@@ -176,7 +178,7 @@ def test_a_document_that_does_not_say_its_languages(system: Path, tmp_path: Path
     assert "--languages" not in caplog.text
     russian = DocumentOptions(languages=["en", "ru"], scores_only=True, flags=True)
     score_document(system, path, tmp_path / "russian.xlf", document=russian)
-    assert f"{path}, line 3: the document says the language de, which counts instead of ru (--languages)" in caplog.text
+    assert f"{path}, line 3: the document gives the language as de, which is used instead of ru" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_the_name_of_a_file_says_its_form(
     done = typer.testing.CliRunner().invoke(app, [*command, *options])
     if form is None:
         assert isinstance(done.exception, ConfigError)
-        assert f"--output: found {tmp_path / name}, but TSV" in str(done.exception)
+        assert f"{tmp_path / name}{' and --format' if name == 'a.jsonl' else ', but TSV or'}" in str(done.exception)
         assert not (tmp_path / name).exists()
     else:
         assert done.exit_code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from kiwi.data.flags import lengths, numbers
@@ -12,7 +13,7 @@ from kiwi.exceptions import DataError
 
 FLAGS = {
     "copied": "the source stands as its translation",
-    "empty": "the translation is empty, or has no letter or digit although the source has",
+    "empty": "the translation is empty, or has no letter, digit or symbol although the source has",
     "script": "most letters of the translation are of a script that its language does not use",
     "length": "the translation is much shorter or longer than the source",
     "numbers": "source and translation have different numbers",
@@ -49,9 +50,9 @@ def find_flags(
     source, target = " ".join(source.split()), " ".join(target.split())
     if not source or not target:
         return ["empty"] if source else []
-    if _says_something(source) and not _says_something(target):
-        return ["empty"]
     found = []
+    if any(map(str.isalnum, source)) and not any(map(_says_something, target)):
+        found.append("empty")
     is_translation = not (source_language and target_language and is_same_language(source_language, target_language))
     if is_translation and source.casefold() == target.casefold() and not stays_as_it_is(target):
         found.append("copied")
@@ -66,8 +67,9 @@ def find_flags(
     return found
 
 
-def _says_something(text: str) -> bool:
-    return any(map(str.isalnum, text))
+def _says_something(character: str) -> bool:
+    """Return whether a character may be a translation: a letter, a digit, or a symbol such as € and ✓."""
+    return character.isalnum() or character == "%" or unicodedata.category(character) in ("Sc", "Sm", "So")
 
 
 def _has_wrong_script(source: str, target: str, language: str | None) -> bool:

@@ -18,7 +18,7 @@ def differ(source: str, target: str) -> bool:
     """Return whether a translation is much shorter or longer than its source.
 
     Of 94,894 segments of 18 language pairs (MLQE-PE and MQM), 0.4 % are too short by this measure, and 0.2 % too long;
-    of the same translations cut in the middle, 57 to 100 % are, by language pair.
+    of the same translations cut in the middle, 57 to 100 % are, by language pair. Shorter sources are not counted here.
     """
     of_source = _length(source)
     return of_source >= LEAST_LENGTH and not SHORTEST <= _length(target) / of_source <= LONGEST

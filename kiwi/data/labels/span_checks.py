@@ -105,8 +105,8 @@ def count_quotes(texts: Sequence[str], spans: Sequence[Sequence[RawSpan]], path:
             votes += sum(_cuts_no_word(text, place) - _cuts_no_word(plain, place) for place in places)
     if 0 < votes < FEWEST_VOTES:
         logger.warning(
-            "%s: positions are taken as those of texts without the quotes of CSV, but %d more of them cut words then. "
-            "If they count the quotes, remove the quotes and correct the positions.",
+            "%s: positions are read as if the quotes of CSV were not there, which makes %d more of them fall within a "
+            "word. If your positions count the quotes, remove the quotes and correct the positions.",
             path,
             votes,
         )

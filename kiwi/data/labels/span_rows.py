@@ -18,7 +18,7 @@ from kiwi import constants as const
 from kiwi.data.files.cells import cell_text, json_object
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, parse_error_spans
-from kiwi.data.labels.span_checks import MISSING, RawSpan, count_quotes, quoted, unquoted, without_quotes
+from kiwi.data.labels.span_checks import MISSING, REMARKS, RawSpan, count_quotes, quoted, unquoted, without_quotes
 from kiwi.exceptions import DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 
@@ -119,7 +119,7 @@ def _with_plain_positions(rows: list[Annotation], path: Path) -> list[Annotation
 def _table_rows(lines: Sequence[str], path: Path) -> Iterator[Annotation]:
     first = next((index for index, line in enumerate(lines) if "\t" in line), 0)
     names = [cell.strip().lower() for cell in lines[first].split("\t")]
-    known = RELEASED if {*RELEASED} <= {*names} else ALIASES
+    known = ALIASES | RELEASED if {*RELEASED} <= {*names} else ALIASES
     names = [known.get(name, name) for name in names]
     if {STARTS, ENDS, SEVERITIES} <= {*names} or const.ERROR_SPANS in names:
         has_names = True
@@ -246,8 +246,8 @@ def _places(span: Mapping[str, Any]) -> list[Any]:
 def _object(path: Path, number: int, span: Any) -> RawSpan:
     found = span if isinstance(span, dict) else {}
     start, end, severity = _places(found)
-    if MISSING in (start, end) and isinstance(severity, str):
-        return _unplaced(severity)
+    if MISSING in (start, end) and isinstance(severity, str | None):
+        return _unplaced(severity or NO_ERROR)
     text, confidence = found.get("text"), found.get("confidence", 1.0)
     if (
         not _is_place(start)
@@ -263,7 +263,8 @@ def _object(path: Path, number: int, span: Any) -> RawSpan:
 
 def _unplaced(severity: str) -> RawSpan:
     """Return an omission somewhere in the translation."""
-    return RawSpan(0, 0, severity.strip().lower(), is_placed=False)
+    name = severity.strip().lower()
+    return RawSpan(0, 0, REMARKS[0] if name == NO_ERROR else name, is_placed=False)
 
 
 def _is_place(value: Any) -> TypeGuard[int]:

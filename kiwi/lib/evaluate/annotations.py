@@ -10,9 +10,18 @@ from pathlib import Path
 from kiwi import constants as const
 from kiwi.data.labels.span_checks import RawSpan, SpanChecker, unquoted
 from kiwi.data.labels.span_files import has_numbers, segment_numbers
-from kiwi.data.labels.span_rows import ALIASES, ENDS, SEGMENT, SEVERITIES, STARTS, Annotation, read_annotations
+from kiwi.data.labels.span_rows import (
+    ALIASES,
+    ENDS,
+    NUMBER,
+    SEGMENT,
+    SEVERITIES,
+    STARTS,
+    Annotation,
+    read_annotations,
+)
 from kiwi.data.wmt.unified import END, Unified
-from kiwi.data.wmt.unified_forms import is_unified
+from kiwi.data.wmt.unified_forms import SPAN_COLUMNS, is_unified
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.source import Source, first_line, spans_source
@@ -72,7 +81,7 @@ def _is_annotations(line: str) -> bool:
     if line.startswith("{"):
         names = [name for name in (*ALIASES, STARTS, const.ERROR_SPANS) if ALIASES.get(name, name) in SPANS_IN_JSON]
         return any(f'"{name}":' in line.replace(" ", "") for name in names)
-    if is_unified(line):  # which has rules of its own
+    if is_unified(line) and {*SPAN_COLUMNS} <= {*line.split("\t")}:  # which has rules of its own
         return False
     names = [ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in line.split("\t")]
     if {STARTS, ENDS, SEVERITIES} <= set(names) or const.ERROR_SPANS in names:
@@ -92,22 +101,15 @@ def _read(path: Path, language_pair: str | None) -> Unified:
     own = [row for row in rows if language_pair is None or not pairs or _is_pair(row.cells, language_pair)]
     if not own:
         raise DataError.at(path, None, found=f"language pairs {', '.join(pairs)}", expected=f"{language_pair}")
-    return _check(path, _by_number(path, own) if has_numbers(own) else own)
+    return _check(path, _by_number(own) if has_numbers(own) else own)
 
 
-def _by_number(path: Path, rows: Sequence[Annotation]) -> list[Annotation]:
-    """Return rows in the order of their segments, which are numbered and are lines of other files."""
-    columns = {const.TARGET: [""] * len(rows)}  # of one language pair
-    numbers = segment_numbers(rows, columns, path, {})
-    found: dict[int, Annotation] = {}
-    for row, number in zip(rows, numbers, strict=True):
-        if number in found or len(row.raters) != 1:
-            advice = f"Several annotations of translations need columns {SYSTEM} and {SEGMENT} in both files."
-            raise DataError.at(
-                path, row.line, found=f"a second annotation of segment {number}", expected="one", advice=advice
-            )
-        found[number] = row
-    return [found[number] for number in range(len(rows))]
+def _by_number(rows: Sequence[Annotation]) -> Sequence[Annotation]:
+    """Return rows in the order of their segments, if these are numbered from 0; else in their own order."""
+    numbers = [row.cells.get(SEGMENT, "").strip() for row in rows]
+    found = {int(number): row for number, row in zip(numbers, rows, strict=True) if NUMBER.fullmatch(number)}
+    is_complete = found.keys() == {*range(len(rows))}
+    return [found[number] for number in range(len(rows))] if is_complete else rows
 
 
 def _in_lines(path: Path, lines: PairLines) -> Unified:

@@ -66,7 +66,7 @@ class Translations:
         Raises:
             DataError: when a translation is missing, or has another number of lines.
         """
-        unclear = others.ambiguous() if any(self.targets) and any(others.targets) else set()
+        unclear = others.ambiguous() - self._without_texts()
         lines: dict[tuple[Name, str], list[int]] = {}
         for index, key in enumerate(self._keys(unclear)):
             lines.setdefault(key, []).append(index)
@@ -78,10 +78,10 @@ class Translations:
             if len(known) not in (1, counts[key]):
                 (system, segment), _ = key
                 what = f"{len(known) or 'no'} line{'s' if known else ''}"
-                expected = (
-                    f"1, or {counts[key]} as {others.path} has" if known else f"one, as row {number} of {others.path}"
-                )
+                more = f", or {counts[key]} as {others.path} has" if counts[key] > 1 else ""
+                expected = f"1{more}" if known else f"one, as row {number} of {others.path}"
                 named = f"{what} of the MT system '{system:.60}' for segment {_shown(segment)}"
+                named += f" with the text '{key[1]:.60}'" if key[1] else ""
                 raise DataError.at(self.path, None, found=named, expected=expected)
             found.append(known[seen[key] if len(known) > 1 else 0])
             seen[key] += 1
@@ -90,11 +90,19 @@ class Translations:
         return np.array(found, dtype=np.int64)
 
     def ambiguous(self) -> set[Name]:
-        """Return the names under which there are different translations."""
+        """Return the names under which there are different translations, all of them with their texts."""
+        if not self.targets:
+            return set()
         texts: dict[Name, set[str]] = {}
         for name, target in zip(self.names, self.targets, strict=True):
             texts.setdefault(name, set()).add(canonical(target))
-        return {name for name, found in texts.items() if len(found) > 1}
+        return {name for name, found in texts.items() if len(found) > 1} - self._without_texts()
+
+    def _without_texts(self) -> set[Name]:
+        """Return the names of lines whose texts are not known."""
+        if not self.targets:
+            return set(self.names)
+        return {name for name, target in zip(self.names, self.targets, strict=True) if not target.strip()}
 
     def _keys(self, unclear: set[Name]) -> list[tuple[Name, str]]:
         names = self.names

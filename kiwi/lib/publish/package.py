@@ -26,6 +26,9 @@ DEFAULT_VERSION = "0.1.0"
 OWN = "kiwi-qe"
 """The name of kiwi's own distribution."""
 
+BUILT = ("build/lib/*", "build/bdist.*/*")
+"""What ``pip install`` leaves in the directory of a distribution, beside ``*.egg-info``."""
+
 SYSTEM = "system"
 """The directory of the system within the package."""
 
@@ -84,7 +87,14 @@ class PackageOptions:
     @property
     def files(self) -> list[str]:
         """Patterns of the files of a distribution beside those of its system, and of what ``pip`` leaves there."""
-        return ["README.md", "pyproject.toml", f"{self.module}/__init__.py", "build/*", f"{self.module}.egg-info/*"]
+        return [
+            "README.md",
+            "pyproject.toml",
+            f"{self.module}/__init__.py",
+            f"{self.module}/__pycache__/*",
+            *BUILT,
+            f"{self.module}.egg-info/*",
+        ]
 
     def write(self, directory: Path) -> None:
         """Write what makes a directory with a system and a ``README.md`` a Python distribution.

@@ -152,7 +152,7 @@ def choose(scores: Sequence[float], sign: int, is_wrong: Sequence[bool] | None =
     if not order:
         return None, math.nan
     margin = sign * (scores[order[0]] - scores[order[1]]) if len(order) > 1 else math.nan
-    return order[0], round(margin, 6)
+    return order[0], round(margin, 6) + 0.0  # never -0.0
 
 
 def _is_wrong(candidate: Candidate) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,12 @@ from kiwi import constants as const
 from kiwi.data.documents.parts import Segment
 from kiwi.data.files.lines import Columns
 from kiwi.data.flags import find_flags
-from kiwi.data.text.language_pairs import PAIR, name_pair, split_pair
+from kiwi.data.text.language_pairs import split_pair
 from kiwi.exceptions import ConfigError
 from kiwi.runner.engine import AboutSystem
+
+TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")
+"""The form of the code of a language, with a script, a region or a variant."""
 
 Languages = tuple[str | None, str | None]
 """The languages of source and translation, where they are known."""
@@ -68,7 +72,7 @@ def check_languages(languages: Sequence[str]) -> None:
             f"--languages: found {len(languages)}; expected the languages of source and target, such as "
             "--languages en,de."
         )
-    if languages and PAIR.fullmatch(name_pair(*(tag.replace("_", "-") for tag in languages))) is None:
+    if not all(map(TAG.fullmatch, languages)):
         raise ConfigError(
             f"--languages: found {','.join(languages):.60}; expected the codes of two languages, such as en,pt-BR."
         )

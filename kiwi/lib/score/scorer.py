@@ -137,7 +137,9 @@ class Scorer:
         for each in segments:
             for own, asked in zip(each.languages, self._asked, strict=True):
                 if own and not is_same_language(own, asked):
-                    form = "%s, line %d: the document says the language %s, which counts instead of %s (--languages)."
+                    form = (
+                        "%s, line %d: the document gives the language as %s, which is used instead of %s (--languages)."
+                    )
                     logger.warning(form, self._path, each.line, own, asked)
                     self._asked = ()
                     return

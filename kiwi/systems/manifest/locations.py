@@ -27,6 +27,9 @@ GROUP = "kiwi.models"
 DEFAULT_MODEL = "mini"
 """The model that is used when several are installed and none is named."""
 
+OWN_FILES = (CONFIG_FILE, EXPORT_FILE, SUMS_FILE, BEST_MODEL, "model.safetensors", "model.onnx", "run.json")
+"""Files of systems and runs: a directory with any of them is one, even if it is damaged or not finished."""
+
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """The form of a model's name."""
 
@@ -41,7 +44,7 @@ def resolve_run_directory(path: str | Path) -> Path:
     try:
         if (path / BEST_MODEL / CONFIG_FILE).is_file():
             return path / BEST_MODEL
-        if any(os.path.lexists(path / name) for name in (CONFIG_FILE, EXPORT_FILE, SUMS_FILE, BEST_MODEL)):
+        if any(os.path.lexists(path / name) for name in OWN_FILES):
             return path
         return find_installed(str(path)) or path
     except (OSError, ValueError):

@@ -523,4 +523,12 @@ def test_what_may_be_wrong_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixt
     text = '"Er sagte ""ja"" da"'
     few = write(tmp_path, "target|starts|ends|severities", f"{text}|1|3|minor", name="b.tsv")
     assert read(few, [text[1:-1].replace('""', '"')]) == [((ErrorSpan(1, 3, MINOR),),)]
-    assert f"{few}: positions are taken as those of texts without the quotes of CSV, but 1 more" in caplog.text
+    assert f"{few}: positions are read as if the quotes of CSV were not there, which makes 1 more" in caplog.text
+
+
+@pytest.mark.parametrize("severity", ["null", '"no-error"', '"neutral"'])
+def test_an_omission_that_is_no_error(tmp_path: Path, severity: str) -> None:
+    span = f'{{"start": "missing", "end": "missing", "severity": {severity}}}'
+    path = write(tmp_path, f'{{"error_spans": [{span}]}}', '{"error_spans": []}', name="a.jsonl")
+    assert read(path) == [((),), ((),)]
+    assert read_severities(path, 2, "target.txt") == [[[]], [[]]]
