@@ -78,8 +78,8 @@ class Translations:
             if len(known) not in (1, counts[key]):
                 (system, segment), _ = key
                 what = f"{len(known) or 'no'} line{'s' if known else ''}"
-                more = f", or {counts[key]} as {others.path} has" if counts[key] > 1 else ""
-                expected = f"1{more}" if known else f"one, as row {number} of {others.path}"
+                several = f", or {counts[key]} as {others.path} has" if counts[key] > 1 else ""
+                expected = f"1{several}" if known else f"one, as row {number} of {others.path}"
                 named = f"{what} of the MT system '{system:.60}' for segment {_shown(segment)}"
                 named += f" with the text '{key[1]:.60}'" if key[1] else ""
                 raise DataError.at(self.path, None, found=named, expected=expected)
