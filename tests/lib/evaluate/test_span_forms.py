@@ -156,8 +156,8 @@ def test_any_annotation_marks_an_error(tmp_path):
     """A translation with two annotations is free of errors if neither of them has one."""
     names = f"rater {KEYED}"
     rows = [
-        ("r1", "A", "d", 1, TEXT, *NO_ERROR),
-        ("r2", "A", "d", 1, TEXT, 0, 3, "major"),
+        ("r1", "A", "d", 1, TEXT, 0, 3, "major"),
+        ("r2", "A", "d", 1, TEXT, *NO_ERROR),
         ("r1", "B", "d", 1, TEXT, *NO_ERROR),
     ]
     scores = tmp_path / "scores.tsv"
