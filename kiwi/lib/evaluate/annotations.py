@@ -150,7 +150,7 @@ def _check(path: Path, rows: Sequence[Annotation]) -> Unified:
 
 
 def _placed(span: RawSpan, text: str | None) -> RawSpan:
-    """Return a span as the scorer of WMT23 takes it: an omission somewhere, and a span behind the end, are at the end."""
+    """Return a span as the scorer of WMT23 takes it: an omission somewhere, and a span behind the end, count there."""
     size = END if text is None else len(text)
     if not span.is_placed:
         return span._replace(start=size, end=size, text=None, is_placed=True)
