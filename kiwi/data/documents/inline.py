@@ -111,6 +111,7 @@ def read_nodes(
     codes: Collection[str],
     character_of: Callable[[str, Mapping[str, str]], str] = lambda name, attributes: "",
     prefix: str | None = None,
+    removed: Collection[int] = (),
 ) -> tuple[Node, str]:
     """Read the text of an element again, with the place of each character.
 
@@ -121,6 +122,7 @@ def read_nodes(
         codes: the elements that are code.
         character_of: a function that returns the character that an element stands for, by name and attributes.
         prefix: the prefix of the elements that may be code, with its colon; None means any.
+        removed: the offsets of tags that are read as if they were not there.
 
     Returns:
         The root of characters and elements, and the text, as :class:`InlineText` collects it.
@@ -136,7 +138,9 @@ def read_nodes(
 
     for token in TOKEN.finditer(content.decode(encoding, "surrogatepass")):
         end = offset + len(token[0].encode(encoding, "surrogatepass"))
-        if token["name"] is not None:
+        if offset in removed:
+            pass
+        elif token["name"] is not None:
             name = token["name"].rpartition(":")[2] if prefix is None else token["name"].removeprefix(prefix)
             if token["close"]:
                 text.end(name)

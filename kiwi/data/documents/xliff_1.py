@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.documents.inline import InlineText
-from kiwi.data.documents.marks.its import IssueMarkup, RatingMarkup, already_marked, in_order, is_marked
+from kiwi.data.documents.marks.its import FormerMarks, IssueMarkup, RatingMarkup, in_order
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, marked_pair, one_line, pair
 from kiwi.data.documents.rating import Rating
@@ -40,16 +40,12 @@ class MarkedText:
     end_of_whole: int = 0
     """The offset of the end tag of the text."""
 
-    marked: bool = False
-    """Whether kiwi has marked error spans in it before."""
-
     open: list[str | None] = field(default_factory=list)
     """For each open element, the segment that it marks, if any."""
 
     def start(self, name: str, attributes: Mapping[str, str], at: int) -> None:
         """Take the start of an element at an offset."""
         segment = attributes.get("mid") if name == "mrk" and attributes.get("mtype") == "seg" else None
-        self.marked = self.marked or is_marked(attributes)
         for text in self._open_texts():
             text.start(name, attributes)
         if segment is not None:
@@ -98,6 +94,7 @@ class TransUnit:
     line: int
     attributes: Mapping[str, str]
     is_to_translate: bool
+    former: FormerMarks
     texts: dict[str, MarkedText] = field(default_factory=dict)
     """The texts by element: ``source``, ``seg-source`` and ``target``."""
 
@@ -141,6 +138,8 @@ class XLIFF1(MarkupDocument):
         self._translate.append({"yes": True, "no": False}.get(attributes.get("translate", ""), self._translate[-1]))
         if namespace not in NAMESPACES:
             local = name
+        if self._unit is not None:
+            self._unit.former.start(local, attributes)
         if self._text is not None:
             self._text.start(local, attributes, self.at)
         elif local == "file":
@@ -160,7 +159,7 @@ class XLIFF1(MarkupDocument):
             )
         if identifier:
             self._seen.add(hash(identifier))
-        self._unit = TransUnit(self.at, self.line, attributes, self._translate[-1])
+        self._unit = TransUnit(self.at, self.line, attributes, self._translate[-1], FormerMarks(self))
         self.is_inside = True
 
     def start_inside(self, unit: TransUnit, local: str, attributes: Mapping[str, str]) -> None:
@@ -202,6 +201,8 @@ class XLIFF1(MarkupDocument):
         elif local == "trans-unit" and self._unit is not None:
             self.end_unit(self._unit)
             self._unit, self.is_inside = None, False
+        if self._unit is not None:
+            self._unit.former.end()
 
     @override
     def text(self, text: str) -> None:
@@ -242,7 +243,7 @@ class XLIFF1(MarkupDocument):
         target_start, end_of_unit = unit.target_start, self.at
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
-            found: list[Edit] = []
+            found = unit.former.removals()
             for place, row in zip(places, rows, strict=False):
                 found += self.tag(place).edits(self._markup.values(row))
             lists = ""
@@ -264,10 +265,8 @@ class XLIFF1(MarkupDocument):
         """Return the changes that mark the error spans of a segment, and the lists of errors that go behind it."""
         if const.ERROR_SPANS not in row:
             return [], ""
-        if unit.texts["target"].marked:
-            raise already_marked(self, unit.line)
         start, end, expected = text
         prefix, tag = self.tag(unit.target_start).prefix, self.tag(start)
-        root = self.nodes(tag.end, end, expected, CODES, prefix=prefix)
+        root = self.nodes(tag.end, end, expected, CODES, prefix=prefix, removed=unit.former.tags)
         spans = spans_of_cell(row[const.ERROR_SPANS])
         return self._issues.edits(root, spans, lambda: f'{prefix}mrk mtype="x-its"')

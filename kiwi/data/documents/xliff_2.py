@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from kiwi import constants as const
 from kiwi.data.documents.inline import InlineText
-from kiwi.data.documents.marks.its import SCORE, IssueMarkup, RatingMarkup, already_marked, in_order, is_marked
+from kiwi.data.documents.marks.its import SCORE, FormerMarks, IssueMarkup, RatingMarkup, in_order
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, marked_pair, one_line, pair
 from kiwi.data.documents.rating import Rating
@@ -49,11 +49,10 @@ class Unit:
     start: int
     line: int
     attributes: Mapping[str, str]
+    former: FormerMarks
     segments: list[Pair] = field(default_factory=list)
     candidates: list[Pair] = field(default_factory=list)
     is_to_translate: bool = True
-    marked: int | None = None
-    """The line of an error span that kiwi has marked before."""
 
     def new_identifier(self, each: Pair) -> str:
         """Return an identifier for one of its texts, which no element of the unit has."""
@@ -87,8 +86,9 @@ class XLIFF2(MarkupDocument):
             self._issues = IssueMarkup(self, self._markup, "#its=")
         namespace, _, local = name.rpartition(" ")
         self._translate.append({"yes": True, "no": False}.get(attributes.get("translate", ""), self._translate[-1]))
+        own = self._unit is not None and self._unit.former.start(local if namespace in CORE else name, attributes)
         if self._text is not None:
-            self._start_inline(self._text, local, attributes)
+            self._start_inline(self._text, local, attributes, is_removed=own)
         elif namespace in CORE and local == "file":
             self._seen = set()
         elif namespace in CORE and local == "unit":
@@ -116,25 +116,26 @@ class XLIFF2(MarkupDocument):
                 "Give it another id; the tool that wrote the file can say which one.",
             )
         self._seen.add(hash(identifier))
-        self._unit = Unit(self.at, self.line, attributes, is_to_translate=self._translate[-1])
+        self._unit = Unit(self.at, self.line, attributes, FormerMarks(self), is_to_translate=self._translate[-1])
         self.is_inside = True
 
-    def _start_inline(self, text: InlineText, local: str, attributes: Mapping[str, str]) -> None:
+    def _start_inline(self, text: InlineText, local: str, attributes: Mapping[str, str], *, is_removed: bool) -> None:
         assert self._unit is not None
         assert self._pair is not None
         if local == "cp" and "hex" in attributes:
             text.add(_character(attributes["hex"]))
         text.start(local, attributes)
-        self._pair.identifiers.add(attributes.get("id", ""))
+        if not is_removed:
+            self._pair.identifiers.add(attributes.get("id", ""))
         if text is self._pair.target and SCORE in attributes and self._pair.rated is None:
             self._pair.rated = self.at
-        if text is self._pair.target and is_marked(attributes):
-            self._unit.marked = self._unit.marked or self.line
 
     @override
     def end(self, name: str) -> None:
         namespace, _, local = name.rpartition(" ")
         self._translate.pop()
+        if self._unit is not None and not (namespace in CORE and local == "unit"):
+            self._unit.former.end()
         if self._text is not None:
             if self.depth > self._text_depth:
                 self._text.end(local)
@@ -169,7 +170,7 @@ class XLIFF2(MarkupDocument):
         segments += [pair((only or each.source).text, each.target.text, unit.line) for each in candidates]
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
-            found: list[Edit] = []
+            found = unit.former.removals()
             lists = ""
             for each, row in zip(own, rows, strict=False):
                 opening, closing = self._rate(unit, each, row)
@@ -190,10 +191,10 @@ class XLIFF2(MarkupDocument):
         """Return the changes that mark the error spans of a segment, and the lists of errors that go before it."""
         if const.ERROR_SPANS not in row:
             return [], ""
-        if unit.marked is not None:
-            raise already_marked(self, unit.marked)
         tag = self.tag(each.target_start)
-        root = self.nodes(tag.end, each.target_end, each.target.text, CODES, character_of=_character_of)
+        root = self.nodes(
+            tag.end, each.target_end, each.target.text, CODES, character_of=_character_of, removed=unit.former.tags
+        )
         opening = lambda: f'{tag.prefix}mrk id="{unit.new_identifier(each)}" type="its:generic"'  # noqa: E731
         return self._issues.edits(root, spans_of_cell(row[const.ERROR_SPANS]), opening)
 

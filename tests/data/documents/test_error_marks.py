@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -13,7 +14,6 @@ from kiwi.data.documents.inline import place_of, read_nodes, wrapped
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.xliff_1 import CODES
 from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan
-from kiwi.exceptions import DataError
 from tests.documents import copied
 
 RATING = Rating("sha256:1f", has_spans=True)
@@ -157,15 +157,42 @@ def test_marks_in_other_encodings(encoding: str) -> None:
     assert f"<target>schön {one()}&amp;</mrk> gut</target>" in found.decode(encoding)
 
 
+MANY = [
+    [ErrorSpan(0, 2, "minor")],
+    [ErrorSpan(0, 2, "minor"), ErrorSpan(0, 2, "major")],
+    [ErrorSpan(0, 1, "major", 0.5), ErrorSpan(1, 3, "minor"), ErrorSpan(3, 3, "major", 0.25)],
+    [ErrorSpan(0, 0, "critical"), ErrorSpan(1, 2, "minor"), ErrorSpan(0, 3, "major")],
+    [],
+]
+
+
 @pytest.mark.parametrize("make", [in_xliff_1, in_xliff_2])
-@pytest.mark.parametrize("spans", [[ErrorSpan(0, 2, "minor")], [ErrorSpan(0, 2, "minor"), ErrorSpan(0, 2, "major")]])
-def test_what_is_marked_is_not_marked_again(make: Callable[[str], str], spans: list[ErrorSpan]) -> None:
-    once = copied(make("abc"), rating=RATING, spans=always(*spans)).text
-    with pytest.raises(
-        DataError, match=r"found error spans that kiwi has marked already; expected none\. Give the file as it was"
-    ):
-        copied(once, rating=RATING, spans=always())
-    copied(once, rating=RATING)  # scores alone are written again
+@pytest.mark.parametrize("before", MANY)
+@pytest.mark.parametrize("spans", MANY)
+@pytest.mark.parametrize("target", ["abc", "a<g id='7'>b</g>c", "<mrk id='t' mtype='protected'>abc</mrk>"])
+def test_new_marks_replace_those_of_before(
+    make: Callable[[str], str], before: list[ErrorSpan], spans: list[ErrorSpan], target: str
+) -> None:
+    earlier = copied(make(target), rating=RATING, spans=always(*before)).text
+    assert (
+        copied(earlier, rating=RATING, spans=always(*spans)).text
+        == copied(make(target), rating=RATING, spans=always(*spans)).text
+    )
+    assert copied(earlier, rating=Rating("sha256:1f")).text.count("mrk") == earlier.count("mrk")  # scores alone
+
+
+def test_marks_of_edited_texts_and_of_other_tools() -> None:
+    once = copied(in_xliff_1("abc"), rating=RATING, spans=always(ErrorSpan(0, 2, "minor"))).text
+    others = once.replace("ab</mrk>c", 'a<mrk mtype="x-its" its:locQualityIssueSeverity="3">x</mrk>b</mrk> d')
+    edited = copied(others, rating=RATING, spans=always(ErrorSpan(1, 5, "major"))).text
+    expected = f'a{one("major")}<mrk mtype="x-its" its:locQualityIssueSeverity="3">x</mrk>b d</mrk></target>'
+    assert f"<target>{expected}" in edited
+
+
+def test_marks_of_segments_without_a_prediction_are_removed() -> None:
+    once = copied(in_xliff_2("abc"), rating=RATING, spans=always(ErrorSpan(0, 2, "minor"))).text
+    emptied = re.sub("ab</mrk>c</target>", "</mrk></target>", once)
+    assert "<target></target>" in copied(emptied, rating=RATING, spans=always()).text
 
 
 PARTS = st.recursive(

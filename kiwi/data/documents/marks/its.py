@@ -5,14 +5,13 @@ ITS has no place for the interval of a score, which has attributes in a namespac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from kiwi.data.documents.inline import Node, nested, place_of, wrapped
-from kiwi.data.documents.markup import MarkupDocument
+from kiwi.data.documents.markup import XML, MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row
 from kiwi.data.documents.rating import ANNOTATOR, INTERVALS, Rating, number
 from kiwi.data.labels.error_spans import ErrorSpan
-from kiwi.exceptions import DataError
 
 ITS = "http://www.w3.org/2005/11/its"
 
@@ -156,20 +155,60 @@ class IssueMarkup:
         return {f"{self._prefix}:{name}": value for name, value in _issue(span).items()}
 
 
-def is_marked(attributes: Mapping[str, str]) -> bool:
+class FormerMarks:
+    """The elements of a unit by which kiwi has marked error spans before, which the new ones replace.
+
+    Args:
+        document: the document, which is being read.
+    """
+
+    def __init__(self, document: MarkupDocument) -> None:
+        self._document = document
+        self._open: list[tuple[int, bool] | None] = []
+        """For each open element, the offset of its tag and whether its content is removed too, if it is removed."""
+        self._ranges: list[tuple[int, int]] = []
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> bool:
+        """Take the start of an element of the unit.
+
+        Args:
+            name: its name; with its namespace, if that is not one of XLIFF.
+            attributes: its attributes.
+
+        Returns:
+            Whether the element is removed.
+        """
+        is_list = name == f"{ITS} locQualityIssues" and attributes.get(f"{XML} id", "").startswith(OWN)
+        is_removed = is_list or (name == "mrk" and _is_own(attributes))
+        self._open.append((self._document.at, is_list) if is_removed else None)
+        return is_removed
+
+    def end(self) -> None:
+        """Take the end of an element."""
+        if (former := self._open.pop()) is None:
+            return
+        start, with_content = former
+        tag, end = self._document.tag(start), self._document.at
+        behind = tag.end if tag.is_empty else self._document.behind_end_tag(end)
+        if with_content or tag.is_empty:
+            self._ranges.append((start, behind))
+        else:
+            self._ranges += [(start, tag.end), (end, behind)]
+
+    @property
+    def tags(self) -> Collection[int]:
+        """The offsets of the tags that are removed."""
+        return {start for start, _ in self._ranges}
+
+    def removals(self) -> list[Edit]:
+        """Return the changes that remove the elements, but not the text in them; none if no spans are written."""
+        return [Edit(start, end, b"") for start, end in self._ranges] if self._document.rating.has_spans else []
+
+
+def _is_own(attributes: Mapping[str, str]) -> bool:
     """Return whether an element marks an error span that kiwi has written."""
     reference = attributes.get(REFERENCE, "").removeprefix("#").removeprefix("its=")
     return attributes.get(PROFILE) == ISSUE_PROFILE or reference.startswith(OWN)
-
-
-def already_marked(document: MarkupDocument, line: int) -> DataError:
-    """Return the error for a translation in which kiwi has marked error spans before."""
-    return document.error(
-        "error spans that kiwi has marked already",
-        "none",
-        "Give the file as it was before, or predict scores alone with --scores-only.",
-        line,
-    )
 
 
 def _issue(span: ErrorSpan) -> dict[str, str]:
