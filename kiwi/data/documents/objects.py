@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
 from kiwi.data.documents.separated import already_there, present
-from kiwi.data.files.cells import cell_text, check_names, json_object
+from kiwi.data.files.cells import check_names, field_text, json_object
 from kiwi.data.files.table_writers import json_line
 from kiwi.exceptions import DataError
 from kiwi.utils.text import BOM, check_start
@@ -68,14 +68,15 @@ class ObjectTable:
             check_names(self._place, number, self._columns.values(), list(row))
             cells = {name: row[key] for name, key in self._columns.items()}
             cells |= {name: "" for name in self._nullable if cells.get(name, "") is None}
-            texts = {name: self._text(cell, number, self._columns[name]) for name, cell in cells.items()}
+            texts = {name: self._text(name, cell, number) for name, cell in cells.items()}
         except DataError as error:
             return Segment(dict.fromkeys(self._columns, ""), number, error, row), list(row)
         given = as_given({name: row[key] for name, key in self._columns.items()})
         return Segment(texts, number, given=given), list(row)
 
-    def _text(self, cell: object, number: int, name: str) -> str:
-        return cell_text(one_line(cell) if isinstance(cell, str) else cell, self._place, number, name)
+    def _text(self, field: str, cell: object, number: int) -> str:
+        text = one_line(cell) if isinstance(cell, str) else cell
+        return field_text(field, text, self._place, number, self._columns[field])
 
     def _edits(
         self, content: bytes, start: int, number: int, keys: Sequence[str] | None

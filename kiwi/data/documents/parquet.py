@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from kiwi.data.documents.parts import Row, Score, Segment, SkippedRow, as_given, one_line
 from kiwi.data.documents.separated import already_there, present
-from kiwi.data.files.cells import cell_text, check_names
+from kiwi.data.files.cells import check_names, field_text
 from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.files.table_writers import arrow_type, without_nan
 from kiwi.data.flags import COLUMN
@@ -154,7 +154,9 @@ def _segments(batch: pyarrow.RecordBatch, columns: Mapping[str, str], path: Path
                 raise DataError.at(path, number, found=found, expected="UTF-8")
             cells = {field: batch.column(name)[index].as_py() for field, name in columns.items()}
             texts = {
-                field: cell_text(one_line(cell) if isinstance(cell, str) else cell, path, number, columns[field])
+                field: field_text(
+                    field, one_line(cell) if isinstance(cell, str) else cell, path, number, columns[field]
+                )
                 for field, cell in cells.items()
             }
         except DataError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -52,7 +53,7 @@ def texts_of_rows(
         for index, cell in enumerate(cells):
             try:
                 is_null = cell is None and null is not None and field in null
-                column.append(null[field] if is_null and null else cell_text(cell, path, rows[index][0], name))
+                column.append(null[field] if is_null and null else field_text(field, cell, path, rows[index][0], name))
             except DataError as error:
                 column.append("")
                 errors.setdefault(index, error)
@@ -103,6 +104,24 @@ def cell_text(cell: Any, path: object, number: int, name: str) -> str:
     else:
         return text
     raise DataError.at(path, number, found=f"{found} in column '{name}'", expected=expected)
+
+
+def field_text(field: str, cell: Any, path: object, number: int, name: str) -> str:
+    """Return the cell of a field as :func:`cell_text` does; NaN, which tools write for a missing text, is no text.
+
+    Args:
+        field: the field, such as ``target``.
+        cell: the value of the cell.
+        path: the table, for errors.
+        number: the number of the line or row, for errors.
+        name: the name of the column, for errors.
+
+    Raises:
+        DataError: when the value cannot be one of the field.
+    """
+    if isinstance(cell, float) and not math.isfinite(cell) and field in const.TEXT_FIELDS:
+        raise DataError.at(path, number, found=f"{cell} in column '{name}'", expected="text")
+    return cell_text(cell, path, number, name)
 
 
 def _joined(cell: Any) -> str | None:

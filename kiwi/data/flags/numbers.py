@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from math import prod
 
 SPACES = " \u00a0\u2009\u202f"
 """Spaces that group digits; the first one is that between words, too."""
@@ -43,6 +44,33 @@ SCALE = (
 )
 """A word that multiplies the number before it by a power of ten; compiled when a number is found."""
 
+POWERS = (
+    (
+        10**3,
+        r"thousand|tausende?n?|duizend|tuhat|tuhande\w*|tuhand\w*|mii|тысяч\w*|тисяч\w*|tys(?:ięcy|iące?)|हज़ार|हज़ार|हजार|දහස",
+    ),
+    (10**5, r"lakhs?|lacs?|लाख|ලක්ෂ"),
+    (
+        10**6,
+        r"million\w*|milion\w*|milioan\w*|miljo\w*|milhã\w*|milhõ\w*|millón|millones|миллион\w*|мільйон\w*|मिलियन|මිලියන",
+    ),
+    (10**7, r"crores?|करोड़?|करोड़|කෝටි"),
+)
+"""Words that mean one power of ten in all languages that have them."""
+
+HAN_POWERS = {**dict.fromkeys("十십", 10), **dict.fromkeys("百백", 100), **dict.fromkeys("千천", 1000)}
+HAN_MYRIADS = {**dict.fromkeys("万萬만", 10**4), **dict.fromkeys("亿億억", 10**8)}
+HAN_SCALE = re.compile(rf"[{SPACES}]?[多余餘几여]?(?P<power>[十百千십백천]?[{''.join(HAN_MYRIADS)}]+)")
+"""Characters that multiply the number before them by an exact power of ten, also after 多 (more than).
+
+Without 万 or 亿, they may be units, such as 千克."""
+
+SCALE_BEFORE = re.compile(rf"(?:සිය|දහස|ලක්ෂ|කෝටි|මිලියන|බිලියන)[{SPACES}]$")
+"""A word that multiplies the number behind it, as in Sinhala."""
+
+RANGE = re.compile(rf"[{SPACES}]?(?:[-\u2010-\u2014~\u301c\uff5e至到]|\w{{1,4}})[{SPACES}]?")
+"""What stands between the ends of a range, of which only the second one may have a word for a power of ten."""
+
 HAN_TEN = "十"
 MONTH = re.compile(rf"[{SPACES}]?[月월]")
 CENTURY = re.compile(r"\d\d00s\b")
@@ -60,12 +88,20 @@ class _Number:
     """Its digits, without the separators."""
 
     has_scale: bool = False
-    """Whether a word behind it multiplies it by a power of ten."""
+    """Whether a word behind it multiplies it by a power of ten, which may be one of several."""
+
+    factor: int = 1
+    """The power of ten in its values, which a word behind it tells."""
 
     def may_be_words(self, other: str) -> bool:
         """Return whether the number may be written in words in another text."""
         # One digit and zeros: forty, three thousand.
-        return min(self.values) <= 20 or len("".join(self.runs).strip("0")) == 1 or (HAN_TEN in other and self.is_short)
+        return min(self.plain) <= 20 or len("".join(self.runs).strip("0")) == 1 or (HAN_TEN in other and self.is_short)
+
+    @property
+    def plain(self) -> frozenset[Fraction]:
+        """The values without the power of ten."""
+        return frozenset(value / self.factor for value in self.values)
 
     @property
     def is_short(self) -> bool:
@@ -75,22 +111,29 @@ class _Number:
 
 def differ(source: str, target: str) -> bool:
     """Return whether a translation has other numbers than its source."""
-    if DIGITS.findall(source) == DIGITS.findall(target):
-        return False
+    digits = DIGITS.findall(source)
+    if digits == DIGITS.findall(target):
+        return bool(digits) and _powers_differ(source, target)
     source, target = _with_plain_digits(source), _with_plain_digits(target)
     # Whether a space groups digits is not certain: "in 12 345 people".
     readings = [
         [pattern for pattern in (NUMBER, SPACED) if pattern is NUMBER or GAP.search(text)] for text in (source, target)
     ]
     return all(
-        _differ(list(_numbers(source, first)), list(_numbers(target, second)), source, target)
+        _differ(_numbers(source, first), _numbers(target, second), source, target)
         for first in readings[0]
         for second in readings[1]
     )
 
 
+def _powers_differ(source: str, target: str) -> bool:
+    """Return whether texts with the same digits have words of other powers of ten behind them."""
+    pairs = zip(_numbers(source, NUMBER), _numbers(target, NUMBER), strict=False)
+    return any(1 < one.factor != other.factor > 1 for one, other in pairs)
+
+
 def _differ(ours: list[_Number], theirs: list[_Number], source: str, target: str) -> bool:
-    all_values = [{value for each in side for value in each.values} for side in (ours, theirs)]
+    all_values = [{value for each in side for value in each.values | each.plain} for side in (ours, theirs)]
     for matches in (_are_equal, _are_equal_by_scale, _are_year_and_short_year):
         _remove_pairs(ours, theirs, matches)
     _remove_romans(ours, target)
@@ -121,21 +164,54 @@ def _scale() -> re.Pattern[str]:
     return re.compile(SCALE, re.IGNORECASE)
 
 
-def _numbers(text: str, pattern: re.Pattern[str]) -> Iterator[_Number]:
+def _numbers(text: str, pattern: re.Pattern[str]) -> list[_Number]:
+    found: list[_Number] = []
+    end = 0
     for match in pattern.finditer(text):
         runs = tuple(re.findall(r"\d+", match[0]))
         values = _values(("0", *runs) if match[0][0] == "." else runs)
         if len(match[0]) <= 2 and MONTH.match(text, match.end()):
             continue  # which other languages name
-        has_scale = _scale().match(text, match.end()) is not None
-        if values:
+        between, last = text[end : match.start()], found[-1] if found else None
+        factor, end = _power(text, match.end())
+        if not values:  # such as a date
+            found += [_Number(frozenset({Fraction(run)}), (run,)) for run in runs]
+        elif last is not None and factor < last.factor and between in (("", " ") if factor > 1 else ("",)):
+            found[-1] = _sum(last, values, runs, factor)
+        elif factor > 1:
+            if last is not None and last.factor == 1 and RANGE.fullmatch(between):
+                found[-1] = replace(last, values=last.values | {value * factor for value in last.values})
+            found.append(_Number(frozenset(value * factor for value in values), runs, factor=factor))
+        else:
             if CENTURY.match(text, match.start()):
                 values |= {Fraction(match[0][:2]), Fraction(match[0][:2]) + 1}
             if AFTERNOON.match(text, match.end()) and len(runs[0]) <= 2:
                 values |= {value + 12 for value in values}
-            yield _Number(frozenset(values), runs, has_scale)
-        else:  # such as a date
-            yield from (_Number(frozenset({Fraction(run)}), (run,)) for run in runs)
+            has_scale = _scale().match(text, match.end()) or SCALE_BEFORE.search(text, 0, match.start())
+            found.append(_Number(frozenset(values), runs, has_scale is not None))
+    return found
+
+
+def _power(text: str, place: int) -> tuple[int, int]:
+    """Return the power of ten that the word at a place means, and the offset behind it; 1 if it may be several."""
+    if (match := HAN_SCALE.match(text, place)) is not None:
+        factors = [HAN_POWERS.get(each) or HAN_MYRIADS[each] for each in match["power"]]
+        return prod(factors), match.end()
+    for factor, pattern in _powers():
+        if (match := pattern.match(text, place)) is not None and _scale().match(text, match.end()) is None:
+            return factor, match.end()
+    return 1, place
+
+
+@cache
+def _powers() -> list[tuple[int, re.Pattern[str]]]:
+    return [(factor, re.compile(rf"[{SPACES}-]?(?:de )?(?:{words})(?!\w)", re.IGNORECASE)) for factor, words in POWERS]
+
+
+def _sum(number: _Number, values: set[Fraction], runs: tuple[str, ...], factor: int) -> _Number:
+    """Return the sum of a number and what follows it in smaller units: 3億5千万."""
+    sums = frozenset(one + other * factor for one in number.values for other in values)
+    return replace(number, values=sums, runs=(*number.runs, *runs))
 
 
 def _values(runs: tuple[str, ...]) -> set[Fraction]:
@@ -159,7 +235,10 @@ def _remove_pairs(ours: list[_Number], theirs: list[_Number], matches: Callable[
 
 
 def _are_equal(one: _Number, other: _Number) -> bool:
-    return bool(one.values & other.values)
+    if one.values & other.values:
+        return True
+    # The word behind one of them is not known in all languages.
+    return 1 in (one.factor, other.factor) and bool(one.plain & other.plain)
 
 
 def _are_equal_by_scale(one: _Number, other: _Number) -> bool:

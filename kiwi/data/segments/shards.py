@@ -9,7 +9,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
-from kiwi.data.files.cells import cell_text, check_names, json_object
+from kiwi.data.files.cells import cell_text, check_names, field_text, json_object
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.readers import check_columns
@@ -243,7 +243,7 @@ class Shard:
 
     def _add(self, chunk: Chunk, row: Mapping[str, Any], number: int) -> None:
         """Add the texts of a row to a chunk, if all of them are valid."""
-        texts = {name: [cell_text(row[column], "", number, column)] for name, column in self.names.items()}
+        texts = {name: [field_text(name, row[column], "", number, column)] for name, column in self.names.items()}
         check_columns(texts, dict.fromkeys(texts, self.place))
         for name, (text,) in texts.items():
             chunk.columns[name].append(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
-from kiwi.data.files.cells import cell_text
+from kiwi.data.files.cells import field_text
 from kiwi.data.files.lines import count_surplus, stream_lines
 from kiwi.data.files.tables import table_rows
 from kiwi.data.segments.bad_rows import BadRows
@@ -149,7 +149,8 @@ class BestOf:
                 if isinstance(cells, DataError):
                     raise cells
                 shared = {
-                    name: cell_text(cells[i], place, number, column) for i, (name, column) in enumerate(own.items())
+                    name: field_text(name, cells[i], place, number, column)
+                    for i, (name, column) in enumerate(own.items())
                 }
                 found = cells[len(own) :]
                 if self.is_list:
@@ -159,7 +160,9 @@ class BestOf:
                         expected = "a list of candidates, since --best-of is list"
                         raise DataError.at(place, number, found=f"{what} in column '{targets[0]}'", expected=expected)
                 names = list(targets) * len(found) if self.is_list else targets
-                texts = [cell_text(cell, place, number, name) for cell, name in zip(found, names, strict=True)]
+                texts = [
+                    field_text(const.TARGET, cell, place, number, name) for cell, name in zip(found, names, strict=True)
+                ]
                 yield Group(number, None, [Candidate(number, shared | {const.TARGET: text}) for text in texts])
             except DataError as error:
                 blank = dict.fromkeys(columns, "")
@@ -192,7 +195,9 @@ def _candidates(segments: Input, columns: Mapping[str, str], place: Path) -> Ite
             if isinstance(cells, DataError):
                 raise cells
             texts = zip(columns.items(), cells, strict=True)
-            yield Candidate(number, {name: cell_text(cell, place, number, column) for (name, column), cell in texts})
+            yield Candidate(
+                number, {name: field_text(name, cell, place, number, column) for (name, column), cell in texts}
+            )
         except DataError as error:
             yield Candidate(number, dict.fromkeys(columns, ""), error, content)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +59,8 @@ def test_bad_rows_keep_their_place(tmp_path: Path) -> None:
     assert "a.parquet, line 2: found bytes in column 'source'; expected UTF-8" in errors[0]
     assert "line 3: found null in column 'target'" in errors[1]
     assert pyarrow.parquet.read_table(pyarrow.BufferReader(found.content)).num_rows == 3
+
+
+def test_nan_is_no_text(tmp_path: Path) -> None:
+    found = copied(parquet(tmp_path / "a.parquet", {"source": ["a"], "target": [math.nan]}), "a.parquet")
+    assert "a.parquet, line 1: found nan in column 'target'; expected text" in str(found.segments[0].error)

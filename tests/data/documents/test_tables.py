@@ -100,6 +100,11 @@ def test_a_segment_without_a_score() -> None:
     assert copied('{"source": "a", "target": "NOSCORE"}', "a.jsonl").text.endswith('"sentence_scores": null}')
 
 
+def test_nan_is_no_text() -> None:
+    (segment,) = copied('{"source": "a", "target": NaN}', "a.jsonl").segments
+    assert "a.jsonl, line 1: found nan in column 'target'; expected text" in str(segment.error)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

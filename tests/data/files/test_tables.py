@@ -145,6 +145,8 @@ def test_parquet_of_other_types(tmp_path: Path) -> None:
         (".jsonl", '{"src": "a", "mt": ' + "1" * 5000 + "}\n", 1, "found invalid JSON"),
         (".jsonl", '{"src": "a", "mt": null}\n', 1, "found null in column 'mt'; expected text, a number, or a list"),
         (".jsonl", '{"src": "a", "mt": true}\n', 1, "found True, of type bool, in column 'mt'"),
+        (".jsonl", '{"src": "a", "mt": NaN}\n', 1, "found nan in column 'mt'; expected text"),
+        (".jsonl", '{"src": 1e999, "mt": "a"}\n', 1, "found inf in column 'src'; expected text"),
         (".jsonl", '{"src": "a", "mt": {"b": 1}}\n', 1, "found {'b': 1}, of type dict, in column 'mt'"),
         (".jsonl", '{"src": "a", "mt": [["b"]]}\n', 1, "found [['b']], of type list, in column 'mt'"),
         (".jsonl", '{"src": "a", "mt": ["b c"]}\n', 1, "found ['b c'], of type list, in column 'mt'"),

@@ -60,6 +60,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ('{"src": "\\ud800", "mt": "x", "alignments": ""}', "found invalid JSON ("),
         ('{"src": "a", "mtt": "x", "alignments": ""}', "found no column 'mt'; expected one. Did you mean 'mtt'?"),
         ('{"src": null, "mt": "x", "alignments": ""}', "found null in column 'src'"),
+        ('{"src": NaN, "mt": "x", "alignments": ""}', "found nan in column 'src'; expected text"),
         ('{"src": {"a": 1}, "mt": "x", "alignments": ""}', "found {'a': 1}, of type dict, in column 'src'"),
         ('{"src": true, "mt": "x", "alignments": ""}', "found True, of type bool, in column 'src'"),
         ('{"src": "a\\nb", "mt": "x", "alignments": ""}', "found a line end in the text in column 'src'"),
