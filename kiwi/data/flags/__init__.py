@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from kiwi.data.flags import lengths, numbers
 from kiwi.data.flags.codes import codes_in_text
@@ -54,7 +55,7 @@ def find_flags(
     if any(map(str.isalnum, source)) and not any(map(_says_something, target)):
         found.append("empty")
     is_translation = not (source_language and target_language and is_same_language(source_language, target_language))
-    if is_translation and source.casefold() == target.casefold() and not stays_as_it_is(target):
+    if is_translation and _has_text_of(source, target) and not stays_as_it_is(target):
         found.append("copied")
     if _has_wrong_script(source, target, target_language):
         found.append("script")
@@ -70,6 +71,19 @@ def find_flags(
 def _says_something(character: str) -> bool:
     """Return whether a character may be a translation: a letter, a digit, or a symbol such as € and ✓."""
     return character.isalnum() or character == "%" or unicodedata.category(character) in ("Sc", "Sm", "So")
+
+
+def _has_text_of(source: str, target: str) -> bool:
+    """Return whether a translation is its source, but for capitals, punctuation, spaces and invisible characters."""
+    if source.casefold() == target.casefold():
+        return True
+    pairs = zip_longest(_letters(source), _letters(target))
+    return any(_letters(source)) and all(one == other for one, other in pairs)
+
+
+def _letters(text: str) -> Iterator[str]:
+    """Yield the letters, digits, marks and symbols of a text, without the difference of capitals."""
+    return (each for each in text.casefold() if each.isalnum() or unicodedata.category(each)[0] in "MS")
 
 
 def _has_wrong_script(source: str, target: str, language: str | None) -> bool:
