@@ -308,7 +308,6 @@ def read_candidates(
 
     unfit = {
         "--flags": bool(document.flags),
-        "--languages": bool(document.languages),
         "--policy": document.policy is not None,
         "--audit": document.audit is not None,
     }
@@ -319,6 +318,7 @@ def read_candidates(
         segments = replace(segments, columns={**segments.columns, "target": target_columns[0]})
     return segments, {
         "scoring": score_best,
+        "languages": document.languages,
         "best_of": BestOf.parse(best_of, segments, target_columns),
         "higher_is_better": document.higher_is_better,
     }

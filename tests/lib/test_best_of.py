@@ -17,6 +17,8 @@ from kiwi.data.segments.bad_rows import BadRows
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import BestOf, Input, score_best
 from kiwi.lib.score.best_of import choose
+from kiwi.lib.score.calibration import calibrate
+from kiwi.lib.score.calibration.data import CalibrationFiles
 from kiwi.runner import load_system
 from tests.lib.test_compare import known, table, written
 from tests.lib.test_score_document import system
@@ -253,3 +255,34 @@ def test_the_source_itself_is_not_the_best_candidate(known: Path) -> None:
     # Of candidates that are all wrong as a whole, the score decides.
     alone = best(known, piped([{"source": SOURCE[0], "target": [SOURCE[0], SOURCE[0]]}]), "list")
     assert [row["candidate"] for row in alone] == [1]
+
+
+def test_languages_tell_a_wrong_script(known: Path) -> None:
+    # With the languages, one of the two candidates is of a wrong script, and never the best.
+    texts = ["Закройте окно, пожалуйста", "Schließen Sie das Fenster"]
+    for targets in (texts, texts[::-1]):
+        rows = [{"source": SOURCE[1], "target": targets}]
+        for languages, wrong in (("en", "de"), texts[0]), (("en-GB", "ru"), texts[1]):
+            (row,) = best(known, piped(rows), "list", languages=languages)
+            assert row["target"] != wrong
+    for languages, message in (
+        (["en"], "found 1; expected the languages"),
+        (["en", "?"], r"found en,\?; expected the codes"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            best(known, piped(rows), "list", languages=languages)
+
+
+def test_language_pairs_of_candidates(known: Path, tmp_path: Path) -> None:
+    columns = {"source": [SOURCE[0]] * 30, "target": FLAT * 5, "lp": ["en-de", "en-ru"] * 15}
+    texts = {name: written(tmp_path / name, lines) for name, lines in columns.items()}
+    gold = written(tmp_path / "gold", [f"{0.01 * number + 0.1 * (number % 2)}" for number in range(30)])
+    calibrated = tmp_path / "calibrated"
+    calibrate(known, CalibrationFiles(texts, {"sentence_scores": gold}), directory=calibrated)
+    targets = ["Schließen Sie das Fenster", "Öffnen Sie das Fenster"]
+    plain = {"source": SOURCE[1], "target": targets}
+    (of_pair,) = best(calibrated, piped([plain]), "list", languages=("en", "de"))
+    path = written(tmp_path / "rows.jsonl", [json.dumps(plain | {"lp": lp}) for lp in ("en-de", "en-ru")])
+    first, second = best(calibrated, Input(table=path), "list")
+    assert first == of_pair
+    assert first["sentence_scores_high"] != second["sentence_scores_high"]

@@ -18,8 +18,10 @@ from kiwi.data.text.language_pairs import split_pair
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score.candidates import RESULTS, BestOf, Candidate, Group
 from kiwi.lib.score.choices import are_scores_only, check_aligner, without_words
+from kiwi.lib.score.flagging import Flagger, check_languages
 from kiwi.lib.score.inputs import FIELDS, Input
 from kiwi.lib.score.manifest import Manifest
+from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.lib.score.stream import CHUNK_SIZE, Form
 from kiwi.outputs import OUTPUTS
@@ -33,6 +35,7 @@ def score_best(
     output: IO[str],
     *,
     best_of: BestOf,
+    languages: Sequence[str] = (),
     form: Form = "tsv",
     scores_only: bool | None = False,
     header: bool = True,
@@ -55,6 +58,7 @@ def score_best(
         segments: the input of segments.
         output: the stream to write to.
         best_of: where the candidates are.
+        languages: the languages of source and translation, which flags, intervals and thresholds depend on.
         form: the format, ``tsv`` or ``jsonl``.
         scores_only: whether to omit the outputs for words; None omits them.
         header: whether TSV starts with a line of column names.
@@ -74,6 +78,7 @@ def score_best(
         CheckpointError: when the system cannot be loaded.
     """
     segments.check()
+    check_languages(languages)
     if form == "jsonl" and not header:
         raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
     runner = open_runner(model, options or PredictOptions())
@@ -84,7 +89,12 @@ def score_best(
     manifest = manifest or Manifest()
     manifest.about, manifest.scale = runner.about, written_on
     sign = 1 if written_on.direction(higher_is_better, "--best-of") else -1
+    flagger = Flagger.choose(languages, runner.about)
+    pairs = LanguagePairs.choose(runner.about, languages, segments.columns)
     fields = [name for name in FIELDS if name in runner.about.input_fields]
+    has_pairs = segments.table is not None and not segments.lacks(const.LANGUAGE_PAIR)
+    if has_pairs or const.LANGUAGE_PAIR in segments.columns:
+        fields += pairs.fields
     if best_of.is_row and const.TARGET_POS in fields:
         raise ConfigError("--best-of: this system reads target_pos, of which each candidate needs its own. Use rows.")
     if const.ALIGNMENTS in fields and (best_of.is_row or segments.lacks(const.ALIGNMENTS) or _is_bare_pipe(segments)):
@@ -105,14 +115,15 @@ def score_best(
                 for each, is_usable in zip(group.candidates, flags, strict=True)
             ]
             columns = {name: [row[name] for row in rows] for name in fields}
-            found = written_on.apply(runner.predict_columns(columns).columns(targets=columns[const.TARGET]))
+            predicted = runner.predict_columns(pairs.add(columns))
+            found = written_on.apply(predicted.columns(targets=columns[const.TARGET]))
             if scores_only:
                 found = without_words(found)
             first = 0
             for group, flags in zip(part, usable, strict=True):
                 last = first + len(flags)
                 n_candidates += sum(flags) if bad.on_bad == "skip" else len(flags)
-                is_wrong = [_is_wrong(each) for each in group.candidates]
+                is_wrong = [_is_wrong(each, flagger) for each in group.candidates]
                 place, margin = choose(found[score_column][first:last], sign, is_wrong)
                 if place is not None or bad.on_bad != "skip":
                     row = _result(group, place, margin, best_of) | {
@@ -155,14 +166,12 @@ def choose(scores: Sequence[float], sign: int, is_wrong: Sequence[bool] | None =
     return order[0], round(margin, 6) + 0.0  # never -0.0
 
 
-def _is_wrong(candidate: Candidate) -> bool:
+def _is_wrong(candidate: Candidate, flagger: Flagger) -> bool:
     """Return whether the flags of a candidate say that it is wrong as a whole."""
-    texts = candidate.texts
-    source_language, target_language = None, None
+    texts, languages = candidate.texts, flagger.languages
     with suppress(ValueError):  # an error elsewhere
-        source_language, target_language = split_pair(texts.get(const.LANGUAGE_PAIR, ""))
-    flags = find_flags(texts[const.SOURCE], texts[const.TARGET], source_language, target_language)
-    return not OF_WHOLE.isdisjoint(flags)
+        languages = split_pair(texts.get(const.LANGUAGE_PAIR, ""))
+    return not OF_WHOLE.isdisjoint(find_flags(texts[const.SOURCE], texts[const.TARGET], *languages))
 
 
 def _is_bare_pipe(segments: Input) -> bool:
