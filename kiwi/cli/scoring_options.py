@@ -1,11 +1,13 @@
-"""The options of the command that scores a few files or a pipe."""
+"""The options of the command that scores a few files or a pipe, and the form of lines that they choose."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from kiwi.cli.options import check_choice
 
 CopyOption = Annotated[
     Path | None,
@@ -140,3 +142,42 @@ ManifestOption = Annotated[
         help="Write a file of JSON: what the scores mean, the system, and what was counted.", show_default=False
     ),
 ]
+
+OTHER_SUFFIXES = (
+    ".csv",
+    ".json",
+    ".xlsx",
+    ".parquet",
+    ".xlf",
+    ".xliff",
+    ".sdlxliff",
+    ".mqxliff",
+    ".mxliff",
+    ".tmx",
+    ".po",
+    ".pot",
+)
+"""The suffixes of formats of copies."""
+
+
+def choose_form(output_format: str | None, output: Path | None) -> Any:
+    """Return the form of the lines to write: the one that is asked for, or that the name of the file says.
+
+    Raises:
+        ConfigError: when the name of the file says another form than lines of TSV or JSON Lines.
+    """
+    from kiwi.exceptions import ConfigError
+
+    asked = None if output_format is None else check_choice("--format", output_format, ("tsv", "jsonl"))
+    suffix = "" if output is None else output.suffix.lower()
+    told = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(suffix)
+    if asked and told and asked != told:
+        raise ConfigError(
+            f"--output: {output} and --format {asked} contradict each other. Rename it, or remove --format."
+        )
+    if suffix in OTHER_SUFFIXES and not (suffix == ".json" and asked == "jsonl"):
+        raise ConfigError(
+            f"--output: found {output}, but TSV or JSON Lines is written here. Name it .tsv or .jsonl, or score a file "
+            f"of the format, whose copy keeps it: kiwi score FILE{suffix} -o COPY{suffix}."
+        )
+    return asked or told or "tsv"
