@@ -80,7 +80,7 @@ def thresholds(
         raise ConfigError("--on-bad-span: given without --error-spans. Add it, or remove this.")
     with needs_extra("train", "kiwi thresholds"):
         from kiwi.data.datasets.parts import TrainingConfig
-        from kiwi.data.labels.span_checks import SpanDataConfig
+        from kiwi.data.labels.spans.checks import SpanDataConfig
         from kiwi.lib.console.tables import print_table
         from kiwi.lib.thresholds import choose_thresholds
 

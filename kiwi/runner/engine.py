@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
-from kiwi.data.labels.span_decoding import expected_penalties
-from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.data.labels.spans.decoding import expected_penalties
+from kiwi.data.labels.spans.options import SpanLevelConfig
 from kiwi.data.text.language_pairs import known_pair
 from kiwi.runner.predictions import EXPECTED_PENALTY, Predictions
 from kiwi.systems.manifest.checkpoint import DataInfo

@@ -15,7 +15,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import different_lengths, read_lines
 from kiwi.data.labels.error_spans import ErrorSpan, spans_cell
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.data.labels.spans.options import SpanLevelConfig
 from kiwi.data.labels.tags import interleave, to_labels
 from kiwi.exceptions import DataError
 from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS, names as output_names

@@ -16,7 +16,7 @@ from kiwi import constants as const
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.span_decoding import decode_batch
+from kiwi.data.labels.spans.decoding import decode_batch
 from kiwi.data.sampling import batches_by_tokens
 from kiwi.data.segments.bad_rows import BadRows, OnBad
 from kiwi.exceptions import ConfigError, DataError

@@ -17,7 +17,7 @@ import torch
 from kiwi.data.batch import NumpyBatch
 from kiwi.data.datasets.parts import TrainingConfig
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.data.labels.span_decoding import expected_penalties
+from kiwi.data.labels.spans.decoding import expected_penalties
 from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
 from kiwi.lib.score.calibration.spans import cool_spans

@@ -14,8 +14,8 @@ from kiwi.data.datasets.parts import OutputConfig, Part, TestConfig, TrainingCon
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.score_meaning import ScoreConfig
-from kiwi.data.labels.span_checks import SpanDataConfig
-from kiwi.data.labels.span_files import SpanReader
+from kiwi.data.labels.spans.checks import SpanDataConfig
+from kiwi.data.labels.spans.files import SpanReader
 from kiwi.data.readers import (
     check_alignments,
     check_any_label,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, ErrorSpan
-from kiwi.data.labels.raw_spans import quoted, unquoted
 from kiwi.data.labels.scores import parse_score
+from kiwi.data.labels.spans.raw import quoted, unquoted
 from kiwi.data.wmt.header import Header
 from kiwi.data.wmt.rows import Rows, check_field, write_rows
 from kiwi.data.wmt.spans import SpanParser, expected_span

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiwi.data.files.lines import stream_lines
 from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, ErrorSpan
-from kiwi.data.labels.span_files import same_positions
+from kiwi.data.labels.spans.files import same_positions
 from kiwi.exceptions import DataError
 from kiwi.utils.io import staged
 

@@ -28,8 +28,8 @@ from typing import Any, NoReturn
 from kiwi.constants import UNDECIDED
 from kiwi.data.files.lines import stream_lines
 from kiwi.data.labels.error_spans import NO_ERROR, SEVERITIES, ErrorSpan
-from kiwi.data.labels.raw_spans import REMARKS, unquoted
 from kiwi.data.labels.scores import parse_score
+from kiwi.data.labels.spans.raw import REMARKS, unquoted
 from kiwi.data.wmt.unified_forms import (
     ALL,
     MISSING,

@@ -10,8 +10,8 @@ import numpy as np
 from kiwi import constants as const
 from kiwi.data.datasets.parts import OutputConfig
 from kiwi.data.files.lines import Columns, count_surplus, read_lines
-from kiwi.data.labels.span_checks import SpanDataConfig
-from kiwi.data.labels.span_files import SpanReader
+from kiwi.data.labels.spans.checks import SpanDataConfig
+from kiwi.data.labels.spans.files import SpanReader
 from kiwi.data.labels.tags import interleave, to_classes
 from kiwi.data.readers import read_labelled
 from kiwi.exceptions import DataError

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.documents.rating import COMMON_SCALE, OWN_SCALE
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.data.labels.span_options import PENALTY
+from kiwi.data.labels.spans.options import PENALTY
 from kiwi.exceptions import ConfigError
 from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS
 from kiwi.runner import Runner

@@ -14,7 +14,7 @@ from kiwi import constants as const
 from kiwi.data.datasets.parts import TrainingConfig
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.span_checks import SpanDataConfig
+from kiwi.data.labels.spans.checks import SpanDataConfig
 from kiwi.data.labels.tags import to_classes
 from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError

@@ -16,7 +16,7 @@ from kiwi import constants as const
 from kiwi.data.documents.parts import Segment
 from kiwi.data.flags import COLUMN
 from kiwi.data.labels.policy import DECISION, REASON
-from kiwi.data.labels.span_options import PENALTY
+from kiwi.data.labels.spans.options import PENALTY
 from kiwi.exceptions import DataError
 from kiwi.lib.score.scale import Scale
 from kiwi.outputs import MQM_SCORE, OUTPUTS

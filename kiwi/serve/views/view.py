@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from kiwi.data.labels.span_options import PENALTY
+from kiwi.data.labels.spans.options import PENALTY
 from kiwi.lib.score.scale import Scale
 
 LIKELY, POSSIBLE = 0.5, 0.3

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kiwi import __version__, constants as const
-from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.data.labels.spans.options import SpanLevelConfig
 from kiwi.data.text.vocabulary import VOCABULARY_FILE
 from kiwi.exceptions import CheckpointError
 from kiwi.systems.manifest.checkpoint import (

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.data.labels.spans.options import SpanLevelConfig
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.metrics.accumulators import Accumulator, ScoreMetrics, SpanMetrics, TagMetrics, VerdictMetrics
 from kiwi.outputs import OUTPUTS, Kind, OutputSpec, names as output_names, switched_on

@@ -16,8 +16,8 @@ from typing_extensions import override
 from kiwi import constants as const
 from kiwi.data.batch import QEBatch
 from kiwi.data.labels.error_spans import SEVERITIES, parse_error_spans
-from kiwi.data.labels.span_decoding import decode_batch
-from kiwi.data.labels.span_options import SpanLabel, SpanLevelConfig
+from kiwi.data.labels.spans.decoding import decode_batch
+from kiwi.data.labels.spans.options import SpanLabel, SpanLevelConfig
 from kiwi.metrics.accumulators import Accumulator, SpanMetrics
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.base import Output, divide_logits

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kiwi.data.labels.error_spans import ErrorSpan
-from kiwi.data.labels.span_checks import SpanDataConfig
-from kiwi.data.labels.span_files import SpanReader, read_annotations
+from kiwi.data.labels.spans.checks import SpanDataConfig
+from kiwi.data.labels.spans.files import SpanReader, read_annotations
 from kiwi.data.wmt.sentence_level import (
     Header,
     SpanSubmission,

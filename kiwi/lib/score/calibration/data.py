@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.span_checks import SpanDataConfig
-from kiwi.data.labels.span_files import SpanReader
+from kiwi.data.labels.spans.checks import SpanDataConfig
+from kiwi.data.labels.spans.files import SpanReader
 from kiwi.data.readers import check_columns, read_columns, read_labelled
 from kiwi.exceptions import ConfigError
 from kiwi.runner.engine import AboutSystem

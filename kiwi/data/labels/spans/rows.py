@@ -18,7 +18,7 @@ from kiwi import constants as const
 from kiwi.data.files.cells import cell_text, json_object
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, parse_error_spans
-from kiwi.data.labels.raw_spans import MISSING, REMARKS, RawSpan, count_quotes, quoted, unquoted, without_quotes
+from kiwi.data.labels.spans.raw import MISSING, REMARKS, RawSpan, count_quotes, quoted, unquoted, without_quotes
 from kiwi.exceptions import DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 

@@ -5,8 +5,8 @@ import pytest
 
 from kiwi.data.labels.error_spans import ErrorSpan, gap_labels, unit_labels
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.data.labels.span_decoding import decode_batch, decode_spans, expected_penalties
-from kiwi.data.labels.span_options import SpanLevelConfig
+from kiwi.data.labels.spans.decoding import decode_batch, decode_spans, expected_penalties
+from kiwi.data.labels.spans.options import SpanLevelConfig
 from kiwi.exceptions import ConfigError
 
 SEVERITIES = ("minor", "major")

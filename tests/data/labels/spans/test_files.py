@@ -14,9 +14,9 @@ from hypothesis import given, strategies as st
 from kiwi import constants as const
 from kiwi.data.files.table_writers import write_table
 from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan, Spans, parse_error_spans, spans_cell, spans_line
-from kiwi.data.labels.raw_spans import RawSpan, quoted, unquoted
-from kiwi.data.labels.span_checks import SpanChecker, SpanDataConfig, majority_of
-from kiwi.data.labels.span_files import SpanReader, read_severities
+from kiwi.data.labels.spans.checks import SpanChecker, SpanDataConfig, majority_of
+from kiwi.data.labels.spans.files import SpanReader, read_severities
+from kiwi.data.labels.spans.raw import RawSpan, quoted, unquoted
 from kiwi.exceptions import ConfigError, DataError
 
 MINOR, MAJOR, CRITICAL = SEVERITIES

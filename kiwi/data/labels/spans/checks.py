@@ -12,8 +12,8 @@ from typing import Literal
 from pydantic import Field, NonNegativeFloat, field_validator, model_validator
 
 from kiwi.data.labels.error_spans import MQM_WEIGHTS, SEVERITIES, ErrorSpan, Spans
-from kiwi.data.labels.raw_spans import REMARKS, RawSpan
-from kiwi.data.labels.span_options import Severity
+from kiwi.data.labels.spans.options import Severity
+from kiwi.data.labels.spans.raw import REMARKS, RawSpan
 from kiwi.exceptions import DataError
 from kiwi.utils.io import BaseConfig
 
