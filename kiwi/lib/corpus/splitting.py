@@ -139,7 +139,7 @@ class Keys:
         for part, size in zip((1, 2), sizes, strict=True):
             if size and not np.any(of_kept == part):
                 found = f"no document or repeated source of at most {size:,} segments, the size of {PARTS[part]}"
-                advice = f"Raise --{PARTS[part]}, or remove --group."
+                advice = f"Raise --{PARTS[part]}; documents and repeated sources are not divided."
                 raise DataError.at(place, None, found=found, expected="at least one", advice=advice)
         return parts
 

@@ -261,7 +261,8 @@ def _copy(
         with progress as scorer.progress:
             n_segments, n_without_target = form.copy(path, stage, how, scorer, 1 if how.is_live else CHUNK_SIZE)
         if not n_segments:
-            found = f"no translation in {n_without_target} units" if n_without_target else "no segment"
+            units = f"{n_without_target} unit{'s' if n_without_target > 1 else ''}"
+            found = f"no translation in {units}" if n_without_target else "no segment"
             raise DataError.at(path, None, found=found, expected="segments with a translation")
     if not isinstance(output, Path):
         output.flush()
