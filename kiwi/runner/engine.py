@@ -15,7 +15,7 @@ from kiwi.data.batch import NumpyBatch
 from kiwi.data.collate import Collate
 from kiwi.data.labels.spans.decoding import expected_penalties
 from kiwi.data.labels.spans.options import SpanLevelConfig
-from kiwi.data.text.language_pairs import known_pair
+from kiwi.data.text.language_pairs import known_pair, known_pairs
 from kiwi.runner.predictions import EXPECTED_PENALTY, Predictions
 from kiwi.systems.manifest.checkpoint import DataInfo
 
@@ -74,7 +74,7 @@ class AboutSystem:
         return bool(self.pairs)
 
     def pair_of(self, source: str, target: str) -> str:
-        """Return the language pair of two BCP 47 tags; without their regions, where the system knows it so."""
+        """Return the language pair of two BCP 47 tags; by their languages alone, where the system knows it so."""
         return known_pair(source, target, self.pairs)
 
     def with_thresholds(self, values: dict[str, NDArray[Any]], pairs: Sequence[str] | None) -> dict[str, NDArray[Any]]:
@@ -85,7 +85,9 @@ class AboutSystem:
             pairs: the language pair of each segment; None if they are not known.
         """
         thresholds = self.data.thresholds
-        return values if thresholds is None or pairs is None else thresholds.move(values, pairs)
+        if thresholds is None or pairs is None:
+            return values
+        return thresholds.move(values, known_pairs(pairs, self.pairs))
 
     def expected_penalties(self, values: Mapping[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:
         """Return the penalty of each segment that combined scores include, if it is not that of the spans.
@@ -123,6 +125,7 @@ class AboutSystem:
         intervals, scores = self.data.intervals, predictions.sentences_hter
         if intervals is None or scores is None:
             return predictions
+        pairs = None if pairs is None else known_pairs(pairs, self.pairs)
         limits = None if self.data.score is None else self.data.score.possible
         ends = intervals.bounds(scores, predictions.sentences_hter_deviation, pairs, limits=limits)
         low, high = ends.T.tolist()

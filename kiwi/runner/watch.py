@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
-from kiwi.data.text.language_pairs import listed
+from kiwi.data.text.language_pairs import known_pairs, listed
 from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.data.text.tokenization import MarkCounts
 from kiwi.data.text.words import words
@@ -96,7 +96,7 @@ class InputWatch:
 
     def _see_pairs(self, pairs: Sequence[str], intervals: ScoreIntervals) -> None:
         """Warn of language pairs whose intervals are not their own, once for each."""
-        new = {pair.strip(" \t") for pair in {*pairs}} - self._pairs - {""}
+        new = {*known_pairs(list({*pairs}), intervals.groups)} - self._pairs - {""}
         self._pairs |= new
         if lacking := intervals.without_own(new):
             logger.warning(

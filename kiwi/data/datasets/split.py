@@ -26,11 +26,6 @@ def check_language(value: str) -> str:
     return value
 
 
-def same_language(one: str, other: str) -> bool:
-    """Return whether two tags denote the same language, regardless of script and region."""
-    return one.partition("-")[0].lower() == other.partition("-")[0].lower()
-
-
 Language = Annotated[str, AfterValidator(check_language)]
 
 Languages = Language | Annotated[list[Language], Field(min_length=1)]

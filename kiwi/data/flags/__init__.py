@@ -11,6 +11,7 @@ from kiwi.data.flags.codes import codes_in_text
 from kiwi.data.flags.names import stays_as_it_is, without_names
 from kiwi.data.flags.scripts import has_own_letter, wrong_script
 from kiwi.exceptions import DataError
+from kiwi.utils.languages import is_same_language
 
 FLAGS = {
     "copied": "the source stands as its translation",
@@ -120,9 +121,3 @@ def flag_segments(
             "same number in each."
         )
     return [find_flags(*pair, source_language, target_language) for pair in zip(source, target, strict=True)]
-
-
-def is_same_language(one: str, other: str) -> bool:
-    """Return whether two tags are of one language, such as en-US and en_GB."""
-    first, second = (tag.replace("_", "-").lower().partition("-")[0] for tag in (one, other))
-    return first == second

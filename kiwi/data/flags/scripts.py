@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
+from kiwi.utils.languages import language_of
+
 LEAST_LETTERS = 8
 """The number of letters from which the script of a text is judged."""
 
@@ -57,7 +59,7 @@ def wrong_script(text: str, language: str | None) -> str:
         (subtags := language.replace("_", "-").split("-")) and any(len(subtag) == 4 for subtag in subtags[1:])
     ):
         return ""  # the tag names another script
-    expected = SCRIPTS.get(subtags[0].lower())
+    expected = SCRIPTS.get(language_of(language))
     if expected is None or _has_own(text, expected):
         return ""
     letters = [character for character in text if character.isalpha()]
@@ -82,7 +84,7 @@ def _has_own(text: str, expected: tuple[str, ...]) -> bool:
 
 def has_own_letter(text: str, language: str) -> bool:
     """Return whether a text has any letter of a script of its language, which must be one of :data:`SCRIPTS`."""
-    expected = SCRIPTS[language.replace("_", "-").split("-")[0].lower()]
+    expected = SCRIPTS[language_of(language)]
     return any(_script(character) in expected for character in text)
 
 

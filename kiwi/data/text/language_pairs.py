@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from kiwi.exceptions import DataError
+from kiwi.utils.languages import language_of
 
 _TAG = r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?"
 
@@ -45,7 +46,7 @@ def name_pair(source: str, target: str) -> str:
 
 
 def known_pair(source: str, target: str, known: Collection[str]) -> str:
-    """Return the language pair of two BCP 47 tags; without their regions, where it is known so.
+    """Return the language pair of two BCP 47 tags; by their languages alone, where it is known so.
 
     Args:
         source: the tag of the source.
@@ -53,9 +54,20 @@ def known_pair(source: str, target: str, known: Collection[str]) -> str:
         known: the language pairs that something depends on.
     """
     tags = source.replace("_", "-"), target.replace("_", "-")
-    bare = name_pair(*(tag.partition("-")[0] for tag in tags))
-    whole = name_pair(*tags)
+    whole, bare = name_pair(*tags), f"{language_of(source)}-{language_of(target)}"
     return bare if whole not in known and bare in known else whole
+
+
+def known_pairs(pairs: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return the language pair of each segment, by its languages alone, where it is known so; see :func:`known_pair`.
+
+    Args:
+        pairs: the language pair of each segment; blank where it has none.
+        known: the language pairs that something depends on.
+    """
+    found = {pair: match for pair in {*pairs} if (match := PAIR.fullmatch(pair.strip(" \t")))}
+    names = {pair: known_pair(match[1], match[2], known) for pair, match in found.items()}
+    return [names.get(pair, "") for pair in pairs]
 
 
 def _canonical(tag: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from kiwi.data.text.language_pairs import split_pair
+from kiwi.utils.languages import language_of
 
 LEAK = "leak"
 LEAK_REASON = "the source or the translation is in dev or test of another corpus"
@@ -38,5 +39,5 @@ class Leaks:
 
 def _keys(pair: str, source: str, target: str) -> Iterator[int]:
     for side, (tag, text) in enumerate(zip(split_pair(pair), (source, target), strict=True)):
-        key = f"{side}\n{tag.partition('-')[0]}\n{text.casefold()}".encode()
+        key = f"{side}\n{language_of(tag)}\n{text.casefold()}".encode()
         yield int.from_bytes(blake2b(key, digest_size=8).digest(), "big")

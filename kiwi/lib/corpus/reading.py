@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kiwi import constants as const
-from kiwi.data.datasets.split import LANGUAGE, same_language
+from kiwi.data.datasets.split import LANGUAGE
 from kiwi.data.documents.tmx import is_language
 from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.lines import Columns
@@ -22,6 +22,7 @@ from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.corpus.labelling import Chunk
 from kiwi.lib.corpus.options import CorpusOptions, Input
+from kiwi.utils.languages import is_same_language
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ class UnitReader:
         found = [_tag(language) for language in unit.languages]
         for number, side in enumerate(SIDES):
             own, known = found[number], self.languages[number]
-            if own and known and not same_language(own, known):
+            if own and known and not is_same_language(own, known):
                 raise DataError.at(
                     self.path,
                     unit.line,
@@ -190,7 +191,7 @@ class UnitReader:
                     advice=f"Choose one pair with --languages, such as --languages {','.join(filter(None, found))}.",
                 )
             given = getattr(self.options, f"{side}_language")
-            if own and given and not same_language(own, given):
+            if own and given and not is_same_language(own, given):
                 raise ConfigError(
                     f"--{side}-language: found '{given}', but {self.path}, line {unit.line}, says {own}. Remove it."
                 )

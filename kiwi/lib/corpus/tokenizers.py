@@ -12,6 +12,7 @@ from typing import Any, Literal
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.languages import language_of
 
 TokenizerName = Literal["none", "moses", "zh", "ja"]
 
@@ -89,7 +90,7 @@ def tokenizer_for(language: str | None, side: str) -> TokenizerName:
             f"--{side}-language: not given, but the {side} looks untokenized; expected its language, such as "
             f"--{side}-language de. If its words are separated by spaces already, give --tokenizer none."
         )
-    name = language.partition("-")[0].lower()
+    name = language_of(language)
     if name in WITHOUT_TOKENIZER:
         raise ConfigError(
             f"--{side}-language: found '{language}', for which there is no tokenizer; expected text whose words are "
@@ -153,7 +154,7 @@ def _script(character: str) -> str:
 def _moses(language: str | None) -> Tokenize:
     from sacremoses import MosesTokenizer
 
-    tokenizer: Any = MosesTokenizer(lang=(language or "en").partition("-")[0].lower())
+    tokenizer: Any = MosesTokenizer(lang=language_of(language or "en"))
     return lambda text: [str(word) for word in tokenizer.tokenize(text, escape=False)]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kiwi import constants as const
-from kiwi.data.datasets.split import same_language
 from kiwi.data.files.lines import Columns
 from kiwi.data.readers import check_segments
 from kiwi.data.segments.bad_rows import BadRows
@@ -20,6 +19,7 @@ from kiwi.outputs import SubmissionLevel
 from kiwi.runner import Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.processes import RunnerPool
+from kiwi.utils.languages import is_same_language
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def _warn_of_other_languages(config: Configuration, about: AboutSystem, pairs: l
             listed(known_pairs),
         )
     for side, given, known in zip(("source", "target"), config.data.languages, about.data.languages, strict=True):
-        if known and (others := [tag for tag in given if not any(same_language(tag, own) for own in known)]):
+        if known and (others := [tag for tag in given if not any(is_same_language(tag, own) for own in known)]):
             logger.warning(
                 "data.%s_language is %s, but %s was trained on %s: its predictions may be unreliable.",
                 side,
@@ -141,4 +141,4 @@ def _warn_of_other_languages(config: Configuration, about: AboutSystem, pairs: l
 
 def _has_pair(known: Sequence[str], pair: str) -> bool:
     """Return whether a language pair is among others, regardless of script and region."""
-    return any(all(map(same_language, split_pair(pair), split_pair(other))) for other in known)
+    return any(all(map(is_same_language, split_pair(pair), split_pair(other))) for other in known)

@@ -13,7 +13,7 @@ from kiwi import constants as const
 from kiwi.data.documents.parts import Languages
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.policy import APPROVE, AUDIT, DECISION, EVERY, REASON, REVIEW, Decision, Policy
-from kiwi.data.text.language_pairs import name_pair
+from kiwi.data.text.language_pairs import known_pair
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.inputs import GROUP
 from kiwi.runner.engine import AboutSystem
@@ -173,10 +173,7 @@ class Decider:
         return self.group if given is None else given.strip()
 
     def _pair_of(self, source: str, target: str) -> str:
-        tags = source.replace("_", "-"), target.replace("_", "-")
-        pair = name_pair(*tags)
-        bare = name_pair(*(tag.partition("-")[0] for tag in tags))
-        return bare if pair not in self.policy.groups and bare in self.policy.groups else pair
+        return known_pair(source, target, self.policy.groups)
 
     def decide(
         self, scores: Sequence[float], columns: Columns, flags: Sequence[Sequence[str]] | None

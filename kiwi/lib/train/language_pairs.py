@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kiwi import constants as const
-from kiwi.data.datasets.split import same_language
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.score_meaning import ScoreConfig, ScoreMeaning, find_meaning
 from kiwi.data.sampling import GroupSampling
@@ -16,6 +15,7 @@ from kiwi.data.text.tokenization import share_of_marks_alone
 from kiwi.exceptions import ConfigError
 from kiwi.systems.manifest.checkpoint import DataInfo
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.languages import is_same_language
 
 logger = logging.getLogger("kiwi.lib.train")
 
@@ -106,7 +106,7 @@ def _merge(given: tuple[Languages, Languages], pairs: Languages) -> tuple[Langua
     """Return the languages of source and target: those that are given or else those of the pairs."""
     found = tuple(tuple(dict.fromkeys(side)) for side in zip(*map(split_pair, pairs), strict=True))
     for side, own, of_pairs in zip(("source", "target"), given, found, strict=True):
-        lacking = [tag for tag in of_pairs if own and not any(same_language(tag, other) for other in own)]
+        lacking = [tag for tag in of_pairs if own and not any(is_same_language(tag, other) for other in own)]
         if lacking:
             raise ConfigError(
                 f"data.{side}_language: found {', '.join(own)}, but data.train.input.lp has {', '.join(lacking)} too. "

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kiwi.data.text.language_pairs import known_pair
 from kiwi.metrics.conformal import conformal_quantile, conformity_errors, widths
 
 EVERY = "all"
@@ -80,10 +79,6 @@ class ScoreIntervals:
     def without_own(self, pairs: Iterable[str]) -> list[str]:
         """Return which language pairs have none of their own, where others have; that of all segments is theirs."""
         return sorted(name for name in {*pairs} if self.groups.get(name, _UNKNOWN).quantile is None and self.pairs)
-
-    def pair_of(self, source: str, target: str) -> str:
-        """Return the language pair of two BCP 47 tags; without their regions, where the calibration data has it so."""
-        return known_pair(source, target, self.groups)
 
     def quantile(self, pair: str = "") -> float:
         """Return the quantile for the segments of a language pair.

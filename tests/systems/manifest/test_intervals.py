@@ -73,14 +73,6 @@ def test_each_pair_is_covered_by_its_own_intervals() -> None:
     assert pooled.mean(axis=0)[1] < 0.75
 
 
-@pytest.mark.parametrize(
-    ("source", "target", "pair"),
-    [("en", "de", "en-de"), ("en_US", "de-DE", "en-de"), ("EN", "ja", "en-ja"), ("en-US", "ja", "en-US-ja")],
-)
-def test_languages_with_regions(intervals: ScoreIntervals, source: str, target: str, pair: str) -> None:
-    assert intervals.pair_of(source, target) == pair
-
-
 def test_a_checkpoint_keeps_them(intervals: ScoreIntervals) -> None:
     info = CheckpointInfo("NuQE", {"outputs": {}}, data=DataInfo(intervals=intervals))
     assert CheckpointInfo.from_dict(info.to_dict()).data.intervals == intervals

@@ -24,6 +24,7 @@ from kiwi.lib.corpus.corruption.units import Tokenize, Unit, split_units
 from kiwi.lib.corpus.records import CORPUS_FILE, FORMAT, checksums
 from kiwi.utils.guard import require_new_directory
 from kiwi.utils.io import did_you_mean, write_json
+from kiwi.utils.languages import language_of
 from kiwi.utils.process.signals import stop_on_signals
 from kiwi.utils.staging import staged
 
@@ -181,7 +182,7 @@ def _schedule(segments: Sequence[Segment], options: CorruptOptions) -> Iterator[
             source=segment.source_units,
             others=by_language[language],
             foreign=foreign[language] if language else (),
-            negations=NEGATIONS.get(language.partition("-")[0].lower(), ()),
+            negations=NEGATIONS.get(language_of(language), ()),
             separator=_separator(segment.target_units),
         )
         for copy in range(options.copies):

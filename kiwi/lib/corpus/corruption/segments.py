@@ -17,6 +17,7 @@ from kiwi.lib.corpus.corruption.kinds import CORRUPTIONS, Material
 from kiwi.lib.corpus.corruption.options import CorruptOptions
 from kiwi.lib.corpus.corruption.units import Mark, Tokenize, Unit, render
 from kiwi.lib.corpus.tokenizers import OWN_TOKENIZERS, Tokenizer
+from kiwi.utils.languages import language_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def splitter_for(language: str) -> Tokenize | None:
     Raises:
         MissingExtraError: when the tokenizer of the language is not installed.
     """
-    name = OWN_TOKENIZERS.get(language.partition("-")[0].lower())
+    name = OWN_TOKENIZERS.get(language_of(language))
     if name is None:
         return None
     tokenizer = Tokenizer(name, language)

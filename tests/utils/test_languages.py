@@ -1,0 +1,54 @@
+"""Languages by the codes that name them."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiwi.data.flags import find_flags
+from kiwi.data.text.language_pairs import known_pairs
+from kiwi.exceptions import ConfigError
+from kiwi.lib.corpus.tokenizers import tokenizer_for
+from kiwi.utils.languages import is_same_language, language_of
+
+KNOWN = ["en-de", "en-pt-BR", "zh-en"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [
+        ("de", "de"),
+        ("de-AT", "de"),
+        ("DE_at", "de"),
+        ("deu", "de"),
+        ("ger", "de"),
+        ("deu_Latn", "de"),
+        ("zho-Hans", "zh"),
+        ("chi", "zh"),
+        ("cmn", "zh"),
+        ("npi", "ne"),
+        ("iw", "he"),
+        ("yue", "yue"),
+        ("gsw", "gsw"),
+        ("x", "x"),
+    ],
+)
+def test_codes(tag: str, language: str) -> None:
+    assert language_of(tag) == language
+    assert is_same_language(tag, language)
+    assert not is_same_language(tag, "fr")
+
+
+def test_pairs_are_those_that_are_known() -> None:
+    given = ["en-de", "en-US-de-DE", "eng-deu", "zho-eng", "", " ", "en-pt-BR", "eng-por", "en-GB-pt-BR", "no pair"]
+    assert known_pairs(given, KNOWN) == [
+        *("en-de", "en-de", "en-de", "zh-en", "", "", "en-pt-BR", "eng-por", "en-GB-pt-BR", ""),
+    ]
+
+
+def test_three_letters_have_the_rules_of_two() -> None:
+    assert find_flags("Close the window now", "Закройте сейчас окно", "eng", "deu") == ["script"]
+    assert find_flags("Close the window", "Close the window", "eng", "en-GB") == []
+    for code, name in (("zho", "zh"), ("cmn", "zh"), ("jpn", "ja"), ("deu", "moses")):
+        assert tokenizer_for(code, "target") == name
+    with pytest.raises(ConfigError, match="found 'tha', for which there is no tokenizer"):
+        tokenizer_for("tha", "target")
