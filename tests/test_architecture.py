@@ -37,6 +37,7 @@ MOST_IN_A_ROOM = 18
 
 INNER_FLOORS: dict[str, list[set[str]]] = {
     "data": [
+        {"languages"},
         {"text", "flags", "batch", "sampling"},
         {"files"},
         {"labels"},

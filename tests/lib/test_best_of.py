@@ -282,7 +282,9 @@ def test_language_pairs_of_candidates(known: Path, tmp_path: Path) -> None:
     targets = ["Schließen Sie das Fenster", "Öffnen Sie das Fenster"]
     plain = {"source": SOURCE[1], "target": targets}
     (of_pair,) = best(calibrated, piped([plain]), "list", languages=("en", "de"))
-    path = written(tmp_path / "rows.jsonl", [json.dumps(plain | {"lp": lp}) for lp in ("en-de", "en-ru", "en-US-de-AT", "eng-deu")])
+    path = written(
+        tmp_path / "rows.jsonl", [json.dumps(plain | {"lp": lp}) for lp in ("en-de", "en-ru", "en-US-de-AT", "eng-deu")]
+    )
     first, second, *others = best(calibrated, Input(table=path), "list")
     assert [first, *others] == [of_pair] * 3
     assert first["sentence_scores_high"] != second["sentence_scores_high"]

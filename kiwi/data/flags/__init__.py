@@ -10,8 +10,8 @@ from kiwi.data.flags import lengths, numbers
 from kiwi.data.flags.codes import codes_in_text
 from kiwi.data.flags.names import stays_as_it_is, without_names
 from kiwi.data.flags.scripts import has_own_letter, wrong_script
+from kiwi.data.languages import is_same_language
 from kiwi.exceptions import DataError
-from kiwi.utils.languages import is_same_language
 
 FLAGS = {
     "copied": "the source stands as its translation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-from kiwi.utils.languages import language_of
+from kiwi.data.languages import language_of
 
 LEAST_LETTERS = 8
 """The number of letters from which the script of a text is judged."""

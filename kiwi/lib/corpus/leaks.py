@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import blake2b
 
+from kiwi.data.languages import language_of
 from kiwi.data.text.language_pairs import split_pair
-from kiwi.utils.languages import language_of
 
 LEAK = "leak"
 LEAK_REASON = "the source or the translation is in dev or test of another corpus"

@@ -15,6 +15,7 @@ from kiwi.data.datasets.split import LANGUAGE
 from kiwi.data.documents.tmx import is_language
 from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.lines import Columns
+from kiwi.data.languages import is_same_language
 from kiwi.data.post_edits.beside import stream_beside
 from kiwi.data.post_edits.files import stream_segments
 from kiwi.data.post_edits.units import UNIT_RULES, Unit, choose_machine
@@ -22,7 +23,6 @@ from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.corpus.labelling import Chunk
 from kiwi.lib.corpus.options import CorpusOptions, Input
-from kiwi.utils.languages import is_same_language
 
 logger = logging.getLogger(__name__)
 

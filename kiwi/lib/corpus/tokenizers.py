@@ -9,10 +9,10 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal
 
+from kiwi.data.languages import language_of
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
 from kiwi.utils.imports import needs_extra
-from kiwi.utils.languages import language_of
 
 TokenizerName = Literal["none", "moses", "zh", "ja"]
 

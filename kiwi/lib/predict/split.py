@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
+from kiwi.data.languages import is_same_language
 from kiwi.data.readers import check_segments
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.streams import SegmentStream
@@ -19,7 +20,6 @@ from kiwi.outputs import SubmissionLevel
 from kiwi.runner import Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.processes import RunnerPool
-from kiwi.utils.languages import is_same_language
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from kiwi import constants as const
 from kiwi.data.documents.parts import Languages, Row, Segment, SkippedRow, place_spans
 from kiwi.data.files.lines import Columns
 from kiwi.data.flags import COLUMN
+from kiwi.data.languages import is_same_language
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.score.choices import check_aligner, without_words
@@ -22,7 +23,6 @@ from kiwi.lib.score.manifest import Manifest
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale
 from kiwi.runner import Runner
-from kiwi.utils.languages import is_same_language
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.score_meaning import ScoreConfig, ScoreMeaning, find_meaning
+from kiwi.data.languages import is_same_language
 from kiwi.data.sampling import GroupSampling
 from kiwi.data.text.language_pairs import count_pairs, listed, split_pair
 from kiwi.data.text.tokenization import share_of_marks_alone
 from kiwi.exceptions import ConfigError
 from kiwi.systems.manifest.checkpoint import DataInfo
 from kiwi.utils.io import did_you_mean
-from kiwi.utils.languages import is_same_language
 
 logger = logging.getLogger("kiwi.lib.train")
 

@@ -13,6 +13,7 @@ from typing import IO, Any
 from kiwi import __version__, constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.tables import stream_rows
+from kiwi.data.languages import language_of
 from kiwi.data.segments.streams import SegmentStream
 from kiwi.data.text.language_pairs import parse_language_pairs, split_pair
 from kiwi.exceptions import ConfigError, DataError
@@ -24,7 +25,6 @@ from kiwi.lib.corpus.corruption.units import Tokenize, Unit, split_units
 from kiwi.lib.corpus.records import CORPUS_FILE, FORMAT, checksums
 from kiwi.utils.guard import require_new_directory
 from kiwi.utils.io import did_you_mean, write_json
-from kiwi.utils.languages import language_of
 from kiwi.utils.process.signals import stop_on_signals
 from kiwi.utils.staging import staged
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from kiwi.constants import BAD, OK
 from kiwi.data.labels.error_spans import ErrorSpan, gap_labels, mqm_score, unit_labels
 from kiwi.data.labels.tags import interleave
+from kiwi.data.languages import language_of
 from kiwi.data.text.words import words
 from kiwi.lib.corpus.corruption.kinds import CORRUPTIONS, Material
 from kiwi.lib.corpus.corruption.options import CorruptOptions
 from kiwi.lib.corpus.corruption.units import Mark, Tokenize, Unit, render
 from kiwi.lib.corpus.tokenizers import OWN_TOKENIZERS, Tokenizer
-from kiwi.utils.languages import language_of
 
 
 @dataclass(frozen=True)

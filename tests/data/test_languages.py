@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from kiwi.data.flags import find_flags
+from kiwi.data.languages import is_same_language, language_of
 from kiwi.data.text.language_pairs import known_pairs
 from kiwi.exceptions import ConfigError
 from kiwi.lib.corpus.tokenizers import tokenizer_for
-from kiwi.utils.languages import is_same_language, language_of
 
 KNOWN = ["en-de", "en-pt-BR", "zh-en"]
 
