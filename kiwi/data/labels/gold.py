@@ -75,7 +75,7 @@ class GoldTags:
         expected = lengths
         if has_gaps:
             counts = {"target word": lengths // 2, "gap": (lengths + 1) // 2}
-            expected = counts.get(_unit(output), lengths)
+            expected = counts.get(unit_of(output), lengths)
         no_words = has_gaps & (lengths == 1)
         wrong = (predicted.lengths != expected) & ~(no_words & (predicted.lengths == 0))
         compared = ~no_words
@@ -88,9 +88,9 @@ class GoldTags:
             expected_count = f"{expected[row]}, as {self.path} has"
             raise DataError.at(place, row + 1, found=found, expected=expected_count, advice=advice)
         chosen = np.repeat(compared, lengths)
-        if has_gaps and _unit(output) in ("target word", "gap"):
+        if has_gaps and unit_of(output) in ("target word", "gap"):
             places = np.arange(len(self.rows.values)) - np.repeat(self.rows.offsets[:-1], lengths)
-            chosen &= places % 2 == (_unit(output) == "target word")
+            chosen &= places % 2 == (unit_of(output) == "target word")
         return Matched(
             self.rows.values[chosen].astype(np.int64),
             predicted.values[np.repeat(compared, predicted.lengths)],
@@ -115,19 +115,19 @@ class GoldTags:
 
     def has_gaps(self, predicted: Ragged, output: str) -> bool:
         """Return whether the gold tags are interleaved with gaps, judging by the first line with tags on both sides."""
-        if _unit(output) == "source word":
+        if unit_of(output) == "source word":
             return False
         n_rows = min(len(self.rows), len(predicted))
         gold_lengths, lengths = self.rows.lengths, predicted.lengths
         both = np.flatnonzero((gold_lengths[:n_rows] > 0) & (lengths[:n_rows] > 0))
         if len(both):
             n_gold, n_predicted = int(gold_lengths[both[0]]), int(lengths[both[0]])
-            n_words = {"gap": n_predicted - 1, "both": (n_predicted - 1) // 2}.get(_unit(output), n_predicted)
+            n_words = {"gap": n_predicted - 1, "both": (n_predicted - 1) // 2}.get(unit_of(output), n_predicted)
             if n_gold in (n_words, 2 * n_words + 1):
                 return n_gold != n_words
         return bool((gold_lengths % 2 == 1).all())
 
 
-def _unit(output: str) -> str:
+def unit_of(output: str) -> str:
     """Return what an output has one tag for; ``both`` for target words and gaps together."""
     return "both" if output == const.TARGETGAPS_TAGS else OUTPUTS[output].unit

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
-from kiwi.data.labels.gold import GoldTags, Matched, check_line_count
+from kiwi.data.labels.gold import GoldTags, Matched, check_line_count, unit_of
 from kiwi.data.labels.ragged import Ragged
 from kiwi.data.labels.score_meaning import ScoreConfig, find_meaning
 from kiwi.exceptions import DataError
@@ -279,6 +279,8 @@ def _align_tags(
     n_left_out = int(np.count_nonzero(left_out & (gold.rows.lengths > 0)))
     if counts is not None:
         note_left_out(output, ~left_out, counts, gold.path)
+        if not any(source.has_eos for source, _ in found.values()):  # which is no word of a text
+            counts.check_tags(unit_of(output), np.diff(first.offsets), first.numbers, gold.path)
     name = const.WMT19 if output == const.TARGETGAPS_TAGS else output
     predicted = {system: each.probabilities for system, each in matched.items()}
     if unusual := beyond_probabilities(predicted):

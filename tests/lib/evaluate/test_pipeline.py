@@ -484,7 +484,7 @@ def test_files_of_figures(three, tmp_path):
 def test_a_page(three, tmp_path):
     texts = {}
     for name in ("source", "target"):
-        (tmp_path / name).write_text("Was ist <das> für eine Zeile ?\n" * 300, encoding="utf-8")
+        (tmp_path / name).write_text("Was ist <das> für eine Zeile?\n" * 300, encoding="utf-8")
         texts[name] = str(tmp_path / name)
     evaluate_from_configuration({**three, "texts": texts, "output": {"report": str(tmp_path / "report.html")}})
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -683,6 +683,31 @@ def test_a_nan_among_probabilities_is_refused(tmp_path):
     files = gold(tmp_path, target_tags=WORDS)
     with pytest.raises(DataError, match=r"line 1: found 0\.5 nan; expected probabilities between 0 and 1"):
         evaluate(files, system(tmp_path, "a", target_tags="0.5 nan\n0.1\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("target", "x y\nz u v\n", "line 2: found 3 words; expected 2, as"),
+        ("target", "x\nz u\n", "line 1: found 1 words; expected 2, as"),
+        ("source", "a\nb c\n", "line 2: found 2 words; expected 1, as"),
+    ],
+)
+def test_texts_that_are_not_those_of_the_tags(name, content, message, tmp_path):
+    tags = {"target_tags": "OK BAD\nOK OK\n", "source_tags": "OK\nBAD\n"}
+    texts = {"source": "a\nb\n", "target": "x y\nz u\n"}
+    predicted = {each: lines.replace("OK", "0.1").replace("BAD", "0.9") for each, lines in tags.items()}
+    options = {"gold_files": gold(tmp_path, **tags), "bootstrap": 0}
+    options["predicted_dir"] = system(tmp_path, "a", **predicted)
+    for own, is_refused in ((texts, False), (texts | {name: content}, True)):
+        options["texts"] = {each: write(tmp_path / f"{each}.txt", lines) for each, lines in own.items()}
+        if is_refused:
+            with pytest.raises(
+                DataError, match=f"{name}.txt, {message} .*texts must name the texts"
+            ):
+                evaluate_from_configuration(options)
+        else:
+            evaluate_from_configuration(options)
 
 
 LONGER = "OK BAD OK OK BAD\nOK OK OK OK OK OK OK\n"
