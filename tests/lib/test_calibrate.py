@@ -37,6 +37,20 @@ def about(meaning: ScoreMeaning | None = None) -> AboutSystem:
     return AboutSystem("NuQE", ("source", "target"), ("sentence_scores",), data=DataInfo(score=meaning))
 
 
+def test_gold_scores_of_another_kind_by_their_name() -> None:
+    gold = [score + 0.05 for score in SCORES]
+    standardized = ScoreMeaning("da", True, None)
+    for name in ("dev.hter", "HTER-dev.txt"):
+        with pytest.raises(
+            DataError, match=rf"{name}: found HTER, by the name of the file; expected direct assessment"
+        ):
+            fit_intervals(
+                [0.9 * score for score in gold], Predictions(SCORES), about(standardized), Path(name), 0.8, None
+            )
+    fit_intervals(gold, Predictions(SCORES), about(standardized), Path("dev.da"), 0.8, None)
+    fit_intervals(gold, Predictions(SCORES), about(), Path("dev.hter"), 0.8, None)
+
+
 def test_segments_without_a_score_are_left_out_and_counted() -> None:
     """Errors 0.01 to 0.08 of eight segments: at 80 %, the rank is ⌈9 · 0.8⌉ = 8."""
     gold = [score + 0.01 * (number + 1) for number, score in enumerate(SCORES)]

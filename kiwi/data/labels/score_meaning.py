@@ -82,6 +82,11 @@ class ScoreMeaning:
         """What is equal for scores that can be compared: kind, direction and range."""
         return self.kind, self.higher_is_better, self.range
 
+    @property
+    def summary(self) -> str:
+        """The kind and the direction, as the names of columns of scores say them."""
+        return f"{self.kind}, {'higher' if self.higher_is_better else 'lower'} is better"
+
     def __str__(self) -> str:
         low, high = self.range or (0.0, 0.0)
         span = "standardized" if self.range is None else f"{low:g} to {high:g}"

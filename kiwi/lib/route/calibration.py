@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kiwi import constants as const
 from kiwi.data.flags import COLUMN, FLAGS
 from kiwi.data.labels.policy import EVERY, Acceptable
-from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.data.labels.score_meaning import LARGEST_QUALITY, ScoreMeaning
 from kiwi.exceptions import DataError
 from kiwi.lib.route.columns import Column
 from kiwi.lib.route.gold import read_gold
+from kiwi.lib.score.scale import ON_COMMON_SCALE
+from kiwi.outputs import OUTPUTS
 from kiwi.runner.predictions import DIGITS
 
 FEW = 0.1
@@ -72,6 +75,7 @@ def read_calibration(
         DataError: when a file cannot be read, the files have different lengths, a group has no name, or scores or gold
             values are on another scale.
     """
+    _check_column(predictions, meaning)
     # As they are written, and as policies read them.
     scores = np.array(predictions.read_scores(), dtype=np.float64).round(DIGITS)
     values = np.array(read_gold(gold, acceptable, len(scores), predictions.path), dtype=np.float64)
@@ -108,6 +112,25 @@ def _read_groups(by: Column, n_segments: int, place: Path) -> list[str]:
         number = numbers[groups.index("")]
         raise DataError.at(by.path, number, found="an empty group", expected="the name of one")
     return groups
+
+
+def _check_column(predictions: Column, meaning: ScoreMeaning) -> None:
+    """Check that a column is that of the scores of a system, as far as its name tells.
+
+    Raises:
+        DataError: for another column of predictions, or scores of another kind or scale.
+    """
+    score, *others = OUTPUTS[const.SENTENCE_SCORES].columns
+    described = predictions.described()
+    is_common = described == ON_COMMON_SCALE and meaning.range == (0.0, LARGEST_QUALITY) and meaning.higher_is_better
+    if predictions.name in others or (described and described != meaning.summary and not is_common):
+        raise DataError.at(
+            predictions.path,
+            None,
+            found=f"the column '{predictions.name}{f' ({described})' if described else ''}'",
+            expected=f"the scores of the system, which are {meaning}",
+            advice=f"Give its predictions without --scale 0-100, such as {predictions.path}:{score}.",
+        )
 
 
 def _check_scores(scores: NDArray[np.float64], meaning: ScoreMeaning, path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiwi import constants as const
 from kiwi.data.documents.formats import find_format
-from kiwi.data.files.lines import read_lines
+from kiwi.data.files.lines import read_lines, stream_lines
 from kiwi.data.files.tables import NAN, ROWS_AT_ONCE, stream_rows
 from kiwi.data.labels.scores import parse_score
 from kiwi.data.post_edits.files import stream_segments
@@ -64,6 +66,15 @@ class Column:
         if not found:
             raise DataError.at(self.path, None, found="no row", expected="one segment per row")
         return [number for number, _ in found], [value for _, value in found]
+
+    def described(self) -> str:
+        """Return what the name of a column of scores says of them, as ``hter, lower is better``; empty if nothing."""
+        form = find_format(self.path)
+        if form is None or form.name not in ("TSV", "CSV"):
+            return ""
+        with closing(stream_lines(self.path, warn=False)) as lines:
+            found = re.search(rf"(?<!\w){re.escape(self.name)} \(([^)]* is better)\)", next(lines, ""))
+        return "" if found is None else found[1]
 
     def beside(self, name: str) -> list[str] | None:
         """Return another column of the same table; None if there is none, or the file is no table.

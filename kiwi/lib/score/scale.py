@@ -118,7 +118,7 @@ class Scale:
             return f"{name} ({ON_COMMON_SCALE})"
         if meaning is None:
             return name
-        return f"{name} ({meaning.kind}, {'higher' if meaning.higher_is_better else 'lower'} is better)"
+        return f"{name} ({meaning.summary})"
 
     def describe(self) -> dict[str, Any]:
         """Return the kind, the direction and the range of the scores, for JSON; null is unknown, or without bounds."""

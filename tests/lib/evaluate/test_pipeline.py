@@ -702,9 +702,7 @@ def test_texts_that_are_not_those_of_the_tags(name, content, message, tmp_path):
     for own, is_refused in ((texts, False), (texts | {name: content}, True)):
         options["texts"] = {each: write(tmp_path / f"{each}.txt", lines) for each, lines in own.items()}
         if is_refused:
-            with pytest.raises(
-                DataError, match=f"{name}.txt, {message} .*texts must name the texts"
-            ):
+            with pytest.raises(DataError, match=f"{name}.txt, {message} .*texts must name the texts"):
                 evaluate_from_configuration(options)
         else:
             evaluate_from_configuration(options)

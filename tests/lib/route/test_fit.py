@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -41,12 +42,14 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def fit(data: Path, system: Path, options: FitOptions, by: str | None = None) -> Policy:
+def fit(
+    data: Path, system: Path, options: FitOptions, by: str | None = None, predictions: Column | None = None
+) -> Policy:
     column = Column(data / "dev.lp") if by else None
     info = fit_policy(
         data / "p.json",
         system,
-        Column(data / "dev.scores"),
+        predictions or Column(data / "dev.scores"),
         Column(data / "dev.hter"),
         options,
         by=column,
@@ -224,6 +227,36 @@ def test_other_scales(
     with pytest.raises(DataError, match=message):
         fit(data, system, FitOptions(definition))
     assert not (data / "p.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "is_refused"),
+    [
+        ("sentence_scores (hter, lower is better)", "sentence_scores", False),
+        ("sentence_scores", "sentence_scores", False),
+        ("my own (sentence_scores)", "my own (sentence_scores)", False),
+        ("sentence_scores (da, higher is better)", "sentence_scores", True),
+        ("sentence_scores (0-100, higher is better)", "sentence_scores", True),
+        ("mqm_score (mqm, lower is better)", "mqm_score", True),
+        ("combined_score (0-100, higher is better)", "combined_score", True),
+        ("sentence_scores_deviation", "sentence_scores_deviation", True),
+        ("sentence_scores_low", "sentence_scores_low", True),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_columns_that_say_what_they_are(
+    title: str, name: str, is_refused: bool, suffix: str, data: Path, system: Path
+) -> None:
+    path = data / f"dev.{suffix}"
+    rows = [["x", score] for score in (data / "dev.scores").read_text().split()]
+    with path.open("w", newline="") as file:
+        between = "," if suffix == "csv" else "\t"
+        csv.writer(file, delimiter=between).writerows([["other (da, higher is better)", title], *rows])
+    if not is_refused:
+        fit(data, system, FitOptions("hter <= 0.3"), predictions=Column(path, name))
+        return
+    with pytest.raises(DataError, match="expected the scores of the system, which are HTER, lower is better, 0 to 1"):
+        fit(data, system, FitOptions("hter <= 0.3"), predictions=Column(path, name))
 
 
 def test_scales_of_systems() -> None:
