@@ -6,10 +6,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from kiwi.lib.corpus.corruption.units import Mark, Unit, runs
+from kiwi.lib.corpus.corruption.units import Mark, Unit, is_unspaced, runs
 
 LONGEST_RUN = 3
 """The largest number of words of one error within a translation."""
+
+SHORTEST_FORM = 5
+"""The smallest number of letters of a word whose ending tells its form."""
+
+MANY_TEXTS = 40
+"""The number of translations in which words of the same form are looked for."""
 
 NEGATIONS: dict[str, frozenset[str]] = {
     language: frozenset(words.split())
@@ -111,6 +117,27 @@ def replace_words(units: Sequence[Unit], material: Material, random: Random, mar
     return _substitute(units, random, mark, material.others, lambda unit: unit.is_word)
 
 
+def confuse(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -> Result | None:
+    """Put a word of another translation in the place of one of the same form, so that only the meaning is wrong."""
+    words = [unit.text for other in _some(material.others, random, MANY_TEXTS) for unit in other]
+    places = [place for place in runs(units, 1) if _form(units[place].text) is not None]
+    for place in random.sample(places, len(places)):
+        own = units[place].text
+        alike = [word for word in words if _form(word) == _form(own) and word[:2].lower() != own[:2].lower()]
+        if alike:
+            return [*units[:place], Unit(random.choice(alike), units[place].before, mark), *units[place + 1 :]], 1
+    return None
+
+
+def _form(word: str) -> tuple[bool, str, int] | None:
+    """Return what words of one form share: a capital, the ending, or, without an alphabet, the number of characters."""
+    if not word.isalpha():
+        return None
+    if is_unspaced(word[0]):
+        return (False, "", len(word)) if len(word) > 1 else None
+    return (word[0].isupper(), word[-2:], 0) if len(word) >= SHORTEST_FORM else None
+
+
 def replace_name(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -> Result | None:
     """Put a capitalized word of another translation in the place of one; the first word of a text does not count."""
     places = [i for i in runs(units[1:], 1) if _is_name(units[i + 1])]
@@ -208,6 +235,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "repeat": Corruption(repeat, "minor"),
     "swap": Corruption(swap, "minor"),
     "replace": Corruption(replace_words, "major"),
+    "confuse": Corruption(confuse, "major"),
     "name": Corruption(replace_name, "major"),
     "number": Corruption(change_number, "major"),
     "leave": Corruption(leave_words, "major"),

@@ -74,6 +74,11 @@ def split_units(text: str, tokenize: Tokenize | None = None) -> list[Unit]:
     return units
 
 
+def is_unspaced(character: str) -> bool:
+    """Return whether a letter is of a script that is written without spaces between words."""
+    return unicodedata.name(character, "").startswith(UNSPACED)
+
+
 def _kind(text: str, place: int) -> str:
     character = text[place]
     if character.isspace():
@@ -82,7 +87,7 @@ def _kind(text: str, place: int) -> str:
         inside = 0 < place < len(text) - 1 and text[place - 1].isalnum() and text[place + 1].isalnum()
         return "word" if inside else "other"
     if character.isalnum():
-        return "unspaced" if unicodedata.name(character, "").startswith(UNSPACED) else "word"
+        return "unspaced" if is_unspaced(character) else "word"
     if unicodedata.category(character).startswith("M"):
         # A combining mark belongs to the letter before it.
         return _kind(text, place - 1) if place > 0 and not text[place - 1].isspace() else "other"
