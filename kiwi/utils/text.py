@@ -20,6 +20,11 @@ logger = logging.getLogger(__name__)
 
 BOM = codecs.BOM_UTF8
 
+HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+
+MOST_HIGH_BYTES = 0.25
+"""The largest share of bytes beyond ASCII in a line of Latin letters."""
+
 MARK = "\ufeff"
 """The byte order mark as a character."""
 
@@ -153,8 +158,8 @@ class TextDecoder:
         try:
             text = block.decode("utf-8")
         except UnicodeDecodeError as error:
-            advice = "Convert the file, for example with: iconv -f LATIN1 -t UTF-8."
-            raise self._not_text(block, error.start, f"byte 0x{block[error.start]:02x}", advice) from error
+            found = f"byte 0x{block[error.start]:02x}"
+            raise self._not_text(block, error.start, found, how_to_convert(_line_at(block, error.start))) from error
         return self._without_marks(text) if MARK in text else text
 
     def _not_text(self, block: bytes, index: int, what: str, advice: str) -> DataError:
@@ -285,3 +290,18 @@ def _looks_like_utf_8(start: bytes) -> bool:
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(start)
     n_odd = sum(character == "\ufffd" or (character < " " and character not in "\t\n\r\f") for character in text)
     return n_odd <= max(2, len(text) // 20)
+
+
+def _line_at(block: bytes, index: int) -> bytes:
+    end = block.find(b"\n", index)
+    return block[block.rfind(b"\n", 0, index) + 1 : end if end >= 0 else None]
+
+
+def how_to_convert(line: bytes) -> str:
+    """Return the next step for a line that is not UTF-8; few bytes beyond ASCII are letters of Western Europe."""
+    if sum(map(len, HIGH_BYTES.findall(line))) <= MOST_HIGH_BYTES * len(line):
+        return "Convert the file, for example with: iconv -f LATIN1 -t UTF-8."
+    return (
+        "Convert the file with iconv -f ENCODING -t UTF-8, where ENCODING is its encoding, such as WINDOWS-1251 "
+        "(Cyrillic), SHIFT_JIS (Japanese), GB18030 or BIG5 (Chinese), or EUC-KR (Korean)."
+    )

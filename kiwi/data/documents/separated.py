@@ -13,6 +13,7 @@ from kiwi.data.files.cells import check_names, plain_names
 from kiwi.data.files.table_writers import tsv_cell
 from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.exceptions import DataError
+from kiwi.utils.text import how_to_convert
 
 DELIMITERS = (",", ";", "\t", "|")
 """The delimiters of CSV, of which the first one is used that gives the columns their names."""
@@ -102,7 +103,7 @@ class SeparatedTable:
             expected = f"{n_cells}, as in the first line"
             error = DataError.at(self._place, number, found=f"{len(cells)} columns", expected=expected)
         elif any("\udc80" <= character <= "\udcff" for place in places.values() for character in cells[place]):
-            advice = "Convert the file, for example with: iconv -f LATIN1 -t UTF-8."
+            advice = how_to_convert(content.encode("utf-8", "surrogateescape"))
             found = "bytes that are not UTF-8"
             error = DataError.at(self._place, number, found=found, expected="UTF-8", advice=advice)
         elif "\0" in content:

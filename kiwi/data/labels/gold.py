@@ -25,6 +25,7 @@ def check_line_count(path: Path, found: int, gold_path: Path, expected: int) -> 
 
 
 NO_TAGS_ADVICE = "Only a segment with an empty side may have none; texts says which these are."
+EOS_ADVICE = "The translations of the submission end with <EOS>, which the gold tags do not have."
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,15 @@ class GoldTags:
         self.path = path
         self.rows = read_tags(path) if rows is None else rows
 
-    def align(self, output: str, predicted: Ragged, place: Path, left_out: NDArray[np.bool_] | None = None) -> Matched:
+    def align(
+        self,
+        output: str,
+        predicted: Ragged,
+        place: Path,
+        left_out: NDArray[np.bool_] | None = None,
+        *,
+        of_lines: bool = True,
+    ) -> Matched:
         """Align the gold tags with predicted ones.
 
         A segment without words has one gold gap and no predictions, so it is skipped.
@@ -66,6 +75,7 @@ class GoldTags:
             predicted: the predicted probabilities of BAD.
             place: the file of the predictions, for errors.
             left_out: which segments are not compared, (segments,).
+            of_lines: whether each segment is a line of the predictions, rather than many rows of a submission.
 
         Raises:
             DataError: at the first line of the predictions whose number of tags differs from the gold tags.
@@ -83,10 +93,14 @@ class GoldTags:
             wrong, compared = wrong & ~left_out, compared & ~left_out
         if wrong.any():
             row = int(wrong.argmax())
-            found = f"{predicted.lengths[row]} tags"
+            found = f"{predicted.lengths[row]} tags" + ("" if of_lines else f" for SEG {row}")
             advice = NO_TAGS_ADVICE if not predicted.lengths[row] else ""
-            expected_count = f"{expected[row]}, as {self.path} has"
-            raise DataError.at(place, row + 1, found=found, expected=expected_count, advice=advice)
+            if not of_lines and np.array_equal(predicted.lengths, expected + 1):
+                advice = EOS_ADVICE
+            expected_count = f"{expected[row]}, as {self.path}, line {row + 1}, has"
+            raise DataError.at(
+                place, row + 1 if of_lines else None, found=found, expected=expected_count, advice=advice
+            )
         chosen = np.repeat(compared, lengths)
         if has_gaps and unit_of(output) in ("target word", "gap"):
             places = np.arange(len(self.rows.values)) - np.repeat(self.rows.offsets[:-1], lengths)
@@ -125,7 +139,11 @@ class GoldTags:
             n_words = {"gap": n_predicted - 1, "both": (n_predicted - 1) // 2}.get(unit_of(output), n_predicted)
             if n_gold in (n_words, 2 * n_words + 1):
                 return n_gold != n_words
-        return bool((gold_lengths % 2 == 1).all())
+        may_have = bool((gold_lengths % 2 == 1).all())
+        if unit_of(output) == "target word" and len(gold_lengths) == len(lengths):
+            # Neither form fits: the one that is nearer makes the better message.
+            return may_have and bool(np.abs(lengths - gold_lengths // 2).sum() < np.abs(lengths - gold_lengths).sum())
+        return may_have
 
 
 def unit_of(output: str) -> str:

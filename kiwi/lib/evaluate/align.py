@@ -271,7 +271,7 @@ def _align_tags(
     matched: dict[str, Matched] = {}
     for system, (source, rows) in found.items():
         golds = gold.for_eos(rows) if source.has_eos else gold
-        matched[system] = golds.align(output, rows, source.path, left_out | is_excluded)
+        matched[system] = golds.align(output, rows, source.path, left_out | is_excluded, of_lines=not source.of_words)
         if len(matched[system].classes) != len(next(iter(matched.values())).classes):
             expected = "the format of the first system, with or without <EOS>"
             raise DataError.at(source.path, None, found="tags in another format", expected=expected)

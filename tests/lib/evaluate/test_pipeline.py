@@ -907,3 +907,32 @@ def test_the_page_says_what_scores_mean(tmp_path):
         else:
             assert f"predicted score ({expected})" in content
             assert f"tells what scores mean: {expected}." in content
+
+
+@pytest.mark.parametrize(
+    ("words", "tags", "message"),
+    [
+        (
+            (("Das", "Haus", "<EOS>"), ("Gut", "<EOS>")),
+            "OK BAD\nOK\n",
+            r"found 3 tags for SEG 0; expected 2.* end with <EOS>",
+        ),
+        ((("Das", "Haus"), ("Gut",)), "OK BAD\nOK OK\n", r"found 1 tags for SEG 1; expected 2, as \S+, line 2, has"),
+        (
+            (("Das", "Haus", "."), ("Gut",)),
+            "OK BAD OK\nOK OK OK\n",
+            r"found 1 tags for SEG 1; expected 3, as \S+, line 2",
+        ),
+    ],
+)
+def test_submissions_with_other_numbers_of_words(words, tags, message, tmp_path):
+    rows = [
+        f"en-de\tmine\tMT\t{number}\t{place}\t{word}\tOK\n"
+        for number, segment in enumerate(words)
+        for place, word in enumerate(segment)
+    ]
+    header = "1000\n200\n1\n" if words[0][-1] == "<EOS>" else "1000\n200\n"
+    path = write(tmp_path / "submission", header + "".join(rows))
+    options = {"gold_files": gold(tmp_path, target_tags=tags), "language_pair": "en-de", "bootstrap": 0}
+    with pytest.raises(DataError, match=f"submission: {message}"):
+        evaluate_from_configuration(options | {"predicted_files": [{"word_submission": path}]})

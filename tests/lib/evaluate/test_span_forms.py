@@ -93,6 +93,14 @@ def test_rows_of_other_texts(tmp_path):
         evaluate(gold, gold, texts=texts)
 
 
+def test_quotes_around_every_text_are_not_of_the_text(tmp_path):
+    rows = "en-de\t{}\t0\t{}\t4\t8\tmajor\nen-de\t{}\t1\t{}\t-1\t-1\tno-error\n"
+    (tmp_path / "gold.tsv").write_text(rows.format("gold", TEXT, "gold", "Gut ."))
+    (tmp_path / "ours.tsv").write_text("100\n200\n1\n" + rows.format("ours", f'"{TEXT}"', "ours", '"Gut ."'))
+    found = evaluate(str(tmp_path / "gold.tsv"), str(tmp_path / "ours.tsv"))
+    assert [row.metrics["F1"] for row in found.values()] == [1.0] * 3
+
+
 def test_two_translations_under_one_name(tmp_path):
     """Their texts tell them apart, in whichever order they are."""
     rows = [("A", "d", 1, TEXT, 4, 8, "major"), ("A", "d", 1, "Das rote Haus", *NO_ERROR)]
