@@ -157,8 +157,7 @@ def score(
     """
     segments.check()
     check_languages(languages)
-    if form == "jsonl" and not header:
-        raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
+    segments.check_output(form, header=header)
     runner = _open(model, form, options or PredictOptions())
     scorer = LineScorer.choose(
         runner,
