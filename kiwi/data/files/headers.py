@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from kiwi.data.files.cells import check_names, plain_names
-from kiwi.exceptions import DataError
+from kiwi.exceptions import ColumnError
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ def find_columns(
         has_header: whether the first row has the names of the columns.
 
     Raises:
-        DataError: when there is no such column.
+        ColumnError: when there is no such column.
     """
     places = {}
     names = plain_names(names, columns.values()) if has_header else names
@@ -90,7 +90,7 @@ def find_columns(
             found = f"the column '{name}'" + (f" for {field}" if field != name or not is_numbered else "")
             advice = "Give --columns source=1,target=2." if not has_header else ""
             expected = f"a number from 1 to {len(names)}"
-            raise DataError.at(place, number, found=found, expected=expected, advice=advice)
+            raise ColumnError.at(place, number, found=found, expected=expected, advice=advice)
         else:
             check_names(place, number, [name], names)
             places[field] = names.index(name)

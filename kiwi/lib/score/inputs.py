@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -119,11 +120,6 @@ class Input:
         suffix = f".{self.pipe_form.partition(' ')[0]}" if self.table is None else plain_suffix(self.table.name)
         return not self.has_header and not self.files and not self.is_bare_pipe and suffix in WITHOUT_HEADER
 
-    @property
-    def _advice(self) -> str:
-        """The next step where a column is missing."""
-        return IF_SEGMENT if self._may_lack_header else "Name the column of each field, such as --columns source=NAME."
-
     def check_output(self, form: str, *, header: bool) -> None:
         """Check that lines of output have a header that can be left out, if the input has one.
 
@@ -151,7 +147,14 @@ class Input:
             return False
         return self.starts_with_segment or not has_column(self.table, name)
 
-    def read(self, fields: Sequence[str], size: int, bad: BadRows, optional: Collection[str] = ()) -> Iterator[Chunk]:
+    def read(
+        self,
+        fields: Sequence[str],
+        size: int,
+        bad: BadRows,
+        optional: Collection[str] = (),
+        advice: Mapping[str, str] | None = None,
+    ) -> Iterator[Chunk]:
         """Read and check segments chunk by chunk.
 
         Args:
@@ -159,6 +162,7 @@ class Input:
             size: the number of segments in a chunk.
             bad: what happens to segments that cannot be used; they are noted there.
             optional: the fields that are left out where a pipe does not have them.
+            advice: the next step where a column is missing, by its name, for those that need a step of their own.
 
         Raises:
             ConfigError: when there is no file for a field, or nothing to read.
@@ -171,18 +175,19 @@ class Input:
             return _numbered(SegmentStream({name: self.files[name] for name in fields}, size, bad).checked())
         columns = {name: self.columns.get(name, name) for name in fields}
         has_header = not self.starts_with_segment
+        advising = advising_columns(IF_SEGMENT) if self._may_lack_header else advising_columns(special=advice)
         if self.table is not None:
             chunks = stream_table(self.table, columns, size, note=bad.note, has_header=has_header)
-            return _screen(chunks, self.table, bad, self._advice)
+            return _screen(chunks, self.table, bad, advising)
         if self.pipe is None:
             raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")
         optional = [name for name in optional if name not in self.columns]
         if self.pipe_form == "csv" or self.pipe_form == "tsv with names":
             is_quoted = self.pipe_form == "csv"
             table = SeparatedTable(columns, optional, is_quoted=is_quoted, has_header=has_header)
-            return _screen_table(table, Tape(decompressed(self.pipe), STDIN, is_live=True), size, bad, self._advice)
+            return _screen_table(table, Tape(decompressed(self.pipe), STDIN, is_live=True), size, bad, advising)
         chunks = read_pipe(self.pipe, self.pipe_form, columns, size, bad.note, optional)
-        return _screen(chunks, STDIN, bad, self._advice)
+        return _screen(chunks, STDIN, bad, advising)
 
 
 def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[Chunk]:
@@ -192,15 +197,19 @@ def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[Chunk]:
         first += len(columns[const.TARGET])
 
 
-def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows, advice: str) -> Iterator[Chunk]:
-    with bad.advising(), advising_columns(advice):
+def _screen(
+    chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows, advising: AbstractContextManager[None]
+) -> Iterator[Chunk]:
+    with bad.advising(), advising:
         for first, columns in chunks:
             yield first, columns, bad.screen(columns, dict.fromkeys(columns, place), first)
 
 
-def _screen_table(table: SeparatedTable, tape: Tape, size: int, bad: BadRows, advice: str) -> Iterator[Chunk]:
+def _screen_table(
+    table: SeparatedTable, tape: Tape, size: int, bad: BadRows, advising: AbstractContextManager[None]
+) -> Iterator[Chunk]:
     first = 1
-    with bad.advising(), advising_columns(advice):
+    with bad.advising(), advising:
         segments = _segments(table, tape)
         while chunk := list(islice(segments, size)):
             columns = segment_columns(chunk, first, STDIN, bad)
