@@ -67,7 +67,16 @@ class DataError(KiwiError):
         return error
 
 
-class MissingColumnError(DataError):
+class ColumnError(DataError):
+    """A table that does not have the columns that were named, or has one of them several times."""
+
+    @property
+    def is_of_table(self) -> bool:
+        """Whether the error is about the whole table, not about a row that lacks a column, as one of JSON Lines may."""
+        return self.line is None or self.line == 1
+
+
+class MissingColumnError(ColumnError):
     """A table without a column that was named."""
 
     column = ""

@@ -31,6 +31,8 @@ from kiwi.systems.manifest.checkpoint import (
     LABELS_FILE,
     LICENCES,
     TOKENIZER_FILE,
+    CheckpointInfo,
+    read_checkpoint_info,
 )
 from kiwi.systems.manifest.export import GRAPH_FILE, Difference, ExportInfo, PiecesInfo, Precision
 from kiwi.systems.manifest.locations import resolve_run_directory
@@ -111,12 +113,13 @@ def export(
         DataError: when the files cannot be used.
         MissingExtraError: when an extra must be installed; the message names it.
     """
+    directory, path = user_path(directory), resolve_run_directory(checkpoint)
+    trained = read_checkpoint_info(path)  # which refuses exports, before their weights are restored
     with needs_extra("export", "kiwi export"):
         import onnx_ir  # noqa: F401
 
         from kiwi.runner.torch_engine import load_checkpoint
         from kiwi.systems.onnx.embeddings import NO_PIECES
-    directory, path = user_path(directory), resolve_run_directory(checkpoint)
     require_new_directory(directory, overwrite=overwrite, reads=[path, *(files or {}).values()])
     precision: Precision = "int8" if int8 else "fp32"
     bound = BOUNDS[precision] if bound is None else bound
@@ -124,7 +127,7 @@ def export(
     if int4_embeddings and original.collate.pieces is None:  # before the graph is made, which takes a while
         raise ConfigError(NO_PIECES)
     batches = _batches(_columns(original, files), original.collate)
-    info = _describe(original, path, precision, int4_embeddings=int4_embeddings)
+    info = _describe(original, trained, precision, int4_embeddings=int4_embeddings)
     logger.info("Exporting %s (%s).", path, info.checkpoint.class_name)
     expected = [original(batch) for batch in batches]
     with staged(directory) as stage:
@@ -140,12 +143,12 @@ def export(
     return Export(directory, info, size, n_segments)
 
 
-def _describe(original: TorchEngine, path: Path, precision: Precision, *, int4_embeddings: bool) -> ExportInfo:
+def _describe(
+    original: TorchEngine, trained: CheckpointInfo, precision: Precision, *, int4_embeddings: bool
+) -> ExportInfo:
     """Return the description of an export that has not been compared yet."""
-    from kiwi.systems.checkpoint import read_checkpoint_info
-
     return ExportInfo(
-        checkpoint=read_checkpoint_info(path),
+        checkpoint=trained,
         precision=precision,
         input_fields=original.about.input_fields,
         vocabularies=tuple(original.collate.vocabularies),

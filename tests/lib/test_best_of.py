@@ -85,7 +85,9 @@ def piped(rows: list[Any]) -> Input:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("kind", ["lines", "columns", "rows", "source", "id", "list", "json pipe", "tsv pipe"])
+@pytest.mark.parametrize(
+    "kind", ["lines", "columns", "numbers", "rows", "source", "id", "list", "json pipe", "tsv pipe"]
+)
 def test_every_input(known: Path, tmp_path: Path, kind: str, stream: bool) -> None:
     text, targets, key = "3", (), [{}, {}]
     if kind == "lines":
@@ -94,6 +96,10 @@ def test_every_input(known: Path, tmp_path: Path, kind: str, stream: bool) -> No
         targets = ("a", "b", "c")
         columns = {"src": SOURCE} | dict(zip(targets, zip(*CANDIDATES, strict=True), strict=True))
         segments = Input(table=table(tmp_path / "a.tsv", columns), columns={"source": "src"})
+    elif kind == "numbers":
+        targets = ("3", "2", "4")
+        rows = [f"{source}\t{b}\t{a}\t{c}" for source, (a, b, c) in zip(SOURCE, CANDIDATES, strict=True)]
+        segments = Input(table=written(tmp_path / "a.tsv", rows), columns={"source": "1"}, has_header=False)
     elif kind in ("list", "json pipe"):
         text = "list"
         objects = [{"source": s, "target": t} for s, t in zip(SOURCE, CANDIDATES, strict=True)]

@@ -167,6 +167,17 @@ def test_unusable_segments_are_left_out_for_all(known: Path, tmp_path: Path, cap
             compare(known, given, what=CompareOptions(on_unusable="stop"))
 
 
+@pytest.mark.parametrize("header", ["source;mt;pe", "source;mt;pe;pe"])
+def test_columns_are_no_segments_to_leave_out(known: Path, tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{header}\n" + ";".join("abcd"[: header.count(";") + 1]) + "\n")
+    columns = ["mt", "pa"] if header.endswith("mt;pe") else ["mt", "pe"]
+    given = Given(table=tmp_path / "a.csv", target_columns=columns)
+    with pytest.raises(DataError, match=r"line 1: found (no column 'pa'|several columns 'pe')") as error:
+        compare(known, given, what=CompareOptions(on_unusable="stop"))
+    assert "--on-bad" not in str(error.value)
+    assert ("--columns" in str(error.value)) == ("'pa'" in str(error.value))
+
+
 def test_blank_segments_have_no_score(known: Path, tmp_path: Path) -> None:
     found = compare(known, files(tmp_path, source=["", *SOURCE[1:]], one=["", *ONE[1:]], other=["", *OTHER[1:]]))
     assert (found.whole.n_segments, found.n_left_out, found.unusable) == (3, 1, {})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
@@ -7,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,51 @@ def test_what_is_before_a_bad_line_is_written(trained: Any, lines: list[bytes], 
     assert len(output.getvalue().splitlines()) == 2
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_csv(trained: Any, data: Any, expected: Predictions, delimiter: str, tmp_path: Path) -> None:
+    with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows([["id", *data], *zip(range(10), *data.values(), strict=True)])
+    for columns in ({}, {"source": "2", "target": "3"}):
+        lines = scored(trained.path, Input(table=tmp_path / "a.csv", columns=columns), form="jsonl")
+        assert_rows([json.loads(line) for line in lines], expected)
+
+
+NUMBERED = {"source": "1", "target": "2", "alignments": "3"}
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "csv pipe"])
+def test_tables_whose_first_line_is_a_segment(
+    trained: Any, data: Any, expected: Predictions, kind: str, tmp_path: Path
+) -> None:
+    content = "\n".join(("\t" if kind == "tsv" else ";").join(row) for row in zip(*data.values(), strict=True)) + "\n"
+    if kind == "csv pipe":
+        segments = Input(pipe=io.BytesIO(content.encode()), pipe_form="csv", columns=NUMBERED, has_header=False)
+    else:
+        (tmp_path / f"a.{kind}").write_text(content, encoding="utf-8")
+        segments = Input(table=tmp_path / f"a.{kind}", columns=NUMBERED, has_header=False)
+    lines = scored(trained.path, segments, form="jsonl", header=False)
+    assert_rows([json.loads(line) for line in lines], expected)
+
+
+def test_names_of_columns_say_that_there_is_a_header(
+    trained: Any, corpus: Any, data: Any, expected: Predictions, tmp_path: Path
+) -> None:
+    segments = replace(inputs("tsv", corpus, data, tmp_path), has_header=False)
+    lines = scored(trained.path, segments, scores_only=True, header=False)
+    assert close([float(line.split("\t")[0]) for line in lines], expected.sentences_hter)
+    (tmp_path / "table.tsv").write_text("a\tb\nc\td\n")
+    message = "line 1: found no column 'src'; .* If the first line is a segment, number the columns: --columns source=1"
+    with pytest.raises(DataError, match=message):
+        score(trained.path, segments, io.StringIO(), header=False)
+    with pytest.raises(
+        ConfigError, match=r"JSON Lines has no header\. Remove it\. If the first line is a segment, number"
+    ):
+        score(trained.path, segments, io.StringIO(), form="jsonl", header=False)
+    numbered = Input(table=tmp_path / "table.tsv", columns={"source": "1", "target": "3"}, has_header=False)
+    with pytest.raises(DataError, match="line 1: found the column '3'; expected a number from 1 to 2"):
+        score(trained.path, numbered, io.StringIO(), header=False)
+
+
 @pytest.mark.parametrize(
     ("segments", "message"),
     [
@@ -144,8 +191,11 @@ def test_inputs_that_cannot_be(trained: Any, segments: Input, message: str) -> N
 
 
 def test_options_that_do_not_go_together(trained: Any, corpus: Any) -> None:
-    with pytest.raises(ConfigError, match="--no-header is for TSV"):
-        score(trained.path, Input(files=files(corpus)), io.StringIO(), form="jsonl", header=False)
+    for segments in (Input(files=files(corpus)), Input(table=Path("a.jsonl"), columns={"source": "1"})):
+        with pytest.raises(
+            ConfigError, match=r"--no-header is for TSV, because JSON Lines has no header\. Remove it\.$"
+        ):
+            score(trained.path, replace(segments, has_header=False), io.StringIO(), form="jsonl", header=False)
 
 
 # The command.

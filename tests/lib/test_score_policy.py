@@ -159,7 +159,15 @@ def test_bad_policies(place: Path, system: Path, capsys: pytest.CaptureFixture[s
 
     write_policy(system, {"x": GroupPolicy(1.0)}, by="domain")
     fails("found a policy with a threshold for each domain", *FILES, "--policy", "p.json")
-    fails("column 'group'", "t.tsv", "-o", "out.tsv", "--policy", "p.json")
+    for options in (("-o", "out.tsv"), ("--only-scores",)):
+        fails("column 'group'", "t.tsv", *options, "--policy", "p.json")
+        fails(
+            "a threshold for each domain: name its column, such as --columns group=domain",
+            "t.tsv",
+            *options,
+            "--policy",
+            "p.json",
+        )
     fails("--group: given without --policy", *FILES, "--group", "g")
     fails("--columns group: given without --policy", "t.tsv", "--columns", "group=domain")
     write_policy(system, {"": GroupPolicy(1.0)})

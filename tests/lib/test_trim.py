@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from kiwi.cli import app
 from kiwi.exceptions import ConfigError
+from kiwi.lib.export import export
 from kiwi.lib.pretrained.trim import trim
 from kiwi.systems.batching import as_tensors
 from kiwi.systems.manifest.checkpoint import DataInfo
@@ -47,6 +48,14 @@ def pieces_of(path: Path) -> list[str]:
 def needed(pieces: list[str]) -> list[str]:
     """Special pieces and single characters."""
     return [piece for piece in pieces if len(piece.replace("\u2581", "")) <= 1 or piece.startswith("<")]
+
+
+def test_an_export_is_trimmed_too(system: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("\n".join(ROW.values()) + "\n", encoding="utf-8")
+    exported = export(system, tmp_path / "exported").path
+    n_pieces = len(pieces_of(system)) - 1
+    assert trim(exported, tmp_path / "small", [tmp_path / "text"], n_pieces).n_pieces == n_pieces
+    assert len(pieces_of(tmp_path / "small")) == n_pieces
 
 
 def test_text_with_its_pieces_is_read_as_before(system: Path, tmp_path: Path) -> None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
-from kiwi.data.files.cells import check_names, plain_names
+from kiwi.data.files.headers import find_columns, find_delimiter, first_row
 from kiwi.data.files.table_writers import tsv_cell
 from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.exceptions import DataError
 from kiwi.utils.text import how_to_convert
-
-DELIMITERS = (",", ";", "\t", "|")
-"""The delimiters of CSV, of which the first one is used that gives the columns their names."""
 
 Record = tuple[int, int, int, list[str]]
 """The number of the first line of a row, the offsets of its line end and behind it, and its cells."""
@@ -94,7 +90,14 @@ class SeparatedTable:
         return edits
 
     def _joined(self, cells: Sequence[str]) -> bytes:
-        return "".join(self._delimiter + cell for cell in cells).encode()
+        return "".join(self._delimiter + self._quoted(cell) for cell in cells).encode()
+
+    def _quoted(self, cell: str) -> str:
+        """Return a cell in quotes if it needs them, as the name of a column with a comma does."""
+        if not self._is_quoted or not {self._delimiter, '"'} & {*cell}:
+            return cell
+        doubled = cell.replace('"', '""')
+        return f'"{doubled}"'
 
     def _segment(self, cells: list[str], number: int, places: Mapping[str, int], n_cells: int) -> Segment:
         content = self._delimiter.join(cells)
@@ -130,12 +133,9 @@ class SeparatedTable:
         yield from self._quoted_records(lines)
 
     def _quoted_records(self, lines: Iterator[tuple[int, int, bytes]]) -> Iterator[Record]:
-        first: list[tuple[int, int, bytes]] = []
-        for each in lines:
-            first.append(each)
-            if sum(line.count(b'"') for _, _, line in first) % 2 == 0:
-                break
-        self._delimiter = self._find_delimiter("".join(_decoded(line) for _, _, line in first))
+        first = first_row(lines, lambda each: _decoded(each[2]))
+        wanted = present(self._columns, self._optional, ()).values()
+        self._delimiter = find_delimiter("".join(_decoded(line) for _, _, line in first), wanted)
         number, end, behind = 1, 0, 0
 
         def fed() -> Iterator[str]:
@@ -154,19 +154,6 @@ class SeparatedTable:
             found, expected = f"invalid CSV ({reason})", "separated values as in RFC 4180"
             raise DataError.at(self._place, number, found=found, expected=expected, advice=advice) from reason
 
-    def _find_delimiter(self, header: str) -> str:
-        """Return the first delimiter that gives each field a column."""
-        wanted = set(present(self._columns, self._optional, ()).values())
-        for delimiter in DELIMITERS:
-            try:
-                names = next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter), [])
-            except csv.Error:
-                continue
-            numbers = {str(number) for number in range(1, len(names) + 1)}
-            if wanted <= {*names, *plain_names(names, wanted)} | numbers:
-                return delimiter
-        return DELIMITERS[0]
-
 
 def present(columns: Mapping[str, str], optional: Collection[str], names: Collection[str]) -> dict[str, str]:
     """Return the columns without those of optional fields that a table does not have.
@@ -177,38 +164,6 @@ def present(columns: Mapping[str, str], optional: Collection[str], names: Collec
         names: the names of the columns of the table.
     """
     return {field: name for field, name in columns.items() if field not in optional or name in names}
-
-
-def find_columns(
-    columns: Mapping[str, str], names: Sequence[str], place: object, number: int | None, *, has_header: bool
-) -> dict[str, int]:
-    """Return the position of the column of each field.
-
-    Args:
-        columns: the column of each field: its name, or its number, counted from 1.
-        names: the cells of the first row.
-        place: the table, for errors.
-        number: the number of the first row, for errors.
-        has_header: whether the first row has the names of the columns.
-
-    Raises:
-        DataError: when there is no such column.
-    """
-    places = {}
-    names = plain_names(names, columns.values()) if has_header else names
-    for field, name in columns.items():
-        is_number = name.isascii() and name.isdigit() and (name not in names or not has_header)
-        if is_number and 1 <= int(name) <= len(names):
-            places[field] = int(name) - 1
-        elif is_number or not has_header:
-            found = f"the column '{name}' for {field}"
-            advice = "Give --columns source=1,target=2." if not has_header else ""
-            expected = f"a number from 1 to {len(names)}"
-            raise DataError.at(place, number, found=found, expected=expected, advice=advice)
-        else:
-            check_names(place, number, [name], names)
-            places[field] = names.index(name)
-    return places
 
 
 def already_there(place: object, number: int | None, name: str) -> DataError:

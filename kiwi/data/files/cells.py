@@ -11,7 +11,7 @@ from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns, Note
-from kiwi.exceptions import DataError, MissingColumnError
+from kiwi.exceptions import ColumnError, DataError, MissingColumnError
 from kiwi.outputs import SPAN_SCORES
 from kiwi.utils.io import did_you_mean
 from kiwi.utils.text import MARK
@@ -159,7 +159,7 @@ def check_names(path: object, number: int | None, wanted: Collection[str], known
         known: the names of all columns of the table.
 
     Raises:
-        DataError: at the first required column that is missing or duplicated.
+        ColumnError: at the first required column that is missing or duplicated.
     """
     for name in wanted:
         if name not in known:
@@ -169,20 +169,24 @@ def check_names(path: object, number: int | None, wanted: Collection[str], known
             error.column = name
             raise error
         if known.count(name) != 1:
-            raise DataError.at(path, number, found=f"several columns '{name}'", expected="one")
+            raise ColumnError.at(path, number, found=f"several columns '{name}'", expected="one")
 
 
 @contextmanager
-def advising_columns(advice: str = "Name the column of each field, such as --columns source=NAME.") -> Iterator[None]:
+def advising_columns(
+    advice: str = "Name the column of each field, such as --columns source=NAME.",
+    special: Mapping[str, str] | None = None,
+) -> Iterator[None]:
     """Add the next step to errors of tables that lack a column.
 
     Args:
         advice: the step, which names the option for the names of columns.
+        special: the step for columns that need another one.
     """
     try:
         yield
     except MissingColumnError as error:
-        raise error.with_advice(advice) from None
+        raise error.with_advice((special or {}).get(error.column, advice)) from None
 
 
 def json_cells(

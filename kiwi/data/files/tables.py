@@ -7,14 +7,16 @@ words, tags or numbers, which are joined with spaces.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kiwi.data.files.cells import Row, check_names, json_cells, plain_names, texts_of_rows
-from kiwi.data.files.lines import Columns, Note, stream_lines
+from kiwi.data.files.cells import Row, json_cells, texts_of_rows
+from kiwi.data.files.headers import find_columns, find_delimiter, first_row
+from kiwi.data.files.lines import Columns, Note, no_line, stream_lines
 from kiwi.data.files.parquet import parquet_rows
 from kiwi.exceptions import DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
@@ -31,8 +33,9 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
 
     Args:
         path: the table, with the suffix ``.tsv`` (a header line, no quoting), ``.csv`` (a header line, quoting as in
-            RFC 4180), ``.jsonl`` (one object per line) or ``.parquet``. A compression suffix may follow.
-        columns: the column name of each field.
+            RFC 4180, any of the delimiters of :mod:`kiwi.data.files.headers`), ``.jsonl`` (one object per line) or
+            ``.parquet``. A compression suffix may follow.
+        columns: the column of each field: its name or, in TSV and CSV, its number, counted from 1.
         nullable: the fields in which null stands for the score of an empty segment; it is read as ``nan``.
 
     Returns:
@@ -56,42 +59,56 @@ ROWS_AT_ONCE = 4096
 
 
 def stream_table(
-    path: Path, columns: Mapping[str, str], size: int, nullable: Collection[str] = (), note: Note | None = None
+    path: Path,
+    columns: Mapping[str, str],
+    size: int,
+    nullable: Collection[str] = (),
+    note: Note | None = None,
+    *,
+    has_header: bool = True,
 ) -> Iterator[tuple[int, Columns]]:
     """Read a table like :func:`read_table`, but a few rows at a time, for tables larger than memory.
 
     Args:
         path: the table.
-        columns: the column name of each field.
+        columns: the column of each field.
         size: the number of rows at a time.
         nullable: the fields in which null stands for the score of an empty segment.
         note: a function to call for each invalid row, whose fields are then blank.
+        has_header: whether the first row of TSV and CSV has the names of the columns; otherwise, columns are numbers.
 
     Returns:
         For each chunk, the number of its first line (in Parquet, row), and one string per segment for each field.
     """
-    return (
-        (numbers[0], texts) for numbers, texts in stream_rows(path, columns, size, dict.fromkeys(nullable, NAN), note)
-    )
+    null = dict.fromkeys(nullable, NAN)
+    rows = stream_rows(path, columns, size, null, note, has_header=has_header)
+    return ((numbers[0], texts) for numbers, texts in rows)
 
 
 def stream_rows(
-    path: Path, columns: Mapping[str, str], size: int, null: Mapping[str, str] | None = None, note: Note | None = None
+    path: Path,
+    columns: Mapping[str, str],
+    size: int,
+    null: Mapping[str, str] | None = None,
+    note: Note | None = None,
+    *,
+    has_header: bool = True,
 ) -> Iterator[tuple[list[int], Columns]]:
     """Read a table like :func:`stream_table`, and number each row.
 
     Args:
         path: the table.
-        columns: the column name of each field.
+        columns: the column of each field.
         size: the number of rows at a time.
         null: the text that null stands for, for each field that may be null.
         note: as in :func:`stream_table`.
+        has_header: as in :func:`stream_table`.
 
     Returns:
         For each chunk, the number of the line (in Parquet, row) of each segment, and one string per segment for each
         field.
     """
-    with closing(table_rows(path, list(columns.values()))) as rows:
+    with closing(table_rows(path, list(columns.values()), has_header=has_header)) as rows:
         while part := list(islice(rows, size)):
             yield [number for number, _, _ in part], texts_of_rows(part, columns, path, null, note)
 
@@ -105,7 +122,7 @@ def line_of_row(path: Path, columns: Mapping[str, str], row: int, null: Mapping[
     return row
 
 
-def table_rows(path: Path, names: Collection[str]) -> Generator[Row, None, None]:
+def table_rows(path: Path, names: Collection[str], *, has_header: bool = True) -> Generator[Row, None, None]:
     """Yield the rows of a table one by one, with the cells of some columns as they are, which may be lists.
 
     Close the generator if not all rows are read.
@@ -113,13 +130,14 @@ def table_rows(path: Path, names: Collection[str]) -> Generator[Row, None, None]
     Args:
         path: the table.
         names: the columns.
+        has_header: as in :func:`stream_table`.
 
     Returns:
         For each row, its number, the cells in the order of the columns or the error of an invalid row, and its content.
     """
     path = Path(path)
     inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
-    return for_suffix(inner, READERS)(path, names)
+    return for_suffix(inner, READERS if has_header else WITHOUT_HEADER)(path, names)
 
 
 def for_suffix(path: Path, known: Mapping[str, T]) -> T:
@@ -143,54 +161,71 @@ def for_suffix(path: Path, known: Mapping[str, T]) -> T:
     return known[suffix]
 
 
-def _read_tsv(path: Path, wanted: Collection[str]) -> Generator[Row, None, None]:
+def _read_tsv(path: Path, wanted: Collection[str], *, has_header: bool = True) -> Generator[Row, None, None]:
     damaged: dict[int, tuple[DataError, str]] = {}
     with closing(_stream_text(path, damaged)) as lines:
-        header = next(lines)
-        if 1 in damaged:
+        first = next(lines)
+        if 1 in damaged and has_header:
             raise damaged[1][0]
-        names = plain_names(header.split("\t"), wanted)
-        check_names(path, 1, wanted, names)
-        indices = [names.index(name) for name in wanted]
-        for number, line in enumerate(lines, start=2):
+        names = (damaged[1][1] if 1 in damaged else first).split("\t")
+        indices = _find_indices(path, wanted, names, has_header=has_header)
+        rows = enumerate(lines, start=2) if has_header else enumerate(chain([first], lines), start=1)
+        for number, line in rows:
             cells = line.split("\t")
             if number in damaged:
                 yield number, *damaged.pop(number)
             elif len(cells) != len(names):
-                expected = f"{len(names)}, as in the header line"
-                yield number, DataError.at(path, number, found=f"{len(cells)} columns", expected=expected), line
+                yield number, _other_width(path, number, cells, names), line
             else:
                 yield number, [cells[index] for index in indices], line
 
 
-def _read_csv(path: Path, wanted: Collection[str]) -> Generator[Row, None, None]:
+def _read_csv(path: Path, wanted: Collection[str], *, has_header: bool = True) -> Generator[Row, None, None]:
     number = 1
     damaged: dict[int, tuple[DataError, str]] = {}
     with closing(_stream_text(path, damaged)) as lines:
         # Damaged lines keep their quotes, which tell where rows end.
-        whole = (damaged[n][1] if n in damaged else line for n, line in enumerate(lines, start=1))
-        rows = csv.reader((f"{line}\n" for line in whole), strict=True)
+        whole = (f"{damaged[n][1] if n in damaged else line}\n" for n, line in enumerate(lines, start=1))
+        first = first_row(whole, str)
+        delimiter = find_delimiter("".join(first), wanted)
+        rows = csv.reader(chain(first, whole), delimiter=delimiter, strict=True)
+        names: list[str] = []
+        indices: list[int] = []
         try:
-            names = plain_names(next(rows), wanted)
-            if damaged_now := damaged.get(1):
-                raise damaged_now[0]
-            check_names(path, 1, wanted, names)
-            indices = [names.index(name) for name in wanted]
-            number = rows.line_num + 1
             for cells in rows:
-                if found_damage := [damaged.pop(n) for n in range(number, rows.line_num + 1) if n in damaged]:
-                    yield number, found_damage[0][0], ",".join(cells)
+                found_damage = [damaged.pop(n) for n in range(number, rows.line_num + 1) if n in damaged]
+                is_first = bool(cells) and not names
+                if is_first:
+                    if has_header and found_damage:
+                        raise found_damage[0][0]
+                    names, indices = cells, _find_indices(path, wanted, cells, has_header=has_header, number=number)
+                if not cells or (is_first and has_header):
+                    pass
+                elif found_damage:
+                    yield number, found_damage[0][0], delimiter.join(cells)
                 elif len(cells) != len(names):
-                    expected = f"{len(names)}, as in the header line"
-                    error = DataError.at(path, number, found=f"{len(cells)} columns", expected=expected)
-                    yield number, error, ",".join(cells)
+                    yield number, _other_width(path, number, cells, names), delimiter.join(cells)
                 else:
-                    yield number, [cells[index] for index in indices], ",".join(cells)
+                    yield number, [cells[index] for index in indices], delimiter.join(cells)
                 number = rows.line_num + 1
         except csv.Error as reason:
-            advice = 'Quote cells with a comma, quote or line end, and double quotes in them: "say ""hi""".'
-            found, expected = f"invalid CSV ({reason})", "comma-separated values as in RFC 4180"
+            advice = 'Quote cells with a delimiter, quote or line end, and double quotes in them: "say ""hi""".'
+            found, expected = f"invalid CSV ({reason})", "separated values as in RFC 4180"
             raise DataError.at(path, number, found=found, expected=expected, advice=advice) from reason
+    if not names:
+        raise no_line(path)
+
+
+def _find_indices(
+    path: Path, wanted: Collection[str], names: Sequence[str], *, has_header: bool, number: int = 1
+) -> list[int]:
+    """Return the position of each wanted column, given the cells of the first row."""
+    places = find_columns({name: name for name in wanted}, names, path, number, has_header=has_header)
+    return [places[name] for name in wanted]
+
+
+def _other_width(path: Path, number: int, cells: Sequence[str], names: Sequence[str]) -> DataError:
+    return DataError.at(path, number, found=f"{len(cells)} columns", expected=f"{len(names)}, as in the first line")
 
 
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Generator[Row, None, None]:
@@ -215,5 +250,14 @@ def _stream_text(
     return stream_lines(path, lambda number, error, line: damaged.update({number: (error, line)}), warn=warn)
 
 
-READERS = {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": parquet_rows}
+Reader = Callable[[Path, Collection[str]], Generator[Row, None, None]]
+"""A function that yields the rows of a table, given the table and the columns."""
+
+READERS: dict[str, Reader] = {".tsv": _read_tsv, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": parquet_rows}
 """The function that reads each kind of table, by its suffix."""
+
+WITHOUT_HEADER: dict[str, Reader] = {
+    ".tsv": partial(_read_tsv, has_header=False),
+    ".csv": partial(_read_csv, has_header=False),
+}
+"""The function that reads each kind of table whose first row may be a segment, by its suffix."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.table_writers import json_line
 from kiwi.data.readers import check_columns
-from kiwi.exceptions import DataError
+from kiwi.exceptions import ColumnError, DataError
 from kiwi.utils.staging import staged
 
 OnBad = Literal["nan", "stop", "skip"]
@@ -82,7 +82,8 @@ class BadRows:
         try:
             yield
         except DataError as error:
-            if self.on_bad != "stop" or not self.option or error.line is None:
+            is_of_table = isinstance(error, ColumnError) and error.is_of_table
+            if self.on_bad != "stop" or not self.option or error.line is None or is_of_table:
                 raise
             advised = DataError(f"{error} To go on without such segments, set {self.option} to nan or skip.")
             advised.reason, advised.line = error.reason, error.line

@@ -153,8 +153,9 @@ def _rows(given: FeedbackInput, policy: Policy) -> Iterator[Routed]:
         advice = {
             DECISION: "Give the table that kiwi score --policy wrote, with its columns.",
             REASON: "Give the table that kiwi score --policy wrote, with its columns.",
-        }.get(error.column, f"Name it with --columns, such as --columns {wanted}=NAME.")
-        raise error.with_advice(advice) from None
+            GROUP: Decider(policy).advice.get(GROUP),
+        }.get(field := next(name for name in names if columns[name] == error.column))
+        raise error.with_advice(advice or f"Name it with --columns, such as --columns {field}=NAME.") from None
 
 
 def _target_language(policy: Policy, group: str) -> str:

@@ -79,8 +79,7 @@ def score_best(
     """
     segments.check()
     check_languages(languages)
-    if form == "jsonl" and not header:
-        raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
+    segments.check_output(form, header=header)
     runner = open_runner(model, options or PredictOptions())
     if const.SENTENCE_SCORES not in runner.about.outputs:
         raise ConfigError(f"--best-of: this system predicts {', '.join(runner.about.outputs)}, and no score.")

@@ -179,7 +179,8 @@ RESULTS = ("target", "candidate", "candidates", "margin")
 def _rows(segments: Input, names: Sequence[str]) -> Iterator[tuple[int, Any, Any]]:
     """Yield the number of each row, its cells or the error of an invalid one, and its content."""
     if segments.table is not None:
-        with closing(table_rows(segments.table, names)) as rows:
+        has_header = not segments.starts_with_segment
+        with closing(table_rows(segments.table, names, has_header=has_header)) as rows:
             yield from rows
     elif segments.pipe is None:
         raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")

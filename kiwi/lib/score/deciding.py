@@ -110,6 +110,15 @@ class Decider:
         """Those of :attr:`fields` without which segments are of :attr:`group`."""
         return self.fields if self.group else ()
 
+    @property
+    def advice(self) -> dict[str, str]:
+        """The next step where a table lacks the column of groups, by its name."""
+        own = self.policy.by if self.policy.by != GROUP else "NAME"
+        step = (
+            f"The policy has a threshold for each {self.policy.by}: name its column, such as --columns {GROUP}={own}."
+        )
+        return {GROUP: step} if self.policy.by else {}
+
     def with_languages(self, languages: Sequence[str]) -> Decider:
         """Return what decides about segments whose language pair is their group, where the policy has such groups.
 

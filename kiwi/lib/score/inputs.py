@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,8 +14,9 @@ from kiwi import constants as const
 from kiwi.data.documents.parts import Segment, Tape
 from kiwi.data.documents.separated import SeparatedTable
 from kiwi.data.files.cells import advising_columns
+from kiwi.data.files.headers import is_number
 from kiwi.data.files.lines import Columns
-from kiwi.data.files.tables import stream_table
+from kiwi.data.files.tables import WITHOUT_HEADER, stream_table
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.given import has_column
@@ -23,6 +25,7 @@ from kiwi.data.segments.streams import SegmentStream
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.compression import LONGEST_MAGIC, decompressed, format_of
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.places import plain_suffix
 from kiwi.utils.written import user_path
 
 FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
@@ -33,6 +36,9 @@ GROUP = "group"
 
 COLUMNS = (*FIELDS, GROUP, const.LANGUAGE_PAIR)
 """The fields that may be read."""
+
+IF_SEGMENT = "If the first line is a segment, number the columns: --columns source=1,target=2."
+"""The next step where ``--no-header`` is given for a table whose columns have names."""
 
 PipeForm = Literal["tsv", "jsonl", "csv", "tsv with names"]
 
@@ -51,7 +57,8 @@ class Input:
     """A TSV, CSV, JSON Lines or Parquet file; ``~`` is the home directory."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """The column of each field, in a table or a pipe of JSON Lines; by default, the name of the field."""
+    """The column of each field, in a table or a pipe of JSON Lines: its name, by default that of the field, or in TSV
+    and CSV its number, counted from 1."""
 
     pipe: BinaryIO | None = None
     """The pipe that is read if there are no files and no table."""
@@ -61,7 +68,7 @@ class Input:
     ``tsv with names`` are tables."""
 
     has_header: bool = True
-    """Whether the first line of a table in a pipe has the names of the columns."""
+    """Whether the first line of TSV and CSV has the names of the columns; it has in any case where names are given."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", {name: user_path(path) for name, path in self.files.items()})
@@ -104,6 +111,30 @@ class Input:
             return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
 
     @property
+    def starts_with_segment(self) -> bool:
+        """Whether the first line of a table is a segment: it has no header, and all columns have numbers."""
+        return self._may_lack_header and bool(self.columns) and all(map(is_number, self.columns.values()))
+
+    @property
+    def _may_lack_header(self) -> bool:
+        suffix = f".{self.pipe_form.partition(' ')[0]}" if self.table is None else plain_suffix(self.table.name)
+        return not self.has_header and not self.files and not self.is_bare_pipe and suffix in WITHOUT_HEADER
+
+    def check_output(self, form: str, *, header: bool) -> None:
+        """Check that lines of output have a header that can be left out, if the input has one.
+
+        Args:
+            form: the format of the output.
+            header: whether it starts with a line of column names.
+
+        Raises:
+            ConfigError: when it has no such line.
+        """
+        if form == "jsonl" and not header and not self.starts_with_segment:
+            advice = f" {IF_SEGMENT}" if self._may_lack_header else ""
+            raise ConfigError(f"--no-header is for TSV, because JSON Lines has no header. Remove it.{advice}")
+
+    @property
     def is_bare_pipe(self) -> bool:
         """Whether the input is a pipe without names of columns."""
         return not self.files and self.table is None and self.pipe_form == "tsv"
@@ -112,9 +143,18 @@ class Input:
         """Return whether a field is not given; of a pipe, that is known when its first line is read."""
         if self.files:
             return name not in self.files
-        return self.table is not None and name not in self.columns and not has_column(self.table, name)
+        if self.table is None or name in self.columns:
+            return False
+        return self.starts_with_segment or not has_column(self.table, name)
 
-    def read(self, fields: Sequence[str], size: int, bad: BadRows, optional: Collection[str] = ()) -> Iterator[Chunk]:
+    def read(
+        self,
+        fields: Sequence[str],
+        size: int,
+        bad: BadRows,
+        optional: Collection[str] = (),
+        advice: Mapping[str, str] | None = None,
+    ) -> Iterator[Chunk]:
         """Read and check segments chunk by chunk.
 
         Args:
@@ -122,6 +162,7 @@ class Input:
             size: the number of segments in a chunk.
             bad: what happens to segments that cannot be used; they are noted there.
             optional: the fields that are left out where a pipe does not have them.
+            advice: the next step where a column is missing, by its name, for those that need a step of their own.
 
         Raises:
             ConfigError: when there is no file for a field, or nothing to read.
@@ -133,16 +174,20 @@ class Input:
                 raise ConfigError(f"This system reads {', '.join(fields)}. Add {options}.")
             return _numbered(SegmentStream({name: self.files[name] for name in fields}, size, bad).checked())
         columns = {name: self.columns.get(name, name) for name in fields}
+        has_header = not self.starts_with_segment
+        advising = advising_columns(IF_SEGMENT) if self._may_lack_header else advising_columns(special=advice)
         if self.table is not None:
-            return _screen(stream_table(self.table, columns, size, note=bad.note), self.table, bad)
+            chunks = stream_table(self.table, columns, size, note=bad.note, has_header=has_header)
+            return _screen(chunks, self.table, bad, advising)
         if self.pipe is None:
             raise ConfigError("Standard input is closed. Add --source and --target, or a table, or a pipe.")
         optional = [name for name in optional if name not in self.columns]
         if self.pipe_form == "csv" or self.pipe_form == "tsv with names":
             is_quoted = self.pipe_form == "csv"
-            table = SeparatedTable(columns, optional, is_quoted=is_quoted, has_header=self.has_header)
-            return _screen_table(table, Tape(decompressed(self.pipe), STDIN, is_live=True), size, bad)
-        return _screen(read_pipe(self.pipe, self.pipe_form, columns, size, bad.note, optional), STDIN, bad)
+            table = SeparatedTable(columns, optional, is_quoted=is_quoted, has_header=has_header)
+            return _screen_table(table, Tape(decompressed(self.pipe), STDIN, is_live=True), size, bad, advising)
+        chunks = read_pipe(self.pipe, self.pipe_form, columns, size, bad.note, optional)
+        return _screen(chunks, STDIN, bad, advising)
 
 
 def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[Chunk]:
@@ -152,15 +197,19 @@ def _numbered(chunks: Iterator[tuple[Columns, Columns]]) -> Iterator[Chunk]:
         first += len(columns[const.TARGET])
 
 
-def _screen(chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows) -> Iterator[Chunk]:
-    with bad.advising(), advising_columns():
+def _screen(
+    chunks: Iterator[tuple[int, Columns]], place: Path, bad: BadRows, advising: AbstractContextManager[None]
+) -> Iterator[Chunk]:
+    with bad.advising(), advising:
         for first, columns in chunks:
             yield first, columns, bad.screen(columns, dict.fromkeys(columns, place), first)
 
 
-def _screen_table(table: SeparatedTable, tape: Tape, size: int, bad: BadRows) -> Iterator[Chunk]:
+def _screen_table(
+    table: SeparatedTable, tape: Tape, size: int, bad: BadRows, advising: AbstractContextManager[None]
+) -> Iterator[Chunk]:
     first = 1
-    with bad.advising(), advising_columns():
+    with bad.advising(), advising:
         segments = _segments(table, tape)
         while chunk := list(islice(segments, size)):
             columns = segment_columns(chunk, first, STDIN, bad)

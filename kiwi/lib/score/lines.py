@@ -87,6 +87,11 @@ class LineScorer:
         """The fields that a pipe need not have."""
         return (const.ALIGNMENTS, *self.pairs.fields, *(self.decider.optional if self.decider is not None else ()))
 
+    @property
+    def advice(self) -> dict[str, str]:
+        """The next step where a table lacks a column, by its name, for those that need a step of their own."""
+        return self.decider.advice if self.decider is not None else {}
+
     def __call__(self, given: Columns, columns: Columns, bad: BadRows) -> dict[str, list[Any]]:
         """Return the columns that are written for a chunk of segments.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.documents.parts import Languages, Row, Segment, SkippedRow, place_spans
+from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.lines import Columns
 from kiwi.data.flags import COLUMN
 from kiwi.data.languages import is_same_language
@@ -86,6 +88,13 @@ class Scorer:
         self._n_scored = 0
         self._languages = languages
         self._asked = asked
+
+    @contextmanager
+    def advising(self) -> Iterator[None]:
+        """Add the next step to errors of segments that stop the command, and of tables that lack a column."""
+        special = self._decider.advice if self._decider is not None else {}
+        with self.bad.advising(), advising_columns(special=special):
+            yield
 
     def __call__(self, segments: Sequence[Segment]) -> Sequence[Row]:
         """Return the predictions for each segment; those that cannot be used have the score NaN, or are skipped."""

@@ -157,8 +157,7 @@ def score(
     """
     segments.check()
     check_languages(languages)
-    if form == "jsonl" and not header:
-        raise ConfigError("--no-header is for TSV, because JSON Lines has no header. Remove it.")
+    segments.check_output(form, header=header)
     runner = _open(model, form, options or PredictOptions())
     scorer = LineScorer.choose(
         runner,
@@ -203,7 +202,7 @@ def _write_all(
     """Score all segments chunk by chunk, write their lines, and return their number."""
     is_first, n_segments = True, 0
     with shown_progress(scorer.runner, segments.count()) as progress:
-        chunks = segments.read(scorer.fields, size, bad, scorer.optional)
+        chunks = segments.read(scorer.fields, size, bad, scorer.optional, scorer.advice)
         for first, given, columns in chunks:
             found = scorer(given, columns, bad)
             names = scorer.scale.titled(found) if form == "tsv" and header else list(found)

@@ -124,12 +124,12 @@ def open_search(config: Configuration, directory: Path) -> SearchContext:
         ConfigError: when the search cannot run as configured, or its name is that of another search.
     """
     _check_directory(config, directory)
+    space = build_space(config)  # what it rejects leaves no directory behind
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"directory: {directory}: cannot be written to ({error.strerror}).") from error
     name = str(config.search_name or config.load_study)
-    space = build_space(config)
     storage = open_storage(os.environ.get(STORAGE_VARIABLE) or config.storage, directory)
     trials = TrialQueue(open_study(config, space, storage, name), storage, directory, config.num_trials)
     return SearchContext(config, directory, name, space, trials)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kiwi.data.documents.formats import HowToRead, require_format
 from kiwi.exceptions import DataError
 from tests.documents import copied
 
@@ -42,6 +45,20 @@ def test_csv(delimiter: str, line_end: str, mark: str, end: str) -> None:
     for score in ("sentence_scores", "0.2", "0.4", "0.1"):
         restored = restored.replace(delimiter + score, "", 1)
     assert restored == content
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_added_cells_are_quoted_where_they_need_it(delimiter: str) -> None:
+    content = "source,target\na,b\n".replace(",", delimiter)
+    names = ["score (da, higher is better)", 'say; "no"']
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        path.write_text(content)
+        copy = io.BytesIO()
+        require_format(path).copy(path, copy, HowToRead(), lambda some: [dict.fromkeys(names, names[1])] * len(some), 9)
+    rows = list(csv.reader(io.StringIO(copy.getvalue().decode()), delimiter=delimiter, strict=True))
+    assert rows == [["source", "target", *names], ["a", "b", names[1], names[1]]]
+    assert ('"score (da' in copy.getvalue().decode()) == (delimiter == ",")
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -112,6 +129,11 @@ def test_nan_is_no_text() -> None:
             "a.csv",
             "sorce,target\na,b\n",
             "a.csv, line 1: found no column 'source'; expected one. Did you mean 'sorce'?",
+        ),
+        (
+            "a.csv",
+            "source;mt;a (b, c)\na;b;c\n",
+            "line 1: found no column 'target'; expected one. Known: a (b, c), mt, source",
         ),
         ("a.csv", "source,target,target\na,b,c\n", "line 1: found several columns 'target'; expected one"),
         ("a.csv", 'source,target\na,"b" c\n', "line 2: found invalid CSV ("),

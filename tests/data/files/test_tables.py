@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from kiwi.data.files.parquet import check_table_format
 from kiwi.data.files.table_writers import write_table
 from kiwi.data.files.tables import read_table, stream_rows
-from kiwi.exceptions import DataError
+from kiwi.exceptions import DataError, MissingColumnError
 
 SUFFIXES = [".tsv", ".jsonl", ".parquet"]
 
@@ -57,8 +57,8 @@ def test_comma_separated_values_are_quoted_as_in_rfc_4180(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
-        ("a,b\n1\n", 2, "found 1 columns; expected 2, as in the header line"),
-        ('a,b\n1,"2\n3\n', 2, "found invalid CSV (unexpected end of data); expected comma-separated values"),
+        ("a,b\n1\n", 2, "found 1 columns; expected 2, as in the first line"),
+        ('a,b\n1,"2\n3\n', 2, "found invalid CSV (unexpected end of data); expected separated values"),
         ('a,b\n1,2\n"1"2,3\n', 3, "found invalid CSV"),
         ("b,c\n1,2\n", 1, "found no column 'a'"),
         ('a,b\n"one\ntwo",2\n', 2, "found a line end in the text in column 'a'"),
@@ -69,6 +69,67 @@ def test_invalid_comma_separated_values(content: str, line: int, message: str, t
     path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=re.escape(f"table.csv, line {line}: ") + ".*" + re.escape(message)):
         read_table(path, {"source": "a"})
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("columns", [{"source": "src", "target": "mt"}, {"source": "2", "target": "3"}])
+def test_other_delimiters(delimiter: str, columns: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    lines = ["", "id,src,mt", '1,"a; b",c', "", '2,d,"e|\tf"', "3,h,\xff", ""]
+    content = "\n".join(line.replace(",", delimiter) for line in lines)
+    path.write_bytes(content.encode("latin-1"))
+    noted: list[tuple[int, str, str]] = []
+    rows = list(stream_rows(path, columns, 9, note=lambda *error: noted.append((error[0], str(error[1]), error[2]))))
+    assert rows == [([3, 5, 6], {"source": ["a; b", "d", ""], "target": ["c", "e|\tf", ""]})]
+    ((line, error, row),) = noted
+    assert (line, row) == (6, delimiter.join(["3", "h", "\\xff"]))
+    assert "byte 0xff" in error
+    path.write_text(content.partition("3")[0] + delimiter.join("abcd"))
+    with pytest.raises(DataError, match="line 6: found 4 columns; expected 3, as in the first line"):
+        read_table(path, columns)
+
+
+def test_a_name_that_is_wrong_is_the_one_that_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("id;en;mt;pe\n1;a;b;c\n")
+    with pytest.raises(MissingColumnError, match=r"line 1: found no column 'nope'; .* Did you mean 'pe'\?"):
+        read_table(path, {"source": "en", "target": "mt", "post_edit": "nope"})
+
+
+@pytest.mark.parametrize("name", ["table.tsv", "table.csv"])
+def test_tables_without_a_header(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(
+        "1;Close, please;zu\n2;b;\xff\n".replace(";", "\t" if name == "table.tsv" else ";").encode("latin-1")
+    )
+    columns = {"source": "2", "target": "3"}
+    noted: list[int] = []
+    rows = list(stream_rows(path, columns, 9, note=lambda *error: noted.append(error[0]), has_header=False))
+    assert rows == [([1, 2], {"source": ["Close, please", ""], "target": ["zu", ""]})]
+    assert noted == [2]
+    with pytest.raises(DataError, match="line 1: found the column '4'; expected a number from 1 to 3"):
+        list(stream_rows(path, {"source": "4"}, 9, has_header=False))
+    with pytest.raises(DataError, match=r"line 1: found the column 'a' for a; .* Give --columns source=1,target=2"):
+        list(stream_rows(path, {"source": "a"}, 9, has_header=False))
+    with pytest.raises(DataError, match=r"found the suffix '\.jsonl'; expected the suffix of a table: \.tsv, \.csv"):
+        list(stream_rows(tmp_path / "a.jsonl", columns, 9, has_header=False))
+
+
+@pytest.mark.parametrize("name", ["table.tsv", "table.csv"])
+def test_a_first_line_that_is_not_text(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"a\xff\tb\nc\td\n")
+    with pytest.raises(DataError, match="line 1: found byte 0xff"):
+        list(stream_rows(path, {"source": "1", "target": "2"}, 9, note=lambda *_: None))
+    noted: list[int] = []
+    rows = list(stream_rows(path, {"a": "1", "b": "2"}, 9, note=lambda n, *_: noted.append(n), has_header=False))
+    assert (rows, noted) == ([([1, 2], {"a": ["", "c"], "b": ["", "d"]})], [1])
+
+
+def test_blank_lines_only(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\n\n")
+    with pytest.raises(DataError, match="found no line"):
+        read_table(tmp_path / "a.csv", {"source": "a"})
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -126,7 +187,7 @@ def test_parquet_of_other_types(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suffix", "content", "line", "message"),
     [
-        (".tsv", "src\tmt\na\n", 2, "found 1 columns; expected 2, as in the header line"),
+        (".tsv", "src\tmt\na\n", 2, "found 1 columns; expected 2, as in the first line"),
         (".tsv", "src\ttarget\na\tb\n", 1, "found no column 'mt'; expected one. Known: src, target"),
         (".tsv", "src\tmts\na\tb\n", 1, "found no column 'mt'; expected one. Did you mean 'mts'?"),
         (".tsv", "src\tmt\tmt\na\tb\tc\n", 1, "found several columns 'mt'; expected one"),

@@ -237,7 +237,18 @@ def test_feedback_that_does_not_match() -> None:
     write_policy(BY_PAIR)
     content = [[*row, "en-ru"] for row in rows(1, DRAWN)]
     bad("line 2: found a translation in lp 'en-ru' that was approved", content, [*HEADER, "group"])
-    bad("no column 'group'", rows(1, DRAWN))
+    bad("no column 'group'.* a threshold for each lp: name its column, such as --columns group=lp.$", rows(1, DRAWN))
+    bad("no column 'target'.* such as --columns target=NAME", rows(1, DRAWN), ["source", "mt", *HEADER[2:], "group"])
+
+
+def test_a_table_with_semicolons_that_lacks_a_column() -> None:
+    write_policy()
+    names = ["source", "target", "sentence_scores (da, higher is better)", "decision", "decision_reason"]
+    Path("f.csv").write_text(";".join(names) + "\na;b;1;approve;score\n")
+    with pytest.raises(
+        DataError, match=r"line 1: found no column 'post_edit'; expected one\. Known: .*, source, target\. Name"
+    ):
+        update(Path("f.csv"))
 
 
 def test_options_that_do_not_fit() -> None:

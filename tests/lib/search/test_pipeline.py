@@ -129,6 +129,13 @@ def best_place(info: SearchInfo) -> Path:
     return info.directory / f"trial_{info.best_trial}"
 
 
+def test_a_search_that_is_rejected_leaves_nothing(settings: Options, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match=r"Ranges that the base configuration rejects:\n.*foo"):
+        search_from_configuration(settings(options={"space": {"foo.bar": [1, 2]}}))
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_search_from_a_file_draws_a_name(settings: Options, tmp_path: Path) -> None:
     options = settings(num_trials=1)
     del options["search_name"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiwi import constants as const
+from kiwi.data.files.cells import advising_columns
 from kiwi.data.segments.given import has_column
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.compare.lines import name_files, read_files
@@ -62,7 +63,8 @@ class Given:
         """
         self._check()
         if self.table is not None:
-            return self._read_table(self.table, on_unusable)
+            with advising_columns():
+                return self._read_table(self.table, on_unusable)
         assert self.source is not None
         names = self._named(name_files(self.targets))
         return read_files(self.source, self.targets, names, self.language_pairs, on_unusable)

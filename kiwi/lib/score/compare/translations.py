@@ -11,7 +11,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import Note
 from kiwi.data.readers import check_columns
 from kiwi.data.text.words import words
-from kiwi.exceptions import DataError
+from kiwi.exceptions import ColumnError, DataError
 
 OnUnusable = Literal["skip", "stop"]
 """What happens to a segment that cannot be used: it is left out for all systems, or it stops the command."""
@@ -99,6 +99,6 @@ def noting(unusable: Unusable, systems: Sequence[str], first: int = 1) -> Note:
 
 def advised(error: DataError) -> DataError:
     """Return the error of a segment with the option that leaves such segments out."""
-    if error.line is None:
+    if error.line is None or (isinstance(error, ColumnError) and error.is_of_table):
         return error
     return DataError(f"{error} To leave out such segments for all systems, set --on-bad skip.")

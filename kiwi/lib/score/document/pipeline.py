@@ -11,7 +11,6 @@ from typing import IO
 from kiwi import constants as const
 from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_format, require_format
 from kiwi.data.documents.rating import HIGH, LOW, Rating
-from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.tables import READERS
 from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.data.labels.policy import DECISION, REASON
@@ -257,7 +256,7 @@ def _copy(
         DataError: when the document is not what its format says, or has no segment.
     """
     staging = staged(output) if isinstance(output, Path) else nullcontext(output)
-    with scorer.bad.advising(), advising_columns(), writing_rejects(rejects, scorer.bad), staging as stage:
+    with scorer.advising(), writing_rejects(rejects, scorer.bad), staging as stage:
         with progress as scorer.progress:
             n_segments, n_without_target = form.copy(path, stage, how, scorer, 1 if how.is_live else CHUNK_SIZE)
         if not n_segments:
