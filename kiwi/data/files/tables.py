@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kiwi.data.files.cells import Row, check_names, json_cells, plain_names, texts_of_rows
+from kiwi.data.files.cells import Row, check_names, has_names, json_cells, plain_names, texts_of_rows
 from kiwi.data.files.lines import Columns, Note, stream_lines
 from kiwi.data.files.parquet import parquet_rows
 from kiwi.exceptions import DataError
@@ -196,6 +196,7 @@ def _read_csv(path: Path, wanted: Collection[str]) -> Generator[Row, None, None]
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Generator[Row, None, None]:
     # Marks and carriage returns outside of cells mean nothing in JSON; those inside are looked at cell by cell.
     damaged: dict[int, tuple[DataError, str]] = {}
+    is_named = False
     with closing(_stream_text(path, damaged, warn=False)) as lines:
         for number, line in enumerate(lines, start=1):
             if number in damaged:
@@ -205,7 +206,9 @@ def _read_jsonl(path: Path, wanted: Collection[str]) -> Generator[Row, None, Non
                 cells: list[Any] | DataError = json_cells(line, path, number, wanted)
             except DataError as error:
                 cells = error
-            yield number, cells, line
+            row = number, cells, line
+            is_named = is_named or has_names([row])
+            yield row
 
 
 def _stream_text(
