@@ -14,10 +14,10 @@ from kiwi.data.labels.rater_scores import summarize_raters
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.tags import TagForm, check_tags, split_tags
 from kiwi.data.labels.verdicts import parse_verdicts
+from kiwi.data.text.characters import find_invalid
 from kiwi.data.text.language_pairs import parse_language_pairs
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
-from kiwi.utils.characters import find_invalid
 
 
 def read_columns(files: Mapping[str, Path], *, warn: bool = True) -> Columns:

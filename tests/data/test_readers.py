@@ -315,5 +315,6 @@ def test_streamed_lines_that_are_refused(tmp_path, content, place):
 def test_columns_are_text(field: str, character: str, found: str) -> None:
     columns = {"source": ["ä", "b"], "target": ["c", "d"], "alignments": ["0-0", "0-0"]}
     columns[field][1] += character
-    with pytest.raises(DataError, match=rf"^{field}, line 8: found {found} at position \d; expected text without it\.$"):
+    message = rf"^{field}, line 8: found {found} at position \d; expected text without it\.$"
+    with pytest.raises(DataError, match=message):
         check_columns(columns, {name: name for name in columns}, first=7)
