@@ -82,6 +82,12 @@ class MissingColumnError(ColumnError):
     column = ""
     """The name of the column."""
 
+    def of_table(self) -> Self:
+        """Return the same error about the whole table, which leaving out bad rows would not help."""
+        error = copy(self)
+        error.line = None
+        return error
+
 
 class CheckpointError(KiwiError):
     """A checkpoint that is missing, damaged or incompatible."""

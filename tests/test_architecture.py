@@ -101,7 +101,7 @@ LIBRARIES = {
     "starlette": ["serve"],
     "uvicorn": ["serve.server", "serve.processes", "serve.protocol"],
     "pydantic": ["utils", "data", "systems", "training", "lib", "serve"],
-    "pydantic_core": ["utils", "data.text.partial_tokenizer"],
+    "pydantic_core": ["utils", "data.text.partial_tokenizer", "serve.schemas"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.
     "rich": ["lib.console.tables", "lib.console.progress", "lib.utils", "lib.search.progress"],
     "ray": ["lib.bulk.ray_pool"],

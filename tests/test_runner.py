@@ -184,6 +184,17 @@ def test_one_side_empty_is_an_error_that_names_it(runner: Runner, side: str, oth
     assert other not in str(error.value)
 
 
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_strings_that_are_no_text_are_bad_segments(runner: Runner, character: str) -> None:
+    data = {"source": ["a b", "c"], "target": ["d", f"e{character} f"], "alignments": ["", ""]}
+    with pytest.raises(DataError, match=r"target, line 2: found .* at position 2; .* set on_bad to nan or skip"):
+        runner.predict(**data)
+    scores = runner.predict(**data, on_bad="nan").sentences_hter
+    assert scores is not None
+    assert [math.isnan(score) for score in scores] == [False, True]
+    assert scores[0] == runner.predict(["a b"], ["d"], [""]).sentences_hter[0]
+
+
 # What cannot be predicted.
 
 

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from kiwi.client.answers import Answer, ScoredSegment, Segment, Span, Unit
+from kiwi.client.asked import FileOptions
 from kiwi.client.http import Client, ServerError
 
-__all__ = ["Answer", "Client", "ScoredSegment", "Segment", "ServerError", "Span", "Unit"]
+__all__ = ["Answer", "Client", "FileOptions", "ScoredSegment", "Segment", "ServerError", "Span", "Unit"]

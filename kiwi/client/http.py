@@ -8,12 +8,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 import httpx
 
 from kiwi.client.answers import Answer, Segment, given, parse_answer
+from kiwi.client.asked import FileOptions, check_options, check_texts
 from kiwi.exceptions import KiwiError
+from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.staging import staged
 
 RETRIED = (429, 503)
@@ -98,6 +100,7 @@ class Client:
             languages: the languages of source and target, which some flags depend on.
 
         Raises:
+            DataError: when a string is no text; the message names the segment.
             ServerError: when the server refuses the request.
         """
         asked = {
@@ -110,6 +113,7 @@ class Client:
             "flags": flags,
             "languages": languages,
         }
+        check_texts(given(asked))
         return parse_answer(self._request("POST", "/v1/score", json=given(asked)).json())
 
     def models(self) -> list[dict[str, Any]]:
@@ -117,26 +121,38 @@ class Client:
         models: list[dict[str, Any]] = self._request("GET", "/v1/models").json()["models"]
         return models
 
-    def score_file(self, path: str | Path, output: str | Path, *, poll: float = 1.0, **options: Any) -> dict[str, Any]:
+    def score_file(
+        self,
+        path: str | Path,
+        output: str | Path,
+        *,
+        poll: float = 1.0,
+        overwrite: bool = False,
+        **options: Unpack[FileOptions],
+    ) -> dict[str, Any]:
         """Score a file of translations, and write the copy with its scores.
 
         Args:
             path: the file.
-            output: the file to write, when it is complete.
+            output: the file to write, when it is complete; the file itself is never replaced.
             poll: the number of seconds between two looks at the progress.
+            overwrite: whether a file may be replaced that kiwi has not written.
             options: the parameters of ``POST /v1/files``, such as ``model`` or ``scale``.
 
         Returns:
             The state of the file at the end, such as the number of its segments.
 
         Raises:
+            ConfigError: when an option is unknown, or a file would be replaced that must not be.
             ServerError: when the server refuses the file, or cannot score it.
             WriteError: when the output cannot be written.
         """
         path, output = Path(path), Path(output)
-        answer = self._request(
-            "POST", "/v1/files", is_safe=False, body=lambda: _blocks(path), params={"name": path.name, **options}
-        )
+        check_options(options)
+        Guard([path], overwrite, "overwrite=True").check([output])
+        name = path.name.encode("utf-8", "replace").decode()  # a file system may have names that are no text
+        asked = given({"name": name, **options})
+        answer = self._request("POST", "/v1/files", is_safe=False, body=lambda: _blocks(path), params=asked)
         url = answer.headers["location"]
         try:
             while (job := self._request("GET", url).json())["state"] in ("waiting", "running"):
@@ -145,6 +161,7 @@ class Client:
                 raise ServerError(409, {"detail": job["error"]})
             with staged(output) as stage:
                 self._download(f"{url}/content", stage)
+            record_written(output)
         finally:
             with suppress(ServerError, httpx.HTTPError):  # it expires
                 self._request("DELETE", url)
@@ -156,8 +173,13 @@ class Client:
         Args:
             segments: mappings with ``source``, ``target``, ``post_edit``, and perhaps ``id``, ``score``, ``decision``.
             model: the name of the model that scored them.
+
+        Raises:
+            DataError: when a string is no text; the message names the segment.
+            ServerError: when the server refuses them.
         """
         asked = given({"segments": [dict(segment) for segment in segments], "model": model})
+        check_texts(asked)
         return int(self._request("POST", "/v1/feedback", is_safe=False, json=asked).json()["stored"])
 
     def _request(

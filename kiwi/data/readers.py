@@ -14,6 +14,7 @@ from kiwi.data.labels.rater_scores import summarize_raters
 from kiwi.data.labels.scores import parse_scores
 from kiwi.data.labels.tags import TagForm, check_tags, split_tags
 from kiwi.data.labels.verdicts import parse_verdicts
+from kiwi.data.text.characters import find_invalid
 from kiwi.data.text.language_pairs import parse_language_pairs
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
@@ -37,6 +38,25 @@ def read_columns(files: Mapping[str, Path], *, warn: bool = True) -> Columns:
     if any(surplus.values()):
         raise different_lengths({files[field]: count + more for field, more in surplus.items()})
     return {field: lines[:count] for field, lines in columns.items()}
+
+
+def check_characters(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> None:
+    """Check that all columns are text, without NUL and halves of surrogate pairs, which files cannot have.
+
+    Args:
+        columns: the columns.
+        places: the file of each column, for errors.
+        first: the number of the first line.
+
+    Raises:
+        DataError: at the first line that is no text.
+    """
+    for field, column in columns.items():
+        if find_invalid("\n".join(column)) is None:
+            continue
+        for number, text in enumerate(column, start=first):
+            if (found := find_invalid(text)) is not None:
+                raise DataError.at(places[field], number, found=found, expected="text without it")
 
 
 def check_segments(
@@ -100,6 +120,7 @@ def check_columns(columns: Columns, places: Mapping[str, object], *, first: int 
     Raises:
         DataError: at the first invalid line.
     """
+    check_characters(columns, places, first=first)
     check_segments(columns, places, allow_empty=True, first=first)
     check_word_counts(columns, places, first=first)
     if const.LANGUAGE_PAIR in columns:  # a blank line stands for a pair that is not known

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from kiwi import __version__
 from kiwi.exceptions import KiwiError
 from kiwi.serve.calls import api, chat, files, page, review, segments
 from kiwi.serve.calls.api import Service
+from kiwi.serve.calls.mistakes import invalid_request, unreadable_body
 from kiwi.serve.gate import Gate
 from kiwi.serve.jobs.scoring import JobScorer
 from kiwi.serve.jobs.store import JobStore
@@ -37,9 +39,6 @@ DESCRIPTION = "Quality estimation of machine translation: how good is a translat
 
 EXPIRY_SECONDS = 60
 """The number of seconds between two looks for files that have expired."""
-
-MOST_ERRORS = 20
-"""The maximum number of mistakes in a request that an answer lists."""
 
 
 def make_service(
@@ -173,25 +172,14 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__ is not None:  # of the parser of bodies
+        return unreadable_body(error.__cause__).response()
     return Problem(error.status_code, "http", str(error.detail), headers=error.headers).response()
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     """Say which parts of a request are invalid, by segment."""
     assert isinstance(error, RequestValidationError)
-    mistakes = error.errors()
-    places = [_place(mistake, error.body) for mistake in mistakes[:MOST_ERRORS]]
-    more = f" (and {len(mistakes) - MOST_ERRORS} more)" if len(mistakes) > MOST_ERRORS else ""
-    first = places[0]
-    return Problem(422, "invalid", f"{first['pointer']}: {first['detail']}{more}", places).response()
-
-
-def _place(mistake: dict[str, Any], body: Any) -> dict[str, Any]:
-    """Return the place and the description of a mistake, without the text that was given."""
-    path: Sequence[str | int] = mistake["loc"][1:] if mistake["loc"][:1] == ("body",) else mistake["loc"]
-    place = {"detail": mistake["msg"], "pointer": "#" + "".join(f"/{part}" for part in path)}
-    if len(path) > 1 and path[0] == "segments" and isinstance(path[1], int):
-        with suppress(LookupError, TypeError):
-            name = body["segments"][path[1]]["id"]
-            return place | {"id": name} if isinstance(name, str | int) else place
-    return place
+    body_field = getattr(request.scope.get("route"), "body_field", None)
+    model = None if body_field is None else body_field.field_info.annotation
+    return invalid_request(error.errors(), error.body, request.headers, model).response()

@@ -121,7 +121,11 @@ class Gate:
         """Read the whole body within the limits, and return a function that gives it to the application."""
         limit = self._options.limits.max_bytes
         too_large = Problem(413, "too-large", f"The request is too large; expected at most {limit} bytes.")
-        check_length(Headers(scope=scope), limit, too_large)
+        headers = Headers(scope=scope)
+        check_length(headers, limit, too_large)
+        if (coding := headers.get("content-encoding", "identity").strip().lower()) not in ("", "identity"):
+            detail = f"Content-Encoding: found '{coding:.60}'; expected none. Send the body as it is."
+            raise Problem(415, "content-encoding", detail, headers={"Accept-Encoding": "identity"})
         chunks: list[bytes] = []
         n_bytes = 0
         try:

@@ -4,10 +4,39 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+from kiwi.data.text.characters import find_invalid
+from kiwi.lib.score.flagging import TAG
 
 ScaleName = Literal["own", "0-100"]
+
+
+def _check_text(value: Any) -> Any:
+    """Refuse a string that is no text, which no file could keep."""
+    if isinstance(value, str) and (found := find_invalid(value)) is not None:
+        raise PydanticCustomError("text", "{reason}", {"reason": f"found {found}; expected text without it."})
+    return value
+
+
+def _check_language(value: str) -> str:
+    """Refuse what is no code of a language, as :func:`kiwi.lib.score.flagging.check_languages` does."""
+    if TAG.fullmatch(value) is None:
+        found = f"found '{value:.60}'; expected the code of a language, such as en or pt-BR."
+        raise PydanticCustomError("language", "{reason}", {"reason": found})
+    return value
+
+
+Text = Annotated[str, AfterValidator(_check_text)]
+"""A string that is text."""
+
+Name = Annotated[str | int | None, AfterValidator(_check_text)]
+"""The name of a segment."""
+
+Language = Annotated[Text, AfterValidator(_check_language)]
+"""The code of a language."""
 
 EXAMPLE: JsonDict = {
     "segments": [
@@ -29,15 +58,15 @@ class Strict(BaseModel):
 class SegmentIn(Strict):
     """A segment to score."""
 
-    id: Annotated[str | int | None, Field(description="Its name in the answer; by default its number, from 1.")] = None
-    source: Annotated[str, Field(description="The source text, words separated by spaces.")]
-    target: Annotated[str, Field(description="Its translation.")]
+    id: Annotated[Name, Field(description="Its name in the answer; by default its number, from 1.")] = None
+    source: Annotated[Text, Field(description="The source text, words separated by spaces.")]
+    target: Annotated[Text, Field(description="Its translation.")]
     alignments: Annotated[
-        str | None, Field(description="Pairs i-j of source and target words, from 0; by default, kiwi aligns.")
+        Text | None, Field(description="Pairs i-j of source and target words, from 0; by default, kiwi aligns.")
     ] = None
-    source_pos: Annotated[str | None, Field(description="Part-of-speech tags of the source words.")] = None
-    target_pos: Annotated[str | None, Field(description="Part-of-speech tags of the target words.")] = None
-    group: Annotated[str | None, Field(description="Its group, for a policy with a threshold for each group.")] = None
+    source_pos: Annotated[Text | None, Field(description="Part-of-speech tags of the source words.")] = None
+    target_pos: Annotated[Text | None, Field(description="Part-of-speech tags of the target words.")] = None
+    group: Annotated[Text | None, Field(description="Its group, for a policy with a threshold for each group.")] = None
 
 
 class ScoreRequest(Strict):
@@ -46,14 +75,14 @@ class ScoreRequest(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     segments: Annotated[list[SegmentIn], Field(min_length=1)]
-    model: Annotated[str | None, Field(description="A model of GET /v1/models; by default, the first one.")] = None
-    policy: Annotated[str | None, Field(description="A policy of the model, which adds a decision.")] = None
+    model: Annotated[Text | None, Field(description="A model of GET /v1/models; by default, the first one.")] = None
+    policy: Annotated[Text | None, Field(description="A policy of the model, which adds a decision.")] = None
     scale: Annotated[ScaleName, Field(description="The model's own scale, or 0 (worst) to 100 (best).")] = "own"
     words: Annotated[bool, Field(description="Whether to answer the probabilities of words and gaps.")] = False
     spans: Annotated[bool, Field(description="Whether to answer error spans.")] = False
     flags: Annotated[bool, Field(description="Whether to look for flags, such as other numbers.")] = True
     languages: Annotated[
-        tuple[str, str] | None,
+        tuple[Language, Language] | None,
         Field(
             description="The languages of source and target, which some flags and intervals depend on; by default the "
             "model's."
@@ -185,20 +214,20 @@ class FileSegmentsResponse(BaseModel):
 class FeedbackSegment(Strict):
     """What a person has made of a translation."""
 
-    id: Annotated[str | int | None, Field(description="Its name.")] = None
-    source: Annotated[str, Field(description="The source text.")]
-    target: Annotated[str, Field(description="The translation that was scored.")]
-    post_edit: Annotated[str, Field(description="The final translation; equal to target if nothing was changed.")]
+    id: Annotated[Name, Field(description="Its name.")] = None
+    source: Annotated[Text, Field(description="The source text.")]
+    target: Annotated[Text, Field(description="The translation that was scored.")]
+    post_edit: Annotated[Text, Field(description="The final translation; equal to target if nothing was changed.")]
     score: Annotated[float | None, Field(description="The score that it had.", allow_inf_nan=False)] = None
     decision: Annotated[Literal["approve", "review"] | None, Field(description="The decision of the policy.")] = None
-    group: Annotated[str | None, Field(description="Its group, for policies with groups.")] = None
+    group: Annotated[Text | None, Field(description="Its group, for policies with groups.")] = None
 
 
 class FeedbackRequest(Strict):
     """Final translations of segments that were scored."""
 
-    model: Annotated[str | None, Field(description="The model that scored them.")] = None
-    policy: Annotated[str | None, Field(description="The policy that decided.")] = None
+    model: Annotated[Text | None, Field(description="The model that scored them.")] = None
+    policy: Annotated[Text | None, Field(description="The policy that decided.")] = None
     segments: Annotated[list[FeedbackSegment], Field(min_length=1)]
 
 
@@ -212,7 +241,9 @@ class PlaceOut(BaseModel):
     """What is wrong with one part of a request."""
 
     detail: str
-    pointer: Annotated[str, Field(description="The part, as a JSON pointer, such as #/segments/2/target.")]
+    pointer: Annotated[
+        str, Field(description="The part, as a JSON pointer, such as #/segments/2/target; empty for the whole body.")
+    ]
     id: Annotated[str | int | None, Field(description="The segment's own name, if it is about one.")] = None
 
 
@@ -231,6 +262,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, title in {
         401: "No valid API key",
         413: "Too large",
+        415: "The body is compressed, or not said to be JSON",
         422: "The request cannot be used",
         429: "The key's rate is used up",
         503: "Busy or shutting down",

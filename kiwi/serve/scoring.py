@@ -25,6 +25,9 @@ from kiwi.serve.schemas import ScoreRequest, SegmentIn
 
 LINE_END = re.compile(r"[\r\n]")
 
+NO_PAIR = f"no {const.LANGUAGE_PAIR} is given"
+"""The reason of a policy with language pairs for a segment without one, which requests say in their own words."""
+
 SMALL = 4096
 """The maximum number of characters of a request that needs no thread to be prepared and answered."""
 
@@ -214,7 +217,9 @@ def answer(request: ScoreRequest, served: ServedModel, rows: Sequence[Row]) -> d
             decider = served.deciders[request.policy].with_languages(request.languages or ())
             group = decider.group_of(request.segments[index].group)
             decided = decider.policy.decide(score, group, flags[index])
-            out |= {"decision": decided.decision, "decision_reason": decided.reason}
+            is_unknown = not group and decider.policy.by == const.LANGUAGE_PAIR and decided.reason == NO_PAIR
+            reason = "the request names no languages" if is_unknown else decided.reason
+            out |= {"decision": decided.decision, "decision_reason": reason}
     return {"model": served.name, "sha256": served.sha256, "scale": scale.describe(), "segments": answers}
 
 

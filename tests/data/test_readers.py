@@ -6,6 +6,7 @@ from kiwi.data.files.lines import read_lines, stream_lines
 from kiwi.data.labels.scores import check_scores, parse_score
 from kiwi.data.readers import (
     check_alignments,
+    check_columns,
     check_segments,
     check_word_counts,
     parse_alignment,
@@ -307,3 +308,13 @@ def test_streamed_lines_that_are_refused(tmp_path, content, place):
     for read in (read_lines, lambda file: list(stream_lines(file))):
         assert_refused(lambda read=read: read(path), f"{path}{place}")
     assert_refused(lambda: list(stream_lines(tmp_path / "none")), f"{tmp_path / 'none'}: cannot be read")
+
+
+@pytest.mark.parametrize(("character", "found"), [("\0", "a NUL character"), ("\ud800", r"half of .* \(U\+D800\)")])
+@pytest.mark.parametrize("field", ["source", "target", "alignments"])
+def test_columns_are_text(field: str, character: str, found: str) -> None:
+    columns = {"source": ["ä", "b"], "target": ["c", "d"], "alignments": ["0-0", "0-0"]}
+    columns[field][1] += character
+    message = rf"^{field}, line 8: found {found} at position \d; expected text without it\.$"
+    with pytest.raises(DataError, match=message):
+        check_columns(columns, {name: name for name in columns}, first=7)

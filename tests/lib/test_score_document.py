@@ -219,6 +219,21 @@ def test_tables(system: Path, expected: list[str], tmp_path: Path) -> None:
         score_document(system, tmp_path / "a.csv", tmp_path / "c.csv", document=DocumentOptions(threshold=1.0))
 
 
+def test_tables_without_a_column_fail_in_every_format(system: Path, tmp_path: Path) -> None:
+    written(tmp_path / "a.csv", "source,mt\na,b\n")
+    written(tmp_path / "a.jsonl", '{"source": "a", "mt": "b"}\n{"source": "a", "target": "b"}\n')
+    advice = "Name the column of each field, such as --columns source=NAME."
+    message = rf"line 1: found no column 'target'; expected one\. .*{advice}$"
+    for name in ("a.csv", "a.jsonl"):
+        with pytest.raises(DataError, match=message):
+            score_document(system, tmp_path / name, tmp_path / f"b{Path(name).suffix}")
+        with pytest.raises(DataError, match=message):
+            score_to_stream(system, Input(table=tmp_path / name), io.StringIO())
+    with pytest.raises(DataError, match=message):
+        score_document(system, tmp_path / "a.jsonl", tmp_path / "b.jsonl", on_bad="stop")  # which nothing else helps
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.jsonl"]
+
+
 def test_alignments_are_read_from_every_kind_of_table(trained: Any, corpus: Any, tmp_path: Path) -> None:
     openpyxl, parquet = pytest.importorskip("openpyxl"), pytest.importorskip("pyarrow.parquet")
     fields = ("source", "target", "alignments")

@@ -131,8 +131,8 @@ def test_numbers_are_names_and_line_ends_are_spaces(client: httpx.Client, corpus
 @pytest.mark.parametrize(
     ("change", "status", "name", "pointer", "detail"),
     [
-        ({"segments": []}, 422, "invalid", "#/segments", "at least 1 item"),
-        ({"segment": []}, 422, "invalid", "#/segment", "Extra inputs"),
+        ({"segments": []}, 422, "invalid", "#/segments", "found 0 items; expected at least 1"),
+        ({"segment": []}, 422, "invalid", "#/segment", "did you mean 'segments'?"),
         ({"segments": [{"id": "x", "source": "a"}]}, 422, "invalid", "#/segments/0/target", "required"),
         ({"model": "../tiny"}, 404, "unknown-model", "#/model", "expected one of tiny, twin"),
         ({"policy": "p"}, 422, "unknown-policy", "#/policy", "none"),
@@ -400,7 +400,7 @@ def test_files_that_cannot_be_scored(server: Server, client: httpx.Client, corpu
     assert "expected that of a format" in post("a.docx", "x").json()["detail"]
     assert post("a.tsv", "x" * 5001).status_code == 413
     assert post("a.tsv", "").status_code == 422
-    assert "--threshold" in post("a.tsv", "x", threshold="1").json()["detail"]
+    assert post("a.tsv", "x", threshold="1").json()["detail"].startswith("threshold: a.tsv is TSV, which")
     assert post("a.tsv", "x", policy="p").status_code == 422
     assert post("a.tsv", "x", columns="source").status_code == 422
     assert not list(server.service.jobs._directory.iterdir())

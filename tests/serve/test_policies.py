@@ -68,6 +68,7 @@ def test_policies_read_flags_that_nobody_asked_for(text_system: Path, tmp_path: 
         assert first == ("approve", "score at most 1")
         assert decisions(registry, "pairs", languages=("en", "fr"), group=None)[0][1] == "the policy has no lp 'en-fr'"
         assert decisions(registry, "pairs", languages=("en", "de"))[0][1] == "the policy has no lp 'a'"
+        assert decisions(registry, "pairs", group=None)[0] == ("review", "the request names no languages")
     finally:
         registry.close(30)
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from kiwi.client import Client, Segment, ServerError
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.serve.keys import hash_key
 from tests.conftest import Corpus
 
@@ -196,3 +197,47 @@ def test_a_file_that_the_client_cannot_get_leaves_nothing(
             client.score_file(given, output)
         assert server.seen[-1][:2] == ("DELETE", "/v1/files/7")
     assert list(tmp_path.iterdir()) == [given]
+
+
+def test_the_client_writes_over_nothing_but_its_own_files(tmp_path: Path) -> None:
+    given, output = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    given.write_bytes(b"x")
+    output.write_bytes(b"mine")
+    answers = [(202, b"{}"), (200, b'{"state": "done"}'), (200, b"scored"), (204, b"")]
+    with Script(*answers, *answers) as server, Client(server.url) as client:
+        for same in (given, tmp_path / "sub" / ".." / "a.tsv"):
+            (tmp_path / "sub").mkdir(exist_ok=True)
+            with pytest.raises(ConfigError, match="would be written over"):
+                client.score_file(given, same, overwrite=True)
+        with pytest.raises(ConfigError, match=r"kiwi has not written it, .* allow it with overwrite=True"):
+            client.score_file(given, output)
+        assert not server.seen
+        assert (given.read_bytes(), output.read_bytes()) == (b"x", b"mine")
+        client.score_file(given, output, overwrite=True)
+        client.score_file(given, output)  # which it has written
+    assert output.read_bytes() == b"scored"
+
+
+def test_the_client_refuses_options_that_there_are_not(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_bytes(b"x")
+    with Script() as server, Client(server.url) as client:
+        with pytest.raises(ConfigError, match="treshold: not an option of score_file; did you mean 'threshold'"):
+            client.score_file(tmp_path / "a.tsv", tmp_path / "b.tsv", treshold=5)  # type: ignore[call-arg]
+        assert not server.seen
+
+
+def test_the_client_names_the_segment_whose_text_is_none() -> None:
+    good = Segment("a", "b")
+    with Script() as server, Client(server.url) as client:
+        for segment, message in {
+            Segment("a\ud800", "b"): r"segment 2, source: found half of a surrogate pair \(U\+D800\) at position 2",
+            Segment("a", "\0b", id="x"): "segment 'x', target: found a NUL character at position 1; expected text",
+            Segment("a", "b", id="\udfff"): r"segment 2, id: found half of a surrogate pair \(U\+DFFF\)",
+        }.items():
+            with pytest.raises(DataError, match=message):
+                client.score([good, segment])
+        with pytest.raises(DataError, match="languages: found half"):
+            client.score([good], languages=("en", "\ud800"))
+        with pytest.raises(DataError, match="segment 1, post_edit: found a NUL"):
+            client.send_feedback([{"source": "a", "target": "b", "post_edit": "\0"}])
+        assert not server.seen

@@ -6,13 +6,14 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
 from kiwi.data.documents.separated import already_there, present
-from kiwi.data.files.cells import check_names, field_text, json_object
+from kiwi.data.files.cells import check_names, check_object, field_text, parse_object
 from kiwi.data.files.table_writers import json_line
-from kiwi.exceptions import DataError
+from kiwi.exceptions import DataError, MissingColumnError
 from kiwi.utils.text import BOM, check_start
 
 BETWEEN = re.compile(r"[ \t\r\n]*")
@@ -35,6 +36,7 @@ class ObjectTable:
         self._columns = columns
         self._optional = optional
         self._nullable = nullable
+        self._is_first = True
 
     def parts(self, tape: Tape) -> Iterator[Part]:
         """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
@@ -52,17 +54,24 @@ class ObjectTable:
         yield from tape_lines(tape)
 
     def _read(self, content: bytes, number: int) -> tuple[Segment, Sequence[str] | None]:
-        """Return the segment of an object, and its keys if it is one."""
+        """Return the segment of an object, and its keys if it is one.
+
+        Raises:
+            MissingColumnError: when the first valid object lacks a column, as tables with a line of names do.
+        """
+        row: dict[str, Any] | None = None
         try:
             try:
                 text = content.decode("utf-8").strip()
             except UnicodeDecodeError as error:
                 found = f"byte 0x{content[error.start]:02x} at position {error.start + 1}"
                 raise DataError.at(self._place, number, found=found, expected="UTF-8") from error
-            row = json_object(text, self._place, number)
+            row = parse_object(text, self._place, number)
+            check_object(row, text, self._place, number)
         except DataError as error:
             shown = content.decode("utf-8", "backslashreplace").rstrip("\r\n")
-            return Segment(dict.fromkeys(self._columns, ""), number, error, shown), None
+            return Segment(dict.fromkeys(self._columns, ""), number, error, shown), None if row is None else list(row)
+        is_first, self._is_first = self._is_first, False
         self._columns, self._optional = present(self._columns, self._optional, row), ()
         try:
             check_names(self._place, number, self._columns.values(), list(row))
@@ -70,6 +79,8 @@ class ObjectTable:
             cells |= {name: "" for name in self._nullable if cells.get(name, "") is None}
             texts = {name: self._text(name, cell, number) for name, cell in cells.items()}
         except DataError as error:
+            if is_first and isinstance(error, MissingColumnError):
+                raise error.of_table() from None
             return Segment(dict.fromkeys(self._columns, ""), number, error, row), list(row)
         given = as_given({name: row[key] for name, key in self._columns.items()})
         return Segment(texts, number, given=given), list(row)

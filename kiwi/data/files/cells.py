@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -214,12 +214,35 @@ def json_cells(
         raise
 
 
+def has_names(rows: Iterable[Row]) -> bool:
+    """Return whether the first valid object of JSON Lines is one of some rows; it has the names of the columns.
+
+    Raises:
+        MissingColumnError: when it lacks a column.
+    """
+    for _, cells, _ in rows:
+        if isinstance(cells, MissingColumnError):
+            raise cells.of_table()
+        if not isinstance(cells, DataError):
+            return True
+    return False
+
+
 def json_object(line: str, path: object, number: int | None) -> dict[str, Any]:
     """Parse a line of JSON Lines into its cells by column, as :func:`json_cells` does."""
+    row = parse_object(line, path, number)
+    check_object(row, line, path, number)
+    return row
+
+
+def parse_object(line: str, path: object, number: int | None) -> dict[str, Any]:
+    """Parse a line of JSON Lines into its cells by column, which may have halves of surrogate pairs.
+
+    Raises:
+        DataError: when it is no JSON object.
+    """
     try:
         row = json.loads(line)
-        if "\\u" in line:
-            json.dumps(row, ensure_ascii=False).encode()  # refuse an escaped lone surrogate
     except (ValueError, RecursionError) as error:
         found = f"invalid JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error})"
         raise DataError.at(path, number, found=found, expected="one object per line") from error
@@ -227,3 +250,17 @@ def json_object(line: str, path: object, number: int | None) -> dict[str, Any]:
         expected = "a JSON object with the columns by name"
         raise DataError.at(path, number, found=f"{line:.60}", expected=expected)
     return row
+
+
+def check_object(row: Mapping[str, Any], line: str, path: object, number: int | None) -> None:
+    """Check that the cells of a line of JSON Lines have no half of a surrogate pair.
+
+    Raises:
+        DataError: when they have one.
+    """
+    if "\\u" not in line:
+        return
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise DataError.at(path, number, found=f"invalid JSON ({error})", expected="one object per line") from error

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kiwi.data.files.cells import Row, json_cells, texts_of_rows
+from kiwi.data.files.cells import Row, has_names, json_cells, texts_of_rows
 from kiwi.data.files.headers import find_columns, find_delimiter, first_row
 from kiwi.data.files.lines import Columns, Note, no_line, stream_lines
 from kiwi.data.files.parquet import parquet_rows
@@ -231,6 +231,7 @@ def _other_width(path: Path, number: int, cells: Sequence[str], names: Sequence[
 def _read_jsonl(path: Path, wanted: Collection[str]) -> Generator[Row, None, None]:
     # Marks and carriage returns outside of cells mean nothing in JSON; those inside are looked at cell by cell.
     damaged: dict[int, tuple[DataError, str]] = {}
+    is_named = False
     with closing(_stream_text(path, damaged, warn=False)) as lines:
         for number, line in enumerate(lines, start=1):
             if number in damaged:
@@ -240,7 +241,9 @@ def _read_jsonl(path: Path, wanted: Collection[str]) -> Generator[Row, None, Non
                 cells: list[Any] | DataError = json_cells(line, path, number, wanted)
             except DataError as error:
                 cells = error
-            yield number, cells, line
+            row = number, cells, line
+            is_named = is_named or has_names([row])
+            yield row
 
 
 def _stream_text(

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from kiwi.data.files.cells import Row, json_cells, json_object, texts_of_rows
+from kiwi.data.files.cells import Row, has_names, json_cells, json_object, texts_of_rows
 from kiwi.data.files.lines import Columns, Note
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.compression import damage_errors, decompressed
@@ -42,10 +42,11 @@ def read_pipe(
         For each chunk, the number of its first line, and one string per segment for each field.
 
     Raises:
-        DataError: at the first invalid line.
+        DataError: at the first invalid line, and when the first valid object lacks a column.
     """
     damaged: dict[int, tuple[DataError, str]] = {}
     lines = _lines(pipe, damaged)
+    is_named = form == "tsv"  # by position; the first valid object says what the names are
     required = {field: name for field, name in columns.items() if field not in optional}
     read = None if optional else columns
     while part := list(islice(lines, size)):
@@ -60,6 +61,7 @@ def read_pipe(
             (number, *damaged.pop(number)) if number in damaged else _row(line, number, form, fields, absent)
             for number, line in part
         ]
+        is_named = is_named or has_names(rows)
         yield part[0][0], texts_of_rows(rows, fields, STDIN, note=note)
 
 

@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse
 
 from kiwi import constants as const
 from kiwi.data.flags import FLAGS
+from kiwi.lib.score.flagging import TAG
 from kiwi.serve.calls.api import service_of
 from kiwi.serve.problems import Problem
-from kiwi.serve.schemas import PROBLEMS, ScoreRequest, SegmentIn
+from kiwi.serve.schemas import PROBLEMS, ScoreRequest, SegmentIn, Text
 from kiwi.serve.scoring import find_model, score_request
 
 router = APIRouter(prefix="/v1")
@@ -45,7 +46,7 @@ class Message(BaseModel):
     """A message of a chat; other fields are not used."""
 
     role: str
-    content: str | list[dict[str, Any]] | None = None
+    content: Text | list[dict[str, Any]] | None = None
 
 
 class ChatRequest(BaseModel):
@@ -63,7 +64,7 @@ class _Form(BaseModel):
 class SourceString(_Form):
     """A form of a source, such as its plural."""
 
-    source: str
+    source: Text
 
 
 class Unit(_Form):
@@ -71,7 +72,7 @@ class Unit(_Form):
 
     unit_id: int
     strings: Annotated[list[SourceString], Field(min_length=1)]
-    translations: Annotated[list[str], Field(min_length=1)]
+    translations: Annotated[list[Text], Field(min_length=1)]
 
 
 class Evaluation(_Form):
@@ -98,14 +99,13 @@ async def complete(request: Request, body: ChatRequest) -> Response:
     issues: list[list[dict[str, str]]] = [[] for _ in evaluation.units]
     if usable:
         outputs = served.runner.about.outputs
-        languages = (evaluation.source_language, evaluation.target_language)
         asked = ScoreRequest(
             segments=[SegmentIn(source=source, target=target) for _, source, target in usable],
             model=served.name,
             scale="own" if served.common_scale is None else "0-100",
             words=True,
             spans=const.ERROR_SPANS in outputs,
-            languages=(languages[0], languages[1]) if languages[0] and languages[1] else None,
+            languages=_languages(evaluation),
         )
         found = await score_request(service.registry, asked, service.options.limits, request.receive)
         for (place, _, target), segment in zip(usable, found["segments"], strict=True):
@@ -146,6 +146,12 @@ def find_issues(segment: dict[str, Any], target: str, *, is_quality: bool) -> li
     return issues
 
 
+def _languages(evaluation: Evaluation) -> tuple[str, str] | None:
+    """Return the languages of an evaluation; None if Weblate does not name both by codes, as it does not be@latin."""
+    source, target = evaluation.source_language or "", evaluation.target_language or ""
+    return (source, target) if TAG.fullmatch(source) and TAG.fullmatch(target) else None
+
+
 def _quote(target: str, span: dict[str, Any]) -> str:
     text = target[span["start"] : span["end"]][:LONGEST_QUOTE]
     return f"Probably wrong: '{text}'" if text else f"Something is probably missing at character {span['start']}"
@@ -162,7 +168,8 @@ def _parse(messages: Sequence[Message]) -> Evaluation:
         Problem: when it is no evaluation.
     """
     expected = "expected the JSON of an evaluation of Weblate, with units, in the last message of the user"
-    content = next((message.content for message in reversed(messages) if message.role == "user"), None)
+    last = max((index for index, message in enumerate(messages) if message.role == "user"), default=0)
+    content = messages[last].content if messages[last].role == "user" else None
     if isinstance(content, list):
         content = "".join(str(part.get("text", "")) for part in content)
     if content is None:
@@ -172,7 +179,9 @@ def _parse(messages: Sequence[Message]) -> Evaluation:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = "/".join(map(str, first["loc"]))
-        raise Problem(422, "no-evaluation", f"messages: {place}: {first['msg']}; {expected}.") from None
+        detail = f"{place}{': ' if place else ''}{first['msg'].rstrip('.')}; {expected}."
+        errors = [{"detail": detail, "pointer": f"#/messages/{last}/content"}]
+        raise Problem(422, "no-evaluation", f"messages: {detail}", errors) from None
 
 
 def _completion(content: str, model: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse, StreamingResponse
@@ -17,14 +17,27 @@ from kiwi.data.documents.formats import content_size, require_format
 from kiwi.exceptions import ConfigError, KiwiError
 from kiwi.lib.score import DocumentOptions
 from kiwi.serve.calls.api import Service, service_of
+from kiwi.serve.calls.mistakes import check_parameters
 from kiwi.serve.gate import check_length
 from kiwi.serve.jobs.job import FINAL, Job, TooManyJobsError
+from kiwi.serve.jobs.wording import for_clients
 from kiwi.serve.options import Limits
 from kiwi.serve.problems import Problem, disk_problem
 from kiwi.serve.schemas import PROBLEMS, JobOut, ScaleName
 from kiwi.serve.scoring import find_model
 
-router = APIRouter(prefix="/v1/files")
+
+def check_query(request: Request) -> None:
+    """Check that a call has all parameters of a query.
+
+    Raises:
+        Problem: when it has not.
+    """
+    known = [each.alias for each in request.scope["route"].dependant.query_params]
+    check_parameters(list(request.query_params), known)
+
+
+router = APIRouter(prefix="/v1/files", dependencies=[Depends(check_query)])
 
 POLL = 0.25
 """The number of seconds between two looks at the state of a job."""
@@ -46,7 +59,9 @@ async def upload(
     model: Annotated[str | None, Query(description="A model; by default, the first one.")] = None,
     policy: Annotated[str | None, Query(description="A policy, for tables.")] = None,
     scale: Annotated[ScaleName | None, Query(description="By default 0-100, and the model's own in tables.")] = None,
-    threshold: Annotated[float | None, Query(description="The score between good translations and others.")] = None,
+    threshold: Annotated[
+        float | None, Query(description="The score between good translations and others.", allow_inf_nan=False)
+    ] = None,
     state: Annotated[bool, Query(description="Whether to mark those that are worse for review.")] = False,
     words: Annotated[bool, Query(description="Whether to add the columns for words, in tables.")] = False,
     flags: Annotated[bool | None, Query(description="Whether to add flags.")] = None,
@@ -61,6 +76,9 @@ async def upload(
         raise Problem(422, "unknown-policy", f"policy: the model {served.name} has no policy '{policy}'.")
     if scale == "0-100" and served.common_scale is None:
         raise Problem(422, "no-scale", f"scale: the model {served.name} has no scores on a known scale; ask for own.")
+    if state and policy is None and served.own_scale.meaning is None:
+        detail = f"state: the model {served.name} does not say which of its scores are good. Leave state out."
+        raise Problem(422, "no-scale", detail)
     try:
         how = DocumentOptions(
             columns=_columns(columns),
@@ -77,7 +95,7 @@ async def upload(
         how.check(Path(name), require_format(Path(name)))
         job = await asyncio.to_thread(service.jobs.create, name, served.name, _owner(request))
     except ConfigError as error:
-        raise Problem(422, "unfit-file", str(error)) from error
+        raise Problem(422, "unfit-file", for_clients(str(error))) from error
     except TooManyJobsError as error:
         raise _no_room(error) from error
     except OSError as error:

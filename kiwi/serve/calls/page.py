@@ -131,8 +131,8 @@ def _asked(served: ServedModel, given: Mapping[str, str]) -> ScoreRequest:
             words=True,
             spans=const.ERROR_SPANS in served.runner.about.outputs,
         )
-    except ValidationError as error:  # half of a character
-        raise Problem(422, "invalid", "The text cannot be read.") from error
+    except ValidationError as error:
+        raise Problem(422, "invalid", f"The text cannot be read: {error.errors()[0]['msg']}") from error
 
 
 def _fields(body: bytes) -> dict[str, str]:

@@ -7,18 +7,18 @@ import sys
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from kiwi import constants as const
 from kiwi.serve.calls.api import Service, service_of
-from kiwi.serve.calls.files import find_done
+from kiwi.serve.calls.files import check_query, find_done
 from kiwi.serve.jobs.job import Job
 from kiwi.serve.schemas import PROBLEMS, FileSegmentsResponse, ScoreRequest, SegmentIn
 from kiwi.serve.scoring import Receive, find_model, score_request
 from kiwi.serve.views.segments import Order, StoredSegment, Wanted, read_segments
 
-router = APIRouter(prefix="/v1/files")
+router = APIRouter(prefix="/v1/files", dependencies=[Depends(check_query)])
 
 MOST_SEGMENTS = 100
 """The maximum number of segments of a page."""

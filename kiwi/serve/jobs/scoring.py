@@ -14,6 +14,7 @@ from kiwi.serve.batching.model import QueuedRunner
 from kiwi.serve.jobs.job import Job, TooManyJobsError
 from kiwi.serve.jobs.log import own_warnings
 from kiwi.serve.jobs.store import JobStore
+from kiwi.serve.jobs.wording import for_clients
 from kiwi.serve.registry import Registry
 from kiwi.serve.views.segments import SegmentWriter
 from kiwi.utils.inputs import NO_SPACE
@@ -93,8 +94,8 @@ class JobScorer:
                 job = replace(self._store.find(job.id) or job, state="failed", error=FAILED)
         if failure is not None:
             logger.error("A file could not be scored: %s.", type(failure).__name__)
-        reason = None if job.error is None else self._public(job.error, job)
-        found = [self._public(text, job) for text in warnings]
+        reason = None if job.error is None else self._public(job.error, job, how)
+        found = [self._public(text, job, how) for text in warnings]
         with suppress(OSError):  # when the disk is full, it counts as lost
             self._store.input_of(job).unlink(missing_ok=True)
             self._store.update(replace(job, error=reason, warnings=found))
@@ -126,8 +127,10 @@ class JobScorer:
             )
         return replace(store.find(job.id) or job, state="done", error=None, bad_segments=n_bad)
 
-    def _public(self, text: str, job: Job) -> str:
-        """Return a message with the name of the file in place of the server's paths."""
+    def _public(self, text: str, job: Job, how: DocumentOptions) -> str:
+        """Return a message in the words of clients, with names in place of the server's paths."""
         for path in (self._store.input_of(job), self._store.output_of(job), self._store.place_of(job)):
             text = text.replace(str(path), job.name)
-        return text
+        if how.policy is not None:
+            text = text.replace(str(how.policy), "the policy")
+        return for_clients(text)

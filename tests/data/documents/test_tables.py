@@ -140,6 +140,8 @@ def test_nan_is_no_text() -> None:
         ("a.csv", 'source,target\na,"b\n', "line 2: found invalid CSV (unexpected end of data)"),
         ("a.csv", "source,target,sentence_scores\na,b,1\n", "line 1: found a column 'sentence_scores' already"),
         ("a.jsonl", '{"source": "a", "target": "b", "sentence_scores": 1}', "line 1: found a column 'sentence_scores'"),
+        ("a.jsonl", 'no object\n{"source": "a", "mt": "b"}', "a.jsonl, line 2: found no column 'target'"),
+        ("a.json", '[{"source": "a", "mt": "b"}]', "a.json, line 1: found no column 'target'"),
         ("a.json", '{"source": "a"}', "line 1: found no '['; expected an array of objects"),
         ("a.json", '[\n{"source": "a", "target": }]', "line 2: found invalid JSON (Expecting value); expected an obj"),
         ("a.json", '[\n{"source": "a", "target": "b"}\n{}]', "line 3: found neither ',' nor ']' after an object"),
@@ -197,3 +199,13 @@ def test_bad_rows_keep_their_place(name: str, content: bytes, line: int, message
     assert (bad.line, bad.error.line) == (line, line)
     assert message in str(bad.error)
     assert len(found.content.splitlines()) == len(content.splitlines())
+
+
+@pytest.mark.parametrize("escape", ["\\u0000", "\\ud800"])
+def test_objects_with_what_is_no_text_get_all_columns(escape: str) -> None:
+    rows = [f'{{"source": "a", "target": "b{end}"}}' for end in ("", escape)]
+    for name, content in (("a.jsonl", "\n".join(rows)), ("a.json", f"[{rows[0]},\n{rows[1]}]")):
+        found = copied(content, name)
+        good, bad = found.segments
+        assert (good.error, bad.error is None) == (None, False)
+        assert found.content.count(b"sentence_scores") == 2

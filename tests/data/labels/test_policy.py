@@ -88,6 +88,7 @@ def test_decisions() -> None:
     assert LOWER.decide(0.26, "en-de") == (REVIEW, "score above 0.25")
     assert LOWER.decide(0.1, "en-fr") == (REVIEW, "no threshold is certified: needs 22")
     assert LOWER.decide(0.1, "en-zh") == (REVIEW, "the policy has no lp 'en-zh'")
+    assert LOWER.decide(0.1, "") == (REVIEW, "no lp is given")
     assert LOWER.decide(math.nan, "en-de") == (REVIEW, "no score")
     assert LOWER.decide(math.nan, "") == (REVIEW, "no score")  # such as a segment that cannot be used
     assert LOWER.decide(0.1, "en-de", ["empty", "numbers"]) == (REVIEW, "flags: empty, numbers")

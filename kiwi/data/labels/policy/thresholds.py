@@ -119,7 +119,8 @@ class Policy:
             return Decision(REVIEW, "no score")
         found = self.groups.get(group)
         if found is None:
-            return Decision(REVIEW, f"the policy has no {self.by or 'group'} '{group}'")
+            by = self.by or "group"
+            return Decision(REVIEW, f"the policy has no {by} '{group}'" if group else f"no {by} is given")
         if found.threshold is None:
             return Decision(REVIEW, f"no threshold is certified: {found.reason}")
         if found.withdrawn:

@@ -110,7 +110,8 @@ def score_document(
     how, scorer = _prepare(runner, path, form, what, on_bad)
     scorer.observe = observe
     if on_counted is not None:
-        count_segments(form, path, how, on_counted)
+        with advising_columns():
+            count_segments(form, path, how, on_counted)
     progress = shown_progress(runner, None) if is_shown else nullcontext()
     n_segments, n_without_target = _copy(path, output, form, how, scorer, rejects, progress)
     if manifest is not None:
@@ -299,5 +300,5 @@ def _check_system(runner: Runner, path: Path, form: Format, fields: Sequence[str
     if others := [name for name in fields if name not in (const.SOURCE, const.TARGET)]:
         raise ConfigError(
             f"{path}: this system reads {', '.join(others)}, which {form.name} does not have. Choose another "
-            "system, or give source and target as text, with --source and --target."
+            "system, or give a table that has columns of them."
         )
