@@ -110,7 +110,7 @@ def score_document(
     how, scorer = _prepare(runner, path, form, what, on_bad)
     scorer.observe = observe
     if on_counted is not None:
-        with advising_columns():
+        with scorer.advising():
             count_segments(form, path, how, on_counted)
     progress = shown_progress(runner, None) if is_shown else nullcontext()
     n_segments, n_without_target = _copy(path, output, form, how, scorer, rejects, progress)
