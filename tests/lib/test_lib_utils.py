@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import random
 from pathlib import Path
 
@@ -61,6 +62,10 @@ def test_defaults_are_composed_and_the_file_has_precedence(main):
         (["run.new.deep=true"], ("run", "new"), {"deep": True}),
         (["run.seed=null"], ("run", "seed"), None),
         (["run.name='7'"], ("run", "name"), "7"),
+        (["run.name=#1"], ("run", "name"), "#1"),
+        (["run.name=&x"], ("run", "name"), "&x"),
+        (["run.seed=~"], ("run", "seed"), None),
+        (["run.seed="], ("run", "seed"), None),
         (["run.name=a=b"], ("run", "name"), "a=b"),
         (["run.name=ü ö"], ("run", "name"), "ü ö"),
         (["run.list=[1, x]"], ("run", "list"), [1, "x"]),
@@ -81,6 +86,14 @@ def test_overrides(main, overrides, path, expected):
     assert found == expected
     assert isinstance(found, type(expected))
     assert isinstance(found, bool) == isinstance(expected, bool)
+
+
+def test_a_configuration_in_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "main.yaml")
+    with pytest.raises(ConfigError, match=r"main\.yaml: found a pipe; expected a file"):
+        load_configuration(tmp_path / "main.yaml")
+    with pytest.raises(ConfigError, match=r"other\.yaml: no such configuration file"):
+        load_configuration(tmp_path / "other.yaml")
 
 
 @pytest.mark.parametrize("override", ["run.seed", "=3", "", "run.seed=[1", "run.name={a: 1"])

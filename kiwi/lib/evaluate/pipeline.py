@@ -211,6 +211,7 @@ def _report(
     measured: list[Measured] = []
     for aligned in outputs:
         is_free = aligned.output == ERROR_FREE
+        _warn_of_one_class(aligned)
         measured += measure_error_free(aligned) if is_free else [*measure(aligned), *measure_mt_systems(aligned)]
     measured += spans
     if config.explanations:
@@ -220,6 +221,14 @@ def _report(
         measured += measure_explanations(words[0])
     report = build_report(measured, Settings(config.bootstrap, config.seed), origins)
     return replace(report, calibration=calibrate(outputs, config))
+
+
+def _warn_of_one_class(aligned: Aligned) -> None:
+    """Warn of gold labels that are all alike, by which no metric of classes can tell systems apart."""
+    has_classes = aligned.offsets is not None or aligned.output in output_names(kind="verdict")
+    if has_classes and len(classes := np.unique(aligned.gold)) == 1:
+        name = const.LABELS[int(classes[0])]
+        logger.warning("%s: all gold labels are %s, so that its figures say little.", aligned.output, name)
 
 
 def _write_page(

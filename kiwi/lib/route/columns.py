@@ -18,6 +18,7 @@ from kiwi.data.labels.scores import parse_score
 from kiwi.data.post_edits.files import stream_segments
 from kiwi.exceptions import ConfigError, DataError, MissingColumnError
 from kiwi.utils.places import plain_suffix
+from kiwi.utils.written import user_path
 
 SCORE_COLUMN = const.SENTENCE_SCORES
 """The column of scores in the tables of ``kiwi predict`` and ``kiwi score``."""
@@ -43,9 +44,9 @@ class Column:
             default: the column of a table that is given without one.
         """
         path, colon, name = text.rpartition(":")
-        if colon and not Path(text).exists():
-            return cls(Path(path), name)
-        return cls(Path(text), default)
+        if colon and not user_path(text).exists():
+            return cls(user_path(path), name)
+        return cls(user_path(text), default)
 
     def read(self) -> list[str]:
         """Return the value of each segment; empty where it has none.

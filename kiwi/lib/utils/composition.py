@@ -165,6 +165,8 @@ def _parse_override(override: str, groups: dict[str, str]) -> tuple[str, Documen
         found = parse_document(text, f"Override '{override}'")
     except ConfigError as error:
         raise ConfigError(f"{str(error).rstrip('.')}; expected key=value with the value in YAML.") from error
+    if found.values is None and text.strip() not in ("", "~", "null", "Null", "NULL"):
+        return key, Document(text.strip(), text.strip())  # all of it is what YAML takes for a comment or an anchor
     is_quoted = text.lstrip()[:1] in ("'", '"', "|", ">", "&", "!")
     if found.texts is None or isinstance(found.texts, dict | list) or is_quoted:
         return key, found
@@ -186,7 +188,8 @@ def read_mapping(path: Path) -> Options:
         ConfigError: when there is no such file, or it does not hold a mapping.
     """
     if not _is_file(path):
-        raise ConfigError(f"{path}: no such configuration file.")
+        is_pipe = path.exists() and not path.is_dir()
+        raise ConfigError(f"{path}: {'found a pipe; expected a' if is_pipe else 'no such configuration'} file.")
     _configuration_files.set((*_configuration_files.get(), path))
     document = read_document(path)
     if document.values is None:

@@ -936,3 +936,10 @@ def test_submissions_with_other_numbers_of_words(words, tags, message, tmp_path)
     options = {"gold_files": gold(tmp_path, target_tags=tags), "language_pair": "en-de", "bootstrap": 0}
     with pytest.raises(DataError, match=f"submission: {message}"):
         evaluate_from_configuration(options | {"predicted_files": [{"word_submission": path}]})
+
+
+@pytest.mark.parametrize(("label", "is_one"), [("OK", True), ("BAD", True), ("", False)])
+def test_gold_labels_of_one_class(label, is_one, tmp_path, caplog):
+    tags = f"{label or 'OK'} {label or 'BAD'}\n"
+    evaluate(gold(tmp_path, target_tags=tags), system(tmp_path, "a", target_tags="0.1 0.9\n"))
+    assert (f"target_tags: all gold labels are {label}" in caplog.text) == is_one

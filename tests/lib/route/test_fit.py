@@ -259,6 +259,14 @@ def test_columns_that_say_what_they_are(
         fit(data, system, FitOptions("hter <= 0.3"), predictions=Column(path, name))
 
 
+def test_columns_in_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a:b").touch()
+    assert Column.parse("~/a.tsv:s", "score") == Column(tmp_path / "a.tsv", "s")
+    assert Column.parse("~/a:b", "score") == Column(tmp_path / "a:b", "score")
+    assert Column.parse("~/a.tsv", "score") == Column(tmp_path / "a.tsv", "score")
+
+
 def test_scales_of_systems() -> None:
     meaning = ScoreMeaning("da", True, (0.0, 100.0))
     _check_scores(np.array([0.4, 70.0, 101.0]), meaning, Path("p"))
