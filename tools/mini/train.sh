@@ -46,7 +46,8 @@ mkdir -p "$out"
 once "$out/multilingual-e5-small" "$python" -m kiwi encoder multilingual-e5-small "$out/multilingual-e5-small"
 once "$out/data/first/dev.spans.tsv" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data"
 once "$out/data/errors" "$python" -m kiwi corpus corrupt "$out/data/errors" "$out/data/good.tsv" \
-  --columns source=source,target=target,lp=lp --whole 0.5 --clean 0.1
+  --columns source=source,target=target,lp=lp --whole 0.5 --clean 0.1 \
+  --kinds drop,drop-negation,repeat,swap,replace,name,number,leave,add,truncate,twice,untranslated,unrelated,foreign
 once "$out/data/calibration.spans.tsv" "$python" "$here/prepare.py" "$assessments" "$annotations" "$out/data" \
   --errors "$out/data/errors"
 stage first first "_encoder=$out/multilingual-e5-small"

@@ -97,6 +97,7 @@ CASES = {
     "repeat": lambda text, n: len(text.split()) == 10 + n and set(text.split()) == set(GOOD.split()),
     "swap": lambda text, n: sorted(text.split()) == sorted(GOOD.split()) and text != GOOD and n == 1,
     "replace": lambda text, n: sum(a != b for a, b in zip(text.split(), GOOD.split(), strict=True)) == n,
+    "confuse": lambda text, n: text == GOOD.replace("verkauft", "kauft") and n == 1,
     "name": lambda text, n: text.replace("Maria", "Boote").replace("Rom", "Boote").replace("Häuser", "Boote") == GOOD,
     "number": lambda text, n: text.split()[3] != "12" and text.split()[3].isdecimal() and len(text) == len(GOOD),
     "leave": lambda text, n: len(set(text.split()) & set(SOURCE.split()) - {"Anna", "12", "."}) >= 1,
@@ -136,6 +137,32 @@ def test_kinds_of_short_texts(kind: str, text: str) -> None:
     )
     if result is not None:
         assert render(result[0])[0] not in ("", text)
+
+
+@pytest.mark.parametrize(
+    ("word", "others"),
+    [
+        ("Boote", {"Leute"}),  # not "heute", which has no capital
+        ("alten", {"neuen", "kaufen"}),
+        ("Bären", {"Alten"}),
+        ("Bananas", {"Ananas"}),
+        ("Ananas", set()),  # the same beginning is likely to be the same word
+        ("eben", set()),  # too short to tell its form
+        ("12345", set()),
+        ("书店", {"他们", "喜欢"}),
+        ("书", set()),
+    ],
+)
+def test_confused_words_have_one_form(word: str, others: set[str]) -> None:
+    text = "heute kaufen neuen Leute kleine Alten Ananas"
+    own = [*split_units(text), *split_units("他们喜欢", lambda _: ["他们", "喜欢"])]
+    given = Material(source=[], others=[own], foreign=[], negations=(), separator=" ")
+    found = set()
+    for seed in range(20):
+        units = split_units(word, lambda text: [text])
+        if (result := CORRUPTIONS["confuse"].corrupt(units, given, Random(seed), Mark("confuse", "major"))) is not None:
+            found.add(result[0][0].text)
+    assert found == others
 
 
 def test_digits_of_other_scripts() -> None:
