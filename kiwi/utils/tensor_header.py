@@ -32,6 +32,10 @@ BYTES = {
 """The size of a value in bytes, by type."""
 
 
+LFS_POINTER = b"version https://git-lfs."
+"""The first bytes of what a clone has in the place of a file before Git LFS fetches it."""
+
+
 @dataclass(frozen=True)
 class TensorInfo:
     """The type and shape of a tensor."""
@@ -66,6 +70,8 @@ def read_tensor_header(file: Path) -> dict[str, TensorInfo]:
             header = content.read(length) if 2 <= length <= min(LARGEST_HEADER, total - 8) else None
     except OSError as error:
         raise CheckpointError(f"{file}: weights cannot be read: {error.strerror}.") from error
+    if start == LFS_POINTER[:8]:
+        raise CheckpointError(f"{file}: found a pointer of Git LFS; expected weights. Fetch them with: git lfs pull")
     if header is None:
         raise _damaged(file, _kind(start, total, length))
     if not header.startswith(b"{"):

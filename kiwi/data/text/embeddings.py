@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import codecs
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -14,7 +15,7 @@ from kiwi.exceptions import DataError
 from kiwi.utils.compression import rejoined
 from kiwi.utils.inputs import InputFile, reading
 from kiwi.utils.io import BaseConfig, mistakes
-from kiwi.utils.text import BOM, LONGEST_LINE, TextDecoder, check_start, line_blocks
+from kiwi.utils.text import BOM, LONGEST_LINE, START, TextDecoder, check_start, line_blocks
 
 EmbeddingsFormat = Literal["polyglot", "word2vec", "fasttext", "glove", "text"]
 
@@ -26,6 +27,10 @@ MAX_DIGITS = 18
 
 LONGEST_WORD = 10_000
 """The maximum length of a word in a binary file, in bytes."""
+
+CUT_WORD = 50
+"""The length in bytes from which a word in a binary file may be cut within a character: word2vec cuts words to 98 bytes
+and word2phrase parts of phrases to 58."""
 
 POLYGLOT_ADVICE = (
     "polyglot files are pickles, which can run arbitrary code when loaded, so kiwi does not read them. Convert a file "
@@ -143,11 +148,14 @@ def read_embeddings(path: Path, format: EmbeddingsFormat) -> Iterator[tuple[str,
                 path, 1, found="no counts", expected="two counts, of words and of dimensions", advice=advice
             )
         count, dim = counts
-        second = file.readline(LONGEST_LINE)
-        rest = rejoined(second, file)
-        is_binary = format == "word2vec" and _is_binary(second, dim)
+        start = file.readline(LONGEST_LINE)
+        start += file.read(START)
+        rest = rejoined(start, file)
+        if format == "word2vec" and _is_binary(start, dim):
+            yield from _binary_rows(rest, path, count, dim)
+            return
         found = 0
-        for row in _binary_rows(rest, path, count, dim) if is_binary else _text_rows(rest, path, dim, n_before=1):
+        for row in _text_rows(rest, path, dim, n_before=1):
             found += 1
             yield row
         if found != count:
@@ -170,13 +178,27 @@ def _parse_counts(line: bytes, path: Path) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-def _is_binary(line: bytes, dim: int) -> bool:
-    """Return whether the second line of a file is binary."""
+def _is_binary(start: bytes, dim: int) -> bool:
+    """Return whether a file of word2vec is binary, by what follows its first line.
+
+    Bytes that no text has are damage of a text file where another line is a word and its values.
+    """
     try:
-        [float(value) for value in line.decode("utf-8").split()[-dim:]]
-    except (UnicodeDecodeError, ValueError):
-        return True
-    return len(line.split()) <= dim
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        is_text = False
+    else:
+        is_text = b"\0" not in start
+    return not is_text and not any(_has_values(line, dim) for line in start.split(b"\n"))
+
+
+def _has_values(line: bytes, dim: int) -> bool:
+    parts = line.split()
+    try:
+        [float(part.decode("ascii")) for part in parts[-dim:]]
+    except ValueError:
+        return False
+    return len(parts) > dim
 
 
 def _text_rows(file: BinaryIO, path: Path, dim: int | None, n_before: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -186,22 +208,45 @@ def _text_rows(file: BinaryIO, path: Path, dim: int | None, n_before: int) -> It
         for line in decoder.lines(block):
             number += 1
             # Split from the right, because a word may contain spaces (some in GloVe do).
-            parts = line.rstrip(" ").split(" ")
+            text = line.rstrip(" ")
+            parts = text.split(" ")
             dim = dim or max(1, len(parts) - 1)
             word, values = " ".join(parts[:-dim]), parts[-dim:]
             try:
-                vector = np.array(values, dtype=np.float32)
+                vector = _parse_values(values, text[len(word) :])
             except ValueError as error:
-                text = str(error).partition("could not convert string to float: ")[2] or f"'{' '.join(values)}'"
-                raise DataError.at(path, number, found=f"{text:.100}", expected="a word and its values") from error
+                raise DataError.at(path, number, found=f"{error!s:.100}", expected="a word and its values") from error
             if len(parts) <= dim or not np.isfinite(vector).all():
-                raise DataError.at(
-                    path, number, found=f"{len(parts)} parts", expected=f"a word and {dim} finite values"
-                )
+                found = f"{len(parts)} parts"
+                if len(parts) > dim:
+                    found = f"'{values[int(np.isfinite(vector).argmin())]:.98}'"
+                expected = f"a word and {dim} finite values in single precision"
+                raise DataError.at(path, number, found=found, expected=expected)
             yield word, vector
 
 
+def _parse_values(values: Sequence[str], text: str) -> NDArray[np.float32]:
+    """Return numbers that are written in ASCII and without underscores, unlike those of Python.
+
+    Args:
+        values: the numbers.
+        text: all of them as they are in the file.
+
+    Raises:
+        ValueError: when a value is no such number; the message is the value in quotes.
+    """
+    if "_" in text or not text.isascii():
+        odd = next((value for value in values if "_" in value or not value.isascii()), "")
+        raise ValueError(f"'{odd}'")
+    try:
+        with np.errstate(over="ignore"):  # which gives infinity
+            return np.array(values, dtype=np.float32)
+    except ValueError as error:
+        raise ValueError(str(error).partition("could not convert string to float: ")[2] or f"'{text}'") from error
+
+
 def _binary_rows(file: BinaryIO, path: Path, count: int, dim: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    advice = f"Its first line says {count} words of {dim} values: correct it, or copy the file again."
     for number in range(1, count + 1):
         word = bytearray()
         while (byte := file.read(1)) not in (b" ", b""):
@@ -211,8 +256,29 @@ def _binary_rows(file: BinaryIO, path: Path, count: int, dim: int) -> Iterator[t
                 raise DataError(f"{path}: word {number}: found {found}; expected a word, a space and {dim} values.")
         values = file.read(4 * dim)
         if len(values) < 4 * dim:
-            raise DataError(f"{path}: found the end of the file in word {number}; expected {count} words.")
+            raise DataError(f"{path}: found the end of the file in word {number}; expected {count} words. {advice}")
         vector = np.frombuffer(values, dtype="<f4")
         if not np.isfinite(vector).all():
             raise DataError(f"{path}: word {number}: found NaN or infinity; expected finite values.")
-        yield bytes(word).strip(b"\n").decode("utf-8", errors="replace"), vector
+        content = bytes(word).removeprefix(b"\n")
+        text = _binary_word(content)
+        if text is None:
+            raise DataError(
+                f"{path}: word {number}: found {content[:30]!r}; expected UTF-8 without line feeds and NUL bytes. "
+                f"{advice} Save a file in another encoding again in UTF-8."
+            )
+        yield text, vector
+    if file.read(2) not in (b"", b"\n"):
+        raise DataError(f"{path}: found more bytes after word {count}; expected the end of the file. {advice}")
+
+
+def _binary_word(word: bytes) -> str | None:
+    """Return a word of a binary file, or None if it has bytes that no word has."""
+    if b"\n" in word or b"\0" in word:
+        return None
+    try:
+        return word.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(word) < CUT_WORD or error.reason == "invalid start byte":
+            return None
+        return word.decode("utf-8", errors="replace")

@@ -24,7 +24,7 @@ from kiwi.systems.config.system import (
 )
 from kiwi.systems.exported import read_trained_info
 from kiwi.systems.outputs.options import Distribution, SentenceLevelConfig
-from kiwi.systems.pretrained.model import HEAD_READERS
+from kiwi.systems.pretrained.weights import HEAD_READERS
 from kiwi.utils.io import BaseConfig
 
 logger = logging.getLogger(__name__)

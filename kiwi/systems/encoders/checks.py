@@ -153,7 +153,7 @@ def _evaluating(encoder: TransformerEncoder) -> Iterator[None]:
     was_training = encoder.training
     encoder.eval()
     try:
-        with torch.random.fork_rng(devices=[]), explain_errors(encoder.name):
+        with torch.random.fork_rng(devices=[]), explain_errors(encoder.name, encoder.body.config):
             yield
     finally:
         encoder.train(was_training)

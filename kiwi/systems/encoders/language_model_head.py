@@ -13,7 +13,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.modules.language_modelling import mismatch_features
 from kiwi.systems.encoders.piece_tensors import Pieces
 from kiwi.systems.encoders.transformer_config import TransformerEncoderConfig
-from kiwi.systems.pretrained.model import HEAD_READERS
+from kiwi.systems.pretrained.weights import HEAD_READERS
 
 MASKED_SHARE = 0.15
 """The fraction of pieces to predict (Devlin et al. 2019, N19-1423)."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.utils.dotted import flatten
-from kiwi.utils.tensor_header import read_tensor_header
+from kiwi.utils.tensor_header import LFS_POINTER, read_tensor_header
 
 MODEL_OPTION = "system.model.encoder.model_name"
+
+VOCABULARY_FILE = re.compile(
+    r"tokenizer\.json|.*vocab.*|merges.*|.*bpe.*|.*\.(model|spm|tiktoken|codes)", re.IGNORECASE
+)
+"""The names of files that tokenizers are read from."""
 
 LARGEST_JSON = 512 * 2**20
 """The maximum size in bytes of a configuration, vocabulary or tokenizer."""
@@ -21,8 +27,9 @@ def check_folder(folder: Path) -> None:
     """Check that the files of a folder are regular, of a reasonable size, and have whole weights.
 
     Raises:
-        ConfigError: when a file is a pipe or a device, is too large, or has damaged weights.
+        ConfigError: when a file is a pipe or a device, is too large, is a pointer of Git LFS, or has damaged weights.
     """
+    names = {file.name for file in folder.iterdir()}
     for file in sorted(folder.iterdir()):
         try:
             status = file.stat()
@@ -42,11 +49,33 @@ def check_folder(folder: Path) -> None:
                 f"{MODEL_OPTION}: {file}: found {status.st_size} bytes; expected at most {LARGEST_JSON}. Copy "
                 "the model again."
             )
+        if _is_read(file, names) and _starts_with(file, LFS_POINTER):
+            raise ConfigError(
+                f"{MODEL_OPTION}: {file}: found a pointer of Git LFS ('version https://git-lfs...'); expected the file "
+                "that it stands for. Run git lfs pull in the clone of the model, or download the file."
+            )
         if file.suffix == ".safetensors":
             try:
                 read_tensor_header(file)
             except CheckpointError as error:
                 raise ConfigError(f"{MODEL_OPTION}: '{folder}' cannot be built: {error}") from error
+
+
+def _is_read(file: Path, names: Collection[str]) -> bool:
+    """Return whether Transformers needs a file of a folder with these names, which has others for other libraries."""
+    if file.name in ("config.json", "tokenizer.json") or file.suffix == ".safetensors":
+        return True
+    if file.suffix == ".bin":
+        return not any(name.endswith(".safetensors") for name in names)
+    return "tokenizer.json" not in names and VOCABULARY_FILE.fullmatch(file.name) is not None
+
+
+def _starts_with(file: Path, start: bytes) -> bool:
+    try:
+        with file.open("rb") as content:
+            return content.read(len(start)) == start
+    except OSError:
+        return False
 
 
 def check_sizes(config: Any, name: str, build: Callable[[], Any]) -> None:

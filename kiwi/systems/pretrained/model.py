@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,8 +27,10 @@ from kiwi.systems.pretrained.folder import check_folder, check_full_precision, c
 from kiwi.systems.pretrained.hub import ask_hub, is_path, origin_and_licences
 from kiwi.systems.pretrained.probes import reason_of
 from kiwi.systems.pretrained.sizes import check_config_sizes, check_size_options
-from kiwi.systems.pretrained.tokenizer import check_sentencepiece, check_tokenizer, load_safely
+from kiwi.systems.pretrained.tokenizer import check_sentencepiece, check_tokenizer
+from kiwi.systems.pretrained.tokenizer_files import explain_tokenizer, missing_files
 from kiwi.systems.pretrained.tokenizer_of import tokenizer_of
+from kiwi.systems.pretrained.weights import HEAD_READERS, check_missing, check_shapes
 from kiwi.utils.io import write_json, write_text
 from kiwi.utils.sealed import RESTORE, SealedDirectory
 
@@ -81,18 +83,22 @@ class Pretrained:
                 content = config.to_dict()
                 check_full_precision(content, model_name)
                 check_sentencepiece(model_name)
-                tokenizer = load_safely(lambda: tokenizer_of(model_name, config, local=offline))
+                tokenizer = _load_tokenizer(model_name, config, local=local, offline=offline)
                 origin, licences = origin_and_licences(model_name, local=local)
         except KiwiError:
             raise
-        except Exception as error:  # a damaged tokenizer raises bare Exception
+        except Exception as error:  # several libraries raise various errors
             check_sentencepiece(model_name, str(error))
             tried = "the files of this folder" if local else "a local folder of this name, then the model hub"
             reason = reason_of(error) if unanswered is None else f"{unanswered}."
+            advice = (
+                "Copy the files of the model again (config.json, its weights and its tokenizer)"
+                if local
+                else "Without network access, give the folder of a model that was saved with save_pretrained"
+            )
             raise ConfigError(
-                f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason} "
-                "Without network access, give the folder of a model that was saved with save_pretrained, or write one "
-                "with: kiwi encoder multilingual-e5-small DIR"
+                f"system.model.encoder.model_name: '{model_name}' cannot be loaded. Tried {tried}: {reason} {advice}, "
+                "or write one with: kiwi encoder multilingual-e5-small DIR"
             ) from error
         check_tokenizer(tokenizer, content, model_name)
         return cls(content, tokenizer, model_name, origin, licences)
@@ -159,9 +165,12 @@ class Pretrained:
                     local = Path(self.model_name).is_dir()
                     if local:
                         check_sizes(content, self.model_name, partial(auto_model.from_config, config, **options))
+                    # Other shapes are reported instead of raised, since the error does not name them.
+                    options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
                     model, report = auto_model.from_pretrained(
-                        self.model_name, config=config, local_files_only=local, output_loading_info=True, **options
+                        self.model_name, config=config, local_files_only=local, **options
                     )
+                    check_shapes(report["mismatched_keys"], model, self.model_name)
                     missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
         except ConfigError:
             raise
@@ -169,33 +178,24 @@ class Pretrained:
             name = self.model_name or "the checkpoint's encoder"
             what = f"{name} with a language-modelling head ({HEAD_READERS})" if with_head else name
             raise ConfigError(f"system.model.encoder: {what} cannot be built: {reason_of(error)}") from error
-        return self._check_weights(_encoder_part(model, with_head=with_head), model, missing, with_head=with_head)
-
-    def _check_weights(self, part: Any, model: Any, missing: Sequence[str], *, with_head: bool) -> Any:
-        """Return a part of a model, after checking that none of its weights is missing.
-
-        Args:
-            part: the part that is used.
-            model: the model as Transformers has built it.
-            missing: the names of the weights that the files of the model lack.
-            with_head: whether its language-modelling head is used.
-        """
-        used = {id(weight) for weight in part.state_dict(keep_vars=True).values()}
-        own = model.state_dict(keep_vars=True)
-        missing = [name for name in missing if name not in own or id(own[name]) in used]
-        base = {f"{model.base_model_prefix}.{name}" for name in model.base_model.state_dict()}
-        if with_head and missing and not base.intersection(missing):
-            raise ConfigError(
-                f"system.model.encoder.model_name: '{self.model_name}' has no language-modelling head (no "
-                f"'{missing[0]}'), which is required by {HEAD_READERS}. Switch these off, or name a model with a head."
-            )
-        if missing:
-            raise ConfigError(
-                f"system.model.encoder.model_name: '{self.model_name}' lacks {len(missing)} weights of a "
-                f"{model.config.model_type}, such as '{missing[0]}', which would be random. Save the model again with "
-                "save_pretrained."
-            )
+        part = _encoder_part(model, with_head=with_head)
+        check_missing(part, model, missing, self.config, self.model_name, with_head=with_head)
         return part
+
+
+def _load_tokenizer(model_name: str, config: Any, *, local: bool, offline: bool) -> Tokenizer:
+    """Load the tokenizer of a model, or say what is wrong with the files of a folder."""
+    try:
+        return tokenizer_of(model_name, config, local=offline)
+    except KiwiError:
+        raise
+    except Exception as error:  # a damaged tokenizer raises bare Exception
+        if not local:
+            raise
+        content, folder = config.to_dict(), Path(model_name)
+        if not missing_files(folder, content):
+            check_sentencepiece(model_name, str(error))
+        raise explain_tokenizer(folder, content, error) from error
 
 
 def _encoder_part(model: Any, *, with_head: bool) -> Any:
@@ -235,9 +235,6 @@ CODE_OPTIONS = frozenset(
     }
 )
 """Options of a configuration of Transformers that select code to run, local or on the hub; these are ignored."""
-
-HEAD_READERS = "use_mismatch_features, use_predictor_features, tlm_outputs.fine_tune"
-"""The options that read the language-modelling head of a model, for error messages."""
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "rembert")
 """The model types whose classes take ``add_pooling_layer``."""

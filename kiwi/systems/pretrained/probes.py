@@ -30,13 +30,14 @@ ANOTHER = "Name another encoder."
 
 
 @contextmanager
-def explain_errors(name: str) -> Iterator[None]:
+def explain_errors(name: str, config: Any = None) -> Iterator[None]:
     """Turn any error of a library in this block into a sentence.
 
     Hundreds of model classes raise whatever they like for options and inputs that they do not support.
 
     Args:
         name: the name of the model, for the error.
+        config: the configuration of the model, which some errors are due to.
 
     Raises:
         ConfigError: when the block raises anything but an error of kiwi.
@@ -46,9 +47,19 @@ def explain_errors(name: str) -> Iterator[None]:
     except KiwiError:
         raise
     except Exception as error:
-        raise ConfigError(
-            f"{MODEL_OPTION}: '{name}' cannot be used as an encoder of text: {reason_of(error)} {ANOTHER}"
-        ) from error
+        reason = _cause(error, config) or f"{reason_of(error)} {ANOTHER}"
+        raise ConfigError(f"{MODEL_OPTION}: '{name}' cannot be used as an encoder of text: {reason}") from error
+
+
+def _cause(error: Exception, config: Any) -> str | None:
+    """Return which option of a configuration an error is due to and what to set it to, if it is known."""
+    if "set_default_language" in str(error):  # of X-MOD, which has weights for each language
+        languages = ", ".join(list(getattr(config, "languages", ()))[:5])
+        return f"its config.json has no default_language. Set it to one of its languages, such as {languages}."
+    # Positions are counted from the padding index on, by comparing the pieces with it.
+    if str(error).startswith("ne()") and getattr(config, "pad_token_id", 0) is None:
+        return "its config.json has no pad_token_id. Set it to the index of the padding piece in its tokenizer."
+    return None
 
 
 def reason_of(error: BaseException) -> str:

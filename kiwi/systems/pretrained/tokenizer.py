@@ -13,9 +13,9 @@ from tokenizers import Tokenizer
 
 from kiwi.data.text.patterns import check_patterns
 from kiwi.data.text.pieces import PieceTokenizer
-from kiwi.data.text.spelling import run_tokenizer
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError, MissingExtraError
+from kiwi.systems.pretrained.tokenizer_files import tokenizer_advice
 
 logger = logging.getLogger(__name__)
 
@@ -141,16 +141,6 @@ def check_text(pieces: PieceTokenizer, columns: Mapping[str, Sequence[str]], mod
             logger.warning("%s: an encoder for this language would read more of it.", message)
 
 
-def load_safely(load: Any) -> Tokenizer:
-    """Return the tokenizer that a function loads.
-
-    Raises:
-        ValueError: when the library ``tokenizers`` fails, or panics.
-    """
-    tokenizer: Tokenizer = run_tokenizer(load)
-    return tokenizer
-
-
 def _text(entry: str) -> str:
     """Return the text of an entry of a vocabulary, without the marks of spaces and of parts of words."""
     text = entry.removeprefix("##").removesuffix("</w>").replace("\u2581", " ").replace("\u0120", " ").strip(" ")
@@ -164,10 +154,4 @@ def _sample(entries: Sequence[str], n: int) -> list[str]:
 
 def _advice(config: Mapping[str, Any], model_name: str) -> str:
     folder = Path(model_name)
-    if not folder.is_dir():
-        return "Name a model with a tokenizer of its own."
-    files = ", ".join(sorted(file.name for file in folder.iterdir() if file.is_file()))
-    return (
-        f"The folder has {files[:300]}. Copy the tokenizer's files of the model ({config.get('model_type')}) into it, "
-        "or save the model's own tokenizer there with save_pretrained (tokenizer.json, tokenizer_config.json)."
-    )
+    return tokenizer_advice(config, folder) if folder.is_dir() else "Name a model with a tokenizer of its own."

@@ -8,6 +8,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from kiwi.data.text.spelling import run_tokenizer
+from kiwi.exceptions import ConfigError
+
 
 def tokenizer_of(model_name: str, config: Any, *, local: bool) -> Tokenizer:
     """Load the tokenizer of a model with Transformers.
@@ -16,6 +19,10 @@ def tokenizer_of(model_name: str, config: Any, *, local: bool) -> Tokenizer:
         model_name: its name on the hub, or its folder.
         config: its configuration.
         local: whether to read local files only.
+
+    Raises:
+        ConfigError: when it is not a tokenizer of the library ``tokenizers``.
+        ValueError: when a library fails, or panics.
     """
     from transformers import AutoTokenizer
     from transformers.utils.hub import cached_file
@@ -24,12 +31,19 @@ def tokenizer_of(model_name: str, config: Any, *, local: bool) -> Tokenizer:
         vocabulary, merges = (
             Path(str(cached_file(model_name, name, local_files_only=local))) for name in ("vocab.json", "merges.txt")
         )
-        return xlm_tokenizer(vocabulary, merges, lowercase=config.n_langs <= XLM_LOWERCASE_LANGUAGES)
-    tokenizer = AutoTokenizer.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
+        lowercase = config.n_langs <= XLM_LOWERCASE_LANGUAGES
+        return run_tokenizer(lambda: xlm_tokenizer(vocabulary, merges, lowercase=lowercase))
+    auto_tokenizer: Any = AutoTokenizer
+    tokenizer = run_tokenizer(
+        lambda: auto_tokenizer.from_pretrained(model_name, local_files_only=local, trust_remote_code=False)
+    )
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        raise ValueError(f"its tokenizer, {type(tokenizer).__name__}, is not from the library 'tokenizers'.")
-    return Tokenizer.from_str(backend.to_str())
+        raise ConfigError(
+            f"system.model.encoder.model_name: '{model_name}' has a {type(tokenizer).__name__}, which is not of the "
+            "library 'tokenizers'. Name an encoder whose tokenizer is a tokenizer.json."
+        )
+    return run_tokenizer(lambda: Tokenizer.from_str(backend.to_str()))
 
 
 XLM_LOWERCASE_LANGUAGES = 15

@@ -77,7 +77,7 @@ def _check_model(model: Any, name: str, pretrained: Pretrained) -> int:
     def run(ids: torch.Tensor, mask: torch.Tensor) -> Any:
         return model(input_ids=ids, attention_mask=mask.long(), output_hidden_states=True).hidden_states
 
-    with explain_errors(name):
+    with explain_errors(name, model.config):
         n_layers, n_embeddings = int(model.config.num_hidden_layers), count_embeddings(model, name)
         check_embeddings(pretrained.tokenizer, n_embeddings, name)
         ids = example_ids(n_embeddings, PROBE_LENGTH, [0])

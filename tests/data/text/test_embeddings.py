@@ -54,6 +54,15 @@ def test_binary_vectors_are_recognised_whatever_their_bytes(tmp_path, word, row)
     assert found == [(word, row), ("next", [2.0, 3.0])]
 
 
+@pytest.mark.parametrize("n_bytes", [58, 98])
+def test_words_that_word2vec_has_cut_are_read(tmp_path, n_bytes):
+    path = tmp_path / "vectors"
+    content = binary({"b" + "\u00fc" * n_bytes: [1.0, 2.0]}, dim=2)
+    path.write_bytes(content.replace("\u00fc".encode() * n_bytes, ("\u00fc".encode() * n_bytes)[: n_bytes - 1]))
+    ((word, _),) = read_embeddings(path, "word2vec")
+    assert word == "b" + "\u00fc" * (n_bytes // 2 - 1) + "\ufffd"
+
+
 @pytest.mark.parametrize("form", ["glove", "text", "word2vec"])
 def test_a_word_may_hold_spaces(tmp_path, form):
     path = tmp_path / "vectors"
@@ -63,6 +72,9 @@ def test_a_word_may_hold_spaces(tmp_path, form):
     found = {word: vector.tolist() for word, vector in read_embeddings(path, form)}
     assert found == {"the": [1, 2], ". . .": [3, 4], "at name@domain.com": [5, 6], "a\u00a0b\u2028": [7, 8]}
 
+
+WIDE = {"a": [0.1] * 4, "be": [0.1] * 4}
+"""Words with four values, which have no NUL bytes."""
 
 NAN = {"a": [1.0, 2.0, 3.0], "b": [1.0, float("nan"), 3.0]}
 
@@ -85,7 +97,33 @@ NAN = {"a": [1.0, 2.0, 3.0], "b": [1.0, float("nan"), 3.0]}
         ("text", "v.txt", b"a\nb\n", ["line 1", "expected a word and"]),
         ("word2vec", "v.bin", binary(EXPECTED)[:-1], ["end of the file in word 2", "expected 2 words"]),
         ("word2vec", "v.bin", binary(EXPECTED, count=3), ["end of the file in word 3", "expected 3 words"]),
+        ("word2vec", "v.bin", binary(EXPECTED, count=1), ["more bytes after word 1", "says 1 words of 3 values"]),
+        ("word2vec", "v.bin", binary(EXPECTED) + b"\n\n", ["more bytes after word 2"]),
+        (
+            "word2vec",
+            "v.bin",
+            binary(WIDE, after=b"\n", dim=3),
+            ["word 2: found b'\\xcd\\xcc\\xcc=\\nbe'", "says 2 words of 3"],
+        ),
+        ("word2vec", "v.bin", binary(WIDE, dim=3), ["word 2: found b'\\xcd\\xcc\\xcc=be'", "UTF-8"]),
+        ("word2vec", "v.bin", binary({"a": [1, 2, 3], "b\0": [1, 2, 3]}), ["word 2: found b'b\\x00'", "NUL bytes"]),
+        ("word2vec", "v.bin", binary(EXPECTED).replace(b"\xc3\xbc", b"\xfc"), ["word 2: found b'b\\xfc'", "UTF-8"]),
         ("word2vec", "v.bin", binary(NAN), ["finite"]),
+        ("word2vec", "v.txt", b"2 3\na 0,1 2 3\nb 1 2 3\n", ["line 2: found '0,1'; expected a word and its values"]),
+        ("word2vec", "v.txt", b"2 3\na 0x1p3 2 3\nb 0x1p3 2 3\n", ["line 2: found '0x1p3'"]),
+        ("word2vec", "v.txt", b"2 3\na 1 2\nb 1 2 3\n", ["line 2: found 'a'"]),
+        ("word2vec", "v.txt", b"2 3\na\xfc 1 2 x\nb 1 2 3\n", ["line 2: found byte 0xfc"]),
+        ("word2vec", "v.txt", b"2 3\na 1 2 \x003\nb 1 2 3\n", ["line 2: found a NUL byte"]),
+        ("word2vec", "v.txt", b"2 3\n", ["found 0 words; expected 2"]),
+        ("word2vec", "v.txt", b"2 3\na_b 1 1_0 3\nb 1 2 3\n", ["line 2: found '1_0'; expected a word and its values"]),
+        ("text", "v.txt", "a 1 2\nb 1 \u0663\n".encode(), ["line 2: found '\u0663'; expected a word and its values"]),
+        (
+            "text",
+            "v.txt",
+            b"a 1 2\nb 1 1e39\n",
+            ["line 2: found '1e39'; expected a word and 2 finite values in"],
+        ),
+        ("text", "v.txt", b"a 1 2\nb nan 2\n", ["line 2: found 'nan'; expected a word and 2 finite values"]),
         ("word2vec", "v.txt", b"3 3\n" + TEXT, ["2 words", "expected 3"]),
         ("fasttext", "v.vec", b"3 3\n" + TEXT, ["2 words", "expected 3"]),
         ("word2vec", "v.bin", b"1 1000000000000\nBAD" + b"9" * 5000, ["line 1", "1000000000000", "1 to 100000"]),
@@ -100,6 +138,7 @@ NAN = {"a": [1.0, 2.0, 3.0], "b": [1.0, float("nan"), 3.0]}
         ("glove", "v.txt.gz", gzip.compress(TEXT, mtime=0)[:-6], ["damaged or incomplete"]),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_damaged_files_are_refused(tmp_path, form, name, content, parts):
     path = tmp_path / name
     path.write_bytes(content)

@@ -51,6 +51,64 @@ def test_a_folder_without_a_tokenizer(family: str, tmp_path: Path) -> None:
         Pretrained.from_model(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("family", "lacks"),
+    [
+        ("modernbert", "no tokenizer.json and no other vocabulary"),
+        ("m2m_100", "no tokenizer.json and no other vocabulary"),
+        ("flaubert", "no tokenizer.json and no other vocabulary"),
+        ("xlm", "no vocab.json and no merges.txt"),
+    ],
+)
+def test_tokenizers_that_cannot_do_without_files(family: str, lacks: str, tmp_path: Path) -> None:
+    transformers.AutoConfig.for_model(family).save_pretrained(tmp_path)
+    with pytest.raises(
+        ConfigError, match=rf"cannot be loaded: found {lacks}; .* The folder has config\.json"
+    ) as caught:
+        Pretrained.from_model(str(tmp_path))
+    assert "sentencepiece" not in str(caught.value)
+    assert "network" not in str(caught.value)
+
+
+def test_a_tokenizer_that_lacks_one_of_two_files(tmp_path: Path) -> None:
+    folder = write_model("xlm", tmp_path / "model")
+    (folder / "merges.txt").unlink()
+    with pytest.raises(ConfigError, match=r"found no merges\.txt; .* The folder has .*vocab\.json"):
+        Pretrained.from_model(str(folder))
+
+
+DAMAGED = {
+    "tokenizer.json": {
+        '{"version": "1.0", "trunc': "found text that is not JSON at line 1, column 20; expected JSON",
+        "": "found an empty file; expected JSON",
+        "{}": "found no 'model'; expected a tokenizer of the library 'tokenizers'",
+        "[1]": "found JSON of the type list; expected an object",
+        '{"model": {"type": "BPE"}}': "found a tokenizer that the library 'tokenizers' cannot read",
+    },
+    "tokenizer_config.json": {"{": "found text that is not JSON", "[]": "found JSON of the type list"},
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(name, content) for name in DAMAGED for content in DAMAGED[name]])
+def test_a_damaged_file_of_a_tokenizer_is_named(name: str, content: str, tmp_path: Path) -> None:
+    folder = write_model("bert", tmp_path / "model")
+    (folder / name).write_text(content, encoding="utf-8")
+    reason = re.escape(DAMAGED[name][content])
+    with pytest.raises(
+        ConfigError, match=rf"cannot be loaded: .*/{name}: {reason}.* Copy the tokenizer's files"
+    ) as caught:
+        Pretrained.from_model(str(folder))
+    assert "network" not in str(caught.value)
+
+
+def test_a_tokenizer_of_another_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that of Marian, which Transformers has in Python."""
+    folder = write_model("bert", tmp_path / "model")
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda *_, **__: object())
+    with pytest.raises(ConfigError, match=r"has a object, which is not of the library 'tokenizers'\. Name an encoder"):
+        Pretrained.from_model(str(folder))
+
+
 def test_the_files_are_named_and_vectors_are_refused(tmp_path: Path) -> None:
     folder = write_model("bert", tmp_path / "model", vocab_size=620)
     for name in ("tokenizer.json", "tokenizer_config.json"):
