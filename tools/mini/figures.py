@@ -14,21 +14,31 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from random import Random
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from prepare import CALIBRATED, CHOOSING
-from segments import PAIRS, PENALTIES, WORST_PENALTY, Segment, read, word_tags
+from segments import GOOD_SCORE, PAIRS, PENALTIES, WORST_PENALTY, Segment, read, word_tags
 
 import kiwi
+from kiwi.lib.corpus.corruption.kinds import CORRUPTIONS, NEGATIONS, Material
+from kiwi.lib.corpus.corruption.segments import splitter_for
+from kiwi.lib.corpus.corruption.units import Mark, render, split_units
 from kiwi.metrics import functions
 from kiwi.metrics.confidence import bootstrap, interval
 from kiwi.metrics.conformal import interval_figures
 from kiwi.metrics.spans import SpanCounts, count_characters, count_spans
 
 Figures = dict[str, Any]
+
+SINGLE_ERRORS = ("confuse", "name", "number", "drop-negation", "drop", "swap", "add", "leave")
+"""The kinds of errors of ``kiwi corpus corrupt`` of which a translation gets one."""
+
+FEWEST_ERRORS = 20
+"""The smallest number of translations with an error of a kind for which there is a figure."""
 
 PARAGRAPHS = (3, 5)
 """The numbers of segments in paragraphs."""
@@ -202,6 +212,33 @@ def of_paragraphs(system: kiwi.Runner, directory: Path, n_paragraphs: int) -> Fi
     return figures
 
 
+def of_single_errors(system: kiwi.Runner, directory: Path, n_segments: int) -> Figures:
+    """Return for each kind of error the share of good translations that score lower with one error of the kind."""
+    figures: Figures = {}
+    for lp in PAIRS:
+        sources, targets, scores = (read(directory / lp / f"dev.{name}") for name in ("raw.src", "raw.mt", "da"))
+        rows = zip(sources, targets, map(float, scores), strict=True)
+        good = [(source, target) for source, target, score in rows if score > GOOD_SCORE][:n_segments]
+        language = lp.partition("-")[2]
+        split = splitter_for(language)
+        units = [split_units(target, split) for _, target in good]
+        figures[lp] = {}
+        for kind in SINGLE_ERRORS:
+            texts: list[tuple[str, str, str]] = []
+            for place, (source, target) in enumerate(good):
+                others = units[:place] + units[place + 1 :]
+                given = Material(split_units(source), others, (), NEGATIONS[language], " " if split is None else "")
+                mark = Mark(kind, "major")
+                made = CORRUPTIONS[kind].corrupt(units[place], given, Random(f"{lp} {kind} {place}"), mark)
+                if made is not None:
+                    texts.append((source, target, render(made[0])[0]))
+            if len(texts) >= FEWEST_ERRORS:
+                froms, rights, wrongs = (list(column) for column in zip(*texts, strict=True))
+                right, wrong = (system.predict(froms, each).sentence_scores or [] for each in (rights, wrongs))
+                figures[lp][kind] = fmean(one < other for one, other in zip(wrong, right, strict=True))
+    return figures
+
+
 def _half(target: str) -> str:
     """Return the first half of the words, or of the characters where there are no spaces between words."""
     words = target.split()
@@ -254,6 +291,7 @@ def main() -> None:
     add("MQM", annotated)
     add("scores below the translation", of_wrong_targets(system, args.assessments, args.wrong or args.segments))
     add("paragraphs below the translation", of_paragraphs(system, args.assessments, PARAGRAPHS_OF_PAIR))
+    add("with one error below without", of_single_errors(system, args.assessments, (args.wrong or args.segments) // 2))
     args.out.write_text("\n".join(tables), encoding="utf-8")
     args.out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
