@@ -1,7 +1,7 @@
 import pytest
 
 from kiwi.data.datasets.parallel_dataset import ParallelDataset
-from kiwi.data.datasets.split import same_language
+from kiwi.data.languages import is_same_language
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.exceptions import ConfigError
 
@@ -48,4 +48,4 @@ def test_what_is_no_language(config, value, message):
     [("en", "en", True), ("en-GB", "en-US", True), ("EN", "en", True), ("en", "eng", False), ("zh-Hant", "zh", True)],
 )
 def test_same_language(one, other, same):
-    assert same_language(one, other) == same
+    assert is_same_language(one, other) == same
