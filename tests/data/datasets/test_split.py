@@ -1,8 +1,8 @@
 import pytest
 
 from kiwi.data.datasets.parallel_dataset import ParallelDataset
-from kiwi.data.languages import is_same_language
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
+from kiwi.data.languages import is_same_language
 from kiwi.exceptions import ConfigError
 
 CONFIGS = pytest.mark.parametrize("config", [WMTQEDataset.Config, ParallelDataset.Config])
@@ -45,7 +45,14 @@ def test_what_is_no_language(config, value, message):
 
 @pytest.mark.parametrize(
     ("one", "other", "same"),
-    [("en", "en", True), ("en-GB", "en-US", True), ("EN", "en", True), ("en", "eng", False), ("zh-Hant", "zh", True)],
+    [
+        ("en", "en", True),
+        ("en-GB", "en-US", True),
+        ("EN", "en", True),
+        ("en", "eng", True),
+        ("en", "enm", False),
+        ("zh-Hant", "zh", True),
+    ],
 )
 def test_same_language(one, other, same):
     assert is_same_language(one, other) == same
