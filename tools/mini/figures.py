@@ -24,7 +24,8 @@ from prepare import CALIBRATED, CHOOSING
 from segments import GOOD_SCORE, PAIRS, PENALTIES, WORST_PENALTY, Segment, read, word_tags
 
 import kiwi
-from kiwi.lib.corpus.corruption.kinds import CORRUPTIONS, NEGATIONS, Material
+from kiwi.lib.corpus.corruption.kinds import CORRUPTIONS, Material
+from kiwi.lib.corpus.corruption.negations import NEGATIONS
 from kiwi.lib.corpus.corruption.segments import splitter_for
 from kiwi.lib.corpus.corruption.units import Mark, render, split_units
 from kiwi.metrics import functions

@@ -18,7 +18,8 @@ from kiwi.data.segments.streams import SegmentStream
 from kiwi.data.text.language_pairs import parse_language_pairs, split_pair
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.console.progress import Progress
-from kiwi.lib.corpus.corruption.kinds import NEGATIONS, Material
+from kiwi.lib.corpus.corruption.kinds import Material
+from kiwi.lib.corpus.corruption.negations import NEGATIONS
 from kiwi.lib.corpus.corruption.options import NO_CORRUPTION, CorruptOptions
 from kiwi.lib.corpus.corruption.segments import Segment, corrupt_segment, label_segment, splitter_for
 from kiwi.lib.corpus.corruption.units import Tokenize, Unit, split_units
