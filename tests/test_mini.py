@@ -247,3 +247,26 @@ def test_paragraphs_that_lack_a_part(segments: ModuleType) -> None:
             assert tags[2 * sum(2 for word in source[: source.index(lost[0])] if word not in lost)] == "BAD"
     assert min(kinds.values()) > 20
     assert kinds["whole"] > kinds["untranslated"]
+
+
+def test_figures_of_single_errors(
+    prepare: ModuleType, mini: kiwi.Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of good translations alone, the shares that score lower with one error, where enough have a place for it."""
+    figures = importlib.import_module("figures")
+    monkeypatch.setattr(figures, "PAIRS", ("en-de",))
+    monkeypatch.setattr(figures, "FEWEST_ERRORS", 2)
+    rows = [
+        ("The old house has two doors.", "Das alte Haus hat zwei Türen.", 1.0),
+        ("The young dog sees three cats.", "Der junge Hund sieht drei Katzen.", 0.9),
+        ("The red car has 4 wheels.", "Das rote Auto hat 4 Räder.", 0.8),
+        ("This one is bad.", "Schlecht 1 2 3.", 0.0),
+    ]
+    (tmp_path / "en-de").mkdir()
+    for name, cells in zip(("raw.src", "raw.mt", "da"), zip(*rows, strict=True), strict=True):
+        (tmp_path / "en-de" / f"dev.{name}").write_text("".join(f"{cell}\n" for cell in cells))
+    found = figures.of_single_errors(mini, tmp_path, 10)["en-de"]
+    assert {"drop", "swap", "add", "leave", "confuse", "name"} == {*found}  # one number and no negation are too few
+    assert set(found.values()) <= {0.0, 1 / 3, 0.5, 2 / 3, 1.0}
+    assert found["drop"] > 0
+    assert found == figures.of_single_errors(mini, tmp_path, 10)["en-de"]
