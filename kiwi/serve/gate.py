@@ -23,6 +23,9 @@ OPEN = (
 )
 """The paths for which no key is needed; the form of the page asks for its own."""
 
+UNCOMPRESSED = ("", "identity", "utf-8")
+"""What ``Content-Encoding`` may say of a body; some clients write the encoding of characters there."""
+
 STREAMED = "/v1/files"
 """The path whose body is not read as a whole."""
 
@@ -123,7 +126,9 @@ class Gate:
         too_large = Problem(413, "too-large", f"The request is too large; expected at most {limit} bytes.")
         headers = Headers(scope=scope)
         check_length(headers, limit, too_large)
-        if (coding := headers.get("content-encoding", "identity").strip().lower()) not in ("", "identity"):
+        coding = headers.get("content-encoding", "").strip().lower()
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        if has_body and coding not in UNCOMPRESSED:
             detail = f"Content-Encoding: found '{coding:.60}'; expected none. Send the body as it is."
             raise Problem(415, "content-encoding", detail, headers={"Accept-Encoding": "identity"})
         chunks: list[bytes] = []

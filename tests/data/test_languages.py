@@ -45,6 +45,11 @@ def test_pairs_are_those_that_are_known() -> None:
     ]
 
 
+def test_pairs_of_three_letters_are_known_too() -> None:
+    given = ["eng-deu", "en-de", "eng-Latn-deu-Latn", "en-GB-de", "in-en", "en-fr"]
+    assert known_pairs(given, ["eng-deu", "in-en"]) == [*["eng-deu"] * 4, "in-en", "en-fr"]
+
+
 def test_three_letters_have_the_rules_of_two() -> None:
     assert find_flags("Close the window now", "Закройте сейчас окно", "eng", "deu") == ["script"]
     assert find_flags("Close the window", "Close the window", "eng", "en-GB") == []

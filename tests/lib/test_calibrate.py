@@ -48,6 +48,13 @@ def test_gold_scores_of_another_kind_by_their_name() -> None:
                 [0.9 * score for score in gold], Predictions(SCORES), about(standardized), Path(name), 0.8, None
             )
     fit_intervals(gold, Predictions(SCORES), about(standardized), Path("dev.da"), 0.8, None)
+    for kind, name in (
+        ("other", "dev.mqm"),
+        ("esa", "wmt24.da.esa.tsv"),
+        ("mqm", "dev.en-da.scores"),
+        ("da", "da.mqm"),
+    ):
+        fit_intervals(gold, Predictions(SCORES), about(ScoreMeaning(kind, True, None)), Path(name), 0.8, None)
     fit_intervals(gold, Predictions(SCORES), about(), Path("dev.hter"), 0.8, None)
 
 

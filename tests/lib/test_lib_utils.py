@@ -65,6 +65,8 @@ def test_defaults_are_composed_and_the_file_has_precedence(main):
         (["run.name=#1"], ("run", "name"), "#1"),
         (["run.name=&x"], ("run", "name"), "&x"),
         (["run.seed=~"], ("run", "seed"), None),
+        (["run.seed=null # none"], ("run", "seed"), None),
+        (["run.seed=!!null"], ("run", "seed"), None),
         (["run.seed="], ("run", "seed"), None),
         (["run.name=a=b"], ("run", "name"), "a=b"),
         (["run.name=ü ö"], ("run", "name"), "ü ö"),

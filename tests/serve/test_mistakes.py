@@ -126,7 +126,11 @@ def test_bodies_that_are_no_json(client: httpx.Client, corpus: Corpus) -> None:
         415,
         "Content-Type: found none; expected application/json.",
     )
-    assert post(client, content, **{"Content-Encoding": "identity"})[0] == 200
+    for coding in ("identity", "utf-8"):
+        assert post(client, content, **{"Content-Encoding": coding})[0] == 200
+    assert client.get("/v1/models", headers={"Content-Encoding": "gzip"}).status_code == 200  # it has no body
+    three = json.dumps({"segments": segments(corpus, 1), "languages": ["en", "de", "fr"]})
+    assert post(client, three)[1] == "#/languages: found 3 items; expected at most 2."
 
 
 def test_parameters_of_files(client: httpx.Client) -> None:
@@ -137,6 +141,7 @@ def test_parameters_of_files(client: httpx.Client) -> None:
 
     assert detail(treshold=5) == "treshold: found an unknown parameter; did you mean 'threshold'?"
     assert "found an unknown parameter; did you mean 'limit'?" in client.get("/v1/files/x/segments?limt=5").text
+    assert client.get("/v1/files/x?_=1").status_code == 404  # as without a parameter, of which it has none
     for value in ("nan", "1e999", "-inf"):
         assert detail(threshold=value) == f"#/query/threshold: found '{value}'; expected a finite number."
     assert detail(state=True) == "state marks translations worse than a threshold. Add threshold=SCORE, or policy."

@@ -212,7 +212,7 @@ class XLIFF1(MarkupDocument):
     def end_unit(self, unit: TransUnit) -> None:
         """Take a unit that is complete."""
         if not unit.is_to_translate:
-            self.add(Part(self.at))
+            self.add(unit.former.part(self.at))
             return
         source, target, marked = unit.source, unit.target, unit.source_segments
         segments: list[Segment] = []

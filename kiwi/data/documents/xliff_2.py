@@ -157,7 +157,7 @@ class XLIFF2(MarkupDocument):
     def end_unit(self, unit: Unit) -> None:
         """Take a unit that is complete."""
         if not unit.is_to_translate:
-            self.add(Part(self.at))
+            self.add(unit.former.part(self.at))
             return
         own = [each for each in unit.segments if one_line(each.target.text)]
         self.n_without_target += not own

@@ -40,7 +40,7 @@ def find_delimiter(row: str, wanted: Collection[str]) -> str:
     """Return the delimiter of CSV under which the first row has the most of some columns.
 
     Of several ones, it is the one with the fewest cells that begin with a space, as texts do behind a comma, then the
-    one that makes the most cells.
+    one that makes the most cells or, where columns are numbers, the most usual one.
 
     Args:
         row: the text of the first row.
@@ -55,7 +55,8 @@ def find_delimiter(row: str, wanted: Collection[str]) -> str:
             return -1, False, 0, 0
         found = {*cells, *plain_names(cells, wanted), *map(str, range(1, len(cells) + 1))}
         n_spaced = sum(cell.startswith(" ") for cell in cells[1:])
-        return len(found & {*wanted}), len(cells) > 1, -n_spaced, len(cells)
+        n_cells = len(cells) if not all(map(is_number, wanted)) else -DELIMITERS.index(delimiter)
+        return len(found & {*wanted}), len(cells) > 1, -n_spaced, n_cells
 
     return max(DELIMITERS, key=plausibility)
 

@@ -128,8 +128,10 @@ def differ(source: str, target: str) -> bool:
 
 def _powers_differ(source: str, target: str) -> bool:
     """Return whether texts with the same digits have words of other powers of ten behind them."""
-    pairs = zip(_numbers(source, NUMBER), _numbers(target, NUMBER), strict=False)
-    return any(1 < one.factor != other.factor > 1 for one, other in pairs)
+    ours, theirs = (
+        sorted(each.factor for each in _numbers(text, NUMBER) if each.factor > 1) for text in (source, target)
+    )
+    return len(ours) == len(theirs) and ours != theirs
 
 
 def _differ(ours: list[_Number], theirs: list[_Number], source: str, target: str) -> bool:
@@ -174,6 +176,8 @@ def _numbers(text: str, pattern: re.Pattern[str]) -> list[_Number]:
             continue  # which other languages name
         between, last = text[end : match.start()], found[-1] if found else None
         factor, end = _power(text, match.end())
+        if last is not None and last.factor % 10**4 == 0 and factor == 1 and between in ("", " "):
+            factor, end = _small_power(text, end)
         if not values:  # such as a date
             found += [_Number(frozenset({Fraction(run)}), (run,)) for run in runs]
         elif last is not None and factor < last.factor and between in (("", " ") if factor > 1 else ("",)):
@@ -187,7 +191,9 @@ def _numbers(text: str, pattern: re.Pattern[str]) -> list[_Number]:
                 values |= {Fraction(match[0][:2]), Fraction(match[0][:2]) + 1}
             if AFTERNOON.match(text, match.end()) and len(runs[0]) <= 2:
                 values |= {value + 12 for value in values}
-            has_scale = _scale().match(text, match.end()) or SCALE_BEFORE.search(text, 0, match.start())
+            has_scale = _scale().match(text, match.end()) or SCALE_BEFORE.search(
+                text[max(0, match.start() - 12) : match.start()]
+            )
             found.append(_Number(frozenset(values), runs, has_scale is not None))
     return found
 
@@ -201,6 +207,12 @@ def _power(text: str, place: int) -> tuple[int, int]:
         if (match := pattern.match(text, place)) is not None and _scale().match(text, match.end()) is None:
             return factor, match.end()
     return 1, place
+
+
+def _small_power(text: str, place: int) -> tuple[int, int]:
+    """Return the power of ten of a character that ends a sum, as in 1万2千, and the offset behind it."""
+    factor = HAN_POWERS.get(text[place : place + 1], 1)
+    return factor, place + (factor > 1)
 
 
 @cache

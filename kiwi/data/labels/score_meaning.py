@@ -220,6 +220,17 @@ def declared_kind(config: ScoreConfig, path: Path) -> ScoreKind | None:
     return config.kind or ("hter" if "hter" in _name_parts(path) else None)
 
 
+def named_kind(path: Path) -> ScoreKind | None:
+    """Return the only kind that the name of a file says, whatever its scores are; ``da`` may also be a language.
+
+    Args:
+        path: the file of the scores.
+    """
+    kinds: tuple[ScoreKind, ...] = ("hter", "mqm", "esa")
+    found = [kind for kind in kinds if kind in _name_parts(path)]
+    return found[0] if len(found) == 1 and "da" not in _name_parts(path) else None
+
+
 def _name_parts(path: Path) -> set[str]:
     return set(re.split(r"[^a-z0-9]+", path.name.lower()))
 

@@ -64,7 +64,7 @@ class Files(BaseConfig):
 
     texts: Texts | None = None
     """The source and target texts, for :attr:`Output.report`, and to check that only segments with an empty side have
-    no prediction."""
+    no prediction; they have as many words as there are tags."""
 
     language_pair: str | None = None
     """The language pair to read from submissions, such as ``en-de``; required for submissions of several pairs. Where

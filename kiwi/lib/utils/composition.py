@@ -165,7 +165,8 @@ def _parse_override(override: str, groups: dict[str, str]) -> tuple[str, Documen
         found = parse_document(text, f"Override '{override}'")
     except ConfigError as error:
         raise ConfigError(f"{str(error).rstrip('.')}; expected key=value with the value in YAML.") from error
-    if found.values is None and text.strip() not in ("", "~", "null", "Null", "NULL"):
+    written = text.partition(" #")[0].strip()
+    if found.values is None and written.lower() not in ("", "~", "null", "!!null"):
         return key, Document(text.strip(), text.strip())  # all of it is what YAML takes for a comment or an anchor
     is_quoted = text.lstrip()[:1] in ("'", '"', "|", ">", "&", "!")
     if found.texts is None or isinstance(found.texts, dict | list) or is_quoted:

@@ -37,7 +37,7 @@ def check_query(request: Request) -> None:
     check_parameters(list(request.query_params), known)
 
 
-router = APIRouter(prefix="/v1/files", dependencies=[Depends(check_query)])
+router = APIRouter(prefix="/v1/files")
 
 POLL = 0.25
 """The number of seconds between two looks at the state of a job."""
@@ -52,7 +52,14 @@ BODY = {"requestBody": {"required": True, "content": {"application/octet-stream"
 """The body of an upload, for OpenAPI."""
 
 
-@router.post("", status_code=202, response_model=JobOut, responses=PROBLEMS, openapi_extra=BODY)
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobOut,
+    responses=PROBLEMS,
+    openapi_extra=BODY,
+    dependencies=[Depends(check_query)],
+)
 async def upload(
     request: Request,
     name: Annotated[str, Query(description="The file's name, whose suffix tells the format, such as project.xlf.")],

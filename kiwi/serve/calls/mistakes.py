@@ -139,6 +139,8 @@ def _describe(mistake: dict[str, Any], path: Sequence[str | int], model: type[Ba
         return "found an unknown field; " + (did_you_mean(path[-1], known) if known else "expected none.")
     if kind == "too_short":
         return f"found {about['actual_length']} items; expected at least {about['min_length']}."
+    if kind == "too_long":
+        return f"found {about['actual_length']} items; expected at most {about['max_length']}."
     if not message.startswith("Input should be "):
         return str(message)
     quotes = kind.endswith(QUOTED)

@@ -189,6 +189,23 @@ def test_marks_of_edited_texts_and_of_other_tools() -> None:
     assert f"<target>{expected}" in edited
 
 
+@pytest.mark.parametrize("make", [in_xliff_1, in_xliff_2])
+def test_marks_of_units_that_are_locked_since(make: Callable[[str], str]) -> None:
+    """Their lists of errors would have the names of new ones."""
+    spans = always(ErrorSpan(0, 2, "minor"), ErrorSpan(0, 2, "major"))
+    unit = "trans-unit" if make is in_xliff_1 else "unit"
+    document = make("abc")
+    start, end = document.index(f"<{unit} "), document.index(f"</{unit}>") + len(f"</{unit}>")
+    second = document[start:end].replace('id="1"', 'id="2"')
+    once = copied(document[:end] + second + document[end:], rating=RATING, spans=spans).text
+    assert once.count("xml:id") == 2
+    locked = once.replace(f'<{unit} id="1"', f'<{unit} translate="no" id="1"')
+    found = copied(locked, rating=RATING, spans=spans).text
+    etree.fromstring(found.encode())  # which refuses an xml:id that stands twice
+    assert found.count("xml:id") == 1
+    assert copied(locked, rating=Rating("sha256:1f")).text.count("xml:id") == 2  # scores alone
+
+
 def test_marks_of_segments_without_a_prediction_are_removed() -> None:
     once = copied(in_xliff_2("abc"), rating=RATING, spans=always(ErrorSpan(0, 2, "minor"))).text
     emptied = re.sub("ab</mrk>c</target>", "</mrk></target>", once)

@@ -30,6 +30,8 @@ SCORED = (
         ("Hello, world;Hallo, Welt\n", ["1", "2"], ";"),
         ("1.5;Hello;a, b, c, d\n", ["2", "3"], ";"),
         ('"Hello; world","Hallo; Welt"\n', ["1", "2"], ","),
+        ("Home|About|Contact,Start|Über|Kontakt\n", ["1", "2"], ","),
+        ("a;b;c,d;e\n", ["2", "1"], ","),
         # A blank line before them, and quoted cells of two lines.
         ("\nid;en;mt\n", ["en", "mt"], ";"),
         ('"an,\nid";en;mt\n', ["en", "mt"], ";"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kiwi.data.flags import numbers
 from kiwi.data.flags.numbers import differ
 
 
@@ -54,6 +55,10 @@ from kiwi.data.flags.numbers import differ
         ("350 million yen", "3億5千万円"),
         ("123,450,000", "1億2345万"),
         ("120 million won", "1억 2천만 원"),
+        ("12,000 yen", "1万2千円"),
+        ("12,000 won", "1만 2천 원"),
+        ("99,000", "9万9千"),
+        ("5 thousand of 5 million", "5 Millionen von 5 Tausend"),
         ("more than 15 million", "1500多万"),
         ("103 million fans", "१० करोड ३० लाख फ्यान"),
         ("2.6 million", "මිලියන 2.6"),
@@ -98,8 +103,24 @@ def test_the_same_numbers(source: str, target: str) -> None:
         ("2030万元", "203 million yuan"),
         ("५० लाख", "50 million"),
         ("25 thousand", "25 Millionen"),
+        ("25 thousand in 2020", "25 Millionen im Jahr 2020"),
     ],
 )
 def test_other_numbers(source: str, target: str) -> None:
     assert differ(source, target)
     assert differ(target, source)
+
+
+def test_many_numbers_take_linear_time() -> None:
+    """Searches look at what is near a number, and not at all of the text before it."""
+
+    seen: list[int] = []
+
+    class Pattern:
+        def search(self, text: str) -> None:
+            seen.append(len(text))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numbers, "SCALE_BEFORE", Pattern())
+        differ("1 " * 500, "1 " * 500 + "7")
+    assert max(seen) <= 12

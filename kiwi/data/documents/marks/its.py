@@ -200,6 +200,14 @@ class FormerMarks:
         """The offsets of the tags that are removed."""
         return {start for start, _ in self._ranges}
 
+    def part(self, end: int) -> Part:
+        """Return the part of a unit that is not scored, whose marks are those of another system from now on.
+
+        Args:
+            end: the offset behind the last byte of the unit.
+        """
+        return Part(end, (), lambda rows: in_order(self.removals()))
+
     def removals(self) -> list[Edit]:
         """Return the changes that remove the elements, but not the text in them; none if no spans are written."""
         return [Edit(start, end, b"") for start, end in self._ranges] if self._document.rating.has_spans else []

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kiwi.data.labels.score_meaning import DESCRIPTIONS, ScoreConfig, ScoreMeaning, find_meaning
+from kiwi.data.labels.score_meaning import DESCRIPTIONS, ScoreMeaning, named_kind
 from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.metrics.conformal import fewest_segments, interval_figures
@@ -175,12 +175,11 @@ def _check_scale(
     y, predicted = gold[chosen], scores[chosen]
     what = "scores like the system's own" if meaning is None else str(meaning)
     advice = "Give gold scores of the kind that the system predicts; kiwi inspect says which."
-    named = find_meaning(ScoreConfig(), y.tolist(), path)
-    if meaning is not None and named is not None and named.kind != meaning.kind:
+    if meaning is not None and (kind := named_kind(path)) not in (None, meaning.kind) and meaning.kind != "other":
         raise DataError.at(
             path,
             None,
-            found=f"{DESCRIPTIONS[named.kind]}, by the name of the file",
+            found=f"{DESCRIPTIONS[kind]}, by the name of the file",
             expected=what,
             advice=f"{advice} If they are of that kind, rename the file.",
         )
