@@ -76,10 +76,7 @@ def _says_something(character: str) -> bool:
 
 def _has_text_of(source: str, target: str) -> bool:
     """Return whether a translation is its source, but for capitals, punctuation, spaces and invisible characters."""
-    if source.casefold() == target.casefold():
-        return True
-    pairs = zip_longest(_letters(source), _letters(target))
-    return any(_letters(source)) and all(one == other for one, other in pairs)
+    return all(one == other for one, other in zip_longest(_letters(source), _letters(target)))
 
 
 def _letters(text: str) -> Iterator[str]:

@@ -54,9 +54,9 @@ def known_pair(source: str, target: str, known: Collection[str]) -> str:
         known: the language pairs that something depends on.
     """
     tags = source.replace("_", "-"), target.replace("_", "-")
-    whole, bare = name_pair(*tags), name_pair(*(tag.partition("-")[0] for tag in tags))
-    if whole in known or bare in known:
-        return whole if whole in known else bare
+    whole = name_pair(*tags)
+    if whole in known:
+        return whole
     asked = language_of(source), language_of(target)
     pairs = {
         pair: match.groups() for pair in known if (match := PAIR.fullmatch(pair)) and "-" not in match[1] + match[2]
