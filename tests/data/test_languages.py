@@ -8,6 +8,7 @@ from kiwi.data.flags import find_flags
 from kiwi.data.languages import is_same_language, language_of
 from kiwi.data.text.language_pairs import known_pairs
 from kiwi.exceptions import ConfigError
+from kiwi.lib.corpus.leaks import Leaks
 from kiwi.lib.corpus.tokenizers import tokenizer_for
 
 KNOWN = ["en-de", "en-pt-BR", "zh-en"]
@@ -48,6 +49,15 @@ def test_pairs_are_those_that_are_known() -> None:
 def test_pairs_of_three_letters_are_known_too() -> None:
     given = ["eng-deu", "en-de", "eng-Latn-deu-Latn", "en-GB-de", "in-en", "en-fr"]
     assert known_pairs(given, ["eng-deu", "in-en"]) == [*["eng-deu"] * 4, "in-en", "en-fr"]
+
+
+def test_leaks_are_found_under_each_code_of_a_language() -> None:
+    leaks = Leaks()
+    leaks.add(0, "en-de", "Close the window.", "Schließen Sie das Fenster.")
+    for pair in ("en-de", "eng-deu", "en-US-de-AT"):
+        assert leaks.has(1, pair, "Close the window.", "Fenster zu.")
+        assert leaks.has(1, pair, "Shut it.", "Schließen Sie das Fenster.")
+    assert not leaks.has(1, "fra-deu", "Close the window.", "Fenster zu.")
 
 
 def test_three_letters_have_the_rules_of_two() -> None:

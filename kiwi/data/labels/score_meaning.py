@@ -221,14 +221,10 @@ def declared_kind(config: ScoreConfig, path: Path) -> ScoreKind | None:
 
 
 def named_kind(path: Path) -> ScoreKind | None:
-    """Return the only kind that the name of a file says, whatever its scores are; ``da`` may also be a language.
-
-    Args:
-        path: the file of the scores.
-    """
-    kinds: tuple[ScoreKind, ...] = ("hter", "mqm", "esa")
+    """Return the only kind that the name of a file says; None for ``da``, which may also be a language."""
+    kinds: tuple[ScoreKind, ...] = ("hter", "mqm", "esa", "da")
     found = [kind for kind in kinds if kind in _name_parts(path)]
-    return found[0] if len(found) == 1 and "da" not in _name_parts(path) else None
+    return found[0] if len(found) == 1 and found[0] != "da" else None
 
 
 def _name_parts(path: Path) -> set[str]:
