@@ -85,6 +85,7 @@ LIBRARIES = {
     "packaging": ["lib.publish.package"],
     "peft": ["systems"],
     "plotly": ["lib.search"],
+    "py3langid": ["data.flags.language"],
     "pyarrow": [
         "data.files.parquet",
         "data.files.table_writers",

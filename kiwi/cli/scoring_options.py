@@ -75,7 +75,7 @@ FlagsOption = Annotated[
     bool | None,
     typer.Option(
         "--flags/--no-flags",
-        help="Flag segments that must not look good: copied, in another script, with other numbers or tags.",
+        help="Flag segments that must not look good: copied, in another language, with other numbers or tags.",
         show_default="yes, except with --scores-only",
     ),
 ]

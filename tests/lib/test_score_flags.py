@@ -21,6 +21,8 @@ from kiwi.cli import app
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score import DocumentOptions, Input, score as score_lines, score_to_stream
+from kiwi.lib.score.calibration.data import CalibrationFiles
+from kiwi.lib.score.calibration.pipeline import calibrate
 from kiwi.lib.score.document.pipeline import score_document
 from kiwi.lib.score.flagging import check_languages
 from kiwi.systems.manifest.rewriting import set_score_meaning
@@ -111,7 +113,7 @@ def test_flags(system: Path, tmp_path: Path) -> None:
         "segments": 5,
         "bad": 1,
         "without_target": 0,
-        "flags": {"copied": 1, "empty": 1, "script": 0, "length": 0, "numbers": 1, "tags": 1},
+        "flags": {"copied": 1, "empty": 1, "script": 0, "language": 0, "length": 0, "numbers": 1, "tags": 1},
     }
     assert manifest["columns"] == ["sentence_scores", "target_tags", "target_tags_labels", "flags"]
     assert manifest["score"] == {"kind": "unknown", "higher_is_better": None, "range": None}
@@ -122,6 +124,29 @@ def test_flags(system: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"found a column 'flags' already; .* --no-flags adds none"):
         score_document(system, table, tmp_path / "b.csv")
     score_document(system, table, tmp_path / "b.csv", document=DocumentOptions(flags=False))
+
+
+def test_flags_of_the_language_pair_of_a_row(system: Path, tmp_path: Path) -> None:
+    numbers = range(30)
+    contents = {
+        "source": "Close the door.\n" * 30,
+        "target": "".join(f"Zu {'sehr ' * (number % 5)}\n" for number in numbers),
+        "lp": "en-de\nen-fr\n" * 15,
+        "gold": "".join(f"{0.01 * number + 0.1 * (number % 2)}\n" for number in numbers),
+    }
+    files = {name: written(tmp_path / name, content) for name, content in contents.items()}
+    gold = {"sentence_scores": files.pop("gold")}
+    calibrate(system, CalibrationFiles(files, gold), directory=tmp_path / "calibrated")
+
+    french = "Fermez la porte avant de quitter la maison."
+    rows = ["source\ttarget\tlp", *(f"Close the door.\t{french}\t{lp}" for lp in ("en-de", "en-fr", "eng-fra"))]
+    table = written(tmp_path / "a.tsv", "\n".join(rows) + "\n")
+    score_document(tmp_path / "calibrated", table, tmp_path / "b.tsv")
+    flags = [line.split("\t")[-1] for line in (tmp_path / "b.tsv").read_text(encoding="utf-8").splitlines()]
+    assert flags == ["flags", "language", "", ""]
+    output = io.StringIO()
+    score_lines(tmp_path / "calibrated", Input(table=table), output, form="jsonl")
+    assert [json.loads(line)["flags"] for line in output.getvalue().splitlines()] == [["language"], [], []]
 
 
 def test_a_manifest_beside_a_document(system: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from kiwi.data.flags import lengths, numbers
 from kiwi.data.flags.codes import codes_in_text
+from kiwi.data.flags.language import is_other_language
 from kiwi.data.flags.names import stays_as_it_is, without_names
 from kiwi.data.flags.scripts import has_own_letter, wrong_script
 from kiwi.data.languages import is_same_language
@@ -17,13 +18,14 @@ FLAGS = {
     "copied": "the source stands as its translation",
     "empty": "the translation is empty, or has no letter, digit or symbol although the source has",
     "script": "most letters of the translation are of a script that its language does not use",
+    "language": "the translation is in another language than its own",
     "length": "the translation is much shorter or longer than the source",
     "numbers": "source and translation have different numbers",
     "tags": "source and translation have different tags or placeholders",
 }
 """The flags that a segment may have, in their order, and what each of them says."""
 
-OF_WHOLE = frozenset({"copied", "empty", "script", "length"})
+OF_WHOLE = frozenset({"copied", "empty", "script", "language", "length"})
 """The flags of a translation that is wrong as a whole."""
 
 COLUMN = "flags"
@@ -46,7 +48,7 @@ def find_flags(
         source: the source.
         target: the translation.
         source_language: the BCP 47 tag of the source's language.
-        target_language: the BCP 47 tag of the translation's language, which the flag ``script`` needs.
+        target_language: the BCP 47 tag of the translation's language, which the flags ``script`` and ``language`` need.
         codes: the codes of inline markup that are not in the texts, which the flag ``tags`` compares too.
     """
     source, target = " ".join(source.split()), " ".join(target.split())
@@ -60,6 +62,8 @@ def find_flags(
         found.append("copied")
     if _has_wrong_script(source, target, target_language):
         found.append("script")
+    if not found and is_other_language(source, target, target_language):
+        found.append("language")
     if lengths.differ(source, target):
         found.append("length")
     if numbers.differ(source, target):
@@ -104,7 +108,7 @@ def flag_segments(
         source: the source segments.
         target: the translations.
         source_language: the BCP 47 tag of the source language, such as ``en``.
-        target_language: the BCP 47 tag of the target language, which the flag ``script`` needs.
+        target_language: the BCP 47 tag of the target language, which the flags ``script`` and ``language`` need.
 
     Raises:
         DataError: when there are more segments on one side.

@@ -20,11 +20,11 @@ def differ(source: str, target: str) -> bool:
     Of 94,894 segments of 18 language pairs (MLQE-PE and MQM), 0.4 % are too short by this measure, and 0.2 % too long;
     of the same translations cut in the middle, 57 to 100 % are, by language pair. Shorter sources are not counted here.
     """
-    of_source = _length(source)
-    return of_source >= LEAST_LENGTH and not SHORTEST <= _length(target) / of_source <= LONGEST
+    of_source = length_of(source)
+    return of_source >= LEAST_LENGTH and not SHORTEST <= length_of(target) / of_source <= LONGEST
 
 
-def _length(text: str) -> float:
+def length_of(text: str) -> float:
     """Return how long a text is, in letters of alphabets; spaces and marks of the direction do not count."""
     if text.isascii():
         return float(sum(len(word) for word in text.split()))

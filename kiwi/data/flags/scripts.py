@@ -47,19 +47,64 @@ SCRIPTS |= {"ja": ("HIRAGANA", "KATAKANA", "CJK")}
 """The scripts of languages, by the first word of the Unicode names of their letters; languages that are written in
 several scripts are left out."""
 
+_CODES = {
+    "Cyrl": "CYRILLIC",
+    "Arab": "ARABIC",
+    "Deva": "DEVANAGARI",
+    "Hebr": "HEBREW",
+    "Grek": "GREEK",
+    "Hani": "CJK",
+    "Hans": "CJK",
+    "Hant": "CJK",
+    "Hang": "HANGUL",
+    "Kore": "HANGUL",
+    "Sinh": "SINHALA",
+    "Thai": "THAI",
+    "Laoo": "LAO",
+    "Khmr": "KHMER",
+    "Mymr": "MYANMAR",
+    "Geor": "GEORGIAN",
+    "Armn": "ARMENIAN",
+    "Taml": "TAMIL",
+    "Telu": "TELUGU",
+    "Knda": "KANNADA",
+    "Mlym": "MALAYALAM",
+    "Beng": "BENGALI",
+    "Gujr": "GUJARATI",
+    "Guru": "GURMUKHI",
+    "Orya": "ORIYA",
+    "Ethi": "ETHIOPIC",
+    "Latn": "LATIN",
+}
+_OF_CODES = {code: (script,) for code, script in _CODES.items()} | {"Jpan": SCRIPTS["ja"]}
+
+
+@cache
+def scripts_of(tag: str) -> tuple[str, ...] | None:
+    """Return the scripts that a BCP 47 tag says or, if it says none, those of its language; None if they are not known.
+
+    Args:
+        tag: the tag, such as ``sr-Latn``; an underscore stands for a hyphen.
+    """
+    _, *subtags = tag.replace("_", "-").split("-")
+    code = next((subtag.capitalize() for subtag in subtags if len(subtag) == 4 and subtag.isalpha()), None)
+    return SCRIPTS.get(language_of(tag)) if code is None else _OF_CODES.get(code)
+
+
+def is_usual_script(tag: str) -> bool:
+    """Return whether a BCP 47 tag does not say another script than that of its language."""
+    usual = SCRIPTS.get(language_of(tag))
+    return usual is None or scripts_of(tag) == usual
+
 
 def wrong_script(text: str, language: str | None) -> str:
     """Return a reason if hardly any letter of a text is of a script of its language, otherwise an empty string.
 
     Args:
         text: the text.
-        language: the BCP 47 tag of its language; languages without an entry in :data:`SCRIPTS` are not judged.
+        language: the BCP 47 tag of its language; those whose script is not known are not judged.
     """
-    if language is None or (
-        (subtags := language.replace("_", "-").split("-")) and any(len(subtag) == 4 for subtag in subtags[1:])
-    ):
-        return ""  # the tag names another script
-    expected = SCRIPTS.get(language_of(language))
+    expected = None if language is None else scripts_of(language)
     if expected is None or _has_own(text, expected):
         return ""
     letters = [character for character in text if character.isalpha()]
@@ -68,7 +113,7 @@ def wrong_script(text: str, language: str | None) -> str:
     own = sum(_script(letter) in expected for letter in letters)
     if own >= LEAST_OWN_SCRIPT * len(letters):
         return ""
-    return f"{own} of {len(letters)} letters are {' or '.join(expected).lower()}, as {subtags[0]} is written"
+    return f"{own} of {len(letters)} letters are {' or '.join(expected).lower()}, as {language} is written"
 
 
 def _has_own(text: str, expected: tuple[str, ...]) -> bool:
@@ -83,8 +128,8 @@ def _has_own(text: str, expected: tuple[str, ...]) -> bool:
 
 
 def has_own_letter(text: str, language: str) -> bool:
-    """Return whether a text has any letter of a script of its language, which must be one of :data:`SCRIPTS`."""
-    expected = SCRIPTS[language_of(language)]
+    """Return whether a text has any letter of the scripts of its language, which :func:`scripts_of` must know."""
+    expected = scripts_of(language) or ()
     return any(_script(character) in expected for character in text)
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from kiwi import constants as const
 from kiwi.data.files.table_writers import json_line, tsv_cell
 from kiwi.data.flags import OF_WHOLE, find_flags
+from kiwi.data.flags.language import start_loading
 from kiwi.data.readers import check_columns
 from kiwi.data.segments.bad_rows import BadRows
 from kiwi.data.segments.piped import STDIN
-from kiwi.data.text.language_pairs import split_pair
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.score.candidates import RESULTS, BestOf, Candidate, Group
 from kiwi.lib.score.choices import are_scores_only, check_aligner, without_words
@@ -80,6 +79,8 @@ def score_best(
     segments.check()
     check_languages(languages)
     segments.check_output(form, header=header)
+    if languages:
+        start_loading()
     runner = open_runner(model, options or PredictOptions())
     if const.SENTENCE_SCORES not in runner.about.outputs:
         raise ConfigError(f"--best-of: this system predicts {', '.join(runner.about.outputs)}, and no score.")
@@ -167,9 +168,8 @@ def choose(scores: Sequence[float], sign: int, is_wrong: Sequence[bool] | None =
 
 def _is_wrong(candidate: Candidate, flagger: Flagger) -> bool:
     """Return whether the flags of a candidate say that it is wrong as a whole."""
-    texts, languages = candidate.texts, flagger.languages
-    with suppress(ValueError):  # an error elsewhere
-        languages = split_pair(texts.get(const.LANGUAGE_PAIR, ""))
+    texts = candidate.texts
+    languages = flagger.languages_of(texts.get(const.LANGUAGE_PAIR, ""))
     return not OF_WHOLE.isdisjoint(find_flags(texts[const.SOURCE], texts[const.TARGET], *languages))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from kiwi import constants as const
@@ -43,22 +44,32 @@ class Flagger:
 
     def flag_columns(self, columns: Columns) -> list[list[str]]:
         """Return the flags of each segment of some columns."""
-        texts = zip(columns[const.SOURCE], columns[const.TARGET], strict=True)
-        return [find_flags(source, target, *self.languages) for source, target in texts]
+        pairs = columns.get(const.LANGUAGE_PAIR) or [""] * len(columns[const.TARGET])
+        texts = zip(columns[const.SOURCE], columns[const.TARGET], pairs, strict=True)
+        return [find_flags(source, target, *self.languages_of(pair)) for source, target, pair in texts]
 
     def flag_segment(self, segment: Segment) -> list[str]:
         """Return the flags of a segment of a document."""
         if segment.error is not None:
             return []
-        source_language, target_language = (
-            own or other for own, other in zip(segment.languages, self.languages, strict=True)
-        )
+        languages = self.languages_of(segment.texts.get(const.LANGUAGE_PAIR, ""), segment.languages)
         target = segment.texts[const.TARGET]
-        found = find_flags(segment.texts[const.SOURCE], target, source_language, target_language, segment.codes)
+        found = find_flags(segment.texts[const.SOURCE], target, *languages, segment.codes)
         if found and segment.other_source is not None:
-            others = find_flags(segment.other_source, target, source_language, target_language, segment.codes)
+            others = find_flags(segment.other_source, target, *languages, segment.codes)
             found = [flag for flag in found if flag in others]
         return found
+
+    def languages_of(self, pair: str = "", own: Languages = (None, None)) -> Languages:
+        """Return the languages of a segment.
+
+        Args:
+            pair: its language pair, if it has a column for it.
+            own: its languages, as far as its document says them.
+        """
+        with suppress(ValueError):  # a wrong language pair is reported where predictions depend on it
+            return split_pair(pair)
+        return own[0] or self.languages[0], own[1] or self.languages[1]
 
 
 def check_languages(languages: Sequence[str]) -> None:

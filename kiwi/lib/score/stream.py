@@ -13,9 +13,11 @@ from typing import IO, Any, Literal
 from kiwi import constants as const
 from kiwi.data.files.table_writers import json_line, tsv_cell
 from kiwi.data.flags import COLUMN
+from kiwi.data.flags.language import start_loading
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError
 from kiwi.lib.console.progress import Progress
+from kiwi.lib.score.choices import wants_flags
 from kiwi.lib.score.deciding import Audit
 from kiwi.lib.score.flagging import check_languages
 from kiwi.lib.score.inputs import Input
@@ -158,6 +160,8 @@ def score(
     segments.check()
     check_languages(languages)
     segments.check_output(form, header=header)
+    if languages and wants_flags(flags, scores_only):
+        start_loading()
     runner = _open(model, form, options or PredictOptions())
     scorer = LineScorer.choose(
         runner,

@@ -36,7 +36,10 @@ def test_texts(source: str, target: str, post_edit: str, rule: str, reason: str)
         ("Windows", "ru", False),  # too short to be judged
         ("这 是 一个 句子 , 用于 测试 .", "zh", False),
         ("これ は 日本語 の 文 です", "ja", False),
-        ("これ は 日本語 の 文 です", "zh-Hant", False),  # the tag names its script
+        ("これ は 日本語 の 文 です", "zh-Hant", False),  # enough characters of its script
+        ("Это предложение .", "zh-Hant", True),
+        ("Ово је реченица .", "sr-Latn", True),
+        ("Ово је реченица .", "sr-Cyrl", False),
         ("Ово је реченица .", "sr", False),  # two scripts
         ("This is a sentence .", None, False),
         ("Update für Microsoft Windows на компьютере", "ru", False),

@@ -13,6 +13,7 @@ from kiwi.data.documents.formats import Format, HowToRead, bare_suffix, find_for
 from kiwi.data.documents.rating import HIGH, LOW, Rating
 from kiwi.data.files.tables import READERS
 from kiwi.data.flags import COLUMN as FLAGS
+from kiwi.data.flags.language import start_loading
 from kiwi.data.labels.policy import DECISION, REASON
 from kiwi.data.segments.bad_rows import BadRows, OnBad, writing_rejects
 from kiwi.exceptions import ConfigError, DataError
@@ -106,6 +107,8 @@ def score_document(
     written = [each for each in (output, rejects, manifest) if isinstance(each, Path)]
     _check_files([path, Path(model), *options.paths], written, output, overwrite=overwrite)
     is_shown = runner is None and not is_terminal(output)
+    if (form.has_languages or what.languages) and wants_flags(what.flags, what.scores_only):
+        start_loading()
     runner = open_runner(model, options) if runner is None else runner
     how, scorer = _prepare(runner, path, form, what, on_bad)
     scorer.observe = observe

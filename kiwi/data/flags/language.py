@@ -1,0 +1,88 @@
+"""Whether a translation is in another language than its own."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from functools import cache
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
+
+from kiwi.data.flags.lengths import length_of
+from kiwi.data.flags.names import without_names
+from kiwi.data.flags.scripts import is_usual_script
+from kiwi.data.languages import language_of
+from kiwi.exceptions import KiwiError
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
+
+LEAST_LENGTH = 20
+"""The length of a translation from which on its language is judged, in letters."""
+
+LEAST_PROBABILITY = 0.001
+"""The probability of a language below which a text is in another one. It is so low that varieties and close languages,
+such as Croatian and Serbian, Czech and Slovak, or Norwegian and Danish, are rarely told apart."""
+
+USUAL = {"nb": "no", "fil": "tl"}
+"""Languages that the identifier knows under the name of another one."""
+
+CODE = re.compile(r"<[^<>]*>|\{[^{}]*\}")
+"""A tag or a placeholder in a text."""
+
+_loading = Lock()
+
+
+def is_other_language(source: str, target: str, language: str | None) -> bool:
+    """Return whether a translation is almost certainly in another language than its own.
+
+    A naive Bayes classifier over byte n-grams judges it (Lui and Baldwin 2012, "langid.py"; the package ``py3langid``).
+
+    Args:
+        source: the source, whose names in the translation say nothing about its language.
+        target: the translation.
+        language: the BCP 47 tag of its language. Languages that the identifier does not know, and those in another
+            script than their usual one, are not judged.
+    """
+    if language is None or not is_usual_script(language):
+        return False
+    code = language_of(language)
+    code = USUAL.get(code, code)
+    text = without_names(CODE.sub(" ", target), source)
+    if length_of(text) < LEAST_LENGTH:
+        return False
+    identifier = load_identifier()
+    return code in identifier.labels and dict(identifier.rank(text))[code] < LEAST_PROBABILITY
+
+
+def load_identifier() -> LanguageIdentifier:
+    """Load the identifier of languages, once in a process; this takes half a second.
+
+    Raises:
+        KiwiError: when it cannot be loaded.
+    """
+    with _loading:
+        return _identifier()
+
+
+def start_loading() -> None:
+    """Load the identifier of languages in the background, while a system is loaded."""
+    Thread(target=_load_quietly, name="kiwi-languages", daemon=True).start()
+
+
+def _load_quietly() -> None:
+    with suppress(KiwiError):  # raised where the identifier is used
+        load_identifier()
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    try:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    except OSError as error:
+        raise KiwiError(
+            f"The identifier of languages, for the flag 'language', cannot be loaded ({error}). It needs 70 MB in the "
+            "directory for temporary files: set TMPDIR to one that has room, or use --no-flags."
+        ) from error
