@@ -2,8 +2,9 @@
 
     python tools/mini/figures.py SYSTEM MLQE-PE MQM OUT.md [--part dev|test20] [--segments 1000] [--wrong 300]
 
-The assessments and tags are those of one part of MLQE-PE. Development chooses; ``test20`` is measured once, at the end.
-The annotated errors are those of the development sets of MQM. ``OUT.md`` gets the tables, ``OUT.json`` the numbers.
+The assessments and tags are those of one part of MLQE-PE. Development chooses; ``test20`` is measured once, at the end,
+and alone. The annotated errors are those of the development sets of MQM. ``OUT.md`` gets the tables, ``OUT.json`` the
+numbers.
 """
 
 from __future__ import annotations
@@ -288,11 +289,15 @@ def main() -> None:
         known = [own[name] for own in assessed.values() if name in own]
         mean[name] = fmean(each["value"] if isinstance(each, Mapping) else each for each in known)
     add(f"MLQE-PE, {args.part}", assessed | {"mean": mean})
-    annotated = {name: of_annotations(system, args.annotations, name, args.segments) for name in CHOOSING}
-    add("MQM", annotated)
-    add("scores below the translation", of_wrong_targets(system, args.assessments, args.wrong or args.segments))
-    add("paragraphs below the translation", of_paragraphs(system, args.assessments, PARAGRAPHS_OF_PAIR))
-    add("with one error below without", of_single_errors(system, args.assessments, (args.wrong or args.segments) // 2))
+    if args.part == "dev":
+        annotated = {name: of_annotations(system, args.annotations, name, args.segments) for name in CHOOSING}
+        add("MQM", annotated)
+        add("scores below the translation", of_wrong_targets(system, args.assessments, args.wrong or args.segments))
+        add("paragraphs below the translation", of_paragraphs(system, args.assessments, PARAGRAPHS_OF_PAIR))
+        add(
+            "with one error below without",
+            of_single_errors(system, args.assessments, (args.wrong or args.segments) // 2),
+        )
     args.out.write_text("\n".join(tables), encoding="utf-8")
     args.out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

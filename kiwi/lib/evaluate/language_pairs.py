@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kiwi.constants import LANGUAGE_PAIR
-from kiwi.data.files.lines import read_lines
+from kiwi.data.files.lines import read_lines, stream_lines
 from kiwi.data.files.tables import read_table
 from kiwi.data.labels.gold import check_line_count
 from kiwi.data.text.language_pairs import listed, parse_language_pairs
 from kiwi.exceptions import DataError
+from kiwi.utils.guard import paths_in
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
 
+logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
@@ -139,3 +143,20 @@ def _check_same(pairs: list[str], path: Path, others: list[str], place: Path) ->
         if pair and other and pair != other:
             advice = "The predictions are for other segments."
             raise DataError.at(path, number, found=f"'{pair}'", expected=f"'{other}', as {place} has", advice=advice)
+
+
+def warn_if_unnamed(files: Files) -> None:
+    """Warn if a language pair is to be read, and no file has rows, which may name theirs; all segments are compared."""
+    paths = paths_in([files.gold_files, files.predicted_files, files.exclude])
+    if not any(map(_has_rows, paths)):
+        logger.warning(
+            "language_pair: found %s, but no file names language pairs, so all segments are compared. Give the pair of "
+            "each as gold_files.lp, or remove it.",
+            files.language_pair,
+        )
+
+
+def _has_rows(path: Path) -> bool:
+    with closing(stream_lines(path, warn=False)) as lines:
+        line = next(lines, "")
+    return "\t" in line or line.startswith("{")

@@ -18,7 +18,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.annotations import pairs_of_annotations
 from kiwi.lib.evaluate.config import Configuration, Files
-from kiwi.lib.evaluate.language_pairs import choose_pair, pair_lines, read_language_pairs
+from kiwi.lib.evaluate.language_pairs import choose_pair, pair_lines, read_language_pairs, warn_if_unnamed
 from kiwi.lib.evaluate.sources import collect_sources, given_fields, gold_by_prediction
 from kiwi.lib.evaluate.spans import split_spans
 from kiwi.lib.utils import configure_logging, load_configuration
@@ -129,6 +129,8 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     """Return what is compared, its metrics, and the error spans that are compared."""
     pairs = None if config.language_pairs is not None else read_language_pairs(files) or _pairs_of_spans(files)
     lines = pair_lines(pairs, config.language_pair)
+    if pairs is None and config.language_pair is not None:
+        warn_if_unnamed(files)
     sources = collect_sources(files, lines, any_scale=config.explanations)
     required = not files.predicted_dir
     alignment = align(

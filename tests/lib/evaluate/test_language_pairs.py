@@ -49,6 +49,22 @@ def test_pairs_of_a_file(options: dict[str, Any]) -> None:
     assert report.rows[1].signature.startswith("sentence_scores|segments:3|kiwi:")
 
 
+def test_a_pair_that_no_file_names(options: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    evaluate_from_configuration({**options, "language_pair": "et-en"})
+    assert not caplog.messages
+    options["gold_files"].pop("lp")
+    report = evaluate_from_configuration({**options, "language_pair": "et-en"})
+    assert [row.n for row in report.rows] == [7]
+    (message,) = caplog.messages
+    assert message.startswith("language_pair: found et-en, but no file names language pairs, so all segments")
+    caplog.clear()
+    rows = [f"et-en\tQE\t{index}\t{score}" for index, score in enumerate(SCORES)]
+    files = [{"sentence_submission": write(tmp_path / "submission", rows)}]
+    options = {"gold_files": options["gold_files"], "predicted_files": files, "bootstrap": 0}
+    evaluate_from_configuration({**options, "language_pair": "et-en"})
+    assert not caplog.messages
+
+
 def test_pairs_beside_the_predictions(options: dict[str, Any], tmp_path: Path) -> None:
     options["gold_files"].pop("lp")
     assert [row.output for row in evaluate_from_configuration(options).rows] == ["sentence_scores"]
