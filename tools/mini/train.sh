@@ -88,9 +88,10 @@ once "$out/calibrated" "$python" -m kiwi calibrate "$out/int8" "$out/calibrated"
   -s "$out/data/calibration.src" -t "$out/data/calibration.mt" --lp "$out/data/calibration.lp" --gold "$out/data/calibration.da"
 
 once "$out/dev.md" "$python" "$here/figures.py" "$out/calibrated" "$assessments" "$annotations" "$out/dev.md" --segments 1000 --wrong 300
+once "$out/test20.md" "$python" "$here/figures.py" "$out/calibrated" "$assessments" "$annotations" "$out/test20.md" --part test20
 # A system that does not know one of the language pairs shows what a new pair gains.
 stage others first "_encoder=$out/multilingual-e5-small" "run.output_dir=$out/others"
 once "$out/adapt/adapt.svg" "$python" "$here/../../benchmarks/adapt.py" "$out/others/best_model" "$assessments/et-en" "$out/adapt"
 once "$out/package" "$python" -m kiwi publish "$out/calibrated" "$out/package" --package kiwi-qe-mini --license "Apache-2.0 AND MIT"
-cat "$here/card.md" "$out/dev.md" "$out/adapt/adapt.md" > "$out/package/README.md"
+cat "$here/card.md" "$out/test20.md" <(echo) "$out/dev.md" <(echo) "$out/adapt/adapt.md" > "$out/package/README.md"
 cp "$out/adapt/adapt.svg" "$out/package"
