@@ -119,6 +119,27 @@ def test_without_a_script(browser: Chromium, server: Server) -> None:
     assert page.input_value("#key") == ""
 
 
+def test_languages_of_a_text(browser: Chromium, server: Server) -> None:
+    visit = open_page(browser, server)
+    page = visit.page
+    page.fill("#source", "Close the door before you leave the house.")
+    page.fill("#target", "Fermez la porte avant de quitter la maison.")
+    page.get_by_label("Languages").first.fill("en, de")
+    page.get_by_role("button", name="Estimate quality").click()
+    assert page.locator(".flag").inner_text() == "language the translation is not in the target language"
+    page.fill("#pair", "en-fr")
+    page.get_by_role("button", name="Estimate quality").click()
+    page.get_by_role("alert").wait_for()
+    expected = "Languages: found 'en-fr'; expected the codes of source and translation, such as en,de."
+    assert page.get_by_role("alert").inner_text() == expected
+    page.get_by_role("button", name="English → French").click()
+    page.locator("#result").wait_for()
+    assert page.input_value("#pair") == "en,fr"
+    assert [text for text in page.locator(".flag").all_inner_texts() if "language" in text.split()[0]] == []
+    page.goto(f"{server.url}/?example=en-fr")
+    assert page.input_value("#pair") == "en,fr"
+
+
 @pytest.fixture
 def table(corpus: Corpus, tmp_path: Path) -> Path:
     rows = [

@@ -86,6 +86,7 @@
   const chips = all(".chip");
   const tryExample = (chip) => {
     for (const name of ["source", "target", "other"]) byId(name).value = chip.dataset[name];
+    byId("pair").value = chip.dataset.languages;
     form.querySelector("details").open = true;
     form.requestSubmit();
   };

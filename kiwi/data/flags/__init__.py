@@ -18,7 +18,7 @@ FLAGS = {
     "copied": "the source stands as its translation",
     "empty": "the translation is empty, or has no letter, digit or symbol although the source has",
     "script": "most letters of the translation are of a script that its language does not use",
-    "language": "the translation is in another language than its own",
+    "language": "the translation is not in the target language",
     "length": "the translation is much shorter or longer than the source",
     "numbers": "source and translation have different numbers",
     "tags": "source and translation have different tags or placeholders",

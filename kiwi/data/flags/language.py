@@ -1,4 +1,4 @@
-"""Whether a translation is in another language than its own."""
+"""Whether a translation is in the target language."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _loading = Lock()
 
 
 def is_other_language(source: str, target: str, language: str | None) -> bool:
-    """Return whether a translation is almost certainly in another language than its own.
+    """Return whether a translation is almost certainly not in the target language.
 
     A naive Bayes classifier over byte n-grams judges it (Lui and Baldwin 2012, "langid.py"; the package ``py3langid``).
 
     Args:
         source: the source, whose names in the translation say nothing about its language.
         target: the translation.
-        language: the BCP 47 tag of its language. Languages that the identifier does not know, and those in another
-            script than their usual one, are not judged.
+        language: the BCP 47 tag of the target language. Languages that the identifier does not know, and those in
+            another script than their usual one, are not judged.
     """
     if language is None or not is_usual_script(language):
         return False

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from kiwi import __version__, constants as const
 from kiwi.data.documents.formats import FORMATS
 from kiwi.data.flags import FLAGS
+from kiwi.lib.score.flagging import TAG
 from kiwi.pages.assets import read_asset
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.problems import Problem
@@ -47,7 +48,8 @@ POLICY = (
 async def form(request: Request, example: str = "") -> Response:
     """Return the form, empty or with an example."""
     found = find_example(example)
-    given = {} if found is None else {"source": found.source, "target": found.target, "other": found.other}
+    names = ("source", "target", "other", "languages")
+    given = {} if found is None else {name: getattr(found, name) for name in names}
     return _page(service_of(request), given)
 
 
@@ -118,6 +120,10 @@ def _asked(served: ServedModel, given: Mapping[str, str]) -> ScoreRequest:
         raise Problem(422, "invalid", f"found {found}; expected the same number, with a segment on each line.")
     if not any(line.strip() for lines in sides.values() for line in lines):
         raise Problem(422, "invalid", "Enter a source text and its translation.")
+    languages = [code.strip() for code in given.get("languages", "").split(",") if code.strip()]
+    if len(languages) not in (0, 2) or not all(map(TAG.fullmatch, languages)):
+        found, expected = f"found '{given['languages']:.60}'", "the codes of source and translation, such as en,de"
+        raise Problem(422, "invalid", f"Languages: {found}; expected {expected}.")
     try:
         return ScoreRequest(
             segments=[
@@ -130,6 +136,7 @@ def _asked(served: ServedModel, given: Mapping[str, str]) -> ScoreRequest:
             scale="own" if served.common_scale is None else "0-100",
             words=True,
             spans=const.ERROR_SPANS in served.runner.about.outputs,
+            languages=(languages[0], languages[1]) if languages else None,
         )
     except ValidationError as error:
         raise Problem(422, "invalid", f"The text cannot be read: {error.errors()[0]['msg']}") from error
@@ -150,7 +157,7 @@ def _page(
     text = render(
         "serve.html.jinja",
         assets={name: f"/assets/{name}?{_digest(name)}" for name in ASSETS},
-        given={name: given.get(name, "") for name in ("source", "target", "other", "model", "policy")},
+        given={name: given.get(name, "") for name in ("source", "target", "other", "languages", "model", "policy")},
         models=models,
         examples=_examples(models),
         policies=sorted({name for model in models for name in model.deciders}),

@@ -39,6 +39,11 @@ class Example:
     other: str
     """A right one."""
 
+    @property
+    def languages(self) -> str:
+        """The codes of the two languages, as the form has them."""
+        return ",".join(split_pair(self.pair))
+
 
 @cache
 def sentences() -> dict[str, Sentence]:

@@ -1,4 +1,4 @@
-"""Translations into another language than their own."""
+"""Translations that are not in the target language."""
 
 from __future__ import annotations
 
