@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeVar
 
 from kiwi import constants as const
+from kiwi.data.flags.language import is_loaded
 from kiwi.data.readers import check_columns
 from kiwi.data.text.units import WORD
 from kiwi.exceptions import DataError
@@ -53,7 +54,9 @@ async def score_request(registry: Registry, request: ScoreRequest, limits: Limit
     _check_request(request, served, limits)
     segments = _texts(request, served)
     served, rows = await compute(registry, served, segments, limits, receive)
-    return await _aside(answer, request, served, rows, is_small=_is_small(segments))
+    has_languages = any(served.flagger(request.languages or ()).languages)
+    is_small = _is_small(segments) and (is_loaded() or not has_languages)
+    return await _aside(answer, request, served, rows, is_small=is_small)
 
 
 def find_model(registry: Registry, name: str | None) -> ServedModel:

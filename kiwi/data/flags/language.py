@@ -65,6 +65,11 @@ def load_identifier() -> LanguageIdentifier:
         return _identifier()
 
 
+def is_loaded() -> bool:
+    """Return whether the identifier of languages is loaded."""
+    return _identifier.cache_info().currsize > 0
+
+
 def start_loading() -> None:
     """Load the identifier of languages in the background, while a system is loaded."""
     Thread(target=_load_quietly, name="kiwi-languages", daemon=True).start()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiwi.data.flags import find_flags, language as identification
-from kiwi.data.flags.language import is_other_language, load_identifier, start_loading
+from kiwi.data.flags.language import is_loaded, is_other_language, load_identifier, start_loading
 from kiwi.data.flags.scripts import is_usual_script, scripts_of
 from kiwi.exceptions import KiwiError
 
@@ -78,10 +78,12 @@ def test_the_identifier_is_loaded_once_in_the_background() -> None:
 def test_without_room_for_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     identification._identifier.cache_clear()
+    assert not is_loaded()
     with pytest.raises(KiwiError, match=r"set TMPDIR to one that has room, or use --no-flags\.$"):
         load_identifier()
     monkeypatch.undo()
     assert "de" in load_identifier().labels
+    assert is_loaded()
 
 
 @pytest.mark.parametrize(
