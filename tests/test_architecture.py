@@ -89,6 +89,7 @@ LIBRARIES = {
     "pyarrow": [
         "data.files.parquet",
         "data.files.table_writers",
+        "data.segments.arrow",
         "data.segments.shards",
         "data.segments.shard_writers",
         "data.documents.parquet",

@@ -12,7 +12,8 @@ import pytest
 import kiwi
 from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.runner.watch import InputWatch
-from kiwi.systems.manifest.checkpoint import CheckpointInfo, DataInfo, read_checkpoint_info
+from kiwi.systems.manifest.checkpoint import CheckpointInfo, read_checkpoint_info
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.pretrained.model import Pretrained
 from tests.pretrained import write_model
 

@@ -17,7 +17,7 @@ from kiwi.data.labels.spans.decoding import expected_penalties
 from kiwi.data.labels.spans.options import SpanLevelConfig
 from kiwi.data.text.language_pairs import known_pair, known_pairs
 from kiwi.runner.predictions import EXPECTED_PENALTY, Predictions
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.runner import ChunkPredictions, Runner
 from kiwi.runner.watch import InputWatch
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.utils.process.workers import end_with_parent, in_order
 
 

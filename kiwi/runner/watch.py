@@ -11,7 +11,7 @@ from kiwi.data.text.language_pairs import known_pairs, listed
 from kiwi.data.text.pieces import PieceTokenizer
 from kiwi.data.text.tokenization import MarkCounts
 from kiwi.data.text.words import words
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.intervals import ScoreIntervals
 
 logger = logging.getLogger(__name__)

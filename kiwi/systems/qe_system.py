@@ -35,7 +35,7 @@ from kiwi.systems.config.qe import (
 from kiwi.systems.config.start import encoder_weights, starting_model, starting_vocabularies
 from kiwi.systems.config.system import model_config_of
 from kiwi.systems.exported import read_trained_info, read_trained_vocabularies, read_trained_weights
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.sentence_level import ScoreOutput
 from kiwi.systems.outputs.translation_language_model import POST_EDIT_PREFIX, language_model_loss, update_metrics

@@ -23,7 +23,8 @@ from kiwi.systems.batching import gather_full_tensor
 from kiwi.systems.checkpoint import save_checkpoint
 from kiwi.systems.config.architectures import AnyModelConfig
 from kiwi.systems.encoders.base import Encoder
-from kiwi.systems.manifest.checkpoint import CheckpointInfo, DataInfo
+from kiwi.systems.manifest.checkpoint import CheckpointInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.model_card import model_card, read_run_configuration
 from kiwi.systems.pretrained.hub import locate
 from kiwi.systems.pretrained.model import Pretrained

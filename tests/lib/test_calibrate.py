@@ -25,7 +25,7 @@ from kiwi.lib.score.calibration.labelled import Labelled
 from kiwi.lib.score.calibration.scores import fit_intervals
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.engine import AboutSystem
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.intervals import CalibrationGroup
 
 TEXTS = ("source", "target", "alignments")

@@ -10,7 +10,7 @@ from kiwi.data.documents.parts import Languages, Segment
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.runner.engine import AboutSystem
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.intervals import CalibrationGroup, ScoreIntervals
 
 GROUPS = {"all": CalibrationGroup(20, 0.1), "en-de": CalibrationGroup(9, 0.2)}

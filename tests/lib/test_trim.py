@@ -12,7 +12,7 @@ from kiwi.exceptions import ConfigError
 from kiwi.lib.export import export
 from kiwi.lib.pretrained.trim import trim
 from kiwi.systems.batching import as_tensors
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.intervals import CalibrationGroup, ScoreIntervals
 from kiwi.systems.qe_system import QESystem
 from tests.conftest import Trained

@@ -11,7 +11,7 @@ import torch
 
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.systems.config.labels import add_blank_labels
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.outputs.sentence_level import GaussianScoreOutput, ScoreDistributionOutput, ScoreOutput
 from kiwi.systems.qe_system import QESystem
 from tests.conftest import Corpus, random_system

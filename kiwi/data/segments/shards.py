@@ -13,6 +13,7 @@ from kiwi.data.files.cells import cell_text, check_names, field_text, json_objec
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.readers import check_columns
+from kiwi.data.segments.arrow import infer_schema, with_valid_texts
 from kiwi.data.segments.bad_rows import OnBad, Reject
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.compression import damage_errors
@@ -117,7 +118,7 @@ class Shard:
         found = pyarrow.schema([])
         try:
             for chunk in self.chunks(rows_at_once):
-                seen = pyarrow.RecordBatch.from_pylist(chunk.rows, _infer_schema(chunk.rows)).schema
+                seen = pyarrow.RecordBatch.from_pylist(chunk.rows, infer_schema(chunk.rows)).schema
                 found = pyarrow.unify_schemas([found, seen], promote_options="permissive")
         except (pyarrow.ArrowException, OverflowError) as error:
             advice = "Set bulk.output_format=jsonl, which allows any types."
@@ -208,7 +209,7 @@ class Shard:
         if not chunk.rejects:
             chunk.batch = batch
         elif self.on_bad == "nan":
-            chunk.batch = _with_valid_texts(batch) if invalid else batch
+            chunk.batch = with_valid_texts(batch) if invalid else batch
         else:
             chunk.batch = batch.take(pyarrow.array(good, pyarrow.int64()))
         return chunk
@@ -285,28 +286,6 @@ class Shard:
         except (pyarrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self.place}: cannot be read as Parquet ({reason}).") from error
-
-
-def _with_valid_texts(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
-    """Return a batch in which bytes that are not UTF-8 are escaped, because readers reject tables that have them."""
-    import pyarrow
-
-    rows = [readable_row(batch, index) for index in range(batch.num_rows)]
-    columns = [
-        pyarrow.array([row[field.name] for row in rows], field.type)
-        if field.type in (pyarrow.string(), pyarrow.large_string())
-        else batch.column(field.name)
-        for field in batch.schema
-    ]
-    return pyarrow.RecordBatch.from_arrays(columns, schema=batch.schema)
-
-
-def _infer_schema(rows: list[dict[str, Any]]) -> pyarrow.Schema:
-    """Infer the types of the columns of all rows, whereas pyarrow infers those of the first row only."""
-    import pyarrow
-
-    names = dict.fromkeys(name for row in rows for name in row)
-    return pyarrow.schema([(name, pyarrow.array([row.get(name) for row in rows]).type) for name in names])
 
 
 def _is_text(cell: Any, column: str) -> bool:

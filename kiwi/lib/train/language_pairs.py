@@ -14,7 +14,7 @@ from kiwi.data.sampling import GroupSampling
 from kiwi.data.text.language_pairs import count_pairs, listed, split_pair
 from kiwi.data.text.tokenization import share_of_marks_alone
 from kiwi.exceptions import ConfigError
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.utils.io import did_you_mean
 
 logger = logging.getLogger("kiwi.lib.train")

@@ -16,7 +16,7 @@ from kiwi.runner.engine import AboutSystem
 from kiwi.runner.watch import InputWatch
 from kiwi.serve.batching.cache import Row, Texts
 from kiwi.serve.batching.worker import Worker
-from kiwi.systems.manifest.checkpoint import DataInfo
+from kiwi.systems.manifest.data_info import DataInfo
 
 POLL = 0.5
 """The number of seconds between two looks at the progress of a file."""

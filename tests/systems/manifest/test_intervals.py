@@ -10,7 +10,8 @@ import pytest
 
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.metrics.conformal import rank_of_quantile
-from kiwi.systems.manifest.checkpoint import CheckpointInfo, DataInfo
+from kiwi.systems.manifest.checkpoint import CheckpointInfo
+from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.intervals import CalibrationGroup, ScoreIntervals
 
 PAIRS = ["en-de"] * 4 + ["en-fr"] * 2
