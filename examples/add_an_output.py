@@ -24,7 +24,7 @@ import kiwi
 from kiwi.data.batch import QEBatch
 from kiwi.lib.utils import example_configuration, load_configuration
 from kiwi.systems.features import FeatureSizes
-from kiwi.systems.outputs.sentence_level import BinaryOutput
+from kiwi.systems.outputs.binary import BinaryOutput
 from kiwi.utils.io import BaseConfig
 
 LIMIT = 0.25

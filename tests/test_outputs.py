@@ -28,7 +28,8 @@ from kiwi.lib.train import train_from_configuration
 from kiwi.outputs import OUTPUTS, OutputSpec
 from kiwi.runner import Predictions, load_system
 from kiwi.systems.manifest.checkpoint import CheckpointInfo
-from kiwi.systems.outputs.sentence_level import BinaryOutput, ScoreOutput
+from kiwi.systems.outputs.binary import BinaryOutput
+from kiwi.systems.outputs.sentence_level import ScoreOutput
 from kiwi.systems.outputs.word_level import GapOutput
 from kiwi.utils.io import BaseConfig
 from tests.conftest import Corpus, Options

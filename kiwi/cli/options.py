@@ -168,7 +168,7 @@ def read_options(
     from kiwi.exceptions import ConfigError
     from kiwi.lib.utils import configure_logging, example_configuration, load_configuration
     from kiwi.utils.display import hide_secrets
-    from kiwi.utils.structured import to_yaml
+    from kiwi.utils.structured.writing import to_yaml
 
     configure_logging(verbose=verbose, quiet=quiet)
     arguments = list(arguments or [])

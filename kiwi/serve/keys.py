@@ -15,7 +15,7 @@ from pydantic import Field
 
 from kiwi.exceptions import ConfigError
 from kiwi.utils.io import BaseConfig
-from kiwi.utils.structured import read_structured
+from kiwi.utils.structured.reading import read_structured
 
 VARIABLE = "KIWI_SERVE_KEYS"
 """The environment variable with keys: ``name=hash`` pairs, separated by white space."""

@@ -35,7 +35,7 @@ from kiwi.systems.manifest.checkpoint import (
 from kiwi.systems.pretrained.model import Pretrained
 from kiwi.utils.io import staged, write_json
 from kiwi.utils.sealed import RESTORE, SealedDirectory, seal
-from kiwi.utils.structured import write_yaml
+from kiwi.utils.structured.writing import write_yaml
 from kiwi.utils.tensor_header import read_tensor_header
 
 Module = TypeVar("Module", bound=nn.Module)

@@ -20,7 +20,7 @@ from kiwi.training.devices import is_first_process
 from kiwi.training.state import STATE_FILE, read_state
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import write_json
-from kiwi.utils.structured import write_yaml
+from kiwi.utils.structured.writing import write_yaml
 
 logger = logging.getLogger(__name__)
 

@@ -87,7 +87,7 @@ class GrowingFiles:
 
     def _load_state(self) -> None:
         """Load the state of unfinished files, and truncate them to the lines that all of them have."""
-        from kiwi.utils.structured import read_structured
+        from kiwi.utils.structured.reading import read_structured
 
         file = self.place / STATE_FILE
         state = read_structured(file) if file.is_file() else None

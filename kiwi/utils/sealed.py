@@ -241,7 +241,7 @@ def parse_plain_yaml(content: bytes, file: Path) -> Any:
     Raises:
         CheckpointError: when it does not parse.
     """
-    from kiwi.utils.structured import parse_yaml
+    from kiwi.utils.structured.reading import parse_yaml
 
     try:
         return parse_yaml(_decode(content, file), file, plain=True)

@@ -15,12 +15,12 @@ from kiwi.data.batch import QEBatch
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.metrics.accumulators import TagMetrics
 from kiwi.systems.features import Features, FeatureSizes
+from kiwi.systems.outputs.binary import BinaryOutput
 from kiwi.systems.outputs.options import SentenceLevelConfig
 from kiwi.systems.outputs.quality_estimation import QEOutputs
 from kiwi.systems.outputs.sentence_level import (
     MIN_DEVIATION,
     MIN_STANDARDIZED_DEVIATION,
-    BinaryOutput,
     GaussianScoreOutput,
     ScoreDistributionOutput,
     ScoreOutput,

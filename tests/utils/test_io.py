@@ -14,7 +14,8 @@ from kiwi.utils.io import (
     write_lines,
     write_text,
 )
-from kiwi.utils.structured import read_structured, write_yaml
+from kiwi.utils.structured.reading import read_structured
+from kiwi.utils.structured.writing import write_yaml
 
 
 class Sides(BaseConfig):

@@ -8,7 +8,8 @@ from pydantic import PositiveInt
 from kiwi.exceptions import ConfigError
 from kiwi.lib.utils import load_configuration
 from kiwi.utils.io import BaseConfig
-from kiwi.utils.structured import parse_document, to_yaml
+from kiwi.utils.structured.reading import parse_document
+from kiwi.utils.structured.writing import to_yaml
 from kiwi.utils.written import PathText, user_path
 
 

@@ -15,7 +15,7 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.corpus.options import PARTS
 from kiwi.lib.corpus.pipeline import SUFFIXES
 from kiwi.lib.corpus.records import CORPUS_FILE, FORMAT
-from kiwi.utils.structured import read_structured
+from kiwi.utils.structured.reading import read_structured
 
 FIELDS = {suffix: field for field, suffix in SUFFIXES.items()} | {const.LANGUAGE_PAIR: const.LANGUAGE_PAIR}
 """The field of each kind of file that is checked; files of other kinds go along as they are."""

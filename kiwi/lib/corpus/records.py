@@ -18,7 +18,7 @@ from kiwi.lib.corpus.summary import Summary
 from kiwi.lib.corpus.tokenizers import LIBRARIES, Tokenizer
 from kiwi.pages.corpus import CorpusFigures, corpus_page
 from kiwi.utils.io import write_json, write_text
-from kiwi.utils.structured import to_yaml
+from kiwi.utils.structured.writing import to_yaml
 
 CORPUS_FILE, CONFIG_FILE, REPORT_FILE = "corpus.json", "config.yaml", "report.html"
 

@@ -20,7 +20,8 @@ from kiwi.lib.search.study import open_study
 from kiwi.lib.search.trials import TrialQueue
 from kiwi.utils.display import hide_secrets
 from kiwi.utils.guard import Guard, paths_in
-from kiwi.utils.structured import read_structured, write_yaml
+from kiwi.utils.structured.reading import read_structured
+from kiwi.utils.structured.writing import write_yaml
 
 CONFIG_FILE = "search.yaml"
 

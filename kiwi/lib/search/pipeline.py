@@ -17,7 +17,7 @@ from kiwi.lib.utils import configure_logging
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.inputs import refuse_pipes
 from kiwi.utils.process.signals import stop_on_signals
-from kiwi.utils.structured import write_yaml
+from kiwi.utils.structured.writing import write_yaml
 
 if TYPE_CHECKING:
     from kiwi.lib.search.context import SearchContext

@@ -33,7 +33,7 @@ from kiwi.training.run_record import differences, read_status
 from kiwi.training.state import STATE_FILE
 from kiwi.utils.display import hide_secrets
 from kiwi.utils.dotted import put
-from kiwi.utils.structured import read_structured
+from kiwi.utils.structured.reading import read_structured
 
 logger = logging.getLogger("kiwi.lib.search")
 

@@ -97,7 +97,7 @@ def save_config_to_file(config: BaseConfig, file_name: str | Path) -> None:
         file_name: the file, whose suffix becomes ``.yaml``.
     """
     path = user_path(file_name).with_suffix(".yaml")
-    from kiwi.utils.structured import write_yaml
+    from kiwi.utils.structured.writing import write_yaml
 
     write_yaml(path, hide_secrets(config.model_dump(mode="json")))
     logger.debug("Saved the configuration to %s", path)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import resources
@@ -14,18 +13,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from kiwi.exceptions import ConfigError
+from kiwi.lib.utils.interpolation import Expansion, references_in
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import did_you_mean
-from kiwi.utils.structured import Document, parse_document, read_document
+from kiwi.utils.structured.reading import Document, parse_document, read_document
 from kiwi.utils.written import Options, remember, texts_of
 
 PACKAGE_ASSETS = Path(str(resources.files("kiwi"))) / "assets"
 
 ASSETS = "_kiwi_assets"
 """The variable that every configuration has."""
-
-MAX_EXPANDED = 1_000_000
-"""The maximum size of a configuration, in characters, after interpolation."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def compose(
         merged = _merge(layers, [(key, found.values) for key, found in changes])
         as_text = _merge([texts_of(layer) for layer in layers], [(key, found.texts) for key, found in changes])
         raw = OmegaConf.to_container(merged, resolve=False)
-        _Expansion(raw, path).check()
+        Expansion(raw, path).check()
         values = OmegaConf.to_container(merged, resolve=True)
         texts = OmegaConf.to_container(as_text, resolve=True)
     except GrammarParseError as error:
@@ -113,11 +110,13 @@ def compose(
         raise ConfigError(f"{path}: {str(error).splitlines()[0]}.") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: found interpolations (${{...}}) that refer to each other; remove one.") from error
-    references = frozenset(_references(raw))
+    references = frozenset(references_in(raw))
     anchored = {key for layer in layers if isinstance(layer, Options) for key in layer.anchored}
     of_files = [key for layer in layers[1:] for key in layer if key.startswith("_")]
     # An override of what refers to a variable leaves it in the file, where it may stay.
-    left = {*_references(OmegaConf.to_container(files, resolve=False))} - {key.partition(".")[0] for key, _ in changes}
+    left = {*references_in(OmegaConf.to_container(files, resolve=False))} - {
+        key.partition(".")[0] for key, _ in changes
+    }
     known = {key for key in flatten(OmegaConf.to_container(files, resolve=False)) if key.startswith("_")}  # type: ignore[arg-type]
     known -= {ASSETS}
     return Composition(
@@ -230,74 +229,3 @@ def _group_file(path: Path, group: str, name: str) -> Path:
     known = [file.stem for file in directory.glob("*.*")]
     hint = f" {did_you_mean(name, known)}" if known else ""
     raise ConfigError(f"{path}: defaults: {group}: no file {directory / name}.yaml.{hint}")
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _strings(each)
-
-
-def _references(content: Any) -> Iterator[str]:
-    """Return the words in all interpolations, among which are the names that they refer to."""
-    for text in _strings(content):
-        if "${" in text:
-            yield from re.findall(r"\w+", text[text.index("${") :])
-
-
-class _Expansion:
-    """Measures a configuration before it is interpolated, since a few references can expand to more than memory holds.
-
-    Args:
-        content: the configuration before interpolation.
-        path: its file, for errors.
-    """
-
-    def __init__(self, content: Any, path: Path) -> None:
-        self._content, self._path = content, path
-        self._sizes: dict[tuple[str, ...], int] = {}
-
-    def check(self) -> None:
-        """Check the size of the interpolated configuration.
-
-        Raises:
-            ConfigError: when it is too large, or interpolations refer to each other.
-        """
-        self._measure((), self._content)
-
-    def _measure(self, place: tuple[str, ...], value: Any) -> int:
-        if (known := self._sizes.get(place)) is not None:
-            if known < 0:
-                raise ConfigError(f"{self._path}: {'.'.join(place)}: found an interpolation that refers to itself.")
-            return known
-        self._sizes[place] = -1
-        size = 1
-        if isinstance(value, dict | list):
-            pairs = value.items() if isinstance(value, dict) else enumerate(value)
-            size += sum(self._measure((*place, str(key)), each) for key, each in pairs)
-        elif isinstance(value, str):
-            size += len(value) + sum(self._measure(*target) for target in self._targets(place, value))
-        if size > MAX_EXPANDED:
-            reason = f"found more than {MAX_EXPANDED} characters after interpolation"
-            raise ConfigError(f"{self._path}: {'.'.join(place) or 'the configuration'}: {reason}.")
-        self._sizes[place] = size
-        return size
-
-    def _targets(self, place: tuple[str, ...], text: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-        """Return the places that a text refers to, with their values."""
-        for name in re.findall(r"\$\{(?:oc\.select:)?\s*([^${}:,]+)", text):
-            dots = len(name) - len(name.lstrip("."))
-            parts = [part for part in re.split(r"[.\[\]]+", name.strip().strip(".")) if part]
-            target = (*(place[:-dots] if dots else ()), *parts)
-            value: Any = self._content
-            for part in target:
-                if isinstance(value, list) and part.isdigit() and int(part) < len(value):
-                    value = value[int(part)]
-                elif isinstance(value, dict) and part in value:
-                    value = value[part]
-                else:
-                    break
-            else:
-                yield target, value

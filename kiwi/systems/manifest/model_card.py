@@ -14,7 +14,8 @@ from kiwi.exceptions import ConfigError
 from kiwi.outputs import OUTPUTS
 from kiwi.systems.manifest.checkpoint import BEST_MODEL, CONFIG_FILE, CheckpointInfo
 from kiwi.systems.manifest.export import ExportInfo
-from kiwi.utils.structured import read_structured, to_yaml
+from kiwi.utils.structured.reading import read_structured
+from kiwi.utils.structured.writing import to_yaml
 from kiwi.utils.templates import render
 
 CHECKPOINTS = "checkpoints"

@@ -24,7 +24,7 @@ from kiwi.systems.manifest.locations import check_not_installed
 from kiwi.utils.io import write_json
 from kiwi.utils.sealed import SUMS_FILE, SealedDirectory, carry, seal
 from kiwi.utils.staging import staged
-from kiwi.utils.structured import write_yaml
+from kiwi.utils.structured.writing import write_yaml
 
 logger = logging.getLogger(__name__)
 

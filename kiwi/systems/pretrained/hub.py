@@ -157,7 +157,7 @@ def origin_and_licences(model_name: str, *, local: bool) -> tuple[Origin, dict[s
 
 def read_card_data(file: Path) -> Mapping[str, Any]:
     """Return the fields at the beginning of a model card; empty if there is no card or it has no fields."""
-    from kiwi.utils.structured import parse_yaml
+    from kiwi.utils.structured.reading import parse_yaml
 
     found = re.match(r"---\r?\n(.*?)\n---", _read_inside(file) or "", re.DOTALL)
     try:

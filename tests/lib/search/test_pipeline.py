@@ -39,7 +39,7 @@ from kiwi.lib.utils import load_configuration
 from kiwi.runner import load_system
 from kiwi.training import keep_state, module
 from kiwi.training.run_record import read_status
-from kiwi.utils.structured import write_yaml
+from kiwi.utils.structured.writing import write_yaml
 from tests.dripping import DrippingServer
 
 Options = Callable[..., dict[str, Any]]

@@ -15,7 +15,7 @@ from kiwi.lib.search.config import load_search
 from kiwi.lib.search.space import SearchSpace, build_space
 from kiwi.lib.search.trial_values import encode_value
 from kiwi.utils.dotted import flatten, put
-from kiwi.utils.structured import write_yaml
+from kiwi.utils.structured.writing import write_yaml
 from tests.conftest import Corpus
 from tests.pretrained import write_model
 

@@ -197,7 +197,7 @@ class Policy:
             ConfigError: when there is no such file, or it cannot be read.
             DataError: when it is no policy, damaged, or of a later format.
         """
-        from kiwi.utils.structured import parse_json_document, read_file
+        from kiwi.utils.structured.reading import parse_json_document, read_file
 
         try:
             content = parse_json_document(read_file(path, LARGEST_FILE), path).values

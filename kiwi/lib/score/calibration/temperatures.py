@@ -13,7 +13,7 @@ from kiwi.lib.score.calibration.spans import cool_spans
 from kiwi.outputs import OUTPUTS
 from kiwi.runner import Predictions
 from kiwi.runner.engine import Engine
-from kiwi.systems.outputs.sentence_level import BinaryOutput
+from kiwi.systems.outputs.binary import BinaryOutput
 from kiwi.systems.outputs.span_level import SpanOutput
 from kiwi.systems.outputs.word_level import WordLevelOutput
 from kiwi.systems.qe_system import QESystem

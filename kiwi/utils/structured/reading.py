@@ -1,4 +1,4 @@
-"""Reading YAML and JSON within bounds: plain values, and the text of each scalar as it is written; writing YAML.
+"""Reading YAML and JSON within bounds: plain values, and the text of each scalar as it is written.
 
 Configurations come from anywhere. Tags never create objects, keys are text, and what would expand to more than memory
 holds (anchors in anchors), nest without end or repeat a key is rejected by its line, before it is built.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ import yaml
 from typing_extensions import override
 
 from kiwi.exceptions import ConfigError, MalformedError
-from kiwi.utils.io import write_text
-from kiwi.utils.written import Items, Options, texts_of
 
 LARGEST_FILE = 2**20
 """The maximum size of a file, in bytes."""
@@ -279,44 +277,3 @@ def _check_json(values: Any) -> None:
             raise ValueError("found a NUL character")
         inner = [each for each in level if isinstance(each, dict | list)]
         level = [value for each in inner for value in (each.values() if isinstance(each, dict) else each)]
-
-
-class _PlainDumper(yaml.SafeDumper):
-    """A YAML dumper that writes repeated values in full, without anchors."""
-
-    @override
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write every value out, without anchors and aliases."""
-        return True
-
-    def represent_options(self, data: Options | Items) -> Any:
-        """Represent numbers and switches as they are written, so that text options take them as text again."""
-        written = texts_of(data)
-        node: Any
-        if isinstance(data, Items):
-            node, pairs = self.represent_list(data), list(enumerate(data))
-        else:
-            node, pairs = self.represent_dict(data), list(data.items())  # type: ignore[arg-type]
-        for position, (key, value) in enumerate(pairs):
-            text = written[key]
-            if not isinstance(text, str) or isinstance(value, str):
-                continue
-            tag = self.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
-            scalar = yaml.ScalarNode(tag, text)
-            node.value[position] = scalar if isinstance(data, Items) else (node.value[position][0], scalar)
-        return node
-
-
-_PlainDumper.add_representer(Options, _PlainDumper.represent_options)
-_PlainDumper.add_representer(Items, _PlainDumper.represent_options)
-
-
-def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a mapping of plain values to a YAML file, keeping the order of the keys."""
-    write_text(path, to_yaml(content))
-
-
-def to_yaml(content: Mapping[str, Any]) -> str:
-    """Return a mapping of plain values as YAML, keeping the order of the keys."""
-    text: str = yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
-    return text

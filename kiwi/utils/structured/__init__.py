@@ -1,0 +1,1 @@
+"""YAML and JSON: reading within bounds, and writing."""
