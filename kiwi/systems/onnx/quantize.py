@@ -31,6 +31,13 @@ ZERO = 128
 
 EMBEDDING_RANGE = 127
 
+NEAR = 0.05
+"""The mean squared distance from the nearest integers below which weights are near a grid, in squares of its step; that
+of weights that know nothing of the grid is 1/12."""
+
+ON_GRID = 1e-4
+"""The distance from the nearest integer below which a weight is on the grid, in steps."""
+
 FEWEST_COLUMNS = 8
 """The minimum number of columns of a product that is quantized; smaller ones, such as tag logits, take hardly any
 time."""
@@ -58,6 +65,11 @@ def quantize(model: ir.Model) -> None:
 def scaled(values: NDArray[np.float32], axis: int, largest: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return quantized values, and the scales by which they are multiplied.
 
+    The weights of a system that was restored from 8 bits and trained further have moved by less than half a step of the
+    grid that they were on. The nearest integers would take all of the training back, so each of them is rounded up with
+    a probability that equals its distance from the integer below (stochastic rounding, Gupta et al. 2015, arXiv
+    1502.02551), with the same seed for each matrix.
+
     Args:
         values: the values, of two dimensions.
         axis: the axis over which a scale is shared.
@@ -65,7 +77,13 @@ def scaled(values: NDArray[np.float32], axis: int, largest: int) -> tuple[NDArra
     """
     sizes = np.abs(values).max(axis=axis, keepdims=True)
     scales = np.where(sizes > 0, sizes / largest, 1.0).astype(np.float32)
-    return np.rint(values / scales).astype(np.int8), scales
+    steps = values / scales
+    nearest = np.rint(steps)
+    distances = np.abs(steps - nearest)
+    if np.mean(np.square(distances)) < NEAR:
+        drawn = np.floor(steps + np.random.default_rng(0).random(steps.shape, dtype=np.float32))
+        nearest = np.where(distances < ON_GRID, nearest, drawn).clip(-largest, largest)
+    return nearest.astype(np.int8), scales
 
 
 class _Rows:
