@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -28,12 +29,11 @@ from typing import Any, NoReturn
 from kiwi.constants import UNDECIDED
 from kiwi.data.files.lines import stream_lines
 from kiwi.data.labels.error_spans import NO_ERROR, SEVERITIES, ErrorSpan
-from kiwi.data.labels.scores import parse_score
+from kiwi.data.labels.scores import is_missing, parse_score
 from kiwi.data.labels.spans.raw import REMARKS, unquoted
 from kiwi.data.wmt.unified_forms import (
     ALL,
     MISSING,
-    NO_SCORE,
     OF_ONE,
     OFFICIAL,
     SPAN_COLUMNS,
@@ -69,7 +69,7 @@ class Unified:
     """The error spans of each translation."""
 
     error_free: list[float] = field(default_factory=list)
-    """Whether each translation is free of errors, 1 or 0."""
+    """Whether each translation is free of errors, 1, 0 or a probability, NaN where the file does not say it."""
 
 
 def read_unified(path: Path, what: str, language_pair: str | None = None) -> Unified:
@@ -94,6 +94,16 @@ def read_unified(path: Path, what: str, language_pair: str | None = None) -> Uni
         else:
             reader.read_table(first[1].split("\t"), numbered)
     return reader.close()
+
+
+def _number(value: object) -> float:
+    """Return a finite number, or NaN where there is none.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    text = str(value).strip()
+    return float("nan") if is_missing(text) else parse_score(text)
 
 
 class _Reader:
@@ -131,17 +141,18 @@ class _Reader:
             self.found.error_free.append(self.verdict(number, value))
 
     def score(self, number: int, value: object) -> float:
-        if value is None or str(value).strip().lower() in NO_SCORE:
-            return float("nan")
         try:
-            return parse_score(str(value).strip())
+            return _number(value)
         except ValueError:
             self.fail(number, f"the score '{value!s:.60}'", "a finite number, or none")
 
     def verdict(self, number: int, value: object) -> float:
-        found = self.score(number, float(value) if isinstance(value, bool) else value)
-        if not 0.0 <= found <= 1.0:
-            self.fail(number, f"'{value!s:.60}'", "1 or 0, or a probability of being free of errors")
+        try:
+            found = _number(float(value) if isinstance(value, bool) else value)
+        except ValueError:
+            found = float("inf")
+        if not (math.isnan(found) or 0.0 <= found <= 1.0):
+            self.fail(number, f"'{value!s:.60}'", "1 or 0, a probability of being free of errors, or none")
         return found
 
     def read_table(self, names: list[str], lines: Iterator[tuple[int, str]]) -> None:

@@ -202,6 +202,9 @@ class Configuration(Files):
                 wrong["language_pairs"] = (
                     f"found {' and '.join(map(str, sorted(counts)))} systems; expected the same number in each"
                 )
+        is_asked = self.error_free or any(files.gold_files.error_free is not None for files in self.pairs.values())
+        if "error_free_score" in self.model_fields_set and not is_asked:
+            wrong["error_free_score"] = "has no effect without error_free: true; add it, or remove error_free_score"
         for pair, files in self.pairs.items():
             prefix = f"language_pairs.{pair}." if pair else ""
             if pair and files.gold_files.lp is not None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from kiwi.data.files.lines import read_lines, stream_lines
+from kiwi.data.files.tables import NAN
 from kiwi.data.labels.error_spans import ErrorSpan
-from kiwi.data.labels.scores import parse_scores
+from kiwi.data.labels.scores import is_missing, parse_scores
 from kiwi.data.wmt.seg_scores import parse_seg_scores
 from kiwi.data.wmt.sentence_level import SpanSubmission, read_span_submission
 from kiwi.data.wmt.unified import read_unified
@@ -51,14 +52,14 @@ Sources = Mapping[str, Source]
 
 
 def error_free_source(path: Path) -> Source:
-    """Return a file with 1 or 0, or a probability, on each line."""
+    """Return a file with 1 or 0, a probability, or none of them, on each line."""
 
     def read() -> list[float]:
         check_form(path, first_line(path), "1, 0 or a probability on each line")
-        values = parse_scores(read_lines(path), path)
+        values = parse_scores([NAN if is_missing(line) else line for line in read_lines(path)], path)
         for number, value in enumerate(values, start=1):
             if not (np.isnan(value) or 0.0 <= value <= 1.0):
-                expected = "1, 0 or a probability of being free of errors"
+                expected = "1 or 0, a probability of being free of errors, or none"
                 advice = "Give scores of another scale as sentence_scores, and set error_free_score."
                 raise DataError.at(path, number, found=f"{value:g}", expected=expected, advice=advice)
         return values

@@ -109,7 +109,7 @@ def test_submissions_to_wmt26(tmp_path):
         "item_id": "official_###_eng_Latn_###_deu_Latn_###_social_###_7_###_0",
         "task1_pred": {"A": {"errors": [error], "omission": "minor", "instruction_fault": None}, "B": {"errors": []}},
         "task2_pred": {"A": 60.5, "B": None},
-        "task3_pred": {"A": 0, "B": True},
+        "task3_pred": {"A": 0, "B": True, "C": None},
     }
     path = lines(tmp_path / "p.jsonl", first, {**first, "item_id": "challenge_###_en_###_de_###_x_###_0_###_0"})
     assert is_unified(path.read_text().splitlines()[0])
@@ -118,7 +118,7 @@ def test_submissions_to_wmt26(tmp_path):
     assert spans.systems == ["A", "B"]
     assert spans.segments == [(first["item_id"],)] * 2
     assert np.array_equal(read_unified(path, "scores").scores, [60.5, np.nan], equal_nan=True)
-    assert read_unified(path, "error_free").error_free == [0.0, 1.0]
+    assert np.array_equal(read_unified(path, "error_free").error_free, [0.0, 1.0, np.nan], equal_nan=True)
 
 
 def test_annotations_of_wmt25(tmp_path):
@@ -141,7 +141,11 @@ def test_annotations_of_wmt25(tmp_path):
         ('{"item_id": "a_###_b_###_c"', r"line 1: found .*expected a JSON object"),
         ('{"item_id": "official_###_b_###_c"}', r"line 1: found no task3_pred; expected task3_pred by MT system"),
         ('{"item_id": "official_###_b_###_c", "task3_pred": {"A": 2}}', r"line 1: found '2'; expected 1 or 0"),
-        ('{"item_id": "official_###_b_###_c", "task3_pred": {"A": "x"}}', r"line 1: found the score 'x'"),
+        (
+            '{"item_id": "official_###_b_###_c", "task3_pred": {"A": "yes"}}',
+            r"line 1: found 'yes'; expected 1 or 0, .*or none",
+        ),
+        ('{"item_id": "official_###_b_###_c", "task3_pred": {"A": Infinity}}', r"line 1: found 'inf'; expected 1 or 0"),
     ],
 )
 def test_json_that_is_refused(tmp_path, text, message):
