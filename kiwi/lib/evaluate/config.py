@@ -72,8 +72,9 @@ class Files(BaseConfig):
 
     exclude: list[NonNegativeInt | Word] | InputFile | None = None
     """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a word that stands
-    in the place of their gold labels or scores, such as ``hallucination`` or ``None``; or a file with one number per
-    line, or with a language pair and a number, such as ``hallucinations_idx.tsv`` of WMT 2023."""
+    in the place of their gold labels or scores, such as ``hallucination`` or ``None``, which also stands for ``nan``,
+    null and blank scores; or a file with one number per line, or with a language pair and a number, such as
+    ``hallucinations_idx.tsv`` of WMT 2023."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod

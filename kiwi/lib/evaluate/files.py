@@ -67,8 +67,8 @@ class PredictedFiles(BaseConfig):
     """The tags of gaps and target words interleaved, 2n+1 for n target words."""
 
     sentence_scores: InputFile | None = None
-    """The scores, one number per segment; or a ``*.seg.score`` file of mt-metrics-eval, with the MT systems and
-    segments of the gold file in any order of MT systems."""
+    """The scores, one number per segment, or ``nan``, ``None`` or blank for an empty one; or a ``*.seg.score`` file of
+    mt-metrics-eval, with the MT systems and segments of the gold file in any order of MT systems."""
 
     sentence_scores_extras: InputFile | None = None
     """The mean and standard deviation of each score, tab-separated, to measure its calibration."""

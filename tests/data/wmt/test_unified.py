@@ -1,6 +1,7 @@
 """Files of the unified tasks of WMT25 and WMT26, and score files of mt-metrics-eval."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -197,26 +198,41 @@ def test_errors_that_are_no_list_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("name", "given", "expected"),
     [
-        ("A\t0.5", True),
-        ("A None", True),
-        ("A nan", True),
-        ("sys-1   -3e2", True),
-        ("0.5", False),
-        ("0.5 0.6", False),
-        ("a b", False),
+        ("x", ["A\t0.5"], True),
+        ("x", ["A None"], True),
+        ("x", ["A nan"], True),
+        ("x", ["sys-1   -3e2"], True),
+        ("x", ["", "A hallucination", "A 0.5"], True),
+        ("x", ["system score", "A 0.5"], True),
+        ("x", ["0.5"], False),
+        ("x", ["None", "0.5", "A 0.5"], False),
+        ("x", ["0.5 0.6"], False),
+        ("x", ["a b"], False),
+        ("x", ["en-de m 0 0.5", "A 0.5"], False),
+        ("x.seg.score", ["1 0.6"], True),
+        ("x.seg.score", ["A hallucination"], True),
+        ("x.seg.score", ["0.5"], False),
     ],
 )
-def test_seg_scores_are_recognized(line, expected):
-    assert is_seg_scores(line) is expected
+def test_seg_scores_are_recognized(name, given, expected):
+    assert is_seg_scores(Path(name), given) is expected
 
 
 def test_seg_scores(tmp_path):
     found = parse_seg_scores(["A\t1", "A None", "B 2", "B 3", "", " "], tmp_path)
     assert (found.systems, found.segments) == (["A", "A", "B", "B"], [0, 1, 0, 1])
     assert np.array_equal(found.scores, [1.0, np.nan, 2.0, 3.0], equal_nan=True)
-    assert np.isnan(parse_seg_scores(["A nan", "A NaN", "A none"], tmp_path).scores).all()
-    for lines_, message in ((["A 1", "x"], "line 2: found 'x'"), (["A 1", "A 2", "B 1"], "found 1 segments of 'B'")):
+    assert np.isnan(parse_seg_scores(["A nan", "A NaN", "A none", "A null"], tmp_path).scores).all()
+    assert np.isnan(parse_seg_scores(["A Hallucination"], tmp_path, {"hallucination"}).scores).all()
+    for lines_, message in (
+        (["A 1", "x"], "line 2: found 'x'"),
+        (
+            ["system score", "A 1"],
+            "line 1: found 'system score'; expected the name of an MT system and a score, or None",
+        ),
+        (["A 1", "A 2", "B 1"], "found 1 segments of 'B'"),
+    ):
         with pytest.raises(DataError, match=message):
             parse_seg_scores(lines_, tmp_path)

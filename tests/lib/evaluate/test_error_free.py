@@ -82,7 +82,7 @@ def test_scores_of_another_scale_are_warned_of(tmp_path, labels, caplog):
     assert "Set it to the score of a good translation on their scale, or give probabilities" in caplog.text
     caplog.clear()
     evaluate({"error_free": labels}, shares, error_free_score=0.9)
-    evaluate({"error_free": labels}, shares | {"error_free": labels})
+    evaluate({"error_free": labels}, shares | {"error_free": write(tmp_path / "none", 0, 0, 0, 0)})
     assert "error_free_score" not in caplog.text
 
 
