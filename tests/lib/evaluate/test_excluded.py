@@ -130,3 +130,29 @@ def test_no_word_is_advised_that_exclude_would_refuse(tmp_path, text):
     gold = {"sentence_scores": write(tmp_path / "gold", 1, text)}
     with pytest.raises(DataError, match=r"line 2: found '.*'; expected a finite number\.$"):
         evaluate(gold, gold)
+
+
+def test_no_gold_score_at_all(tmp_path):
+    """The file is named, rather than an option that is not given."""
+    gold = {"sentence_scores": write(tmp_path / "x.seg.score", "A None", "B None")}
+    with pytest.raises(DataError, match=r"x\.seg\.score: found no gold label or score; expected some to compare"):
+        evaluate(gold, gold)
+    gold = {"sentence_scores": write(tmp_path / "x.seg.score", "A 1", "A None", "B 1", "B None")}
+    with pytest.raises(DataError, match=r"found no gold label or score of the segments that are not excluded"):
+        evaluate(gold, gold, exclude=[0])
+    with pytest.raises(DataError, match=r"exclude: found every segment"):
+        evaluate(
+            {"sentence_scores": write(tmp_path / "y", 1, 2)}, {"sentence_scores": str(tmp_path / "y")}, exclude=[0, 1]
+        )
+
+
+def test_a_single_mt_system_is_said_not_to_be_compared(tmp_path, caplog):
+    caplog.set_level("INFO")
+    gold = {"sentence_scores": write(tmp_path / "x.seg.score", "A 1", "A 2", "B None", "B None")}
+    assert evaluate(gold, gold).keys() == {"sentence_scores"}
+    message = "sentence_scores: all compared segments are of one MT system, so that there is no table mt_systems"
+    assert message in caplog.text
+    caplog.clear()
+    gold = {"sentence_scores": write(tmp_path / "y.seg.score", "A 1", "A 2", "B None", "B 3")}
+    assert evaluate(gold, gold).keys() == {"sentence_scores", "mt_systems"}
+    assert message not in caplog.text
