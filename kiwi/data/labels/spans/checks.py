@@ -9,13 +9,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kiwi.data.labels.error_spans import MQM_WEIGHTS, SEVERITIES, ErrorSpan, Spans
 from kiwi.data.labels.spans.options import Severity
 from kiwi.data.labels.spans.raw import REMARKS, RawSpan
 from kiwi.exceptions import DataError
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Weight
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class SpanDataConfig(BaseConfig):
     """Whether the penalty of MQM that follows from the spans, where lower is better, is the sentence score of each
     segment, in the place of ``output.sentence_scores``: at most 25, and of several raters the mean."""
 
-    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default=dict(MQM_WEIGHTS))  # type: ignore[arg-type]
+    mqm_weights: dict[Severity, Weight] = Field(default=dict(MQM_WEIGHTS))  # type: ignore[arg-type]
     """The points of penalty of each severity, for ``as_scores``."""
 
     @field_validator("mqm_weights")
