@@ -222,3 +222,17 @@ def test_other_tables_are_refused_by_their_suffix(tmp_path, suffix):
     for files in ((str(path), gold), (gold, str(path))):
         with pytest.raises(DataError, match=rf"found '\.{suffix[1:].split('.')[0]}'; expected TSV .* or JSON Lines"):
             evaluate(*files)
+
+
+def test_texts_in_another_normalization(tmp_path):
+    names = "target starts ends severities"
+    gold, ours, other = (
+        table(tmp_path / name, names, (text, 0, 1, "minor"))
+        for name, text in (("gold.tsv", "e\N{COMBINING ACUTE ACCENT}a"), ("ours.tsv", "\u00e9a"), ("other.tsv", "ea"))
+    )
+    with pytest.raises(
+        DataError, match=r"found the translation .*The texts differ in their Unicode normalization alone"
+    ):
+        evaluate(gold, ours)
+    with pytest.raises(DataError, match=r"found the translation .*The spans are in another order"):
+        evaluate(gold, other)
