@@ -47,6 +47,8 @@ logger = logging.getLogger(__name__)
 END = 2**31 - 1
 """The position of the end of a text that is not known."""
 
+AS_OFFICIAL = "read as the official scorer does"
+
 
 @dataclass
 class Unified:
@@ -184,20 +186,20 @@ class _Reader:
         if [name.lower() for name in types] == [NO_ERROR]:
             return []
         if not (starts and ends and types):
-            self.odd["rows without positions or severities"] += 1
+            self.odd[f"rows without positions or severities; {AS_OFFICIAL}"] += 1
             return []
         if not len(starts) == len(ends) == len(types):
-            self.odd["rows with different numbers of starts, ends and severities"] += 1
+            self.odd[f"rows with different numbers of starts, ends and severities; {AS_OFFICIAL}"] += 1
         found = (self.span(number, *cells, target) for cells in zip(starts, ends, types, strict=False))
         return [span for span in found if span is not None]
 
     def span(self, number: int, start: object, end: object, severity: object, target: str | None) -> ErrorSpan | None:
-        """Return a span; None for one that marks nothing in the official scorer."""
+        """Return a span; None for one that marks nothing."""
         name = str(severity).strip().lower()
         if name == NO_ERROR:
             return None
         if name in REMARKS and name != UNDECIDED:
-            self.odd[f"spans that are {name}, which are left out"] += 1
+            self.odd[f"spans that are {name}, which are left out; {AS_OFFICIAL}"] += 1
             return None
         if name not in (*SEVERITIES, UNDECIDED):
             self.fail(number, f"the severity '{severity!s:.60}'", f"one of {', '.join((*SEVERITIES, UNDECIDED))}")
@@ -209,10 +211,11 @@ class _Reader:
         except ValueError:
             self.fail(number, f"the span '{start!s:.30}' to '{end!s:.30}'", f"whole numbers, or {MISSING}")
         if first < 0 or after < first:
-            self.odd["spans that end before they start, or before the text"] += 1
+            # The official scorer counts a negative position from the end of the text, as slices of Python do.
+            self.odd["spans that end before they start, or have a negative position; they mark nothing"] += 1
             return None
         if target is not None and after > len(target):
-            self.odd["spans that end beyond their text"] += 1
+            self.odd[f"spans that end beyond their text; {AS_OFFICIAL}"] += 1
             if first > len(target):
                 return None
             after = len(target)
@@ -286,5 +289,5 @@ class _Reader:
             total = sum(self.others.values())
             logger.info("%s: %d translation(s) of other sets (%s) are left out.", path, total, ", ".join(self.others))
         for what, count in self.odd.items():
-            logger.warning("%s: %d %s; read as the official scorer does.", path, count, what)
+            logger.warning("%s: %d %s.", path, count, what)
         return self.found

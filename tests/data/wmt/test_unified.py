@@ -37,6 +37,7 @@ def row(*cells, target="ein Haus", pair=("en", "de_DE"), set_id="official", segm
         # As the official scorer reads them: cut at the end, and nothing where nothing remains.
         (("4 8 9", "99 99 99", "minor minor minor"), [(4, 8, "minor"), (8, 8, "minor")]),
         (("5 -1", "2 3", "minor minor"), []),
+        (("0", "-1", "major"), []),
         (("", "", ""), []),
         (("0 4", "3 8", "minor"), [(0, 3, "minor")]),
     ],
@@ -62,7 +63,14 @@ def test_what_is_odd_is_counted(tmp_path, caplog):
     rows = [row("4", "99", "minor"), row("", "", "", segment=2), row("3", "1", "minor", set_id="challenge_x")]
     read_unified(table(tmp_path / "p.tsv", SPANS, *rows), "spans")
     assert "1 spans that end beyond their text; read as the official scorer does" in caplog.text
-    assert "1 rows without positions or severities" in caplog.text
+    assert "1 rows without positions or severities; read as the official scorer does" in caplog.text
+
+
+def test_negative_positions_are_not_said_to_be_read_as_officially(tmp_path, caplog):
+    """The official scorer would mark all but the last character."""
+    assert read_unified(table(tmp_path / "p.tsv", SPANS, row("0", "-1", "major")), "spans").spans == [[]]
+    assert "1 spans that end before they start, or have a negative position; they mark nothing." in caplog.text
+    assert "official" not in caplog.text
 
 
 @pytest.mark.parametrize(
