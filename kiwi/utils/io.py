@@ -28,6 +28,9 @@ Layers = Annotated[int, Field(gt=0, le=64)]
 Workers = Annotated[int, Field(gt=0, le=1024)]
 """A number of processes or threads."""
 
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+"""A weight of a loss, a label or a penalty."""
+
 
 def did_you_mean(name: object, candidates: Iterable[str]) -> str:
     """Return the end of a message about an unknown name, which suggests the nearest candidate or lists all of them."""

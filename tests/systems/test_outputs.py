@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from kiwi.data.batch import QEBatch
+from kiwi.data.labels.spans.checks import SpanDataConfig
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.metrics.accumulators import TagMetrics
+from kiwi.systems.encoders.transformer_config import LoraConfig
 from kiwi.systems.features import Features, FeatureSizes
 from kiwi.systems.outputs.binary import BinaryOutput
 from kiwi.systems.outputs.options import SentenceLevelConfig
@@ -26,6 +28,7 @@ from kiwi.systems.outputs.sentence_level import (
     ScoreOutput,
 )
 from kiwi.systems.outputs.word_level import GapOutput, WordLevelOutput
+from kiwi.utils.io import BaseConfig
 
 LOG = {2: math.log(2), 4: math.log(4)}
 
@@ -471,6 +474,33 @@ def test_configuration_errors(options: dict[str, Any], messages: list[str]) -> N
         QEOutputs.Config.from_dict(options)
     for message in messages:
         assert message in str(error.value)
+
+
+@pytest.mark.parametrize("weight", [math.inf, math.nan, -math.inf])
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        *(
+            (QEOutputs.Config, f"word_level.class_weights.{name}.BAD")
+            for name in ("target_tags", "gap_tags", "source_tags")
+        ),
+        (QEOutputs.Config, "sentence_level.class_weights.binary.BAD"),
+        (QEOutputs.Config, "sentence_loss_weight"),
+        (QEOutputs.Config, "span_level.loss_weight"),
+        (QEOutputs.Config, "span_level.class_weights.spans.minor"),
+        (QEOutputs.Config, "span_level.class_weights.omissions.minor"),
+        (QEOutputs.Config, "span_level.mqm_weights.minor"),
+        (SpanDataConfig, "mqm_weights.minor"),
+        (LoraConfig, "alpha"),
+    ],
+)
+def test_weights_are_finite(config: type[BaseConfig], place: str, weight: float) -> None:
+    """A loss with another one is not a number, which training took for a learning rate that is too high."""
+    options: Any = weight
+    for name in reversed(place.split(".")):
+        options = {name: options}
+    with pytest.raises(ConfigError, match=rf"{re.escape(place)}: .*(finite|greater than)"):
+        config.from_dict(options)
 
 
 @pytest.mark.parametrize(

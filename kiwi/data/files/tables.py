@@ -28,7 +28,7 @@ NAN = "nan"
 """The text that stands for the score of an empty segment."""
 
 
-def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str] = ()) -> Columns:
+def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str] = (), null: str = NAN) -> Columns:
     """Read some columns of a table, in the format of its suffix.
 
     Args:
@@ -36,7 +36,8 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
             RFC 4180, any of the delimiters of :mod:`kiwi.data.files.headers`), ``.jsonl`` (one object per line) or
             ``.parquet``. A compression suffix may follow.
         columns: the column of each field: its name or, in TSV and CSV, its number, counted from 1.
-        nullable: the fields in which null stands for the score of an empty segment; it is read as ``nan``.
+        nullable: the fields in which null stands for a missing value, such as the score of an empty segment.
+        null: the text that null is read as.
 
     Returns:
         One string per segment for each field.
@@ -46,7 +47,7 @@ def read_table(path: Path, columns: Mapping[str, str], nullable: Collection[str]
         MissingExtraError: when pyarrow is not installed, for Parquet.
     """
     found: Columns = {field: [] for field in columns}
-    for _, part in stream_table(path, columns, ROWS_AT_ONCE, nullable):
+    for _, part in stream_rows(path, columns, ROWS_AT_ONCE, dict.fromkeys(nullable, null)):
         for field, cells in part.items():
             found[field] += cells
     if not next(iter(found.values()), [""]):

@@ -10,6 +10,14 @@ from kiwi.exceptions import DataError
 LARGEST_SCORE = 3.4e38
 """The largest absolute score, because scores are stored in single precision."""
 
+NO_SCORE = ("", "nan", "none", "null")
+"""What stands in the place of a score where there is none, in lower case."""
+
+
+def is_missing(text: str) -> bool:
+    """Return whether a text stands for a score that is missing."""
+    return text.strip().lower() in NO_SCORE
+
 
 def parse_number(text: str) -> float:
     """Parse a number, which may be infinite or NaN.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kiwi.data.labels.error_spans import NO_ERROR, NOWHERE, ErrorSpan
 from kiwi.data.labels.scores import parse_score
-from kiwi.data.labels.spans.raw import quoted, unquoted
+from kiwi.data.labels.spans.raw import NORMALIZATION, look_alike, quoted, unquoted
 from kiwi.data.wmt.header import Header
 from kiwi.data.wmt.rows import Rows, check_field, write_rows
 from kiwi.data.wmt.spans import SpanParser, expected_span
@@ -159,7 +159,9 @@ def read_span_submission(
                 number,
                 f"the TARGET '{target:.60}' of SEG {segment}",
                 f"'{targets[segment]:.60}'",
-                "The submission is for other translations.",
+                NORMALIZATION
+                if look_alike(target.rstrip(), targets[segment].rstrip())
+                else "The submission is for other translations.",
             )
         segments[segment] = (target, parser.parse(number, row, target))
     parser.warn()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -28,12 +29,11 @@ from typing import Any, NoReturn
 from kiwi.constants import UNDECIDED
 from kiwi.data.files.lines import stream_lines
 from kiwi.data.labels.error_spans import NO_ERROR, SEVERITIES, ErrorSpan
-from kiwi.data.labels.scores import parse_score
+from kiwi.data.labels.scores import is_missing, parse_score
 from kiwi.data.labels.spans.raw import REMARKS, unquoted
 from kiwi.data.wmt.unified_forms import (
     ALL,
     MISSING,
-    NO_SCORE,
     OF_ONE,
     OFFICIAL,
     SPAN_COLUMNS,
@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 END = 2**31 - 1
 """The position of the end of a text that is not known."""
+
+AS_OFFICIAL = "read as the official scorer does"
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Unified:
     """The error spans of each translation."""
 
     error_free: list[float] = field(default_factory=list)
-    """Whether each translation is free of errors, 1 or 0."""
+    """Whether each translation is free of errors, 1, 0 or a probability, NaN where the file does not say it."""
 
 
 def read_unified(path: Path, what: str, language_pair: str | None = None) -> Unified:
@@ -94,6 +96,16 @@ def read_unified(path: Path, what: str, language_pair: str | None = None) -> Uni
         else:
             reader.read_table(first[1].split("\t"), numbered)
     return reader.close()
+
+
+def _number(value: object) -> float:
+    """Return a finite number, or NaN where there is none.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    text = str(value).strip()
+    return float("nan") if is_missing(text) else parse_score(text)
 
 
 class _Reader:
@@ -131,17 +143,18 @@ class _Reader:
             self.found.error_free.append(self.verdict(number, value))
 
     def score(self, number: int, value: object) -> float:
-        if value is None or str(value).strip().lower() in NO_SCORE:
-            return float("nan")
         try:
-            return parse_score(str(value).strip())
+            return _number(value)
         except ValueError:
             self.fail(number, f"the score '{value!s:.60}'", "a finite number, or none")
 
     def verdict(self, number: int, value: object) -> float:
-        found = self.score(number, float(value) if isinstance(value, bool) else value)
-        if not 0.0 <= found <= 1.0:
-            self.fail(number, f"'{value!s:.60}'", "1 or 0, or a probability of being free of errors")
+        try:
+            found = _number(float(value) if isinstance(value, bool) else value)
+        except ValueError:
+            found = float("inf")
+        if not (math.isnan(found) or 0.0 <= found <= 1.0):
+            self.fail(number, f"'{value!s:.60}'", "1 or 0, a probability of being free of errors, or none")
         return found
 
     def read_table(self, names: list[str], lines: Iterator[tuple[int, str]]) -> None:
@@ -173,20 +186,20 @@ class _Reader:
         if [name.lower() for name in types] == [NO_ERROR]:
             return []
         if not (starts and ends and types):
-            self.odd["rows without positions or severities"] += 1
+            self.odd[f"rows without positions or severities; {AS_OFFICIAL}"] += 1
             return []
         if not len(starts) == len(ends) == len(types):
-            self.odd["rows with different numbers of starts, ends and severities"] += 1
+            self.odd[f"rows with different numbers of starts, ends and severities; {AS_OFFICIAL}"] += 1
         found = (self.span(number, *cells, target) for cells in zip(starts, ends, types, strict=False))
         return [span for span in found if span is not None]
 
     def span(self, number: int, start: object, end: object, severity: object, target: str | None) -> ErrorSpan | None:
-        """Return a span; None for one that marks nothing in the official scorer."""
+        """Return a span; None for one that marks nothing."""
         name = str(severity).strip().lower()
         if name == NO_ERROR:
             return None
         if name in REMARKS and name != UNDECIDED:
-            self.odd[f"spans that are {name}, which are left out"] += 1
+            self.odd[f"spans that are {name}, which are left out; {AS_OFFICIAL}"] += 1
             return None
         if name not in (*SEVERITIES, UNDECIDED):
             self.fail(number, f"the severity '{severity!s:.60}'", f"one of {', '.join((*SEVERITIES, UNDECIDED))}")
@@ -198,10 +211,11 @@ class _Reader:
         except ValueError:
             self.fail(number, f"the span '{start!s:.30}' to '{end!s:.30}'", f"whole numbers, or {MISSING}")
         if first < 0 or after < first:
-            self.odd["spans that end before they start, or before the text"] += 1
+            # The official scorer counts a negative position from the end of the text, as slices of Python do.
+            self.odd["spans that end before they start, or have a negative position; they mark nothing"] += 1
             return None
         if target is not None and after > len(target):
-            self.odd["spans that end beyond their text"] += 1
+            self.odd[f"spans that end beyond their text; {AS_OFFICIAL}"] += 1
             if first > len(target):
                 return None
             after = len(target)
@@ -275,5 +289,5 @@ class _Reader:
             total = sum(self.others.values())
             logger.info("%s: %d translation(s) of other sets (%s) are left out.", path, total, ", ".join(self.others))
         for what, count in self.odd.items():
-            logger.warning("%s: %d %s; read as the official scorer does.", path, count, what)
+            logger.warning("%s: %d %s.", path, count, what)
         return self.found

@@ -32,8 +32,6 @@ FORMS = (
 OF_ONE = {"scores": "score", "error_free": "error_free"}
 """The fields of objects with one translation each."""
 
-NO_SCORE = ("", "nan", "none", "null")
-
 SEPARATORS = ("_###_", "_#_")
 """The separators of the parts of identifiers, in WMT26 and WMT25."""
 

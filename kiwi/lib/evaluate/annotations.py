@@ -19,6 +19,7 @@ from kiwi.data.labels.spans.rows import (
     SEVERITIES,
     STARTS,
     Annotation,
+    check_suffix,
     read_annotations,
 )
 from kiwi.data.wmt.unified import END, Unified
@@ -45,6 +46,7 @@ def any_spans_source(path: Path, language_pair: str | None, lines: PairLines | N
         language_pair: the language pair to read from a file of several.
         lines: the language pair of each line of the files to compare, where it is known.
     """
+    check_suffix(path)
     line = first_line(path)
     if not _is_annotations(line):
         return spans_source(path, language_pair, lines)
@@ -63,6 +65,7 @@ def pairs_of_annotations(path: Path) -> list[str] | None:
     Args:
         path: a file of error spans.
     """
+    check_suffix(path)
     line = first_line(path)
     if not _is_annotations(line) or not _is_keyed(line):
         return None

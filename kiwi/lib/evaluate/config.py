@@ -72,8 +72,9 @@ class Files(BaseConfig):
 
     exclude: list[NonNegativeInt | Word] | InputFile | None = None
     """The segments to leave out of every metric: their numbers, counted from 0 as in submissions; or a word that stands
-    in the place of their gold labels or scores, such as ``hallucination`` or ``None``; or a file with one number per
-    line, or with a language pair and a number, such as ``hallucinations_idx.tsv`` of WMT 2023."""
+    in the place of their gold labels or scores, such as ``hallucination`` or ``None``, which also stands for ``nan``,
+    null and blank scores; or a file with one number per line, or with a language pair and a number, such as
+    ``hallucinations_idx.tsv`` of WMT 2023."""
 
     @field_validator("predicted_dir", "predicted_files", mode="before")
     @classmethod
@@ -202,6 +203,9 @@ class Configuration(Files):
                 wrong["language_pairs"] = (
                     f"found {' and '.join(map(str, sorted(counts)))} systems; expected the same number in each"
                 )
+        is_asked = self.error_free or any(files.gold_files.error_free is not None for files in self.pairs.values())
+        if "error_free_score" in self.model_fields_set and not is_asked:
+            wrong["error_free_score"] = "has no effect without error_free: true; add it, or remove error_free_score"
         for pair, files in self.pairs.items():
             prefix = f"language_pairs.{pair}." if pair else ""
             if pair and files.gold_files.lp is not None:

@@ -47,7 +47,7 @@ def align_error_free(
     main, is_free, rule = _gold(gold, score)
     predicted: dict[str, Scores] = {}
     for system, sources in systems.items():
-        if (values := _predicted(sources, main, score)) is not None:
+        if (values := _predicted(sources, main, len(is_free), score)) is not None:
             predicted[system] = values
     if not predicted:
         raise ConfigError("error_free: no system has predictions; expected error_free, sentence_scores or spans.")
@@ -56,6 +56,11 @@ def align_error_free(
     kept = present & ~is_excluded
     if not kept.any():
         raise DataError.at(main.path, None, found="no segment to compare for error_free", expected="at least one")
+    if left_out := int(np.count_nonzero(~present & ~is_excluded)):
+        logger.warning("%s: %d segment(s), of which a system does not say it, are left out.", ERROR_FREE, left_out)
+    for system, values in predicted.items():
+        if ERROR_FREE not in systems[system] and const.SENTENCE_SCORES in systems[system]:
+            _warn_of_scale(system, values[kept], score, gold)
     classes = is_free[kept].astype(np.int64)
     if not classes.any():
         advice = "Set error_free_score to the score of a good translation on the scale of the gold scores"
@@ -68,7 +73,7 @@ def align_error_free(
         np.flatnonzero(kept) + 1,
         only_order=True,
         scale=rule,
-        left_out=int(np.count_nonzero(~present & ~is_excluded)),
+        left_out=left_out,
         excluded=frozenset(np.flatnonzero(is_excluded).tolist()),
     )
 
@@ -76,7 +81,7 @@ def align_error_free(
 def _gold(gold: Mapping[str, Source], score: float) -> tuple[Source, Scores, str]:
     """Return the main gold file, whether each segment is free of errors (NaN if unknown), and the rule of that."""
     if (labels := gold.get(ERROR_FREE)) is not None:
-        return labels, np.array(labels.read()), "gold:labels"
+        return labels, _labels(labels), "gold:labels"
     scores, spans = gold.get(const.SENTENCE_SCORES), gold.get(SPANS)
     if scores is None or spans is None:
         missing = [f"gold_files.{name}" for name in (const.SENTENCE_SCORES, SPANS) if name not in gold]
@@ -88,6 +93,19 @@ def _gold(gold: Mapping[str, Source], score: float) -> tuple[Source, Scores, str
     check_line_count(spans.path, len(unmarked), scores.path, len(values))
     is_free = (values >= score) * unmarked
     return scores, np.where(np.isnan(values), np.nan, is_free), f"gold:score>={score:g},no_span"
+
+
+def _labels(source: Source) -> Scores:
+    """Return gold labels, 1 or 0, or NaN for a segment without one."""
+    values: Scores = np.array(source.read())
+    wrong = np.flatnonzero(~np.isnan(values) & (values != 0.0) & (values != 1.0))
+    if len(wrong):
+        line = int(wrong[0]) + 1 if source.translations is None else None
+        advice = "Probabilities are for predicted_files; round them."
+        raise DataError.at(
+            source.path, line, found=f"the gold label {values[wrong[0]]:g}", expected="1 or 0", advice=advice
+        )
+    return values
 
 
 def _unmarked(spans: Source, scores: Source) -> Scores:
@@ -104,13 +122,46 @@ def _unmarked(spans: Source, scores: Source) -> Scores:
     return np.array([*by_name.values()])[each.find(scores.translations())]
 
 
-def _predicted(sources: Sources, gold: Source, score: float) -> Scores | None:
+def _predicted(sources: Sources, gold: Source, n_segments: int, score: float) -> Scores | None:
     """Return values of a system that are at least 0 where it takes a segment as free of errors; None without any."""
     if (source := sources.get(ERROR_FREE)) is not None:
-        return in_order(np.array(source.read()), source, gold) - BORDER
-    if (source := sources.get(const.SENTENCE_SCORES)) is not None:
-        return in_order(np.array(source.read()), source, gold) - score
-    if (source := sources.get(SPANS)) is not None:
+        values = np.array(source.read()) - BORDER
+    elif (source := sources.get(const.SENTENCE_SCORES)) is not None:
+        values = np.array(source.read()) - score
+    elif (source := sources.get(SPANS)) is not None:
         values = np.array([BORDER - bool(own) for own in source.read().spans])
-        return in_order(values, source, gold)
-    return None
+    else:
+        return None
+    values = in_order(values, source, gold)
+    check_line_count(source.path, len(values), gold.path, n_segments)
+    return values
+
+
+def _warn_of_scale(system: str, values: Scores, score: float, gold: Mapping[str, Source]) -> None:
+    """Warn when all predicted scores are on one side of the border, as those of another scale are.
+
+    Args:
+        system: the name of the system.
+        values: its scores, minus the border.
+        score: the border.
+        gold: the sources of the gold labels and scores.
+    """
+    low, high = values.min(), values.max()
+    if low < 0.0 <= high:
+        return
+    if ERROR_FREE in gold:
+        expected, advice = "expected some on both sides", "Set it to the score of a good translation on their scale"
+    else:
+        scores = np.array(gold[const.SENTENCE_SCORES].read())
+        expected = f"the gold scores are {np.nanmin(scores):g} to {np.nanmax(scores):g}"
+        advice = "If the scales differ, convert the predicted scores"
+    logger.warning(
+        "%s: all predicted scores (%g to %g) are %s error_free_score (%g), so that the system takes %s segment as free "
+        "of errors; %s. %s, or give probabilities as predicted_files.error_free.",
+        system,
+        low + score,
+        high + score,
+        *(("below", score, "no") if high < 0.0 else ("at least", score, "every")),
+        expected,
+        advice,
+    )

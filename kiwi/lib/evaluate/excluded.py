@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.data.files.tables import read_table
+from kiwi.data.labels.scores import NO_SCORE, is_missing
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns
 from kiwi.data.wmt.rows import Rows
+from kiwi.data.wmt.seg_scores import is_seg_scores
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS
+from kiwi.data.wmt.unified_forms import is_unified
 from kiwi.exceptions import DataError
+from kiwi.metrics.error_free import ERROR_FREE
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
@@ -72,11 +76,17 @@ def collect_excluded(files: Files, *, several_pairs: bool = False) -> Excluded:
         several_pairs: whether the lines of the files are of several language pairs.
     """
     excluded = read_excluded(files.exclude, files.language_pair, several_pairs=several_pairs)
-    if isinstance(files.exclude, list) and (words := [each for each in files.exclude if isinstance(each, str)]):
+    if words := words_of(files):
         excluded = excluded.with_more(numbers_of_words(words, files.gold_files, files.language_pair))
     if excluded.numbers:
         logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
     return excluded
+
+
+def words_of(files: Files) -> set[str]:
+    """Return the words in the place of gold labels whose segments are left out, in lower case."""
+    given = files.exclude if isinstance(files.exclude, list) else []
+    return {word.lower() for word in given if isinstance(word, str)}
 
 
 def read_excluded(
@@ -129,22 +139,44 @@ def read_excluded(
 def numbers_of_words(words: Collection[str], files: GoldFiles, language_pair: str | None) -> set[int]:
     """Return the segments, counted from 0, that have one of these words in the place of a gold label or score.
 
+    Those of files with scores of several MT systems are not returned: their readers leave out single translations.
+
     Args:
-        words: the words, which are compared without regard to case.
+        words: the words, in lower case. All that stand for a missing value are one, such as ``none``, ``nan`` and null.
         files: the gold files.
         language_pair: the language pair to read from files of several; None stands for their only pair.
     """
-    wanted = {word.lower() for word in words}
     found: set[int] = set()
-    for name in (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY):
+    is_used = False
+    for name in (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY, ERROR_FREE):
+        wanted = _spellings(words, has_blanks="tags" not in name)
         if (path := getattr(files, name)) is not None:
-            found |= {number for number, text in _labels(path, language_pair) if text.strip().lower() in wanted}
+            labels = _labels_by_system(path, name)
+            is_used |= any(text.strip().lower() in wanted for text in labels or ())
+            if labels is None:
+                found |= {number for number, text in _labels(path, language_pair) if text.strip().lower() in wanted}
         if files.table is not None and name in files.table.columns:
             cells = read_table(files.table.path, {name: files.table.columns[name]}, [name])[name]
             found |= {number for number, text in enumerate(cells) if text.strip().lower() in wanted}
-    if not found:
-        logger.warning("exclude: no gold label or score is %s.", " or ".join(f"'{word}'" for word in words))
+    if not found and not is_used:
+        logger.warning("exclude: no gold label or score is %s.", " or ".join(f"'{word}'" for word in sorted(words)))
     return found
+
+
+def _spellings(words: Collection[str], *, has_blanks: bool) -> set[str]:
+    """Return words with all others that stand for a missing value, if one of them does."""
+    missing = {text for text in NO_SCORE if text or has_blanks} if any(map(is_missing, words)) else set()
+    return {*words} | missing
+
+
+def _labels_by_system(path: Path, name: str) -> list[str] | None:
+    """Return the scores of a file of several MT systems; None for another file."""
+    lines = read_lines(path)
+    if is_unified(lines[0] if lines else ""):
+        return [*NO_SCORE]  # whose translations without a value are always left out
+    if name == const.SENTENCE_SCORES and is_seg_scores(path, lines):
+        return [line.split()[-1] for line in lines if line.strip()]
+    return None
 
 
 def _labels(path: Path, language_pair: str | None) -> Iterator[tuple[int, str]]:

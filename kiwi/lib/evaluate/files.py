@@ -38,8 +38,8 @@ class GoldFiles(BaseConfig):
     and ``severities`` for each translation or annotation, as in ``data.*.output.error_spans``."""
 
     error_free: InputFile | None = None
-    """Whether each segment is free of errors, 1 or 0; if unset, this may follow from scores and spans
-    (:attr:`Configuration.error_free`)."""
+    """Whether each segment is free of errors, 1 or 0, or ``None`` where it is not known; if unset, this may follow from
+    scores and spans (:attr:`Configuration.error_free`)."""
 
     lp: InputFile | None = None
     """The language pairs, such as ``en-de``, one per segment. Results are then given for each pair, and as unweighted
@@ -67,8 +67,8 @@ class PredictedFiles(BaseConfig):
     """The tags of gaps and target words interleaved, 2n+1 for n target words."""
 
     sentence_scores: InputFile | None = None
-    """The scores, one number per segment; or a ``*.seg.score`` file of mt-metrics-eval, with the MT systems and
-    segments of the gold file in any order of MT systems."""
+    """The scores, one number per segment, or ``nan``, ``None`` or blank for an empty one; or a ``*.seg.score`` file of
+    mt-metrics-eval, with the MT systems and segments of the gold file in any order of MT systems."""
 
     sentence_scores_extras: InputFile | None = None
     """The mean and standard deviation of each score, tab-separated, to measure its calibration."""
@@ -81,8 +81,8 @@ class PredictedFiles(BaseConfig):
     """The verdicts, one probability of BAD per segment, or a score of any scale that ranks segments."""
 
     error_free: InputFile | None = None
-    """The probability that each segment is free of errors, or 1 and 0. If unset, a score of at least
-    ``error_free_score`` or else the lack of spans says so."""
+    """The probability that each segment is free of errors, or 1 and 0; blank, ``nan`` or ``None`` leaves a segment out.
+    If unset, a score of at least ``error_free_score`` or else the lack of spans says so."""
 
     sentence_submission: InputFile | None = None
     """The scores as submitted to a shared task, ``LP METHOD SEG SCORE``. With ``gold_files.binary`` and without

@@ -28,7 +28,7 @@ from kiwi.metrics.calibration import coverage, reliability, uncertainty
 from kiwi.metrics.conformal import interval_figures
 from kiwi.metrics.error_free import ERROR_FREE, measure_error_free
 from kiwi.metrics.functions import pearson
-from kiwi.metrics.measured import Measured, measure, measure_explanations, measure_mt_systems
+from kiwi.metrics.measured import FEWEST_MT_SYSTEMS, Measured, measure, measure_explanations, measure_mt_systems
 from kiwi.metrics.ranking import best_threshold
 from kiwi.metrics.rendering import as_latex, as_markdown, as_text
 from kiwi.metrics.report import ENSEMBLE, Calibration, Report, Settings, build_report, combine
@@ -214,6 +214,10 @@ def _report(
     for aligned in outputs:
         is_free = aligned.output == ERROR_FREE
         _warn_of_one_class(aligned)
+        if aligned.mt_system is not None and len(np.unique(aligned.mt_system)) < FEWEST_MT_SYSTEMS:
+            logger.info(
+                "%s: all compared segments are of one MT system, so that there is no table mt_systems.", aligned.output
+            )
         measured += measure_error_free(aligned) if is_free else [*measure(aligned), *measure_mt_systems(aligned)]
     measured += spans
     if config.explanations:

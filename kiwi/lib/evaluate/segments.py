@@ -23,10 +23,19 @@ Scores = NDArray[np.float64]
 
 
 def exclude_more(excluded: Excluded, source: Source, values: Scores) -> Excluded:
-    """Return the excluded lines of a gold file, with those that have no gold score."""
+    """Return the excluded lines of a gold file, with those that have no gold score.
+
+    Raises:
+        DataError: when these are all lines.
+    """
     if source.translations is not None and (translations := source.translations()).is_counted:
         excluded = excluded.in_each(translations.segments)
     without = np.flatnonzero(np.isnan(values)).tolist()
+    if without and len(excluded.numbers.union(without)) == len(values):
+        found = (
+            f"no gold label or score{' of the segments that are not excluded' if len(without) < len(values) else ''}"
+        )
+        raise DataError.at(source.path, None, found=found, expected="some to compare")
     if without:
         logger.info("%s: %d of %d lines have no gold score, and are left out.", source.path, len(without), len(values))
     return excluded.with_more(without)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from kiwi.data.files.lines import read_lines, stream_lines
+from kiwi.data.files.tables import NAN
 from kiwi.data.labels.error_spans import ErrorSpan
-from kiwi.data.labels.scores import parse_scores
-from kiwi.data.wmt.seg_scores import parse_seg_scores
+from kiwi.data.labels.scores import is_missing, parse_scores
+from kiwi.data.wmt.seg_scores import SUFFIX, is_seg_scores, parse_seg_scores
 from kiwi.data.wmt.sentence_level import SpanSubmission, read_span_submission
 from kiwi.data.wmt.unified import read_unified
 from kiwi.data.wmt.unified_forms import check_form, is_unified
@@ -50,15 +51,45 @@ Sources = Mapping[str, Source]
 """The sources of a system's predictions, by output."""
 
 
-def error_free_source(path: Path) -> Source:
-    """Return a file with 1 or 0, or a probability, on each line."""
+def scores_of_lines(lines: Sequence[str], path: Path, *, is_gold: bool = False) -> list[float]:
+    """Return the score of each line.
+
+    Args:
+        lines: the lines.
+        path: the file, for errors.
+        is_gold: whether each line needs a score; a prediction may be missing, which is NaN.
+
+    Raises:
+        DataError: at the first line that has another content; the message says what to do.
+    """
+    given = lines if is_gold else [NAN if is_missing(line) else line for line in lines]
+    try:
+        return parse_scores(given, path, allow_nan=not is_gold)
+    except DataError as error:
+        first, *more = lines[(error.line or 1) - 1].split() or [""]
+        word = "None" if is_missing(first) else first
+        if len(more) == 1:
+            raise error.with_advice(f"A file of SYSTEM SCORE needs the name *{SUFFIX}.") from error
+        if is_gold and not more and word.isascii() and word.isalpha():
+            raise error.with_advice(f"exclude: {word:.40} leaves out segments without a gold score.") from error
+        raise
+
+
+def error_free_source(path: Path, excluded: Collection[int] = ()) -> Source:
+    """Return a file with 1 or 0, a probability, or none of them, on each line.
+
+    Args:
+        path: the file.
+        excluded: the segments, counted from 0, whose line may be anything.
+    """
 
     def read() -> list[float]:
         check_form(path, first_line(path), "1, 0 or a probability on each line")
-        values = parse_scores(read_lines(path), path)
+        lines = enumerate(read_lines(path))
+        values = parse_scores([NAN if n in excluded or is_missing(line) else line for n, line in lines], path)
         for number, value in enumerate(values, start=1):
             if not (np.isnan(value) or 0.0 <= value <= 1.0):
-                expected = "1, 0 or a probability of being free of errors"
+                expected = "1 or 0, a probability of being free of errors, or none"
                 advice = "Give scores of another scale as sentence_scores, and set error_free_score."
                 raise DataError.at(path, number, found=f"{value:g}", expected=expected, advice=advice)
         return values
@@ -93,9 +124,17 @@ def first_line(path: Path) -> str:
         return next(lines, "")
 
 
-def seg_scores_source(path: Path) -> Source:
-    """Return a ``*.seg.score`` file of mt-metrics-eval."""
-    parsed = cache(lambda: parse_seg_scores(read_lines(path), path))
+def seg_scores_source(path: Path, words: Collection[str] = ()) -> Source | None:
+    """Return a ``*.seg.score`` file of mt-metrics-eval; None for another file.
+
+    Args:
+        path: the file.
+        words: the words, in lower case, that stand in the place of the score of a translation without one.
+    """
+    with closing(stream_lines(path, warn=False)) as lines:
+        if not is_seg_scores(path, lines):
+            return None
+    parsed = cache(lambda: parse_seg_scores(read_lines(path), path, words))
 
     def translations() -> Translations:
         return Translations(path, parsed().systems, parsed().segments, is_counted=True)

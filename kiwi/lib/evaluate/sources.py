@@ -15,19 +15,21 @@ from kiwi import constants as const
 from kiwi.data.files.lines import Columns, read_lines
 from kiwi.data.files.tables import NAN, line_of_row, read_table
 from kiwi.data.labels.ragged import parse_probabilities, parse_tags, ragged_tags, read_probabilities
-from kiwi.data.labels.scores import parse_scores
+from kiwi.data.labels.scores import is_missing
 from kiwi.data.labels.verdicts import parse_verdict_scores, parse_verdicts
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns, read_gold_scores, read_gold_tags
-from kiwi.data.wmt.seg_scores import is_seg_scores
+from kiwi.data.wmt.seg_scores import SUFFIX
 from kiwi.data.wmt.sentence_level import SENTENCE_COLUMNS
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.annotations import any_spans_source
+from kiwi.lib.evaluate.excluded import words_of
 from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.source import (
     Source,
     Sources,
     error_free_source,
     first_line,
+    scores_of_lines,
     seg_scores_source,
     unified_source,
 )
@@ -43,9 +45,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SEG_SCORES = ".seg.score"
-"""The end of the name of a score file of mt-metrics-eval, before which stands the name of the metric."""
-
 IDENTIFIERS = ("system", const.LANGUAGE_PAIR, "doc", "seg")
 """The columns that together say which translation a row is, the MT system first."""
 
@@ -54,6 +53,9 @@ EXTRAS = const.SENTENCE_SCORES_EXTRAS
 
 INTERVALS = OUTPUTS[const.SENTENCE_SCORES].intervals
 """The file of the ends of intervals."""
+
+NULL = "null"
+"""The text of a gold label that is null in a table."""
 
 
 def gold_by_prediction() -> dict[str, str]:
@@ -110,8 +112,8 @@ def collect_sources(config: Files, lines: PairLines | None = None, *, any_scale:
             sources[SPANS] = any_spans_source(path, config.language_pair, lines)
         parents = {str(source.path.parent) for source in sources.values()}
         name = parents.pop() if len(parents) == 1 else f"system {index}"
-        if len(sources) == 1 and (own := next(iter(sources.values())).path.name).endswith(SEG_SCORES):
-            name = own.removesuffix(SEG_SCORES)
+        if len(sources) == 1 and (own := next(iter(sources.values())).path.name).endswith(SUFFIX):
+            name = own.removesuffix(SUFFIX)
         _add(systems, _unique(name, systems), sources, identities, _identity(files))
     return systems
 
@@ -150,22 +152,23 @@ def collect_gold(config: Files, excluded: Collection[int] = (), lines: PairLines
     files = config.gold_files
     others = (SPANS, const.LANGUAGE_PAIR)
     labels = {name: path for name, path in files if isinstance(path, Path) and name not in others}
-    sources = {name: _gold_file(name, path, config.language_pair, excluded) for name, path in labels.items()}
+    sources = {name: _gold_file(name, path, config, excluded) for name, path in labels.items()}
     if files.spans is not None:
         sources[SPANS] = any_spans_source(files.spans, config.language_pair, lines)
     if (table := files.table) is not None:
         names = {**table.columns}
         if not set(KEYS) & set(names):
             names.pop(const.LANGUAGE_PAIR, None)  # which is read elsewhere
-        columns = cache(lambda: read_table(table.path, names))
+        labels_of_rows = {name for name in names if name not in IDENTIFIERS}
+        columns = cache(lambda: read_table(table.path, names, labels_of_rows, NULL))
 
         def column(name: str) -> list[str]:
             return columns()[name]
 
         keyed = _keys(table, columns)
-        for name in (name for name in names if name not in IDENTIFIERS):
+        for name in (name for name in names if name in labels_of_rows):
             source = _gold_source(name, table.path, partial(column, name), excluded)
-            sources[name] = replace(_of_rows(source, columns, {name: names[name]}), translations=keyed)
+            sources[name] = replace(_of_rows(source, columns, {name: names[name]}, NULL), translations=keyed)
     return sources
 
 
@@ -200,20 +203,20 @@ def _keys(table: Table, columns: Callable[[], Mapping[str, list[str]]]) -> Calla
     return read
 
 
-def _gold_file(name: str, path: Path, language_pair: str | None, excluded: Collection[int]) -> Source:
+def _gold_file(name: str, path: Path, config: Files, excluded: Collection[int]) -> Source:
     """Return a file with a segment per line, or one of WMT 2023, whose rows have further columns."""
-    plain = _gold_source(name, path, partial(read_lines, path), excluded)
-    if name == const.SENTENCE_SCORES and is_seg_scores(first_line(path)):
-        return seg_scores_source(path)
+    language_pair, plain = config.language_pair, _gold_source(name, path, partial(read_lines, path), excluded)
+    if name == const.SENTENCE_SCORES and (by_system := seg_scores_source(path, words_of(config))):
+        return by_system
     if name == ERROR_FREE:
-        return unified_source(path, name, language_pair) or error_free_source(path)
+        return unified_source(path, name, language_pair) or error_free_source(path, excluded)
     if name == const.SENTENCE_SCORES and (unified := unified_source(path, "scores", language_pair)):
         return unified
 
     def read() -> Any:
         first = first_line(path)
         if name == const.SENTENCE_SCORES and has_columns(first, SENTENCE_COLUMNS):
-            return parse_scores(read_gold_scores(path, language_pair, excluded), path, allow_nan=False)
+            return [float(score) for score in read_gold_scores(path, language_pair, excluded)]
         if name == const.TARGET_TAGS and has_columns(first, TAG_COLUMNS):
             return ragged_tags(read_gold_tags(path, language_pair, excluded))
         return plain.read()
@@ -226,7 +229,7 @@ def _gold_source(name: str, path: Path, lines: Callable[[], list[str]], excluded
         return [instead if number in excluded else line for number, line in enumerate(lines())] if excluded else lines()
 
     if name == const.SENTENCE_SCORES:
-        return Source(path, lambda: parse_scores(labelled("0"), path, allow_nan=False))
+        return Source(path, lambda: scores_of_lines(labelled("0"), path, is_gold=True))
     if name == const.BINARY:
         return Source(path, lambda: [float(verdict == const.BAD) for verdict in parse_verdicts(labelled("OK"), path)])
     return Source(path, lambda: parse_tags(_tags(lines(), excluded), path))
@@ -251,15 +254,15 @@ def _kind(name: str) -> str:
 def _parse(name: str, lines: list[str], path: Path, any_scale: bool) -> Any:
     """Parse the lines of an output's file or column."""
     if _kind(name) == "score":
-        return parse_scores(lines, path)
+        return scores_of_lines(lines, path)
     if _kind(name) == "verdict":
-        return parse_verdict_scores(lines, path)
+        return parse_verdict_scores([NAN if is_missing(line) else line for line in lines], path)
     return parse_probabilities(lines, path, any_scale=any_scale and name == const.TARGET_TAGS)
 
 
 def _file_source(name: str, path: Path, any_scale: bool) -> Source:
-    if name == const.SENTENCE_SCORES and is_seg_scores(first_line(path)):
-        return seg_scores_source(path)
+    if name == const.SENTENCE_SCORES and (by_system := seg_scores_source(path)):
+        return by_system
     if name == const.SENTENCE_SCORES and ("\t" in (first := first_line(path)).strip() or first.startswith("{")):
         advice = "Give submissions as sentence_submission, and tables as table."
         raise DataError.at(path, 1, found=f"'{first:.60}'", expected="a score on each line", advice=advice)

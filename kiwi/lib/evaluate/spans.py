@@ -12,6 +12,7 @@ import numpy as np
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.labels.gold import check_line_count
+from kiwi.data.labels.spans.raw import NORMALIZATION, look_alike
 from kiwi.data.wmt.sentence_level import SpanSubmission
 from kiwi.data.wmt.unified import END
 from kiwi.exceptions import DataError
@@ -107,7 +108,8 @@ def _check_texts(path: Path, targets: Sequence[str], expected: Sequence[str], pl
         # A writer of CSV may put quotes around every text, which its positions do not count.
         if target and own and target != own and canonical(target) not in (canonical(own), f'"{canonical(own)}"'):
             found = f"the translation {target!r:.60} in the place of segment {number} of {place}"
-            advice = "The spans are in another order, or of other translations."
+            is_other = not look_alike(canonical(target), canonical(own))
+            advice = "The spans are in another order, or of other translations." if is_other else NORMALIZATION
             raise DataError.at(path, None, found=found, expected=f"{own!r:.60}", advice=advice)
 
 

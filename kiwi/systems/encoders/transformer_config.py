@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from kiwi.utils.io import BaseConfig, Size, mistakes
 from kiwi.utils.written import PathText
@@ -21,7 +21,7 @@ class LoraConfig(BaseConfig):
     rank: Size = 8
     """The rank of each adapter."""
 
-    alpha: PositiveFloat = 16.0
+    alpha: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 16.0
     """The scale of the adapters, whose output is multiplied by ``alpha / rank``."""
 
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.score_meaning import ScoreKind
 from kiwi.exceptions import ConfigError
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Weight
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +22,13 @@ DistributionLoss = Literal["nll", "kl"]
 class ClassWeightsConfig(BaseConfig):
     """The weight of each label in the loss; labels that are not given have weight 1."""
 
-    target_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
+    target_tags: dict[const.Label, Weight] = Field(default={"BAD": 3.0})
     """The weights of the tags of target words."""
 
-    gap_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
+    gap_tags: dict[const.Label, Weight] = Field(default={"BAD": 3.0})
     """The weights of the tags of gaps."""
 
-    source_tags: dict[const.Label, NonNegativeFloat] = Field(default={"BAD": 3.0})
+    source_tags: dict[const.Label, Weight] = Field(default={"BAD": 3.0})
     """The weights of the tags of source words."""
 
 
@@ -54,7 +54,7 @@ class WordLevelConfig(BaseConfig):
 class SentenceWeightsConfig(BaseConfig):
     """The weight of each label in the loss; labels that are not given have weight 1."""
 
-    binary: dict[const.Label, NonNegativeFloat] = Field(default={})
+    binary: dict[const.Label, Weight] = Field(default={})
     """The weights of the binary verdicts, such as ``BAD: 4.0`` where one segment in five is BAD."""
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, NonNegativeFloat, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from kiwi import constants as const
@@ -22,7 +22,7 @@ from kiwi.systems.outputs.base import Output
 from kiwi.systems.outputs.options import SentenceLevelConfig, WordLevelConfig
 from kiwi.systems.outputs.sentence_level import ScoreOutput
 from kiwi.systems.outputs.span_level import SpanOutput
-from kiwi.utils.io import BaseConfig, Layers, did_you_mean
+from kiwi.utils.io import BaseConfig, Layers, Weight, did_you_mean
 
 
 class QEOutputs(nn.Module):
@@ -45,7 +45,7 @@ class QEOutputs(nn.Module):
         span_level: SpanLevelConfig | None = Field(default=None, exclude_if=lambda options: options is None)
         """The error spans to predict; an empty mapping, or true, turns them on with default options."""
 
-        sentence_loss_weight: NonNegativeFloat = 1.0
+        sentence_loss_weight: Weight = 1.0
         """The weight of the sentence-level losses; word-level losses have weight 1."""
 
         dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0

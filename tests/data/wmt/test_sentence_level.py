@@ -304,3 +304,10 @@ def test_spans_that_are_not_written(
     with pytest.raises(DataError, match=re.escape(message)):
         write_span_submission(tmp_path / "a", SpanSubmission(Header(), "en-de", "kiwi", targets, spans))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_translations_in_another_normalization(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text("en-de\tm\t0\t\u00e9a\t-1\t-1\tno-error\n", encoding="utf-8")
+    with pytest.raises(DataError, match="The texts differ in their Unicode normalization alone"):
+        read_span_submission(path, targets=["e\N{COMBINING ACUTE ACCENT}a"])

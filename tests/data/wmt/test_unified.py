@@ -1,6 +1,7 @@
 """Files of the unified tasks of WMT25 and WMT26, and score files of mt-metrics-eval."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +37,7 @@ def row(*cells, target="ein Haus", pair=("en", "de_DE"), set_id="official", segm
         # As the official scorer reads them: cut at the end, and nothing where nothing remains.
         (("4 8 9", "99 99 99", "minor minor minor"), [(4, 8, "minor"), (8, 8, "minor")]),
         (("5 -1", "2 3", "minor minor"), []),
+        (("0", "-1", "major"), []),
         (("", "", ""), []),
         (("0 4", "3 8", "minor"), [(0, 3, "minor")]),
     ],
@@ -61,7 +63,14 @@ def test_what_is_odd_is_counted(tmp_path, caplog):
     rows = [row("4", "99", "minor"), row("", "", "", segment=2), row("3", "1", "minor", set_id="challenge_x")]
     read_unified(table(tmp_path / "p.tsv", SPANS, *rows), "spans")
     assert "1 spans that end beyond their text; read as the official scorer does" in caplog.text
-    assert "1 rows without positions or severities" in caplog.text
+    assert "1 rows without positions or severities; read as the official scorer does" in caplog.text
+
+
+def test_negative_positions_are_not_said_to_be_read_as_officially(tmp_path, caplog):
+    """The official scorer would mark all but the last character."""
+    assert read_unified(table(tmp_path / "p.tsv", SPANS, row("0", "-1", "major")), "spans").spans == [[]]
+    assert "1 spans that end before they start, or have a negative position; they mark nothing." in caplog.text
+    assert "official" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,7 @@ def test_submissions_to_wmt26(tmp_path):
         "item_id": "official_###_eng_Latn_###_deu_Latn_###_social_###_7_###_0",
         "task1_pred": {"A": {"errors": [error], "omission": "minor", "instruction_fault": None}, "B": {"errors": []}},
         "task2_pred": {"A": 60.5, "B": None},
-        "task3_pred": {"A": 0, "B": True},
+        "task3_pred": {"A": 0, "B": True, "C": None},
     }
     path = lines(tmp_path / "p.jsonl", first, {**first, "item_id": "challenge_###_en_###_de_###_x_###_0_###_0"})
     assert is_unified(path.read_text().splitlines()[0])
@@ -118,7 +127,7 @@ def test_submissions_to_wmt26(tmp_path):
     assert spans.systems == ["A", "B"]
     assert spans.segments == [(first["item_id"],)] * 2
     assert np.array_equal(read_unified(path, "scores").scores, [60.5, np.nan], equal_nan=True)
-    assert read_unified(path, "error_free").error_free == [0.0, 1.0]
+    assert np.array_equal(read_unified(path, "error_free").error_free, [0.0, 1.0, np.nan], equal_nan=True)
 
 
 def test_annotations_of_wmt25(tmp_path):
@@ -141,7 +150,11 @@ def test_annotations_of_wmt25(tmp_path):
         ('{"item_id": "a_###_b_###_c"', r"line 1: found .*expected a JSON object"),
         ('{"item_id": "official_###_b_###_c"}', r"line 1: found no task3_pred; expected task3_pred by MT system"),
         ('{"item_id": "official_###_b_###_c", "task3_pred": {"A": 2}}', r"line 1: found '2'; expected 1 or 0"),
-        ('{"item_id": "official_###_b_###_c", "task3_pred": {"A": "x"}}', r"line 1: found the score 'x'"),
+        (
+            '{"item_id": "official_###_b_###_c", "task3_pred": {"A": "yes"}}',
+            r"line 1: found 'yes'; expected 1 or 0, .*or none",
+        ),
+        ('{"item_id": "official_###_b_###_c", "task3_pred": {"A": Infinity}}', r"line 1: found 'inf'; expected 1 or 0"),
     ],
 )
 def test_json_that_is_refused(tmp_path, text, message):
@@ -193,26 +206,41 @@ def test_errors_that_are_no_list_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("name", "given", "expected"),
     [
-        ("A\t0.5", True),
-        ("A None", True),
-        ("A nan", True),
-        ("sys-1   -3e2", True),
-        ("0.5", False),
-        ("0.5 0.6", False),
-        ("a b", False),
+        ("x", ["A\t0.5"], True),
+        ("x", ["A None"], True),
+        ("x", ["A nan"], True),
+        ("x", ["sys-1   -3e2"], True),
+        ("x", ["", "A hallucination", "A 0.5"], True),
+        ("x", ["system score", "A 0.5"], True),
+        ("x", ["0.5"], False),
+        ("x", ["None", "0.5", "A 0.5"], False),
+        ("x", ["0.5 0.6"], False),
+        ("x", ["a b"], False),
+        ("x", ["en-de m 0 0.5", "A 0.5"], False),
+        ("x.seg.score", ["1 0.6"], True),
+        ("x.seg.score", ["A hallucination"], True),
+        ("x.seg.score", ["0.5"], False),
     ],
 )
-def test_seg_scores_are_recognized(line, expected):
-    assert is_seg_scores(line) is expected
+def test_seg_scores_are_recognized(name, given, expected):
+    assert is_seg_scores(Path(name), given) is expected
 
 
 def test_seg_scores(tmp_path):
     found = parse_seg_scores(["A\t1", "A None", "B 2", "B 3", "", " "], tmp_path)
     assert (found.systems, found.segments) == (["A", "A", "B", "B"], [0, 1, 0, 1])
     assert np.array_equal(found.scores, [1.0, np.nan, 2.0, 3.0], equal_nan=True)
-    assert np.isnan(parse_seg_scores(["A nan", "A NaN", "A none"], tmp_path).scores).all()
-    for lines_, message in ((["A 1", "x"], "line 2: found 'x'"), (["A 1", "A 2", "B 1"], "found 1 segments of 'B'")):
+    assert np.isnan(parse_seg_scores(["A nan", "A NaN", "A none", "A null"], tmp_path).scores).all()
+    assert np.isnan(parse_seg_scores(["A Hallucination"], tmp_path, {"hallucination"}).scores).all()
+    for lines_, message in (
+        (["A 1", "x"], "line 2: found 'x'"),
+        (
+            ["system score", "A 1"],
+            "line 1: found 'system score'; expected the name of an MT system and a score, or None",
+        ),
+        (["A 1", "A 2", "B 1"], "found 1 segments of 'B'"),
+    ):
         with pytest.raises(DataError, match=message):
             parse_seg_scores(lines_, tmp_path)

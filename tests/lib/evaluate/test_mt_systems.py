@@ -236,7 +236,7 @@ def test_error_free_segments_that_cannot_be_evaluated(tmp_path, caplog):
     with pytest.raises(ConfigError, match=r"error_free: gold_files\.spans not given"):
         evaluate(scores, scores, error_free=True)
     gold = {**scores, "spans": spans(tmp_path / "spans", f"a\t{FREE}", f"b\t{FREE}")}
-    with pytest.raises(DataError, match=r"line 2: found 2; expected 1, 0 or a probability.*error_free_score"):
+    with pytest.raises(DataError, match=r"line 2: found 2; expected 1 or 0, a probability.*error_free_score"):
         evaluate(gold, {"error_free": scores["sentence_scores"]}, error_free=True)
     evaluate(gold, scores, error_free=True)
     assert "no segment is free of errors" in caplog.text

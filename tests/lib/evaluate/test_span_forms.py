@@ -211,3 +211,28 @@ def test_a_rater_without_a_text(tmp_path):
     )
     ours = table(tmp_path / "ours.tsv", KEYED, ("A", "d", 1, TEXT, 4, 8, "major"))
     assert evaluate(gold, ours)["spans"].metrics["recall"] == 1.0
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".csv.gz"])
+def test_other_tables_are_refused_by_their_suffix(tmp_path, suffix):
+    """As in training, before their content is taken for a submission."""
+    path = tmp_path / f"spans{suffix}"
+    path.write_text("target,starts,ends,severities\nabc,0,1,minor\n", encoding="utf-8")
+    gold = table(tmp_path / "gold.tsv", "target starts ends severities", ("abc", 0, 1, "minor"))
+    for files in ((str(path), gold), (gold, str(path))):
+        with pytest.raises(DataError, match=rf"found '\.{suffix[1:].split('.')[0]}'; expected TSV .* or JSON Lines"):
+            evaluate(*files)
+
+
+def test_texts_in_another_normalization(tmp_path):
+    names = "target starts ends severities"
+    gold, ours, other = (
+        table(tmp_path / name, names, (text, 0, 1, "minor"))
+        for name, text in (("gold.tsv", "e\N{COMBINING ACUTE ACCENT}a"), ("ours.tsv", "\u00e9a"), ("other.tsv", "ea"))
+    )
+    with pytest.raises(
+        DataError, match=r"found the translation .*The texts differ in their Unicode normalization alone"
+    ):
+        evaluate(gold, ours)
+    with pytest.raises(DataError, match=r"found the translation .*The spans are in another order"):
+        evaluate(gold, other)

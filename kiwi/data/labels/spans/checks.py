@@ -9,13 +9,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kiwi.data.labels.error_spans import MQM_WEIGHTS, SEVERITIES, ErrorSpan, Spans
 from kiwi.data.labels.spans.options import Severity
-from kiwi.data.labels.spans.raw import REMARKS, RawSpan
+from kiwi.data.labels.spans.raw import NORMALIZATION, REMARKS, RawSpan, has_in_other_form
 from kiwi.exceptions import DataError
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Weight
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class SpanDataConfig(BaseConfig):
     """Whether the penalty of MQM that follows from the spans, where lower is better, is the sentence score of each
     segment, in the place of ``output.sentence_scores``: at most 25, and of several raters the mean."""
 
-    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default=dict(MQM_WEIGHTS))  # type: ignore[arg-type]
+    mqm_weights: dict[Severity, Weight] = Field(default=dict(MQM_WEIGHTS))  # type: ignore[arg-type]
     """The points of penalty of each severity, for ``as_scores``."""
 
     @field_validator("mqm_weights")
@@ -89,6 +89,7 @@ class SpanChecker:
         self._on_bad = on_bad
         self._counts: Counter[str] = Counter()
         self._has_beyond = False
+        self._has_other_form = False
         self._first: tuple[int, RawSpan, str] | None = None
         self._encodings = {"UTF-16 units, as Java and JavaScript do": "utf-16-le", "bytes of UTF-8": "utf-8"}
 
@@ -118,6 +119,8 @@ class SpanChecker:
             self._counts["bad"] += 1
             self._first = self._first or (line, span, expected)
             self._has_beyond = self._has_beyond or span.end > size
+            if target is not None and span.text is not None:
+                self._has_other_form |= has_in_other_form(target, span.text)
             start, end = max(span.start, 0), min(span.end, size)
             if self._on_bad == "clip" and start < end and span.text is None:
                 self._counts["clipped"] += 1
@@ -137,7 +140,9 @@ class SpanChecker:
         line, span, expected = self._first
         n_bad, n_clipped = self._counts["bad"], self._counts["clipped"]
         advice = ""
-        if self._has_beyond and self._encodings:
+        if self._has_other_form:
+            advice = f"{NORMALIZATION} "
+        elif self._has_beyond and self._encodings:
             advice = f"Perhaps they count {next(iter(self._encodings))}: convert them to code points. "
         found = f"the span {span.start} to {span.end}, {span.severity}"
         if self._on_bad == "error":

@@ -15,7 +15,7 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.labels.error_spans import Spans, format_error_spans
 from kiwi.data.labels.score_meaning import WORST_PENALTY
 from kiwi.data.labels.spans.checks import SpanChecker, SpanDataConfig, is_error, majority_of
-from kiwi.data.labels.spans.raw import RawSpan, unquoted
+from kiwi.data.labels.spans.raw import NORMALIZATION, RawSpan, look_alike, unquoted
 from kiwi.data.labels.spans.rows import NUMBER, PLACES, RATER, SEGMENT, Annotation, read_annotations
 from kiwi.data.text.language_pairs import parse_language_pairs
 from kiwi.data.text.words import words
@@ -236,6 +236,8 @@ def _check_text(path: Path, line: int, own: str, expected: str, place: object, n
     advice = "Spans and texts are in another order, or of other translations."
     if unquoted(expected) != expected and same_positions(unquoted(own), unquoted(expected)):
         advice = f"Positions count the plain text: remove the quotes of CSV from {place}."
+    if look_alike(unquoted(own).rstrip(), expected.rstrip()):
+        advice = NORMALIZATION
     found = f"the translation '{own:.60}'"
     raise DataError.at(path, line, found=found, expected=f"'{expected:.60}' ({place}, line {number})", advice=advice)
 

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat, field_validator
+from pydantic import Field, field_validator
 
 from kiwi.data.labels.error_spans import MQM_WEIGHTS, SEVERITIES, ErrorSpan, mqm_score
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.utils.io import BaseConfig
+from kiwi.utils.io import BaseConfig, Weight
 
 Severity = Literal["minor", "major", "critical"]
 
@@ -24,10 +24,10 @@ PENALTY = ScoreMeaning("mqm", higher_is_better=False, range=(0.0, 25.0))
 class SpanWeightsConfig(BaseConfig):
     """The weight of each label in the loss; labels that are not given have weight 1."""
 
-    spans: dict[SpanLabel, NonNegativeFloat] = Field(default={"minor": 3.0, "major": 3.0, "critical": 3.0})
+    spans: dict[SpanLabel, Weight] = Field(default={"minor": 3.0, "major": 3.0, "critical": 3.0})
     """The weights of the labels of the pieces of the translation."""
 
-    omissions: dict[SpanLabel, NonNegativeFloat] = Field(default={"minor": 3.0, "major": 3.0, "critical": 3.0})
+    omissions: dict[SpanLabel, Weight] = Field(default={"minor": 3.0, "major": 3.0, "critical": 3.0})
     """The weights of the labels of the gaps between them."""
 
 
@@ -41,14 +41,14 @@ class SpanLevelConfig(BaseConfig):
     class_weights: SpanWeightsConfig = SpanWeightsConfig()
     """The weights of the labels in the loss."""
 
-    loss_weight: NonNegativeFloat = 1.0
+    loss_weight: Weight = 1.0
     """The weight of the loss of spans; losses of words have weight 1."""
 
     score_weight: Annotated[float, Field(allow_inf_nan=False, exclude_if=lambda weight: weight == 0.0)] = 0.0
     """By how much each unit of the regressed score raises the log-odds that a piece is OK, so that good translations
     have fewer spans than bad ones; needs ``sentence_level.hter``. ``kiwi thresholds`` chooses it."""
 
-    mqm_weights: dict[Severity, NonNegativeFloat] = Field(default={"minor": 1.0, "major": 5.0, "critical": 10.0})
+    mqm_weights: dict[Severity, Weight] = Field(default={"minor": 1.0, "major": 5.0, "critical": 10.0})
     """The points of penalty of each severity, of which ``mqm_score`` is the sum."""
 
     combined_from: Annotated[Literal["spans", "probabilities"], Field(exclude_if=lambda source: source == "spans")] = (

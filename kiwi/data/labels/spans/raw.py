@@ -1,9 +1,10 @@
-"""Spans as files have them, and the quotes of CSV that texts may have beside them."""
+"""Spans as files have them, and the quotes of CSV and the normalization that texts may have beside them."""
 
 from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,12 @@ FEWEST_VOTES = 5
 QUOTED = re.compile(r'"(?=.*"".*")(?:[^"]|"")*"', re.DOTALL)
 """A text in the quotes of CSV, in which a quote is written twice."""
 
+NORMALIZATION = (
+    "The texts differ in their Unicode normalization alone, but positions count code points: use texts of one form, "
+    "such as NFC, with the positions in it."
+)
+"""The advice where two texts look the same, and are not."""
+
 
 class RawSpan(NamedTuple):
     """A span as a file has it."""
@@ -42,6 +49,20 @@ class RawSpan(NamedTuple):
 def unquoted(text: str) -> str:
     """Remove the quotes that a writer of CSV puts around a text that has quotes, and undouble those inside."""
     return text[1:-1].replace('""', '"') if QUOTED.fullmatch(text) else text
+
+
+def look_alike(one: str, other: str) -> bool:
+    """Return whether two texts differ, but in their Unicode normalization alone."""
+    return one != other and _normalized(one) == _normalized(other)
+
+
+def has_in_other_form(text: str, part: str) -> bool:
+    """Return whether a text has a part in another Unicode normalization only."""
+    return part not in text and _normalized(part) in _normalized(text)
+
+
+def _normalized(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def quoted(text: str) -> str:

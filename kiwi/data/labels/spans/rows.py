@@ -93,15 +93,25 @@ def read_annotations(path: Path) -> list[Annotation]:
         DataError: at the first row whose form is wrong.
     """
     path = Path(path)
-    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
-    if inner.suffix.lower() in (".csv", ".parquet"):
-        raise DataError.at(path, None, found=f"'{inner.suffix}'", expected="TSV (.tsv, .txt) or JSON Lines (.jsonl)")
+    suffix = check_suffix(path)
     lines = read_lines(path)
     while len(lines) > 1 and not lines[-1].strip(" \r"):
         lines.pop()
-    if inner.suffix.lower() == ".jsonl" or (lines and lines[0].startswith("{")):
+    if suffix == ".jsonl" or (lines and lines[0].startswith("{")):
         return list(_json_rows(lines, path))
     return _with_plain_positions(list(_table_rows(lines, path)), path)
+
+
+def check_suffix(path: Path) -> str:
+    """Return the suffix of a file of error spans in lower case, without that of a compression.
+
+    Raises:
+        DataError: for a suffix of tables that are not read.
+    """
+    suffix = (path.with_suffix("") if path.suffix.lower() in COMPRESSED else path).suffix.lower()
+    if suffix in (".csv", ".parquet"):
+        raise DataError.at(path, None, found=f"'{suffix}'", expected="TSV (.tsv, .txt) or JSON Lines (.jsonl)")
+    return suffix
 
 
 def _with_plain_positions(rows: list[Annotation], path: Path) -> list[Annotation]:

@@ -533,3 +533,27 @@ def test_an_omission_that_is_no_error(tmp_path: Path, severity: str) -> None:
     path = write(tmp_path, f'{{"error_spans": [{span}]}}', '{"error_spans": []}', name="a.jsonl")
     assert read(path) == [((),), ((),)]
     assert read_severities(path, 2, "target.txt") == [[[]], [[]]]
+
+
+COMPOSED, DECOMPOSED = "\N{LATIN SMALL LETTER E WITH ACUTE}a", "e\N{COMBINING ACUTE ACCENT}a"
+
+
+@pytest.mark.parametrize("end", [1, 2])
+def test_texts_of_spans_in_another_normalization(tmp_path: Path, end: int) -> None:
+    row = {"error_spans": [{"start": 0, "end": end, "severity": "minor", "text": COMPOSED[0]}], "target": DECOMPOSED}
+    path = write(tmp_path, json.dumps(row), name="a.jsonl")
+    reader = SpanReader(SpanDataConfig())
+    with pytest.raises(
+        DataError, match=r"The texts differ in their Unicode normalization alone, .* NFC.* Or set data\.spans\."
+    ):
+        reader.read_table(path, ["target"])
+
+
+def test_translations_in_another_normalization(tmp_path: Path) -> None:
+    path = write(tmp_path, json.dumps({"error_spans": [], "target": COMPOSED}), name="a.jsonl")
+    for target, advice in (
+        (DECOMPOSED, "The texts differ in their Unicode normalization alone"),
+        ("e", "in another order"),
+    ):
+        with pytest.raises(DataError, match=advice):
+            SpanReader(SpanDataConfig()).read(path, {"target": [target]}, {"target": "mt"})
