@@ -46,8 +46,7 @@ def any_spans_source(path: Path, language_pair: str | None, lines: PairLines | N
         language_pair: the language pair to read from a file of several.
         lines: the language pair of each line of the files to compare, where it is known.
     """
-    check_suffix(path)
-    line = first_line(path)
+    line = _first_line(path)
     if not _is_annotations(line):
         return spans_source(path, language_pair, lines)
     found = cache(lambda: _read(path, language_pair) if lines is None else _in_lines(path, lines))
@@ -65,12 +64,19 @@ def pairs_of_annotations(path: Path) -> list[str] | None:
     Args:
         path: a file of error spans.
     """
-    check_suffix(path)
-    line = first_line(path)
+    line = _first_line(path)
     if not _is_annotations(line) or not _is_keyed(line):
         return None
     pairs = [(row.cells.get(const.LANGUAGE_PAIR, "").strip(), len(row.raters)) for row in read_annotations(path)]
     return [pair for pair, n_raters in pairs for _ in range(n_raters)] if all(pair for pair, _ in pairs) else None
+
+
+def _first_line(path: Path) -> str:
+    """Return the first line of a file; refuse one with the suffix of another table, unless tabs separate its columns."""
+    if path.suffix.lower() != ".parquet" and "\t" in (line := first_line(path)):
+        return line
+    check_suffix(path)
+    return first_line(path)
 
 
 def _is_keyed(line: str) -> bool:

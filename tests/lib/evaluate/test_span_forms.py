@@ -224,6 +224,12 @@ def test_other_tables_are_refused_by_their_suffix(tmp_path, suffix):
             evaluate(*files)
 
 
+def test_a_submission_with_tabs_may_have_any_suffix(tmp_path):
+    path = tmp_path / "spans.csv"
+    path.write_text("en-de\tours\t0\tabc\t0\t1\tminor\n", encoding="utf-8")
+    assert evaluate(str(path), str(path))["spans"].metrics["F1"] == 1.0
+
+
 def test_texts_in_another_normalization(tmp_path):
     names = "target starts ends severities"
     gold, ours, other = (
