@@ -72,7 +72,7 @@ def pairs_of_annotations(path: Path) -> list[str] | None:
 
 
 def _first_line(path: Path) -> str:
-    """Return the first line of a file; refuse one with the suffix of another table, unless tabs separate its columns."""
+    """Return the first line of a file; refuse the suffixes of other tables, unless tabs separate the columns."""
     if path.suffix.lower() != ".parquet" and "\t" in (line := first_line(path)):
         return line
     check_suffix(path)
