@@ -52,7 +52,11 @@ def align_spans(
         check_line_count(source.path, len(gold.spans), texts, len(lines))
         _check_texts(source.path, targets, lines, texts)
         targets = [own or line for own, line in zip(targets, lines, strict=True)]
-    marked_gold = _cut(source.path, gold.spans, targets)
+    else:
+        lines = [""] * len(targets)
+    # As in the official scorer of WMT 2023, white space around a text does not count.
+    texts_of_gold = [target.strip() for target in targets] if isinstance(gold, SpanSubmission) else targets
+    marked_gold = _cut(source.path, gold.spans, texts_of_gold)
     predicted = {}
     for system, sources in systems.items():
         if mine := sources.get(SPANS):
@@ -67,16 +71,17 @@ def align_spans(
             else:
                 check_line_count(mine.path, len(spans), source.path, len(targets))
             _check_texts(mine.path, own, targets, source.path)
-            predicted[system] = _cut(mine.path, spans, targets)
+            if not (isinstance(gold, SpanSubmission) and isinstance(submission, SpanSubmission)):
+                # The official scorer of WMT 2023 compares the positions of two submissions as they are.
+                own = [text or line for text, line in zip(own, lines, strict=True)]
+                spans = list(map(_in_other_text, spans, own, targets))
+            predicted[system] = _cut(mine.path, spans, texts_of_gold)
     kept = np.flatnonzero(~excluded.mask(len(targets))).tolist()
     if predicted and not kept:
         raise DataError.at(excluded.place, None, found="every segment", expected="some to compare")
-    if isinstance(gold, SpanSubmission):
-        # As in the official scorer of WMT 2023, white space around a text does not count.
-        targets = [target.strip() for target in targets]
     chosen = {system: [own[index] for index in kept] for system, own in predicted.items()}
     marked = MarkedTexts(
-        [targets[index] for index in kept],
+        [texts_of_gold[index] for index in kept],
         [marked_gold[index] for index in kept],
         chosen,
         [index + 1 for index in kept],
@@ -109,6 +114,30 @@ def _check_texts(path: Path, targets: Sequence[str], expected: Sequence[str], pl
             found = f"the translation {target!r:.60} in the place of segment {number} of {place}"
             advice = "The spans are in another order, or of other translations."
             raise DataError.at(path, None, found=found, expected=f"{own!r:.60}", advice=advice)
+
+
+def _in_other_text(spans: Sequence[ErrorSpan], own: str, other: str) -> list[ErrorSpan]:
+    """Return spans of a text with their positions in one that begins with more or less white space.
+
+    What lies in the white space that the other text lacks is left out, apart from omissions.
+
+    Args:
+        spans: the spans.
+        own: the text whose characters their positions count; empty where it is not known.
+        other: the other text.
+    """
+    shift = _indentation(other) - _indentation(own) if own else 0
+    if not shift:
+        return [*spans]
+    moved = [
+        span if span.start == END else span._replace(start=max(span.start + shift, 0), end=max(span.end + shift, 0))
+        for span in spans
+    ]
+    return [new for new, old in zip(moved, spans, strict=True) if new.start < new.end or old.start == old.end]
+
+
+def _indentation(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 def _cut(path: Path, spans: Sequence[Sequence[ErrorSpan]], targets: Sequence[str]) -> list[list[ErrorSpan]]:

@@ -148,6 +148,46 @@ def test_positions_beyond_the_text(tmp_path, caplog):
     assert f1(gold, str(far)) > 0
 
 
+WMT23 = "LP METHOD SEG TARGET STARTS ENDS TYPES"
+
+
+def submission(path, *texts_and_spans, method="us"):
+    return table(path, WMT23, *(("en-de", method, number, *row) for number, row in enumerate(texts_and_spans)))
+
+
+def test_white_space_behind_a_text_does_not_count(tmp_path, caplog):
+    """The official scorer of WMT23 removes it before it cuts spans at the end of the text."""
+    gold = submission(tmp_path / "gold.tsv", ("abc ", 0, 4, "major"), ("abc", 0, 1, "minor"), method="gold")
+    ours = submission(tmp_path / "ours.tsv", ("abc ", 0, 3, "major"), ("abc", 0, 1, "minor"))
+    assert f1(gold, ours) == 1.0
+    assert f"{gold}: 1 span(s) lie beyond the end of their text, where they are cut." in caplog.text
+    # A span of the white space alone begins at the end: an omission there. One that begins beyond it marks nothing.
+    gold = submission(tmp_path / "gold.tsv", ("abc  ", "3 4", "4 5", "major major"), method="gold")
+    ours = submission(tmp_path / "ours.tsv", ("abc", 3, 3, "major"))
+    assert f1(gold, ours) == 1.0
+
+
+@pytest.mark.parametrize("gold_form", ["table", "submission"])
+def test_positions_of_texts_with_white_space_before_them(tmp_path, gold_form):
+    """Positions count it where it is there: in a table of raw texts, not in what ``kiwi predict`` submits."""
+    names = "target starts ends severities"
+    marked = {"raw": ("2 6 0 1", "5 6 1 4", "major minor minor minor"), "bare": ("0 4 0", "3 4 2", "major minor minor")}
+    raw = table(tmp_path / "raw.tsv", names, (f"  {TEXT} ", *marked["raw"]))
+    bare = submission(tmp_path / "bare.tsv", (TEXT, *marked["bare"]))
+    no_text = table(tmp_path / "no_text", "starts ends severities", marked["raw"])
+    (tmp_path / "text").write_text(f"  {TEXT} \n")
+    texts = {"source": str(tmp_path / "text"), "target": str(tmp_path / "text")}
+    if gold_form == "table":
+        # The submission lacks the white space that two gold spans mark.
+        assert evaluate(raw, bare)["spans"].metrics["precision"] == 1.0
+        assert evaluate(raw, bare)["spans"].metrics["recall"] == pytest.approx(4 / 6)
+        assert f1(raw, no_text) == f1(raw, no_text, texts=texts) == 1.0
+    else:
+        assert f1(bare, raw) == f1(bare, no_text, texts=texts) == 1.0
+    # The official scorer compares the positions of two submissions, whatever white space their texts begin with.
+    assert f1(bare, submission(tmp_path / "other.tsv", (f"  {TEXT}", *marked["bare"]))) == 1.0
+
+
 def test_an_omission_without_a_position_is_one_at_the_end(tmp_path):
     gold = table(tmp_path / "gold.tsv", "target starts ends severities", (TEXT, len(TEXT), len(TEXT), "major"))
     ours = table(tmp_path / "ours.tsv", "starts ends severities", ("missing", "missing", "major"))
