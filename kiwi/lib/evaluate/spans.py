@@ -12,6 +12,7 @@ import numpy as np
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.labels.gold import check_line_count
+from kiwi.data.labels.spans.rows import SEGMENT
 from kiwi.data.wmt.sentence_level import SpanSubmission
 from kiwi.data.wmt.unified import END
 from kiwi.exceptions import DataError
@@ -62,14 +63,8 @@ def align_spans(
         if mine := sources.get(SPANS):
             submission = mine.read()
             spans, own = submission.spans, submission.targets
-            if mine.translations is not None:
-                if source.translations is None:
-                    expected = f"one row per line, since {source.path} does not say which MT system each line is of"
-                    raise DataError.at(mine.path, None, found="spans of several MT systems", expected=expected)
-                order = mine.translations().find(source.translations()).tolist()
-                spans, own = [spans[line] for line in order], [own[line] for line in order]
-            else:
-                check_line_count(mine.path, len(spans), source.path, len(targets))
+            order = _order(mine, source, len(spans), len(targets))
+            spans, own = [spans[line] for line in order], [own[line] for line in order]
             _check_texts(mine.path, own, targets, source.path)
             if not (isinstance(gold, SpanSubmission) and isinstance(submission, SpanSubmission)):
                 # The official scorer of WMT 2023 compares the positions of two submissions as they are.
@@ -88,6 +83,34 @@ def align_spans(
     )
     measured = measure_spans(marked.targets, marked.gold, marked.predicted)
     return [replace(each, excluded=len(excluded.numbers)) for each in measured], marked
+
+
+def _order(mine: Source, gold: Source, n_own: int, n_gold: int) -> Sequence[int]:
+    """Return the row of each gold row: by what names both, or else the same row, as far as nothing contradicts it."""
+    if mine.translations is not None:
+        if gold.translations is None:
+            expected = f"one row per line, since {gold.path} does not say which MT system each line is of"
+            raise DataError.at(mine.path, None, found="spans of several MT systems", expected=expected)
+        order: list[int] = mine.translations().find(gold.translations()).tolist()
+        return order
+    if mine.partly_named is not None:
+        own, others = mine.partly_named(), None if gold.partly_named is None else gold.partly_named()
+        if others is not None and own.columns == others.columns:
+            if SEGMENT not in own.columns:  # so that several rows have one name
+                check_line_count(mine.path, n_own, gold.path, n_gold)
+            order = own.find(others).tolist()
+            return order
+        others = gold.translations() if gold.translations is not None else others
+        if not own.is_counted or not (others is None or others.is_counted):
+            logger.warning(
+                "%s: %s has other columns than %s to tell what each row is, so rows are compared in their order. To "
+                "compare them by name, give both files the same of the columns system, doc, seg and lp.",
+                mine.path,
+                gold.path,
+                ", ".join(sorted(own.columns)),
+            )
+    check_line_count(mine.path, n_own, gold.path, n_gold)
+    return range(n_gold)
 
 
 def split_spans(marked: MarkedTexts, pairs: Sequence[str]) -> dict[str, tuple[list[Measured], MarkedTexts]]:
