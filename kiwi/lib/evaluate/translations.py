@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Name = tuple[str, Hashable]
+Name = tuple[str, tuple[Hashable, ...]]
 """An MT system and a segment."""
 
 KEYS = ("system", "doc", "seg")
@@ -50,8 +50,9 @@ class Translations:
 
     @property
     def names(self) -> list[Name]:
-        """The MT system and the segment of each line."""
-        return list(zip(self.systems, self.segments, strict=True))
+        """The MT system and the segment of each line, whose number is as a column of numbers has it."""
+        segments = (segment if isinstance(segment, tuple) else (str(segment),) for segment in self.segments)
+        return list(zip(self.systems, segments, strict=True))
 
     def indices(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the index of the MT system and of the segment of each line, which do not depend on their order."""
@@ -94,6 +95,52 @@ class Translations:
         if more := set(self.systems) - set(others.systems):
             logger.info("%s: %d MT system(s) without gold scores are not compared.", self.path, len(more))
         return found
+
+    def lines_of(self, others: Translations, lines: Collection[int]) -> list[int]:
+        """Return the lines of the translations that are in these lines of another file.
+
+        Raises:
+            DataError: when a translation is not in the other file, so that names may be others.
+        """
+        mine, others = self._without_pair_beside(others), others._without_pair_beside(self)
+        unclear = mine.ambiguous() - others._without_texts()
+        keys, own = others._keys(unclear), mine._keys(unclear)
+        wanted, known = {keys[line] for line in lines}, {*keys}
+        for number, key in enumerate(own, start=1):
+            if key not in known:
+                advice = f"Lines of {others.path} are excluded, and are found here by name."
+                expected = f"a translation that {others.path} has too"
+                found = f"row {number}{shown(key[0])}"
+                raise DataError.at(self.path, None, found=found, expected=expected, advice=advice)
+        return [line for line, key in enumerate(own) if key in wanted]
+
+    def pairs_of(self, others: Translations, pairs: Sequence[str]) -> list[str]:
+        """Return the language pair of each translation of another file, which does not say it.
+
+        Args:
+            others: the translations of the other file.
+            pairs: the language pair of each line.
+
+        Raises:
+            DataError: when a translation is missing, or is one of several language pairs.
+        """
+        has_pairs = LANGUAGE_PAIR in self.columns and LANGUAGE_PAIR not in others.columns
+        known: dict[Name, set[str]] = {}
+        for (system, segment), pair in zip(self.names, pairs, strict=True):
+            known.setdefault((system, segment[1:] if has_pairs else segment), set()).add(pair)
+        for number, name in enumerate(others.names, start=1):
+            if len(found := known.get(name, set())) != 1:
+                what = f"row {number}{shown(name)}, which is {'of several pairs' if found else 'not'} in {self.path}"
+                advice = "Name the language pair of each row in a column lp."
+                raise DataError.at(others.path, None, found=what, expected="one language pair", advice=advice)
+        return [pair for name in others.names for pair in known[name]]
+
+    def _without_pair_beside(self, others: Translations) -> Translations:
+        """Return names without a language pair that all lines have, where those of the other file have none."""
+        is_more = LANGUAGE_PAIR in self.columns and LANGUAGE_PAIR not in others.columns
+        if not is_more or len({segment[0] for _, segment in self.names}) > 1:
+            return self
+        return replace(self, segments=[segment[1:] for _, segment in self.names])
 
     def ambiguous(self) -> set[Name]:
         """Return the names under which there are different translations, all of them with their texts."""
@@ -144,7 +191,7 @@ def shown(name: Name) -> str:
     """Return a name for an error, as in `` of the MT system 'A' for segment 3``."""
     system, segment = name
     of_system = f" of the MT system '{system:.60}'" if system else ""
-    return f"{of_system} for segment {' '.join(map(str, segment)) if isinstance(segment, tuple) else segment}"
+    return f"{of_system} for segment {' '.join(map(str, segment))}"
 
 
 def _by_rater(
