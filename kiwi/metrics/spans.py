@@ -80,8 +80,9 @@ def count_spans(target: str, gold: Iterable[Span], predicted: Iterable[Span]) ->
     Args:
         target: the translation, in whose characters positions are counted; an additional position after the last
             character stands for omissions at the end.
-        gold: the gold spans; an empty span marks one character, positions beyond the end are cut off, and undecided
-            severities are left out.
+        gold: the gold spans; an empty span marks one character, and undecided severities are left out. As in the
+            official scorer, a span that ends beyond the text ends with it, so that one that starts at its end is an
+            omission there; one that starts beyond the end marks nothing.
         predicted: the predicted spans.
     """
     gold_marks, system_marks = _mark(len(target), gold), _mark(len(target), predicted)
@@ -98,10 +99,8 @@ def _mark(length: int, spans: Iterable[Span]) -> NDArray[np.bool_]:
     marked = np.zeros((2, length + 1), dtype=bool)
     for span in spans:
         start, end, severity = span[:3]
-        if severity == UNDECIDED:
-            continue
-        begin = min(start, length)
-        marked[int(severity != MINOR), begin : max(min(end, length + 1), begin + 1)] = True
+        if severity != UNDECIDED and start <= length:
+            marked[int(severity != MINOR), start : max(min(end, length), start + 1)] = True
     return marked
 
 

@@ -21,10 +21,13 @@ from kiwi.metrics.spans import Span, SpanCounts, count_characters, count_spans, 
         ([(0, 2, "minor"), (0, 2, "major")], [(0, 2, "minor")], (2.0, 2, 2)),
         # The system has both, gold one of them.
         ([(0, 2, "minor")], [(0, 2, "minor"), (0, 2, "major")], (2.0, 2, 2)),
-        # No width marks a character; the one behind the last counts too; ends are cut.
+        # No width marks a character; the one behind the last counts too.
         ([(1, 1, "minor")], [(1, 2, "minor")], (1.0, 1, 1)),
         ([(6, 6, "major")], [(6, 9, "major")], (1.0, 1, 1)),
-        ([(4, 99, "minor")], [(4, 6, "minor")], (2.0, 3, 2)),
+        # Ends are cut where the text ends; what starts beyond it marks nothing.
+        ([(4, 99, "minor")], [(4, 6, "minor")], (2.0, 2, 2)),
+        ([(0, 9, "minor")], [(7, 9, "minor")], (0.0, 6, 0)),
+        ([(7, 7, "minor")], [(6, 6, "minor")], (0.0, 0, 1)),
         ([(0, 2, "critical")], [(0, 2, "major")], (2.0, 2, 2)),
         # Overlaps count once.
         ([(0, 3, "minor"), (1, 4, "minor")], [(0, 4, "minor")], (4.0, 4, 4)),
@@ -90,6 +93,19 @@ def random_spans(random: np.random.Generator, length: int) -> list[Span]:
     return [(int(a), int(b), str(severity)) for (a, b), severity in zip(ends, severities, strict=True)]
 
 
+def naive_marks(length: int, spans: list[Span]) -> dict[bool, set[int]]:
+    """Mark characters step by step as the official scorer of WMT 2023 does."""
+    marks: dict[bool, set[int]] = {True: set(), False: set()}
+    for start, end, severity in (span[:3] for span in spans if span[2] != "undecided"):
+        end = min(end, length)
+        if start == end:
+            marks[severity == "minor"].add(start)
+        while start < end:
+            marks[severity == "minor"].add(start)
+            start += 1
+    return marks
+
+
 def naive_characters(length: int, gold: list[Span], predicted: list[Span]) -> tuple[float, int, int]:
     """Follow the definition of WMT 2025 character by character."""
     hits, sums = 0.0, [0, 0]
@@ -133,6 +149,12 @@ def test_random_spans() -> None:
     for _ in range(300):
         length = int(random.integers(1, 12))
         gold, predicted = random_spans(random, length), random_spans(random, length)
+        once = count_spans("x" * length, gold, predicted)
+        marked, system = naive_marks(length, gold), naive_marks(length, predicted)
+        both = (marked[True] | marked[False]) & (system[True] | system[False])
+        same = (marked[True] & system[True]) | (marked[False] & system[False])
+        expected = ((len(both) + len(same)) / 2, len(marked[True] | marked[False]), len(system[True] | system[False]))
+        assert (once.hits, once.gold, once.predicted) == expected
         counts = count_characters("x" * length, gold, predicted)
         assert (counts.hits, counts.gold, counts.predicted) == naive_characters(length, gold, predicted)
         matched = match_spans("x" * length, gold, predicted)

@@ -64,6 +64,12 @@ class Unified:
     targets: list[str] = field(default_factory=list)
     """The translations; empty where the file does not have them."""
 
+    pairs: list[str] = field(default_factory=list)
+    """The language pair of each translation; empty where the file does not say it."""
+
+    raters: list[str] = field(default_factory=list)
+    """Who has annotated each translation; none where the file does not say it."""
+
     scores: list[float] = field(default_factory=list)
     """The score of each translation, NaN where it has none."""
 
@@ -290,4 +296,7 @@ class _Reader:
             logger.info("%s: %d translation(s) of other sets (%s) are left out.", path, total, ", ".join(self.others))
         for what, count in self.odd.items():
             logger.warning("%s: %d %s.", path, count, what)
+        self.found.pairs = [next(pair for pair in self.pairs if self.asked in (None, pair.lower()))] * len(
+            self.found.systems
+        )
         return self.found

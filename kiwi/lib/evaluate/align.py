@@ -15,21 +15,24 @@ from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.data.labels.gold import GoldTags, Matched, check_line_count, unit_of
 from kiwi.data.labels.ragged import Ragged
-from kiwi.data.labels.score_meaning import ScoreConfig, find_meaning
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.error_free import align_error_free
 from kiwi.lib.evaluate.excluded import Excluded, collect_excluded
 from kiwi.lib.evaluate.interleaving import split_interleaved
 from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.segments import (
+    IN_ORDER,
     Scores,
     add_ensemble,
     beyond_probabilities,
     check_missing,
+    counted_source,
     exclude_more,
+    excluded_lines,
     in_order,
     note_left_out,
     note_only_order,
+    with_meaning,
 )
 from kiwi.lib.evaluate.source import Source, Sources
 from kiwi.lib.evaluate.sources import EXTRAS, INTERVALS, checkpoint_hash, collect_gold, gold_by_prediction
@@ -46,9 +49,6 @@ if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
 
 logger = logging.getLogger(__name__)
-
-IN_ORDER = (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY, SPANS)
-"""The gold files in the order in which they are compared."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,10 @@ class Alignment:
     """The segments that are free of errors, on request."""
 
     lines: dict[Path, int]
-    """The number of segments of each gold file."""
+    """The number of segments of each gold file but that of spans."""
+
+    gold: dict[str, Source]
+    """The sources of the gold labels and scores, by field."""
 
     origins: dict[str, str]
     """The hashes of the checkpoints that made the predictions, by system, where they are known."""
@@ -104,41 +107,47 @@ def align(
     """
     excluded = collect_excluded(files, several_pairs=several_pairs)
     gold = collect_gold(files, excluded.numbers, pair_lines)
+    targets = None if files.texts is None else files.texts.target
     counts = None if files.texts is None else WordCounts.read(files.texts.source, files.texts.target)
     outputs: list[Aligned | None] = []
     spans: list[Measured] = []
     marked: MarkedTexts | None = None
     lines: dict[Path, int] = {}
+    counted = counted_source(gold)
     for name, source in ((name, gold[name]) for name in IN_ORDER if name in gold):
+        own_excluded = excluded_lines(excluded, source, counted)
         compared = [output for output, needed in gold_by_prediction().items() if needed == name]
         if name == SPANS:
             compared = [SPANS]
-            spans, marked = align_spans(source, systems, excluded, None if files.texts is None else files.texts.target)
-            if marked.predicted:
-                lines[source.path] = len(source.read().spans)
+            spans, marked = align_spans(source, systems, own_excluded, targets)
+            n_lines = len(source.read().spans)
         elif name in (const.SENTENCE_SCORES, const.BINARY):
             values = np.array(source.read())
-            lines[source.path] = len(values)
-            own = exclude_more(excluded, source, values)
+            n_lines = lines[source.path] = len(values)
+            own_excluded = exclude_more(own_excluded, source, values)
             for output in compared:
-                outputs.append(_align_segments(output, values, source, systems, counts, own, low_is_bad))
+                outputs.append(_align_segments(output, values, source, systems, counts, own_excluded, low_is_bad))
         else:
             tags = GoldTags(source.path, source.read())
-            lines[source.path] = len(tags.rows)
+            n_lines = lines[source.path] = len(tags.rows)
             if counts is not None:
                 check_line_count(source.path, len(tags.rows), counts.path, len(counts.target))
             if name == const.TARGET_TAGS:
                 systems = {
                     system: split_interleaved(own, tags, counts, explanations) for system, own in systems.items()
                 }
-            outputs += [_align_tags(output, tags, systems, counts, excluded, required) for output in compared]
+            outputs += [_align_tags(output, tags, systems, counts, own_excluded, required) for output in compared]
+        if excluded.numbers and source.translations is None and counted.translations is not None:
+            check_line_count(source.path, n_lines, counted.path, lines[counted.path])
         is_for_error_free = with_error_free and name in (const.SENTENCE_SCORES, SPANS)
         if not is_for_error_free and not any(output in own for own in systems.values() for output in compared):
             logger.warning("%s is not compared with anything: no system has predictions for it.", source.path)
     origins = {name: found for name, own in systems.items() if (found := checkpoint_hash(own))}
     is_asked = with_error_free or ERROR_FREE in gold
+    if is_asked:
+        excluded = excluded_lines(excluded, gold.get(ERROR_FREE, counted), counted)
     free = align_error_free(gold, systems, excluded, error_free) if is_asked else None
-    return Alignment([each for each in outputs if each is not None], spans, marked, free, lines, origins)
+    return Alignment([each for each in outputs if each is not None], spans, marked, free, lines, gold, origins)
 
 
 def _align_segments(
@@ -187,7 +196,7 @@ def _align_segments(
         output, gold, chosen, None, numbers, kept, ends_kept, left_out=left_out, excluded=excluded.numbers
     )
     if spec.kind == "score":
-        return _with_meaning(replace(aligned, predicted=add_ensemble(chosen)), source)
+        return with_meaning(replace(aligned, predicted=add_ensemble(chosen)), source)
     if not only_order and (unusual := beyond_probabilities(chosen)):
         only_order = True
         note_only_order(output, unusual)
@@ -196,16 +205,6 @@ def _align_segments(
     ensembled = chosen if only_order else add_ensemble(chosen)
     offsets = np.arange(len(gold) + 1)
     return replace(aligned, gold=gold.astype(np.int64), predicted=ensembled, offsets=offsets, only_order=only_order)
-
-
-def _with_meaning(aligned: Aligned, source: Source) -> Aligned:
-    """Add what the scores mean, and the MT systems whose translations they judge."""
-    if (meaning := find_meaning(ScoreConfig(), aligned.gold.tolist(), source.path)) is not None:
-        aligned = replace(aligned, scale=str(meaning), higher_is_better=meaning.higher_is_better)
-    if source.translations is None:
-        return aligned
-    mt_system, segment = (index[aligned.numbers - 1] for index in source.translations().indices())
-    return replace(aligned, mt_system=mt_system, source_segment=segment)
 
 
 MEANS = ("mean, tab, deviation", "a finite mean, a tab, and a positive deviation")

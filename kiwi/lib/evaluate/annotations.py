@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from kiwi.data.labels.spans.rows import (
     ALIASES,
     ENDS,
     NUMBER,
+    RATER,
     SEGMENT,
     SEVERITIES,
     STARTS,
@@ -27,7 +30,7 @@ from kiwi.data.wmt.unified_forms import SPAN_COLUMNS, is_unified
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.language_pairs import PairLines
 from kiwi.lib.evaluate.source import Source, first_line, spans_source
-from kiwi.lib.evaluate.translations import Translations
+from kiwi.lib.evaluate.translations import KEYS, Translations
 
 SYSTEM, DOCUMENT = "system", "doc"
 
@@ -50,12 +53,19 @@ def any_spans_source(path: Path, language_pair: str | None, lines: PairLines | N
     if not _is_annotations(line):
         return spans_source(path, language_pair, lines)
     found = cache(lambda: _read(path, language_pair) if lines is None else _in_lines(path, lines))
-    source = Source(path, found)
-    if not _is_keyed(line):
-        return source
-    return replace(
-        source, translations=lambda: Translations(path, found().systems, found().segments, targets=found().targets)
-    )
+    source, columns = Source(path, found), frozenset({*KEYS, const.LANGUAGE_PAIR} & _columns(line))
+
+    def names() -> Translations:
+        own = found()
+        numbers = [segment[-1:] for segment in own.segments]
+        is_counted = not {SYSTEM, DOCUMENT} & columns and (
+            lines is not None or numbers == [(str(number),) for number in range(len(numbers))]
+        )
+        return Translations(path, own.systems, own.segments, is_counted, own.targets, own.raters, columns)
+
+    if {SYSTEM, SEGMENT} <= columns:
+        return replace(source, translations=names)
+    return replace(source, partly_named=names) if {*KEYS} & columns else source
 
 
 def pairs_of_annotations(path: Path) -> list[str] | None:
@@ -65,7 +75,7 @@ def pairs_of_annotations(path: Path) -> list[str] | None:
         path: a file of error spans.
     """
     line = _first_line(path)
-    if not _is_annotations(line) or not _is_keyed(line):
+    if not _is_annotations(line) or not {SYSTEM, SEGMENT} <= _columns(line):
         return None
     pairs = [(row.cells.get(const.LANGUAGE_PAIR, "").strip(), len(row.raters)) for row in read_annotations(path)]
     return [pair for pair, n_raters in pairs for _ in range(n_raters)] if all(pair for pair, _ in pairs) else None
@@ -79,11 +89,13 @@ def _first_line(path: Path) -> str:
     return first_line(path)
 
 
-def _is_keyed(line: str) -> bool:
-    """Return whether a first line is one of a file that says which translation each row is."""
-    if line.startswith("{"):
-        return f'"{SYSTEM}"' in line and f'"{SEGMENT}"' in line
-    return {SYSTEM, SEGMENT} <= {ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in line.split("\t")}
+def _columns(line: str) -> set[str]:
+    """Return the names of the columns in a first line, or of the fields of its object."""
+    if not line.startswith("{"):
+        return {ALIASES.get(cell.strip().lower(), cell.strip().lower()) for cell in line.split("\t")}
+    with suppress(ValueError, RecursionError):
+        return {ALIASES.get(name, name) for name in json.loads(line)}
+    return set()  # the reader says what is wrong
 
 
 def _is_annotations(line: str) -> bool:
@@ -155,6 +167,8 @@ def _check(path: Path, rows: Sequence[Annotation]) -> Unified:
             found.targets.append(text or "")
             found.systems.append(row.cells.get(SYSTEM, ""))
             found.segments.append(_segment(row))
+            found.pairs.append(row.cells.get(const.LANGUAGE_PAIR, "").strip())
+            found.raters.append(row.cells.get(RATER, ""))
     checker.finish()
     return found
 

@@ -14,11 +14,13 @@ from kiwi.data.files.lines import read_lines, stream_lines
 from kiwi.data.files.tables import read_table
 from kiwi.data.labels.gold import check_line_count
 from kiwi.data.text.language_pairs import listed, parse_language_pairs
+from kiwi.data.wmt.unified import Unified
 from kiwi.exceptions import DataError
 from kiwi.utils.guard import paths_in
 
 if TYPE_CHECKING:
     from kiwi.lib.evaluate.config import Files
+    from kiwi.lib.evaluate.source import Source
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +108,40 @@ def read_language_pairs(files: Files) -> tuple[list[str], Path] | None:
             elif found is not None:
                 _check_same(own, path, *found)
     return found
+
+
+def pairs_of_spans(spans: Source, counted: Source, pairs: Sequence[str], path: Path) -> Sequence[str]:
+    """Return the language pair of each row of the gold spans: its own, or that of the translation that it names.
+
+    Rows without a name are of the pairs of their lines.
+
+    Args:
+        spans: the source of the gold spans.
+        counted: the gold file whose lines are in the order of the pairs.
+        pairs: the language pair of each line; blank for a segment without one.
+        path: the file of the pairs, for errors.
+
+    Raises:
+        DataError: when the rows are in another order, or the pair of one is not known.
+    """
+    found = spans.read()
+    own: Sequence[str] = found.pairs if isinstance(found, Unified) else ()
+    if spans.translations is not None and own and all(own):
+        spelled = {pair.lower(): pair for pair in pairs}
+        return [spelled.get(pair.lower(), pair) for pair in own]
+    if spans.translations is not None and counted.translations is not None and counted.path != spans.path:
+        known = counted.translations()
+        check_line_count(counted.path, len(known.systems), path, len(pairs))
+        return known.pairs_of(spans.translations(), pairs)
+    check_line_count(spans.path, len(found.spans), path, len(pairs))
+    for number, (pair, other) in enumerate(zip(own, pairs, strict=False), start=1):
+        if pair and other and pair.lower() != other.lower():
+            advice = "Rows that do not name their translation (system and seg) are in the order of its lines."
+            expected = f"'{other}', as line {number} of {path} has"
+            raise DataError.at(
+                spans.path, None, found=f"'{pair:.40}' in row {number}", expected=expected, advice=advice
+            )
+    return pairs
 
 
 def choose_pair(pairs: Sequence[str], asked: str, path: Path) -> str:

@@ -18,7 +18,14 @@ from kiwi.exceptions import ConfigError
 from kiwi.lib.evaluate.align import align
 from kiwi.lib.evaluate.annotations import pairs_of_annotations
 from kiwi.lib.evaluate.config import Configuration, Files
-from kiwi.lib.evaluate.language_pairs import choose_pair, pair_lines, read_language_pairs, warn_if_unnamed
+from kiwi.lib.evaluate.language_pairs import (
+    choose_pair,
+    pair_lines,
+    pairs_of_spans,
+    read_language_pairs,
+    warn_if_unnamed,
+)
+from kiwi.lib.evaluate.segments import counted_source
 from kiwi.lib.evaluate.sources import collect_sources, given_fields, gold_by_prediction
 from kiwi.lib.evaluate.spans import split_spans
 from kiwi.lib.utils import configure_logging, load_configuration
@@ -159,7 +166,11 @@ def _evaluate(config: Configuration, files: Files) -> tuple[list[Aligned], Repor
     for path, n_segments in alignment.lines.items():
         check_line_count(path, n_segments, pairs[1], len(pairs[0]))
     by_pair = split_by_pair(measured, pairs[0])
-    spans = {} if alignment.marked is None else split_spans(alignment.marked, pairs[0])
+    spans: dict[str, tuple[list[Measured], MarkedTexts]] = {}
+    if alignment.marked is not None and alignment.marked.predicted:
+        gold = alignment.gold
+        spans = split_spans(alignment.marked, pairs_of_spans(gold[SPANS], counted_source(gold), *pairs))
+    by_pair = {pair: by_pair.get(pair, []) for pair in sorted({*by_pair, *spans})}
     if config.language_pair is not None:
         pair = choose_pair([pair for pair in by_pair if by_pair[pair] or pair in spans], config.language_pair, pairs[1])
         own, (own_spans, marked) = by_pair[pair], spans.get(pair, ([], None))

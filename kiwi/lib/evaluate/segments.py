@@ -4,22 +4,61 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kiwi import constants as const
 from kiwi.data.labels.gold import check_line_count
+from kiwi.data.labels.score_meaning import ScoreConfig, find_meaning
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.excluded import Excluded
 from kiwi.lib.evaluate.source import Source
 from kiwi.lib.evaluate.word_counts import WordCounts
+from kiwi.metrics.aligned import Aligned
+from kiwi.metrics.error_free import ERROR_FREE
 from kiwi.metrics.report import ENSEMBLE
+from kiwi.metrics.spans import SPANS
 
 logger = logging.getLogger(__name__)
 
+IN_ORDER = (const.SENTENCE_SCORES, const.TARGET_TAGS, const.SOURCE_TAGS, const.BINARY, SPANS)
+"""The gold files in the order in which they are compared."""
+
 Scores = NDArray[np.float64]
 """A value for each segment or tag."""
+
+
+def counted_source(gold: Mapping[str, Source]) -> Source:
+    """Return the gold file whose lines are counted, and have language pairs: that of scores, or else the first one."""
+    return next(gold[name] for name in (*IN_ORDER, ERROR_FREE) if name in gold)
+
+
+def excluded_lines(excluded: Excluded, source: Source, counted: Source) -> Excluded:
+    """Return the excluded lines of a gold file.
+
+    Args:
+        excluded: the excluded segments, as they are counted in one of the gold files.
+        source: the gold file.
+        counted: the gold file in which they are counted.
+
+    Raises:
+        DataError: when both files are in orders of their own, and do not say which translation each line is.
+    """
+    known = None if counted.translations is None else counted.translations()
+    if known is not None and known.is_counted:
+        excluded = excluded.in_each(known.segments)
+    if not excluded.numbers or source.path == counted.path or source.translations is None:
+        return excluded  # lines without names are in the same order
+    own = source.translations()
+    if known is None:
+        expected = f"the MT system and the segment of each line, as {own.path} has them"
+        advice = f"Which lines of {own.path} the excluded ones of {excluded.place} are is not known."
+        raise DataError.at(counted.path, None, found="none to exclude by", expected=expected, advice=advice)
+    excluded.mask(len(known.names))
+    return replace(excluded, numbers=frozenset(own.lines_of(known, excluded.numbers)))
 
 
 def exclude_more(excluded: Excluded, source: Source, values: Scores) -> Excluded:
@@ -28,8 +67,6 @@ def exclude_more(excluded: Excluded, source: Source, values: Scores) -> Excluded
     Raises:
         DataError: when these are all lines.
     """
-    if source.translations is not None and (translations := source.translations()).is_counted:
-        excluded = excluded.in_each(translations.segments)
     without = np.flatnonzero(np.isnan(values)).tolist()
     if without and len(excluded.numbers.union(without)) == len(values):
         found = (
@@ -94,6 +131,16 @@ def note_only_order(output: str, systems: list[str]) -> None:
     """Log that values are no probabilities."""
     form = "%s: the values of %s are not all between 0 and 1; figures that need probabilities are left out."
     logger.warning(form, output, ", ".join(systems))
+
+
+def with_meaning(aligned: Aligned, source: Source) -> Aligned:
+    """Add what the scores mean, and the MT systems whose translations they judge."""
+    if (meaning := find_meaning(ScoreConfig(), aligned.gold.tolist(), source.path)) is not None:
+        aligned = replace(aligned, scale=str(meaning), higher_is_better=meaning.higher_is_better)
+    if source.translations is None:
+        return aligned
+    mt_system, segment = (index[aligned.numbers - 1] for index in source.translations().indices())
+    return replace(aligned, mt_system=mt_system, source_segment=segment)
 
 
 def add_ensemble(predicted: dict[str, Scores]) -> dict[str, Scores]:

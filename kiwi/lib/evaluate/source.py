@@ -46,6 +46,9 @@ class Source:
     translations: Callable[[], Translations] | None = None
     """Returns which translation each line is, where there are several MT systems."""
 
+    partly_named: Callable[[], Translations] | None = None
+    """Returns what names the rows of error spans, where this is not both an MT system and a segment."""
+
 
 Sources = Mapping[str, Source]
 """The sources of a system's predictions, by output."""

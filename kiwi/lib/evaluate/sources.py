@@ -198,7 +198,7 @@ def _keys(table: Table, columns: Callable[[], Mapping[str, list[str]]]) -> Calla
     def read() -> Translations:
         cells = columns()
         segments = list(zip(*(cells[name] for name in IDENTIFIERS[1:] if name in cells), strict=True))
-        return Translations(table.path, cells["system"], segments)
+        return Translations(table.path, cells["system"], segments, columns=frozenset(IDENTIFIERS) & cells.keys())
 
     return read
 

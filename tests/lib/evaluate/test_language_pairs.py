@@ -316,3 +316,106 @@ def test_excluded_segments_count_in_their_pair(options: dict[str, Any]) -> None:
     assert "|excluded:1|" in estonian.signature
     assert "left" not in german.signature + estonian.signature
     assert mean.metrics["PEARSON"] == pytest.approx((german.metrics["PEARSON"] + estonian.metrics["PEARSON"]) / 2)
+
+
+NONE = "-1\t-1\tno-error"
+
+SPANS_OF_PAIRS = {
+    "zh-en A 0": ("0\t2\tminor",) * 2,
+    "zh-en B 0": ("0\t2\tminor",) * 2,
+    "en-de A 1": ("0\t4\tmajor", NONE),
+}
+"""Gold and predicted spans of translations: those of zh-en are right."""
+
+
+def spans_of_pairs(path: Path, which: int, names: str, keys: list[str]) -> str:
+    """Write the gold or the predicted spans of these translations, named by some of lp, system and seg."""
+    rows = ["\t".join([*names.split(), "target", "starts", "ends", "severities"])]
+    for key in keys:
+        cells = dict(zip(("lp", "system", "seg"), key.split(), strict=True))
+        rows.append("\t".join([*(cells[name] for name in names.split()), "text", SPANS_OF_PAIRS[key][which]]))
+    return write(path, rows)
+
+
+def scored_pairs(path: Path, keys: list[str], names: str = "lp system seg") -> dict[str, Any]:
+    rows = ["lp\tsystem\tseg\tscore", *(f"{key}\t{n}".replace(" ", "\t") for n, key in enumerate(keys))]
+    columns = {"sentence_scores": "score", **{name: name for name in names.split()}}
+    return {"table": {"path": write(path, rows), "columns": columns}}
+
+
+@pytest.mark.parametrize("names", ["lp system seg", "system seg"])
+def test_spans_are_of_their_own_pairs_beside_a_table_in_another_order(tmp_path: Path, names: str) -> None:
+    keys = [*SPANS_OF_PAIRS]
+    scored = scored_pairs(tmp_path / "g.tsv", keys[::-1])
+    given = {
+        "gold_files": {**scored, "spans": spans_of_pairs(tmp_path / "spans", 0, names, keys)},
+        "predicted_files": [{**scored, "span_submission": spans_of_pairs(tmp_path / "own", 1, names, keys)}],
+        "bootstrap": 0,
+    }
+    report = evaluate_from_configuration(given)
+    assert [report.metric(f"{pair} spans", "F1") for pair in ("zh-en", "en-de")] == [1.0, 0.0]
+    report = evaluate_from_configuration({**given, "language_pair": "ZH-EN"})
+    assert report.metric("spans", "F1") == 1.0
+    if names.startswith("lp"):  # capitals do not matter
+        path = tmp_path / "spans"
+        write(path, [line.replace("zh-en", "ZH-EN") for line in path.read_text().splitlines()])
+        write(
+            tmp_path / "own", [line.replace("zh-en", "ZH-EN") for line in (tmp_path / "own").read_text().splitlines()]
+        )
+        assert evaluate_from_configuration(given).metric("zh-en spans", "F1") == 1.0
+        spans_of_pairs(tmp_path / "own", 1, names, keys)
+    # Several annotations of a translation are all of its pair.
+    twice = spans_of_pairs(tmp_path / "twice", 0, names, [keys[2], keys[0], keys[0], keys[1]])
+    report = evaluate_from_configuration({**given, "gold_files": {**scored, "spans": twice}})
+    assert [report.metric(f"{pair} spans", "F1") for pair in ("zh-en", "en-de")] == [1.0, 0.0]
+
+
+def test_spans_of_a_pair_without_scores(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keys = [*SPANS_OF_PAIRS]
+    scored = scored_pairs(tmp_path / "g.tsv", keys[2:])
+    given = {
+        "gold_files": {**scored, "spans": spans_of_pairs(tmp_path / "spans", 0, "lp system seg", keys)},
+        "predicted_files": [{**scored, "span_submission": spans_of_pairs(tmp_path / "own", 1, "lp system seg", keys)}],
+        "bootstrap": 0,
+    }
+    report = evaluate_from_configuration(given)
+    assert [report.metric(f"{pair} spans", "F1") for pair in ("zh-en", "en-de", "mean")] == [1.0, 0.0, 0.5]
+    assert "zh-en: no segment to compare for" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("scores", "names", "keys", "message"),
+    [
+        (
+            ["zh-en A 0", "en-de A 0"],
+            "system seg",
+            ["zh-en A 0"],
+            r"row 1 of the MT system 'A' for segment 0, which is of sev",
+        ),
+        (
+            ["zh-en B 0", "en-de A 1"],
+            "system seg",
+            ["zh-en A 0"],
+            r"row 1 of the MT system 'A' for segment 0, which is not in",
+        ),
+        # Rows without names are in the order of the lines, and may not be of other pairs.
+        (
+            ["zh-en A 0", "en-de A 1"],
+            "lp",
+            ["en-de A 1", "zh-en A 0"],
+            r"spans: found 'en-de' in row 1; expected 'zh-en', as line 1",
+        ),
+        (["zh-en A 0", "en-de A 1"], "", ["zh-en A 0"], r"spans: found 1 lines; expected 2, as .*g\.tsv has"),
+    ],
+)
+def test_spans_whose_pairs_are_not_known(
+    tmp_path: Path, scores: list[str], names: str, keys: list[str], message: str
+) -> None:
+    scored = scored_pairs(tmp_path / "g.tsv", scores)
+    given = {
+        "gold_files": {**scored, "spans": spans_of_pairs(tmp_path / "spans", 0, names, keys)},
+        "predicted_files": [{"span_submission": spans_of_pairs(tmp_path / "own", 1, names, keys)}],
+        "bootstrap": 0,
+    }
+    with pytest.raises(DataError, match=message):
+        evaluate_from_configuration(given)

@@ -377,3 +377,89 @@ def test_errors_in_tables_name_the_line(tmp_path, suffix):
     for gold, predicted in ((wrong_table, right_table), (right_table, wrong_table)):
         with pytest.raises(DataError, match=rf"wrong\.{suffix}, line {line}: found 'x'; expected a finite number"):
             evaluate(gold, predicted)
+
+
+SPAN_CELLS = {"wrong": "cccc\t0\t4\tmajor", "right": "cccc\t-1\t-1\tno-error"}
+"""A translation with an error, and with none."""
+
+
+def named_spans(path, names, marks):
+    """Write a table of spans, whose rows are named by the keys."""
+    rows = [f"{names}\ttarget\tstarts\tends\tseverities".replace(" ", "\t")]
+    return write(path, "\n".join([*rows, *(f"{name}\t{SPAN_CELLS[mark]}" for name, mark in marks)]) + "\n")
+
+
+def spans_beside(tmp_path, gold, names, keys, *, one, **options):
+    """Evaluate spans that are right but for one translation, which is to be left out, beside gold scores."""
+    marks = [(key, "wrong") for key in keys]
+    wrong = [(key, "right" if key == one else mark) for key, mark in marks]
+    given = {**gold, "spans": named_spans(tmp_path / "gold.spans", names, marks)}
+    ours = {"span_submission": named_spans(tmp_path / "us" / "spans", names, wrong)}
+    return evaluate(given, ours, **options)["spans", str(tmp_path / "us")]
+
+
+@pytest.mark.parametrize(
+    ("names", "keys", "one", "n"),
+    [
+        ("system seg", ["B\t0", "B\t1", "A\t1", "A\t0"], "B\t0", 2),
+        # A language pair that all rows have tells nothing apart, and each annotation of a translation is left out.
+        ("lp system seg", ["x-y\tA\t1", "x-y\tB\t0", "x-y\tB\t0", "x-y\tB\t1"], "x-y\tB\t0", 2),
+        # Without names, rows are in the order of the scores.
+        ("source", ["a0", "a1", "b0", "b1"], "b0", 2),
+    ],
+)
+def test_segments_are_excluded_from_scores_and_spans_alike(tmp_path, names, keys, one, n):
+    gold = {"sentence_scores": write(tmp_path / "gold.seg.score", "A 90\nA 50\nB 95\nB 1\n")}
+    row = spans_beside(tmp_path, gold, names, keys, one=one, exclude=[0])
+    assert row.metrics["F1"] == 1.0
+    assert f"|segments:{n}|excluded:{len(keys) - n}" in row.signature
+
+
+def test_a_word_excludes_translations_by_name(tmp_path):
+    scores = write(tmp_path / "g.tsv", "system\tseg\tx\nA\t1\t90\nA\t2\tNone\nB\t1\t50\nB\t2\t3\n")
+    gold = {"table": {"path": scores, "columns": {"sentence_scores": "x", "system": "system", "seg": "seg"}}}
+    keys = ["B\t1", "A\t2", "A\t1"]
+    row = spans_beside(tmp_path, gold, "system seg", keys, one="A\t2", exclude="None")
+    assert row.metrics["F1"] == 1.0
+    assert "|segments:2|excluded:1|" in row.signature
+
+
+@pytest.mark.parametrize(
+    ("scores", "names", "keys", "message"),
+    [
+        # Segments that are counted from 1 are not those of the scores, which have no names.
+        ("A 90\nA 50\n", "system seg", ["A\t1", "A\t2"], r"spans: found row 2 of the MT system 'A' for segment 2; exp"),
+        ("90\n50\n", "system seg", ["A\t1", "A\t0"], r"gold: found none to exclude by; expected the MT system and"),
+        ("A 90\nA 50\n", "source", ["a", "b", "c"], r"spans: found 3 lines; expected 2, as .*gold has"),
+    ],
+)
+def test_exclusions_that_cannot_be_found_in_another_file(tmp_path, scores, names, keys, message):
+    gold = {"sentence_scores": write(tmp_path / "gold", scores)}
+    with pytest.raises(DataError, match=message):
+        spans_beside(tmp_path, gold, names, keys, one=keys[0], exclude=[0])
+
+
+def test_labels_of_error_free_segments_are_excluded_by_name(tmp_path):
+    names = "doc_id\tsegment_id\tsource_lang\ttarget_lang\tsystem_id"
+
+    def labels(path, *cells):
+        return write(path, "".join(f"{line}\n" for line in (f"{names}\terror_free", *cells)))
+
+    keys = {number: f"d\t{number}\ten\tde\tA" for number in (1, 2, 3)}
+    scores = write(
+        tmp_path / "s.tsv",
+        "".join(
+            f"{line}\n"
+            for line in (
+                f"{names}\toverall",
+                *(f"{key}\t{value}" for key, value in zip(keys.values(), (90, 80, 70), strict=True)),
+            )
+        ),
+    )
+    gold = {
+        "sentence_scores": scores,
+        "error_free": labels(tmp_path / "g.tsv", *(f"{keys[number]}\t1" for number in (3, 2, 1))),
+    }
+    ours = {"error_free": labels(tmp_path / "p" / "p.tsv", *(f"{keys[n]}\t{int(n != 1)}" for n in (1, 2, 3)))}
+    (row,) = (row for (output, _), row in evaluate(gold, ours, exclude=[0]).items() if output == "error_free")
+    assert (row.metrics["F1"], row.n) == (1.0, 2)

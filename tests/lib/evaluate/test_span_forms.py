@@ -75,6 +75,91 @@ def test_rows_with_numbers_of_segments(tmp_path, form):
     assert f1(gold, gold) == 1.0
 
 
+MARKS = [(0, 2, "major"), (2, 4, "minor"), NO_ERROR]
+
+
+def rows_of(path, names, rows, with_text):
+    """Write rows of names and marks as TSV or, by the suffix, as JSON Lines."""
+    columns = [*names.split(), *(["target"] if with_text else []), "starts", "ends", "severities"]
+    cells = [[*own, *([TEXT] if with_text else []), *marks] for own, marks in rows]
+    if path.suffix != ".jsonl":
+        return table(path, " ".join(columns), *cells)
+    path.write_text(
+        "".join(json.dumps(dict(zip(columns, map(str, row), strict=True))) + "\n" for row in cells), encoding="utf-8"
+    )
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "jsonl"])
+@pytest.mark.parametrize(
+    ("names", "keys"),
+    [
+        ("system_id segment_id", [("A", 0), ("B", 0), ("A", 1)]),
+        ("seg", [(1,), (2,), (3,)]),
+        ("lp seg", [("en-de", 1), ("en-de", 2), ("en-de", 3)]),
+        ("doc seg", [("d", 0), ("e", 0), ("d", 1)]),
+        ("system doc", [("A", "d"), ("B", "d"), ("B", "e")]),
+        ("doc", [("d",), ("e",), ("f",)]),
+    ],
+)
+def test_rows_are_compared_by_whatever_names_them(tmp_path, names, keys, suffix, caplog):
+    rows = list(zip(keys, MARKS, strict=True))
+    gold = rows_of(tmp_path / f"gold.{suffix}", names, rows, with_text=True)
+    ours = rows_of(tmp_path / f"ours.{suffix}", names, rows[::-1], with_text=False)
+    assert f1(gold, ours) == 1.0
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_several_rows_of_a_document_stay_in_their_order(tmp_path):
+    rows = [(("d",), MARKS[0]), (("e",), MARKS[1]), (("e",), MARKS[2])]
+    gold = rows_of(tmp_path / "gold.tsv", "doc", rows, with_text=True)
+    assert f1(gold, rows_of(tmp_path / "ours.tsv", "doc", [*rows[1:], rows[0]], with_text=False)) == 1.0
+    with pytest.raises(DataError, match=r"few\.tsv: found 2 lines; expected 3, as .*gold\.tsv has"):
+        evaluate(gold, rows_of(tmp_path / "few.tsv", "doc", rows[:2], with_text=False))
+
+
+@pytest.mark.parametrize(
+    ("gold_names", "gold_keys", "names", "keys"),
+    [
+        ("", [(), (), ()], "seg", [(1,), (2,), (3,)]),
+        ("seg", [(0,), (1,), (2,)], "doc seg", [("d", 0), ("d", 1), ("d", 2)]),
+        ("system seg", [("A", 0), ("A", 1), ("B", 0)], "seg", [(0,), (1,), (2,)]),
+        ("doc seg", [("d", 0), ("d", 1), ("d", 2)], "seg", [(0,), (1,), (2,)]),
+    ],
+)
+def test_names_that_are_ignored_are_warned_of(tmp_path, gold_names, gold_keys, names, keys, caplog):
+    gold = rows_of(tmp_path / "gold.tsv", gold_names, zip(gold_keys, MARKS, strict=True), with_text=True)
+    ours = rows_of(tmp_path / "ours.tsv", names, zip(keys, MARKS, strict=True), with_text=False)
+    assert f1(gold, ours) == 1.0
+    assert f"{gold} has other columns than {', '.join(sorted(names.split()))} to tell what each row is" in caplog.text
+
+
+def test_numbers_of_all_segments_need_no_names_in_the_gold_file(tmp_path, caplog):
+    gold = rows_of(tmp_path / "gold.tsv", "", [((), marks) for marks in MARKS], with_text=True)
+    rows = list(zip([(0,), (1,), (2,)], MARKS, strict=True))
+    assert f1(gold, rows_of(tmp_path / "ours.tsv", "seg", rows[::-1], with_text=False)) == 1.0
+    assert "has other columns" not in caplog.text
+
+
+def test_a_segment_that_is_not_there(tmp_path):
+    rows = list(zip([(1,), (2,), (3,)], MARKS, strict=True))
+    gold = rows_of(tmp_path / "gold.tsv", "seg", rows, with_text=True)
+    ours = rows_of(tmp_path / "ours.tsv", "seg", [((9,), MARKS[0]), *rows[1:]], with_text=False)
+    with pytest.raises(DataError, match=r"ours\.tsv: found no line for segment 1; expected one, as row 1 of"):
+        evaluate(gold, ours)
+
+
+def test_annotations_are_compared_by_their_raters(tmp_path):
+    rows = [(("A", 0, "r1"), MARKS[0]), (("A", 0, "r2"), NO_ERROR), (("A", 1, "r1"), MARKS[1])]
+    gold = rows_of(tmp_path / "gold.tsv", "system seg rater", rows, with_text=True)
+    assert f1(gold, rows_of(tmp_path / "ours.tsv", "system seg rater", rows[::-1], with_text=False)) == 1.0
+    # Raters of other names, or without any, are in the order of the gold ones.
+    others = [((*names[:2], {"r1": "z", "r2": "a"}[names[2]]), marks) for names, marks in rows]
+    assert f1(gold, rows_of(tmp_path / "ours.tsv", "system seg rater", others, with_text=False)) == 1.0
+    unnamed = [(names[:2], marks) for names, marks in rows]
+    assert f1(gold, rows_of(tmp_path / "ours.tsv", "system seg", unnamed, with_text=False)) == 1.0
+
+
 def test_rows_of_other_texts(tmp_path):
     marked = (4, 8, "major")
     gold = table(tmp_path / "gold.tsv", KEYED, ("A", "d", 1, TEXT, *marked))
@@ -146,6 +231,46 @@ def test_positions_beyond_the_text(tmp_path, caplog):
     far = tmp_path / "far.jsonl"
     far.write_text('{"error_spans": [{"start": 4, "end": 10000000000000000000000, "severity": "major"}]}\n')
     assert f1(gold, str(far)) > 0
+
+
+WMT23 = "LP METHOD SEG TARGET STARTS ENDS TYPES"
+
+
+def submission(path, *texts_and_spans, method="us"):
+    return table(path, WMT23, *(("en-de", method, number, *row) for number, row in enumerate(texts_and_spans)))
+
+
+def test_white_space_behind_a_text_does_not_count(tmp_path, caplog):
+    """The official scorer of WMT23 removes it before it cuts spans at the end of the text."""
+    gold = submission(tmp_path / "gold.tsv", ("abc ", 0, 4, "major"), ("abc", 0, 1, "minor"), method="gold")
+    ours = submission(tmp_path / "ours.tsv", ("abc ", 0, 3, "major"), ("abc", 0, 1, "minor"))
+    assert f1(gold, ours) == 1.0
+    assert f"{gold}: 1 span(s) lie beyond the end of their text, where they are cut." in caplog.text
+    # A span of the white space alone begins at the end: an omission there. One that begins beyond it marks nothing.
+    gold = submission(tmp_path / "gold.tsv", ("abc  ", "3 4", "4 5", "major major"), method="gold")
+    ours = submission(tmp_path / "ours.tsv", ("abc", 3, 3, "major"))
+    assert f1(gold, ours) == 1.0
+
+
+@pytest.mark.parametrize("gold_form", ["table", "submission"])
+def test_positions_of_texts_with_white_space_before_them(tmp_path, gold_form):
+    """Positions count it where it is there: in a table of raw texts, not in what ``kiwi predict`` submits."""
+    names = "target starts ends severities"
+    marked = {"raw": ("2 6 0 1", "5 6 1 4", "major minor minor minor"), "bare": ("0 4 0", "3 4 2", "major minor minor")}
+    raw = table(tmp_path / "raw.tsv", names, (f"  {TEXT} ", *marked["raw"]))
+    bare = submission(tmp_path / "bare.tsv", (TEXT, *marked["bare"]))
+    no_text = table(tmp_path / "no_text", "starts ends severities", marked["raw"])
+    (tmp_path / "text").write_text(f"  {TEXT} \n")
+    texts = {"source": str(tmp_path / "text"), "target": str(tmp_path / "text")}
+    if gold_form == "table":
+        # The submission lacks the white space that two gold spans mark.
+        assert evaluate(raw, bare)["spans"].metrics["precision"] == 1.0
+        assert evaluate(raw, bare)["spans"].metrics["recall"] == pytest.approx(4 / 6)
+        assert f1(raw, no_text) == f1(raw, no_text, texts=texts) == 1.0
+    else:
+        assert f1(bare, raw) == f1(bare, no_text, texts=texts) == 1.0
+    # The official scorer compares the positions of two submissions, whatever white space their texts begin with.
+    assert f1(bare, submission(tmp_path / "other.tsv", (f"  {TEXT}", *marked["bare"]))) == 1.0
 
 
 def test_an_omission_without_a_position_is_one_at_the_end(tmp_path):
