@@ -115,7 +115,7 @@ def align(
     lines: dict[Path, int] = {}
     counted = counted_source(gold)
     for name, source in ((name, gold[name]) for name in IN_ORDER if name in gold):
-        own_excluded = excluded_lines(excluded, source, counted)
+        own_excluded = excluded_lines(excluded, source, gold)
         compared = [output for output, needed in gold_by_prediction().items() if needed == name]
         if name == SPANS:
             compared = [SPANS]
@@ -145,7 +145,7 @@ def align(
     origins = {name: found for name, own in systems.items() if (found := checkpoint_hash(own))}
     is_asked = with_error_free or ERROR_FREE in gold
     if is_asked:
-        excluded = excluded_lines(excluded, gold.get(ERROR_FREE, counted), counted)
+        excluded = excluded_lines(excluded, gold.get(ERROR_FREE, counted), gold)
     free = align_error_free(gold, systems, excluded, error_free) if is_asked else None
     return Alignment([each for each in outputs if each is not None], spans, marked, free, lines, gold, origins)
 

@@ -40,6 +40,9 @@ class Excluded:
     place: Path | str = "exclude"
     """The file or the option that names them, for errors."""
 
+    has_words: bool = False
+    """Whether words in the place of gold labels exclude segments."""
+
     def mask(self, n_segments: int) -> NDArray[np.bool_]:
         """Return which of the segments are excluded, (segments,).
 
@@ -78,6 +81,7 @@ def collect_excluded(files: Files, *, several_pairs: bool = False) -> Excluded:
     excluded = read_excluded(files.exclude, files.language_pair, several_pairs=several_pairs)
     if words := words_of(files):
         excluded = excluded.with_more(numbers_of_words(words, files.gold_files, files.language_pair))
+        excluded = replace(excluded, has_words=True)
     if excluded.numbers:
         logger.info("%s: %d segment(s) are left out of every metric.", excluded.place, len(excluded.numbers))
     return excluded

@@ -36,20 +36,23 @@ def counted_source(gold: Mapping[str, Source]) -> Source:
     return next(gold[name] for name in (*IN_ORDER, ERROR_FREE) if name in gold)
 
 
-def excluded_lines(excluded: Excluded, source: Source, counted: Source) -> Excluded:
+def excluded_lines(excluded: Excluded, source: Source, gold: Mapping[str, Source]) -> Excluded:
     """Return the excluded lines of a gold file.
 
     Args:
-        excluded: the excluded segments, as they are counted in one of the gold files.
+        excluded: the excluded segments, as they are counted in :func:`counted_source`.
         source: the gold file.
-        counted: the gold file in which they are counted.
+        gold: all gold files, by field.
 
     Raises:
         DataError: when both files are in orders of their own, and do not say which translation each line is.
     """
+    counted = counted_source(gold)
     known = None if counted.translations is None else counted.translations()
     if known is not None and known.is_counted:
         excluded = excluded.in_each(known.segments)
+        if excluded.has_words and counted is gold.get(const.SENTENCE_SCORES):  # which read words as no score
+            excluded = excluded.with_more(np.flatnonzero(np.isnan(counted.read())).tolist())
     if not excluded.numbers or source.path == counted.path or source.translations is None:
         return excluded  # lines without names are in the same order
     own = source.translations()

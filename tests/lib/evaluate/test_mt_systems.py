@@ -424,6 +424,14 @@ def test_a_word_excludes_translations_by_name(tmp_path):
     assert "|segments:2|excluded:1|" in row.signature
 
 
+def test_a_word_in_seg_scores_excludes_the_translation_from_spans_too(tmp_path):
+    gold = {"sentence_scores": write(tmp_path / "gold.seg.score", "A 90\nA 50\nB hallucination\nB 1\n")}
+    keys = ["B\t0", "A\t1", "A\t0"]
+    row = spans_beside(tmp_path, gold, "system seg", keys, one="B\t0", exclude="hallucination")
+    assert row.metrics["F1"] == 1.0
+    assert "|segments:2|excluded:1|" in row.signature
+
+
 @pytest.mark.parametrize(
     ("scores", "names", "keys", "message"),
     [
