@@ -15,7 +15,7 @@ from typing_extensions import override
 from kiwi.data.documents.markup import MarkupDocument
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, as_given, one_line
 from kiwi.data.documents.rating import Rating
-from kiwi.data.documents.separated import already_there, present
+from kiwi.data.documents.tables.separated import already_there, present
 from kiwi.data.files.cells import cell_text
 from kiwi.data.files.headers import find_columns
 from kiwi.data.files.table_writers import tsv_cell

@@ -10,7 +10,7 @@ from typing import Any
 
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
-from kiwi.data.documents.separated import already_there, present
+from kiwi.data.documents.tables.separated import already_there, present
 from kiwi.data.files.cells import check_names, check_object, field_text, parse_object
 from kiwi.data.files.table_writers import json_line
 from kiwi.exceptions import DataError, MissingColumnError

@@ -15,8 +15,8 @@ from typing import IO, Any
 from xml.etree import ElementTree
 
 from kiwi.data.documents.parts import Score, Segment, Tape, copy_scored
-from kiwi.data.documents.separated import present
-from kiwi.data.documents.sheet import Cells, Sheet, Width, cell_as_text, sheet_segment
+from kiwi.data.documents.tables.separated import present
+from kiwi.data.documents.tables.sheet import Cells, Sheet, Width, cell_as_text, sheet_segment
 from kiwi.data.files.headers import find_columns
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.imports import needs_extra

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from kiwi.data.documents.parts import Row, Score, Segment, SkippedRow, as_given, one_line
-from kiwi.data.documents.separated import already_there, present
+from kiwi.data.documents.tables.separated import already_there, present
 from kiwi.data.files.cells import check_names, field_text
 from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.files.table_writers import arrow_type, without_nan
