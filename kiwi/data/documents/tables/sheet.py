@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from typing_extensions import override
 
+from kiwi import constants as const
 from kiwi.data.documents.markup import MarkupDocument
-from kiwi.data.documents.parts import Edit, Part, Row, Segment, Tape, as_given, one_line
+from kiwi.data.documents.parts import Edit, Part, Row, Tape
 from kiwi.data.documents.rating import Rating
-from kiwi.data.documents.tables.separated import already_there, present
-from kiwi.data.files.cells import cell_text
+from kiwi.data.documents.tables.former import FormerColumns
+from kiwi.data.documents.tables.separated import present
+from kiwi.data.documents.tables.sheet_rows import (
+    CellPlace,
+    Cells,
+    Layout,
+    RowPlace,
+    TableRange,
+    cell_as_text,
+    column_name,
+    column_number,
+    sheet_segment,
+    written_cell,
+)
 from kiwi.data.files.headers import find_columns
-from kiwi.data.files.table_writers import tsv_cell
 from kiwi.exceptions import DataError
 
 LAST_COLUMN = 16384
 """The number of columns that a sheet may have."""
-
-Cells = Sequence[Any]
 
 
 class Width(MarkupDocument):
@@ -50,7 +58,7 @@ class Width(MarkupDocument):
         if local == "row":
             self._column = 0
         elif local == "c":
-            self._column = _column_number(attributes["r"]) if "r" in attributes else self._column + 1
+            self._column = column_number(attributes["r"]) if "r" in attributes else self._column + 1
             self._last = max(self._last, self._column)
 
     @override
@@ -69,6 +77,7 @@ class Sheet(MarkupDocument):
         columns: the column of each field: its name, or its number, counted from 1.
         optional: the fields that are read only if their columns are there.
         width: the number of the last column that has a cell.
+        tables: the tables that Excel has made in the sheet.
         has_header: whether the first row has the names of the columns.
     """
 
@@ -79,20 +88,30 @@ class Sheet(MarkupDocument):
         columns: Mapping[str, str],
         optional: Collection[str],
         width: int,
+        tables: Sequence[TableRange] = (),
         *,
         has_header: bool,
     ) -> None:
         super().__init__(Rating())
         self._path, self._rows, self._columns, self._width = path, enumerate(rows, start=1), columns, width
-        self._optional, self._has_header = optional, has_header
+        self._optional, self._has_header, self._tables = optional, has_header, tables
         self._headings: list[str] = []
         self._places: dict[str, int] = {}
         self._number = self._row_start = 0
         self._spans = ""
         self._is_first = True
-        self._before: list[_RowPlace] = []
+        self._before: list[RowPlace] = []
         """The row with the names of the columns, until they are written."""
         self._dimension: tuple[int, str] | None = None
+        self._former = FormerColumns(path)
+        self._layout: Layout | None = None
+        self._cells: list[CellPlace] = []
+        """The cells of the current row, from the first one that may be replaced."""
+        self._first_cell = 1 if has_header else LAST_COLUMN + 1
+        """The number of the first column whose cells may be replaced."""
+        self._column = 0
+        self._cell: CellPlace | None = None
+        """The current cell, if it may be replaced."""
 
     @override
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -103,7 +122,15 @@ class Sheet(MarkupDocument):
                 raise self.error(f"the number '{number:.20}' of a row", "a whole number")
             self._number = int(number[:9])
             self._row_start, self._spans = self.at, attributes.get("spans", "")
+            self._cells, self._column = [], 0
             self.is_inside = True
+        elif local == "c":
+            if self._first_cell <= LAST_COLUMN:
+                self._column = column_number(attributes["r"]) if "r" in attributes else self._column + 1
+                if self._column >= self._first_cell:
+                    self._cell = CellPlace(self._column, self.at, self.at, attributes.get("s", ""), "r" in attributes)
+        elif local == "f" and self._cell is not None:
+            self._cell = replace(self._cell, has_formula=True)
         elif local == "dimension" and ":" in attributes.get("ref", ""):
             self._dimension, self.is_inside = (self.at, attributes["ref"]), True
 
@@ -112,9 +139,13 @@ class Sheet(MarkupDocument):
 
     @override
     def end(self, name: str) -> None:
-        if name.rpartition(" ")[2] != "row":
+        local = name.rpartition(" ")[2]
+        if local == "c" and self._cell is not None:
+            self._cells.append(replace(self._cell, end=self.behind_end_tag(self.at)))
+            self._cell = None
+        if local != "row":
             return
-        place = _RowPlace(self._number, self._row_start, self.at, self._spans)
+        place = RowPlace(self._number, self._row_start, self.at, self._spans, self._cells)
         cells = next((cells for number, cells in self._rows if number == self._number), ())
         texts = [cell_as_text(cell) for cell in cells]
         if not self._places and any(texts):
@@ -122,6 +153,8 @@ class Sheet(MarkupDocument):
             self._places = find_columns(columns, texts, self._path, self._number, has_header=self._has_header)
             if self._has_header:
                 self._headings, self._before = texts, [place]
+                starts = (at for at, text in enumerate(texts, start=1) if text.startswith(const.SENTENCE_SCORES))
+                self._first_cell = next(starts, LAST_COLUMN + 1)
                 return
         wanted = {field: cells[at] if at < len(cells) else None for field, at in self._places.items()}
         if not any(map(cell_as_text, wanted.values())):
@@ -136,98 +169,86 @@ class Sheet(MarkupDocument):
             self.add(Part(end))
             self.is_inside = False
 
-    def _edits(self, place: _RowPlace) -> Callable[[Sequence[Row]], list[Edit]]:
+    def _edits(self, place: RowPlace) -> Callable[[Sequence[Row]], list[Edit]]:
         before, self._before = self._before, []
         dimension, self._dimension = self._dimension, None
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
             (row,) = rows
-            last = self._width + len(row)
+            if self._layout is None:
+                self._layout = self._choose_layout(row, before)
+            layout, last = self._layout, self._layout.last
             if last > LAST_COLUMN:
-                found = f"cells up to column {_letters(self._width)}"
+                found = f"cells up to column {column_name(self._width)}"
                 raise DataError.at(self._path, None, found=found, expected=f"room for {len(row)} columns behind them")
             found_edits: list[Edit] = []
             if dimension is not None:
                 start, reference = dimension
                 first, _, corner = reference.partition(":")
-                corner = _letters(max(last, _column_number(corner))) + re.sub(r"[^0-9]", "", corner)
+                corner = column_name(max(last, column_number(corner))) + re.sub(r"[^0-9]", "", corner)
                 found_edits += self.tag(start).edits({"ref": f"{first}:{corner}"})
             for header in before:
-                if taken := [name for name in row if name in self._headings]:
-                    raise already_there(self._path, header.number, taken[0])
-                found_edits += self._cells(header, list(row), last)
-            return found_edits + self._cells(place, list(row.values()), last)
+                found_edits += self._changes(header, layout, list(row), self._headings)
+            return found_edits + self._changes(place, layout, list(row.values()))
 
         return edits
 
-    def _cells(self, place: _RowPlace, values: Sequence[Any], last: int) -> list[Edit]:
-        """Return the changes that add cells to a row."""
+    def _choose_layout(self, row: Row, before: Sequence[RowPlace]) -> Layout:
+        """Return where the cells of rows are added, given the first row and the row with the names of the columns."""
+        runs: list[range] = []
+        for header in before:
+            former = self._former.find(self._headings, row, [*self._places.values()], header.number)
+            runs = [range(run.start + 1, run.stop + 1) for run in former]
+        layout = Layout.choose(self._width, len(row), runs)
+        names = dict(enumerate(row, start=layout.first))
+        for header in before:
+            for column in (column for run in runs for column in run):
+                heading = self._headings[column - 1]
+                if names.get(column) != heading and any(each.has_name(header.number, column) for each in self._tables):
+                    found = f"a table of Excel with the column '{heading}' of an earlier run"
+                    advice = "Turn the table into a range of cells, or delete its columns of scores."
+                    expected = "a column that is written again"
+                    raise DataError.at(self._path, header.number, found=found, expected=expected, advice=advice)
+        return layout
+
+    def _changes(
+        self, place: RowPlace, layout: Layout, values: Sequence[Any], former: Sequence[str] = ()
+    ) -> list[Edit]:
+        """Return the changes that add cells to a row, and remove those of earlier runs.
+
+        Args:
+            place: the row.
+            layout: the columns that change.
+            values: the values of the added cells.
+            former: the texts of the row so far, if cells that say the same stay.
+        """
         tag = self.tag(place.start)
         found = []
         if re.fullmatch(r"\d+:\d+", place.spans):
+            last = max(layout.last, self._width)
             found += tag.edits({"spans": f"{place.spans.partition(':')[0]}:{last}"})
-        p = tag.prefix
-        written = ""
-        for column, value in enumerate(values, start=self._width + 1):
-            reference = f"{_letters(column)}{place.number}"
-            if isinstance(value, float):
-                if math.isfinite(value):
-                    written += f'<{p}c r="{reference}"><{p}v>{value!r}</{p}v></{p}c>'
-            else:
-                text = escape(tsv_cell(value))
-                written += f'<{p}c r="{reference}" t="inlineStr"><{p}is><{p}t>{text}</{p}t></{p}is></{p}c>'
-        return [*found, self.encoded(place.end, written)]
-
-
-@dataclass(frozen=True)
-class _RowPlace:
-    """A row in the XML of a sheet."""
-
-    number: int
-    start: int
-    end: int
-    """The offset of its end tag."""
-
-    spans: str
-
-
-def sheet_segment(cells: Mapping[str, Any], path: Path, number: int, columns: Mapping[str, str]) -> Segment:
-    """Return the segment of a row.
-
-    Args:
-        cells: the cell of each field.
-        path: the workbook, for errors.
-        number: the number of the row.
-        columns: the column of each field, for errors.
-    """
-    try:
-        texts = {
-            field: cell_text(one_line(cell_as_text(cell)), path, number, columns[field])
-            for field, cell in cells.items()
-        }
-    except DataError as error:
-        return Segment(dict.fromkeys(cells, ""), number, error, {k: str(v) for k, v in cells.items()})
-    given = as_given({field: cell_as_text(cell) for field, cell in cells.items()})
-    return Segment(texts, number, given=given)
-
-
-def cell_as_text(cell: Any) -> str:
-    """Return the text of a cell; a number as Python writes it, and nothing as an empty text."""
-    return "" if cell is None else cell if isinstance(cell, str) else str(cell)
-
-
-def _column_number(reference: str) -> int:
-    """Return the number of the column of a cell, counted from 1: 28 for AB7."""
-    number = 0
-    for letter in re.sub(r"[^A-Z]", "", reference.upper()):
-        number = 26 * number + ord(letter) - ord("A") + 1
-    return number
-
-
-def _letters(column: int) -> str:
-    """Return the name of a column: AB for 28."""
-    name = ""
-    while column:
-        column, rest = divmod(column - 1, 26)
-        name = chr(ord("A") + rest) + name
-    return name
+        for columns in layout.changed:
+            cells = {cell.column: cell for cell in place.within(columns)}
+            if formulas := [cell for cell in cells.values() if cell.has_formula]:
+                reference = f"{column_name(formulas[0].column)}{place.number}"
+                expected = "what kiwi has written there, which is replaced"
+                found_there = f"a formula in {reference}, a column of an earlier run"
+                advice = "Move it to a column behind them."
+                raise DataError.at(self._path, place.number, found=found_there, expected=expected, advice=advice)
+            written = {}
+            for column, value in enumerate(values, start=layout.first):
+                if column not in columns:
+                    continue
+                cell = cells.get(column)
+                if cell is not None and former[column - 1 : column] == [value]:
+                    written[column] = self.text_between(cell.start, cell.end)
+                    continue
+                reference = f"{column_name(column)}{place.number}"
+                written[column] = written_cell(tag.prefix, reference, value, "" if cell is None else cell.style)
+            behind = place.behind(columns)
+            if behind is not None and not behind.is_named and not written.get(columns[-1]):
+                # It stays in its column only behind a cell in the one before.
+                written[columns[-1]] = f'<{tag.prefix}c r="{column_name(columns[-1])}{place.number}"/>'
+            start, end = place.place_of(columns)
+            found.append(Edit(start, end, "".join(written.values()).encode(self.codec)))
+        return found
