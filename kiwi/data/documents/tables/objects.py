@@ -169,7 +169,7 @@ def _members(content: bytes) -> list[tuple[str, int, int]]:
     end = offset = 0
     at = _behind_space(text, text.index("{") + 1)
     while text[at] != "}":
-        first = offset + len(text[end:at].encode())
+        first = offset + at - end  # JSON is ASCII between its strings
         key, colon = decoder.raw_decode(text, at)
         _, end = decoder.raw_decode(text, _behind_space(text, _behind_space(text, colon) + 1))
         offset = first + len(text[at:end].encode())

@@ -286,6 +286,22 @@ def test_columns_of_people_stay() -> None:
     assert scored(content, "a.tsv", [DA, "flags"]).decode() == expected
 
 
+def test_the_first_column() -> None:
+    content = f'\ufeff"{DA}",source,target\n1,a,b\n'
+    assert scored(content, "a.csv", [COMMON]).decode() == f'\ufeff"{COMMON}",source,target\n0.25,a,b\n'
+
+
+def test_rows_with_another_number_of_cells_in_quotes() -> None:
+    content = f'"source","target","{DA}"\n"a","b","0.5"\n"c","nan"\n'
+    assert scored(content, "a.csv", [COMMON]).decode() == f'"source","target","{COMMON}"\n"a","b",0.25\n"c",nan\n'
+
+
+def test_fields_of_people() -> None:
+    content = '{"source": "a", "target": "b"}\n{"source": "a", "target": "b", "flags": 1}\n'
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2: found a column 'flags' already"):
+        scored(content, "a.jsonl", ["sentence_scores", "flags"])
+
+
 def test_rows_that_kiwi_has_not_scored_keep_their_cells() -> None:
     content = f"source\ttarget\t{DA}\tflags\na\tb\t0.5\t\na\tb\na\tb, c\td\t0.5\t\n"
     expected = f"source\ttarget\t{COMMON}\na\tb\t0.25\na\tb\tnan\na\tb, c\td\tnan\n"
