@@ -76,7 +76,9 @@ MIDDLE = [
 
 def test_columns_with_others_behind(tmp_path: Path) -> None:
     content = workbook(tmp_path / "a.xlsx", MIDDLE)
+    content = with_xml(content, xml(content).replace('<row r="2"', '<row r="2" spans="1:6"'))
     found = scored(content, "a.xlsx", [COMMON])
+    assert '<row r="2" spans="1:6">' in xml(found)
     assert values(found) == [
         ["source", "target", COMMON, None, "note", "length"],
         ["a", "b", 0.25, None, "c", "=LEN(B2)"],
@@ -112,10 +114,14 @@ def test_formats_stay(tmp_path: Path) -> None:
         book.active[name].font = Font(bold=True)
     book.save(tmp_path / "b.xlsx")
     content = (tmp_path / "b.xlsx").read_bytes()
-    found = sheet(scored(content, "b.xlsx", [DA, "flags"], float("nan")))
+    content = with_xml(content, xml(content).replace(f"<t>{DA}</t>", f"<r><t>{DA}</t></r>"))
+    copy = scored(content, "b.xlsx", [DA, "flags"], float("nan"))
+    found = sheet(copy)
     cells = [found[name] for name in ("C1", "D1", "C2", "D2", "C3", "D3")]
     assert [cell.value for cell in cells] == [DA, "flags", None, "OK BAD", None, "OK BAD"]
     assert [bool(cell.font.bold) for cell in cells] == [True, False, True, True, True, False]
+    (heading,) = re.findall('<c r="C1".*?</c>', xml(content))
+    assert heading in xml(copy)
 
 
 def test_cells_without_names(tmp_path: Path) -> None:
