@@ -244,6 +244,11 @@ def names(outputs: Iterable[str] | None = None, *, kind: Kind | None = None, uni
     ]
 
 
+def in_order_of_columns() -> list[OutputSpec]:
+    """Return the outputs in the order of their columns in tables: those for segments precede those for words."""
+    return sorted(OUTPUTS.values(), key=lambda each: each.is_word_level)
+
+
 def switched_on(options: object) -> list[str]:
     """Return the names of the outputs that ``system.model.outputs`` turns on.
 

@@ -80,7 +80,7 @@ LIBRARIES = {
     "onnx_ir": ["systems.onnx", "systems.exported", "lib.export", "lib.align"],
     "onnxruntime": ["runner.onnx_engine", "systems.onnx.optimize"],
     "onnxscript": ["systems.onnx.graph"],
-    "openpyxl": ["data.documents.xlsx"],
+    "openpyxl": ["data.documents.tables.xlsx"],
     "optuna": ["lib.search"],
     "packaging": ["lib.publish.package"],
     "peft": ["systems"],
@@ -92,7 +92,7 @@ LIBRARIES = {
         "data.segments.arrow",
         "data.segments.shards",
         "data.segments.shard_writers",
-        "data.documents.parquet",
+        "data.documents.tables.parquet",
     ],
     # zstd before Python 3.14.
     "backports": ["utils.compression"],

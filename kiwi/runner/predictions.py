@@ -18,7 +18,7 @@ from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.data.labels.spans.options import SpanLevelConfig
 from kiwi.data.labels.tags import interleave, to_labels
 from kiwi.exceptions import DataError
-from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS, names as output_names
+from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS, in_order_of_columns, names as output_names
 from kiwi.runner.prediction_files import lines_of, prediction_files, values_of
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
@@ -144,7 +144,7 @@ class Predictions:
             words: whether to return the probabilities and labels of words and gaps.
         """
         found: dict[str, list[Any]] = {}
-        for spec in sorted(OUTPUTS.values(), key=lambda each: each.is_word_level):
+        for spec in in_order_of_columns():
             if spec.kind == "tags" and not words:
                 continue
             for column, attribute in zip(spec.columns, spec.attributes, strict=True):

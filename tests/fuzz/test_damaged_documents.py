@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.data.documents import test_parquet, test_po, test_tables, test_tmx, test_xliff_1, test_xliff_2, test_xlsx
+from tests.data.documents import test_po, test_tmx, test_xliff_1, test_xliff_2
+from tests.data.documents.tables import test_parquet, test_text_tables, test_xlsx
 from tests.documents import copied
 from tests.fuzz.damage import bounded, damaged_bytes, judge
 
@@ -19,13 +20,15 @@ DOCUMENTS = {
     "2.xlf": test_xliff_2.DOCUMENT.format(version="2.1", namespace="2.0", **test_xliff_2.BEFORE),
     "a.tmx": test_tmx.MEMORY.format(first="", second=""),
     "a.po": test_po.filled(),
-    "a.csv": test_tables.CSV.format(d=";"),
-    "a.tsv": test_tables.CSV.format(d="\t").replace('"', ""),
-    "a.jsonl": test_tables.LINES,
+    "a.csv": test_text_tables.CSV.format(d=";"),
+    "a.tsv": test_text_tables.CSV.format(d="\t").replace('"', ""),
+    "a.jsonl": test_text_tables.LINES,
     "a.json": '[\n {"source": "one", "target": "eins"},\n {"target": "zwei", "source": "two", "x": [1, {}]}\n]\n',
     "a.xlsx": b"",
     "a.parquet": b"",
 }
+SCORED = ("a.csv", "a.tsv", "a.jsonl", "a.json", "a.xlsx", "a.parquet")
+"""The documents that are also damaged with the columns of an earlier run."""
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +39,11 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "a.xlsx": test_xlsx.workbook(folder / "a.xlsx", test_xlsx.ROWS),
         "a.parquet": test_parquet.parquet(folder / "a.parquet", {"source": ["a", "b"], "target": ["c", "d"]}),
     }
-    return {name: text.encode() if isinstance(text, str) else text for name, text in DOCUMENTS.items()} | made
+    found = {name: text.encode() if isinstance(text, str) else text for name, text in DOCUMENTS.items()} | made
+    return found | {f"scored-{name}": copied(found[name], name).content for name in SCORED}
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", [*DOCUMENTS, *(f"scored-{name}" for name in SCORED)])
 @bounded
 @given(data=st.data())
 def test_documents(documents: dict[str, bytes], name: str, data: st.DataObject) -> None:

@@ -331,6 +331,57 @@ def test_a_table_keeps_its_columns(system: Path, expected: list[str], tmp_path: 
     assert [json.loads(row) for row in rows] == [{"sentence_scores": float(score)} for score in expected]
 
 
+@pytest.fixture(scope="module")
+def informed(system: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same system, which says what its scores mean; not to be changed."""
+    place = tmp_path_factory.mktemp("informed") / "system"
+    shutil.copytree(system, place)
+    set_score_meaning(place, ScoreMeaning("hter", higher_is_better=False, range=(0.0, 1.0)))
+    return place
+
+
+def test_tables_that_were_scored_before(informed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [dict(zip(("source", "target"), pair, strict=True)) for pair in zip(SOURCES, TARGETS, strict=True)]
+    written(tmp_path / "a.csv", TABLE)
+    written(tmp_path / "a.tsv", TABLE.replace(";", "\t"))
+    written(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    written(tmp_path / "a.json", json.dumps(rows, indent=1))
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    book = openpyxl.Workbook()
+    for row in [list(rows[0]), *(list(row.values()) for row in rows)]:
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "a.xlsx")
+    caplog.set_level("INFO")
+    what = DocumentOptions(scale="0-100")
+    for path in sorted(tmp_path.glob("a.*")):
+        once, before, again = (tmp_path / f"{name}{path.suffix}" for name in ("once", "before", "again"))
+        score_document(informed, path, once, document=what)
+        score_document(informed, path, before, document=DocumentOptions(words=True))
+        caplog.clear()
+        score_document(informed, before, again, document=what, on_counted=lambda n_segments, are_all: None)
+        (message,) = [each for each in caplog.messages if "replacing the columns of an earlier run" in each]
+        assert message.endswith("target_tags, target_tags_labels, flags.")
+        if path.suffix == ".xlsx":
+            found, expected = (list(openpyxl.load_workbook(each).worksheets[0].values) for each in (again, once))
+            assert found == expected
+        elif path.suffix == ".parquet":
+            assert pyarrow.parquet.read_table(again).equals(pyarrow.parquet.read_table(once), check_metadata=True)
+        else:
+            assert again.read_bytes() == once.read_bytes()
+
+
+def test_the_command_scores_a_table_again(informed: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", TABLE)
+    assert run("-m", informed, path, "-o", tmp_path / "once.csv", "--scale", "0-100").exit_code == 0
+    assert run("-m", informed, path, "-o", tmp_path / "before.csv").exit_code == 0
+    assert run("-m", informed, tmp_path / "before.csv", "-o", tmp_path / "b.csv", "--scale", "0-100").exit_code == 0
+    expected = (tmp_path / "once.csv").read_bytes()
+    assert (tmp_path / "b.csv").read_bytes() == expected
+    command = [sys.executable, "-m", "kiwi", "score", "-m", str(informed), "--scale", "0-100", "--input-format", "csv"]
+    content = (tmp_path / "before.csv").read_bytes()
+    assert subprocess.run([*command, "--stream"], input=content, capture_output=True, check=True).stdout == expected
+
+
 class Terminal(io.TextIOWrapper):
     @override
     def isatty(self) -> bool:

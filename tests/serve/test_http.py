@@ -385,6 +385,10 @@ def test_a_file_is_scored_and_downloaded_once_it_is_done(
     column = header.split("\t").index("sentence_scores (0-100, higher is better)")
     scored = client.post("/v1/score", json={"segments": segments(corpus), "scale": "0-100"}).json()["segments"]
     assert [float(row.split("\t")[column]) for row in rows] == pytest.approx([each["score"] for each in scored])
+    again = client.post("/v1/files", params={"name": "a.tsv", "scale": "0-100"}, content=download.content)
+    assert events(client, again.headers["location"])[-1][1]["state"] == "done"
+    assert client.get(f"{again.headers['location']}/content").content == download.content
+    assert client.delete(again.headers["location"]).status_code == 204
     other = {"Authorization": f"Bearer {SLOW}"}
     server.service.keyring._allowances.clear()
     assert client.get(url, headers=other).status_code == 404  # it belongs to another key

@@ -48,6 +48,8 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
             job = client.score_file(tmp_path / "a.jsonl", tmp_path / "b.jsonl", poll=0.05)
             assert job["segments"] == 1
             assert "sentence_scores" in (tmp_path / "b.jsonl").read_text(encoding="utf-8")
+            client.score_file(tmp_path / "b.jsonl", tmp_path / "c.jsonl", poll=0.05)
+            assert (tmp_path / "c.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
             for _ in range(4):
                 process.send_signal(signal.SIGHUP)
             deadline = time.monotonic() + 60

@@ -13,16 +13,16 @@ from kiwi import constants as const
 from kiwi.data.documents.marks.notes import TMXProperties, XLIFF1Notes, XLIFF2Notes
 from kiwi.data.documents.marks.trados import TradosEstimates
 from kiwi.data.documents.markup import MarkupDocument
-from kiwi.data.documents.objects import ArrayTable, ObjectTable
-from kiwi.data.documents.parquet import copy_parquet, parquet_size
 from kiwi.data.documents.parts import Document, Marks, Score, Tape, copy_scored
 from kiwi.data.documents.po import PO
 from kiwi.data.documents.rating import Rating
-from kiwi.data.documents.separated import SeparatedTable
+from kiwi.data.documents.tables.objects import ArrayTable, ObjectTable
+from kiwi.data.documents.tables.parquet import copy_parquet, parquet_size
+from kiwi.data.documents.tables.separated import SeparatedTable
+from kiwi.data.documents.tables.xlsx import copy_workbook, workbook_size
 from kiwi.data.documents.tmx import TMX
 from kiwi.data.documents.xliff_1 import XLIFF1
 from kiwi.data.documents.xliff_2 import XLIFF2
-from kiwi.data.documents.xlsx import copy_workbook, workbook_size
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.compression import SUFFIXES as COMPRESSED, compressing
 from kiwi.utils.inputs import reading

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from kiwi.data.documents.formats import bare_suffix, check_tmx, require_format, xliff_version
-from kiwi.data.documents.objects import ArrayTable, ObjectTable
 from kiwi.data.documents.parts import Document, Segment, Tape
-from kiwi.data.documents.separated import SeparatedTable
-from kiwi.data.documents.xlsx import read_workbook
+from kiwi.data.documents.tables.objects import ArrayTable, ObjectTable
+from kiwi.data.documents.tables.separated import SeparatedTable
+from kiwi.data.documents.tables.xlsx import read_workbook
 from kiwi.data.files.tables import stream_rows
 from kiwi.data.post_edits.po import POUnits
 from kiwi.data.post_edits.tmx import TMXUnits

@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 
 from kiwi import constants as const
 from kiwi.data.documents.parts import Segment, Tape
-from kiwi.data.documents.separated import SeparatedTable
+from kiwi.data.documents.tables.separated import SeparatedTable
 from kiwi.data.files.cells import advising_columns
 from kiwi.data.files.headers import is_number
 from kiwi.data.files.lines import Columns

@@ -1,4 +1,4 @@
-"""XLSX: cells with scores are added behind those of one sheet; everything else of the workbook is copied as it is.
+"""XLSX: cells with scores are added to those of one sheet; everything else of the workbook is copied as it is.
 
 A workbook is a zip archive of XML files. openpyxl reads the texts, row by row; the cells are added to the XML of the
 sheet, so that formulas, formats, charts and the other sheets stay as they were.
@@ -6,6 +6,8 @@ sheet, so that formulas, formats, charts and the other sheets stay as they were.
 
 from __future__ import annotations
 
+import posixpath
+import re
 import shutil
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
@@ -15,8 +17,9 @@ from typing import IO, Any
 from xml.etree import ElementTree
 
 from kiwi.data.documents.parts import Score, Segment, Tape, copy_scored
-from kiwi.data.documents.separated import present
-from kiwi.data.documents.sheet import Cells, Sheet, Width, cell_as_text, sheet_segment
+from kiwi.data.documents.tables.separated import present
+from kiwi.data.documents.tables.sheet import Sheet, Width
+from kiwi.data.documents.tables.sheet_rows import Cells, TableRange, cell_as_text, column_number, sheet_segment
 from kiwi.data.files.headers import find_columns
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.utils.imports import needs_extra
@@ -28,6 +31,10 @@ LARGEST = 2**32
 WHOLE = {"[Content_Types].xml", "xl/workbook.xml", "xl/styles.xml", "xl/theme/theme1.xml", "docProps/core.xml"}
 LARGEST_WHOLE = 2**26
 """The files that are read as a whole, besides relations, and the maximum number of their bytes."""
+
+TABLE_RANGE = re.compile(rb'<(?:\w+:)?table\s[^>]*?\bref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
+LONGEST_TAG = 2**16
+"""The start tag of a table of Excel, and the number of bytes in which it is looked for."""
 
 DOCTYPES = (b"<!DOCTYPE", "<!DOCTYPE".encode("utf-16-le"), "<!DOCTYPE".encode("utf-16-be"))
 
@@ -63,7 +70,8 @@ def copy_workbook(
         archive, sheet, part = _opened(stack, path, present(columns, optional, ()), has_header=has_header)
         with _damage_named(path), archive.open(part) as content:
             width = Width(path).measure(Tape(content, path))
-        document = Sheet(path, _rows(sheet, path), columns, optional, width, has_header=has_header)
+            tables = _tables_of(archive, part)
+        document = Sheet(path, _rows(sheet, path), columns, optional, width, tables, has_header=has_header)
         n_segments = 0
         with zipfile.ZipFile(output, "w") as written:
             for info in archive.infolist():
@@ -187,6 +195,31 @@ def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
         if element.tag.rpartition("}")[2] == "sheet":
             target = next((targets[value] for name, value in element.items() if name.endswith("}id")), "")
             found[element.get("name", "")] = target[1:] if target.startswith("/") else f"xl/{target}"
+    return found
+
+
+def _tables_of(archive: zipfile.ZipFile, part: str) -> list[TableRange]:
+    """Return the tables that Excel has made in a sheet.
+
+    Args:
+        archive: the workbook.
+        part: the name of the file of the sheet.
+    """
+    folder, _, name = part.rpartition("/")
+    relations = f"{folder}/_rels/{name}.rels"
+    if relations not in archive.namelist():
+        return []
+    found = []
+    for each in ElementTree.fromstring(archive.read(relations)):
+        target = each.get("Target", "")
+        place = target[1:] if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
+        if each.get("Type", "").endswith("/table") and place in archive.namelist():
+            with archive.open(place) as content:
+                start = content.read(LONGEST_TAG)
+            if about := TABLE_RANGE.search(start):
+                first, top, last, bottom = (text.decode() for text in about.groups())
+                columns = range(column_number(first), column_number(last) + 1)
+                found.append(TableRange(columns, range(int(top), int(bottom) + 1)))
     return found
 
 

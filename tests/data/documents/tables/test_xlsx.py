@@ -101,9 +101,6 @@ def test_what_is_refused(tmp_path: Path) -> None:
     content = workbook(tmp_path / "a.xlsx", [["sorce", "target"], ["a", "b"]])
     with pytest.raises(DataError, match=r"found no column 'source'; .* No sheet has the columns: Notes, Segments\."):
         copied(content, "a.xlsx")
-    content = workbook(tmp_path / "a.xlsx", [["source", "target", "sentence_scores"], ["a", "b", 1]])
-    with pytest.raises(DataError, match="line 1: found a column 'sentence_scores' already"):
-        copied(content, "a.xlsx")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for part, text in parts(workbook(tmp_path / "a.xlsx", ROWS)).items():

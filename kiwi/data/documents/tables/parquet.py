@@ -1,4 +1,4 @@
-"""Parquet: columns with scores are added behind the others, a batch of rows at a time."""
+"""Parquet: columns with scores are added behind the others, or in place of former ones, a batch of rows at a time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from kiwi.data.documents.parts import Row, Score, Segment, SkippedRow, as_given, one_line
-from kiwi.data.documents.separated import already_there, present
+from kiwi.data.documents.tables.former import FormerColumns
+from kiwi.data.documents.tables.separated import present
 from kiwi.data.files.cells import check_names, field_text
 from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.files.table_writers import arrow_type, without_nan
 from kiwi.data.flags import COLUMN
+from kiwi.data.labels.policy import DECISION, REASON
 from kiwi.exceptions import DataError
 from kiwi.outputs import column_kinds
 from kiwi.utils.inputs import plain_file
@@ -56,11 +58,11 @@ def copy_parquet(
     n_rows = 0
     with ExitStack() as stack:
         stack.enter_context(copy if copy is not None else nullcontext())
-        writer = None
+        writer, former = None, FormerColumns(path)
         for compression, batch in _batches(plain, path, present(columns, optional, ()), size):
             given = present(columns, optional, batch.schema.names)
             segments = list(_segments(batch, given, path, n_rows + 1))
-            scored = _with_columns(batch, score(segments), path)
+            scored = _with_columns(batch, score(segments), given.values(), former)
             if writer is None:
                 parquet = pyarrow.parquet.ParquetWriter(output, scored.schema, compression=compression)
                 writer = stack.enter_context(parquet)
@@ -165,15 +167,32 @@ def _segments(batch: pyarrow.RecordBatch, columns: Mapping[str, str], path: Path
             yield Segment(texts, number, given=as_given(cells))
 
 
-def _with_columns(batch: pyarrow.RecordBatch, rows: Sequence[Row], path: Path) -> pyarrow.RecordBatch:
+def _with_columns(
+    batch: pyarrow.RecordBatch, rows: Sequence[Row], read: Collection[str], former: FormerColumns
+) -> pyarrow.RecordBatch:
+    """Return rows of a table with columns of scores, in the place of those of an earlier run if there are any.
+
+    Args:
+        batch: the rows.
+        rows: their scores.
+        read: the columns of fields.
+        former: what finds the columns of an earlier run.
+    """
     import pyarrow
 
-    kinds = {**column_kinds(), COLUMN: "texts"}
+    names = batch.schema.names
+    runs = former.find(names, rows[0], [names.index(name) for name in read])
+    kinds = {**column_kinds(), COLUMN: "texts", DECISION: "text", REASON: "text"}
+    added = []
     for name in rows[0]:
-        if name in batch.schema.names:
-            raise already_there(path, None, name)
         cells = pyarrow.array([without_nan(row[name]) for row in rows], arrow_type(kinds[name]))
-        batch = batch.append_column(name, cells)
+        added.append((pyarrow.field(name, cells.type), cells))
+    replaced = {at for run in runs for at in run}
+    columns = [(batch.schema.field(at), batch.column(at)) for at in range(len(names)) if at not in replaced]
+    place = runs[0].start if runs else len(columns)
+    columns[place:place] = added
+    schema = pyarrow.schema([field for field, _ in columns], batch.schema.metadata)
+    batch = pyarrow.RecordBatch.from_arrays([cells for _, cells in columns], schema=schema)
     if any(isinstance(row, SkippedRow) for row in rows):
         batch = batch.filter(pyarrow.array([not isinstance(row, SkippedRow) for row in rows]))
     return batch

@@ -1,21 +1,41 @@
-"""Tables as text: CSV with any delimiter, and TSV without quoting. Columns with scores are added behind the others."""
+"""Tables as text: CSV with any delimiter, and TSV without quoting.
+
+Columns with scores are added behind the others, or take the place of those of an earlier run.
+"""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
+from kiwi.data.documents.tables.former import FormerColumns, find_in_ragged
 from kiwi.data.files.headers import find_columns, find_delimiter, first_row
 from kiwi.data.files.table_writers import tsv_cell
-from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.exceptions import DataError
-from kiwi.utils.text import how_to_convert
+from kiwi.utils.text import BOM, how_to_convert
 
 Record = tuple[int, int, int, list[str]]
 """The number of the first line of a row, the offsets of its line end and behind it, and its cells."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of the columns, until they are written."""
+
+    start: int
+    end: int
+    """The offset of its line end."""
+
+    number: int
+    """The number of its first line."""
+
+    read: Collection[int]
+    """The positions of the columns of fields."""
 
 
 class SeparatedTable:
@@ -38,14 +58,18 @@ class SeparatedTable:
         self._is_quoted = is_quoted
         self._has_header = has_header
         self._delimiter = "\t"
+        self._names: Sequence[str] = ()
+        self._former: Sequence[range] = ()
+        """The positions of the columns that are replaced; known once the names are written."""
 
     def parts(self, tape: Tape) -> Iterator[Part]:
         """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
-        self._place = tape.place
+        self._tape, self._place = tape, tape.place
+        self._columns_before = FormerColumns(tape.place)
         records = self._records(tape)
-        header: Record | None = None
+        header: Header | None = None
         n_cells, places = 0, dict[str, int]()
-        before = 0
+        before = len(BOM) if tape.peek().startswith(BOM) else 0
         for record in records:
             number, end, behind, cells = record
             start, before = before, behind
@@ -58,14 +82,14 @@ class SeparatedTable:
                 places = find_columns(columns, cells, tape.place, number, has_header=self._has_header)
                 n_cells = len(cells)
                 if self._has_header:
-                    header = record
+                    self._names, header = cells, Header(start, end, number, [*places.values()])
                     continue
             segment = self._segment(cells, number, places, n_cells)
             yield Part(behind, [segment], self._edits(header, start, end, behind))
             header = None
         yield Part(tape.end)
 
-    def _edits(self, header: Record | None, start: int, end: int, behind: int) -> Callable[[Sequence[Row]], list[Edit]]:
+    def _edits(self, header: Header | None, start: int, end: int, behind: int) -> Callable[[Sequence[Row]], list[Edit]]:
         """Return the function that adds the cells of a row, together with their names if the row is the first one.
 
         Args:
@@ -77,17 +101,54 @@ class SeparatedTable:
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
             (row,) = rows
-            found = [Edit(end, end, self._joined([tsv_cell(cell) for cell in row.values()]))]
+            found = []
+            if header is not None:
+                self._former = self._columns_before.find(self._names, row, header.read, header.number)
+                found = self._added(header.start, header.end, list(row))
             if isinstance(row, SkippedRow):
-                found = [Edit(start, behind, b"")]
-            if header is None:
-                return found
-            number, place, _, names = header
-            if taken := [name for name in row if name in names]:
-                raise already_there(self._place, number, taken[0])
-            return [Edit(place, place, self._joined(list(row))), *found]
+                return [*found, Edit(start, behind, b"")]
+            return [*found, *self._added(start, end, [tsv_cell(cell) for cell in row.values()])]
 
         return edits
+
+    def _added(self, start: int, end: int, cells: Sequence[str]) -> list[Edit]:
+        """Return the changes that add cells to a row, in the place of those of an earlier run if there are any.
+
+        Args:
+            start: the offset of the row.
+            end: the offset of its line end.
+            cells: the cells.
+        """
+        added = self._joined(cells)
+        if not self._former:
+            return [Edit(end, end, added)]
+        places = list(self._cell_places(start, end))
+        former = self._former
+        if len(places) != len(self._names):
+            texts = [self._tape.look(*place).decode("utf-8", "replace").strip('"') for place in places]
+            former = find_in_ragged(texts, self._names, former)
+        found = []
+        for run in former:
+            first = places[run.start - 1][1] if run.start else places[0][0]
+            found.append(Edit(first, places[run.stop - 1][1], added if run.start else added[1:]))
+            added = b""
+        return found or [Edit(end, end, added)]
+
+    def _cell_places(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the offsets of the start and the end of each cell of a row, as it is written.
+
+        Args:
+            start: the offset of the row.
+            end: the offset of its line end.
+        """
+        content = self._tape.look(start, end)
+        plain = rb"[^%b]*" % re.escape(self._delimiter.encode())
+        cell = re.compile(rb'"[^"]*(?:""[^"]*)*"|' + plain if self._is_quoted else plain)
+        at = 0
+        while at <= len(content):
+            last = cell.match(content, at).end()  # type: ignore[union-attr]
+            yield start + at, start + last
+            at = last + 1
 
     def _joined(self, cells: Sequence[str]) -> bytes:
         return "".join(self._delimiter + self._quoted(cell) for cell in cells).encode()
@@ -164,18 +225,6 @@ def present(columns: Mapping[str, str], optional: Collection[str], names: Collec
         names: the names of the columns of the table.
     """
     return {field: name for field, name in columns.items() if field not in optional or name in names}
-
-
-def already_there(place: object, number: int | None, name: str) -> DataError:
-    """Return the error for a column with the name of one that is to be added."""
-    return DataError.at(
-        place,
-        number,
-        found=f"a column '{name}' already",
-        expected="none of this name",
-        advice="Give the file without the scores of before, or rename the column."
-        + (" --no-flags adds none." if name == FLAGS else ""),
-    )
 
 
 def _bare(line: bytes) -> bytes:

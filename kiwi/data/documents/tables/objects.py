@@ -1,4 +1,7 @@
-"""JSON Lines, and a JSON array of objects. Fields with scores are added behind the others of each object."""
+"""JSON Lines, and a JSON array of objects.
+
+Fields with scores are added behind the others of each object, or take the place of those of an earlier run.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any
 
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
-from kiwi.data.documents.separated import already_there, present
+from kiwi.data.documents.tables.former import FormerColumns, may_have_former
+from kiwi.data.documents.tables.separated import present
 from kiwi.data.files.cells import check_names, check_object, field_text, parse_object
 from kiwi.data.files.table_writers import json_line
 from kiwi.exceptions import DataError, MissingColumnError
@@ -41,6 +45,7 @@ class ObjectTable:
     def parts(self, tape: Tape) -> Iterator[Part]:
         """Yield the parts of the document; see :class:`kiwi.data.documents.parts.Document`."""
         self._place = tape.place
+        self._former = FormerColumns(tape.place)
         for number, start, content in self._objects(tape):
             if not content.strip():
                 yield Part(start + len(content))
@@ -106,11 +111,25 @@ class ObjectTable:
             (row,) = rows
             if isinstance(row, SkippedRow):
                 return [whole]
-            if taken := [name for name in row if name in keys]:
-                raise already_there(self._place, number, taken[0])
-            fields = [json_line({name: value})[1:-1] for name, value in row.items()]
-            added = (between if keys else "") + between.join(fields)
-            return [Edit(place, place, added.encode())] if fields else []
+            added = between.join([json_line({name: value})[1:-1] for name, value in row.items()])
+            members: Sequence[tuple[str, int, int]] = ()
+            former: Sequence[range] = ()
+            if may_have_former(keys):
+                members = _members(content)
+                read = [at for at, (name, _, _) in enumerate(members) if name in self._columns.values()]
+                former = self._former.find([name for name, _, _ in members], row, read, number)
+            else:
+                self._former.check_free(keys, row, number)
+            if not former:
+                return [Edit(place, place, ((between if keys else "") + added).encode())] if added else []
+            found = []
+            for run in former:
+                is_first = run.start == 0
+                first = members[0][1] if is_first else members[run.start - 1][2]
+                separator = between if added and not is_first else ""
+                found.append(Edit(start + first, start + members[run.stop - 1][2], (separator + added).encode()))
+                added = ""
+            return found
 
         return edits
 
@@ -136,6 +155,34 @@ class ArrayTable(ObjectTable):
         text.skip_space()
         if not text.is_at_end():
             raise text.error("text after the array", "one array of objects", "JSON Lines has the suffix .jsonl.")
+
+
+def _members(content: bytes) -> list[tuple[str, int, int]]:
+    """Return the key of each member of an object, and the offsets of its key and behind its value.
+
+    Args:
+        content: the object, which is valid.
+    """
+    text = content.decode()
+    decoder = json.JSONDecoder()
+    found = []
+    end = offset = 0
+    at = _behind_space(text, text.index("{") + 1)
+    while text[at] != "}":
+        first = offset + at - end  # JSON is ASCII between its strings
+        key, colon = decoder.raw_decode(text, at)
+        _, end = decoder.raw_decode(text, _behind_space(text, _behind_space(text, colon) + 1))
+        offset = first + len(text[at:end].encode())
+        found.append((key, first, offset))
+        at = _behind_space(text, end)
+        if text[at] == ",":
+            at = _behind_space(text, at + 1)
+    return found
+
+
+def _behind_space(text: str, at: int) -> int:
+    """Return the position behind the spaces and line ends at a position."""
+    return BETWEEN.match(text, at).end()  # type: ignore[union-attr]
 
 
 class _Text:
@@ -171,7 +218,7 @@ class _Text:
     def skip_space(self) -> None:
         """Move behind spaces and line ends."""
         while True:
-            self._move(BETWEEN.match(self._text, self._at).end())  # type: ignore[union-attr]
+            self._move(_behind_space(self._text, self._at))
             if self._at < len(self._text) or not self._read():
                 return
 

@@ -138,8 +138,6 @@ def test_nan_is_no_text() -> None:
         ("a.csv", "source,target,target\na,b,c\n", "line 1: found several columns 'target'; expected one"),
         ("a.csv", 'source,target\na,"b" c\n', "line 2: found invalid CSV ("),
         ("a.csv", 'source,target\na,"b\n', "line 2: found invalid CSV (unexpected end of data)"),
-        ("a.csv", "source,target,sentence_scores\na,b,1\n", "line 1: found a column 'sentence_scores' already"),
-        ("a.jsonl", '{"source": "a", "target": "b", "sentence_scores": 1}', "line 1: found a column 'sentence_scores'"),
         ("a.jsonl", 'no object\n{"source": "a", "mt": "b"}', "a.jsonl, line 2: found no column 'target'"),
         ("a.json", '[{"source": "a", "mt": "b"}]', "a.json, line 1: found no column 'target'"),
         ("a.json", '{"source": "a"}', "line 1: found no '['; expected an array of objects"),

@@ -1,0 +1,1 @@
+"""Tables, which are copied with columns of scores."""
