@@ -206,7 +206,7 @@ def test_tables(system: Path, expected: list[str], tmp_path: Path) -> None:
     assert score_document(system, path, tmp_path / "b.csv", document=options) == 1
     lines = (tmp_path / "b.csv").read_text(encoding="utf-8").splitlines()
     assert lines[:2] == [f"{n};{';'.join(rows[n - 1])};{expected[n - 1]}" for n in (1, 2)]
-    assert lines[2] == "3;x;nan"
+    assert lines[2] == "3;x;;nan"
     content = "".join(json.dumps({"target": target, "src": source}) + "\n" for source, target in rows)
     path = written(tmp_path / "a.jsonl", content)
     columns = {"source": "src"}

@@ -85,11 +85,14 @@ class SeparatedTable:
                     self._names, header = cells, Header(start, end, number, [*places.values()])
                     continue
             segment = self._segment(cells, number, places, n_cells)
-            yield Part(behind, [segment], self._edits(header, start, end, behind))
+            n_missing = max(n_cells - len(cells), 0)
+            yield Part(behind, [segment], self._edits(header, start, end, behind, n_missing))
             header = None
         yield Part(tape.end)
 
-    def _edits(self, header: Header | None, start: int, end: int, behind: int) -> Callable[[Sequence[Row]], list[Edit]]:
+    def _edits(
+        self, header: Header | None, start: int, end: int, behind: int, n_missing: int
+    ) -> Callable[[Sequence[Row]], list[Edit]]:
         """Return the function that adds the cells of a row, together with their names if the row is the first one.
 
         Args:
@@ -97,6 +100,7 @@ class SeparatedTable:
             start: the offset of the row.
             end: the offset of its line end.
             behind: the offset behind it.
+            n_missing: the number of cells that the row lacks.
         """
 
         def edits(rows: Sequence[Row]) -> list[Edit]:
@@ -107,21 +111,23 @@ class SeparatedTable:
                 found = self._added(header.start, header.end, list(row))
             if isinstance(row, SkippedRow):
                 return [*found, Edit(start, behind, b"")]
-            return [*found, *self._added(start, end, [tsv_cell(cell) for cell in row.values()])]
+            return [*found, *self._added(start, end, [tsv_cell(cell) for cell in row.values()], n_missing)]
 
         return edits
 
-    def _added(self, start: int, end: int, cells: Sequence[str]) -> list[Edit]:
+    def _added(self, start: int, end: int, cells: Sequence[str], n_missing: int = 0) -> list[Edit]:
         """Return the changes that add cells to a row, in the place of those of an earlier run if there are any.
 
         Args:
             start: the offset of the row.
             end: the offset of its line end.
             cells: the cells.
+            n_missing: the number of cells that the row lacks, which are added before these.
         """
-        added = self._joined(cells)
+        n_blank = n_missing - sum(map(len, self._former))
+        added, behind = self._joined(cells), Edit(end, end, self._joined([*[""] * n_blank, *cells]))
         if not self._former:
-            return [Edit(end, end, added)]
+            return [behind]
         places = list(self._cell_places(start, end))
         former = self._former
         if len(places) != len(self._names):
@@ -132,7 +138,7 @@ class SeparatedTable:
             first = places[run.start - 1][1] if run.start else places[0][0]
             found.append(Edit(first, places[run.stop - 1][1], added if run.start else added[1:]))
             added = b""
-        return found or [Edit(end, end, added)]
+        return found or [behind]
 
     def _cell_places(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield the offsets of the start and the end of each cell of a row, as it is written.

@@ -47,6 +47,16 @@ def test_csv(delimiter: str, line_end: str, mark: str, end: str) -> None:
     assert restored == content
 
 
+@pytest.mark.parametrize(("suffix", "delimiter"), [("csv", ","), ("csv", ";"), ("tsv", "\t")])
+def test_scores_of_short_rows_stand_in_their_columns(suffix: str, delimiter: str) -> None:
+    content = "id,source,target\n1,a,b\n2\n3,a\n4,c,d\n".replace(",", delimiter)
+    found = copied(content, f"a.{suffix}").content.decode()
+    rows = [line.split(delimiter) for line in found.splitlines()]
+    assert [row[:3] for row in rows[1:]] == [["1", "a", "b"], ["2", "", ""], ["3", "a", ""], ["4", "c", "d"]]
+    assert {len(row) for row in rows} == {4}
+    assert copied(found, f"a.{suffix}").content.decode() == found
+
+
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_added_cells_are_quoted_where_they_need_it(delimiter: str) -> None:
     content = "source,target\na,b\n".replace(",", delimiter)
