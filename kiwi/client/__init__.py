@@ -13,6 +13,17 @@ from __future__ import annotations
 
 from kiwi.client.answers import Answer, ScoredSegment, Segment, Span, Unit
 from kiwi.client.asked import FileOptions
-from kiwi.client.http import Client, ServerError
+from kiwi.client.errors import NoAnswerError, ServerError
+from kiwi.client.http import Client
 
-__all__ = ["Answer", "Client", "FileOptions", "ScoredSegment", "Segment", "ServerError", "Span", "Unit"]
+__all__ = [
+    "Answer",
+    "Client",
+    "FileOptions",
+    "NoAnswerError",
+    "ScoredSegment",
+    "Segment",
+    "ServerError",
+    "Span",
+    "Unit",
+]

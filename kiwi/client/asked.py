@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypedDict
+
+import httpx
 
 from kiwi.data.text.characters import find_invalid
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.io import did_you_mean
+
+LARGEST_PORT = 2**16 - 1
+"""The largest number of a port."""
+
+LONGEST = 1e9
+"""The maximum number of seconds, which all systems can wait."""
 
 
 class FileOptions(TypedDict, total=False):
@@ -55,8 +65,99 @@ def check_options(names: Collection[str]) -> None:
         raise ConfigError(f"{unknown[0]}: not an option of score_file; {did_you_mean(unknown[0], known)}")
 
 
-def check_texts(asked: Mapping[str, Any]) -> None:
-    """Check that all strings of a request are text, which JSON in UTF-8 can have.
+def check_address(url: str | httpx.URL) -> httpx.URL:
+    """Return the address of a server.
+
+    Raises:
+        ConfigError: when it is not an address of HTTP.
+    """
+    try:
+        found = httpx.URL(url)
+    except (TypeError, ValueError, httpx.InvalidURL):
+        found = httpx.URL()
+    if found.scheme not in ("http", "https") or not found.host or (found.port or 0) > LARGEST_PORT:
+        raise ConfigError(
+            f"url: found '{url}'; expected an address with http:// or https://, such as http://127.0.0.1:8000."
+        )
+    return found
+
+
+def check_key(key: str) -> None:
+    """Check that a header of HTTP can have an API key, which the error does not show.
+
+    Raises:
+        ConfigError: when it cannot.
+    """
+    if not isinstance(key, str) or not (key.isascii() and key.isprintable()) or key.strip() != key or not key:
+        raise ConfigError(
+            "key: found an empty one, or one with spaces around it or characters beyond ASCII; expected an API key."
+        )
+
+
+def check_seconds(name: str, value: float) -> None:
+    """Check a number of seconds.
+
+    Args:
+        name: the name of the argument.
+        value: the number.
+
+    Raises:
+        ConfigError: when it is not a positive number.
+    """
+    if not isinstance(value, int | float) or not 0 < value <= LONGEST:
+        raise ConfigError(f"{name}: found {value!r}; expected a positive number of seconds, at most {LONGEST:g}.")
+
+
+def check_tries(tries: int) -> None:
+    """Check how often a request is sent.
+
+    Raises:
+        ConfigError: when it is never sent.
+    """
+    if not isinstance(tries, int) or tries < 1:
+        raise ConfigError(f"tries: found {tries!r}; expected a whole number from 1 on.")
+
+
+def check_files(path: Path, output: Path) -> None:
+    """Check that there is a file to score, and that the output can be one.
+
+    Raises:
+        ConfigError: when the one cannot be read, or the other is a directory.
+    """
+    for each in (path, output):
+        if each.is_dir():
+            raise ConfigError(f"{each}: found a directory; expected the path of a file.")
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: found a device or pipe; expected the path of a file.")
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:  # ValueError of a path with NUL
+        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+
+
+def check_segments(segments: Iterable[Any], kind: type, expected: str) -> list[Any]:
+    """Return the segments of a request.
+
+    Args:
+        segments: the segments.
+        kind: their class.
+        expected: what each of them is, for errors.
+
+    Raises:
+        DataError: when one is something else.
+    """
+    if not isinstance(segments, Iterable):
+        raise DataError(f"segments: found {segments!r:.60}; expected a sequence, each {expected}.")
+    found = [*segments]
+    for number, segment in enumerate(found, start=1):
+        if not isinstance(segment, kind):
+            raise DataError(f"segment {number}: found {segment!r:.60}; expected {expected}.")
+    return found
+
+
+def check_values(asked: Mapping[str, Any]) -> None:
+    """Check that all values of a request can be sent: text in UTF-8, and finite numbers.
 
     Args:
         asked: the request, perhaps with ``segments``.
@@ -73,6 +174,9 @@ def check_texts(asked: Mapping[str, Any]) -> None:
 
 def _check(values: Mapping[str, Any], place: str) -> None:
     for name, value in values.items():
-        for text in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(text, str) and (found := find_invalid(text)) is not None:
-                raise DataError(f"{place}{name}: found {found}; expected text without it.")
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(each, str):
+                if (found := find_invalid(each)) is not None:
+                    raise DataError(f"{place}{name}: found {found}; expected text without it.")
+            elif each is not None and not (isinstance(each, int | float) and math.isfinite(each)):
+                raise DataError(f"{place}{name}: found {each!r:.60}; expected text or a finite number.")

@@ -13,8 +13,18 @@ from typing import Any, Literal, Self, Unpack
 import httpx
 
 from kiwi.client.answers import Answer, Segment, given, parse_answer
-from kiwi.client.asked import FileOptions, check_options, check_texts
-from kiwi.exceptions import KiwiError
+from kiwi.client.asked import (
+    FileOptions,
+    check_address,
+    check_files,
+    check_key,
+    check_options,
+    check_seconds,
+    check_segments,
+    check_tries,
+    check_values,
+)
+from kiwi.client.errors import NoAnswerError, ServerError, no_answer, understood
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.staging import staged
 
@@ -31,20 +41,6 @@ LONGEST_WAIT = 30.0
 """The maximum number of seconds between two tries."""
 
 
-class ServerError(KiwiError):
-    """An error that the server has answered.
-
-    Args:
-        status: the status of HTTP.
-        problem: the problem document, as in RFC 9457.
-    """
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        super().__init__(f"{status}: {problem.get('detail') or problem.get('title') or 'no reason given'}")
-        self.status = status
-        self.problem = dict(problem)
-
-
 class Client:
     """A client of a server.
 
@@ -55,12 +51,21 @@ class Client:
         url: the address of the server, such as ``http://127.0.0.1:8000``.
         key: the API key, if the server needs one.
         timeout: the number of seconds for an answer.
-        tries: how often a request is sent when the server is busy, or the connection breaks off.
+        tries: how often a request is sent when the server is busy, or the connection breaks off, at least 1.
+
+    Raises:
+        ConfigError: when an argument is invalid.
     """
 
     def __init__(self, url: str, key: str | None = None, *, timeout: float = 120.0, tries: int = 5) -> None:
+        address = check_address(url)
+        if key is not None:
+            check_key(key)
+        check_seconds("timeout", timeout)
+        check_tries(tries)
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        self._client = httpx.Client(base_url=address, headers=headers, timeout=timeout)
+        self._timeout = timeout
         self._tries = tries
 
     def __enter__(self) -> Self:
@@ -100,11 +105,13 @@ class Client:
             languages: the languages of source and target, which some flags depend on.
 
         Raises:
-            DataError: when a string is no text; the message names the segment.
+            DataError: when a value cannot be sent, such as a string that is no text; the message names the segment.
+            NoAnswerError: when the server does not answer.
             ServerError: when the server refuses the request.
         """
+        found = check_segments(segments, Segment, "a Segment")
         asked = {
-            "segments": [given(asdict(segment)) for segment in segments],
+            "segments": [given(asdict(segment)) for segment in found],
             "model": model,
             "policy": policy,
             "scale": scale,
@@ -113,13 +120,22 @@ class Client:
             "flags": flags,
             "languages": languages,
         }
-        check_texts(given(asked))
-        return parse_answer(self._request("POST", "/v1/score", json=given(asked)).json())
+        check_values(given(asked))
+        answer = self._request("POST", "/v1/score", json=given(asked))
+        with understood(self._client.base_url):
+            return parse_answer(answer.json())
 
     def models(self) -> list[dict[str, Any]]:
-        """Return the models of the server, the default first."""
-        models: list[dict[str, Any]] = self._request("GET", "/v1/models").json()["models"]
-        return models
+        """Return the models of the server, the default first.
+
+        Raises:
+            NoAnswerError: when the server does not answer.
+            ServerError: when the server refuses the request.
+        """
+        answer = self._request("GET", "/v1/models")
+        with understood(self._client.base_url):
+            models: list[dict[str, Any]] = answer.json()["models"]
+            return models
 
     def score_file(
         self,
@@ -143,29 +159,35 @@ class Client:
             The state of the file at the end, such as the number of its segments.
 
         Raises:
-            ConfigError: when an option is unknown, or a file would be replaced that must not be.
+            ConfigError: when there is no such file, an option is invalid, or a file would be replaced that must not be.
+            DataError: when an option cannot be sent, such as a string that is no text.
+            NoAnswerError: when the server does not answer.
             ServerError: when the server refuses the file, or cannot score it.
             WriteError: when the output cannot be written.
         """
         path, output = Path(path), Path(output)
         check_options(options)
+        check_seconds("poll", poll)
+        check_files(path, output)
         Guard([path], overwrite, "overwrite=True").check([output])
         name = path.name.encode("utf-8", "replace").decode()  # a file system may have names that are no text
         asked = given({"name": name, **options})
+        check_values(asked)
         answer = self._request("POST", "/v1/files", is_safe=False, body=lambda: _blocks(path), params=asked)
-        url = answer.headers["location"]
+        with understood(self._client.base_url):
+            url = answer.headers["location"]
         try:
-            while (job := self._request("GET", url).json())["state"] in ("waiting", "running"):
+            while (job := self._job(url))["state"] in ("waiting", "running"):
                 time.sleep(poll)
             if job["state"] != "done":
-                raise ServerError(409, {"detail": job["error"]})
+                raise ServerError(409, {"detail": job.get("error")})
             with staged(output) as stage:
                 self._download(f"{url}/content", stage)
             record_written(output)
         finally:
-            with suppress(ServerError, httpx.HTTPError):  # it expires
+            with suppress(ServerError, NoAnswerError):  # it expires
                 self._request("DELETE", url)
-        return dict(job)
+        return job
 
     def send_feedback(self, segments: Sequence[Mapping[str, Any]], *, model: str | None = None) -> int:
         """Send what people have made of translations, and return how many were stored.
@@ -175,12 +197,22 @@ class Client:
             model: the name of the model that scored them.
 
         Raises:
-            DataError: when a string is no text; the message names the segment.
+            DataError: when a value cannot be sent, such as a string that is no text; the message names the segment.
+            NoAnswerError: when the server does not answer.
             ServerError: when the server refuses them.
         """
-        asked = given({"segments": [dict(segment) for segment in segments], "model": model})
-        check_texts(asked)
-        return int(self._request("POST", "/v1/feedback", is_safe=False, json=asked).json()["stored"])
+        found = check_segments(segments, Mapping, "a mapping, such as a dictionary")
+        asked = given({"segments": [dict(segment) for segment in found], "model": model})
+        check_values(asked)
+        answer = self._request("POST", "/v1/feedback", is_safe=False, json=asked)
+        with understood(self._client.base_url):
+            return int(answer.json()["stored"])
+
+    def _job(self, url: str) -> dict[str, Any]:
+        """Return the state of a file."""
+        answer = self._request("GET", url)
+        with understood(self._client.base_url):
+            return {"state": answer.json()["state"], **answer.json()}
 
     def _request(
         self,
@@ -222,10 +254,11 @@ class Client:
         for attempt in range(1, self._tries + 1):
             try:
                 answer = send()
-            except BROKEN as error:
+            except httpx.HTTPError as error:
                 # Without a connection, nothing has been asked.
-                if attempt == self._tries or not (is_safe or isinstance(error, httpx.ConnectError)):
-                    raise
+                is_retried = isinstance(error, BROKEN) and (is_safe or isinstance(error, httpx.ConnectError))
+                if attempt == self._tries or not is_retried:
+                    raise no_answer(self._client.base_url, error, self._timeout, is_safe=is_safe) from error
                 time.sleep(min(SHORTEST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT))
                 continue
             wait = answer.headers.get("retry-after", "")

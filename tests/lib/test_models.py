@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from huggingface_hub.utils import validate_repo_id
 
 import kiwi
 from kiwi.cli import app, run
@@ -228,6 +229,44 @@ def test_default_of_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         add_package(tmp_path / "more", f"{name}-model", f"{name} = other_model_{name}:PATH", "PATH = '.'")
     monkeypatch.syspath_prepend(tmp_path / "more")
     assert default_model() == "mini"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        ("foo bar/baz", False),
+        ("organization/medical", True),
+        ("medical", True),
+        ("Org-1/a_b.c-d", True),
+        ("_a/b_", True),
+        (f"{'o' * 96}/{'n' * 96}", True),
+        ("n" * 97, False),
+        (f"{'o' * 97}/n", False),
+        ("a/b/c", False),
+        ("", False),
+        ("/a", False),
+        ("a/", False),
+        ("a--b", False),
+        ("a/b..c", False),
+        ("-a/b", False),
+        ("a./b", False),
+        ("a/.b", False),
+        ("a/b-", False),
+        ("a/b.git", False),
+        ("übersetzung", False),
+        ("a/b\n", False),
+        ("a@b", False),
+    ],
+)
+def test_names_on_the_hub(name: str, is_taken: bool, tmp_path: Path) -> None:
+    """What the hub refuses is refused before anything is read."""
+    if is_taken:
+        validate_repo_id(name)
+    error, message = (
+        (CheckpointError, "found nothing there") if is_taken else (ConfigError, "(?s)--name: found .*; expected ORGANI")
+    )
+    with pytest.raises(error, match=message):
+        publish(tmp_path / "checkpoint", tmp_path / "out", name=name)
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,18 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-import httpx
 import pytest
 
-from kiwi.client import Client, Segment, ServerError
+from kiwi.client import Client, NoAnswerError, Segment, ServerError
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.serve.keys import hash_key
 from tests.conftest import Corpus
@@ -60,7 +60,7 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
             def ask(number: int) -> None:
                 try:
                     outcomes.append(client.score([Segment(f"{number} x", "y", alignments="0-0")]).segments[0].score)
-                except httpx.TransportError as error:  # not accepted any more
+                except NoAnswerError as error:  # not accepted any more
                     outcomes.append(error)
 
             threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
@@ -70,7 +70,7 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
             for thread in threads:
                 thread.join()
             assert len(outcomes) == 8
-            assert all(isinstance(each, float | httpx.TransportError) for each in outcomes), outcomes
+            assert all(isinstance(each, float | NoAnswerError) for each in outcomes), outcomes
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log
@@ -165,7 +165,7 @@ def test_the_client_asks_a_busy_server_again() -> None:
 def test_the_client_asks_again_when_a_connection_breaks_unless_it_would_be_done_twice() -> None:
     with Script(None, SCORED, None) as server, Client(server.url) as client:
         assert client.score([Segment("a", "b")]).segments[0].score == 0.5
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(NoAnswerError, match=r"broke off \(.+\)\..* The server may have taken the request"):
             client.send_feedback([{"source": "a", "target": "b", "post_edit": "c"}])
         assert [path for _, path, _ in server.seen] == ["/v1/score", "/v1/score", "/v1/feedback"]
 
@@ -195,7 +195,7 @@ def test_a_file_that_the_client_cannot_get_leaves_nothing(
     given, output = tmp_path / "a.tsv", tmp_path / "b.tsv"
     given.write_bytes(b"x")
     with Script((202, b"{}"), *answers, (204, b"")) as server, Client(server.url, tries=2) as client:
-        with pytest.raises((ServerError, httpx.RemoteProtocolError)):
+        with pytest.raises((ServerError, NoAnswerError)):
             client.score_file(given, output)
         assert server.seen[-1][:2] == ("DELETE", "/v1/files/7")
     assert list(tmp_path.iterdir()) == [given]
@@ -242,4 +242,103 @@ def test_the_client_names_the_segment_whose_text_is_none() -> None:
             client.score([good], languages=("en", "\ud800"))
         with pytest.raises(DataError, match="segment 1, post_edit: found a NUL"):
             client.send_feedback([{"source": "a", "target": "b", "post_edit": "\0"}])
+        assert not server.seen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"url": "127.0.0.1:9137"}, "url: found '127.0.0.1:9137'; expected an address with http:// or https://, such"),
+        ({"url": "localhost:80"}, "url: found 'localhost:80'"),
+        ({"url": "http://[::1"}, "url: found"),
+        ({"url": "http:///v1"}, "url: found"),
+        ({"url": "http://127.0.0.1:99999"}, "url: found"),
+        ({"url": None}, "url: found 'None'"),
+        ({"key": "schlüssel"}, "key: found an empty one, or one with .*; expected an API key"),
+        ({"key": "a\n"}, "key: found"),
+        ({"key": ""}, "key: found"),
+        ({"tries": 0}, "tries: found 0; expected a whole number from 1 on"),
+        ({"tries": 1.5}, "tries: found 1.5"),
+        ({"timeout": 0}, "timeout: found 0; expected a positive number of seconds"),
+        ({"timeout": float("nan")}, "timeout: found nan"),
+        ({"timeout": float("inf")}, "timeout: found inf"),
+    ],
+)
+def test_what_the_client_refuses(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
+        Client(**{"url": "http://127.0.0.1:8000", **arguments})
+
+
+def test_the_client_says_that_there_is_no_server() -> None:
+    with Script() as server:
+        url = server.url
+    with (
+        Client(url, tries=2) as client,
+        pytest.raises(
+            NoAnswerError, match=rf"^{url}: found no server \(.*refused\)\. Check the address, and that kiwi s"
+        ),
+    ):
+        client.score([Segment("a", "b")])
+
+
+def test_the_client_says_that_an_answer_takes_too_long() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        message = rf"^{url}: found no answer in 0\.1 seconds\. Send less at once, or set a larger timeout\."
+        with Client(url, timeout=0.1) as client:
+            with pytest.raises(NoAnswerError, match=f"{message}$"):
+                client.models()
+            with pytest.raises(NoAnswerError, match=f"{message} The server may have taken the request"):
+                client.send_feedback([{"source": "a", "target": "b", "post_edit": "c"}])
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[]", b"null", b"{}", b'{"segments": [{}], "stored": "x"}'])
+def test_the_client_does_not_understand_other_programs(content: bytes) -> None:
+    message = "found an answer that is not one of kiwi serve .* Check the address"
+    with Script(*[(200, content)] * 2) as server, Client(server.url) as client:
+        with pytest.raises(NoAnswerError, match=message):
+            client.score([Segment("a", "b")])
+        with pytest.raises(NoAnswerError, match=message):
+            client.send_feedback([{"source": "a", "target": "b", "post_edit": "c"}])
+
+
+def test_the_client_names_the_segment_that_cannot_be_sent() -> None:
+    good, feedback = Segment("a", "b"), {"source": "a", "target": "b", "post_edit": "c"}
+    with Script() as server, Client(server.url) as client:
+        for segments, message in {
+            (good, "a"): "segment 2: found 'a'; expected a Segment",
+            "ab": "segment 1: found 'a'",
+            good: r"segments: found Segment\(.*; expected a sequence, each a Segment",
+            (Segment("a", b"b", id="x"),): "segment 'x', target: found b'b'; expected text or a finite number",  # type: ignore[arg-type]
+        }.items():
+            with pytest.raises(DataError, match=message):
+                client.score(segments)  # type: ignore[arg-type]
+        for value in (float("nan"), float("inf"), {"a": 1}, object()):
+            with pytest.raises(DataError, match=r"segment 2, score: found .*; expected text or a finite number"):
+                client.send_feedback([feedback, {**feedback, "score": value}])
+        with pytest.raises(DataError, match="segment 1: found 'source'; expected a mapping"):
+            client.send_feedback(feedback)  # type: ignore[arg-type]
+        assert not server.seen
+
+
+def test_the_client_checks_files_before_it_sends_anything(tmp_path: Path) -> None:
+    given, output = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    given.write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+    with Script() as server, Client(server.url) as client:
+        for path, place, message in [
+            (tmp_path / "nope.tsv", output, r"nope\.tsv: cannot be read \(No such file or directory\)"),
+            ("a\0", output, r"cannot be read \(embedded null byte\)"),
+            (tmp_path, output, f"{tmp_path}: found a directory; expected the path of a file"),
+            (tmp_path / "pipe", output, "pipe: found a device or pipe"),
+            (given, tmp_path, f"{tmp_path}: found a directory; expected the path of a file"),
+        ]:
+            with pytest.raises(ConfigError, match=message):
+                client.score_file(path, place)
+        with pytest.raises(ConfigError, match="poll: found -1; expected a positive number of seconds"):
+            client.score_file(given, output, poll=-1)
+        with pytest.raises(DataError, match="threshold: found nan"):
+            client.score_file(given, output, threshold=float("nan"))
+        with pytest.raises(DataError, match="model: found half of a surrogate pair"):
+            client.score_file(given, output, model="\ud800")
         assert not server.seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,9 @@ from kiwi.utils.sealed import SUMS_FILE, SealedDirectory
 from kiwi.utils.written import user_path
 
 logger = logging.getLogger(__name__)
+
+HUB_NAME_PART = re.compile(r"(?!.*(--|\.\.))\b[\w.-]{1,96}\b", re.ASCII)
+"""The form of the name of an organization or a repository on the hub."""
 
 
 def publish(
@@ -52,14 +56,16 @@ def publish(
 
     Raises:
         CheckpointError: when there is no checkpoint, or it is damaged, or of format 1.
-        ConfigError: when the directory is not empty, the name, version or licence of the package is invalid, or the
-            policy was made for another system or is withdrawn.
+        ConfigError: when the directory is not empty, the name on the hub, or the name, version or licence of the
+            package is invalid, or the policy was made for another system or is withdrawn.
         DataError: when the policy is none.
         WriteError: when the directory cannot be written.
     """
     directory = user_path(directory)
     if package is None and package_version is not None:
         raise ConfigError(f"--package-version: found {package_version} without --package. Add it, or remove this.")
+    if name is not None:
+        _check_hub_name(name)
     packaging = None if package is None else PackageOptions(package, package_version or DEFAULT_VERSION, licence)
     path = resolve_run_directory(checkpoint)
     file = None if policy is None else user_path(policy)
@@ -98,6 +104,21 @@ def publish(
         how = f"To install it: pip install {directory}; then use it: kiwi score -m {packaging.model}"
         logger.info("Wrote %s. %s", directory, how)
     return directory
+
+
+def _check_hub_name(name: str) -> None:
+    """Check that the hub takes a name, which the model card shows in its examples.
+
+    Raises:
+        ConfigError: when it does not.
+    """
+    parts = name.split("/")
+    if len(parts) > 2 or name.endswith(".git") or not all(map(HUB_NAME_PART.fullmatch, parts)):
+        raise ConfigError(
+            f"--name: found '{name}'; expected ORGANIZATION/NAME or NAME, as the Hugging Face hub takes them: each of "
+            "at most 96 letters, digits, '-', '_' and '.', without '-' or '.' at either end, '--', '..', or '.git' at "
+            "the end of NAME, such as organization/medical."
+        )
 
 
 def _copy(path: Path, names: Iterable[str], directory: Path) -> None:

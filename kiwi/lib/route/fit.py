@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from kiwi import __version__
 from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.route.calibration import Calibration, read_calibration
 from kiwi.lib.route.columns import Column, checksums
@@ -112,11 +113,11 @@ def fit_policy(
         gold: the gold values that tell which translations are acceptable.
         options: how the policy is made.
         by: the group of each segment; the confidence then holds for all groups together (Bonferroni).
-        overwrite: whether the file may replace one that kiwi has not written.
+        overwrite: whether the file may replace one that kiwi has not written, or a policy that has feedback.
 
     Raises:
         ConfigError: when options are invalid, the direction of the scores is not known, or the policy would be written
-            into a system.
+            into a system or over feedback.
         DataError: when a file cannot be read.
         CheckpointError: when there is no such system.
     """
@@ -132,6 +133,7 @@ def fit_policy(
             "--set-score kind=hter."
         )
     data = read_calibration(predictions, gold, meaning, acceptable, by)
+    _check_feedback(output, checksums([predictions.path, gold.path]).values(), overwrite=overwrite)
     _warn_of_scale(data, acceptable, gold.path)
     step = options.step or default_step(meaning, data.scores)
     policy = Policy(
@@ -160,6 +162,39 @@ def fit_policy(
     if data.n_flagged:
         logger.info("Left out %s segments with flags, which are never approved.", f"{data.n_flagged:,}")
     return FitInfo(output, policy, data.n_left_out, data.n_flagged)
+
+
+def _check_feedback(output: Path, sums: Collection[str], *, overwrite: bool) -> None:
+    """Check that no policy with feedback would be replaced, except on request by one from new data.
+
+    Feedback that withdraws a threshold shows that segments in use are unlike the calibration data, which would certify
+    the threshold again.
+
+    Args:
+        output: the file to write.
+        sums: the SHA-256 of the files of scores and gold values.
+        overwrite: whether a policy with feedback may be replaced.
+
+    Raises:
+        ConfigError: when there is such a policy.
+    """
+    try:
+        former = Policy.read(output)
+    except (ConfigError, DataError):  # no policy: the guard has decided whether it may be replaced
+        return
+    is_withdrawn = any(group.withdrawn for group in former.groups.values())
+    if not former.feedback and not is_withdrawn:
+        return
+    found = f"{output}: found a policy with {'a withdrawn threshold' if is_withdrawn else 'feedback'}"
+    elsewhere = "" if is_withdrawn else ", or choose another place"
+    known = (former.notes.get("sha256") or {}).values()
+    if all(each in known for each in sums):
+        raise ConfigError(
+            f"{found}, made from the same scores and gold values; expected new data, since the same data would give "
+            f"the same threshold without the feedback. Give new data{elsewhere}."
+        )
+    if not overwrite:
+        raise ConfigError(f"{found}; its feedback would be lost. Choose another place, or allow it with --overwrite.")
 
 
 def _warn_of_scale(data: Calibration, acceptable: Acceptable, place: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from kiwi.data.labels.policy import Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.inspect import set_score_of
-from kiwi.lib.route import FitOptions, fit_policy
+from kiwi.lib.route import FeedbackInput, FitOptions, fit_policy, update_policy
 from kiwi.lib.route.calibration import _check_scores
 from kiwi.lib.route.columns import SCORE_COLUMN, Column
 from kiwi.lib.route.fit import default_step
@@ -337,3 +338,47 @@ def test_files_that_are_no_columns(data: Path, system: Path) -> None:
 )
 def test_steps(meaning: ScoreMeaning, expected: float) -> None:
     assert default_step(meaning, np.array([0.0, 1.0])) == pytest.approx(expected)
+
+
+def test_policies_with_feedback(data: Path, system: Path) -> None:
+    """Feedback is not lost, and the data that it has refuted does not bring a withdrawn threshold back."""
+    place, scores, gold = data / "p.json", Column(data / "dev.scores"), Column(data / "dev.hter")
+
+    def fit_again(*, overwrite: bool = False, by: Column | None = None) -> Policy:
+        return fit_policy(place, system, scores, gold, FitOptions("hter <= 0.1"), by=by, overwrite=overwrite).policy
+
+    def add_feedback(n_edited: int) -> None:
+        rows = [
+            f"s {i}\teins zwei {i}\t{'ganz anders' if i < n_edited else f'eins zwei {i}'}\treview\taudit"
+            for i in range(30)
+        ]
+        header = "source\ttarget\tpost_edit\tdecision\tdecision_reason"
+        (data / "f.tsv").write_text("\n".join([header, *rows]) + "\n")
+        update_policy(place, FeedbackInput(data / "f.tsv"))
+
+    def check_refused(message: str, **how: Any) -> None:
+        before = place.read_bytes()
+        with pytest.raises(ConfigError, match=rf"p\.json: found a policy with {message}"):
+            fit_again(**how)
+        assert place.read_bytes() == before
+
+    fit_again()
+    add_feedback(0)
+    same = "made from the same scores and gold values; expected new data"
+    for overwrite in (False, True):
+        check_refused(f"feedback, {same}.* Give new data, or choose another place", overwrite=overwrite)
+    (data / "dev.hter").write_text((data / "dev.hter").read_text() + "0\n")
+    scores.path.write_text(scores.path.read_text() + "0\n")
+    check_refused(r"feedback; its feedback would be lost.* or allow it with --overwrite\.")
+    assert not fit_again(overwrite=True).feedback
+    add_feedback(20)
+    with pytest.raises(ConfigError, match=r"withdrawn: 20 of 30 .* Make the policy again with new data: kiwi route"):
+        Policy.read(place).check_in_force(place)
+    scores.path.rename(data / "renamed.scores")
+    scores, by = Column(data / "renamed.scores"), Column(data / "dev.lp")
+    by.path.write_text(by.path.read_text() + "a\n")
+    for how in ({}, {"overwrite": True}, {"overwrite": True, "by": by}):
+        check_refused(rf"a withdrawn threshold, {same}.* Give new data\.", **how)
+    gold.path.write_text(gold.path.read_text().replace("1.0", "0.5", 1))
+    check_refused("a withdrawn threshold; its feedback would be lost")
+    assert not fit_again(overwrite=True).is_withdrawn

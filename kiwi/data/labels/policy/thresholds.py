@@ -36,6 +36,7 @@ LARGEST_FILE = 64 * 2**20
 """The maximum size of the file of a policy, in bytes: it has a threshold per group, and a hash per audited segment."""
 
 AGAIN = "Make the policy again with kiwi route fit."
+AGAIN_FROM_NEW_DATA = "Make the policy again with new data: kiwi route fit."
 
 
 class Decision(NamedTuple):
@@ -170,7 +171,7 @@ class Policy:
         if self.is_withdrawn:
             names = ((name, group.withdrawn) for name, group in self.groups.items() if group.withdrawn)
             reasons = "; ".join(f"{name}: {reason}" if name else reason for name, reason in names)
-            raise ConfigError(f"{place}: found a policy that is withdrawn: {reasons}. {AGAIN}")
+            raise ConfigError(f"{place}: found a policy that is withdrawn: {reasons}. {AGAIN_FROM_NEW_DATA}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
