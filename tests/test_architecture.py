@@ -37,7 +37,7 @@ MOST_IN_A_ROOM = 18
 
 INNER_FLOORS: dict[str, list[set[str]]] = {
     "data": [
-        {"languages"},
+        {"languages", "lists"},
         {"text", "flags", "batch", "sampling"},
         {"files"},
         {"labels"},

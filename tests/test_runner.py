@@ -340,6 +340,10 @@ def test_a_loaded_system_says_the_same_as_the_trained_one(trained: Any, corpus: 
     ("arguments", "message"),
     [
         ({"source": "a b", "target": ["c"]}, "source: found one string"),
+        ({"source": None, "target": ["c"]}, "source: found None; expected a list with one string per segment"),
+        ({"source": ["a"], "target": None}, "target: found None; expected a list with one string per segment"),
+        ({"source": ["a"], "target": ["c"], "language_pairs": "en-de"}, "language_pairs: found one string"),
+        ({"source": ["a"], "target": ["c"], "language_pairs": []}, "target has 1, language_pairs has 0 segments"),
         ({"source": ["a"], "target": ["c"], "alignments": ["0-0"], "batch_size": 0}, "batch_size=0"),
         ({"source": ["a"], "target": ["c"], "alignments": ["0-0"], "num_data_workers": -1}, "num_data_workers=-1"),
     ],
@@ -355,14 +359,38 @@ def test_line_ends_are_no_part_of_a_word(runner: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("source", 1), ("target", None), ("target", ["a", "b"]), ("language_pairs", ("en", "de"))]
+    ("field", "value", "found"),
+    [
+        ("source", 1, "1"),
+        ("target", None, "None"),
+        ("target", math.nan, "nan"),
+        ("target", ["a", "b"], "['a', 'b']"),
+        ("language_pairs", ("en", "de"), "('en', 'de')"),
+    ],
 )
-def test_what_is_no_text(runner: Runner, corpus: Any, field: str, value: Any) -> None:
+def test_what_is_no_text_is_a_bad_segment(runner: Runner, corpus: Any, field: str, value: Any, found: str) -> None:
     data: dict[str, Any] = {**held_out(corpus), "language_pairs": ["en-de"] * 10}
+    expected = runner.predict(**data).sentences_hter
     data[field] = [data[field][0], value, *data[field][2:]]
     with pytest.raises(DataError) as error:
         runner.predict(**data)
-    assert str(error.value) == f"{field}, segment 2: found {value!r}; expected a string."
+    reason = f"{field}, line 2: found {found}; expected a string."
+    assert str(error.value) == f"{reason} To go on without such segments, set on_bad to nan or skip."
+    scores = runner.predict(**data, on_bad="nan").sentences_hter
+    assert expected is not None
+    assert scores is not None
+    assert math.isnan(scores[1])
+    left = [expected[0], *expected[2:]]
+    assert [scores[0], *scores[2:]] == pytest.approx(left, abs=1e-6)
+    assert runner.predict(**data, on_bad="skip").sentences_hter == pytest.approx(left, abs=1e-6)
+
+
+@pytest.mark.parametrize(("on_bad", "n_scores"), [("nan", 3), ("skip", 2)])
+def test_any_iterable_is_taken(runner: Runner, caplog: Any, on_bad: Any, n_scores: int) -> None:
+    data = {"source": ["a", "", "b"], "target": ["c", "d", "e"], "alignments": [""] * 3}
+    found = runner.predict(**{name: iter(values) for name, values in data.items()}, on_bad=on_bad)
+    assert len(found) == n_scores
+    assert caplog.messages[-1].startswith("1 of 3 segments are bad")
 
 
 def test_a_language_pair_that_is_not_known(runner: Runner, corpus: Any) -> None:
