@@ -292,6 +292,25 @@ def test_only_files_of_outputs_that_are_there(predictions: Predictions, names: s
     assert {file.name for file in predictions.save(tmp_path)} == names
 
 
+def test_paths_may_be_strings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    some_predictions().save("~/out")
+    assert Predictions.read(str(tmp_path / "out")).target_tags_labels == some_predictions().target_tags_labels
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("missing", "no directory"), ("file", "a file"), (".", "no file of predictions")]
+)
+def test_no_predictions_to_read(tmp_path: Path, name: str, found: str) -> None:
+    (tmp_path / "file").write_text("0.5\n")
+    with pytest.raises(DataError) as error:
+        Predictions.read(tmp_path / name)
+    assert str(error.value) == (
+        f"{tmp_path / name}: found {found}; expected a directory with the files that kiwi predict and Predictions.save "
+        "write. Give that directory."
+    )
+
+
 def test_target_and_gaps_are_interleaved() -> None:
     assert some_predictions().targetgaps_tags_BAD_probabilities == [[0.6, 0.1, 0.2, 0.9, 0.3], [], [0.7, 0.5, 0.4]]
 
