@@ -5,11 +5,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kiwi
 from kiwi.exceptions import ConfigError, DataError, KiwiError
-from kiwi.runner import Predictions, Runner, load_system
+from kiwi.runner import Predictions, PredictOptions, Runner, load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.guard import RECORD_FILE
@@ -363,13 +364,62 @@ def test_a_loaded_system_says_the_same_as_the_trained_one(trained: Any, corpus: 
         ({"source": ["a"], "target": None}, "target: found None; expected a list with one string per segment"),
         ({"source": ["a"], "target": ["c"], "language_pairs": "en-de"}, "language_pairs: found one string"),
         ({"source": ["a"], "target": ["c"], "language_pairs": []}, "target has 1, language_pairs has 0 segments"),
-        ({"source": ["a"], "target": ["c"], "alignments": ["0-0"], "batch_size": 0}, "batch_size=0"),
-        ({"source": ["a"], "target": ["c"], "alignments": ["0-0"], "num_data_workers": -1}, "num_data_workers=-1"),
     ],
 )
 def test_impossible_arguments(runner: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(KiwiError, match=message):
         runner.predict(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 2.5}, "batch_size: found 2.5; expected a valid integer."),
+        ({"batch_size": "2"}, "batch_size: found '2'; expected a valid integer."),
+        ({"batch_size": 0}, "batch_size: found 0; expected at least 1."),
+        ({"batch_tokens": True}, "batch_tokens: found True; expected a valid integer."),
+        ({"num_data_workers": -1}, "num_data_workers: found -1; expected at least 0."),
+        ({"deduplicate": "no"}, "deduplicate: found 'no'; expected a valid boolean."),
+        ({"on_bad": "drop"}, "on_bad: found 'drop'; expected 'nan', 'stop' or 'skip'."),
+    ],
+)
+def test_options_that_are_not_valid(runner: Runner, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        runner.predict(["a"], ["c"], ["0-0"], **options)
+    assert str(error.value) == message
+    with pytest.raises(ConfigError) as error:
+        PredictOptions(**options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": "2"}, "threads: found '2'; expected a valid integer."),
+        ({"gpu_id": "0", "align": 0}, "gpu_id: found '0'; expected a valid integer. align: found 0; expected a valid "),
+        ({"precision": 8}, "precision: found 8; expected '32', 'bf16', '16' or 'auto'."),
+        ({"aligner": 1}, "aligner: found 1; expected a valid string or an instance of Path."),
+        ({"model": "outputs"}, "model: found 'outputs'; expected a valid dictionary."),
+    ],
+)
+def test_loading_with_options_that_are_not_valid(trained: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_system(trained.path, **options)
+    assert str(error.value).startswith(message)
+
+
+def test_an_option_that_is_not_known() -> None:
+    with pytest.raises(
+        ConfigError, match=r"batchsize: found 1; expected no such option \(did you mean 'batch_size'\?\)"
+    ):
+        PredictOptions(batchsize=1)  # type: ignore[call-arg]
+
+
+def test_numbers_that_options_take() -> None:
+    options = PredictOptions(precision=32, batch_size=np.int64(3))  # type: ignore[arg-type]
+    assert options == PredictOptions(precision="32", batch_size=3)
+    assert type(options.batch_size) is int
+    assert PredictOptions(precision=16) == PredictOptions(precision="16")  # type: ignore[arg-type]
 
 
 def test_line_ends_are_no_part_of_a_word(runner: Any) -> None:
