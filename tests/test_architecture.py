@@ -37,7 +37,7 @@ MOST_IN_A_ROOM = 18
 
 INNER_FLOORS: dict[str, list[set[str]]] = {
     "data": [
-        {"languages"},
+        {"languages", "lists"},
         {"text", "flags", "batch", "sampling"},
         {"files"},
         {"labels"},
@@ -102,7 +102,7 @@ LIBRARIES = {
     "prometheus_client": ["serve.metrics"],
     "starlette": ["serve"],
     "uvicorn": ["serve.server", "serve.processes", "serve.protocol"],
-    "pydantic": ["utils", "data", "systems", "training", "lib", "serve"],
+    "pydantic": ["utils", "data", "systems", "runner", "training", "lib", "serve"],
     "pydantic_core": ["utils", "data.text.partial_tokenizer", "serve.schemas"],
     # The tables of the command line, the handler that shows the log, the progress of a prediction, a search's table.
     "rich": ["lib.console.tables", "lib.console.progress", "lib.utils", "lib.search.progress"],

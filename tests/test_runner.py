@@ -5,11 +5,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kiwi
 from kiwi.exceptions import ConfigError, DataError, KiwiError
-from kiwi.runner import Predictions, Runner, load_system
+from kiwi.runner import Predictions, PredictOptions, Runner, load_system
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.guard import RECORD_FILE
@@ -292,6 +293,25 @@ def test_only_files_of_outputs_that_are_there(predictions: Predictions, names: s
     assert {file.name for file in predictions.save(tmp_path)} == names
 
 
+def test_paths_may_be_strings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    some_predictions().save("~/out")
+    assert Predictions.read(str(tmp_path / "out")).target_tags_labels == some_predictions().target_tags_labels
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("missing", "no directory"), ("file", "a file"), (".", "no file of predictions")]
+)
+def test_no_predictions_to_read(tmp_path: Path, name: str, found: str) -> None:
+    (tmp_path / "file").write_text("0.5\n")
+    with pytest.raises(DataError) as error:
+        Predictions.read(tmp_path / name)
+    assert str(error.value) == (
+        f"{tmp_path / name}: found {found}; expected a directory with the files that kiwi predict and Predictions.save "
+        "write. Give that directory."
+    )
+
+
 def test_target_and_gaps_are_interleaved() -> None:
     assert some_predictions().targetgaps_tags_BAD_probabilities == [[0.6, 0.1, 0.2, 0.9, 0.3], [], [0.7, 0.5, 0.4]]
 
@@ -340,13 +360,66 @@ def test_a_loaded_system_says_the_same_as_the_trained_one(trained: Any, corpus: 
     ("arguments", "message"),
     [
         ({"source": "a b", "target": ["c"]}, "source: found one string"),
-        ({"source": ["a"], "target": ["c"], "alignments": ["0-0"], "batch_size": 0}, "batch_size=0"),
-        ({"source": ["a"], "target": ["c"], "alignments": ["0-0"], "num_data_workers": -1}, "num_data_workers=-1"),
+        ({"source": None, "target": ["c"]}, "source: found None; expected a list with one string per segment"),
+        ({"source": ["a"], "target": None}, "target: found None; expected a list with one string per segment"),
+        ({"source": ["a"], "target": ["c"], "language_pairs": "en-de"}, "language_pairs: found one string"),
+        ({"source": ["a"], "target": ["c"], "language_pairs": []}, "target has 1, language_pairs has 0 segments"),
     ],
 )
 def test_impossible_arguments(runner: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(KiwiError, match=message):
         runner.predict(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 2.5}, "batch_size: found 2.5; expected a valid integer."),
+        ({"batch_size": "2"}, "batch_size: found '2'; expected a valid integer."),
+        ({"batch_size": 0}, "batch_size: found 0; expected at least 1."),
+        ({"batch_tokens": True}, "batch_tokens: found True; expected a valid integer."),
+        ({"num_data_workers": -1}, "num_data_workers: found -1; expected at least 0."),
+        ({"deduplicate": "no"}, "deduplicate: found 'no'; expected a valid boolean."),
+        ({"on_bad": "drop"}, "on_bad: found 'drop'; expected 'nan', 'stop' or 'skip'."),
+    ],
+)
+def test_options_that_are_not_valid(runner: Runner, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        runner.predict(["a"], ["c"], ["0-0"], **options)
+    assert str(error.value) == message
+    with pytest.raises(ConfigError) as error:
+        PredictOptions(**options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": "2"}, "threads: found '2'; expected a valid integer."),
+        ({"gpu_id": "0", "align": 0}, "gpu_id: found '0'; expected a valid integer. align: found 0; expected a valid "),
+        ({"precision": 8}, "precision: found 8; expected '32', 'bf16', '16' or 'auto'."),
+        ({"aligner": 1}, "aligner: found 1; expected a valid string or an instance of Path."),
+        ({"model": "outputs"}, "model: found 'outputs'; expected a valid dictionary."),
+    ],
+)
+def test_loading_with_options_that_are_not_valid(trained: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_system(trained.path, **options)
+    assert str(error.value).startswith(message)
+
+
+def test_an_option_that_is_not_known() -> None:
+    with pytest.raises(
+        ConfigError, match=r"batchsize: found 1; expected no such option \(did you mean 'batch_size'\?\)"
+    ):
+        PredictOptions(batchsize=1)  # type: ignore[call-arg]
+
+
+def test_numbers_that_options_take() -> None:
+    options = PredictOptions(precision=32, batch_size=np.int64(3))  # type: ignore[arg-type]
+    assert options == PredictOptions(precision="32", batch_size=3)
+    assert type(options.batch_size) is int
+    assert PredictOptions(precision=16) == PredictOptions(precision="16")  # type: ignore[arg-type]
 
 
 def test_line_ends_are_no_part_of_a_word(runner: Any) -> None:
@@ -355,14 +428,38 @@ def test_line_ends_are_no_part_of_a_word(runner: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("source", 1), ("target", None), ("target", ["a", "b"]), ("language_pairs", ("en", "de"))]
+    ("field", "value", "found"),
+    [
+        ("source", 1, "1"),
+        ("target", None, "None"),
+        ("target", math.nan, "nan"),
+        ("target", ["a", "b"], "['a', 'b']"),
+        ("language_pairs", ("en", "de"), "('en', 'de')"),
+    ],
 )
-def test_what_is_no_text(runner: Runner, corpus: Any, field: str, value: Any) -> None:
+def test_what_is_no_text_is_a_bad_segment(runner: Runner, corpus: Any, field: str, value: Any, found: str) -> None:
     data: dict[str, Any] = {**held_out(corpus), "language_pairs": ["en-de"] * 10}
+    expected = runner.predict(**data).sentences_hter
     data[field] = [data[field][0], value, *data[field][2:]]
     with pytest.raises(DataError) as error:
         runner.predict(**data)
-    assert str(error.value) == f"{field}, segment 2: found {value!r}; expected a string."
+    reason = f"{field}, line 2: found {found}; expected a string."
+    assert str(error.value) == f"{reason} To go on without such segments, set on_bad to nan or skip."
+    scores = runner.predict(**data, on_bad="nan").sentences_hter
+    assert expected is not None
+    assert scores is not None
+    assert math.isnan(scores[1])
+    left = [expected[0], *expected[2:]]
+    assert [scores[0], *scores[2:]] == pytest.approx(left, abs=1e-6)
+    assert runner.predict(**data, on_bad="skip").sentences_hter == pytest.approx(left, abs=1e-6)
+
+
+@pytest.mark.parametrize(("on_bad", "n_scores"), [("nan", 3), ("skip", 2)])
+def test_any_iterable_is_taken(runner: Runner, caplog: Any, on_bad: Any, n_scores: int) -> None:
+    data = {"source": ["a", "", "b"], "target": ["c", "d", "e"], "alignments": [""] * 3}
+    found = runner.predict(**{name: iter(values) for name, values in data.items()}, on_bad=on_bad)
+    assert len(found) == n_scores
+    assert caplog.messages[-1].startswith("1 of 3 segments are bad")
 
 
 def test_a_language_pair_that_is_not_known(runner: Runner, corpus: Any) -> None:

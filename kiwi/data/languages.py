@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+
+TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")
+"""The form of the code of a language, with a script, a region or a variant."""
 
 # The two-letter code of each language, and its three-letter codes: those of ISO 639-2, and those of ISO 639-3 by which
 # corpora name its usual variety.

@@ -89,7 +89,7 @@ def export(
     *,
     int8: bool = False,
     int4_embeddings: bool = False,
-    files: Mapping[str, Path] | None = None,
+    files: Mapping[str, str | Path] | None = None,
     bound: float | None = None,
     overwrite: bool = False,
 ) -> Export:
@@ -114,19 +114,20 @@ def export(
         MissingExtraError: when an extra must be installed; the message names it.
     """
     directory, path = user_path(directory), resolve_run_directory(checkpoint)
+    compared = None if files is None else {field: user_path(file) for field, file in files.items()}
     trained = read_checkpoint_info(path)  # which refuses exports, before their weights are restored
     with needs_extra("export", "kiwi export"):
         import onnx_ir  # noqa: F401
 
         from kiwi.runner.torch_engine import load_checkpoint
         from kiwi.systems.onnx.embeddings import NO_PIECES
-    require_new_directory(directory, overwrite=overwrite, reads=[path, *(files or {}).values()])
+    require_new_directory(directory, overwrite=overwrite, reads=[path, *(compared or {}).values()])
     precision: Precision = "int8" if int8 else "fp32"
     bound = BOUNDS[precision] if bound is None else bound
     original = load_checkpoint(path)
     if int4_embeddings and original.collate.pieces is None:  # before the graph is made, which takes a while
         raise ConfigError(NO_PIECES)
-    batches = _batches(_columns(original, files), original.collate)
+    batches = _batches(_columns(original, compared), original.collate)
     info = _describe(original, trained, precision, int4_embeddings=int4_embeddings)
     logger.info("Exporting %s (%s).", path, info.checkpoint.class_name)
     expected = [original(batch) for batch in batches]

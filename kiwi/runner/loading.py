@@ -36,14 +36,15 @@ def load_system(
         model: see :attr:`PredictOptions.model`.
         revision: the branch, tag or commit on the hub.
         threads: see :attr:`PredictOptions.threads`.
-        precision: see :attr:`PredictOptions.precision`.
+        precision: see :attr:`PredictOptions.precision`; the numbers 16 and 32 are accepted too.
         align: see :attr:`PredictOptions.align`.
         aligner: see :attr:`PredictOptions.aligner`.
 
     Raises:
         CheckpointError: when there is no trained system, or it is damaged.
-        ConfigError: when no model is named and none is installed, ``model`` asks for an output that the system was not
-            trained for, there is no such GPU, or an aligner is named for a system that reads no alignments.
+        ConfigError: when an argument is of another type, no model is named and none is installed, ``model`` asks for an
+            output that the system was not trained for, there is no such GPU, or an aligner is named for a system that
+            reads no alignments.
         MissingExtraError: when an extra must be installed; the message names it.
     """
     options = PredictOptions(gpu_id, model, threads, precision, align=align, aligner=aligner)

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
 
 from kiwi.data.segments.bad_rows import OnBad
 from kiwi.exceptions import ConfigError
+from kiwi.utils.io import did_you_mean
 from kiwi.utils.written import user_path
 
 Precision = Literal["32", "bf16", "16", "auto"]
 
+Size = Annotated[int, Field(ge=1)]
+"""A number of segments or tokens."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid", defer_build=True))
 class PredictOptions:
     """The options of loading a trained system and predicting.
 
     Only ``model``, ``precision`` and ``aligner`` affect the results.
 
     Raises:
-        ConfigError: when a size is out of range, or options are incompatible.
+        ConfigError: when an option is of another type or out of range, or options are incompatible.
     """
 
     gpu_id: int | None = None
@@ -37,14 +51,14 @@ class PredictOptions:
     """The precision of the computation: ``bf16``, or ``16`` on a GPU, is less exact, and faster where the device
     multiplies it natively; ``auto`` is the fastest that it does."""
 
-    batch_size: int | None = None
+    batch_size: Size | None = None
     """The maximum number of segments in a batch; None means no limit other than ``batch_tokens``."""
 
-    batch_tokens: int | None = None
+    batch_tokens: Size | None = None
     """The maximum number of words (pieces, with a pretrained encoder) of source plus target in a batch, padding
     included; None means a number that suits the engine. A longer segment forms a batch by itself."""
 
-    num_data_workers: int = 0
+    num_data_workers: Annotated[int, Field(ge=0)] = 0
     """The number of batches that a thread prepares ahead; 0 prepares each batch when it is needed."""
 
     deduplicate: bool = True
@@ -80,12 +94,39 @@ class PredictOptions:
             if (value := getattr(self, name)) != getattr(loaded, name) and value != getattr(default, name)
         ]
 
-    def __post_init__(self) -> None:
-        if self.aligner is not None and not self.align:
-            raise ConfigError(f"aligner: found {self.aligner}, but align is false. Remove one of the two.")
-        if self.on_bad not in get_args(OnBad):
-            raise ConfigError(f"on_bad: found {self.on_bad!r}; expected one of {', '.join(get_args(OnBad))}.")
-        sizes = {"batch_size": self.batch_size, "batch_tokens": self.batch_tokens}
-        if self.num_data_workers < 0 or any(size is not None and size < 1 for size in sizes.values()):
-            given = ", ".join(f"{name}={size}" for name, size in sizes.items())
-            raise ConfigError(f"Found {given}, num_data_workers={self.num_data_workers}; expected ≥ 1, ≥ 1, ≥ 0.")
+    @field_validator("gpu_id", "threads", "batch_size", "batch_tokens", "num_data_workers", mode="before")
+    @classmethod
+    def _convert_integers(cls, value: Any) -> Any:
+        """Convert integers of NumPy to those of Python."""
+        return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _convert_numbers(cls, value: Any) -> Any:
+        """Convert 16 and 32 to strings."""
+        return str(value) if value in (16, 32) else value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            options = handler(data)
+        except ValidationError as error:
+            raise ConfigError(" ".join(_describe(error))) from error
+        if options.aligner is not None and not options.align:
+            raise ConfigError(f"aligner: found {options.aligner}, but align is false. Remove one of the two.")
+        return options
+
+
+def _describe(error: ValidationError) -> list[str]:
+    """Return a sentence for each option that is not valid."""
+    names = dict(enumerate(PredictOptions.__dataclass_fields__))  # by position, where options are given without names
+    expected: dict[str, list[str]] = {}
+    for details in error.errors():
+        place = details["loc"][0]
+        name = names.get(place, str(place)) if isinstance(place, int) else place
+        text = details["msg"].removeprefix("Input should be ").replace("greater than or equal to", "at least")
+        if details["type"] == "unexpected_keyword_argument":
+            text = f"no such option ({did_you_mean(name, names.values())})"
+        expected.setdefault(f"{name}: found {details['input']!r:.60}", []).append(text)
+    return [f"{found}; expected {' or '.join(texts)}." for found, texts in expected.items()]

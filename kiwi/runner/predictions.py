@@ -22,6 +22,7 @@ from kiwi.outputs import COMBINED_SCORE, MQM_SCORE, OUTPUTS, in_order_of_columns
 from kiwi.runner.prediction_files import lines_of, prediction_files, values_of
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_lines
+from kiwi.utils.written import user_path
 
 DIGITS = 6
 """The number of digits after the decimal point in files of predictions."""
@@ -161,7 +162,7 @@ class Predictions:
         """Return the lines of each file, one per segment; see the reference for the names of the files."""
         return lines_of(self)
 
-    def save(self, directory: Path, *, overwrite: bool = False) -> list[Path]:
+    def save(self, directory: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Write a file for each output, with one line per segment; see the reference for the names of the files.
 
         Files of earlier predictions with other outputs are removed.
@@ -176,7 +177,7 @@ class Predictions:
         Raises:
             ConfigError: when there are such files, unless ``overwrite`` is set.
         """
-        content = self.lines()
+        directory, content = user_path(directory), self.lines()
         Guard((), overwrite, "overwrite=True").check(directory / name for name in prediction_files())
         for stale in prediction_files():
             if stale not in content:
@@ -188,14 +189,24 @@ class Predictions:
         return written
 
     @classmethod
-    def read(cls, directory: Path) -> Predictions:
+    def read(cls, directory: str | Path) -> Predictions:
         """Read the files that :meth:`save` has written, with the precision of these files.
 
         Raises:
-            DataError: when they are damaged, or their lengths differ.
+            DataError: when there are none, they are damaged, or their lengths differ.
         """
+        directory = user_path(directory)
         paths = {name: directory / name for name in prediction_files()}
         files = {name: read_lines(path) for name, path in paths.items() if path.is_file()}
+        if not files:
+            other = "a file" if directory.exists() else "no directory"
+            raise DataError.at(
+                directory,
+                None,
+                found="no file of predictions" if directory.is_dir() else other,
+                expected="a directory with the files that kiwi predict and Predictions.save write",
+                advice="Give that directory.",
+            )
         if len(set(map(len, files.values()))) > 1:
             raise different_lengths({paths[name]: len(lines) for name, lines in files.items()})
         try:

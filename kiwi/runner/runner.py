@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,26 +17,15 @@ from kiwi.data.collate import Row, note_long_segments
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.spans.decoding import decode_batch
 from kiwi.data.sampling import batches_by_tokens
-from kiwi.data.segments.bad_rows import BadRows, OnBad
+from kiwi.data.segments.bad_rows import OnBad
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.outputs import OUTPUTS, Unit
+from kiwi.runner.arguments import read_segments
 from kiwi.runner.auto_aligner import AutoAligner, switched_off
 from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.runner.options import PredictOptions
 from kiwi.runner.predictions import Predictions
 from kiwi.runner.watch import InputWatch
-
-logger = logging.getLogger(__name__)
-
-ARGUMENTS = {
-    const.SOURCE: "source",
-    const.TARGET: "target",
-    const.ALIGNMENTS: "alignments",
-    const.SOURCE_POS: "source_pos",
-    const.TARGET_POS: "target_pos",
-    const.LANGUAGE_PAIR: "language_pairs",
-}
-"""The names of the arguments of :meth:`Runner.predict` in error messages, by field."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +67,17 @@ class Runner:
 
     def predict(
         self,
-        source: Sequence[str],
-        target: Sequence[str],
-        alignments: Sequence[str] | None = None,
+        source: Iterable[str],
+        target: Iterable[str],
+        alignments: Iterable[str] | None = None,
         batch_size: int | None = None,
         num_data_workers: int | None = None,
-        source_pos: Sequence[str] | None = None,
-        target_pos: Sequence[str] | None = None,
+        source_pos: Iterable[str] | None = None,
+        target_pos: Iterable[str] | None = None,
         batch_tokens: int | None = None,
         deduplicate: bool | None = None,
         on_bad: OnBad | None = None,
-        language_pairs: Sequence[str] | None = None,
+        language_pairs: Iterable[str] | None = None,
     ) -> Predictions:
         """Estimate the quality of translations. A segment's result does not depend on the others.
 
@@ -127,30 +115,14 @@ class Runner:
             "on_bad": on_bad,
         }
         options = replace(self.options, **{name: value for name, value in changes.items() if value is not None})
-        given = {
-            const.SOURCE: source,
-            const.TARGET: target,
+        optional = {
             const.ALIGNMENTS: alignments,
             const.SOURCE_POS: source_pos,
             const.TARGET_POS: target_pos,
             const.LANGUAGE_PAIR: language_pairs,
         }
-        for field, column in given.items():
-            if isinstance(column, str):
-                raise DataError(f"{field}: found one string; expected a list with one string per segment.")
-        present = {field: column for field, column in given.items() if column is not None}
-        columns = {
-            field: [_text(field, text, number) for number, text in enumerate(column, start=1)]
-            for field, column in present.items()
-        }
-        if len({len(column) for column in columns.values()}) > 1:
-            lengths = ", ".join(f"{field} has {len(column)}" for field, column in columns.items())
-            raise DataError(f"Lists of different length: {lengths} segments; expected the same number in each.")
-        bad = BadRows(options.on_bad, option="on_bad")
-        with bad.advising():
-            columns = bad.screen(columns, ARGUMENTS, 1)
-        if bad:
-            logger.warning("%s", bad.summary(len(source)))
+        present = {field: column for field, column in optional.items() if column is not None}
+        columns = read_segments({const.SOURCE: source, const.TARGET: target, **present}, options.on_bad)
         self._check_fields(columns)
         note_long_segments([self.engine.collate.count_long(columns)])
         return self.predict_columns(columns, options)
@@ -276,17 +248,6 @@ class Runner:
                 probabilities, batch.unit_mask, batch.unit_bounds, self.about.span_level.severities
             )
         return _without_padding(values, batch) | spans
-
-
-def _text(field: str, text: str, number: int) -> str:
-    """Return the text of a field of a segment without the end of its line.
-
-    Raises:
-        DataError: when it is no text.
-    """
-    if not isinstance(text, str):
-        raise DataError(f"{ARGUMENTS[field]}, segment {number}: found {text!r:.60}; expected a string.")
-    return text.rstrip("\r\n")
 
 
 def _without_padding(values: dict[str, NDArray[Any]], batch: NumpyBatch) -> dict[str, list[Any]]:

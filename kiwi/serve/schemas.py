@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from kiwi.data.languages import TAG
 from kiwi.data.text.characters import find_invalid
-from kiwi.lib.score.flagging import TAG
 
 ScaleName = Literal["own", "0-100"]
 

@@ -124,6 +124,11 @@ def user_path(path: str | Path) -> Path:
     return Path(user_name(path))
 
 
+def optional_path(path: str | Path | None) -> Path | None:
+    """Return a path as :func:`user_path` does, and None where none is given."""
+    return None if path is None else user_path(path)
+
+
 def user_name(name: str | Path) -> str:
     """Return the name of a model, or the path of its folder, with ``~`` expanded; ``./`` stays, which marks a path.
 

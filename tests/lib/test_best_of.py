@@ -190,9 +190,19 @@ def test_rows_that_do_not_fit(
         best(known, Input(table=path), text)
 
 
-@pytest.mark.parametrize("cell", [[], "text", 3, ["a", None], ["a\nb"]])
-def test_cells_that_are_no_lists(known: Path, cell: Any) -> None:
-    with pytest.raises(DataError, match=r"<stdin>, line 1: found .* in column 'target'"):
+@pytest.mark.parametrize(
+    ("cell", "what"),
+    [
+        ([], "an empty list"),
+        ("text", "text, of type str,"),
+        (3, "3, of type int,"),
+        (None, "null"),
+        (["a", None], "null"),
+        (["a\nb"], "a line end in the text"),
+    ],
+)
+def test_cells_that_are_no_lists(known: Path, cell: Any, what: str) -> None:
+    with pytest.raises(DataError, match=rf"<stdin>, line 1: found {what} in column 'target'"):
         best(known, piped([{"source": "a", "target": cell}]), "list")
     bad = BadRows("nan")
     found = best(known, piped([{"source": "a", "target": cell}, {"source": "a", "target": ["b"]}]), "list", bad=bad)

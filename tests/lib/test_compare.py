@@ -63,6 +63,17 @@ def scores_of(model: Path, target: Sequence[str]) -> list[float]:
     return [round(score, 6) for score in found]
 
 
+def test_paths_may_be_strings(known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = files(tmp_path)
+    texts = Given(str(given.source), [str(path) for path in given.targets])  # type: ignore[arg-type, misc]
+    assert texts == given
+    assert Given(table="~/a.tsv").paths == [tmp_path / "a.tsv"]  # type: ignore[arg-type]
+    compare(str(known), texts, report="~/page.html", output=str(tmp_path / "out.json"))
+    assert (tmp_path / "page.html").is_file()
+    assert (tmp_path / "out.json").is_file()
+
+
 def test_files(known: Path, tmp_path: Path) -> None:
     found = compare(known, files(tmp_path))
     expected = {"one": scores_of(known, ONE), "other": scores_of(known, OTHER)}

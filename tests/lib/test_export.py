@@ -354,6 +354,10 @@ def test_files_to_compare_on(
     files = {field: Path(place) for field, place in corpus.inputs("test", pos=True).items()}
     with pytest.raises((ConfigError, DataError)):
         export(tmp_path / "trained", tmp_path / "out", files=dict.fromkeys(files, empty))
+    (tmp_path / "other").mkdir()
+    written = empty.rename(tmp_path / "other" / "empty")
+    with pytest.raises(ConfigError, match="would be replaced, but this command reads"):
+        export(tmp_path / "trained", written.parent, files=dict.fromkeys(files, str(written)), overwrite=True)
     sessions = []
 
     def opened(*arguments: Any, **options: Any) -> Any:

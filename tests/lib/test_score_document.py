@@ -89,6 +89,18 @@ def test_xliff(system: Path, expected: list[str], tmp_path: Path, caplog: pytest
     score_document(system, path, tmp_path / "b.xlf")  # which kiwi has written
 
 
+def test_paths_may_be_strings(system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = written(tmp_path / "a.tsv", "source\ttarget\na\tb\na\t\n")
+    score_document(system, path, tmp_path / "b.tsv")
+    files = {"rejects": "~/bad.jsonl", "manifest": str(tmp_path / "m.json")}
+    assert score_document(str(system), str(path), "~/c.tsv", **files) == 1  # type: ignore[arg-type]
+    assert (tmp_path / "c.tsv").read_bytes() == (tmp_path / "b.tsv").read_bytes()
+    assert (tmp_path / "bad.jsonl").is_file()
+    assert (tmp_path / "m.json").is_file()
+    assert DocumentOptions(policy="~/policy.json").policy == tmp_path / "policy.json"  # type: ignore[arg-type]
+
+
 def test_intervals(system: Path, tmp_path: Path) -> None:
     """A calibrated system writes the interval of each score on the scale of the score."""
     shutil.copytree(system, tmp_path / "system")

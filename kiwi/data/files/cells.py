@@ -95,7 +95,7 @@ def cell_text(cell: Any, path: object, number: int, name: str) -> str:
             logger.warning("%s, line %d: dropped a byte order mark at the start of column '%s'.", path, number, name)
         text = text.lstrip(MARK).rstrip("\r")
     if text is None:
-        found = "null" if cell is None else f"{cell!s:.60}, of type {type(cell).__name__},"
+        found = describe_cell(cell)
         expected = "text, a number, or a list of words, tags or numbers"
     elif "\n" in text:
         found, expected = "a line end in the text", "one segment per row, on one line"
@@ -104,6 +104,11 @@ def cell_text(cell: Any, path: object, number: int, name: str) -> str:
     else:
         return text
     raise DataError.at(path, number, found=f"{found} in column '{name}'", expected=expected)
+
+
+def describe_cell(cell: Any) -> str:
+    """Return what a cell is that is no text, for errors."""
+    return "null" if cell is None else f"{cell!s:.60}, of type {type(cell).__name__},"
 
 
 def field_text(field: str, cell: Any, path: object, number: int, name: str) -> str:

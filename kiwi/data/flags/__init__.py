@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from kiwi.data.flags import lengths, numbers
@@ -11,8 +11,9 @@ from kiwi.data.flags.codes import codes_in_text
 from kiwi.data.flags.language import is_other_language
 from kiwi.data.flags.names import stays_as_it_is, without_names
 from kiwi.data.flags.scripts import has_own_letter, wrong_script
-from kiwi.data.languages import is_same_language
-from kiwi.exceptions import DataError
+from kiwi.data.languages import TAG, is_same_language
+from kiwi.data.lists import as_lists, as_texts
+from kiwi.exceptions import ConfigError
 
 FLAGS = {
     "copied": "the source stands as its translation",
@@ -97,8 +98,8 @@ def _has_wrong_script(source: str, target: str, language: str | None) -> bool:
 
 
 def flag_segments(
-    source: Sequence[str],
-    target: Sequence[str],
+    source: Iterable[str],
+    target: Iterable[str],
     source_language: str | None = None,
     target_language: str | None = None,
 ) -> list[list[str]]:
@@ -111,14 +112,14 @@ def flag_segments(
         target_language: the BCP 47 tag of the target language, which the flags ``script`` and ``language`` need.
 
     Raises:
-        DataError: when there are more segments on one side.
+        DataError: when there are more segments on one side, or one is no string.
+        ConfigError: when a language is no BCP 47 tag.
     """
-    for name, column in (("source", source), ("target", target)):
-        if isinstance(column, str):
-            raise DataError(f"{name}: found one string; expected a list with one string per segment.")
-    if len(source) != len(target):
-        raise DataError(
-            f"Lists of different length: source has {len(source)}, target has {len(target)} segments; expected the "
-            "same number in each."
-        )
-    return [find_flags(*pair, source_language, target_language) for pair in zip(source, target, strict=True)]
+    for name, language in (("source_language", source_language), ("target_language", target_language)):
+        if language is not None and not (isinstance(language, str) and TAG.fullmatch(language)):
+            raise ConfigError(
+                f"{name}: found {language!r:.60}; expected the code of a language, such as en or pt-BR, or None."
+            )
+    lists = as_lists({"source": source, "target": target})
+    pairs = zip(as_texts("source", lists["source"]), as_texts("target", lists["target"]), strict=True)
+    return [find_flags(*pair, source_language, target_language) for pair in pairs]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kiwi import constants as const
-from kiwi.data.files.cells import field_text
+from kiwi.data.files.cells import describe_cell, field_text
 from kiwi.data.files.lines import count_surplus, stream_lines
 from kiwi.data.files.tables import table_rows
 from kiwi.data.segments.bad_rows import BadRows
@@ -156,7 +156,7 @@ class BestOf:
                 if self.is_list:
                     found = found[0]
                     if not isinstance(found, list) or not found:
-                        what = "an empty list" if found == [] else f"{found!s:.60}, of type {type(found).__name__},"
+                        what = "an empty list" if found == [] else describe_cell(found)
                         expected = "a list of candidates, since --best-of is list"
                         raise DataError.at(place, number, found=f"{what} in column '{targets[0]}'", expected=expected)
                 names = list(targets) * len(found) if self.is_list else targets

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ from kiwi import constants as const
 from kiwi.data.documents.parts import Segment
 from kiwi.data.files.lines import Columns
 from kiwi.data.flags import find_flags
+from kiwi.data.languages import TAG
 from kiwi.data.text.language_pairs import split_pair
 from kiwi.exceptions import ConfigError
 from kiwi.runner.engine import AboutSystem
-
-TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")
-"""The form of the code of a language, with a script, a region or a variant."""
 
 Languages = tuple[str | None, str | None]
 """The languages of source and translation, where they are known."""

@@ -26,7 +26,7 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.compression import LONGEST_MAGIC, decompressed, format_of
 from kiwi.utils.io import did_you_mean
 from kiwi.utils.places import plain_suffix
-from kiwi.utils.written import user_path
+from kiwi.utils.written import optional_path, user_path
 
 FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
 """The fields that systems may read."""
@@ -72,7 +72,7 @@ class Input:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", {name: user_path(path) for name, path in self.files.items()})
-        object.__setattr__(self, "table", None if self.table is None else user_path(self.table))
+        object.__setattr__(self, "table", optional_path(self.table))
 
     def check(self) -> None:
         """Check that there is one kind of input, and that all fields are known.

@@ -31,6 +31,7 @@ from kiwi.runner.options import PredictOptions
 from kiwi.utils.compression import compressing
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.staging import staged
+from kiwi.utils.written import optional_path, user_path
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +48,11 @@ CHUNK_SIZE = 4096
 def score_to_stream(
     model: str | Path,
     segments: Input,
-    output: IO[str] | Path,
+    output: IO[str] | str | Path,
     *,
     on_bad: OnBad = "nan",
-    rejects: Path | None = None,
-    manifest: Path | None = None,
+    rejects: str | Path | None = None,
+    manifest: str | Path | None = None,
     overwrite: bool = False,
     scoring: Callable[..., int] | None = None,
     **how: Any,
@@ -77,6 +78,8 @@ def score_to_stream(
     """
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
+    rejects, manifest = optional_path(rejects), optional_path(manifest)
+    output = user_path(output) if isinstance(output, str | Path) else output
     options = how.get("options") or PredictOptions()
     guard = Guard([*segments.paths, Path(model), *options.paths], overwrite, "--overwrite")
     written = [path for path in (rejects, manifest, output) if isinstance(path, Path)]
@@ -124,7 +127,7 @@ def score(
     options: PredictOptions | None = None,
     bad: BadRows | None = None,
     manifest: Manifest | None = None,
-    policy: Path | None = None,
+    policy: str | Path | None = None,
     audit: Audit | None = None,
 ) -> int:
     """Write the predictions for each segment, one line per segment, in the order of the segments.
@@ -170,7 +173,7 @@ def score(
         flags=flags,
         languages=languages,
         scale=scale,
-        policy=policy,
+        policy=optional_path(policy),
         audit=audit,
     )
     manifest = manifest or Manifest()

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 
 from kiwi import constants as const
 from kiwi.data.flags import FLAGS
-from kiwi.lib.score.flagging import TAG
+from kiwi.data.languages import TAG
 from kiwi.serve.calls.api import service_of
 from kiwi.serve.problems import Problem
 from kiwi.serve.schemas import PROBLEMS, ScoreRequest, SegmentIn, Text

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from kiwi import __version__, constants as const
 from kiwi.data.documents.formats import FORMATS
 from kiwi.data.flags import FLAGS
-from kiwi.lib.score.flagging import TAG
+from kiwi.data.languages import TAG
 from kiwi.pages.assets import read_asset
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.problems import Problem

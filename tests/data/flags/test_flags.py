@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 import kiwi
 from kiwi.data.flags import FLAGS, find_flags
-from kiwi.exceptions import DataError
+from kiwi.exceptions import ConfigError, DataError
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,16 @@ def test_lists() -> None:
         kiwi.flag_segments(["a"], ["b", "c"])
     with pytest.raises(DataError, match="source: found one string"):
         kiwi.flag_segments("a", ["b"])
+    with pytest.raises(DataError, match="source, line 2: found None; expected a string"):
+        kiwi.flag_segments(["a", None], ["b", "c"])  # type: ignore[list-item]
+    assert kiwi.flag_segments(iter(["a 10"]), (text for text in ["c 11"])) == [["numbers"]]
+
+
+@pytest.mark.parametrize("language", ["german", "", 1])
+@pytest.mark.parametrize("name", ["source_language", "target_language"])
+def test_languages_that_are_no_codes(name: str, language: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}: found {language!r}; expected the code of a language, such as en"):
+        kiwi.flag_segments(["a"], ["b"], **{name: language})
 
 
 def test_flags_need_no_libraries() -> None:

@@ -15,6 +15,7 @@ from kiwi.lib.score.compare.lines import name_files, read_files
 from kiwi.lib.score.compare.tables import ID, SYSTEM, read_rows, read_wide
 from kiwi.lib.score.compare.translations import OnUnusable, Translations
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.written import optional_path, user_path
 
 FIELDS = (const.SOURCE, const.TARGET, SYSTEM, ID, const.LANGUAGE_PAIR)
 """The fields of tables."""
@@ -22,7 +23,7 @@ FIELDS = (const.SOURCE, const.TARGET, SYSTEM, ID, const.LANGUAGE_PAIR)
 
 @dataclass(frozen=True)
 class Given:
-    """The files of the translations: one of one segment per line for each system, or a table."""
+    """The files of the translations: one of one segment per line for each system, or a table; ``~`` is expanded."""
 
     source: Path | None = None
     """The file of the sources."""
@@ -44,6 +45,11 @@ class Given:
 
     names: Sequence[str] = ()
     """The names of the systems; by default, those of the files or columns."""
+
+    def __post_init__(self) -> None:
+        for name in ("source", "language_pairs", "table"):
+            object.__setattr__(self, name, optional_path(getattr(self, name)))
+        object.__setattr__(self, "targets", [user_path(path) for path in self.targets])
 
     @property
     def paths(self) -> list[Path]:

@@ -26,6 +26,7 @@ from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.utils.guard import Guard, record_written
 from kiwi.utils.io import write_json, write_text
+from kiwi.utils.written import optional_path
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ def compare(
     given: Given,
     *,
     what: CompareOptions | None = None,
-    report: Path | None = None,
-    output: Path | None = None,
+    report: str | Path | None = None,
+    output: str | Path | None = None,
     overwrite: bool = False,
     options: PredictOptions | None = None,
 ) -> Compared:
@@ -63,6 +64,7 @@ def compare(
         CheckpointError: when the system cannot be loaded.
     """
     what, options = what or CompareOptions(), options or PredictOptions()
+    report, output = optional_path(report), optional_path(output)
     written = [path for path in (report, output) if path is not None]
     Guard([*given.paths, Path(model), *options.paths], overwrite, "--overwrite").check(written)
     translations = given.read(what.on_unusable)

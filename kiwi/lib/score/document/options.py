@@ -13,6 +13,7 @@ from kiwi.lib.score.flagging import check_languages
 from kiwi.lib.score.inputs import COLUMNS
 from kiwi.lib.score.scale import ScaleName
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.written import optional_path
 
 if TYPE_CHECKING:  # the formats of documents take a while to import
     from kiwi.data.documents.formats import Format
@@ -53,13 +54,16 @@ class DocumentOptions:
     """Whether flags are added; None adds them unless ``scores_only`` is set."""
 
     policy: Path | None = None
-    """The policy that decides which translations are approved."""
+    """The policy that decides which translations are approved; ``~`` is the home directory."""
 
     audit: Audit | None = None
     """The sample of approved translations that are reviewed all the same."""
 
     is_live: bool = False
     """Whether each row of a table is written before the next one is read."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "policy", optional_path(self.policy))
 
     def check(self, path: Path, form: Format) -> None:
         """Check that the options fit the format of a document.

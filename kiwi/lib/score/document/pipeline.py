@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
@@ -20,6 +20,7 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.score.choices import are_scores_only, wants_flags
 from kiwi.lib.score.deciding import Decider
+from kiwi.lib.score.document.checks import check_files, check_options
 from kiwi.lib.score.document.counting import OnCounted, count_segments
 from kiwi.lib.score.document.options import DocumentOptions
 from kiwi.lib.score.flagging import Flagger
@@ -32,8 +33,9 @@ from kiwi.lib.score.stream import CHUNK_SIZE, HOW_TO_LIST, is_terminal, shown_pr
 from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
-from kiwi.utils.guard import Guard, record_written
+from kiwi.utils.guard import record_written
 from kiwi.utils.staging import staged
+from kiwi.utils.written import optional_path, user_path
 
 logger = logging.getLogger(__name__)
 
@@ -61,14 +63,14 @@ def named_format(name: str) -> Format:
 
 def score_document(
     model: str | Path,
-    path: Path,
-    output: Path | IO[bytes],
+    path: str | Path,
+    output: str | Path | IO[bytes],
     *,
     form: Format | None = None,
     document: DocumentOptions | None = None,
     on_bad: OnBad = "nan",
-    rejects: Path | None = None,
-    manifest: Path | None = None,
+    rejects: str | Path | None = None,
+    manifest: str | Path | None = None,
     overwrite: bool = False,
     options: PredictOptions | None = None,
     runner: Runner | None = None,
@@ -102,10 +104,12 @@ def score_document(
         DataError: when the document is not what its format says, or has no segment.
         CheckpointError: when the system cannot be loaded.
     """
+    path, rejects, manifest = user_path(path), optional_path(rejects), optional_path(manifest)
+    output = user_path(output) if isinstance(output, str | Path) else output
     form, what, options = form or require_format(path), document or DocumentOptions(), options or PredictOptions()
-    _check_options(path, output, form, what, on_bad, rejects)
+    check_options(path, output, form, what, on_bad, rejects)
     written = [each for each in (output, rejects, manifest) if isinstance(each, Path)]
-    _check_files([path, Path(model), *options.paths], written, output, overwrite=overwrite)
+    check_files([path, Path(model), *options.paths], written, output, overwrite=overwrite)
     is_shown = runner is None and not is_terminal(output)
     if (form.has_languages or what.languages) and wants_flags(what.flags, what.scores_only):
         start_loading()
@@ -123,41 +127,6 @@ def score_document(
     record_written(*written)
     _warn(path, scorer.bad, n_segments, n_without_target, rejects)
     return len(scorer.bad)
-
-
-def _check_options(
-    path: Path, output: Path | IO[bytes], form: Format, what: DocumentOptions, on_bad: OnBad, rejects: Path | None
-) -> None:
-    """Check that the options fit the format of the document, and each other.
-
-    Raises:
-        ConfigError: when they do not.
-    """
-    what.check(path, form)
-    if not isinstance(output, Path) and not (form.is_table and form.is_text):
-        raise ConfigError(f"{path} is {form.name}, which is copied with its scores. Add -o FILE.")
-    if on_bad == "skip" and not form.can_skip:
-        raise ConfigError(f"--on-bad skip: a copy of {form.name} has all segments of the file. Choose nan or stop.")
-    if isinstance(output, Path) and bare_suffix(output) != bare_suffix(path):
-        raise ConfigError(
-            f"{output}: found the suffix '{bare_suffix(output)}'; expected '{bare_suffix(path)}', the format of {path}."
-        )
-    if rejects is not None and on_bad == "stop":
-        raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
-
-
-def _check_files(
-    reads: Collection[Path], written: Sequence[Path], output: Path | IO[bytes], *, overwrite: bool
-) -> None:
-    """Check that nothing is written over that is read, or that kiwi has not written.
-
-    Raises:
-        ConfigError: when something would be.
-    """
-    guard = Guard(reads, overwrite, "--overwrite")
-    guard.check(written)
-    if not isinstance(output, Path):
-        guard.check_stream(output)
 
 
 def _prepare(
