@@ -257,14 +257,24 @@ def test_stopped_while_ray_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "reason"),
-    [(signal.SIGINT, 130, "Stopped by Ctrl-C"), (signal.SIGTERM, 143, "Stopped by SIGTERM")],
+    ("number", "code", "reason", "done"),
+    [
+        (signal.SIGINT, 130, "Stopped by Ctrl-C", ["a.jsonl"]),
+        (signal.SIGTERM, 143, "Stopped by SIGTERM", []),  # before the first result, Ray would log the error
+    ],
 )
 def test_stopped_by_the_user(
-    options: Options, corpus: Any, tmp_path: Path, number: signal.Signals, code: int, reason: str
+    options: Options,
+    corpus: Any,
+    tmp_path: Path,
+    number: signal.Signals,
+    code: int,
+    reason: str,
+    done: list[str],
 ) -> None:
     """On a Ray that the job starts on this machine."""
-    write_jsonl(tmp_path / "in" / "a.jsonl", segments(corpus, 2))
+    for name in done:
+        write_jsonl(tmp_path / "in" / name, segments(corpus, 2))
     write_jsonl(tmp_path / "in" / "b.jsonl", segments(corpus, 5000))
     config = tmp_path / "bulk.yaml"
     config.write_text(yaml.safe_dump(options({"bulk.rows_at_once": 1, "bulk.workers": 1})))
@@ -280,6 +290,6 @@ def test_stopped_by_the_user(
     assert "Traceback" not in errors
     assert {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")} == {
         "_job.json",
-        "a.jsonl",
+        *done,
     }
     assert not at_work_on(tmp_path / "out", "b.jsonl")
