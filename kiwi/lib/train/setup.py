@@ -23,6 +23,7 @@ from kiwi.training.state import STATE_FILE
 from kiwi.utils.display import hide_secrets
 from kiwi.utils.guard import Guard, paths_in
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.process.signals import stop_on_signals
 
 logger = logging.getLogger(__name__)
 
@@ -159,6 +160,9 @@ def open_run(
 
     Yields:
         The record of the run, and its experiment logger, see :func:`setup_run`.
+
+    Raises:
+        StoppedError: when SIGTERM or Ctrl-C stops the block.
     """
     if config.trainer.resume:
         fetch_run_to_resume(config.run)
@@ -171,6 +175,7 @@ def open_run(
     with (
         tracked(tracker, output_dir, options) as send_state,
         run_session(output_dir, options, resume=config.trainer.resume, on_saved=send_state) as record,
+        stop_on_signals(lambda: record.stop_advice),  # inside, so that the record has the reason
     ):
         yield record, tracker
 
