@@ -84,7 +84,7 @@ def predict(
     if is_bulk(options):
         from kiwi.lib.bulk import bulk_from_configuration
 
-        exit_if_bad(bulk_from_configuration(options).rejected)
+        exit_if_bad(bulk_from_configuration(options).has_rejects)
         return
     with needs_extra("train", "kiwi predict"):
         from kiwi.lib.predict import predict_to_files

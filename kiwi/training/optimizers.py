@@ -198,12 +198,37 @@ def save_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Pa
         save_file(tensors, stage, metadata={"optimizer": type(optimizer).__name__})
 
 
+def find_optimizer_state(path: Path) -> Path:
+    """Return the file of an optimizer's state.
+
+    Args:
+        path: the file, or the directory of a run.
+
+    Raises:
+        CheckpointError: when there is no such file.
+    """
+    file = path / OPTIMIZER_FILE if path.is_dir() else path
+    if not file.is_file():
+        found = f"found a directory without {OPTIMIZER_FILE}" if path.is_dir() else "found no such file"
+        raise CheckpointError(
+            f"system.optimizer.load: {path}: {found}; expected the {OPTIMIZER_FILE} of a run that has finished, or the "
+            "directory of that run. Name one of them, or remove system.optimizer.load to start with a new optimizer."
+        )
+    return file
+
+
 def load_optimizer_state(optimizer: optim.Optimizer, system: nn.Module, path: Path) -> None:
     """Read a state that :func:`save_optimizer_state` wrote.
+
+    Args:
+        optimizer: the optimizer that gets the state.
+        system: the system that it trains.
+        path: the file, or the directory of a run.
 
     Raises:
         CheckpointError: when the file cannot be read, or belongs to another optimizer or another system.
     """
+    path = find_optimizer_state(path)
     parameters = dict(system.named_parameters())
     try:
         with safe_open(path, framework="pt") as file:

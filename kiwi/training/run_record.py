@@ -97,6 +97,11 @@ class RunRecord:
         which = "" if own["output_dir"] else f" run.run_id={self.output_dir.name}"
         return f"Its state is saved. To resume it, add to the same command: trainer.resume=true{which}"
 
+    @property
+    def stop_advice(self) -> str:
+        """A sentence that says what to do after the run was stopped at any time: resume it, or start it again."""
+        return self.resume_advice if self.state_file.is_file() else "It has no state yet. Run the same command again."
+
     def load_state(self) -> None:
         """Read the state that the run resumes from.
 

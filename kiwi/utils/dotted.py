@@ -7,6 +7,13 @@ from typing import Any
 
 from kiwi.exceptions import ConfigError
 
+ONE_OR_EACH: Mapping[str, tuple[str, ...]] = {
+    "batch_size": ("train", "valid", "test"),
+    "max_size": ("source", "target"),
+    "min_frequency": ("source", "target"),
+}
+"""The options that are one value, or a mapping with one value for each of these keys."""
+
 
 def flatten(
     options: Mapping[Any, Any], prefix: str = "", is_value: Callable[[Mapping[Any, Any]], bool] | None = None
@@ -28,8 +35,20 @@ def flatten(
     return flat
 
 
+def spread(name: str, value: Any) -> dict[str, Any] | None:
+    """Return the one value of an option as a value for each of its keys; None for an option that has no such keys.
+
+    Args:
+        name: the name of the option, without those of the levels above.
+        value: its one value.
+    """
+    return dict.fromkeys(ONE_OR_EACH[name], value) if name in ONE_OR_EACH else None
+
+
 def put(options: dict[str, Any], key: str, value: Any) -> None:
     """Set a value by its dotted key; levels that are missing are added, numbers are positions in lists.
+
+    Where one value stands in the place of a value for each key (:data:`ONE_OR_EACH`), the other keys keep it.
 
     Args:
         options: the options, which are changed in place.
@@ -48,6 +67,8 @@ def put(options: dict[str, Any], key: str, value: Any) -> None:
         if isinstance(place, dict) and place.get(part) is None:
             place[part] = {}
         inner = place.get(part) if isinstance(place, dict) else None
+        if not isinstance(inner, dict | list) and (each := spread(part, inner)):
+            inner = place[part] = each
         if not isinstance(inner, dict | list):
             here = ".".join(parents[: position + 1])
             raise ConfigError(f"{key}: found {inner!r} at {here}; expected options by name.")

@@ -157,8 +157,8 @@ def find(text: str, suffixes: set[str]) -> list[Found]:
     if not seen:
         expected = f"a file, directory or glob of files that end in {', '.join(sorted(suffixes))}"
         raise DataError.at(text, None, found="no such files", expected=expected)
-    place_of = Place.of if _is_local(files) else lambda each: Place(str(files.unstrip_protocol(each)))
-    return [Found(place_of(each), name) for name, each in sorted(seen.items())]
+    url_of = str if _is_local(files) else files.unstrip_protocol
+    return [Found(Place(str(url_of(each))), name) for name, each in sorted(seen.items())]
 
 
 def finding(text: str, suffixes: set[str]) -> Callable[[Place], bool]:
@@ -207,8 +207,11 @@ def _located(text: str) -> tuple[Any, Any]:
     """Return the file system of a URL, and the path in it."""
     with needs_extra("ray", "Reading shards"):
         from fsspec.core import url_to_fs
+        from fsspec.implementations.local import LocalFileSystem
     if lost_secrets(text):
         raise ConfigError(f"{text}: this URL was written without its secrets. Give it as in the first command.")
+    if "://" not in text:  # a path, in which fsspec would take `::` for a chain of file systems
+        return (local := LocalFileSystem()), local._strip_protocol(text)
     try:
         files, path = url_to_fs(text)
     except (ValueError, ImportError) as error:

@@ -76,6 +76,15 @@ def test_defaults_are_composed_and_the_file_has_precedence(main):
         (["run={name: big}"], ("run",), {"seed": 1, "name": "big"}),
         (["run=3"], ("run",), 3),
         (["system.batch_size={train: 2}"], ("system", "batch_size"), {"train": 2}),
+        (["system.batch_size.valid=5"], ("system", "batch_size"), {"train": 8, "valid": 5, "test": 8}),
+        (["system[batch_size][valid]=5"], ("system", "batch_size"), {"train": 8, "valid": 5, "test": 8}),
+        (["system.batch_size=null", "system.batch_size.valid=5"], ("system", "batch_size"), {"valid": 5}),
+        (
+            ["system.batch_size=${_n}", "system.batch_size.valid=5", "_n=3"],
+            ("system", "batch_size"),
+            {"train": 3, "valid": 5, "test": 3},
+        ),
+        (["run.switch=true", "run.switch.seed=3"], ("run", "switch"), {"seed": 3}),
         (["run.name=${system.class_name}"], ("run", "name"), "NuQE"),
         (["data=wmt19"], ("data",), {"train": "wmt19.src"}),
         (["data.split=0.5", "data=wmt19"], ("data",), {"train": "wmt19.src", "split": 0.5}),
@@ -104,6 +113,19 @@ def test_an_override_that_does_not_parse_is_named(main, override):
         load_configuration(main, ["run.seed=1", override])
     assert f"'{override}'" in str(caught.value)
     assert "expected key=value" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "found"),
+    [("run.seed.x.y=3", "found 1 at run.seed"), ("run.name.x=3", "found 'small' at run.name")],
+)
+def test_an_override_that_leads_through_a_value_is_refused(main, override, found):
+    with pytest.raises(ConfigError) as error:
+        load_configuration(main, [override])
+    key = override.partition("=")[0]
+    place = found.rpartition(" ")[-1]
+    written = f"{place}={{{key.removeprefix(f'{place}.')}: ...}}"
+    assert str(error.value) == f"Override '{key}': {found}; expected options by name. To replace it, write {written}."
 
 
 def test_an_override_without_a_key_is_not_said_to_lack_the_equals_sign(main):

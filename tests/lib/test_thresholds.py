@@ -56,6 +56,21 @@ def test_outputs_without_labels_stay(trained: Any, corpus: Any, tmp_path: Path) 
     assert after.target_tags_BAD_probabilities == before.target_tags_BAD_probabilities
 
 
+def test_labels_that_are_all_equal_move_no_threshold(
+    trained: Any, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = corpus.lines("valid", "target_tags")
+    path = tmp_path / "ok.tags"
+    path.write_text("".join(" ".join("OK" for _ in line.split()) + "\n" for line in lines), encoding="utf-8")
+    ok = TrainingConfig.from_dict({"input": corpus.inputs("valid"), "output": {"target_tags": path}})
+    for each in choose_thresholds(trained.path, tmp_path / "new", ok):
+        assert (each.threshold, each.before, each.after) == (0.5, 0.0, 0.0)
+        assert f"{each.output}: no threshold on this data has MCC above 0, so that it stays at 0.5." in caplog.text
+    texts = {name: corpus.lines("valid", name) for name in ("source", "target", "alignments")}
+    before, after = (load_system(path).predict(**texts) for path in (trained.path, tmp_path / "new"))
+    assert after.target_tags_BAD_probabilities == before.target_tags_BAD_probabilities
+
+
 def test_a_language_pair_has_thresholds_of_its_own(
     trained: Any, corpus: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -318,7 +318,7 @@ def test_scores_tell_where_errors_are(folder: Path) -> None:
     assert (same.score_weight, same.after["error_spans_F1"]) == (0.0, 1.0)
 
 
-def test_a_pair_has_a_threshold_of_pieces_of_its_own(folder: Path) -> None:
+def test_a_pair_has_a_threshold_of_pieces_of_its_own(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     system = build(folder)
     marked = [whole_text(text, "critical") for text in TARGET]
     columns = {"source": SOURCE * 2, "target": TARGET * 2, "error_spans": ["-"] * 2 + marked[2:] + marked}
@@ -330,6 +330,10 @@ def test_a_pair_has_a_threshold_of_pieces_of_its_own(folder: Path) -> None:
     nothing = {**columns, "error_spans": ["-"] * 4 + marked}
     chosen = choose_span_thresholds(Scripted(system), system.outputs.by_name["error_spans"], nothing, pairs)
     assert sorted(chosen.of_pairs) == ["si-en"]  # nothing tells the threshold of the other
+    nothing = {**columns, "error_spans": ["-"] * 8}
+    chosen = choose_span_thresholds(Scripted(system), system.outputs.by_name["error_spans"], nothing, pairs)
+    assert (chosen.units, chosen.score_weight, chosen.severity, chosen.of_pairs) == (0.5, 0.0, 0.5, {})
+    assert "error_spans: no threshold on this data has F1 above 0, so that it stays at 0.5" in caplog.text
 
 
 def test_the_weight_of_scores(folder: Path, tmp_path: Path) -> None:

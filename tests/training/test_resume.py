@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 import kiwi
 from kiwi.exceptions import CheckpointError, ConfigError, KiwiError, StoppedError
 from kiwi.lib.pretrain import pretrain_from_configuration
-from kiwi.lib.train import TrainRunInfo, train_from_configuration
+from kiwi.lib.train import TrainRunInfo, pipeline, train_from_configuration
 from kiwi.systems import checkpoint
 from kiwi.training import best_model, callbacks, keep_state, module, optimizers, run_record, state
 from tests.pretrained import write_model
@@ -112,6 +112,67 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(
     one, other = files(tmp_path / "whole"), files(tmp_path / "parts")
     assert list(one) == list(other)
     assert [file for file in one if one[file] != other[file]] == []
+
+
+@pytest.fixture
+def ignoring_sigterm() -> Iterator[None]:
+    """Let SIGTERM pass where nothing handles it, instead of ending the tests."""
+    former = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGTERM, former)
+
+
+@pytest.mark.usefixtures("ignoring_sigterm")
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGTERM, "Stopped by SIGTERM."), (signal.SIGINT, "Stopped by Ctrl-C.")]
+)
+@pytest.mark.parametrize(
+    ("owner", "name", "advice"),
+    [
+        (pipeline, "check_run", "Nothing was trained yet. Run the same command again."),
+        (pipeline, "log_system", "It has no state yet. Run the same command again."),
+        (module.TrainingModule, "setup", "It has no state yet. Run the same command again."),
+        (keep_state.KeepState, "on_train_start", "It has no state yet. Run the same command again."),
+        (pipeline, "predict_after_training", "To resume it, add to the same command: trainer.resume=true"),
+    ],
+)
+def test_a_run_that_is_stopped_before_or_after_its_batches(
+    owner: Any,
+    name: str,
+    advice: str,
+    number: signal.Signals,
+    reason: str,
+    options: Options,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = options({"run.predict_after_training": True})
+    directory = Path(settings["run"]["output_dir"])
+    plain = getattr(owner, name)
+
+    def stop(*args: Any, **kwargs: Any) -> Any:
+        os.kill(os.getpid(), number)
+        return plain(*args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, stop)
+        with pytest.raises(StoppedError) as error:
+            train_from_configuration(settings)
+    assert str(error.value).startswith(f"{reason} ")
+    assert str(error.value).endswith(advice)
+    assert error.value.exit_code == 128 + number
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == (
+        signal.SIG_IGN,
+        signal.default_int_handler,
+    )
+    status = run_record.read_status(directory)
+    if name == "check_run":
+        assert not status
+    else:
+        assert (status["status"], status["reason"]) == ("stopped", str(error.value))
+    settings["trainer"]["resume"] = name == "predict_after_training"
+    train_from_configuration(settings)
+    assert run_record.read_status(directory)["status"] == "finished"
 
 
 # Kills.

@@ -69,6 +69,20 @@ def test_relative_paths(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [each.place.url for each in find("x", SUFFIXES)] == [str(files / "x" / "c.tsv")]
 
 
+def test_names_with_colons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (Place.of("in::1") / "tok::en.tsv").writing() as file:
+        file.write(b"x")
+    assert (tmp_path / "in::1" / "tok::en.tsv").read_bytes() == b"x"
+    for text in ("in::1", "in::1/*.tsv", "in::1/tok::en.tsv", f"{tmp_path}/in::1"):
+        (found,) = find(text, SUFFIXES)
+        assert (found.name, found.place.local) == ("tok::en.tsv", tmp_path / "in::1" / "tok::en.tsv")
+        assert finding(text, SUFFIXES)(found.place) == (not text.endswith("en.tsv"))  # of directories and globs
+        with found.place.reading() as read:
+            assert read.read() == b"x"
+    assert Place.of("in::1").files() == {"tok::en.tsv"}
+
+
 @pytest.mark.parametrize(("name", "suffix"), [("a.b.TSV", ".tsv"), ("a.jsonl.zst", ".jsonl"), ("a.gz", ""), ("a", "")])
 def test_suffixes(name: str, suffix: str) -> None:
     assert plain_suffix(name) == suffix

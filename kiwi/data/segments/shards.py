@@ -81,6 +81,13 @@ class Shard:
 
         The result is None when the file has no line, or JSON Lines have no valid row.
         """
+        try:
+            return self._columns()
+        except damage_errors() as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(f"{self.place}: cannot be read ({reason}).") from error
+
+    def _columns(self) -> list[str] | None:
         if self.format == "text":
             return [self.names[const.SOURCE], self.names[const.TARGET]]
         if self.format == "parquet":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,6 +24,9 @@ JOB_FILE = "_job.json"
 
 REJECTS = "_rejects"
 """The directory of the bad rows, with one file for each shard that has some."""
+
+ADVICE = "Finished shards are kept; run the same command again to resume the job."
+"""The end of the message about a job that was stopped."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     Raises:
         ConfigError: when two shards would have the same name, results would be read as input, or alignments are
             neither given nor made.
-        DataError: when there are no shards, or the first one lacks columns.
+        DataError: when there are no shards, none can be read, or the first one that can be read lacks columns.
     """
     bulk = config.bulk
     found = _find_shards(config)
@@ -96,10 +99,11 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     outputs = tuple(about.no_predictions().columns())
     names = {field: getattr(bulk.columns, field) for field in about.input_fields}
     shards = [Shard(place, format_, names) for place, format_ in formats.items()]
-    aligns = _must_align(bulk, about, shards)
+    first, columns = _first_readable(shards)
+    aligns = _must_align(bulk, about, columns)
     if aligns:
         del names[const.ALIGNMENTS]
-    if _has_pairs(bulk, about, shards):
+    if _has_pairs(bulk, about, columns or ()):
         names[const.LANGUAGE_PAIR] = bulk.columns.lp
     output = Place.of(bulk.output)
     options = {
@@ -126,7 +130,7 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
         shard = Shard(each.place, formats[each.place], names, frozenset(outputs), bulk.on_bad_segment)
         tasks[name] = Task(name, shard, output / f"{name}.{output_format}", output / REJECTS / f"{name}.jsonl")
     _check_output_is_not_input(config, tasks.values())
-    _check_first_shard(next(iter(tasks.values())).shard, about)
+    _check_columns(next(task.shard for task in tasks.values() if task.shard.place == first.place), about)
     return job, list(tasks.values())
 
 
@@ -136,11 +140,36 @@ def _absolute(name: str) -> str:
     return str(path.resolve()) if path.exists() else name
 
 
-def _must_align(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) -> bool:
-    """Return whether kiwi aligns: whether the system reads alignments, and the first shard with rows has none."""
+def _first_readable(shards: Sequence[Shard]) -> tuple[Shard, Collection[str] | None]:
+    """Return the first shard with rows that can be read, and the names of its columns, which all are likely to have.
+
+    If there is none, the first one that can be read is returned, with None. Those that cannot be read are reported by
+    their tasks, after the others are done.
+
+    Raises:
+        DataError: when no shard can be read; the first one is named.
+    """
+    empty: Shard | None = None
+    problem: DataError | None = None
+    for shard in shards:
+        try:
+            columns = shard.columns()
+        except DataError as error:
+            problem = problem or error
+            continue
+        if columns is not None:
+            return shard, columns
+        empty = empty or shard
+    if empty is None:
+        assert problem is not None
+        raise problem
+    return empty, None
+
+
+def _must_align(bulk: BulkConfig, about: AboutSystem, names: Collection[str] | None) -> bool:
+    """Return whether kiwi aligns: whether the system reads alignments, and none of these columns has them."""
     if const.ALIGNMENTS not in about.input_fields:
         return False
-    names = next((names for shard in shards if (names := shard.columns()) is not None), None)
     is_given = const.ALIGNMENTS in bulk.columns.model_fields_set or names is None or bulk.columns.alignments in names
     if is_given and bulk.aligner is not None:
         raise ConfigError(f"bulk.aligner: found {bulk.aligner}, but the shards have alignments. Remove it.")
@@ -149,8 +178,8 @@ def _must_align(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) -
     return not is_given
 
 
-def _has_pairs(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) -> bool:
-    """Return whether language pairs are read: whether predictions depend on them, and the first shard has a column."""
+def _has_pairs(bulk: BulkConfig, about: AboutSystem, names: Collection[str]) -> bool:
+    """Return whether language pairs are read: whether predictions depend on them, and one of these columns has them."""
     needs = about.reads_pairs
     if const.LANGUAGE_PAIR in bulk.columns.model_fields_set:
         if not needs:
@@ -159,12 +188,7 @@ def _has_pairs(bulk: BulkConfig, about: AboutSystem, shards: Iterable[Shard]) ->
                 "pairs. Remove it, or run: kiwi calibrate --lp, or kiwi thresholds --lp."
             )
         return True
-    return needs and bulk.columns.lp in _first_columns(shards)
-
-
-def _first_columns(shards: Iterable[Shard]) -> Collection[str]:
-    """Return the names of the columns of the first shard with rows; empty if there is none."""
-    return next((names for shard in shards if (names := shard.columns()) is not None), ())
+    return needs and bulk.columns.lp in names
 
 
 def pending_tasks(job: Job, tasks: list[Task]) -> list[Task]:
@@ -196,6 +220,17 @@ def pending_tasks(job: Job, tasks: list[Task]) -> list[Task]:
             file.write(json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n")
     finished = {task.name for task in done}
     return [task for task in tasks if task.name not in finished]
+
+
+def count_shards_with_rejects(job: Job, tasks: Iterable[Task]) -> int:
+    """Return how many shards have bad rows.
+
+    Args:
+        job: the job.
+        tasks: tasks that are done.
+    """
+    names = (job.output / REJECTS).files()
+    return sum(f"{task.name}.jsonl" in names for task in tasks)
 
 
 def _is_job(place: Place) -> bool:
@@ -261,7 +296,7 @@ def _without_suffix(name: str) -> str:
     return path.with_suffix("").as_posix()
 
 
-def _check_first_shard(shard: Shard, about: AboutSystem) -> None:
+def _check_columns(shard: Shard, about: AboutSystem) -> None:
     """Check the columns of one shard before any work, because all shards are likely to have the same ones."""
     columns = sorted(set(shard.names) - {const.SOURCE, const.TARGET})
     if shard.format == "text" and columns:

@@ -11,7 +11,7 @@ from typing import Any
 
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.lib.bulk.config import BulkConfiguration
-from kiwi.lib.bulk.job import REJECTS, Job, pending_tasks, plan_job
+from kiwi.lib.bulk.job import ADVICE, REJECTS, Job, count_shards_with_rejects, pending_tasks, plan_job
 from kiwi.lib.bulk.worker import ShardReport
 from kiwi.lib.utils import configure_logging, load_configuration
 from kiwi.runner import load_system
@@ -20,9 +20,6 @@ from kiwi.utils.process.pace import format_time, regularly
 from kiwi.utils.process.signals import stop_on_signals
 
 logger = logging.getLogger(__name__)
-
-ADVICE = "Finished shards are kept; run the same command again to resume the job."
-"""The end of the message about a job that was stopped."""
 
 LISTED = 5
 """The maximum number of shards that an error lists."""
@@ -50,6 +47,9 @@ class BulkInfo:
     rejected: int = 0
     """The number of bad rows that were found by this run."""
 
+    shards_with_rejects: int = 0
+    """The number of shards that were done before and have bad rows."""
+
     first_reject: str = ""
     """The shard, the line and the reason of the first bad row."""
 
@@ -58,6 +58,11 @@ class BulkInfo:
 
     failed: dict[str, str] = field(default_factory=dict)
     """The shards without results, by name, with the reasons."""
+
+    @property
+    def has_rejects(self) -> bool:
+        """Whether any shard has bad rows, whichever run found them."""
+        return self.rejected > 0 or self.shards_with_rejects > 0
 
 
 def bulk_from_file(filename: str | Path) -> BulkInfo:
@@ -112,12 +117,14 @@ def run(config: BulkConfiguration) -> BulkInfo:
     pending = pending_tasks(job, tasks)
     info = BulkInfo(str(job.output), len(tasks), len(tasks) - len(pending))
     logger.info("%d shards, %d of them already done; results go to %s", info.shards, info.skipped, info.output)
-    if not pending:
-        return info
-    with stop_on_signals(ADVICE), open_pool(config.bulk, verbose=config.verbose) as pool:
-        logger.info("Workers: %d", min(pool.workers, len(pending)))
-        _collect(predict_shards(job, pending, pool, verbose=config.verbose), info)
-    job.output.clear_leftovers()
+    if info.skipped:
+        left = {task.name for task in pending}
+        info.shards_with_rejects = count_shards_with_rejects(job, (task for task in tasks if task.name not in left))
+    if pending:
+        with stop_on_signals(ADVICE), open_pool(config.bulk, verbose=config.verbose) as pool:
+            logger.info("Workers: %d", min(pool.workers, len(pending)))
+            _collect(predict_shards(job, pending, pool, verbose=config.verbose), info)
+        job.output.clear_leftovers()
     _warn_of_rejects(info, job)
     _check_failures(info, job)
     return info
@@ -176,6 +183,13 @@ def _log_progress(info: BulkInfo) -> None:
 
 
 def _warn_of_rejects(info: BulkInfo, job: Job) -> None:
+    if info.shards_with_rejects:
+        logger.warning(
+            "%d of the %d shards that were done before have bad rows; they are in %s, with the reasons.",
+            info.shards_with_rejects,
+            info.skipped,
+            job.output / REJECTS,
+        )
     if info.rejected:
         logger.warning(
             "%d of %d rows are bad and %s; they are in %s, with the reasons. The first: %s",

@@ -20,7 +20,7 @@ import ray.exceptions
 
 from kiwi.exceptions import ConfigError, KiwiError, StoppedError
 from kiwi.lib.bulk.config import BulkConfig
-from kiwi.lib.bulk.job import Job, Task
+from kiwi.lib.bulk.job import ADVICE, Job, Task
 from kiwi.lib.bulk.worker import ShardReport, load, predict_shard
 from kiwi.runner.options import PredictOptions
 
@@ -155,7 +155,9 @@ def _start(address: str | None, *, verbose: bool) -> None:
             f"bulk.address: {address or 'this machine'}: Ray cannot be started or reached: {reason}"
         ) from error
     except SystemExit as error:  # is what Ray raises on SIGTERM
-        raise StoppedError("Stopped by SIGTERM while Ray was starting.", signal_number=signal.SIGTERM) from error
+        raise StoppedError(
+            f"Stopped by SIGTERM while Ray was starting. {ADVICE}", signal_number=signal.SIGTERM
+        ) from error
     finally:
         if is_main:
             signal.signal(signal.SIGTERM, former)
@@ -242,7 +244,8 @@ def predict_shards(job: Job, tasks: Sequence[Task], pool: Pool, *, verbose: bool
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = verbose
-    logging.getLogger("ray.data").setLevel(logging.INFO if verbose else logging.ERROR)
+    # Ray Data logs any exception that ends the loop below, with its trace, before it is raised here.
+    logging.getLogger("ray.data").setLevel(logging.INFO if verbose else logging.CRITICAL)
     workers = min(pool.workers, len(tasks))
     shards = ray.data.from_items(list(tasks), override_num_blocks=len(tasks))
     done = shards.map_batches(

@@ -21,7 +21,10 @@ HEARTBEAT = "beat"
 """Attribute of a trial: a value that its worker changes every few seconds."""
 
 DEATHS = "deaths"
-"""Attribute of a trial: how many processes died while they ran it."""
+"""Attribute of a trial: how many processes in a row died while they ran it, without a new validation in between."""
+
+VALIDATIONS_AT_DEATH = "validations_at_death"
+"""Attribute of a trial: how many validations it had reported when a process last died."""
 
 REASON = "reason"
 """Attribute of a trial: why it failed."""

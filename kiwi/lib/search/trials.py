@@ -18,7 +18,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from kiwi.lib.search.attributes import DEATHS, HEARTBEAT, OWNER, REASON
+from kiwi.lib.search.attributes import DEATHS, HEARTBEAT, OWNER, REASON, VALIDATIONS_AT_DEATH
 
 logger = logging.getLogger("kiwi.lib.search")
 
@@ -32,7 +32,8 @@ HEARTBEAT_TIMEOUT = 60.0
 locks."""
 
 MAX_DEATHS = 3
-"""How many processes may die while they run a trial before the trial fails."""
+"""How many processes in a row may die while they run a trial before the trial fails; a new validation starts the count
+again, so that a long trial survives any number of preemptions."""
 
 
 def trial_directory(directory: Path, number: int) -> Path:
@@ -168,11 +169,14 @@ class TrialQueue:
         frozen = self.storage.get_trial(seen._trial_id)
         if frozen.state != TrialState.RUNNING or (frozen.user_attrs.get(OWNER) or {}) != owner:
             return
-        deaths = int(frozen.user_attrs.get(DEATHS, 0)) + 1
+        validations = len(frozen.intermediate_values)
+        has_advanced = validations > int(frozen.user_attrs.get(VALIDATIONS_AT_DEATH, 0))
+        deaths = 1 if has_advanced else int(frozen.user_attrs.get(DEATHS, 0)) + 1
         try:
+            self.storage.set_trial_user_attr(frozen._trial_id, VALIDATIONS_AT_DEATH, validations)
             self.storage.set_trial_user_attr(frozen._trial_id, DEATHS, deaths)
             if deaths >= MAX_DEATHS:
-                reason = f"its process died {deaths} times (out of memory?)"
+                reason = f"its process died {deaths} times without a validation in between (out of memory?)"
                 self.storage.set_trial_user_attr(frozen._trial_id, REASON, reason)
                 self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
             else:

@@ -33,6 +33,7 @@ from kiwi.training.run_record import differences, read_status
 from kiwi.training.state import STATE_FILE
 from kiwi.utils.display import hide_secrets
 from kiwi.utils.dotted import put
+from kiwi.utils.process.signals import stop_on_signals
 from kiwi.utils.structured.reading import read_structured
 
 logger = logging.getLogger("kiwi.lib.search")
@@ -207,7 +208,11 @@ def main(directory: Path) -> int:
     configure_logging(verbose=config.verbose, quiet=config.quiet)
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     try:
-        with closing(open_search(config, directory)) as context, explain_storage_errors(context.advice):
+        with (
+            closing(open_search(config, directory)) as context,
+            stop_on_signals(context.advice),
+            explain_storage_errors(context.advice),
+        ):
             work(context)
     except KiwiError as error:
         print(f"Error: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ from kiwi.data.labels.spans.checks import SpanDataConfig
 from kiwi.data.labels.tags import to_classes
 from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
-from kiwi.lib.thresholds.spans import LEAST, MOST, choose_span_thresholds
+from kiwi.lib.thresholds.spans import LEAST, MOST, choose_span_thresholds, warn_of_labels
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
 from kiwi.runner import Runner
@@ -176,6 +176,9 @@ def _move_tags(
         gold = [to_classes(line) for line in columns[name]]
         probabilities = [np.array(row) for row in getattr(found, f"{name}_BAD_probabilities")]
         every = _best_of_tags(name, gold, probabilities)
+        if every.after <= 0:
+            every = replace(every, threshold=0.5, after=every.before)
+            warn_of_labels(name, "MCC")
         thresholds = np.full(len(gold), every.threshold)
         of_pairs = []
         for pair, own in pairs.items():

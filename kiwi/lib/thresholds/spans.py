@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ from kiwi.data.sampling import batches_by_tokens
 from kiwi.metrics.accumulators import SpanMetrics
 from kiwi.runner.engine import Engine
 from kiwi.systems.outputs.span_level import GAPS, UNITS, SpanOutput
+
+logger = logging.getLogger(__name__)
 
 F1 = f"{const.ERROR_SPANS}_F1"
 """The metric that is maximized."""
@@ -122,7 +125,11 @@ def choose_span_thresholds(
     if has_severities:
         score_weight, severity = search([(score_weight, tried) for tried in SEVERITY_THRESHOLDS])
     by_pair = {pair: [each.shifted(score_weight, severity) for each in own] for pair, own in given.items()}
-    _, units = best([each for own in by_pair.values() for each in own])
+    score_of_all, units = best([each for own in by_pair.values() for each in own])
+    if score_of_all <= 0:
+        warn_of_labels(const.ERROR_SPANS, "F1")
+        before, after = (metrics(every, each, 0.5) for each in (0.5, gaps))
+        return SpanThresholds(gaps, 0.5, before, after, severity=0.5 if has_severities else None)
     of_pairs = {}
     for pair in pairs:
         score, own = best(by_pair[pair])
@@ -133,6 +140,20 @@ def choose_span_thresholds(
     moved = [(_moved(each.values, gaps, thresholds[pair]), each.batch) for pair, own in by_pair.items() for each in own]
     before, after = metrics(every, 0.5, 0.5), _measure(output, moved)
     return SpanThresholds(gaps, units, before, after, score_weight, severity if has_severities else None, of_pairs)
+
+
+def warn_of_labels(name: str, metric: str) -> None:
+    """Warn that the labels of an output do not tell its threshold.
+
+    Args:
+        name: the name of the output.
+        metric: the metric that is maximized.
+    """
+    logger.warning(
+        "%s: no threshold on this data has %s above 0, so that it stays at 0.5. If all labels are equal, give others.",
+        name,
+        metric,
+    )
 
 
 def _threshold_of_gaps(found: Sequence[Computed]) -> float:

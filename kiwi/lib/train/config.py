@@ -21,6 +21,7 @@ from kiwi.systems.qe_system import QESystem
 from kiwi.systems.tlm_system import TLMSystem
 from kiwi.training.config import RunConfig, TrainerConfig
 from kiwi.training.devices import count_processes, was_started_by_launcher
+from kiwi.training.optimizers import find_optimizer_state
 from kiwi.utils.inputs import refuse_pipes
 from kiwi.utils.io import BaseConfig, did_you_mean
 
@@ -145,6 +146,7 @@ def check_run(system_type: type[QESystem] | type[TLMSystem], system_config: Any,
 
     Raises:
         ConfigError: when files for the outputs are missing or cannot be pipes, or gradient clipping is not supported.
+        CheckpointError: when there is no state of an optimizer to load.
     """
     if missing := system_type.missing_files(system_config, config.data):
         raise ConfigError("Files are missing:\n" + "\n".join(f"  {path}: {why}" for path, why in missing.items()))
@@ -163,3 +165,5 @@ def check_run(system_type: type[QESystem] | type[TLMSystem], system_config: Any,
         raise ConfigError(
             "trainer.gradient_max_norm: gradient clipping is not supported with sparse gradients; set it to 0.0."
         )
+    if config.system.optimizer is not None and config.system.optimizer.load is not None:
+        find_optimizer_state(config.system.optimizer.load)

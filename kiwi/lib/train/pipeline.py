@@ -22,6 +22,7 @@ from kiwi.systems.qe_system import QESystem
 from kiwi.systems.system import System
 from kiwi.systems.tlm_system import TLMSystem
 from kiwi.utils.inputs import pipes_as_files
+from kiwi.utils.process.signals import stop_on_signals
 
 logger = logging.getLogger("kiwi.lib.train")
 
@@ -73,6 +74,7 @@ def train_from_configuration(configuration_dict: Mapping[str, Any]) -> TrainRunI
     return run(Configuration.from_dict(configuration_dict))
 
 
+@stop_on_signals("Nothing was trained yet. Run the same command again.")
 @pipes_as_files()
 def run(
     config: AnyConfiguration,
@@ -95,7 +97,7 @@ def run(
 
     Raises:
         PrunedError: when ``on_validation`` has ended the run.
-        StoppedError: when SIGTERM or Ctrl-C has stopped the run; its state is saved.
+        StoppedError: when SIGTERM or Ctrl-C has stopped the run; its state is saved from the first batch on.
     """
     kind: Any = system_type  # configuration, data and system go together
     system_config = kind.resolve(config.system)

@@ -18,11 +18,13 @@ from kiwi.runner.prediction_files import prediction_files
 from kiwi.systems.system import System
 from kiwi.training.config import RunConfig
 from kiwi.training.devices import is_first_process, was_started_by_launcher
+from kiwi.training.optimizers import find_optimizer_state
 from kiwi.training.run_record import RUN_FILE, RUNS, RunRecord, find_run, read_status, run_session
 from kiwi.training.state import STATE_FILE
 from kiwi.utils.display import hide_secrets
 from kiwi.utils.guard import Guard, paths_in
 from kiwi.utils.imports import needs_extra
+from kiwi.utils.process.signals import stop_on_signals
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +140,9 @@ def _check_directory(config: AnyConfiguration) -> None:
         return
     reads = [*paths_in(config.data), *paths_in(system.data_processing)]
     loaded = [getattr(system, name, None) for name in ("load", "load_encoder", "load_vocabs")]
-    reads += [Path(path) for path in (*loaded, system.optimizer and system.optimizer.load) if path is not None]
+    reads += [Path(path) for path in loaded if path is not None]
+    if system.optimizer is not None and system.optimizer.load is not None:
+        reads.append(find_optimizer_state(system.optimizer.load))
     guard = Guard(reads, run.overwrite, "run.overwrite=true")
     is_own = "kiwi_version" in read_status(directory)
     guard.check((directory / name for name in FILES), is_own=is_own)
@@ -159,6 +163,9 @@ def open_run(
 
     Yields:
         The record of the run, and its experiment logger, see :func:`setup_run`.
+
+    Raises:
+        StoppedError: when SIGTERM or Ctrl-C stops the block.
     """
     if config.trainer.resume:
         fetch_run_to_resume(config.run)
@@ -171,6 +178,7 @@ def open_run(
     with (
         tracked(tracker, output_dir, options) as send_state,
         run_session(output_dir, options, resume=config.trainer.resume, on_saved=send_state) as record,
+        stop_on_signals(lambda: record.stop_advice),  # inside, so that the record has the reason
     ):
         yield record, tracker
 

@@ -9,12 +9,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from kiwi.exceptions import ConfigError
 from kiwi.lib.utils.interpolation import Expansion, references_in
-from kiwi.utils.dotted import flatten
+from kiwi.utils.dotted import flatten, spread
 from kiwi.utils.io import did_you_mean
 from kiwi.utils.structured.reading import Document, parse_document, read_document
 from kiwi.utils.written import Options, remember, texts_of
@@ -95,10 +95,12 @@ def compose(
     first = Options({ASSETS: str(PACKAGE_ASSETS)}) | (variables or {})
     layers = [first, *(read_mapping(_group_file(path, group, name)) for group, name in groups.items()), own]
     changes = [assignment for assignment in assignments if assignment is not None]
+    changes.sort(key=lambda change: not change[0].startswith("_"))  # what options refer to is known before they change
     try:
         files = _merge(layers, [])
         merged = _merge(layers, [(key, found.values) for key, found in changes])
-        as_text = _merge([texts_of(layer) for layer in layers], [(key, found.texts) for key, found in changes])
+        texts_of_changes = [(key, found.texts) for key, found in changes]
+        as_text = _merge([texts_of(layer) for layer in layers], texts_of_changes, are_checked=True)
         raw = OmegaConf.to_container(merged, resolve=False)
         Expansion(raw, path).check()
         values = OmegaConf.to_container(merged, resolve=True)
@@ -135,13 +137,48 @@ def compose(
     )
 
 
-def _merge(layers: Sequence[Mapping[str, Any]], changes: Sequence[tuple[str, Any]]) -> DictConfig:
+def _merge(
+    layers: Sequence[Mapping[str, Any]], changes: Sequence[tuple[str, Any]], *, are_checked: bool = False
+) -> DictConfig:
     merged = OmegaConf.merge(*(OmegaConf.create(_plain(layer)) for layer in layers))
     assert isinstance(merged, DictConfig)
     for key, value in changes:
+        _spread_values(merged, key, is_checked=are_checked)
         # A mapping is merged into the present one; any other value replaces it.
         OmegaConf.update(merged, key, value, merge=True, force_add=True)
     return merged
+
+
+def _spread_values(merged: DictConfig, key: str, *, is_checked: bool) -> None:
+    """Spread one value that the key of an override leads through over the keys of its option.
+
+    Args:
+        merged: the options, which are changed in place.
+        key: the key of the override.
+        is_checked: whether the key leads through no other value; in texts, null and switches look like one.
+
+    Raises:
+        ConfigError: when the key leads through another value, which the override would replace.
+    """
+    parts = key.replace("[", ".").replace("]", "").split(".")
+    parent: Any = merged
+    for position, name in enumerate(parts[:-1], 1):
+        place, rest = ".".join(parts[:position]), ".".join(parts[position:])
+        found = OmegaConf.select(merged, place)
+        if isinstance(found, Container):
+            parent = found
+        elif found is not None and not isinstance(found, bool):  # null and switches give way to options
+            written = OmegaConf.to_container(parent, resolve=False)
+            each = spread(name, written[name]) if isinstance(written, dict) else None
+            if each is None and is_checked:
+                return
+            if each is None:
+                raise ConfigError(
+                    f"Override '{key}': found {found!r} at {place}; expected options by name. To replace it, write "
+                    f"{place}={{{rest}: ...}}."
+                )
+            OmegaConf.update(merged, place, each)
+            return
 
 
 def _plain(value: Any) -> Any:

@@ -58,7 +58,7 @@ class OptimizerConfig(BaseConfig):
     """The number of epochs without improvement before ``learning_rate_decay`` applies."""
 
     load: Path | None = None
-    """The ``optimizer.safetensors`` of an earlier run, to start from its optimizer state (moments, step counts)."""
+    """An earlier run, or its ``optimizer.safetensors``, to start from its optimizer state (moments, step counts)."""
 
     @property
     def has_plateau(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import time
@@ -17,7 +18,9 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from kiwi.cli import app
 from kiwi.data.segments.shards import LONGEST_LINE
 from kiwi.exceptions import CheckpointError, ConfigError, DataError
 from kiwi.lib.bulk import bulk_from_configuration, pipeline, worker as bulk_worker
@@ -450,20 +453,76 @@ def test_results_below_the_input(
     assert work(options(changes), loaded) == {}
 
 
+@pytest.fixture
+def without_ray(loaded: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predict shards here instead of on Ray, with the reports of workers."""
+
+    def predict_shards(job: Job, left: list[Task], pool: Any, *, verbose: bool) -> Iterator[ShardReport]:
+        for task in left:
+            try:
+                yield predict_shard(loaded, job, task, 5)
+            except DataError as error:
+                yield ShardReport(task.name, error=str(error))
+
+    monkeypatch.setattr("kiwi.lib.bulk.ray_pool.predict_shards", predict_shards)
+    monkeypatch.setattr("kiwi.lib.bulk.ray_pool.open_pool", lambda *_, **__: nullcontext(SimpleNamespace(workers=1)))
+
+
+def predict(config: Path) -> int:
+    """Run ``kiwi predict`` here, and return its exit code."""
+    return CliRunner().invoke(app, ["predict", str(config)]).exit_code
+
+
+@pytest.mark.usefixtures("without_ray")
 def test_bad_rows_beside_shards_that_were_done_before(
-    options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: Any, loaded: Runner, rows: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     write_shard(tmp_path / "in" / "a.jsonl", rows)
     work(options(), loaded)
     write_shard(tmp_path / "in" / "b.jsonl", [row | {"target": ""} for row in rows])
-
-    def predict_shards(job: Job, left: list[Task], pool: Any, *, verbose: bool) -> list[bulk_worker.ShardReport]:
-        return [predict_shard(loaded, job, task, 5) for task in left]
-
-    monkeypatch.setattr("kiwi.lib.bulk.ray_pool.predict_shards", predict_shards)
-    monkeypatch.setattr("kiwi.lib.bulk.ray_pool.open_pool", lambda *_, **__: nullcontext(SimpleNamespace(workers=1)))
     info = bulk_from_configuration(options())
     assert (info.skipped, info.done, info.segments, info.rejected) == (1, 1, 0, 12)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_bad_rows_of_shards_that_were_done_before(
+    options: Any, rows: list[dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_shard(tmp_path / "in" / "a.jsonl", [*rows, rows[0] | {"target": ""}])
+    write_shard(tmp_path / "in" / "b.jsonl", rows)
+    (tmp_path / "bulk.yaml").write_text(json.dumps(options()))
+    assert predict(tmp_path / "bulk.yaml") == 3
+    caplog.clear()
+    assert predict(tmp_path / "bulk.yaml") == 3
+    assert "1 of the 2 shards that were done before have bad rows; they are in" in caplog.text
+    (tmp_path / "out" / "b.jsonl").unlink()
+    info = bulk_from_configuration(options())
+    assert (info.skipped, info.done, info.rejected, info.shards_with_rejects) == (1, 1, 0, 1)
+    write_shard(tmp_path / "in" / "a.jsonl", rows)
+    (tmp_path / "out" / "a.jsonl").unlink()
+    assert predict(tmp_path / "bulk.yaml") == 0
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.parquet", b"PAR1xx"), ("a.tsv.gz", gzip.compress(b"source\ttarget\n")[:12]), ("a.tsv", b"\xff\n")],
+    ids=["parquet", "gzip", "text"],
+)
+def test_a_damaged_shard_that_comes_first(
+    options: Any, rows: list[dict[str, Any]], tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / "in" / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"^{tmp_path}/in/{name}.*: "):  # nothing can be read
+        bulk_from_configuration(options())
+    assert not (tmp_path / "out").exists()
+    write_shard(tmp_path / "in" / "b.tsv", rows)
+    with pytest.raises(DataError, match=r"^1 of 2 shards have no results; the others are complete\."):
+        bulk_from_configuration(options())
+    assert len(read_shard(tmp_path / "out" / "b.jsonl")) == 12
+    write_shard(tmp_path / "in" / "b.tsv", [{"source": row["source"]} for row in rows])
+    with pytest.raises(DataError, match=r"b\.tsv, line 1: found no column 'target'"):
+        bulk_from_configuration(options({"bulk.output": str(tmp_path / "other")}))
 
 
 def test_another_system_at_a_workers_path(options: Any, loaded: Runner, rows: Any, tmp_path: Path) -> None:

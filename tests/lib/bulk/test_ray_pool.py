@@ -22,7 +22,7 @@ import ray
 import yaml
 
 import kiwi
-from kiwi.exceptions import ConfigError, DataError
+from kiwi.exceptions import ConfigError, DataError, StoppedError
 from kiwi.lib.bulk import bulk_from_configuration, bulk_from_file
 from kiwi.lib.bulk.config import BulkConfig
 from kiwi.lib.bulk.ray_pool import check_listening, open_pool
@@ -244,9 +244,37 @@ def test_ray_does_not_print_to_standard_output(
     assert captured.err.splitlines() == ["(raylet) starts", "(raylet) A worker died", "(raylet) The actor is dead"]
 
 
-def test_stopped_by_the_user(options: Options, corpus: Any, tmp_path: Path) -> None:
+def test_stopped_while_ray_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(*_: object, **__: object) -> None:
+        raise SystemExit(15)  # which is what Ray does on SIGTERM
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    config = BulkConfig.from_dict({"input": "in", "output": "out"})
+    expected = "while Ray was starting. Finished shards are kept; run the same command again to resume the job."
+    with pytest.raises(StoppedError, match=expected), open_pool(config, verbose=False):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "reason", "done"),
+    [
+        (signal.SIGINT, 130, "Stopped by Ctrl-C", ["a.jsonl"]),
+        (signal.SIGTERM, 143, "Stopped by SIGTERM", []),  # before the first result, Ray would log the error
+    ],
+)
+def test_stopped_by_the_user(
+    options: Options,
+    corpus: Any,
+    tmp_path: Path,
+    number: signal.Signals,
+    code: int,
+    reason: str,
+    done: list[str],
+) -> None:
     """On a Ray that the job starts on this machine."""
-    write_jsonl(tmp_path / "in" / "a.jsonl", segments(corpus, 2))
+    for name in done:
+        write_jsonl(tmp_path / "in" / name, segments(corpus, 2))
     write_jsonl(tmp_path / "in" / "b.jsonl", segments(corpus, 5000))
     config = tmp_path / "bulk.yaml"
     config.write_text(yaml.safe_dump(options({"bulk.rows_at_once": 1, "bulk.workers": 1})))
@@ -254,14 +282,14 @@ def test_stopped_by_the_user(options: Options, corpus: Any, tmp_path: Path) -> N
     deadline = time.monotonic() + 90
     while not at_work_on(tmp_path / "out", "b.jsonl") and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
     assert output == ""
-    assert "Error: Stopped by Ctrl-C. Finished shards are kept; run the same command again to resume the job." in errors
+    assert f"Error: {reason}. Finished shards are kept; run the same command again to resume the job." in errors
     assert "Traceback" not in errors
     assert {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")} == {
         "_job.json",
-        "a.jsonl",
+        *done,
     }
     assert not at_work_on(tmp_path / "out", "b.jsonl")

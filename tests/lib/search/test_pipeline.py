@@ -322,6 +322,19 @@ def test_a_trial_that_keeps_killing_its_process_fails(settings: Options) -> None
     assert "its process died 3 times" in info.study.trials[0].user_attrs["reason"]
 
 
+def test_a_trial_that_advances_may_lose_any_number_of_processes(settings: Options, tmp_path: Path) -> None:
+    trials = open_search(Configuration.from_dict(settings(num_trials=1)), tmp_path).trials
+    for number, (is_validated, expected) in enumerate([(False, 1), (False, 2), (True, 1), (False, 2), (True, 1)]):
+        claimed = trials.claim_next()
+        assert claimed is not None
+        if is_validated:
+            claimed.trial.report(0.5, number)
+        claimed.__exit__()
+        trials.requeue_dead()
+        (trial,) = trials.list_trials()
+        assert (trial.state, trial.user_attrs["deaths"]) == (TrialState.WAITING, expected)
+
+
 def test_a_search_that_was_stopped_is_resumed(
     settings: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +369,28 @@ def test_workers_share_a_search(settings: Options, tmp_path: Path) -> None:
     assert os.getpid() not in workers
     kept = [path.parent.name for path in info.directory.glob("*/best_model")]
     assert kept == [f"trial_{info.best_trial}"]
+
+
+def test_a_worker_that_is_stopped_before_the_first_batch_keeps_its_trial(
+    settings: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = open_search(Configuration.from_dict(settings(num_trials=1)), tmp_path)
+    write_search_file(context)
+    # Without the handler of the worker, this one would let the trial run to its end instead of ending the tests.
+    monkeypatch.setattr(search_worker, "_stop_without_parent", lambda: None)
+    former = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(search_worker.train, "run", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+            for _ in range(3):
+                assert search_worker.main(tmp_path) == 143
+                (trial,) = context.trials.list_trials()
+                assert (trial.state, trial.user_attrs.get("deaths")) == (TrialState.WAITING, None)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert "its trial keeps its state. To resume, run the same command" in capsys.readouterr().err
+    assert search_worker.main(tmp_path) == 0
+    assert [trial.state for trial in context.trials.list_trials()] == [TrialState.COMPLETE]
 
 
 def test_workers_that_die_are_noticed(settings: Options, tmp_path: Path) -> None:

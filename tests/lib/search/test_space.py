@@ -93,6 +93,11 @@ DROPOUTS = [
             IntDistribution(4, 16, step=4),
         ),
         (
+            {"space": {"system.batch_size.train": [4, 8]}},  # the file has one batch size
+            ["system.batch_size.train"],
+            CategoricalDistribution([4, 8]),
+        ),
+        (
             {"space": {"system": {"optimizer": {"class_name": ["adam", "adamw"]}}}},
             ["system.optimizer.class_name"],
             CategoricalDistribution(["adam", "adamw"]),
@@ -231,7 +236,8 @@ def test_sizes_and_layers_of_other_systems(options: Options, corpus: Corpus, tmp
         ({"dropout": {"lower": 0.5, "upper": 1.5}}, "options.dropout: 1.5 is rejected: "),
         ({"space": {"system.optimizer.class_name": ["adam", "adamx"]}}, "'adamx' is rejected"),
         ({"space": {"system.batch_size": {"lower": 1.5, "upper": 4}}}, "1.5 is rejected"),
-        ({"space": {"system.batch_size.train": [1]}}, "found 8 at system.batch_size; expected options by name"),
+        ({"space": {"system.batch_size.tran": [1]}}, "system.batch_size.tran: unknown key; did you mean 'train'?"),
+        ({"space": {"trainer.epochs.x": [1]}}, "found 1 at trainer.epochs; expected options by name"),
         ({"space": {"system.model.decoder.target.hidden_sizes.7": [1]}}, "found a list of 4"),
         ({"space": {"run.output_dir": ["a", "b"]}}, "cannot be searched: each trial has a directory of its own"),
         ({"space": {"trainer.main_metric": ["RMSE"]}}, "cannot be searched: trials are compared by it"),

@@ -585,12 +585,26 @@ def test_training_starts_from_a_trained_system(options: Options, trained: Any) -
     assert info.model.vocabularies == trained.info.model.vocabularies
 
 
-def test_the_state_of_the_optimizer_is_loaded(options: Options, trained: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["optimizer.safetensors", ""])
+def test_the_state_of_the_optimizer_is_loaded(options: Options, trained: Any, tmp_path: Path, name: str) -> None:
     changes = {"system.class_name": None, "system.model": None, "system.load": str(trained.path)}
-    state = trained.output_dir / "optimizer.safetensors"
+    state = trained.output_dir / name
     train_from_configuration(options({**changes, "system.optimizer.load": str(state)}))
     steps = {t.item() for n, t in load_file(tmp_path / "run" / "optimizer.safetensors").items() if n.endswith("/step")}
     assert steps == {15.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("best_model", "a directory without optimizer.safetensors"), ("nowhere", "no such file")]
+)
+def test_a_state_of_an_optimizer_that_is_not_there(
+    options: Options, trained: Any, tmp_path: Path, name: str, found: str
+) -> None:
+    path = trained.output_dir / name
+    message = refused(options({"system.optimizer.load": str(path)}), CheckpointError)
+    expected = "expected the optimizer.safetensors of a run that has finished, or the directory of that run."
+    assert message.startswith(f"system.optimizer.load: {path}: found {found}; {expected}")
+    assert not (tmp_path / "run").exists()  # it is said before anything is read or written
 
 
 def test_nothing_to_load(options: Options, tmp_path: Path) -> None:
