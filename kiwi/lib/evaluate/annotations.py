@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 
 from kiwi import constants as const
+from kiwi.data.labels.spans.cells import NUMBER
 from kiwi.data.labels.spans.checks import SpanChecker
 from kiwi.data.labels.spans.files import has_numbers, segment_numbers
 from kiwi.data.labels.spans.raw import RawSpan, unquoted
 from kiwi.data.labels.spans.rows import (
     ALIASES,
     ENDS,
-    NUMBER,
     RATER,
     SEGMENT,
     SEVERITIES,

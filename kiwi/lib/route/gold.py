@@ -10,8 +10,8 @@ from kiwi.data.files.lines import read_lines
 from kiwi.data.files.tables import READERS
 from kiwi.data.labels.policy import Acceptable
 from kiwi.data.labels.scores import parse_score
+from kiwi.data.labels.spans.cells import read_cell
 from kiwi.data.labels.spans.files import read_severities, severities_of
-from kiwi.data.labels.spans.rows import read_cell
 from kiwi.data.segments.given import has_column
 from kiwi.exceptions import DataError
 from kiwi.lib.route.columns import MISSING, Column, numbers_of

@@ -14,9 +14,10 @@ from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.error_spans import Spans, format_error_spans
 from kiwi.data.labels.score_meaning import WORST_PENALTY
+from kiwi.data.labels.spans.cells import NUMBER
 from kiwi.data.labels.spans.checks import SpanChecker, SpanDataConfig, is_error, majority_of
 from kiwi.data.labels.spans.raw import NORMALIZATION, RawSpan, look_alike, unquoted
-from kiwi.data.labels.spans.rows import NUMBER, PLACES, RATER, SEGMENT, Annotation, read_annotations
+from kiwi.data.labels.spans.rows import PLACES, RATER, SEGMENT, Annotation, read_annotations
 from kiwi.data.text.language_pairs import parse_language_pairs
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
