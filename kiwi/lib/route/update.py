@@ -86,10 +86,11 @@ def update_policy(
         feedback: the feedback.
         output: the file to write; by default, the policy itself.
         tokenizer: the tokenizer of translations for their HTER, or ``auto``.
-        overwrite: whether ``output`` may replace a file that kiwi has not written.
+        overwrite: whether ``output`` may replace a file that kiwi has not written, or a policy with other feedback.
 
     Raises:
-        ConfigError: when options do not fit, the feedback is of another system, or a system carries the file to write.
+        ConfigError: when options do not fit, the feedback is of another system, a system carries the file to write, or
+            other feedback would be lost.
         DataError: when the feedback cannot be read, was counted before, or nothing in it was audited.
     """
     policy_file = Path(policy_file)
@@ -105,6 +106,8 @@ def update_policy(
     _check_audited(tally)
     gold = gold_values(tally, tokenizer)
     updated, verdicts = _updated(policy, tally, tally.counts(gold), digest)
+    if not overwrite:
+        _check_kept(written, updated)
     _warn(tally)
     with staged(written) as stage:
         write_json(stage, updated.to_dict())
@@ -140,6 +143,24 @@ def _updated(
     outcomes = {name: WITHDRAWN if groups[name].withdrawn else each.outcome for name, each in verdicts.items()}
     entry = replace(entry, outcomes=outcomes)
     return replace(updated, groups=groups, feedback=(*policy.feedback, entry)), verdicts
+
+
+def _check_kept(output: Path, updated: Policy) -> None:
+    """Check that a policy has all feedback of the one that it would replace.
+
+    Raises:
+        ConfigError: when it has not.
+    """
+    try:
+        former = Policy.read(output)
+    except (ConfigError, DataError):  # no policy: the guard has decided whether it may be replaced
+        return
+    if lost := {each.sha256 for each in former.feedback} - {each.sha256 for each in updated.feedback}:
+        n_files = f"{len(lost)} file{'s' if len(lost) > 1 else ''}"
+        raise ConfigError(
+            f"{output}: found a policy with feedback of {n_files} that the new one lacks. Update it, choose another "
+            "place, or allow it with --overwrite."
+        )
 
 
 def _check_new(policy: Policy, feedback: FeedbackInput) -> str:

@@ -405,3 +405,20 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert Policy.read(Path("q.json")).counted("") == Counts(29, 29, 29, 4)
     assert run(lambda: app([*arguments[:2], "q.json", *arguments[3:5]], standalone_mode=False)) == 3
     assert "was counted on" in capsys.readouterr().err
+
+
+def test_other_feedback_is_not_replaced() -> None:
+    write_policy()
+    first = table(rows(5, DRAWN), "first.tsv")
+    second = table(rows(5, DRAWN, start=5), "second.tsv")
+    update_policy("p.json", FeedbackInput(first), output="q.json")
+    before = Path("q.json").read_bytes()
+    update_policy("p.json", FeedbackInput(first), output="q.json")
+    assert Path("q.json").read_bytes() == before
+    with pytest.raises(ConfigError, match=r"q\.json: found a policy with feedback of 1 file that the new one lacks"):
+        update_policy("p.json", FeedbackInput(second), output="q.json")
+    assert Path("q.json").read_bytes() == before
+    update_policy("q.json", FeedbackInput(second))
+    assert len(Policy.read(Path("q.json")).feedback) == 2
+    update_policy("p.json", FeedbackInput(second), output="q.json", overwrite=True)
+    assert [each.file for each in Policy.read(Path("q.json")).feedback] == ["second.tsv"]
