@@ -24,8 +24,10 @@ LEAST_PROBABILITY = 0.001
 """The probability of a language below which a text is in another one. It is so low that varieties and close languages,
 such as Croatian and Serbian, Czech and Slovak, or Norwegian and Danish, are rarely told apart."""
 
-USUAL = {"nb": "no", "fil": "tl"}
-"""Languages that the identifier knows under the name of another one."""
+VARIETIES = ("no nb nn", "tl fil", "zh yue wuu", "ku sdh", "ar ary arz", "uz uzs", "gn gug")
+"""Languages and varieties under any of whose names the identifier may know a text."""
+
+_SAME = {code: codes for codes in map(str.split, VARIETIES) for code in codes}
 
 CODE = re.compile(r"<[^<>]*>|\{[^{}]*\}")
 """A tag or a placeholder in a text."""
@@ -47,12 +49,13 @@ def is_other_language(source: str, target: str, language: str | None) -> bool:
     if language is None or not is_usual_script(language):
         return False
     code = language_of(language)
-    code = USUAL.get(code, code)
     text = without_names(CODE.sub(" ", target), source)
     if length_of(text) < LEAST_LENGTH:
         return False
     identifier = load_identifier()
-    return code in identifier.labels and dict(identifier.rank(text))[code] < LEAST_PROBABILITY
+    own = [each for each in _SAME.get(code, [code]) if each in identifier.labels]
+    probabilities = dict(identifier.rank(text))
+    return bool(own) and sum(probabilities[each] for each in own) < LEAST_PROBABILITY
 
 
 def load_identifier() -> LanguageIdentifier:

@@ -76,6 +76,9 @@ _CODES = {
     "Ethi": "ETHIOPIC",
     "Latn": "LATIN",
 }
+EQUALLY_USUAL = {"sr"}
+"""Languages that are read in each of their scripts."""
+
 _OF_CODES = {code: (script,) for code, script in _CODES.items()} | {"Jpan": SCRIPTS["ja"]}
 
 
@@ -86,15 +89,22 @@ def scripts_of(tag: str) -> tuple[str, ...] | None:
     Args:
         tag: the tag, such as ``sr-Latn``; an underscore stands for a hyphen.
     """
-    _, *subtags = tag.replace("_", "-").split("-")
-    code = next((subtag.capitalize() for subtag in subtags if len(subtag) == 4 and subtag.isalpha()), None)
-    return SCRIPTS.get(language_of(tag)) if code is None else _OF_CODES.get(code)
+    said = _said(tag)
+    return SCRIPTS.get(language_of(tag)) if said is None else _OF_CODES.get(said)
 
 
 def is_usual_script(tag: str) -> bool:
-    """Return whether a BCP 47 tag does not say another script than that of its language."""
-    usual = SCRIPTS.get(language_of(tag))
-    return usual is None or scripts_of(tag) == usual
+    """Return whether a BCP 47 tag does not say another script than that of its language, or one of several."""
+    usual, said = SCRIPTS.get(language_of(tag)), _said(tag)
+    if said is None or language_of(tag) in EQUALLY_USUAL:
+        return True
+    return usual is not None and _OF_CODES.get(said) == usual
+
+
+def _said(tag: str) -> str | None:
+    """Return the code of the script that a BCP 47 tag says, if it says one."""
+    _, *subtags = tag.replace("_", "-").split("-")
+    return next((subtag.capitalize() for subtag in subtags if len(subtag) == 4 and subtag.isalpha()), None)
 
 
 def wrong_script(text: str, language: str | None) -> str:

@@ -35,6 +35,9 @@ NEAR = 0.05
 """The mean squared distance from the nearest integers below which weights are near a grid, in squares of its step; that
 of weights that know nothing of the grid is 1/12."""
 
+SAMPLE, FEWEST_INNER = 1_000_000, 100
+"""About how many weights are looked at, and the smallest number of them that may tell."""
+
 ON_GRID = 1e-4
 """The distance from the nearest integer below which a weight is on the grid, in steps."""
 
@@ -79,11 +82,18 @@ def scaled(values: NDArray[np.float32], axis: int, largest: int) -> tuple[NDArra
     scales = np.where(sizes > 0, sizes / largest, 1.0).astype(np.float32)
     steps = values / scales
     nearest = np.rint(steps)
-    distances = np.abs(steps - nearest)
-    if np.mean(np.square(distances)) < NEAR:
+    every = max(1, values.size // SAMPLE)
+    if _is_near_grid(steps[::every], nearest[::every], largest):
         drawn = np.floor(steps + np.random.default_rng(0).random(steps.shape, dtype=np.float32))
-        nearest = np.where(distances < ON_GRID, nearest, drawn).clip(-largest, largest)
+        nearest = np.where(np.abs(steps - nearest) < ON_GRID, nearest, drawn).clip(-largest, largest)
     return nearest.astype(np.int8), scales
+
+
+def _is_near_grid(steps: NDArray[np.float32], nearest: NDArray[np.float32], largest: int) -> bool:
+    """Return whether weights lie near a grid, of which those that are rounded to 0 or to the ends say nothing."""
+    sizes = np.abs(nearest)
+    inner = (sizes >= 1) & (sizes < largest)
+    return bool(inner.sum() >= FEWEST_INNER and np.mean(np.square(steps - nearest)[inner]) < NEAR)
 
 
 class _Rows:

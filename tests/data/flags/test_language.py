@@ -40,9 +40,15 @@ NORWEGIAN = "Styret har vedtatt at møtet skal holdes på torsdag klokken ti, og
         (NORWEGIAN, "nb", False),
         (NORWEGIAN, "da", False),
         (NORWEGIAN, "sv", True),
+        # Varieties.
+        ("委員會話星期四朝早十點開會，所有人都一定要嚟，唔好遲到。", "zh-HK", False),
+        ("委員會話星期四朝早十點開會，所有人都一定要嚟，唔好遲到。", "ja", True),
+        ("دەستەی کارگێڕی بڕیاری داوە کە کۆبوونەوەکە ڕۆژی پێنجشەممە کاتژمێر دە بێت.", "ku", False),
+        ("Eg veit ikkje kvar eg har lagt nøklane mine, men eg trur dei ligg på kjøkenet.", "nb", False),
         # What is not judged: no language, another script, a language that is not known, a short text.
         (FRENCH, None, False),
         (FRENCH, "ru-Latn", False),
+        ("Бакы Азәрбајҹанын пајтахты вә ән бөјүк шәһәридир.", "az-Cyrl", False),
         (FRENCH, "tlh", False),
         ("Fermez la porte", "de", False),
     ],
@@ -95,6 +101,7 @@ def test_without_room_for_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_p
         ("ru-Latn", ("LATIN",), False),
         ("sr", None, True),
         ("sr-Latn", ("LATIN",), True),
+        ("az-Cyrl", ("CYRILLIC",), False),
         ("zh-Hant-TW", ("CJK",), True),
         ("ja-Jpan", ("HIRAGANA", "KATAKANA", "CJK"), True),
         ("de-1996", ("LATIN",), True),  # a spelling

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from kiwi.systems.onnx.quantize import WEIGHT_RANGE, scaled
@@ -22,6 +23,25 @@ def test_weights_are_rounded_to_the_nearest_integers() -> None:
     integers, scales = scaled(weights, 0, WEIGHT_RANGE)
     assert np.abs(integers).max(axis=0).tolist() == [WEIGHT_RANGE] * 48
     assert np.abs(integers * scales - weights).max() <= scales.max() / 2 * (1 + 1e-6)
+
+
+def _with_an_outlier() -> NDArray[np.float32]:
+    weights = _weights()
+    weights[0] = 1000
+    return weights
+
+
+def _mostly_zero() -> NDArray[np.float32]:
+    weights = _weights()
+    weights[50:] = 0
+    return weights
+
+
+@pytest.mark.parametrize("weights", [_with_an_outlier(), _mostly_zero(), np.zeros((384, 48), dtype=np.float32)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_zeros_and_outliers_are_no_grid(weights: NDArray[np.float32], axis: int) -> None:
+    integers, scales = scaled(weights, axis, WEIGHT_RANGE)
+    assert np.array_equal(integers, np.rint(weights / scales))
 
 
 def test_restored_weights_stay_as_they_are() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import get_args
 
 from kiwi import constants as const
+from kiwi.data.files.table_writers import tsv_cell
 from kiwi.data.flags import COLUMN as FLAGS
 from kiwi.data.labels.policy import DECISION, REASON
 from kiwi.data.labels.score_meaning import ScoreKind
@@ -15,6 +17,9 @@ from kiwi.exceptions import DataError
 from kiwi.outputs import SPAN_SCORES, column_kinds, in_order_of_columns
 
 logger = logging.getLogger(__name__)
+
+NO_SCORE = tsv_cell(math.nan)
+"""The cell of a segment that cannot be used."""
 
 DESCRIBED = re.compile(
     rf"({'|'.join((const.SENTENCE_SCORES, *SPAN_SCORES))}) "
@@ -39,7 +44,12 @@ class FormerColumns:
         self._is_noted = False
 
     def find(
-        self, names: Sequence[str], added: Collection[str], read: Collection[int], number: int | None = None
+        self,
+        names: Sequence[str],
+        added: Collection[str],
+        read: Collection[int],
+        number: int | None = None,
+        has_numbers: Callable[[int], bool] = lambda at: True,
     ) -> list[range]:
         """Return the positions of the columns that are replaced, each run of neighbours as a range, in order.
 
@@ -48,6 +58,7 @@ class FormerColumns:
             added: the columns that are added; without any, none is replaced.
             read: the positions of the columns of fields, which kiwi has not written.
             number: the number of the line of the names, for errors.
+            has_numbers: whether the column at a position has numbers; asked of scores under a bare name.
 
         Raises:
             DataError: when another column has the name of one that is added.
@@ -56,12 +67,16 @@ class FormerColumns:
             self.check_free(names, added, number)
             return []
         found = [(run, names[run.start : run.stop]) for run in _runs(names, read)]
-        runs = [run for run, own in found if DESCRIBED.fullmatch(own[0]) or not {*own}.isdisjoint(added)]
+        runs = [
+            run
+            for run, own in found
+            if DESCRIBED.fullmatch(own[0]) or (not {*own}.isdisjoint(added) and has_numbers(run.start))
+        ]
         self.check_free([name for at, name in enumerate(names) if not any(at in run for run in runs)], added, number)
         if runs and not self._is_noted:
             self._is_noted = True
             listing = ", ".join(names[at] for run in runs for at in run)
-            logger.info("%s: replacing the columns of an earlier run: %s.", self._place, listing)
+            logger.warning("%s: replacing the columns of an earlier run: %s.", self._place, listing)
         return runs
 
     def check_free(self, names: Collection[str], added: Collection[str], number: int | None = None) -> None:
@@ -83,25 +98,58 @@ def may_have_former(names: Iterable[str]) -> bool:
     return const.SENTENCE_SCORES in "\n".join(names)
 
 
-def find_in_ragged(cells: Sequence[str], names: Sequence[str], runs: Sequence[range]) -> list[range]:
-    """Return the positions of the replaced columns in a row with more or fewer cells than the table has columns.
+def columns_of_people(names: Sequence[str], read: Collection[int]) -> int:
+    """Return the number of columns in front of those of an earlier run, if these are the last and say what they mean.
 
-    Kiwi adds its cells at the end of such a row, so they are looked for as far from the end as in other rows; then, as
-    far from the start, because a tool may have dropped empty cells at the end. They are there if numbers are where kiwi
-    writes numbers.
+    A row that was added since has no more cells than these.
+
+    Args:
+        names: the columns of the table.
+        read: the positions of the columns of fields.
+    """
+    if may_have_former(names):
+        for run in _runs(names, read):
+            if run.stop == len(names) and DESCRIBED.fullmatch(names[run.start]):
+                return run.start
+    return len(names)
+
+
+def find_in_short(cells: Sequence[str], names: Sequence[str], runs: Sequence[range]) -> list[range]:
+    """Return the positions of the replaced columns in a row with fewer cells than the table has columns.
+
+    Cells stand in the columns of their positions, since tools drop empty cells at the end of a row. A run is there if
+    numbers are where kiwi writes numbers; otherwise, the cells are those of people.
 
     Args:
         cells: the cells of the row.
         names: the columns of the table.
         runs: the positions in other rows.
     """
+    own = [range(run.start, min(run.stop, len(cells))) for run in runs if run.start < len(cells)]
+    return [run for run in own if all(is_number(cells[at]) for at in _numbers(run, names))]
+
+
+def find_in_long(cells: Sequence[str], names: Sequence[str], runs: Sequence[range]) -> list[range]:
+    """Return the positions of the replaced columns in a row with more cells than the table has columns.
+
+    Such a row cannot be used, so kiwi has added cells without a score at its end, as far from it as in other rows.
+    Where others stand there, no cell is known to be one of kiwi.
+
+    Args:
+        cells: the cells of the row.
+        names: the columns of the table.
+        runs: the positions in other rows.
+    """
+    shift = len(cells) - len(names)
+    own = [range(run.start + shift, run.stop + shift) for run in runs]
+    are_former = all(cells[at + shift] == NO_SCORE for run in runs for at in _numbers(run, names))
+    return own if are_former else []
+
+
+def _numbers(run: range, names: Sequence[str]) -> list[int]:
+    """Return the positions of numbers in a run of columns."""
     kinds = column_kinds()
-    for shift in (len(cells) - len(names), 0):
-        moved = [range(run.start + shift, min(run.stop + shift, len(cells))) for run in runs]
-        numbers = [cells[at] for run in moved for at in run if kinds.get(_plain(names[at - shift])) == "number"]
-        if all(0 <= run.start < run.stop for run in moved) and all(map(_is_number, numbers)):
-            return moved
-    return []
+    return [at for at in run if kinds.get(_plain(names[at])) == "number"]
 
 
 def _runs(names: Sequence[str], read: Collection[int]) -> list[range]:
@@ -125,7 +173,7 @@ def _plain(name: str) -> str:
     return name if described is None else described[1]
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
     """Return whether a cell is a number, also one as spreadsheets write it in languages with a decimal comma."""
     try:
         float(cell.replace(",", ".", 1))

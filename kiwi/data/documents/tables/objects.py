@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from kiwi import constants as const
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import LONGEST_PART, Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
 from kiwi.data.documents.tables.former import FormerColumns, may_have_former
@@ -117,7 +118,10 @@ class ObjectTable:
             if may_have_former(keys):
                 members = _members(content)
                 read = [at for at, (name, _, _) in enumerate(members) if name in self._columns.values()]
-                former = self._former.find([name for name, _, _ in members], row, read, number)
+                scores = json.loads(content).get(const.SENTENCE_SCORES)
+                is_score = scores is None or isinstance(scores, int | float)
+                names = [name for name, _, _ in members]
+                former = self._former.find(names, row, read, number, lambda at: is_score)
             else:
                 self._former.check_free(keys, row, number)
             if not former:

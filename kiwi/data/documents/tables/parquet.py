@@ -181,7 +181,13 @@ def _with_columns(
     import pyarrow
 
     names = batch.schema.names
-    runs = former.find(names, rows[0], [names.index(name) for name in read])
+    types = pyarrow.types
+
+    def has_numbers(at: int) -> bool:
+        found = batch.schema.types[at]
+        return any(test(found) for test in (types.is_floating, types.is_integer, types.is_decimal, types.is_null))
+
+    runs = former.find(names, rows[0], [names.index(name) for name in read], None, has_numbers)
     kinds = {**column_kinds(), COLUMN: "texts", DECISION: "text", REASON: "text"}
     added = []
     for name in rows[0]:

@@ -9,11 +9,12 @@ import csv
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from kiwi.data.documents.lines import tape_lines
 from kiwi.data.documents.parts import Edit, Part, Row, Segment, SkippedRow, Tape, as_given, one_line
-from kiwi.data.documents.tables.former import FormerColumns, find_in_ragged
+from kiwi.data.documents.tables.former import FormerColumns, columns_of_people, find_in_long, find_in_short, is_number
 from kiwi.data.files.headers import find_columns, find_delimiter, first_row
 from kiwi.data.files.table_writers import tsv_cell
 from kiwi.exceptions import DataError
@@ -68,7 +69,8 @@ class SeparatedTable:
         self._columns_before = FormerColumns(tape.place)
         records = self._records(tape)
         header: Header | None = None
-        n_cells, places = 0, dict[str, int]()
+        n_cells = n_of_people = 0
+        places: dict[str, int] = {}
         before = len(BOM) if tape.peek().startswith(BOM) else 0
         for record in records:
             number, end, behind, cells = record
@@ -83,8 +85,10 @@ class SeparatedTable:
                 n_cells = len(cells)
                 if self._has_header:
                     self._names, header = cells, Header(start, end, number, [*places.values()])
+                    n_of_people = columns_of_people(cells, header.read)
                     continue
-            segment = self._segment(cells, number, places, n_cells)
+            is_new = len(cells) == n_of_people  # added to a table with columns of an earlier run
+            segment = self._segment(cells, number, places, len(cells) if is_new else n_cells)
             n_missing = max(n_cells - len(cells), 0)
             yield Part(behind, [segment], self._edits(header, start, end, behind, n_missing))
             header = None
@@ -107,7 +111,9 @@ class SeparatedTable:
             (row,) = rows
             found = []
             if header is not None:
-                self._former = self._columns_before.find(self._names, row, header.read, header.number)
+                self._former = self._columns_before.find(
+                    self._names, row, header.read, header.number, partial(self._has_number, start, end)
+                )
                 found = self._added(header.start, header.end, list(row))
             if isinstance(row, SkippedRow):
                 return [*found, Edit(start, behind, b"")]
@@ -124,21 +130,44 @@ class SeparatedTable:
             cells: the cells.
             n_missing: the number of cells that the row lacks, which are added before these.
         """
-        n_blank = n_missing - sum(map(len, self._former))
-        added, behind = self._joined(cells), Edit(end, end, self._joined([*[""] * n_blank, *cells]))
         if not self._former:
-            return [behind]
+            return [Edit(end, end, self._joined([*[""] * n_missing, *cells]))]
         places = list(self._cell_places(start, end))
-        former = self._former
-        if len(places) != len(self._names):
-            texts = [self._tape.look(*place).decode("utf-8", "replace").strip('"') for place in places]
-            former = find_in_ragged(texts, self._names, former)
-        found = []
-        for run in former:
-            first = places[run.start - 1][1] if run.start else places[0][0]
-            found.append(Edit(first, places[run.stop - 1][1], added if run.start else added[1:]))
+        first, n_kept = self._former[0].start, len(self._names) - sum(map(len, self._former))
+        if len(places) <= first:
+            before = [""] * (first - len(places))
+            return [Edit(end, end, self._joined([*before, *cells, *[""] * (n_kept - first)]))]
+        runs = self._runs_in(places)
+        if len(places) > len(self._names) and not runs:
+            return [Edit(end, end, self._joined(cells))]
+        if len(places) < len(self._names) and (not runs or runs[0].start != first):
+            runs = [range(first, first), *runs]  # the cells that stand there are those of people
+        found, added = [], self._joined(cells)
+        for run in runs:
+            place = places[run.start - 1][1] if run.start else places[0][0]
+            if not run.start:
+                added = added[1:] + (b"" if run else self._delimiter.encode())
+            found.append(Edit(place, places[run.stop - 1][1] if run else place, added))
             added = b""
-        return found or [behind]
+        n_missing = n_kept - len(places) + sum(map(len, runs))
+        return [*found, Edit(end, end, self._joined([""] * n_missing))]
+
+    def _has_number(self, start: int, end: int, at: int) -> bool:
+        """Return whether the cell at a position in a row is a number or blank, or the row is a bad one."""
+        texts = self._texts(list(self._cell_places(start, end)))
+        return len(texts) != len(self._names) or not texts[at].strip() or is_number(texts[at])
+
+    def _texts(self, places: Sequence[tuple[int, int]]) -> list[str]:
+        """Return the cells at these offsets."""
+        return [self._tape.look(*place).decode("utf-8", "replace").strip('"') for place in places]
+
+    def _runs_in(self, places: Sequence[tuple[int, int]]) -> Sequence[range]:
+        """Return the positions of the columns that are replaced in a row with cells at these offsets."""
+        if len(places) == len(self._names):
+            return self._former
+        texts = self._texts(places)
+        find = find_in_short if len(places) < len(self._names) else find_in_long
+        return find(texts, self._names, self._former)
 
     def _cell_places(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield the offsets of the start and the end of each cell of a row, as it is written.

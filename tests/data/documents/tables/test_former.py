@@ -18,7 +18,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from kiwi.data.documents.formats import HowToRead, require_format
 from kiwi.data.documents.parts import Segment, SkippedRow
-from kiwi.data.documents.tables.former import FormerColumns, find_in_ragged
+from kiwi.data.documents.tables.former import FormerColumns, find_in_long, find_in_short
 from kiwi.data.labels.score_meaning import ScoreKind, ScoreMeaning
 from kiwi.exceptions import DataError
 from kiwi.lib.score.scale import Scale
@@ -139,24 +139,73 @@ def test_the_log_says_it_once(caplog: pytest.LogCaptureFixture) -> None:
     assert message.endswith("a.jsonl: replacing the columns of an earlier run: sentence_scores, binary.")
 
 
+ROWS = ["source", "target", DA, "flags"]
+
+
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        # The table has the columns source, target, sentence_scores, flags.
-        (["a", "b", "c", "nan", ""], (3, 5)),
-        (["a", "nan", ""], (1, 3)),
-        (["a, 3", "5", "b", "0,5", "numbers"], (3, 5)),
-        (["a", "b", "0.5"], (2, 3)),
-        (["a", "b", "0.5", "flags", "and more"], (2, 4)),
-        (["a", "b"], None),
-        (["a"], None),
-        (["nan", ""], (0, 2)),
-        (["a", "b", "c", "d", "e"], None),
+        (["a", "b", "0.5"], [(2, 3)]),
+        (["a", "b", "0,5"], [(2, 3)]),
+        (["a", "b", "note"], []),
+        (["a", "b"], []),
+        (["nan"], []),
     ],
 )
-def test_rows_with_another_number_of_cells(cells: list[str], expected: tuple[int, int] | None) -> None:
-    found = find_in_ragged(cells, ["source", "target", DA, "flags"], [range(2, 4)])
-    assert [(run.start, run.stop) for run in found] == ([] if expected is None else [expected])
+def test_short_rows(cells: list[str], expected: list[tuple[int, int]]) -> None:
+    assert [(run.start, run.stop) for run in find_in_short(cells, ROWS, [range(2, 4)])] == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["a", "b", "c", "nan", ""], [(3, 5)]),
+        (["a", "b", "c", "d", "nan", ""], [(4, 6)]),
+        (["a", "b", "0.4", "3.5", "x"], []),  # a number of people
+        (["a", "b", "c", "d", "e"], []),
+    ],
+)
+def test_long_rows(cells: list[str], expected: list[tuple[int, int]]) -> None:
+    assert [(run.start, run.stop) for run in find_in_long(cells, ROWS, [range(2, 4)])] == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("1,a,b,0.5,,x", "1,a,b,0.25,x"),
+        ("1,a,b", "1,a,b,nan,"),
+        ("1,a", "1,a,,nan,"),
+        ("1,a,b,0.5", "1,a,b,nan,"),
+        ("1,a,b,0.5,OK", "1,a,b,nan,"),
+        ("1,a,b,note", "1,a,b,nan,note"),
+        ("1,a,b,note,3", "1,a,b,nan,note,3"),
+        ("1,a,b,0.5,,x,3.5", "1,a,b,0.5,,x,3.5,nan"),
+        ("1,a,b,c,nan,,x", "1,a,b,c,nan,x"),
+    ],
+)
+def test_cells_of_people_stay_in_their_columns(row: str, expected: str) -> None:
+    content = f'id,source,target,"{DA}",flags,note\n0,a,b,0.5,,x\n{row}\n'
+    found = scored(content, "a.csv", [COMMON]).decode()
+    assert found == f'id,source,target,"{COMMON}",note\n0,a,b,0.25,x\n{expected}\n'
+
+
+def test_rows_that_were_added_to_a_scored_table() -> None:
+    """They have the cells of people only, if those of kiwi are the last."""
+    content = f"source\ttarget\t{DA}\tflags\na\tb\t0.5\t\nc\td\n"
+    expected = f"source\ttarget\t{COMMON}\na\tb\t0.25\nc\td\t0.25\n"
+    assert scored(content, "a.tsv", [COMMON]).decode() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", '{"source": "a", "target": "b", "sentence_scores": "mine"}'),
+        ("a.csv", "source,target,sentence_scores\na,b,mine\n"),
+    ],
+)
+def test_texts_of_people_under_the_name_of_scores(name: str, content: str) -> None:
+    with pytest.raises(DataError, match="found a column 'sentence_scores' already"):
+        scored(content, name, ["sentence_scores"])
 
 
 COLUMNS = st.sampled_from(
@@ -251,7 +300,7 @@ def test_json(
         ('{"source":"a","sentence_scores":1,"target":"b"}', '{"source":"a", "sentence_scores": 0.25,"target":"b"}'),
         ('{"sentence_scores": 1, "source": "", "target": ""}', '{"sentence_scores": 0.25, "source": "", "target": ""}'),
         (
-            '{ "source": "a", "target": "b" , "sentence\\u005fscores" : {"a": [1, "}"]} , "binary": 0, "id": "ü" }',
+            '{ "source": "a", "target": "b" , "sentence\\u005fscores" : 1.5e0 , "binary": 0, "id": "ü" }',
             '{ "source": "a", "target": "b", "sentence_scores": 0.25, "id": "ü" }',
         ),
         (
@@ -291,21 +340,15 @@ def test_the_first_column() -> None:
     assert scored(content, "a.csv", [COMMON]).decode() == f'\ufeff"{COMMON}",source,target\n0.25,a,b\n'
 
 
-def test_rows_with_another_number_of_cells_in_quotes() -> None:
-    content = f'"source","target","{DA}"\n"a","b","0.5"\n"c","nan"\n'
-    assert scored(content, "a.csv", [COMMON]).decode() == f'"source","target","{COMMON}"\n"a","b",0.25\n"c",nan\n'
+def test_short_rows_in_quotes() -> None:
+    content = f'"source","target","{DA}"\n"a","b","0.5"\n"c"\n'
+    assert scored(content, "a.csv", [COMMON]).decode() == f'"source","target","{COMMON}"\n"a","b",0.25\n"c",,nan\n'
 
 
 def test_fields_of_people() -> None:
     content = '{"source": "a", "target": "b"}\n{"source": "a", "target": "b", "flags": 1}\n'
     with pytest.raises(DataError, match=r"a\.jsonl, line 2: found a column 'flags' already"):
         scored(content, "a.jsonl", ["sentence_scores", "flags"])
-
-
-def test_rows_that_kiwi_has_not_scored_keep_their_cells() -> None:
-    content = f"source\ttarget\t{DA}\tflags\na\tb\t0.5\t\na\tb\na\tb, c\td\t0.5\t\n"
-    expected = f"source\ttarget\t{COMMON}\na\tb\t0.25\na\tb\tnan\na\tb, c\td\tnan\n"
-    assert scored(content, "a.tsv", [COMMON]).decode() == expected
 
 
 def test_tables_without_names() -> None:
