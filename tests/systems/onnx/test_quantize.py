@@ -51,6 +51,15 @@ def test_restored_weights_stay_as_they_are() -> None:
     assert np.allclose(same, scales, rtol=1e-6)
 
 
+def test_weights_that_are_next_to_the_grid_are_on_it() -> None:
+    generator = np.random.default_rng(0)
+    integers = generator.integers(-WEIGHT_RANGE, WEIGHT_RANGE, (384, 1000), endpoint=True).astype(np.float32)
+    integers[0] = WEIGHT_RANGE  # so that the scale is 1
+    moved = integers + 3e-5 * generator.choice([-1, 1], integers.shape).astype(np.float32)
+    moved[0] = WEIGHT_RANGE
+    assert np.array_equal(scaled(moved, 0, WEIGHT_RANGE)[0], integers)
+
+
 def test_further_training_is_not_taken_back() -> None:
     """A product of what training has moved by a tenth of a step is nearly what it is in 32 bits."""
     before = _restored(_weights())

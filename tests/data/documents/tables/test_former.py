@@ -377,6 +377,9 @@ def test_parquet(added: list[str]) -> None:
     found = read(scored(in_the_middle, "a.parquet", added))
     assert found.column_names == ["id", *added, "source", "target"]
     assert found.schema.metadata == {b"origin": b"by hand"}
+    texts = parquet({"source": ["a"], "target": ["b"], "sentence_scores": ["mine"]})
+    with pytest.raises(DataError, match="found a column 'sentence_scores' already"):
+        scored(texts, "a.parquet", ["sentence_scores"])
     of_people = parquet({"flags": ["mine"], "source": ["a"], "target": ["b"]})
     with pytest.raises(DataError, match="found a column 'flags' already"):
         scored(of_people, "a.parquet", ["sentence_scores", "flags"])
