@@ -181,14 +181,14 @@ def test_one_side_empty_is_an_error_that_names_it(runner: Runner, side: str, oth
     data[side][1] = " "
     with pytest.raises(DataError) as error:
         runner.predict(**data)
-    assert str(error.value).startswith(f"{side}, line 2: found an empty {side}")
+    assert str(error.value).startswith(f"{side}, segment 2: found an empty {side}")
     assert other not in str(error.value)
 
 
 @pytest.mark.parametrize("character", ["\0", "\ud800"])
 def test_strings_that_are_no_text_are_bad_segments(runner: Runner, character: str) -> None:
     data = {"source": ["a b", "c"], "target": ["d", f"e{character} f"], "alignments": ["", ""]}
-    with pytest.raises(DataError, match=r"target, line 2: found .* at position 2; .* set on_bad to nan or skip"):
+    with pytest.raises(DataError, match=r"target, segment 2: found .* at position 2; .* set on_bad to nan or skip"):
         runner.predict(**data)
     scores = runner.predict(**data, on_bad="nan").sentences_hter
     assert scores is not None
@@ -203,11 +203,11 @@ def test_strings_that_are_no_text_are_bad_segments(runner: Runner, character: st
     ("changes", "messages"),
     [
         ({"target": ["x y", "z"]}, ["source has 1", "target has 2", "alignments has 1"]),
-        ({"alignments": ["5-0"]}, ["alignments, line 1", "source index 5 in '5-0'", "less than 5"]),
-        ({"alignments": ["0-9"]}, ["alignments, line 1", "target index 9 in '0-9'", "less than 5"]),
-        ({"alignments": ["0:1"]}, ["alignments, line 1", "'0:1'", "pairs like 0-0"]),
-        ({"source_pos": ["N"]}, ["source_pos, line 1", "found 1 part-of-speech tags", "5"]),
-        ({"target_pos": ["N N N N N N"]}, ["target_pos, line 1", "found 6 part-of-speech tags", "5"]),
+        ({"alignments": ["5-0"]}, ["alignments, segment 1", "source index 5 in '5-0'", "less than 5"]),
+        ({"alignments": ["0-9"]}, ["alignments, segment 1", "target index 9 in '0-9'", "less than 5"]),
+        ({"alignments": ["0:1"]}, ["alignments, segment 1", "'0:1'", "pairs like 0-0"]),
+        ({"source_pos": ["N"]}, ["source_pos, segment 1", "found 1 part-of-speech tags", "5"]),
+        ({"target_pos": ["N N N N N N"]}, ["target_pos, segment 1", "found 6 part-of-speech tags", "5"]),
     ],
 )
 def test_data_errors(runner: Runner, changes: dict[str, list[str] | None], messages: list[str]) -> None:
@@ -443,7 +443,7 @@ def test_what_is_no_text_is_a_bad_segment(runner: Runner, corpus: Any, field: st
     data[field] = [data[field][0], value, *data[field][2:]]
     with pytest.raises(DataError) as error:
         runner.predict(**data)
-    reason = f"{field}, line 2: found {found}; expected a string."
+    reason = f"{field}, segment 2: found {found}; expected a string."
     assert str(error.value) == f"{reason} To go on without such segments, set on_bad to nan or skip."
     scores = runner.predict(**data, on_bad="nan").sentences_hter
     assert expected is not None
