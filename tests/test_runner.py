@@ -397,6 +397,10 @@ def test_options_that_are_not_valid(runner: Runner, options: dict[str, Any], mes
     [
         ({"threads": "2"}, "threads: found '2'; expected a valid integer."),
         ({"gpu_id": "0", "align": 0}, "gpu_id: found '0'; expected a valid integer. align: found 0; expected a valid "),
+        ({"threads": 0}, "threads: found 0; expected at least 1."),
+        ({"threads": -1}, "threads: found -1; expected at least 1."),
+        ({"threads": 1025}, "threads: found 1025; expected at most 1024."),
+        ({"precision": np.array([1, 2])}, "precision: found array([1, 2]); expected '32', 'bf16', '16' or 'auto'."),
         ({"precision": 8}, "precision: found 8; expected '32', 'bf16', '16' or 'auto'."),
         ({"aligner": 1}, "aligner: found 1; expected a valid string or an instance of Path."),
         ({"model": "outputs"}, "model: found 'outputs'; expected a valid dictionary."),
@@ -409,17 +413,22 @@ def test_loading_with_options_that_are_not_valid(trained: Any, options: dict[str
 
 
 def test_an_option_that_is_not_known() -> None:
-    with pytest.raises(
-        ConfigError, match=r"batchsize: found 1; expected no such option \(did you mean 'batch_size'\?\)"
-    ):
-        PredictOptions(batchsize=1)  # type: ignore[call-arg]
+    with pytest.raises(ConfigError) as error:
+        PredictOptions(bacth_size=1, threads=0)  # type: ignore[call-arg]
+    message = "There is no option 'bacth_size'; did you mean 'batch_size'? threads: found 0; expected at least 1."
+    assert str(error.value) == message
+    with pytest.raises(ConfigError, match=r"^There is no option 'xyz'; known: align, .*, threads\.$"):
+        PredictOptions(xyz=1)  # type: ignore[call-arg]
 
 
 def test_numbers_that_options_take() -> None:
     options = PredictOptions(precision=32, batch_size=np.int64(3))  # type: ignore[arg-type]
     assert options == PredictOptions(precision="32", batch_size=3)
     assert type(options.batch_size) is int
-    assert PredictOptions(precision=16) == PredictOptions(precision="16")  # type: ignore[arg-type]
+    for number in (16, np.int64(16)):
+        assert PredictOptions(precision=number) == PredictOptions(precision="16")  # type: ignore[arg-type]
+    options = PredictOptions(deduplicate=np.False_, align=np.True_)  # type: ignore[arg-type]
+    assert (options.deduplicate, options.align) == (False, True)
 
 
 def test_line_ends_are_no_part_of_a_word(runner: Any) -> None:
