@@ -33,6 +33,12 @@ class MalformedError(ConfigError):
     """A file that can be read, but is no YAML or JSON that kiwi accepts."""
 
 
+class Argument(str):
+    """The name of an argument with one value per segment, which stands in the place of a file in errors."""
+
+    __slots__ = ()
+
+
 class DataError(KiwiError):
     """Invalid data; the message names the place, what was found and what was expected."""
 
@@ -42,12 +48,16 @@ class DataError(KiwiError):
     """The message without the place, for errors that :meth:`at` has made."""
 
     line: int | None = None
-    """The number of the line, for errors about one line that :meth:`at` has made."""
+    """The number of the line or the segment, for errors about one that :meth:`at` has made."""
 
     @classmethod
     def at(cls, path: object, line: int | None, *, found: str, expected: str, advice: str = "") -> Self:
-        """Return an error at a line of a file, counted from 1, or in the whole file if ``line`` is None."""
-        place = f"{path}" if line is None else f"{path}, line {line}"
+        """Return an error at a line of a file, counted from 1, or in the whole file if ``line`` is None.
+
+        Where an :class:`Argument` stands in the place of the file, the error names the segment instead of the line.
+        """
+        unit = "segment" if isinstance(path, Argument) else "line"
+        place = f"{path}" if line is None else f"{path}, {unit} {line}"
         reason = f"found {found}; expected {expected}." + (f" {advice}" if advice else "")
         error = cls(f"{place}: {reason}")
         error.reason, error.line = reason, line

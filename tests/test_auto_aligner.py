@@ -95,7 +95,7 @@ def test_segments_without_words_are_never_aligned(aligning: Runner, aligned: lis
     assert len(found) == 5
     assert aligned == [("a b", "x")]  # once, as the other is equal
     aligned.clear()
-    with pytest.raises(DataError, match="target, line 3: found an empty target"):
+    with pytest.raises(DataError, match="target, segment 3: found an empty target"):
         aligning.predict(source, target)
     aligning.predict([""], [""])
     assert aligned == []

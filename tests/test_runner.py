@@ -181,14 +181,14 @@ def test_one_side_empty_is_an_error_that_names_it(runner: Runner, side: str, oth
     data[side][1] = " "
     with pytest.raises(DataError) as error:
         runner.predict(**data)
-    assert str(error.value).startswith(f"{side}, line 2: found an empty {side}")
+    assert str(error.value).startswith(f"{side}, segment 2: found an empty {side}")
     assert other not in str(error.value)
 
 
 @pytest.mark.parametrize("character", ["\0", "\ud800"])
 def test_strings_that_are_no_text_are_bad_segments(runner: Runner, character: str) -> None:
     data = {"source": ["a b", "c"], "target": ["d", f"e{character} f"], "alignments": ["", ""]}
-    with pytest.raises(DataError, match=r"target, line 2: found .* at position 2; .* set on_bad to nan or skip"):
+    with pytest.raises(DataError, match=r"target, segment 2: found .* at position 2; .* set on_bad to nan or skip"):
         runner.predict(**data)
     scores = runner.predict(**data, on_bad="nan").sentences_hter
     assert scores is not None
@@ -203,11 +203,11 @@ def test_strings_that_are_no_text_are_bad_segments(runner: Runner, character: st
     ("changes", "messages"),
     [
         ({"target": ["x y", "z"]}, ["source has 1", "target has 2", "alignments has 1"]),
-        ({"alignments": ["5-0"]}, ["alignments, line 1", "source index 5 in '5-0'", "less than 5"]),
-        ({"alignments": ["0-9"]}, ["alignments, line 1", "target index 9 in '0-9'", "less than 5"]),
-        ({"alignments": ["0:1"]}, ["alignments, line 1", "'0:1'", "pairs like 0-0"]),
-        ({"source_pos": ["N"]}, ["source_pos, line 1", "found 1 part-of-speech tags", "5"]),
-        ({"target_pos": ["N N N N N N"]}, ["target_pos, line 1", "found 6 part-of-speech tags", "5"]),
+        ({"alignments": ["5-0"]}, ["alignments, segment 1", "source index 5 in '5-0'", "less than 5"]),
+        ({"alignments": ["0-9"]}, ["alignments, segment 1", "target index 9 in '0-9'", "less than 5"]),
+        ({"alignments": ["0:1"]}, ["alignments, segment 1", "'0:1'", "pairs like 0-0"]),
+        ({"source_pos": ["N"]}, ["source_pos, segment 1", "found 1 part-of-speech tags", "5"]),
+        ({"target_pos": ["N N N N N N"]}, ["target_pos, segment 1", "found 6 part-of-speech tags", "5"]),
     ],
 )
 def test_data_errors(runner: Runner, changes: dict[str, list[str] | None], messages: list[str]) -> None:
@@ -397,6 +397,10 @@ def test_options_that_are_not_valid(runner: Runner, options: dict[str, Any], mes
     [
         ({"threads": "2"}, "threads: found '2'; expected a valid integer."),
         ({"gpu_id": "0", "align": 0}, "gpu_id: found '0'; expected a valid integer. align: found 0; expected a valid "),
+        ({"threads": 0}, "threads: found 0; expected at least 1."),
+        ({"threads": -1}, "threads: found -1; expected at least 1."),
+        ({"threads": 1025}, "threads: found 1025; expected at most 1024."),
+        ({"precision": np.array([1, 2])}, "precision: found array([1, 2]); expected '32', 'bf16', '16' or 'auto'."),
         ({"precision": 8}, "precision: found 8; expected '32', 'bf16', '16' or 'auto'."),
         ({"aligner": 1}, "aligner: found 1; expected a valid string or an instance of Path."),
         ({"model": "outputs"}, "model: found 'outputs'; expected a valid dictionary."),
@@ -409,17 +413,22 @@ def test_loading_with_options_that_are_not_valid(trained: Any, options: dict[str
 
 
 def test_an_option_that_is_not_known() -> None:
-    with pytest.raises(
-        ConfigError, match=r"batchsize: found 1; expected no such option \(did you mean 'batch_size'\?\)"
-    ):
-        PredictOptions(batchsize=1)  # type: ignore[call-arg]
+    with pytest.raises(ConfigError) as error:
+        PredictOptions(bacth_size=1, threads=0)  # type: ignore[call-arg]
+    message = "There is no option 'bacth_size'; did you mean 'batch_size'? threads: found 0; expected at least 1."
+    assert str(error.value) == message
+    with pytest.raises(ConfigError, match=r"^There is no option 'xyz'; known: align, .*, threads\.$"):
+        PredictOptions(xyz=1)  # type: ignore[call-arg]
 
 
 def test_numbers_that_options_take() -> None:
     options = PredictOptions(precision=32, batch_size=np.int64(3))  # type: ignore[arg-type]
     assert options == PredictOptions(precision="32", batch_size=3)
     assert type(options.batch_size) is int
-    assert PredictOptions(precision=16) == PredictOptions(precision="16")  # type: ignore[arg-type]
+    for number in (16, np.int64(16)):
+        assert PredictOptions(precision=number) == PredictOptions(precision="16")  # type: ignore[arg-type]
+    options = PredictOptions(deduplicate=np.False_, align=np.True_)  # type: ignore[arg-type]
+    assert (options.deduplicate, options.align) == (False, True)
 
 
 def test_line_ends_are_no_part_of_a_word(runner: Any) -> None:
@@ -443,7 +452,7 @@ def test_what_is_no_text_is_a_bad_segment(runner: Runner, corpus: Any, field: st
     data[field] = [data[field][0], value, *data[field][2:]]
     with pytest.raises(DataError) as error:
         runner.predict(**data)
-    reason = f"{field}, line 2: found {found}; expected a string."
+    reason = f"{field}, segment 2: found {found}; expected a string."
     assert str(error.value) == f"{reason} To go on without such segments, set on_bad to nan or skip."
     scores = runner.predict(**data, on_bad="nan").sentences_hter
     assert expected is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -12,6 +13,7 @@ import httpx
 from kiwi.data.text.characters import find_invalid
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.io import did_you_mean
+from kiwi.utils.written import user_path
 
 LARGEST_PORT = 2**16 - 1
 """The largest number of a port."""
@@ -73,6 +75,7 @@ def check_address(url: str | httpx.URL) -> httpx.URL:
     """
     try:
         found = httpx.URL(url)
+        found.raw_host.decode("ascii").encode("idna")  # as Python does when it connects
     except (TypeError, ValueError, httpx.InvalidURL):
         found = httpx.URL()
     if found.scheme not in ("http", "https") or not found.host or (found.port or 0) > LARGEST_PORT:
@@ -105,7 +108,7 @@ def check_seconds(name: str, value: float) -> None:
         ConfigError: when it is not a positive number.
     """
     if not isinstance(value, int | float) or not 0 < value <= LONGEST:
-        raise ConfigError(f"{name}: found {value!r}; expected a positive number of seconds, at most {LONGEST:g}.")
+        raise ConfigError(f"{name}: found {_brief(value)}; expected a positive number of seconds, at most {LONGEST:g}.")
 
 
 def check_tries(tries: int) -> None:
@@ -115,25 +118,51 @@ def check_tries(tries: int) -> None:
         ConfigError: when it is never sent.
     """
     if not isinstance(tries, int) or tries < 1:
-        raise ConfigError(f"tries: found {tries!r}; expected a whole number from 1 on.")
+        raise ConfigError(f"tries: found {_brief(tries)}; expected a whole number from 1 on.")
+
+
+def check_path(name: str, path: str | Path) -> Path:
+    """Return a path that a user gives, with ``~`` expanded.
+
+    Args:
+        name: the name of the argument.
+        path: the path.
+
+    Raises:
+        ConfigError: when it is no path.
+    """
+    try:
+        return user_path(Path(path))
+    except TypeError as error:
+        raise ConfigError(f"{name}: found {_brief(path)}; expected the path of a file.") from error
 
 
 def check_files(path: Path, output: Path) -> None:
     """Check that there is a file to score, and that the output can be one.
 
     Raises:
-        ConfigError: when the one cannot be read, or the other is a directory.
+        ConfigError: when the one cannot be read, or the other is a directory or has a name that no file can have.
     """
-    for each in (path, output):
-        if each.is_dir():
+    for each, use in ((path, "read"), (output, "written")):
+        try:
+            is_directory = stat.S_ISDIR(each.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            is_directory = False
+        except (OSError, ValueError) as error:
+            raise _unusable(each, use, error) from error
+        if is_directory:
             raise ConfigError(f"{each}: found a directory; expected the path of a file.")
     try:
         if path.exists() and not path.is_file():
             raise ConfigError(f"{path}: found a device or pipe; expected the path of a file.")
         with path.open("rb"):
             pass
-    except (OSError, ValueError) as error:  # ValueError of a path with NUL
-        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    except OSError as error:
+        raise _unusable(path, "read", error) from error
+
+
+def _unusable(path: Path, use: str, error: Exception) -> ConfigError:
+    return ConfigError(f"{path}: cannot be {use} ({getattr(error, 'strerror', None) or error}).")
 
 
 def check_segments(segments: Iterable[Any], kind: type, expected: str) -> list[Any]:
@@ -148,11 +177,11 @@ def check_segments(segments: Iterable[Any], kind: type, expected: str) -> list[A
         DataError: when one is something else.
     """
     if not isinstance(segments, Iterable):
-        raise DataError(f"segments: found {segments!r:.60}; expected a sequence, each {expected}.")
+        raise DataError(f"segments: found {_brief(segments)}; expected a sequence, each {expected}.")
     found = [*segments]
     for number, segment in enumerate(found, start=1):
         if not isinstance(segment, kind):
-            raise DataError(f"segment {number}: found {segment!r:.60}; expected {expected}.")
+            raise DataError(f"segment {number}: found {_brief(segment)}; expected {expected}.")
     return found
 
 
@@ -167,16 +196,33 @@ def check_values(asked: Mapping[str, Any]) -> None:
     """
     for number, segment in enumerate(asked.get("segments", ()), start=1):
         name = segment.get("id")
-        is_name = name is not None and find_invalid(str(name)) is None
+        is_name = find_invalid(name) is None if isinstance(name, str) else _is_finite(name)
         _check(segment, f"segment {name!r}, " if is_name else f"segment {number}, ")
     _check({name: value for name, value in asked.items() if name != "segments"}, "")
 
 
-def _check(values: Mapping[str, Any], place: str) -> None:
+def _check(values: Mapping[Any, Any], place: str) -> None:
     for name, value in values.items():
+        if not isinstance(name, str) or find_invalid(name) is not None:
+            raise DataError(f"{place}found a field {_brief(name)}; expected the name of a field.")
         for each in value if isinstance(value, list | tuple) else [value]:
             if isinstance(each, str):
                 if (found := find_invalid(each)) is not None:
                     raise DataError(f"{place}{name}: found {found}; expected text without it.")
-            elif each is not None and not (isinstance(each, int | float) and math.isfinite(each)):
-                raise DataError(f"{place}{name}: found {each!r:.60}; expected text or a finite number.")
+            elif each is not None and not _is_finite(each):
+                raise DataError(f"{place}{name}: found {_brief(each)}; expected text or a finite number.")
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # of an integer beyond all floating-point numbers
+        return False
+
+
+def _brief(value: object) -> str:
+    """Return the beginning of how Python writes a value, for errors."""
+    try:
+        return f"{value!r:.60}"
+    except ValueError:  # Python does not write integers of more than 4300 digits
+        return f"a value of type {type(value).__name__}"

@@ -19,6 +19,7 @@ from kiwi.client.asked import (
     check_files,
     check_key,
     check_options,
+    check_path,
     check_seconds,
     check_segments,
     check_tries,
@@ -149,7 +150,7 @@ class Client:
         """Score a file of translations, and write the copy with its scores.
 
         Args:
-            path: the file.
+            path: the file; ``~`` is the home directory.
             output: the file to write, when it is complete; the file itself is never replaced.
             poll: the number of seconds between two looks at the progress.
             overwrite: whether a file may be replaced that kiwi has not written.
@@ -165,7 +166,7 @@ class Client:
             ServerError: when the server refuses the file, or cannot score it.
             WriteError: when the output cannot be written.
         """
-        path, output = Path(path), Path(output)
+        path, output = check_path("path", path), check_path("output", output)
         check_options(options)
         check_seconds("poll", poll)
         check_files(path, output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from kiwi.exceptions import DataError
+from kiwi.exceptions import Argument, DataError
 
 EXPECTED = "a list with one string per segment"
 """What an argument with one value per segment is, for errors."""
@@ -32,7 +32,8 @@ def _as_list(name: str, values: object) -> list[Any]:
     has_columns = isinstance(values, Mapping) or (isinstance(shape, tuple) and len(shape) > 1)
     is_other = has_columns or shape == () or isinstance(values, str | bytes | set | frozenset)
     if isinstance(values, Iterable) and not is_other:
-        return list(values)
+        # The items of Arrow arrays are no strings.
+        return values.to_pylist() if hasattr(values, "to_pylist") else list(values)
     found = "one string" if isinstance(values, str) else f"a value of type {type(values).__name__}"
     advice = " Give one of its columns, such as data['source'] or data[:, 0]." if has_columns else ""
     raise DataError(f"{name}: found {'None' if values is None else found}; expected {EXPECTED}.{advice}")
@@ -55,7 +56,7 @@ def as_texts(name: str, values: Sequence[Any], note: Callable[[int, DataError, A
         if isinstance(value, str):
             texts.append(value.rstrip("\r\n"))
             continue
-        error = DataError.at(name, number, found=f"{value!r:.60}", expected="a string")
+        error = DataError.at(Argument(name), number, found=f"{value!r:.60}", expected="a string")
         if note is None:
             raise error
         note(number, error, value)

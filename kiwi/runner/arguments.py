@@ -9,16 +9,17 @@ from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.lists import as_lists, as_texts
 from kiwi.data.segments.bad_rows import BadRows, OnBad
+from kiwi.exceptions import Argument
 
 logger = logging.getLogger(__name__)
 
 ARGUMENTS = {
-    const.SOURCE: "source",
-    const.TARGET: "target",
-    const.ALIGNMENTS: "alignments",
-    const.SOURCE_POS: "source_pos",
-    const.TARGET_POS: "target_pos",
-    const.LANGUAGE_PAIR: "language_pairs",
+    const.SOURCE: Argument("source"),
+    const.TARGET: Argument("target"),
+    const.ALIGNMENTS: Argument("alignments"),
+    const.SOURCE_POS: Argument("source_pos"),
+    const.TARGET_POS: Argument("target_pos"),
+    const.LANGUAGE_PAIR: Argument("language_pairs"),
 }
 """The names of the arguments in error messages, by field."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import (
     ConfigDict,
     Field,
@@ -23,6 +24,9 @@ from kiwi.utils.io import did_you_mean
 from kiwi.utils.written import user_path
 
 Precision = Literal["32", "bf16", "16", "auto"]
+
+MAX_THREADS = 1024
+"""The maximum number of CPU threads, as of the option ``--threads``."""
 
 Size = Annotated[int, Field(ge=1)]
 """A number of segments or tokens."""
@@ -44,7 +48,7 @@ class PredictOptions:
     model: Mapping[str, Any] | None = None
     """A mapping whose ``outputs`` may switch outputs off, as ``system.model`` in ``kiwi predict``."""
 
-    threads: int | None = None
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = None
     """The number of CPU threads; None means ``OMP_NUM_THREADS``, or all cores that this process may use."""
 
     precision: Precision = "32"
@@ -104,7 +108,14 @@ class PredictOptions:
     @classmethod
     def _convert_numbers(cls, value: Any) -> Any:
         """Convert 16 and 32 to strings."""
-        return str(value) if value in (16, 32) else value
+        is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+        return str(int(value)) if is_integer and value in (16, 32) else value
+
+    @field_validator("deduplicate", "align", mode="before")
+    @classmethod
+    def _convert_booleans(cls, value: Any) -> Any:
+        """Convert booleans of NumPy to those of Python."""
+        return bool(value) if isinstance(value, np.bool_) else value
 
     @model_validator(mode="wrap")
     @classmethod
@@ -121,12 +132,20 @@ class PredictOptions:
 def _describe(error: ValidationError) -> list[str]:
     """Return a sentence for each option that is not valid."""
     names = dict(enumerate(PredictOptions.__dataclass_fields__))  # by position, where options are given without names
+    unknown: list[str] = []
     expected: dict[str, list[str]] = {}
     for details in error.errors():
         place = details["loc"][0]
         name = names.get(place, str(place)) if isinstance(place, int) else place
-        text = details["msg"].removeprefix("Input should be ").replace("greater than or equal to", "at least")
         if details["type"] == "unexpected_keyword_argument":
-            text = f"no such option ({did_you_mean(name, names.values())})"
+            unknown.append(_unknown(name, names.values()))
+            continue
+        text = details["msg"].removeprefix("Input should be ")
+        text = text.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
         expected.setdefault(f"{name}: found {details['input']!r:.60}", []).append(text)
-    return [f"{found}; expected {' or '.join(texts)}." for found, texts in expected.items()]
+    return [*unknown, *(f"{found}; expected {' or '.join(texts)}." for found, texts in expected.items())]
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    suggestion = did_you_mean(name, known)
+    return f"There is no option '{name}'; {suggestion}" + ("" if suggestion.endswith("?") else ".")

@@ -21,6 +21,14 @@ def test_iterables(values: Any) -> None:
     assert as_texts("source", found) == TEXTS
 
 
+def test_arrow_arrays() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    for values in (pyarrow.array(["a", None]), pyarrow.chunked_array([["a"], [None]])):
+        assert as_lists({"source": values}) == {"source": ["a", None]}
+    with pytest.raises(DataError, match=r"found a value of type Table; .* Give one of its columns"):
+        as_lists({"source": pyarrow.table({"source": ["a"]})})
+
+
 def test_columns_of_data_frames() -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"source": ["a", None, pandas.NA], "target": ["b", "c", "d"]})
@@ -69,7 +77,7 @@ def test_lengths_are_compared() -> None:
 def test_what_is_no_text(value: Any, found: str) -> None:
     with pytest.raises(DataError) as error:
         as_texts("target", ["a", value])
-    assert str(error.value) == f"target, line 2: found {found}; expected a string."
+    assert str(error.value) == f"target, segment 2: found {found}; expected a string."
 
 
 def test_ends_of_lines_are_no_text() -> None:

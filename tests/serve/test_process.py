@@ -220,6 +220,15 @@ def test_the_client_writes_over_nothing_but_its_own_files(tmp_path: Path) -> Non
     assert output.read_bytes() == b"scored"
 
 
+def test_the_client_expands_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.tsv").write_bytes(b"x")
+    answers = [(202, b"{}"), (200, b'{"state": "done"}'), (200, b"scored"), (204, b"")]
+    with Script(*answers) as server, Client(server.url) as client:
+        client.score_file("~/a.tsv", Path("~/b.tsv"))
+    assert (tmp_path / "b.tsv").read_bytes() == b"scored"
+
+
 def test_the_client_refuses_options_that_there_are_not(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_bytes(b"x")
     with Script() as server, Client(server.url) as client:
@@ -254,11 +263,15 @@ def test_the_client_names_the_segment_whose_text_is_none() -> None:
         ({"url": "http:///v1"}, "url: found"),
         ({"url": "http://127.0.0.1:99999"}, "url: found"),
         ({"url": None}, "url: found 'None'"),
+        ({"url": f"http://{'a' * 300}"}, "url: found 'http://aaa"),
+        ({"url": "http://a..b"}, "url: found 'http://a..b'"),
         ({"key": "schlüssel"}, "key: found an empty one, or one with .*; expected an API key"),
         ({"key": "a\n"}, "key: found"),
         ({"key": ""}, "key: found"),
         ({"tries": 0}, "tries: found 0; expected a whole number from 1 on"),
         ({"tries": 1.5}, "tries: found 1.5"),
+        ({"tries": -(10**5000)}, "tries: found a value of type int"),
+        ({"timeout": 10**5000}, "timeout: found a value of type int"),
         ({"timeout": 0}, "timeout: found 0; expected a positive number of seconds"),
         ({"timeout": float("nan")}, "timeout: found nan"),
         ({"timeout": float("inf")}, "timeout: found inf"),
@@ -309,6 +322,8 @@ def test_the_client_names_the_segment_that_cannot_be_sent() -> None:
             (good, "a"): "segment 2: found 'a'; expected a Segment",
             "ab": "segment 1: found 'a'",
             good: r"segments: found Segment\(.*; expected a sequence, each a Segment",
+            (Segment("a", 10**400),): "segment 1, target: found 1000.*; expected text or a finite number",  # type: ignore[arg-type]
+            (Segment("a", "b", id=10**5000),): "segment 1, id: found a value of type int; expected text or a fin",
             (Segment("a", b"b", id="x"),): "segment 'x', target: found b'b'; expected text or a finite number",  # type: ignore[arg-type]
         }.items():
             with pytest.raises(DataError, match=message):
@@ -316,6 +331,9 @@ def test_the_client_names_the_segment_that_cannot_be_sent() -> None:
         for value in (float("nan"), float("inf"), {"a": 1}, object()):
             with pytest.raises(DataError, match=r"segment 2, score: found .*; expected text or a finite number"):
                 client.send_feedback([feedback, {**feedback, "score": value}])
+        for name in (b"a", "\ud800"):
+            with pytest.raises(DataError, match=r"segment 1, found a field .*; expected the name of a field"):
+                client.send_feedback([{**feedback, name: "a"}])  # type: ignore[dict-item]
         with pytest.raises(DataError, match="segment 1: found 'source'; expected a mapping"):
             client.send_feedback(feedback)  # type: ignore[arg-type]
         assert not server.seen
@@ -332,13 +350,21 @@ def test_the_client_checks_files_before_it_sends_anything(tmp_path: Path) -> Non
             (tmp_path, output, f"{tmp_path}: found a directory; expected the path of a file"),
             (tmp_path / "pipe", output, "pipe: found a device or pipe"),
             (given, tmp_path, f"{tmp_path}: found a directory; expected the path of a file"),
+            (given, "b\0.tsv", r"cannot be written \(embedded null byte\)"),
+            (given, "\ud800", r"cannot be written \('utf-8' codec can't encode"),
+            (given, tmp_path / ("a" * 300), r"cannot be written \(File name too long\)"),
+            (b"a.tsv", output, r"^path: found b'a\.tsv'; expected the path of a file"),
+            (given, None, r"^output: found None; expected the path of a file"),
+            ("~nobody-of-this-name/a", output, "there is no such user"),
         ]:
             with pytest.raises(ConfigError, match=message):
-                client.score_file(path, place)
+                client.score_file(path, place)  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="poll: found -1; expected a positive number of seconds"):
             client.score_file(given, output, poll=-1)
         with pytest.raises(DataError, match="threshold: found nan"):
             client.score_file(given, output, threshold=float("nan"))
+        with pytest.raises(DataError, match="threshold: found 1000"):
+            client.score_file(given, output, threshold=10**400)
         with pytest.raises(DataError, match="model: found half of a surrogate pair"):
             client.score_file(given, output, model="\ud800")
         assert not server.seen

@@ -40,14 +40,15 @@ def is_seg_scores(path: Path, lines: Iterable[str]) -> bool:
         lines: its lines.
     """
     for cells in map(str.split, lines):
-        if len(cells) == 2 and (path.name.endswith(SUFFIX) or (_is_score(cells[1]) and not _is_score(cells[0]))):
+        if len(cells) == 2 and (path.name.endswith(SUFFIX) or (is_score(cells[1]) and not is_score(cells[0]))):
             return True
-        if len(cells) > 2 or (len(cells) == 1 and _is_score(cells[0]) and not is_missing(cells[0])):
+        if len(cells) > 2 or (len(cells) == 1 and is_score(cells[0]) and not is_missing(cells[0])):
             return False
     return False
 
 
-def _is_score(text: str) -> bool:
+def is_score(text: str) -> bool:
+    """Return whether a text is a score, or stands in the place of a missing one."""
     try:
         parse_score(text)
     except ValueError:
@@ -72,7 +73,7 @@ def parse_seg_scores(lines: Sequence[str], path: Path, words: Collection[str] = 
     for number, line in enumerate(lines[:end], start=1):
         system, *rest = line.split() or [""]
         has_none = len(rest) == 1 and (is_missing(rest[0]) or rest[0].lower() in words)
-        if len(rest) != 1 or not (has_none or _is_score(rest[0])):
+        if len(rest) != 1 or not (has_none or is_score(rest[0])):
             raise DataError.at(path, number, found=f"'{line:.60}'", expected=FORM)
         found.systems.append(system)
         found.segments.append(counts.get(system, 0))

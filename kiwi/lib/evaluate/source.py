@@ -15,7 +15,7 @@ from kiwi.data.files.lines import read_lines, stream_lines
 from kiwi.data.files.tables import NAN
 from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.labels.scores import is_missing, parse_scores
-from kiwi.data.wmt.seg_scores import SUFFIX, is_seg_scores, parse_seg_scores
+from kiwi.data.wmt.seg_scores import SUFFIX, is_score, is_seg_scores, parse_seg_scores
 from kiwi.data.wmt.sentence_level import SpanSubmission, read_span_submission
 from kiwi.data.wmt.unified import read_unified
 from kiwi.data.wmt.unified_forms import check_form, is_unified
@@ -71,7 +71,7 @@ def scores_of_lines(lines: Sequence[str], path: Path, *, is_gold: bool = False) 
     except DataError as error:
         first, *more = lines[(error.line or 1) - 1].split() or [""]
         word = "None" if is_missing(first) else first
-        if len(more) == 1:
+        if len(more) == 1 and is_score(more[0]) and (first.isdecimal() or is_missing(first) or not is_score(first)):
             raise error.with_advice(f"A file of SYSTEM SCORE needs the name *{SUFFIX}.") from error
         if is_gold and not more and word.isascii() and word.isalpha():
             raise error.with_advice(f"exclude: {word:.40} leaves out segments without a gold score.") from error

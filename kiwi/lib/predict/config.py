@@ -13,7 +13,7 @@ from kiwi.data.datasets.parts import TestConfig
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.segments.bad_rows import OnBad
 from kiwi.lib.predict.submissions import SubmissionConfig
-from kiwi.runner.options import Precision, PredictOptions
+from kiwi.runner.options import MAX_THREADS, Precision, PredictOptions
 from kiwi.systems.config.optimizer import BatchSizes
 from kiwi.systems.qe_system import QESystem
 from kiwi.utils.io import BaseConfig, Workers, mistakes
@@ -183,7 +183,7 @@ class Configuration(BaseConfig):
         """Return the options with which each process loads the system, except the GPU, and predicts."""
         return PredictOptions(
             model=self.system.model,
-            threads=self.threads or max(1, number_of_threads() // self.processes),
+            threads=self.threads or min(MAX_THREADS, max(1, number_of_threads() // self.processes)),
             precision=self.precision,
             batch_size=self.batch_size,
             batch_tokens=self.run.batch_tokens,

@@ -80,7 +80,7 @@ def test_lists() -> None:
         kiwi.flag_segments(["a"], ["b", "c"])
     with pytest.raises(DataError, match="source: found one string"):
         kiwi.flag_segments("a", ["b"])
-    with pytest.raises(DataError, match="source, line 2: found None; expected a string"):
+    with pytest.raises(DataError, match="source, segment 2: found None; expected a string"):
         kiwi.flag_segments(["a", None], ["b", "c"])  # type: ignore[list-item]
     assert kiwi.flag_segments(iter(["a 10"]), (text for text in ["c 11"])) == [["numbers"]]
 

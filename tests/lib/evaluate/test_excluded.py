@@ -119,6 +119,17 @@ def test_mt_systems_may_have_any_names(tmp_path, names):
         evaluate({"sentence_scores": write(tmp_path / "y", 1, 2)}, plain)
 
 
+@pytest.mark.parametrize("line", ["0.1 0.2", "-1 2", "1e-3 None", "A x", "1 x"])
+def test_two_cells_that_are_no_mt_system_and_score(tmp_path, line):
+    gold, ours = (
+        {"sentence_scores": write(tmp_path / name, *lines)} for name, lines in (("x", [1, 2]), ("y", [1, line]))
+    )
+    message = rf"line 2: found '{line}'; expected a finite number\.$"
+    for files in ((gold, ours), (ours, gold)):
+        with pytest.raises(DataError, match=message):
+            evaluate(*files)
+
+
 def test_a_line_with_names_of_columns_is_no_score(tmp_path):
     gold = {"sentence_scores": write(tmp_path / "gold", "system score", *SCORES)}
     with pytest.raises(DataError, match="line 1: found 'system score'; expected the name of an MT system and a score"):

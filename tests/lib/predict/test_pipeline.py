@@ -26,6 +26,7 @@ from kiwi.data.wmt.word_level import read_word_submission
 from kiwi.exceptions import CheckpointError, ConfigError, DataError, KiwiError
 from kiwi.lib.evaluate import evaluate_from_configuration
 from kiwi.lib.predict import predict_from_configuration, predict_from_file, predict_to_files
+from kiwi.lib.predict.config import Configuration
 from kiwi.lib.predict.labels import compare, read_labels
 from kiwi.runner import Predictions, load_system
 from kiwi.runner.word_aligner import load_word_aligner
@@ -640,6 +641,11 @@ def test_an_error_far_down_comes_before_any_work(predicting: Options, corpus: An
     with pytest.raises(DataError, match="target, line 10: found an empty target"):
         predict_to_files(predicting(changes | {"data.test.input.target": str(tmp_path / "target")}))
     assert not (tmp_path / "out").exists()
+
+
+def test_more_cores_than_threads_may_be(predicting: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5000")
+    assert Configuration.model_validate(predicting({})).options.threads == 1024
 
 
 def test_several_processes(predicting: Options, tmp_path: Path) -> None:
