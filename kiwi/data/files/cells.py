@@ -106,6 +106,15 @@ def cell_text(cell: Any, path: object, number: int, name: str) -> str:
     raise DataError.at(path, number, found=f"{found} in column '{name}'", expected=expected)
 
 
+def is_text(cell: Any, column: str) -> bool:
+    """Return whether a cell is text; see :func:`cell_text`."""
+    try:
+        cell_text(cell, "", 0, column)
+    except DataError:
+        return False
+    return True
+
+
 def describe_cell(cell: Any) -> str:
     """Return what a cell is that is no text, for errors."""
     return "null" if cell is None else f"{cell!s:.60}, of type {type(cell).__name__},"

@@ -53,9 +53,8 @@ def is_other_language(source: str, target: str, language: str | None) -> bool:
     if length_of(text) < LEAST_LENGTH:
         return False
     identifier = load_identifier()
-    own = [each for each in _SAME.get(code, [code]) if each in identifier.labels]
-    probabilities = dict(identifier.rank(text))
-    return bool(own) and sum(probabilities[each] for each in own) < LEAST_PROBABILITY
+    own = {*_SAME.get(code, [code])}.intersection(identifier.labels)
+    return bool(own) and sum(share for each, share in identifier.rank(text) if each in own) < LEAST_PROBABILITY
 
 
 def load_identifier() -> LanguageIdentifier:

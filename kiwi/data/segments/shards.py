@@ -9,7 +9,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from kiwi import constants as const
-from kiwi.data.files.cells import cell_text, check_names, field_text, json_object
+from kiwi.data.files.cells import check_names, field_text, is_text, json_object
 from kiwi.data.files.lines import Columns
 from kiwi.data.files.parquet import check_table_format, invalid_texts, readable_row
 from kiwi.data.readers import check_columns
@@ -273,7 +273,7 @@ class Shard:
         return {
             column: cell
             for column, cell in row.items()
-            if column not in self.reserved and (column not in texts or _is_text(cell, column))
+            if column not in self.reserved and (column not in texts or is_text(cell, column))
         }
 
     def _check_reserved(self, names: Collection[str], number: int | None) -> None:
@@ -293,11 +293,3 @@ class Shard:
         except (pyarrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self.place}: cannot be read as Parquet ({reason}).") from error
-
-
-def _is_text(cell: Any, column: str) -> bool:
-    try:
-        cell_text(cell, "", 0, column)
-    except DataError:
-        return False
-    return True

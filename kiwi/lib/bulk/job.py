@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,8 +12,8 @@ from kiwi import __version__, constants as const
 from kiwi.data.segments.shard_writers import OutputFormat
 from kiwi.data.segments.shards import SUFFIXES, Format, Shard
 from kiwi.exceptions import ConfigError, DataError
-from kiwi.lib.bulk.config import BulkConfig, BulkConfiguration
-from kiwi.runner.auto_aligner import switched_off
+from kiwi.lib.bulk.columns import check_columns, first_readable, has_pairs, must_align
+from kiwi.lib.bulk.config import BulkConfiguration
 from kiwi.runner.engine import AboutSystem
 from kiwi.utils.compression import SUFFIXES as COMPRESSED
 from kiwi.utils.places import Found, Place, find, finding, plain_suffix
@@ -99,11 +99,11 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
     outputs = tuple(about.no_predictions().columns())
     names = {field: getattr(bulk.columns, field) for field in about.input_fields}
     shards = [Shard(place, format_, names) for place, format_ in formats.items()]
-    first, columns = _first_readable(shards)
-    aligns = _must_align(bulk, about, columns)
+    first, columns = first_readable(shards)
+    aligns = must_align(bulk, about, columns)
     if aligns:
         del names[const.ALIGNMENTS]
-    if _has_pairs(bulk, about, columns or ()):
+    if has_pairs(bulk, about, columns or ()):
         names[const.LANGUAGE_PAIR] = bulk.columns.lp
     output = Place.of(bulk.output)
     options = {
@@ -130,7 +130,7 @@ def plan_job(config: BulkConfiguration, about: AboutSystem) -> tuple[Job, list[T
         shard = Shard(each.place, formats[each.place], names, frozenset(outputs), bulk.on_bad_segment)
         tasks[name] = Task(name, shard, output / f"{name}.{output_format}", output / REJECTS / f"{name}.jsonl")
     _check_output_is_not_input(config, tasks.values())
-    _check_columns(next(task.shard for task in tasks.values() if task.shard.place == first.place), about)
+    check_columns(next(task.shard for task in tasks.values() if task.shard.place == first.place), about)
     return job, list(tasks.values())
 
 
@@ -138,57 +138,6 @@ def _absolute(name: str) -> str:
     """Return the absolute path of a directory; a name on the hub is returned as it is."""
     path = Path(name)
     return str(path.resolve()) if path.exists() else name
-
-
-def _first_readable(shards: Sequence[Shard]) -> tuple[Shard, Collection[str] | None]:
-    """Return the first shard with rows that can be read, and the names of its columns, which all are likely to have.
-
-    If there is none, the first one that can be read is returned, with None. Those that cannot be read are reported by
-    their tasks, after the others are done.
-
-    Raises:
-        DataError: when no shard can be read; the first one is named.
-    """
-    empty: Shard | None = None
-    problem: DataError | None = None
-    for shard in shards:
-        try:
-            columns = shard.columns()
-        except DataError as error:
-            problem = problem or error
-            continue
-        if columns is not None:
-            return shard, columns
-        empty = empty or shard
-    if empty is None:
-        assert problem is not None
-        raise problem
-    return empty, None
-
-
-def _must_align(bulk: BulkConfig, about: AboutSystem, names: Collection[str] | None) -> bool:
-    """Return whether kiwi aligns: whether the system reads alignments, and none of these columns has them."""
-    if const.ALIGNMENTS not in about.input_fields:
-        return False
-    is_given = const.ALIGNMENTS in bulk.columns.model_fields_set or names is None or bulk.columns.alignments in names
-    if is_given and bulk.aligner is not None:
-        raise ConfigError(f"bulk.aligner: found {bulk.aligner}, but the shards have alignments. Remove it.")
-    if not is_given and not bulk.align:
-        raise switched_off(about.class_name)
-    return not is_given
-
-
-def _has_pairs(bulk: BulkConfig, about: AboutSystem, names: Collection[str]) -> bool:
-    """Return whether language pairs are read: whether predictions depend on them, and one of these columns has them."""
-    needs = about.reads_pairs
-    if const.LANGUAGE_PAIR in bulk.columns.model_fields_set:
-        if not needs:
-            raise ConfigError(
-                "bulk.columns.lp: given, but the system is not calibrated by language pair, and has no thresholds of "
-                "pairs. Remove it, or run: kiwi calibrate --lp, or kiwi thresholds --lp."
-            )
-        return True
-    return needs and bulk.columns.lp in names
 
 
 def pending_tasks(job: Job, tasks: list[Task]) -> list[Task]:
@@ -294,14 +243,3 @@ def _without_suffix(name: str) -> str:
     if path.suffix.lower() in COMPRESSED:
         path = path.with_suffix("")
     return path.with_suffix("").as_posix()
-
-
-def _check_columns(shard: Shard, about: AboutSystem) -> None:
-    """Check the columns of one shard before any work, because all shards are likely to have the same ones."""
-    columns = sorted(set(shard.names) - {const.SOURCE, const.TARGET})
-    if shard.format == "text" and columns:
-        raise ConfigError(
-            f"{shard.place}: text has only source and target, but this system ({about.class_name}) also reads "
-            f"{', '.join(columns)}. Convert the shards to TSV, JSON Lines or Parquet."
-        )
-    shard.check()
