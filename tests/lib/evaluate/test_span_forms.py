@@ -55,6 +55,20 @@ def test_language_pairs_and_sets_of_wmt25(tmp_path):
         evaluate(gold, ours)
 
 
+def test_spans_of_wmt25_beside_scores_of_several_pairs(tmp_path):
+    """Both pairs have a translation of the same name, so that only the file of spans says which one it is of."""
+    columns = {"sentence_scores": "score", **{name: name for name in ("lp", "system", "doc", "seg")}}
+    rows = [("en-ja", "A", "d", 1, 20), ("en-cs", "A", "d", 1, 90)]
+    scores = {"table": {"path": table(tmp_path / "s.tsv", "lp system doc seg score", *rows), "columns": columns}}
+    spans = table(tmp_path / "g.tsv", WMT25, ["d", 1, "en", "cs", "official", "A", TEXT, 0, 3, "major"])
+    given = {
+        "gold_files": {**scores, "spans": spans},
+        "predicted_files": [{**scores, "span_submission": spans}],
+        "bootstrap": 0,
+    }
+    assert evaluate_from_configuration(given).metric("en-cs spans", "F1") == 1.0
+
+
 @pytest.mark.parametrize("form", ["tsv", "jsonl", "json"])
 def test_rows_with_numbers_of_segments(tmp_path, form):
     gold = table(
