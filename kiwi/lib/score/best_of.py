@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +25,7 @@ from kiwi.lib.score.pairs import LanguagePairs
 from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.lib.score.stream import CHUNK_SIZE, Form
 from kiwi.outputs import OUTPUTS
+from kiwi.runner import Runner
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 
@@ -84,13 +86,53 @@ def score_best(
     runner = open_runner(model, options or PredictOptions())
     if const.SENTENCE_SCORES not in runner.about.outputs:
         raise ConfigError(f"--best-of: this system predicts {', '.join(runner.about.outputs)}, and no score.")
-    scores_only = are_scores_only(runner, scores_only)
     written_on = Scale.choose(scale, runner)
     manifest = manifest or Manifest()
     manifest.about, manifest.scale = runner.about, written_on
-    sign = 1 if written_on.direction(higher_is_better, "--best-of") else -1
-    flagger = Flagger.choose(languages, runner.about)
     pairs = LanguagePairs.choose(runner.about, languages, segments.columns)
+    fields = _fields(segments, best_of, runner, pairs)
+    files = segments.files or dict.fromkeys(fields, STDIN if segments.table is None else segments.table)
+    chooser = _Chooser(
+        runner,
+        written_on,
+        pairs,
+        Flagger.choose(languages, runner.about),
+        bad=BadRows("stop") if bad is None else bad,  # one without any is false
+        fields=fields,
+        files=files,
+        key_column=best_of.column,
+        sign=1 if written_on.direction(higher_is_better, "--best-of") else -1,
+        scores_only=are_scores_only(runner, scores_only),
+    )
+    has_names = form == "tsv" and header
+    is_first, n_candidates = True, 0
+    with chooser.bad.advising():
+        for part in _chunks(best_of.read(segments, fields, chooser.bad), 1 if stream else CHUNK_SIZE):
+            for group, n_usable, row in chooser.choose(part):
+                n_candidates += n_usable if chooser.bad.on_bad == "skip" else len(group.candidates)
+                if row is None:
+                    continue
+                names = written_on.titled(row) if has_names else list(row)
+                manifest.count(names, len(group.candidates), None)
+                if form == "tsv":
+                    _check_tabs(group, row, files)
+                    output.write("\t".join(names) + "\n" if has_names and is_first else "")
+                    output.write("\t".join(map(tsv_cell, row.values())) + "\n")
+                else:
+                    is_chosen = not math.isnan(row["candidate"])
+                    reason = "" if is_chosen else chooser.bad.reasons.get(group.candidates[0].line, "")
+                    output.write(json_line(row | ({"reason": reason} if reason else {})) + "\n")
+                is_first = False
+            output.flush()
+    return n_candidates
+
+
+def _fields(segments: Input, best_of: BestOf, runner: Runner, pairs: LanguagePairs) -> list[str]:
+    """Return the fields to read, and prepare what aligns words where alignments are not given.
+
+    Raises:
+        ConfigError: when the system reads a field that candidates cannot have, or words cannot be aligned.
+    """
     fields = [name for name in FIELDS if name in runner.about.input_fields]
     has_pairs = segments.table is not None and not segments.lacks(const.LANGUAGE_PAIR)
     if has_pairs or const.LANGUAGE_PAIR in segments.columns:
@@ -101,47 +143,52 @@ def score_best(
         fields.remove(const.ALIGNMENTS)
         runner.prepare_aligner()
     check_aligner(runner, fields)
-    bad = BadRows("stop") if bad is None else bad  # one without any is false
-    files = segments.files or dict.fromkeys(fields, STDIN if segments.table is None else segments.table)
-    score_column = OUTPUTS[const.SENTENCE_SCORES].columns[0]
-    is_first, n_candidates = True, 0
-    with bad.advising():
-        for part in _chunks(best_of.read(segments, fields, bad), 1 if stream else CHUNK_SIZE):
-            usable = [[_screen(each, group, files, bad) for each in group.candidates] for group in part]
-            bad.flush()
-            rows = [
-                each.texts if is_usable else dict.fromkeys(each.texts, "")
-                for group, flags in zip(part, usable, strict=True)
-                for each, is_usable in zip(group.candidates, flags, strict=True)
-            ]
-            columns = {name: [row[name] for row in rows] for name in fields}
-            predicted = runner.predict_columns(pairs.add(columns))
-            found = written_on.apply(predicted.columns(targets=columns[const.TARGET]))
-            if scores_only:
-                found = without_words(found)
-            first = 0
-            for group, flags in zip(part, usable, strict=True):
-                last = first + len(flags)
-                n_candidates += sum(flags) if bad.on_bad == "skip" else len(flags)
-                is_wrong = [_is_wrong(each, flagger) for each in group.candidates]
-                place, margin = choose(found[score_column][first:last], sign, is_wrong)
-                if place is not None or bad.on_bad != "skip":
-                    row = _result(group, place, margin, best_of) | {
-                        name: cells[first + (place or 0)] for name, cells in found.items()
-                    }
-                    names = written_on.titled(row) if form == "tsv" and header else list(row)
-                    manifest.count(names, len(flags), None)
-                    if form == "tsv":
-                        _check_tabs(group, row, files)
-                        output.write("\t".join(names) + "\n" if header and is_first else "")
-                        output.write("\t".join(map(tsv_cell, row.values())) + "\n")
-                    else:
-                        reason = {} if place is not None else {"reason": bad.reasons.get(group.candidates[0].line, "")}
-                        output.write(json_line(row | {name: text for name, text in reason.items() if text}) + "\n")
-                    is_first = False
-                first = last
-            output.flush()
-    return n_candidates
+    return fields
+
+
+@dataclass(frozen=True)
+class _Chooser:
+    """The choice of the best candidate of each source."""
+
+    runner: Runner
+    scale: Scale
+    pairs: LanguagePairs
+    flagger: Flagger
+    bad: BadRows
+    fields: Sequence[str]
+    files: Mapping[str, Path]
+    key_column: str | None
+    sign: int
+    scores_only: bool
+
+    def choose(self, part: Sequence[Group]) -> Iterator[tuple[Group, int, dict[str, Any] | None]]:
+        """Yield each source, the number of its candidates that can be used, and its row of the result.
+
+        The row is None where no candidate can be used and such sources are left out.
+        """
+        usable = [[_screen(each, group, self.files, self.bad) for each in group.candidates] for group in part]
+        self.bad.flush()
+        rows = [
+            each.texts if is_usable else dict.fromkeys(each.texts, "")
+            for group, flags in zip(part, usable, strict=True)
+            for each, is_usable in zip(group.candidates, flags, strict=True)
+        ]
+        columns = {name: [row[name] for row in rows] for name in self.fields}
+        predicted = self.runner.predict_columns(self.pairs.add(columns))
+        found = self.scale.apply(predicted.columns(targets=columns[const.TARGET]))
+        scores = found[OUTPUTS[const.SENTENCE_SCORES].columns[0]]
+        if self.scores_only:
+            found = without_words(found)
+        first = 0
+        for group, flags in zip(part, usable, strict=True):
+            is_wrong = [_is_wrong(each, self.flagger) for each in group.candidates]
+            place, margin = choose(scores[first : first + len(flags)], self.sign, is_wrong)
+            row = None
+            if place is not None or self.bad.on_bad != "skip":
+                row = _result(group, place, margin, self.key_column)
+                row |= {name: cells[first + (place or 0)] for name, cells in found.items()}
+            yield group, sum(flags), row
+            first += len(flags)
 
 
 def choose(scores: Sequence[float], sign: int, is_wrong: Sequence[bool] | None = None) -> tuple[int | None, float]:
@@ -222,12 +269,12 @@ def _error(candidate: Candidate, group: Group, files: Mapping[str, Path]) -> Dat
     return None
 
 
-def _result(group: Group, place: int | None, margin: float, best_of: BestOf) -> dict[str, Any]:
+def _result(group: Group, place: int | None, margin: float, key_column: str | None) -> dict[str, Any]:
     """Return the columns that precede the predictions."""
     text = "" if place is None else group.candidates[place].texts[const.TARGET]
     number = math.nan if place is None else place + 1
     n_candidates = sum(each.error is None for each in group.candidates)
-    key = {} if best_of.column is None or group.key is None else {best_of.column: group.key}
+    key = {} if key_column is None or group.key is None else {key_column: group.key}
     return key | dict(zip(RESULTS, (text, number, n_candidates, margin), strict=True))
 
 
