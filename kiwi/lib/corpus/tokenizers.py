@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from kiwi.data.languages import language_of
+from kiwi.data.text.joiners import ZERO_WIDTH_JOINER, is_continued
 from kiwi.data.text.words import words
 from kiwi.exceptions import ConfigError
 from kiwi.utils.imports import needs_extra
@@ -41,6 +42,12 @@ LEAST_APART = 0.75
 
 COMMAS = frozenset(",،、，")
 FINAL_MARKS = frozenset(".?!。？！।؟۔…")
+
+STAND_INS = tuple(map(chr, range(0xA000, 0xA48D)))
+"""Letters that are put in the place of characters that Moses does not know: those of Yi, which it does."""
+
+LINK = ZERO_WIDTH_JOINER + "."
+"""What stands for a joiner with a character behind it."""
 
 SAMPLE = 1000
 """The number of segments by which tokenized text is recognized."""
@@ -155,7 +162,49 @@ def _moses(language: str | None) -> Tokenize:
     from sacremoses import MosesTokenizer
 
     tokenizer: Any = MosesTokenizer(lang=language_of(language or "en"))
-    return lambda text: [str(word) for word in tokenizer.tokenize(text, escape=False)]
+    known = frozenset(tokenizer.IsAlnum)
+
+    def tokenize(text: str) -> list[str]:
+        hidden, characters = _hide(text, known)
+        found: list[str] = []
+        for word in tokenizer.tokenize(hidden, escape=False):
+            # What belongs to a character that is no letter, such as an emoji, is split from it all the same.
+            if found and (word[0] in characters or characters.get(found[-1][-1]) == LINK):
+                found[-1] += word
+            else:
+                found.append(str(word))
+        if not characters:
+            return found
+        shown = str.maketrans({letter: character[0] for letter, character in characters.items()})
+        return [word.translate(shown) for word in found]
+
+    return tokenize
+
+
+def _hide(text: str, known: frozenset[str]) -> tuple[str, dict[str, str]]:
+    """Put letters in the place of the marks and joiners within words, which Moses would take for punctuation.
+
+    Args:
+        text: the text.
+        known: the characters that are left to Moses.
+
+    Returns:
+        The text, and what each letter stands for: a character, or :data:`LINK`.
+    """
+    places = [place for place in range(len(text)) if text[place] not in known and is_continued(text, place)]
+    if not places:
+        return text, {}
+    letters = (letter for letter in STAND_INS if letter not in text)
+    letter_of: dict[str, str] = {}
+    hidden = list(text)
+    for place in places:
+        character = text[place]
+        if character == ZERO_WIDTH_JOINER and not text[place + 1 : place + 2].isspace():
+            character = LINK
+        if character not in letter_of:
+            letter_of[character] = next(letters, text[place])  # a text may have all letters
+        hidden[place] = letter_of[character]
+    return "".join(hidden), {letter: character for character, letter in letter_of.items()}
 
 
 def _zh(language: str | None) -> Tokenize:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from kiwi.exceptions import ConfigError
-from kiwi.lib.corpus.tokenizers import Tokenizer, choose, looks_tokenized, tokenizer_for
+from kiwi.lib.corpus.tokenizers import STAND_INS, Tokenizer, choose, looks_tokenized, tokenizer_for
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,38 @@ from kiwi.lib.corpus.tokenizers import Tokenizer, choose, looks_tokenized, token
 )
 def test_words_by_hand(name: str, language: str | None, text: str, expected: str) -> None:
     assert Tokenizer(name, language).load()(text) == expected.split(" ")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("si", "වි\u200dට, ශ්\u200dරී ලංකාව.", "වි\u200dට , ශ්\u200dරී ලංකාව ."),
+        ("ne", "उनले भने, कि यो हो।", "उनले भने , कि यो हो ।"),
+        ("fa", "او می\u200cخواهد، برود.", "او می\u200cخواهد ، برود ."),
+        ("th", "สวัสดีที่นี่ครับ.", "สวัสดีที่นี่ครับ ."),
+        ("my", "မြန်မာ.", "မြန်မာ ."),
+        ("vi", "Tie\u0302\u0301ng Vie\u0323\u0302t.", "Tie\u0302\u0301ng Vie\u0323\u0302t ."),
+        ("en", "The cafe\u0301's 'nai\u0308ve' art.", "The cafe\u0301 's ' nai\u0308ve ' art ."),
+        ("en", "a 👩\u200d🚀 ❤\ufe0f 5\ufe0f\u20e3 b\u200d c.", "a 👩\u200d🚀 ❤\ufe0f 5\ufe0f\u20e3 b\u200d c ."),
+        ("en", "a \u0301 b", "a \u0301 b"),
+        ("hi", "डॉ. शर्मा", "डॉ. शर्मा"),
+    ],
+)
+def test_moses_keeps_joiners_and_combining_marks_in_their_words(language: str, text: str, expected: str) -> None:
+    assert Tokenizer("moses", language).load()(text) == expected.split(" ")
+
+
+@pytest.mark.parametrize("text", ["Le café. c'était l'été, où ?", "Große Äpfel (schön), z.B. Öl."])
+def test_moses_splits_decomposed_text_as_composed_text(text: str) -> None:
+    tokenize = Tokenizer("moses", "fr").load()
+    words = tokenize(unicodedata.normalize("NFD", text))
+    assert [unicodedata.normalize("NFC", word) for word in words] == tokenize(text)
+
+
+def test_moses_takes_a_text_with_more_marks_than_letters_that_can_hide_them() -> None:
+    marks = "".join(chr(code) for code in range(0x300, 0x370))
+    text = "".join(STAND_INS) + marks
+    assert "".join(Tokenizer("moses", "en").load()(text)) == text
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from kiwi.data.labels.error_spans import ErrorSpan
+from kiwi.data.text.joiners import ZERO_WIDTH_JOINER, base, continues
 
-JOINERS = frozenset("'’-\u200c\u200d")
+INNER_MARKS = frozenset("'’-")
 """Characters that belong to a word when there are letters on both sides."""
 
 UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")
@@ -80,27 +81,23 @@ def is_unspaced(character: str) -> bool:
 
 
 def _kind(text: str, place: int) -> str:
+    place = base(text, place)
     character = text[place]
     if character.isspace():
         return "space"
-    if character in JOINERS:
-        inside = 0 < place < len(text) - 1 and text[place - 1].isalnum() and text[place + 1].isalnum()
+    if character in INNER_MARKS:
+        inside = 0 < place < len(text) - 1 and text[base(text, place - 1)].isalnum() and text[place + 1].isalnum()
         return "word" if inside else "other"
     if character.isalnum():
         return "unspaced" if is_unspaced(character) else "word"
-    if unicodedata.category(character).startswith("M"):
-        # A combining mark belongs to the letter before it.
-        return _kind(text, place - 1) if place > 0 and not text[place - 1].isspace() else "other"
     return "other"
 
 
 def _characters(text: str) -> list[str]:
-    """Split a text into characters with their combining marks."""
+    """Split a text into characters with their combining marks and joiners."""
     parts: list[str] = []
     for character in text:
-        if parts and (
-            unicodedata.category(character).startswith("M") or character == "\u200d" or parts[-1][-1] == "\u200d"
-        ):
+        if parts and (continues(character) or parts[-1][-1] == ZERO_WIDTH_JOINER):
             parts[-1] += character
         else:
             parts.append(character)
