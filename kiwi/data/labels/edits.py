@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from kiwi.constants import BAD, OK, Label
+from kiwi.data.text.normal_form import compose_all
 
 SAME, SUBSTITUTED, DELETED, INSERTED = "=", "s", "d", "i"
 """The steps of an edit path: both words are the same, the machine translation's word was replaced or deleted, or a word
@@ -27,13 +28,14 @@ word of the machine translation or are missing from it, those that are missing o
 def edit_path(target: Sequence[str], post_edit: Sequence[str]) -> str:
     """Return the cheapest edits from a machine translation to its post-edit, one character per step.
 
-    Words are compared without case. Among equal costs, a match or substitution is preferred to a deletion, and a
+    Words are compared without case and in Unicode's form NFC. Among equal costs, a match or substitution is preferred to a deletion, and a
     deletion to an insertion, counted from the end. Words that differ only in case are substituted.
 
     Args:
         target: the words of the machine translation.
         post_edit: the words of the post-edit.
     """
+    target, post_edit = compose_all(target), compose_all(post_edit)
     if target == post_edit:
         return SAME * len(target)
     lower_target = [word.lower() for word in target]

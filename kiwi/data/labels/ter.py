@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from kiwi.data.text.normal_form import compose_all
+
 MOST_WORDS_SHIFTED = 10
 FARTHEST_SHIFT = 50
 MOST_CANDIDATES = 1000
@@ -24,10 +26,11 @@ MATCH, SUBSTITUTION, DELETION, INSERTION = range(4)
 
 
 def hter(target: Sequence[str], post_edit: Sequence[str]) -> float:
-    """Return the number of edits per word of the post-edit, at most 1; words are compared without case."""
+    """Return the number of edits per word of the post-edit, at most 1; words are compared without case and in NFC."""
     if not post_edit:
         return float(bool(target))
-    n_edits = count_edits([word.lower() for word in target], [word.lower() for word in post_edit])
+    words, reference = ([word.lower() for word in compose_all(side)] for side in (target, post_edit))
+    n_edits = count_edits(words, reference)
     return min(1.0, n_edits / len(post_edit))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from kiwi.data.labels.error_spans import SEVERITIES
+from kiwi.data.text.normal_form import compose
 
 logger = logging.getLogger(__name__)
 
@@ -53,16 +53,12 @@ def unquoted(text: str) -> str:
 
 def look_alike(one: str, other: str) -> bool:
     """Return whether two texts differ, but in their Unicode normalization alone."""
-    return one != other and _normalized(one) == _normalized(other)
+    return one != other and compose(one) == compose(other)
 
 
 def has_in_other_form(text: str, part: str) -> bool:
     """Return whether a text has a part in another Unicode normalization only."""
-    return part not in text and _normalized(part) in _normalized(text)
-
-
-def _normalized(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
+    return part not in text and compose(part) in compose(text)
 
 
 def quoted(text: str) -> str:
