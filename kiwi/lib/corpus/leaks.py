@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from kiwi.data.languages import language_of
 from kiwi.data.text.language_pairs import split_pair
+from kiwi.data.text.normal_form import normal_form
 
 LEAK = "leak"
 LEAK_REASON = "the source or the translation is in dev or test of another corpus"
@@ -39,5 +40,5 @@ class Leaks:
 
 def _keys(pair: str, source: str, target: str) -> Iterator[int]:
     for side, (tag, text) in enumerate(zip(split_pair(pair), (source, target), strict=True)):
-        key = f"{side}\n{language_of(tag)}\n{text.casefold()}".encode()
+        key = f"{side}\n{language_of(tag)}\n{normal_form(text).casefold()}".encode()
         yield int.from_bytes(blake2b(key, digest_size=8).digest(), "big")

@@ -202,12 +202,7 @@ def _choose(side: Literal["source", "target"], options: CorpusOptions, samples: 
 
 def _save(row: Row, alignments: dict[str, str], file: IO[str], keys: Keys) -> None:
     file.write(json.dumps([asdict(row), alignments], ensure_ascii=False) + "\n")
-    keys.add(
-        not row.rule,
-        row.texts[const.SOURCE],
-        row.fields.get(GROUP),
-        "\n".join(row.texts[name] for name in TEXTS),
-    )
+    keys.add(not row.rule, [row.texts[name] for name in TEXTS], row.fields.get(GROUP))
 
 
 def _write_parts(

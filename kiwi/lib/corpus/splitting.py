@@ -12,6 +12,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from kiwi.data.text.normal_form import normal_form
 from kiwi.exceptions import DataError
 from kiwi.lib.corpus.options import PARTS, CorpusOptions
 
@@ -92,18 +93,18 @@ class Keys:
         self._sources, self._groups, self._rows = (Hashes(directory) for _ in range(3))
         self._has_groups = False
 
-    def add(self, is_kept: bool, source: str, group: str | None, row: str) -> None:
+    def add(self, is_kept: bool, texts: Sequence[str], group: str | None) -> None:
         """Add a segment.
 
         Args:
             is_kept: whether it is kept by the rules that concern single segments.
-            source: its source.
+            texts: its source, and what else duplicates have in common with it.
             group: the name of its document, if known.
-            row: all of it, by which duplicates are recognized.
         """
+        texts = list(map(normal_form, texts))
         self._is_kept.append(is_kept)
-        self._sources.add(source.casefold())
-        self._rows.add(row)
+        self._sources.add(texts[0].casefold())
+        self._rows.add("\n".join(texts))
         if group is not None:
             self._groups.add(group)
             self._has_groups = True

@@ -18,7 +18,7 @@ def split(
 ) -> list[int]:
     with closing(Keys()) as keys:
         for number, (source, group) in enumerate(rows):
-            keys.add(kept[number] if kept else True, source, group if with_groups else None, f"{source} {number}")
+            keys.add(kept[number] if kept else True, [source, f"{number}"], group if with_groups else None)
         return keys.split(CorpusOptions(**options), "FILE").tolist()  # type: ignore[arg-type]
 
 
@@ -34,6 +34,18 @@ def test_the_same_source_is_in_one_part(keep_order: bool, seed: int) -> None:
     for source in {source for source, _ in ROWS}:
         assert len({part for part, row in zip(parts, ROWS, strict=True) if row[0] == source}) == 1
     assert parts == split(ROWS, dev=12, test=9, seed=seed, keep_order=keep_order)
+
+
+@pytest.mark.parametrize("other", ["cafe\u0301 noir", "café  noir", "\u00a0café noir "])
+def test_texts_that_look_the_same_are_duplicates_and_share_a_part(other: str) -> None:
+    fillers = [(f"{number}", f"{number}") for number in range(20)]
+    with closing(Keys()) as keys:
+        for texts in [("café noir", "Kaffee"), (other, "Kaffee"), (other, "Espresso"), *fillers]:
+            keys.add(True, texts, None)
+        for seed in range(10):
+            parts = keys.split(CorpusOptions(dev=5, test=5, seed=seed), "FILE").tolist()
+            assert parts[1] == DUPLICATE
+            assert parts[0] == parts[2]
 
 
 def test_seeds_differ() -> None:
@@ -69,7 +81,7 @@ def test_what_is_left_out() -> None:
     rows = ((True, "a"), (False, ""), (True, "b"), (True, "a"), (False, ""), (True, "c"), (True, "a"))
     with closing(Keys()) as keys:
         for is_kept, row in rows:
-            keys.add(is_kept, row, None, row)
+            keys.add(is_kept, [row], None)
         options = CorpusOptions(dev=0, test=0)
         assert keys.split(options, "FILE").tolist() == [0, LEFT_OUT, 0, DUPLICATE, LEFT_OUT, 0, DUPLICATE]
         kept = CorpusOptions(dev=0, test=0, keep=frozenset({"duplicate"}))
@@ -89,7 +101,7 @@ def test_hashes_are_compared_range_by_range_and_block_by_block(monkeypatch: pyte
 def test_memory_for_each_segment_is_small() -> None:
     with closing(Keys()) as keys:
         for number in range(200_000):
-            keys.add(True, f"{number}", None, f"{number}")
+            keys.add(True, [f"{number}"], None)
         tracemalloc.start()
         keys.split(CorpusOptions(), "FILE")
         _, peak = tracemalloc.get_traced_memory()
