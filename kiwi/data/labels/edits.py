@@ -28,8 +28,8 @@ word of the machine translation or are missing from it, those that are missing o
 def edit_path(target: Sequence[str], post_edit: Sequence[str]) -> str:
     """Return the cheapest edits from a machine translation to its post-edit, one character per step.
 
-    Words are compared without case and in Unicode's form NFC. Among equal costs, a match or substitution is preferred to a deletion, and a
-    deletion to an insertion, counted from the end. Words that differ only in case are substituted.
+    Words are compared without case and in Unicode's form NFC. Among equal costs, a match or substitution is preferred
+    to a deletion, and a deletion to an insertion, counted from the end. Words that differ only in case are substituted.
 
     Args:
         target: the words of the machine translation.

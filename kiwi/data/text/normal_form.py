@@ -1,7 +1,7 @@
 """The form in which texts are compared, and what a text of nothing but white space is.
 
-A letter with an accent may be one code point or two (Unicode's forms NFC and NFD), and tools change white space. Texts that
-differ in these alone look the same, and nobody edited one to get the other.
+A letter with an accent may be one code point or two (Unicode's forms NFC and NFD), and tools change white space. Texts
+that differ in these alone look the same, and nobody edited one to get the other.
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ def check_texts(source: Sequence[str], target: Sequence[str], post_edit: Sequenc
 
 def is_copied(source: Sequence[str], target: Sequence[str]) -> bool:
     """Return whether the source stands as its translation, and has a letter that could have been translated."""
-    return compose_all(source) == compose_all(target) and any(character.isalpha() for word in source for character in word)
+    return compose_all(source) == compose_all(target) and any(
+        character.isalpha() for word in source for character in word
+    )
 
 
 def is_unrelated(hter: float, n_target: int, n_post_edit: int, bounds: Bounds) -> bool:

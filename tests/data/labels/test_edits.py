@@ -87,7 +87,7 @@ def test_hter_by_hand(target: str, post_edit: str, expected: float) -> None:
 
 
 def test_words_that_differ_in_their_unicode_normalization_alone_are_the_same() -> None:
-    target, post_edit = "scho\u0308n Cafe\u0301 heute".split(), "schön café morgen".split()
+    target, post_edit = ["scho\u0308n", "Cafe\u0301", "heute"], ["schön", "café", "morgen"]
     assert edit_path(target, post_edit) == "=ss"
     assert hter(target, post_edit) == pytest.approx(1 / 3)
     assert edit_path(post_edit, target) == "=ss"

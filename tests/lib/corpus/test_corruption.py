@@ -14,7 +14,7 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.corpus.corruption.kinds import CORRUPTIONS, Material
 from kiwi.lib.corpus.corruption.options import CorruptOptions
 from kiwi.lib.corpus.corruption.pipeline import corrupt_corpus
-from kiwi.lib.corpus.corruption.segments import Segment, corrupt_segment, label_segment, splitter_for
+from kiwi.lib.corpus.corruption.segments import Segment, corrupt_segment, splitter_for
 from kiwi.lib.corpus.corruption.units import Mark, Unit, render, split_units
 
 SOURCE = "Anna has not sold the 12 old boats , yet ."
@@ -182,28 +182,6 @@ def test_digits_of_other_scripts() -> None:
 
 def segment(target: str = GOOD, number: int = 1) -> Segment:
     return Segment(number, SOURCE, target, "", "de", split_units(SOURCE), split_units(target))
-
-
-def test_labels() -> None:
-    mark, missing = Mark("replace", "major"), Mark("drop", "minor")
-    good = split_units("Das ist ein Haus .")
-    units = [good[0], Unit("", mark=missing), good[2], Unit("Boot", " ", mark), good[4]]
-    assert label_segment(segment("Das ist ein Haus ."), units, 2) == {
-        "src": SOURCE,
-        "mt": "Das ein Boot .",
-        "pe": "Das ist ein Haus .",
-        "tags": "OK OK BAD OK OK BAD OK OK OK",
-        "hter": "0.400000",
-        "error_spans": "3 8\t3 12\tminor major",
-        "mqm": "6",
-    }
-
-
-def test_good_translation_is_kept_as_it_is() -> None:
-    cells = label_segment(segment(" Ja  gut "), split_units(" Ja  gut "), 0)
-    assert cells["mt"] == " Ja  gut "
-    assert cells["error_spans"] == "-1\t-1\tno-error"
-    assert (cells["tags"], cells["hter"], cells["mqm"]) == ("OK OK OK OK OK", "0.000000", "0")
 
 
 def test_shares() -> None:

@@ -163,7 +163,7 @@ def truncate(units: Sequence[Unit], material: Material, random: Random, mark: Ma
     if len(units) < 4:
         return None
     left = random.randint(max(1, len(units) // 3), 2 * len(units) // 3)
-    return [*units[:left], Unit("", mark=mark)], len(units) - left
+    return [*units[:left], Unit("", mark=mark, missing=tuple(units[left:]))], len(units) - left
 
 
 def say_twice(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -> Result | None:
@@ -244,7 +244,8 @@ def _omit(units: Sequence[Unit], random: Random, mark: Mark, found: tuple[int, i
     if found is None:
         return None
     start, length = found
-    return [*units[:start], Unit("", mark=mark), *units[start + length :]], length
+    end = start + length
+    return [*units[:start], Unit("", mark=mark, missing=tuple(units[start:end])), *units[end:]], length
 
 
 def _substitute(

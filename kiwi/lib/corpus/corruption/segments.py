@@ -16,7 +16,7 @@ from kiwi.data.languages import language_of
 from kiwi.data.text.words import words
 from kiwi.lib.corpus.corruption.kinds import CORRUPTIONS, Material
 from kiwi.lib.corpus.corruption.options import CorruptOptions
-from kiwi.lib.corpus.corruption.units import Mark, Tokenize, Unit, render
+from kiwi.lib.corpus.corruption.units import Mark, Tokenize, Unit, omissions, render
 from kiwi.lib.corpus.tokenizers import OWN_TOKENIZERS, Tokenizer
 
 
@@ -103,6 +103,9 @@ def corrupt_segment(
 def label_segment(segment: Segment, units: Sequence[Unit], n_edits: int) -> dict[str, str]:
     """Return the line of a segment in each file, by suffix.
 
+    A word is BAD if it has a wrong part or has lost one, a gap if there are fewer words than there were. Words are what
+    spaces separate, so that these are the tags of the edits that correct the text.
+
     Args:
         segment: the segment.
         units: the words of its translation with errors.
@@ -112,8 +115,11 @@ def label_segment(segment: Segment, units: Sequence[Unit], n_edits: int) -> dict
     if not spans:
         text = segment.target
     bounds = _word_bounds(text)
-    is_bad = [label[0] < 1 for label in unit_labels([spans], bounds)]
-    is_missing = [label[0] < 1 for label in gap_labels([spans], bounds)]
+    missing = omissions(units)
+    cut = [ErrorSpan(each.place - each.is_cut_before, each.place + each.is_cut_behind, "major") for each in missing]
+    lost = [ErrorSpan(each.place, each.place, "major") for each in missing if each.n_words]
+    is_bad = [label[0] < 1 for label in unit_labels([[*spans, *cut]], bounds)]
+    is_missing = [label[0] < 1 for label in gap_labels([lost], bounds)]
     cells = {
         "src": segment.source,
         "mt": text,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from kiwi.data.labels.error_spans import ErrorSpan
 from kiwi.data.text.joiners import ZERO_WIDTH_JOINER, base, continues
+from kiwi.data.text.words import words
 
 INNER_MARKS = frozenset("'’-")
 """Characters that belong to a word when there are letters on both sides."""
@@ -41,6 +43,9 @@ class Unit:
 
     mark: Mark | None = None
     """The error that it is part of; None if it is as it was translated."""
+
+    missing: tuple[Unit, ...] = ()
+    """The units that are missing where it stands."""
 
     @property
     def is_word(self) -> bool:
@@ -119,20 +124,62 @@ def render(units: Sequence[Unit]) -> tuple[str, list[ErrorSpan]]:
     parts: list[str] = []
     spans: list[ErrorSpan] = []
     last: Mark | None = None
-    end = 0
-    for unit in units:
-        before = unit.before if parts else ""  # a text does not begin with white space
-        if not unit.text:
-            before = ""
-        start = end + len(before)
-        end = start + len(unit.text)
-        parts += (before, unit.text) if unit.text else ()
+    for unit, before, start, end in _placed(units):
+        parts += (before, unit.text)
         if unit.mark is not None and unit.mark is last:
             spans[-1] = spans[-1]._replace(end=end)
         elif unit.mark is not None:
             spans.append(ErrorSpan(start, end, unit.mark.severity))
         last = unit.mark
     return "".join(parts), spans
+
+
+def _placed(units: Iterable[Unit]) -> Iterator[tuple[Unit, str, int, int]]:
+    """Yield each unit with the white space that is written before it, and the places where it begins and ends."""
+    end = 0
+    for unit in units:
+        before = unit.before if unit.text and end else ""  # a text does not begin with white space
+        start = end + len(before)
+        end = start + len(unit.text)
+        yield unit, before, start, end
+
+
+class Omission(NamedTuple):
+    """A place at which units are missing."""
+
+    place: int
+    """The place in the text with errors."""
+
+    is_cut_before: bool
+    """Whether the word before it has lost its end."""
+
+    is_cut_behind: bool
+    """Whether the word behind it has lost its beginning."""
+
+    n_words: int
+    """By how many words the text became shorter there."""
+
+
+def omissions(units: Iterable[Unit]) -> list[Omission]:
+    """Return the places of missing units, where words are what spaces separate."""
+    found = []
+    groups = [list(group) for _, group in groupby(_placed(units), key=lambda each: bool(each[0].text))]
+    for number, group in enumerate(groups):
+        missing = [each for unit, _, _, _ in group for each in unit.missing]
+        if not missing:
+            continue
+        behind = groups[number + 1][0][0] if number + 1 < len(groups) else None
+        is_apart_before, is_apart_behind = _is_apart(missing[0]), behind is not None and _is_apart(behind)
+        # Of the spaces on both sides, that behind remains, unless there is no word before.
+        n_words = sum(map(_is_apart, missing[1:])) + (is_apart_before if number else is_apart_behind)
+        is_cut_before, is_cut_behind = number > 0 and not is_apart_before, behind is not None and not is_apart_behind
+        found.append(Omission(group[0][2], is_cut_before, is_cut_behind, n_words))
+    return found
+
+
+def _is_apart(unit: Unit) -> bool:
+    """Return whether a unit begins a word."""
+    return len(words(f"x{unit.before}x")) > 1
 
 
 def runs(units: Sequence[Unit], length: int) -> Iterator[int]:
