@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from array import array
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from kiwi.data.text.normal_form import normal_form
 from kiwi.exceptions import DataError
 from kiwi.lib.corpus.options import PARTS, CorpusOptions
+
+logger = logging.getLogger(__name__)
 
 LEFT_OUT, DUPLICATE = -1, -2
 """What stands for the part of segments that are left out, by the rule ``duplicate`` or another one."""
@@ -137,11 +140,8 @@ class Keys:
             raise DataError.at(place, None, found=found, expected=expected, advice="Lower --dev and --test.")
         of_kept = _fill(self._blocks(parts == 0), sizes, options)
         parts[parts == 0] = of_kept
-        for part, size in zip((1, 2), sizes, strict=True):
-            if size and not np.any(of_kept == part):
-                found = f"no document or repeated source of at most {size:,} segments, the size of {PARTS[part]}"
-                advice = f"Raise --{PARTS[part]}; documents and repeated sources are not divided."
-                raise DataError.at(place, None, found=found, expected="at least one", advice=advice)
+        for part, size in ((2, sizes[1]), (1, sizes[0])):
+            _check_part(PARTS[part], size, int(np.count_nonzero(of_kept == part)), options, place)
         return parts
 
     def close(self) -> None:
@@ -167,6 +167,26 @@ def _size(given: float | None, n_segments: int) -> int:
     return round(given * n_segments) if given < 1 else int(given)
 
 
+def _check_part(name: str, size: int, n_segments: int, options: CorpusOptions, place: object) -> None:
+    """Check that a part has a segment, and warn if the order of the segments leaves it smaller than asked for."""
+    advice = f"Raise --{name}; documents and repeated sources are not divided."
+    if size and not n_segments:
+        found = f"a document or repeated source of more than {size:,} segments in the place of {name}"
+        if not options.keep_order:
+            found = f"documents and repeated sources of more than {size:,} segments only"
+        expected = f"one of at most {size:,} segments, the size of {name}"
+        raise DataError.at(place, None, found=found, expected=expected, advice=advice)
+    if options.keep_order and n_segments < size:
+        logger.warning(
+            "%s has %s segments instead of %s: the document or repeated source before them does not fit, and with "
+            "--keep-order no older one takes its place. %s",
+            name,
+            f"{n_segments:,}",
+            f"{size:,}",
+            advice,
+        )
+
+
 def _connected(keys: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
     """Return the index of the first segment that each one is connected to, directly or through others, (segments,).
 
@@ -186,7 +206,11 @@ def _connected(keys: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
 
 
 def _fill(blocks: NDArray[np.int32], sizes: list[int], options: CorpusOptions) -> NDArray[np.int8]:
-    """Return the index of the part of each segment; blocks that do not fit a part anymore go to another one."""
+    """Return the index of the part of each segment; blocks that do not fit a part anymore go to another one.
+
+    With the order kept, a part ends before the first block that does not fit, so that none is older than one of a part
+    behind it.
+    """
     n_blocks = int(blocks.max()) + 1
     counts = np.zeros(n_blocks, np.int32)
     np.add.at(counts, blocks, np.int32(1))
@@ -200,9 +224,11 @@ def _fill(blocks: NDArray[np.int32], sizes: list[int], options: CorpusOptions) -
     of_block = np.zeros(n_blocks, np.int8)
     for part, size in ((PARTS.index("test"), sizes[1]), (PARTS.index("dev"), sizes[0])):
         for block in map(int, order):
-            if size <= 0:
+            if of_block[block]:
+                continue
+            if size <= 0 or (options.keep_order and counts[block] > size):
                 break
-            if not of_block[block] and counts[block] <= size:
+            if counts[block] <= size:
                 of_block[block] = part
                 size -= int(counts[block])
     return of_block[blocks]

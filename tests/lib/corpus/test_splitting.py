@@ -71,6 +71,24 @@ def test_order() -> None:
     assert split(rows, keep_order=True, dev=2, test=3) == [0] * 5 + [1] * 2 + [2] * 3
 
 
+def test_no_document_in_train_is_newer_than_one_in_test(caplog: pytest.LogCaptureFixture) -> None:
+    rows = [(f"{number}", name) for number, name in enumerate("AAABBBCCCCCDD")]
+    parts = split(rows, with_groups=True, keep_order=True, dev=6, test=3)
+    assert parts == [0] * 6 + [1] * 5 + [2] * 2
+    assert "test has 2 segments instead of 3" in caplog.text
+    assert "Raise --test" in caplog.text
+    assert "dev has 5 segments instead of 6" in caplog.text
+    assert split(rows, with_groups=True, keep_order=True, dev=5, test=2) == parts
+    assert split(rows, with_groups=True, keep_order=True, dev=8, test=2) == [0] * 3 + [1] * 8 + [2] * 2
+
+
+@pytest.mark.parametrize(("dev", "test", "name"), [(3, 3, "test"), (3, 5, "dev")])
+def test_the_last_document_is_not_skipped_because_it_does_not_fit(dev: int, test: int, name: str) -> None:
+    rows = [(f"{number}", name) for number, name in enumerate("AAABBBBCCCCC")]
+    with pytest.raises(DataError, match=f"more than 3 segments in the place of {name}.*Raise --{name}"):
+        split(rows, with_groups=True, keep_order=True, dev=dev, test=test)
+
+
 def test_small_corpora_have_parts_of_a_tenth() -> None:
     parts = split([(f"{number}", "") for number in range(50)])
     assert (parts.count(1), parts.count(2)) == (5, 5)
