@@ -31,7 +31,14 @@ REFERENCES = "references"
 
 
 def write_joined_records(
-    stage: Path, output: Path, joined: Joined, members: Sequence[Member], kinds: Sequence[str], *, keep_leaks: bool
+    stage: Path,
+    output: Path,
+    joined: Joined,
+    members: Sequence[Member],
+    kinds: Sequence[str],
+    source_rule: str,
+    *,
+    keep_leaks: bool,
 ) -> None:
     """Write the records of a joined corpus beside its files.
 
@@ -41,6 +48,7 @@ def write_joined_records(
         joined: the counts of the corpus.
         members: the corpora that were joined.
         kinds: the kinds of files that were joined.
+        source_rule: the rule of the source tags; empty if there are none, or it is not known.
         keep_leaks: whether training segments that are in dev or test of another corpus were kept.
     """
     options = CorpusOptions(
@@ -51,7 +59,8 @@ def write_joined_records(
     origins = sorted({origin for member in members for origin in (member.post_edits or "unknown").split(", ")})
     known: dict[tuple[str, ...], LabelOrigin] = {(REFERENCES,): "references", ("post-edits",): "post-edits"}
     origin = known.get(tuple(origins), "both" if REFERENCES in origins else None)
-    write_text(stage / REPORT_FILE, corpus_page(_figures(output, joined, members, origins, keep_leaks=keep_leaks)))
+    figures = _figures(output, joined, members, origins, source_rule, keep_leaks=keep_leaks)
+    write_text(stage / REPORT_FILE, corpus_page(figures))
     write_text(stage / CONFIG_FILE, training_configuration(stage, output, Summary(parts=totals), options, origin))
     write_json(
         stage / CORPUS_FILE,
@@ -60,10 +69,15 @@ def write_joined_records(
             "language_pairs": joined.pairs,
             "post_edits": ", ".join(origins),
             "corpora": [
-                {"directory": str(member.directory.absolute()), "pair": member.pair, "sha256": member.sha256 or None}
+                {
+                    "directory": str(member.directory.absolute()),
+                    "pair": member.pair,
+                    "source_tags": member.source_tags or None,
+                    "sha256": member.sha256 or None,
+                }
                 for member in members
             ],
-            "settings": {"kinds": list(kinds), "keep_leaks": keep_leaks},
+            "settings": {"kinds": list(kinds), "keep_leaks": keep_leaks, "source_tags": source_rule or None},
             "counts": {
                 "read": joined.n_read,
                 "dropped": {} if keep_leaks else {LEAK: joined.dropped[LEAK]},
@@ -80,7 +94,13 @@ def write_joined_records(
 
 
 def _figures(
-    output: Path, joined: Joined, members: Sequence[Member], origins: Sequence[str], *, keep_leaks: bool
+    output: Path,
+    joined: Joined,
+    members: Sequence[Member],
+    origins: Sequence[str],
+    source_rule: str,
+    *,
+    keep_leaks: bool,
 ) -> CorpusFigures:
     notes = []
     if REFERENCES in origins and len(origins) > 1:
@@ -90,6 +110,7 @@ def _figures(
         notes += [f"{pair} has no {part}." for part in PARTS if (part, pair) not in joined.parts]
     settings = [(member.pair or "several pairs", str(member.directory)) for member in members]
     settings += [("labels from", ", ".join(origins))]
+    settings += [("source tags", source_rule)] if source_rule else []
     return CorpusFigures(
         title=f"Corpus {output.name}",
         settings=settings,

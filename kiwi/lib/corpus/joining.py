@@ -22,7 +22,7 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.corpus.labelling import Row
 from kiwi.lib.corpus.leaks import LEAK, LEAK_REASON, Leaks
-from kiwi.lib.corpus.members import FIELDS, Member, choose_kinds, open_member
+from kiwi.lib.corpus.members import FIELDS, Member, choose_kinds, choose_source_rule, open_member
 from kiwi.lib.corpus.options import PARTS, SCORES
 from kiwi.lib.corpus.pipeline import DROPPED_FILE, SUFFIXES
 from kiwi.lib.corpus.summary import Edits, Part
@@ -141,12 +141,13 @@ def join_corpora(
             raise ConfigError(f"{directory}: given twice, as {other} too. Name each corpus once.")
     members = [open_member(directory, pair) for directory, pair in directories]
     kinds = choose_kinds(members, common_only=common_only)
+    source_rule = choose_source_rule(members, kinds)
     _note_missing(members, kinds)
     output = output.absolute()
     with stop_on_signals("Nothing was written; run the same command again."), staged(output) as stage:
         stage.mkdir()
         joined = _write_parts(stage, members, kinds, keep_leaks=keep_leaks)
-        write_joined_records(stage, output, joined, members, kinds, keep_leaks=keep_leaks)
+        write_joined_records(stage, output, joined, members, kinds, source_rule, keep_leaks=keep_leaks)
     if n_leaks := joined.dropped[LEAK]:
         logger.warning(
             "Left out %s training segments: %s (%s). --keep-leaks keeps them.",

@@ -47,6 +47,9 @@ class Member:
     sha256: str
     """The SHA-256 of its ``corpus.json``; empty if it has none."""
 
+    source_tags: str = ""
+    """The rule of its source tags (``--source-tags``); empty if that is not known."""
+
 
 def open_member(directory: Path, pair: str | None) -> Member:
     """Read and check the record of a corpus, and find its files.
@@ -84,7 +87,9 @@ def open_member(directory: Path, pair: str | None) -> Member:
     if pair is None and not with_pairs:
         pair = _pair_of(content, record)
     digest = hashlib.sha256(record.read_bytes()).hexdigest()
-    return Member(directory, pair, files, str(content.get("post_edits", "")), digest)
+    settings = content.get("settings")
+    rule = settings.get("source_tags") if isinstance(settings, dict) else None
+    return Member(directory, pair, files, str(content.get("post_edits", "")), digest, str(rule or ""))
 
 
 def _find_files(directory: Path) -> dict[str, dict[str, Path]]:
@@ -187,3 +192,28 @@ def choose_kinds(members: Sequence[Member], *, common_only: bool) -> list[str]:
             advice=f"--common-only leaves out what not all corpora have: {', '.join(lacking)}.",
         )
     return [suffix for suffix in kinds if suffix not in lacking]
+
+
+def choose_source_rule(members: Sequence[Member], kinds: Sequence[str]) -> str:
+    """Return the rule of the source tags of all corpora; empty if there are none, or it is not known of any.
+
+    Args:
+        members: the corpora.
+        kinds: the kinds of files that are joined.
+
+    Raises:
+        DataError: when two corpora have source tags of different rules.
+    """
+    if SUFFIXES[const.SOURCE_TAGS] not in kinds:
+        return ""
+    known = [member for member in members if member.source_tags]
+    for member in known:
+        if member.source_tags != known[0].source_tags:
+            raise DataError.at(
+                member.directory,
+                None,
+                found=f"source tags of the rule '{member.source_tags}'",
+                expected=f"the rule '{known[0].source_tags}' of {known[0].directory}",
+                advice="Make the corpora with the same --source-tags.",
+            )
+    return known[0].source_tags if known else ""

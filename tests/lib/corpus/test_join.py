@@ -306,6 +306,28 @@ def test_what_is_checked(
     assert not (tmp_path / "all").exists()
 
 
+def test_source_tags_of_different_rules_are_not_mixed(made: Path, tmp_path: Path) -> None:
+    other = make(tmp_path, "en", "et", 24, source_tags="missing-only")
+    with pytest.raises(
+        DataError, match="en-et: found source tags of the rule 'missing-only'; expected the rule 'normal'"
+    ):
+        join(tmp_path, made / "en-de", other)
+    assert not (tmp_path / "all").exists()
+    # Neither where one of them is itself joined.
+    joined = join(tmp_path, made / "en-de", made / "et-en").path
+    content = json.loads((joined / "corpus.json").read_text(encoding="utf-8"))
+    assert content["settings"]["source_tags"] == "normal"
+    assert [corpus["source_tags"] for corpus in content["corpora"]] == ["normal", "normal"]
+    with pytest.raises(DataError, match=r"en-et: found source tags .* expected the rule 'normal' of .*all"):
+        join(tmp_path / "more", joined, other)
+    # Source tags that are left out may be of any rule.
+    for part in ("train", "dev", "test"):
+        (other / f"{part}.source_tags").unlink()
+    (other / "corpus.json").unlink()
+    info = join(tmp_path / "more", made / "en-de", (other, "en-et"), common_only=True)
+    assert json.loads((info.path / "corpus.json").read_text(encoding="utf-8"))["settings"]["source_tags"] is None
+
+
 def test_common_files_only(made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     german, estonian = copied(made, tmp_path)
     (german / "corpus.json").unlink()
