@@ -122,7 +122,7 @@ def corpus(
     keep_order: Annotated[
         bool, typer.Option("--keep-order", help="Take the last segments as test and dev, instead of random ones.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the split, 0 or more.")] = 1,
     scores: Annotated[
         str | None, typer.Option(help="Column, or file, of scores to write beside the texts.", show_default=False)
     ] = None,

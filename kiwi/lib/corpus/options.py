@@ -215,6 +215,8 @@ class CorpusOptions:
         for name, size in (("dev", self.dev), ("test", self.test)):
             if size is not None and not (0 <= size < 1 or (size > 0 and float(size).is_integer())):
                 raise ConfigError(f"--{name}: found {size:g}; expected a number of segments, or a share below 1.")
+        if self.seed < 0:
+            raise ConfigError(f"--seed: found {self.seed}; expected 0 or more.")
         given = [name for name in (const.ALIGNMENTS, POST_EDIT_ALIGNMENTS) if name in fields]
         if given and self.tokenizer != ("none", "none"):
             raise ConfigError(

@@ -293,6 +293,7 @@ def test_a_table_without_the_column(tmp_path: Path) -> None:
         ({"test": -0.5}, "--test: found -0.5"),
         ({"dev": float("nan")}, "--dev: found nan"),
         ({"dev": float("inf")}, "--dev: found inf"),
+        ({"seed": -5}, "--seed: found -5; expected 0 or more"),
         ({"align": False}, "--no-align: source tags need alignments"),
         ({"tokenizer": ("moses", "moses")}, "--alignments: found alignments, which count the words"),
     ],
