@@ -141,10 +141,16 @@ def choose(given: str, language: str | None, side: str, samples: Sequence[Sequen
         samples: some segments of each text of the side; all of them get the same tokenizer.
 
     Raises:
-        ConfigError: when the text looks untokenized, and there is no tokenizer for the language.
+        ConfigError: when the text looks untokenized, and there is no tokenizer for the language; when ``moses`` is to
+            split text of an unknown language.
     """
     if given != "auto":
         assert given in NAMES
+        if given == "moses" and language is None:
+            raise ConfigError(
+                f"--{side}-language: not given, but --tokenizer moses splits by the rules of a language; expected it, "
+                f"such as --{side}-language de."
+            )
         return Tokenizer(given, language, "as given by --tokenizer")
     judged = [looks_tokenized(texts) for texts in samples]
     for is_tokenized, why in judged:

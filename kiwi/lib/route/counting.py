@@ -174,7 +174,8 @@ def gold_values(tally: Tally, tokenizer: str) -> list[float]:
 
 def _tokenizer(given: str, language: str, segments: Sequence[Routed], path: Path) -> Tokenizer:
     samples = [[each.machine for each in segments[:SAMPLE]], [each.final for each in segments[:SAMPLE]]]
-    if given == "auto" and not language and not all(looks_tokenized(texts)[0] for texts in samples):
+    by_language = given == "moses" or (given == "auto" and not all(looks_tokenized(texts)[0] for texts in samples))
+    if by_language and not language:
         raise ConfigError(
             f"{path}: the language of the translations is not known, which tells how they are split into words. Add "
             "--languages SOURCE,TARGET; if words are separated by spaces already, --tokenizer none."

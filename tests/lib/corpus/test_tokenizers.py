@@ -93,3 +93,9 @@ def test_the_choice_and_its_reason() -> None:
 def test_a_language_without_a_tokenizer(language: str | None, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         tokenizer_for(language, "source")
+
+
+def test_moses_does_not_split_text_of_an_unknown_language_by_english_rules() -> None:
+    with pytest.raises(ConfigError, match=r"--target-language: not given.* moses .*--target-language de"):
+        choose("moses", None, "target", [["Am 3. Mai."]])
+    assert choose("moses", "de", "target", []).load()("Am 3. Mai.") == ["Am", "3.", "Mai", "."]

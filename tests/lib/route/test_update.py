@@ -262,6 +262,7 @@ def test_options_that_do_not_fit() -> None:
     bad("--mt-origin: for files of translators", content, machine="x")
     bad("--languages: found 1", content, languages=("en",))
     bad(r"language of the translations is not known.*--languages SOURCE,TARGET", [["a, b.", "c, d.", "c, d.", *DRAWN]])
+    bad("language of the translations is not known", [["a", "b", "b", *DRAWN]], tokenizer="moses")
     Path("d.xlf").write_text("<xliff/>")
     with pytest.raises(ConfigError, match=r"--columns names columns of a table, but d\.xlf is XLIFF"):
         update(Path("d.xlf"), columns={"source": "x"})
