@@ -258,6 +258,7 @@ def test_table(tmp_path: Path) -> None:
     [
         (CorruptOptions(kinds=("dropp",)), "--kinds: 'dropp' is not a corruption; did you mean 'drop'"),
         (CorruptOptions(kinds=()), "--kinds: found none"),
+        (CorruptOptions(kinds=("drop", "add", "drop")), "--kinds: found 'drop' more than once. Name each kind once."),
         (CorruptOptions(clean=1.5), "--clean: found 1.5; expected a share from 0 to 1"),
         (CorruptOptions(most=0), "--most: found 0; expected at least 1"),
         (CorruptOptions(source_language="en"), "--source-language: found 'en' beside --lp"),

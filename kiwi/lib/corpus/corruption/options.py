@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -56,6 +57,8 @@ class CorruptOptions:
         for kind in self.kinds:
             if kind not in CORRUPTIONS:
                 raise ConfigError(f"--kinds: '{kind}' is not a corruption; {did_you_mean(kind, CORRUPTIONS)}")
+        if repeated := [kind for kind, n in Counter(self.kinds).items() if n > 1]:
+            raise ConfigError(f"--kinds: found '{repeated[0]}' more than once. Name each kind once.")
         if not self.kinds:
             raise ConfigError(f"--kinds: found none; expected some of {', '.join(CORRUPTIONS)}.")
         for name, share in (("clean", self.clean), ("whole", self.whole)):
