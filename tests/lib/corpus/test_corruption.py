@@ -280,6 +280,9 @@ def test_bad_input(files: dict[str, Path], tmp_path: Path) -> None:
         corrupt_corpus(
             tmp_path / "out", CorruptOptions(kinds=("foreign",)), files={k: files[k] for k in ("source", "target")}
         )
+    write(files["lp"], "en-de", "en-de", "fr-de", "en-de")
+    with pytest.raises(DataError, match="lp: found translations into one language only; expected several in 10,000"):
+        corrupt_corpus(tmp_path / "out", CorruptOptions(kinds=("foreign",)), files=files)
     with pytest.raises(DataError, match="found no segment with words on both sides"):
         corrupt_corpus(
             tmp_path / "out", files={"source": write(tmp_path / "a", ""), "target": write(tmp_path / "b", "")}

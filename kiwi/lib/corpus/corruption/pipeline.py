@@ -90,6 +90,7 @@ def corrupt_corpus(
     output = output.absolute()
     counts: Counter[str] = Counter(dict.fromkeys((NO_CORRUPTION, *options.kinds), 0))
     n_written = n_read = n_empty = 0
+    has_foreign = False
     with stop_on_signals("Nothing was written; run the same command again."), staged(output) as stage:
         stage.mkdir()
         with ExitStack() as stack, Progress("Corrupt", None) as progress:
@@ -98,6 +99,7 @@ def corrupt_corpus(
                 segments = [segment for segment in _parse(*window, options) if segment.has_words]
                 n_read += len(window[0])
                 n_empty += len(window[0]) - len(segments)
+                has_foreign |= len({segment.language for segment in segments}) > 1
                 for segment, material, copy in _schedule(segments, options):
                     units, n_edits, kinds = corrupt_segment(segment, material, copy, options)
                     cells = label_segment(segment, units, n_edits) | {"corruptions": ",".join(kinds) or NO_CORRUPTION}
@@ -113,6 +115,10 @@ def corrupt_corpus(
             raise DataError.at(
                 table or given[const.TARGET], None, found="no segment with words on both sides", expected="some"
             )
+        if tuple(options.kinds) == ("foreign",) and not has_foreign:
+            found, expected = "translations into one language only", f"several in {WINDOW:,} lines, for --kinds foreign"
+            advice = "Add other kinds, or translations into another language."
+            raise DataError.at(table or given[const.LANGUAGE_PAIR], None, found=found, expected=expected, advice=advice)
         if n_empty:
             logger.warning("Left out %s of %s segments: a side has no word.", f"{n_empty:,}", f"{n_read:,}")
         record = _record(given, table, names, options, counts, n_written, n_empty)
