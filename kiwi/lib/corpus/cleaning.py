@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kiwi.data.text.normal_form import compose_all
+from kiwi.data.text.normal_form import compose_all, is_blank
 
 RULES = {
     "empty": "a side without a word",
@@ -31,7 +31,7 @@ class Bounds:
 def check_texts(source: Sequence[str], target: Sequence[str], post_edit: Sequence[str]) -> tuple[str, str]:
     """Return the rule by which the words of a segment are left out, and the reason; empty strings if they are kept."""
     for side, side_words in (("source", source), ("translation", target), ("post-edit", post_edit)):
-        if not side_words:
+        if is_blank("".join(side_words)):
             return "empty", f"the {side} is empty"
     return ("copied", RULES["copied"]) if is_copied(source, target) else ("", "")
 

@@ -20,7 +20,7 @@ from kiwi.data.labels.edits import edit_path
 from kiwi.data.labels.scores import check_scores
 from kiwi.data.labels.ter import hter
 from kiwi.data.readers import check_alignments
-from kiwi.data.text.words import words
+from kiwi.data.text.normal_form import is_blank
 from kiwi.exceptions import DataError, KiwiError
 from kiwi.lib.corpus.cleaning import Bounds, check_texts, is_unrelated
 from kiwi.lib.corpus.options import POST_EDIT_ALIGNMENTS, SCORES, TEXTS
@@ -90,7 +90,7 @@ class Labeller:
     def _row(
         self, number: int, fields: dict[str, str], verdict: tuple[str, str], source: Tokenize, target: Tokenize
     ) -> Row:
-        if self.empty_is_unedited and not words(fields[const.POST_EDIT]):
+        if self.empty_is_unedited and is_blank(fields[const.POST_EDIT]):
             fields = fields | {const.POST_EDIT: fields[const.TARGET]}
         split = [source(fields[const.SOURCE]), target(fields[const.TARGET]), target(fields[const.POST_EDIT])]
         row = Row(number, fields, {name: " ".join(text) for name, text in zip(TEXTS, split, strict=True)})
@@ -98,7 +98,7 @@ class Labeller:
             return replace(row, rule=verdict[0], reason=verdict[1])
         rule, reason = check_texts(*split)
         if rule == "empty" and rule in self.keep:
-            empty = next(name for name, text in zip(TEXTS, split, strict=True) if not text)
+            empty = next(name for name, text in row.texts.items() if is_blank(text))
             raise DataError.at(
                 self.places[empty],
                 number,

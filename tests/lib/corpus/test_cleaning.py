@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiwi.data.flags.scripts import wrong_script
+from kiwi.data.text.words import words
 from kiwi.lib.corpus.cleaning import Bounds, check_texts, is_copied, is_unrelated
 
 
@@ -15,15 +16,18 @@ from kiwi.lib.corpus.cleaning import Bounds, check_texts, is_copied, is_unrelate
         ("", "c", "d", "empty", "source"),
         ("a", "", "d", "empty", "translation"),
         ("a", "c", "", "empty", "post-edit"),
+        ("\u00a0", "c", "d", "empty", "source"),
+        ("a", "\u3000 \u2009", "d", "empty", "translation"),
+        ("a", "c", "\u200b \ufeff", "empty", "post-edit"),
         ("Good morning !", "Good morning !", "Guten Morgen !", "copied", "source"),
         ("1 234 , 5", "1 234 , 5", "1 234 , 5", "", ""),
     ],
 )
 def test_texts(source: str, target: str, post_edit: str, rule: str, reason: str) -> None:
-    found = check_texts(source.split(), target.split(), post_edit.split())
+    found = check_texts(words(source), words(target), words(post_edit))
     assert found[0] == rule
     assert reason in found[1]
-    assert is_copied(source.split(), target.split()) == (rule == "copied")
+    assert is_copied(words(source), words(target)) == (rule == "copied")
 
 
 @pytest.mark.parametrize(

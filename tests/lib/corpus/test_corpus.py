@@ -205,6 +205,20 @@ def test_an_empty_post_edit_can_mean_that_nothing_was_edited(tmp_path: Path) -> 
     assert len(lines(tmp_path / "other", "train.pe")) == 5
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u3000", "\u200b"])
+def test_a_side_of_invisible_characters_is_empty(blank: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"source_tags": "none", "align": False, "dev": 0, "test": 0}
+    rows = [*ROWS[:4], ("good day", "gute Tag", blank), ROWS[5]]
+    make(tmp_path, files(tmp_path, rows), empty_is_unedited=True, **options)
+    assert lines(tmp_path, "train.pe")[4] == "gute Tag"
+    other = tmp_path / "other"
+    other.mkdir()
+    make(other, files(other, rows), **options)
+    assert lines(other, "dropped.tsv")[1].split("\t")[:3] == ["5", "empty", "the post-edit is empty"]
+    with pytest.raises(DataError, match="post_edit, line 5: found an empty post-edit"):
+        make(tmp_path / "third", files(other, rows), keep=frozenset({"empty"}), **options)
+
+
 def test_an_empty_cell_is_an_empty_post_edit(tmp_path: Path) -> None:
     rows = [dict(zip(("source", "target", "post_edit"), row, strict=True)) for row in ROWS]
     path = write(tmp_path / "t.jsonl", [json.dumps(row | {"post_edit": None}) for row in rows])

@@ -204,8 +204,8 @@ def write(path: Path, *lines: str) -> Path:
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     return {
-        "source": write(tmp_path / "src", SOURCE, "", "I see Peter .", "We left ."),
-        "target": write(tmp_path / "pe", GOOD, "x", "Ich sehe Peter .", "Nous sommes partis ."),
+        "source": write(tmp_path / "src", SOURCE, "x", "I see Peter .", "We left ."),
+        "target": write(tmp_path / "pe", GOOD, "\u00a0", "Ich sehe Peter .", "Nous sommes partis ."),
         "lp": write(tmp_path / "lp", "en-de", "en-de", "en-de", "en-fr"),
     }
 

@@ -13,6 +13,7 @@ from kiwi.constants import BAD, OK
 from kiwi.data.labels.error_spans import ErrorSpan, gap_labels, mqm_score, unit_labels
 from kiwi.data.labels.tags import interleave
 from kiwi.data.languages import language_of
+from kiwi.data.text.normal_form import is_blank
 from kiwi.data.text.words import words
 from kiwi.lib.corpus.corruption.kinds import CORRUPTIONS, Material
 from kiwi.lib.corpus.corruption.options import CorruptOptions
@@ -41,7 +42,7 @@ class Segment:
     @property
     def has_words(self) -> bool:
         """Whether both sides have a word."""
-        return bool(words(self.source)) and bool(words(self.target))
+        return not is_blank(self.source) and not is_blank(self.target)
 
 
 def splitter_for(language: str) -> Tokenize | None:
