@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -89,3 +90,24 @@ def test_spans_of_a_segment_are_those_of_the_file_in_its_language_pair(client: h
     plain = client.post("/v1/score", json={"segments": rows, "model": "spans", "spans": True}).json()["segments"]
     assert list(map(spans_of, plain)) != list(map(spans_of, written))
     client.delete(url)
+
+
+XLIFF = (
+    '<xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2">'
+    '<file original="a" source-language="en" target-language="de" datatype="plaintext"><body>'
+    '<trans-unit id="1"><source>{source}</source><target>{target}</target></trans-unit></body></file></xliff>'
+)
+
+
+def test_a_scored_copy_of_xliff_has_the_error_spans_of_the_command(client: httpx.Client, span_system: Path) -> None:
+    text = XLIFF.format(source=SOURCE[0], target=TARGET[0])
+    url = score(client, text, name="a.xlf", model="spans")
+    marked = client.get(f"{url}/content").text
+    found = client.get(f"{url}/segments", params={"spans": True}).json()["segments"][0]["spans"]
+    assert marked.count("<mrk ") >= len(found) > 0
+    edited = re.sub("<target>.*</target>", "<target>Ja</target>", marked).replace("Ja", '<mrk mtype="x-its" X>Ja</mrk>')
+    edited = edited.replace("X", 'its:locQualityIssueProfileRef="urn:x-kiwi:profile:error-spans"')
+    again = score(client, edited, name="a.xlf", model="words")
+    assert "<target>Ja</target>" in client.get(f"{again}/content").text  # no mark stays beside scores of another system
+    for each in (url, again):
+        client.delete(each)

@@ -87,6 +87,7 @@ async def upload(
         detail = f"state: the model {served.name} does not say which of its scores are good. Leave state out."
         raise Problem(422, "no-scale", detail)
     try:
+        form = require_format(Path(name))
         how = DocumentOptions(
             columns=_columns(columns),
             has_header=header,
@@ -95,11 +96,11 @@ async def upload(
             set_state=state,
             scale=scale,
             words=words,
-            scores_only=None if not words else False,
+            scores_only=None if form.is_table and not words else False,
             flags=flags,
             policy=None if policy is None else service.options.policies[policy],
         )
-        how.check(Path(name), require_format(Path(name)))
+        how.check(Path(name), form)
         job = await asyncio.to_thread(service.jobs.create, name, served.name, _owner(request))
     except ConfigError as error:
         raise Problem(422, "unfit-file", for_clients(str(error))) from error
