@@ -89,6 +89,10 @@ class Gate:
             await self._app(scope, receive, send_with_headers)
         except Problem as problem:
             await problem.response()(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # by the end of the server, whose time to finish requests is over
+            if has_started:
+                return  # what is left of the answer cannot be had; the connection is closed
+            await _shutting_down().response()(scope, receive, send_with_headers)
         except Exception as error:
             # Its message and traceback may quote texts.
             logging.getLogger(__name__).error("%s failed: %s.", _route(scope), _where(error))
@@ -161,6 +165,11 @@ class Gate:
         self._metrics.on_request(method, route, status, seconds)
         name = "-" if key is None else key.name
         access_log.info("%s %s %d %.1f ms %s", method, route, status, 1000 * seconds, name)
+
+
+def _shutting_down() -> Problem:
+    detail = "The server is shutting down, and has not finished the request in time. Send it again."
+    return Problem(503, "shutting-down", detail, headers={"Retry-After": "1"})
 
 
 def check_length(headers: Headers, limit: int, too_large: Problem) -> None:
