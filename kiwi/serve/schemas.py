@@ -220,6 +220,7 @@ class FeedbackSegment(Strict):
     post_edit: Annotated[Text, Field(description="The final translation; equal to target if nothing was changed.")]
     score: Annotated[float | None, Field(description="The score that it had.", allow_inf_nan=False)] = None
     decision: Annotated[Literal["approve", "review"] | None, Field(description="The decision of the policy.")] = None
+    decision_reason: Annotated[Text | None, Field(description="The reason of the decision.")] = None
     group: Annotated[Text | None, Field(description="Its group, for policies with groups.")] = None
 
 

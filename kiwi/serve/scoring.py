@@ -148,10 +148,19 @@ def _check_request(request: ScoreRequest, served: ServedModel, limits: Limits) -
     if request.spans and const.ERROR_SPANS not in served.runner.about.outputs:
         detail = f"spans: the model {served.name} predicts no error spans. Leave spans out."
         raise Problem(422, "no-spans", detail, [{"detail": detail, "pointer": "#/spans"}])
-    if request.policy is not None and request.policy not in served.deciders:
+    check_policy(request.policy, served)
+
+
+def check_policy(policy: str | None, served: ServedModel, pointer: str = "#/policy") -> None:
+    """Check that a model has a policy, if a request names one.
+
+    Raises:
+        Problem: when it has none of this name.
+    """
+    if policy is not None and policy not in served.deciders:
         known = ", ".join(served.deciders) or "none"
-        detail = f"policy: found '{request.policy}'; the policies of the model {served.name} are: {known}."
-        raise Problem(422, "unknown-policy", detail, [{"detail": detail, "pointer": "#/policy"}])
+        detail = f"policy: found '{policy}'; the policies of the model {served.name} are: {known}."
+        raise Problem(422, "unknown-policy", detail, [{"detail": detail, "pointer": pointer}])
 
 
 def _pairs(request: ScoreRequest, served: ServedModel) -> list[str | None]:

@@ -513,7 +513,12 @@ def test_feedback_is_stored_in_lines(server: Server, client: httpx.Client) -> No
     assert segment.items() <= first.items()
     assert (second["id"], second["model"]) == (8, "tiny")
     assert second["sha256"] == server.service.registry.find("tiny").sha256
+    assert (first["decision"], first["decision_reason"]) == ("approve", None)
     assert client.post("/v1/feedback", json={"segments": [{"source": "a"}]}).status_code == 422
+    unknown = client.post("/v1/feedback", json={"segments": [segment], "model": "text", "policy": "nope"})
+    assert unknown.status_code == 422
+    assert unknown.json()["detail"] == "policy: found 'nope'; the policies of the model text are: safe, strict."
+    assert len(file.read_text(encoding="utf-8").split("\n")) == 3
 
 
 def test_feedback_on_a_full_disk_is_refused_whole(server: Server, client: httpx.Client) -> None:

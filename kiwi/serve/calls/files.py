@@ -24,7 +24,7 @@ from kiwi.serve.jobs.wording import for_clients
 from kiwi.serve.options import Limits
 from kiwi.serve.problems import Problem, disk_problem
 from kiwi.serve.schemas import PROBLEMS, JobOut, ScaleName
-from kiwi.serve.scoring import find_model
+from kiwi.serve.scoring import check_policy, find_model
 
 
 def check_query(request: Request) -> None:
@@ -79,8 +79,7 @@ async def upload(
     """Take a file, which is the body of the request, and score it in the background."""
     service = service_of(request)
     served = find_model(service.registry, model)
-    if policy is not None and policy not in served.deciders:
-        raise Problem(422, "unknown-policy", f"policy: the model {served.name} has no policy '{policy}'.")
+    check_policy(policy, served, "#/query/policy")
     if scale == "0-100" and served.common_scale is None:
         raise Problem(422, "no-scale", f"scale: the model {served.name} has no scores on a known scale; ask for own.")
     if state and policy is None and served.own_scale.meaning is None:
