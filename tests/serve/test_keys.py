@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kiwi.exceptions import ConfigError
-from kiwi.serve.jobs.job import clean_name
+from kiwi.serve.jobs.job import clean_name, scored_name
 from kiwi.serve.keys import Key, Keyring, describe_new_key, hash_key, read_keys
 from kiwi.serve.options import ServeOptions, parse_named
 
@@ -83,3 +83,18 @@ def test_hosts_that_a_server_answers_to() -> None:
 )
 def test_names_of_files_are_one_part(name: str, expected: str) -> None:
     assert clean_name(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.xlf", "a.scored.xlf"),
+        ("release-1.2.3.xlf", "release-1.2.3.scored.xlf"),
+        ("my.final.copy.2024.xlf.gz", "my.final.copy.2024.scored.xlf.gz"),
+        ("v1.2 report.CSV", "v1.2 report.scored.CSV"),
+        (".hidden.csv", ".hidden.scored.csv"),
+        ("a.csv.ZST", "a.scored.csv.ZST"),
+    ],
+)
+def test_names_of_downloads_are_whole(name: str, expected: str) -> None:
+    assert scored_name(name) == expected

@@ -19,7 +19,7 @@ from kiwi.lib.score import DocumentOptions
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.calls.mistakes import check_parameters
 from kiwi.serve.gate import check_length
-from kiwi.serve.jobs.job import FINAL, Job, TooManyJobsError
+from kiwi.serve.jobs.job import FINAL, Job, TooManyJobsError, scored_name
 from kiwi.serve.jobs.wording import for_clients
 from kiwi.serve.options import Limits
 from kiwi.serve.problems import Problem, disk_problem
@@ -137,11 +137,10 @@ async def events(request: Request, job_id: str) -> Response:
 async def content(request: Request, job_id: str) -> Response:
     """Download the file with its scores."""
     service, job = service_of(request), find_done(request, job_id)
-    name = Path(job.name)
     return FileResponse(
         service.jobs.output_of(job),
         media_type="application/octet-stream",
-        filename=f"{name.name.partition('.')[0]}.scored{''.join(name.suffixes[-2:])}",
+        filename=scored_name(job.name),
         content_disposition_type="attachment",
     )
 
