@@ -205,7 +205,7 @@ def test_keys_rates_and_hosts(server: Server, client: httpx.Client) -> None:
             assert answer.headers["www-authenticate"] == "Bearer"
         answers = [other.get("/v1/models", headers={"Authorization": f"Bearer {SLOW}"}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
-        assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+        assert 1 <= int(answers[2].headers["retry-after"]) <= 60
         assert other.get("/health/ready").json() == {"status": "ready", "models": ["tiny", "twin", "text", "spans"]}
         assert other.get("/openapi.json", headers={"Host": "evil.example"}).status_code == 421
         # Health checks come by address; they tell little.
@@ -390,7 +390,7 @@ def test_a_file_is_scored_and_downloaded_once_it_is_done(
     assert client.get(f"{again.headers['location']}/content").content == download.content
     assert client.delete(again.headers["location"]).status_code == 204
     other = {"Authorization": f"Bearer {SLOW}"}
-    server.service.keyring._allowances.clear()
+    server.service.keyring._allowed.clear()
     assert client.get(url, headers=other).status_code == 404  # it belongs to another key
     assert client.delete(url).status_code == 204
     assert client.get(url).status_code == 404

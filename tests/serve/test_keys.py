@@ -47,15 +47,26 @@ def test_keys_that_are_none(tmp_path: Path, content: object, environment: str, f
     assert "secret" not in str(raised.value)
 
 
-def test_a_rate_allows_bursts_of_a_minute() -> None:
+def test_a_rate_holds_in_any_minute() -> None:
     now = 0.0
     key = Key(name="a", sha256="0" * 64, rate=30)
     keyring = Keyring([key], lambda: now)
-    assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [2]
-    now = 4.0
-    assert [keyring.wait(key) for _ in range(3)] == [0, 0, 2]
+    assert [keyring.wait(key) for _ in range(10)] == [0] * 10
+    now = 50.0
+    assert [keyring.wait(key) for _ in range(21)] == [0] * 20 + [10]
+    now = 59.5
+    assert keyring.wait(key) == 1
+    now = 60.0  # the first ten are a minute ago, the others are not
+    assert [keyring.wait(key) for _ in range(11)] == [0] * 10 + [50]
     now = 10_000.0
-    assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [2]
+    assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [60]
+
+
+@pytest.mark.parametrize(("rate", "waits"), [(0.5, [0, 120]), (1.5, [0, 60]), (2.9, [0, 0, 60])])
+def test_rates_that_are_not_whole_are_not_exceeded(rate: float, waits: list[int]) -> None:
+    key = Key(name="a", sha256="0" * 64, rate=rate)
+    keyring = Keyring([key], lambda: 0.0)
+    assert [keyring.wait(key) for _ in waits] == waits
     assert Keyring([]).wait(Key(name="b", sha256="0" * 64)) == 0
 
 
