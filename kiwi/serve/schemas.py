@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
@@ -32,8 +32,8 @@ def _check_language(value: str) -> str:
 Text = Annotated[str, AfterValidator(_check_text)]
 """A string that is text."""
 
-Name = Annotated[str | int | None, AfterValidator(_check_text)]
-"""The name of a segment."""
+Name = Annotated[str | StrictInt | None, AfterValidator(_check_text)]
+"""The name of a segment, which an answer repeats as it is."""
 
 Language = Annotated[Text, AfterValidator(_check_language)]
 """The code of a language."""

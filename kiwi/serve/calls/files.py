@@ -28,13 +28,13 @@ from kiwi.serve.scoring import check_policy, find_model
 
 
 def check_query(request: Request) -> None:
-    """Check that a call has all parameters of a query.
+    """Check that a call has all parameters of a query, each of which is there once.
 
     Raises:
         Problem: when it has not.
     """
     known = [each.alias for each in request.scope["route"].dependant.query_params]
-    check_parameters(list(request.query_params), known)
+    check_parameters([name for name, _ in request.query_params.multi_items()], known)
 
 
 router = APIRouter(prefix="/v1/files")
@@ -189,7 +189,12 @@ def _columns(text: str | None) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")] if text else []
     if not all(field and name for field, _, name in pairs):
         raise ConfigError(f"columns: found '{text}'; expected field=name, such as source=src,target=mt.")
-    return {field: name for field, _, name in pairs}
+    columns: dict[str, str] = {}
+    for field, _, name in pairs:
+        if field in columns:
+            raise ConfigError(f"columns: found {field}={columns[field]} and {field}={name}. Name one of them.")
+        columns[field] = name
+    return columns
 
 
 async def _receive(request: Request, service: Service, job: Job) -> None:
