@@ -6,12 +6,12 @@ import asyncio
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kiwi.serve.gate import SECURITY_HEADERS
 from kiwi.serve.problems import Problem
 
-Base: Any = AutoHTTPProtocol
+Base: Any = HttpToolsProtocol
 
 LONGEST_HEAD = 2**16
 """The maximum number of bytes of the address and the headers of a request."""
@@ -68,7 +68,7 @@ class BoundedProtocol(Base):  # type: ignore[misc]
             self._refuse()
 
     def on_message_begin(self) -> None:
-        """Take the start of a request; this and what follows is called by httptools, and h11 has a limit of its own."""
+        """Take the start of a request."""
         self._n_parsed, self._is_in_head = 0, True
         super().on_message_begin()
 
