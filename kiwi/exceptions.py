@@ -33,6 +33,10 @@ class MalformedError(ConfigError):
     """A file that can be read, but is no YAML or JSON that kiwi accepts."""
 
 
+class UnfitPolicyError(ConfigError):
+    """A policy that another system was meant for than the one that is to be used."""
+
+
 class Argument(str):
     """The name of an argument with one value per segment, which stands in the place of a file in errors."""
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+DAY = 86_400
+"""The number of seconds of a day."""
+
+
+def _check_number(value: float) -> float:
+    """Refuse what is no number, which no range excludes."""
+    if math.isnan(value):
+        raise typer.BadParameter("found nan; expected a number.")
+    return value
+
 
 ModelsOption = Annotated[
     list[str] | None,
@@ -45,28 +57,46 @@ QueueOption = Annotated[int, typer.Option(min=1, help="Maximum number of segment
 CacheOption = Annotated[int, typer.Option(min=0, help="Number of segments whose results are kept, without texts.")]
 CacheBytesOption = Annotated[int, typer.Option(min=0, help="Memory that these results may take, in bytes.")]
 BatchWaitOption = Annotated[
-    float, typer.Option(min=0, max=1000, help="Milliseconds that a batch waits for more segments.")
+    float,
+    typer.Option(min=0, max=1000, callback=_check_number, help="Milliseconds that a batch waits for more segments."),
 ]
 MaxBytesOption = Annotated[int, typer.Option(min=1, help="Maximum size of a request, in bytes.")]
 MaxSegmentsOption = Annotated[int, typer.Option(min=1, help="Maximum number of segments of a request.")]
 MaxTokensOption = Annotated[int, typer.Option(min=1, help="Maximum number of words or pieces of a request.")]
 TimeoutOption = Annotated[
-    float, typer.Option(min=0.01, help="Seconds in which a request must have arrived, and must be answered.")
+    float,
+    typer.Option(
+        min=0.01,
+        max=DAY,
+        callback=_check_number,
+        help="Seconds in which a request must have arrived, and must be answered.",
+    ),
 ]
 MaxFileBytesOption = Annotated[int, typer.Option(min=1, help="Maximum size of an uploaded file, in bytes.")]
 MaxContentBytesOption = Annotated[
     int, typer.Option(min=1, help="Maximum size of an uploaded file when it is decompressed, in bytes.")
 ]
 MaxFilesOption = Annotated[int, typer.Option(min=1, help="Maximum number of files that are kept.")]
-FileExpiryOption = Annotated[float, typer.Option(min=1, help="Seconds after which a file is removed.")]
+FileExpiryOption = Annotated[
+    float,
+    typer.Option(min=1, max=366 * DAY, callback=_check_number, help="Seconds after which a file is removed."),
+]
 FeedbackOption = Annotated[
     Path | None,
     typer.Option(metavar="DIRECTORY", help="Directory for feedback, as JSON Lines.", show_default="none is stored"),
 ]
-ShutdownOption = Annotated[float, typer.Option(min=0, help="Seconds in which requests are finished at the end.")]
+ShutdownOption = Annotated[
+    float,
+    typer.Option(min=0, max=DAY, callback=_check_number, help="Seconds in which requests are finished at the end."),
+]
 DrainOption = Annotated[
     float,
-    typer.Option(min=0, help="Seconds in which a process that a reload replaces finishes the files that it took."),
+    typer.Option(
+        min=0,
+        max=7 * DAY,
+        callback=_check_number,
+        help="Seconds in which a process that a reload replaces finishes the files that it took.",
+    ),
 ]
 LogTextsOption = Annotated[
     bool, typer.Option("--log-texts", help="Log the texts of segments, which are private otherwise.")

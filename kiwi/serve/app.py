@@ -89,17 +89,15 @@ def make_app(service: Service) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.service = service
-    app.include_router(api.router)
-    app.include_router(files.router)
-    app.include_router(segments.router)
-    app.include_router(chat.router)
-    app.include_router(page.router)
-    app.include_router(review.router)
+    routers = [each.router for each in (api, files, segments, chat, page, review)]
+    for router in routers:
+        app.include_router(router)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_failure)
-    return Gate(Shortcut(app), service.options, service.keyring, service.metrics)
+    routes = [route for router in routers for route in router.routes]
+    return Gate(Shortcut(app), service.options, service.keyring, service.metrics, routes)
 
 
 @asynccontextmanager

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from starlette.datastructures import Headers
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kiwi.serve.keys import Key, Keyring
+from kiwi.serve.keys import Keyring
 from kiwi.serve.metrics import Metrics
 from kiwi.serve.options import ServeOptions
 from kiwi.serve.problems import Problem
@@ -59,10 +60,19 @@ class Gate:
         options: the options of the server.
         keyring: the API keys.
         metrics: what counts.
+        routes: the routes of the application, for requests that do not reach it.
     """
 
-    def __init__(self, app: ASGIApp, options: ServeOptions, keyring: Keyring, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        options: ServeOptions,
+        keyring: Keyring,
+        metrics: Metrics,
+        routes: Sequence[BaseRoute] = (),
+    ) -> None:
         self._app, self._options, self._keyring, self._metrics = app, options, keyring, metrics
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let the application do it."""
@@ -83,15 +93,19 @@ class Gate:
                 is_complete = True
 
         try:
-            scope["kiwi.key"] = self._check(scope)
+            self._check(scope)
             if scope["path"] != STREAMED:
                 receive = await self._read_body(scope, receive)
             await self._app(scope, receive, send_with_headers)
         except Problem as problem:
             await problem.response()(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # by the end of the server, whose time to finish requests is over
+            if has_started:
+                return  # what is left of the answer cannot be had; the connection is closed
+            await _shutting_down().response()(scope, receive, send_with_headers)
         except Exception as error:
             # Its message and traceback may quote texts.
-            logging.getLogger(__name__).error("%s failed: %s.", _route(scope), _where(error))
+            logging.getLogger(__name__).error("%s failed: %s.", self._route(scope), _where(error))
             if is_complete:
                 return  # the application has answered with a problem
             if has_started:
@@ -101,7 +115,13 @@ class Gate:
         finally:
             self._note(scope, status, time.monotonic() - started)
 
-    def _check(self, scope: Scope) -> Key | None:
+    def _check(self, scope: Scope) -> None:
+        """Check that a request may be answered, and note its key.
+
+        Raises:
+            Problem: when it may not.
+        """
+        scope["kiwi.key"] = None
         headers = Headers(scope=scope)
         hosts = self._options.hosts
         if hosts and not scope["path"].startswith("/health/") and _host(headers.get("host", "")) not in hosts:
@@ -109,16 +129,16 @@ class Gate:
         if scope["method"] not in ("GET", "HEAD") and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise Problem(403, "cross-site", "Requests from the pages of other sites are not answered.")
         if not self._keyring or scope["path"] in OPEN:
-            return None
+            return
         scheme, _, token = headers.get("authorization", "").partition(" ")
         key = self._keyring.find(token.strip()) if scheme.lower() == "bearer" else None
         if key is None:
             detail = "Authorization: found no valid API key; expected 'Bearer KEY'."
             raise Problem(401, "no-key", detail, headers={"WWW-Authenticate": "Bearer"})
+        scope["kiwi.key"] = key
         if seconds := self._keyring.wait(key):
             detail = f"The key '{key.name}' may send {key.rate:g} requests a minute. Try again in {seconds} s."
             raise Problem(429, "rate", detail, headers={"Retry-After": str(seconds)})
-        return key
 
     async def _read_body(self, scope: Scope, receive: Receive) -> Receive:
         """Read the whole body within the limits, and return a function that gives it to the application."""
@@ -156,11 +176,24 @@ class Gate:
         return replay
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route, key = _route(scope), scope.get("kiwi.key")
+        route, key = self._route(scope), scope.get("kiwi.key")
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.on_request(method, route, status, seconds)
         name = "-" if key is None else key.name
         access_log.info("%s %s %d %.1f ms %s", method, route, status, 1000 * seconds, name)
+
+    def _route(self, scope: Scope) -> str:
+        """Return the route of a request without what is variable in it, which may be anything."""
+        route = scope.get("route")
+        if route is None:  # it was refused before it had one
+            route = next((each for each in self._routes if each.matches(scope)[0] is not Match.NONE), None)
+        path = getattr(route, "path", None) or (scope["path"] if scope["path"] in OPEN else UNKNOWN)
+        return str(path)
+
+
+def _shutting_down() -> Problem:
+    detail = "The server is shutting down, and has not finished the request in time. Send it again."
+    return Problem(503, "shutting-down", detail, headers={"Retry-After": "1"})
 
 
 def check_length(headers: Headers, limit: int, too_large: Problem) -> None:
@@ -168,13 +201,6 @@ def check_length(headers: Headers, limit: int, too_large: Problem) -> None:
     length = headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise too_large
-
-
-def _route(scope: Scope) -> str:
-    """Return the route of a request without what is variable in it, which may be anything."""
-    route = scope.get("route")
-    path = getattr(route, "path", None) or (scope["path"] if scope["path"] in OPEN else UNKNOWN)
-    return str(path)
 
 
 def _host(given: str) -> str:

@@ -7,8 +7,8 @@ import hmac
 import math
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
@@ -19,6 +19,12 @@ from kiwi.utils.structured.reading import read_structured
 
 VARIABLE = "KIWI_SERVE_KEYS"
 """The environment variable with keys: ``name=hash`` pairs, separated by white space."""
+
+MINUTE = 60.0
+"""The number of seconds of a minute."""
+
+MOST_REQUESTS = 1_000_000
+"""The highest rate of a key, each request of which takes 32 bytes of memory for a minute."""
 
 SHA256 = r"^[0-9a-f]{64}$"
 
@@ -32,8 +38,8 @@ class Key(BaseConfig):
     sha256: str = Field(pattern=SHA256)
     """SHA-256 of the key, in hexadecimal digits."""
 
-    rate: float | None = Field(default=None, gt=0)
-    """Maximum number of requests per minute; none by default."""
+    rate: float | None = Field(default=None, gt=0, le=MOST_REQUESTS)
+    """Maximum number of requests in any minute; none by default. Below 1, a request in 1/rate minutes."""
 
     admin: bool = False
     """Whether the key may reload models."""
@@ -104,12 +110,6 @@ def read_keys(path: Path | None, environment: str | None = None) -> tuple[Key, .
     return tuple(keys)
 
 
-@dataclass
-class _Allowance:
-    left: float
-    at: float
-
-
 class Keyring:
     """The keys of a server, and what each has used of its rate.
 
@@ -121,7 +121,7 @@ class Keyring:
     def __init__(self, keys: Sequence[Key], clock: Callable[[], float] = time.monotonic) -> None:
         self.keys = keys
         self._clock = clock
-        self._allowances: dict[str, _Allowance] = {}
+        self._allowed: dict[str, deque[float]] = {}  # when the last requests of each key were allowed
 
     def __bool__(self) -> bool:
         return bool(self.keys)
@@ -138,12 +138,10 @@ class Keyring:
         """Count a request of a key, and return the seconds after which it is allowed; 0 if it is allowed now."""
         if key.rate is None:
             return 0
-        now = self._clock()
-        allowance = self._allowances.setdefault(key.name, _Allowance(max(1.0, key.rate), now))
-        per_second = key.rate / 60
-        allowance.left = min(max(1.0, key.rate), allowance.left + (now - allowance.at) * per_second)
-        allowance.at = now
-        if allowance.left < 1:
-            return max(1, math.ceil((1 - allowance.left) / per_second))
-        allowance.left -= 1
+        now, most = self._clock(), max(1, math.floor(key.rate))
+        allowed = self._allowed.setdefault(key.name, deque(maxlen=most))
+        window = MINUTE / min(1.0, key.rate)
+        if len(allowed) == most and (left := allowed[0] + window - now) > 0:
+            return max(1, math.ceil(left))
+        allowed.append(now)  # in the place of the first one
         return 0

@@ -1,4 +1,4 @@
-"""Connections that end when their client neither asks nor reads."""
+"""Connections that end when their client neither asks nor reads, or sends a head without end."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ import asyncio
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-Base: Any = AutoHTTPProtocol
+from kiwi.serve.gate import SECURITY_HEADERS
+from kiwi.serve.problems import Problem
+
+Base: Any = HttpToolsProtocol
+
+LONGEST_HEAD = 2**16
+"""The maximum number of bytes of the address and the headers of a request."""
+
+LINGER = 1.0
+"""The number of seconds in which a client whose request is refused may read why, while what it sends is dropped."""
+
+
+class _HeadTooLargeError(Exception):
+    """A head that is longer than allowed."""
 
 
 class BoundedProtocol(Base):  # type: ignore[misc]
     """A connection that is closed when the head of a request does not arrive in time, or nothing of an answer is read.
+
+    A head that is too large is answered with 431. The gate sees a request, and asks for its key, only behind its head.
 
     Args:
         timeout: the number of seconds after the connection was made, or after the last answer, in which the head must
@@ -25,6 +40,9 @@ class BoundedProtocol(Base):  # type: ignore[misc]
         self._timeout = timeout
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._n_parsed = 0  # the bytes of the address and the headers of this request
+        self._n_unparsed = 0  # the bytes that the parser may hold, because nothing came of them
+        self._is_in_head, self._is_refused = True, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait for the first request."""
@@ -40,14 +58,82 @@ class BoundedProtocol(Base):  # type: ignore[misc]
             self._timer.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request."""
+        if self._is_refused:
+            return
+        self._n_unparsed += len(data)
+        super().data_received(data)
+        if self._n_unparsed > LONGEST_HEAD and not self._is_refused:
+            self._refuse()
+
+    def on_message_begin(self) -> None:
+        """Take the start of a request."""
+        self._n_parsed, self._is_in_head = 0, True
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the address of a request."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, before or behind the body."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Take the end of the head."""
+        self._n_unparsed, self._is_in_head = 0, False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._n_unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Take the end of a request."""
+        self._n_unparsed = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed."""
+        if self._n_parsed > LONGEST_HEAD:
+            self._refuse()
+        else:
+            super().send_400_response(msg)
+
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
         self._since = self.loop.time()
         super().on_response_complete()
 
+    def _count(self, n_bytes: int) -> None:
+        self._n_parsed += n_bytes
+        if self._n_parsed > LONGEST_HEAD:
+            raise _HeadTooLargeError  # of which the parser makes an error of its own
+
+    def _refuse(self) -> None:
+        self._is_refused = True
+        if not (self._is_in_head and self._is_idle):  # an answer to this request, or to one before, is under way
+            self.transport.close()
+            return
+        detail = f"found more than {LONGEST_HEAD} bytes of address and headers; expected at most these. Send fewer."
+        answer = Problem(431, "head-too-large", f"The head of the request: {detail}").response()
+        answer.headers.update({**SECURITY_HEADERS, "Connection": "close"})
+        lines = [b"HTTP/1.1 431 Request Header Fields Too Large", *(b": ".join(each) for each in answer.raw_headers)]
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
+        self.loop.call_later(LINGER, self.transport.close)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or bool(self.cycle.response_complete)
+
     def _check(self) -> None:
         left = self._since + self._timeout - self.loop.time()
-        is_waiting = self.cycle is None or self.cycle.response_complete
+        is_waiting = self._is_idle
         if is_waiting and left <= 0:
             self.transport.close()
             return

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kiwi.exceptions import ConfigError, KiwiError
+from kiwi.exceptions import ConfigError, KiwiError, UnfitPolicyError
 from kiwi.lib.score import FIELDS
 from kiwi.lib.score.deciding import Decider
 from kiwi.lib.score.flagging import Flagger
@@ -96,19 +96,7 @@ class Registry:
         self._is_closed = False
         self.models: dict[str, ServedModel] = {}
         """The current version of each model."""
-        try:
-            for name in options.models:
-                self.models[name] = self._load(name)
-            unused = options.policies.keys() - {name for each in self.models.values() for name in each.deciders}
-            if unused:
-                name = sorted(unused)[0]
-                raise ConfigError(
-                    f"--policy: {options.policies[name]} was made for none of these models. Make it again with kiwi "
-                    "route fit, or serve its model."
-                )
-        except BaseException:
-            self.close(0)
-            raise
+        self.models = self._load_all(list(options.models))
 
     def find(self, name: str | None = None) -> ServedModel:
         """Return a model by its name; without one, the default.
@@ -144,6 +132,8 @@ class Registry:
     def reload(self, name: str | None = None, *, wait: bool = True) -> list[ServedModel]:
         """Load the current version of a model from its place, and let it take over; the old one finishes its work.
 
+        If a version cannot be loaded, or a policy would fit no model any more, all models stay as they are.
+
         Args:
             name: the model; None is all of them.
             wait: whether to wait for a reload that is under way.
@@ -151,23 +141,24 @@ class Registry:
         Raises:
             UnknownNameError: when there is none of this name.
             ReloadingError: when another reload is under way that is not to be waited for.
-            KiwiError: when it cannot be loaded; the version in use stays.
+            KiwiError: when it cannot be loaded, or a policy would fit no model any more; the version in use stays.
         """
         names = list(self.models) if name is None else [self.find(name).name]
         if not self._reloading.acquire(blocking=wait):
             raise ReloadingError("Models are being reloaded; ask again when that is done.")
         try:
-            for each in names:
-                new = self._load(each)
-                with self._changed:
-                    if self._is_closed:
-                        new.worker.close()
-                        break
-                    old, self.models[each] = self.models[each], new
-                thread = threading.Thread(target=self._retire, args=(old,), name="kiwi-old-model", daemon=True)
+            new = self._load_all(names)
+            with self._changed:
+                if self._is_closed:
+                    _close(new)
+                    new = {}
+                old = {each: self.models[each] for each in new}
+                self.models |= new
+            for each, former in old.items():
+                thread = threading.Thread(target=self._retire, args=(former,), name="kiwi-old-model", daemon=True)
                 thread.start()
-                self._old = [thread, *(former for former in self._old if former.is_alive())]
-                logger.info("Reloaded the model %s: %.12s, formerly %.12s.", each, new.sha256, old.sha256)
+                self._old = [thread, *(earlier for earlier in self._old if earlier.is_alive())]
+                logger.info("Reloaded the model %s: %.12s, formerly %.12s.", each, new[each].sha256, former.sha256)
             return [self.models[each] for each in names]
         finally:
             self._reloading.release()
@@ -215,6 +206,29 @@ class Registry:
             thread.join(max(0.0, end - time.monotonic()))
         return all(done) and not any(thread.is_alive() for thread in self._old)
 
+    def _load_all(self, names: Sequence[str]) -> dict[str, ServedModel]:
+        """Load models, and check that each policy fits one of all.
+
+        Raises:
+            KiwiError: when a model or a policy cannot be loaded, or a policy fits none.
+        """
+        loaded: dict[str, ServedModel] = {}
+        try:
+            for name in names:
+                loaded[name] = self._load(name)
+            models = self.models | loaded
+            fitting = {policy for each in models.values() for policy in each.deciders}
+            for policy, path in self._options.policies.items():
+                if policy not in fitting:
+                    raise ConfigError(
+                        f"--policy: found {path}, which was made for none of the models {', '.join(models)}. Make it "
+                        "again with kiwi route fit, or serve its model."
+                    )
+        except BaseException:
+            _close(loaded)
+            raise
+        return loaded
+
     def _load(self, name: str) -> ServedModel:
         runner = open_runner(self._options.models[name], self._options.predict)
         about = runner.about
@@ -227,8 +241,14 @@ class Registry:
             try:
                 if (decider := Decider.choose(path, about)) is not None:
                     deciders[policy] = decider
-            except ConfigError:
+            except UnfitPolicyError:
                 if len(self._options.models) == 1:
                     raise
         worker = Worker(model, self._options.queue, self._observe(name), log_texts=self._options.log_texts)
         return ServedModel(name, runner, model, worker, own, common, deciders)
+
+
+def _close(models: Mapping[str, ServedModel]) -> None:
+    """End models that were loaded and are not served."""
+    for served in models.values():
+        served.worker.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
@@ -32,8 +32,8 @@ def _check_language(value: str) -> str:
 Text = Annotated[str, AfterValidator(_check_text)]
 """A string that is text."""
 
-Name = Annotated[str | int | None, AfterValidator(_check_text)]
-"""The name of a segment."""
+Name = Annotated[str | StrictInt | None, AfterValidator(_check_text)]
+"""The name of a segment, which an answer repeats as it is."""
 
 Language = Annotated[Text, AfterValidator(_check_language)]
 """The code of a language."""
@@ -220,6 +220,7 @@ class FeedbackSegment(Strict):
     post_edit: Annotated[Text, Field(description="The final translation; equal to target if nothing was changed.")]
     score: Annotated[float | None, Field(description="The score that it had.", allow_inf_nan=False)] = None
     decision: Annotated[Literal["approve", "review"] | None, Field(description="The decision of the policy.")] = None
+    decision_reason: Annotated[Text | None, Field(description="The reason of the decision.")] = None
     group: Annotated[Text | None, Field(description="Its group, for policies with groups.")] = None
 
 

@@ -38,7 +38,13 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 """The function of ASGI that waits for the next message of a client, whose request has been read."""
 
 
-async def score_request(registry: Registry, request: ScoreRequest, limits: Limits, receive: Receive) -> dict[str, Any]:
+async def score_request(
+    registry: Registry,
+    request: ScoreRequest,
+    limits: Limits,
+    receive: Receive,
+    pairs: Sequence[str | None] | None = None,
+) -> dict[str, Any]:
     """Return the answer to a request.
 
     Args:
@@ -46,17 +52,19 @@ async def score_request(registry: Registry, request: ScoreRequest, limits: Limit
         request: the request.
         limits: what it may ask for.
         receive: tells when the client has gone away, so that its segments need not be computed.
+        pairs: the language pair of each segment, None where it is not known; by default, that of the request.
 
     Raises:
         Problem: when it cannot be answered.
     """
     served = find_model(registry, request.model)
     _check_request(request, served, limits)
-    segments = _texts(request, served)
+    pairs = _pairs(request, served) if pairs is None else pairs
+    segments = _texts(request, served, pairs)
     served, rows = await compute(registry, served, segments, limits, receive)
     has_languages = any(served.flagger(request.languages or ()).languages)
     is_small = _is_small(segments) and (is_loaded() or not has_languages)
-    return await _aside(answer, request, served, rows, is_small=is_small)
+    return await _aside(answer, request, served, rows, pairs, is_small=is_small)
 
 
 def find_model(registry: Registry, name: str | None) -> ServedModel:
@@ -140,13 +148,28 @@ def _check_request(request: ScoreRequest, served: ServedModel, limits: Limits) -
     if request.spans and const.ERROR_SPANS not in served.runner.about.outputs:
         detail = f"spans: the model {served.name} predicts no error spans. Leave spans out."
         raise Problem(422, "no-spans", detail, [{"detail": detail, "pointer": "#/spans"}])
-    if request.policy is not None and request.policy not in served.deciders:
+    check_policy(request.policy, served)
+
+
+def check_policy(policy: str | None, served: ServedModel, pointer: str = "#/policy") -> None:
+    """Check that a model has a policy, if a request names one.
+
+    Raises:
+        Problem: when it has none of this name.
+    """
+    if policy is not None and policy not in served.deciders:
         known = ", ".join(served.deciders) or "none"
-        detail = f"policy: found '{request.policy}'; the policies of the model {served.name} are: {known}."
-        raise Problem(422, "unknown-policy", detail, [{"detail": detail, "pointer": "#/policy"}])
+        detail = f"policy: found '{policy}'; the policies of the model {served.name} are: {known}."
+        raise Problem(422, "unknown-policy", detail, [{"detail": detail, "pointer": pointer}])
 
 
-def _texts(request: ScoreRequest, served: ServedModel) -> list[Texts]:
+def _pairs(request: ScoreRequest, served: ServedModel) -> list[str | None]:
+    """Return the language pair of each segment, which is that of the languages of the request, if it names them."""
+    pair = None if request.languages is None else served.runner.about.pair_of(*request.languages)
+    return [pair] * len(request.segments)
+
+
+def _texts(request: ScoreRequest, served: ServedModel, pairs: Sequence[str | None]) -> list[Texts]:
     """Return the texts of segments in the order of the fields that a model reads, and their language pair.
 
     Raises:
@@ -168,10 +191,8 @@ def _texts(request: ScoreRequest, served: ServedModel) -> list[Texts]:
     except DataError as error:
         field = str(error).partition(",")[0]
         raise _bad_segment(segments, error.line or 0, field, error.reason) from error
-    pair = None
-    if about.data.thresholds is not None and request.languages is not None:
-        pair = about.pair_of(*request.languages)
-    return list(zip(*columns.values(), [pair] * len(segments), strict=True))
+    own = pairs if about.data.thresholds is not None else [None] * len(segments)
+    return list(zip(*columns.values(), own, strict=True))
 
 
 def _bad_segment(segments: Sequence[SegmentIn], index: int, field: str, reason: str) -> Problem:
@@ -180,19 +201,25 @@ def _bad_segment(segments: Sequence[SegmentIn], index: int, field: str, reason: 
     return Problem(422, "bad-segment", f"{title}, {field}: {reason}", [about_segment(index, field, reason, name)])
 
 
-def answer(request: ScoreRequest, served: ServedModel, rows: Sequence[Row]) -> dict[str, Any]:
+def answer(
+    request: ScoreRequest, served: ServedModel, rows: Sequence[Row], pairs: Sequence[str | None] | None = None
+) -> dict[str, Any]:
     """Return the answer to a request, for JSON.
 
     Args:
         request: the request.
         served: the version of the model that has scored it.
         rows: the predictions for each segment.
+        pairs: the language pair of each segment, None where it is not known; by default, that of the request.
     """
     scale: Scale = served.own_scale
     if request.scale == "0-100" and served.common_scale is not None:
         scale = served.common_scale
     targets = [segment.target for segment in request.segments]
-    predictions = _of_languages(join_rows(rows, served.runner.about), request, served)
+    pairs = _pairs(request, served) if pairs is None else pairs
+    predictions = served.runner.about.with_intervals(
+        join_rows(rows, served.runner.about), [each or "" for each in pairs]
+    )
     own = predictions.columns(targets=targets, words=False)
     found = scale.apply(own)
     answers: list[dict[str, Any]] = []
@@ -234,14 +261,6 @@ _NUMBERS = {
 """The columns of the numbers of an answer."""
 
 *_, _LOW, _HIGH = OUTPUTS[const.SENTENCE_SCORES].columns
-
-
-def _of_languages(predictions: Predictions, request: ScoreRequest, served: ServedModel) -> Predictions:
-    """Return predictions with the intervals of the language pair of a request, if the system has intervals."""
-    about = served.runner.about
-    if about.data.intervals is None or request.languages is None:
-        return predictions
-    return about.with_intervals(predictions, [about.pair_of(*request.languages)] * len(request.segments))
 
 
 def number(value: float) -> float | None:

@@ -153,7 +153,7 @@ def _config(options: ServeOptions, app: object, *, factory: bool = False) -> uvi
         lifespan="on",
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=int(options.shutdown_timeout),
+        timeout_graceful_shutdown=options.shutdown_timeout,  # type: ignore[arg-type]  # of which asyncio takes fractions
         timeout_worker_healthcheck=START_SECONDS,
     )
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kiwi.exceptions import ConfigError
-from kiwi.serve.jobs.job import clean_name
+from kiwi.serve.jobs.job import clean_name, scored_name
 from kiwi.serve.keys import Key, Keyring, describe_new_key, hash_key, read_keys
 from kiwi.serve.options import ServeOptions, parse_named
 
@@ -47,15 +47,26 @@ def test_keys_that_are_none(tmp_path: Path, content: object, environment: str, f
     assert "secret" not in str(raised.value)
 
 
-def test_a_rate_allows_bursts_of_a_minute() -> None:
+def test_a_rate_holds_in_any_minute() -> None:
     now = 0.0
     key = Key(name="a", sha256="0" * 64, rate=30)
     keyring = Keyring([key], lambda: now)
-    assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [2]
-    now = 4.0
-    assert [keyring.wait(key) for _ in range(3)] == [0, 0, 2]
+    assert [keyring.wait(key) for _ in range(10)] == [0] * 10
+    now = 50.0
+    assert [keyring.wait(key) for _ in range(21)] == [0] * 20 + [10]
+    now = 59.5
+    assert keyring.wait(key) == 1
+    now = 60.0  # the first ten are a minute ago, the others are not
+    assert [keyring.wait(key) for _ in range(11)] == [0] * 10 + [50]
     now = 10_000.0
-    assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [2]
+    assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [60]
+
+
+@pytest.mark.parametrize(("rate", "waits"), [(0.5, [0, 120]), (1.5, [0, 60]), (2.9, [0, 0, 60])])
+def test_rates_that_are_not_whole_are_not_exceeded(rate: float, waits: list[int]) -> None:
+    key = Key(name="a", sha256="0" * 64, rate=rate)
+    keyring = Keyring([key], lambda: 0.0)
+    assert [keyring.wait(key) for _ in waits] == waits
     assert Keyring([]).wait(Key(name="b", sha256="0" * 64)) == 0
 
 
@@ -83,3 +94,18 @@ def test_hosts_that_a_server_answers_to() -> None:
 )
 def test_names_of_files_are_one_part(name: str, expected: str) -> None:
     assert clean_name(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.xlf", "a.scored.xlf"),
+        ("release-1.2.3.xlf", "release-1.2.3.scored.xlf"),
+        ("my.final.copy.2024.xlf.gz", "my.final.copy.2024.scored.xlf.gz"),
+        ("v1.2 report.CSV", "v1.2 report.scored.CSV"),
+        (".hidden.csv", ".hidden.scored.csv"),
+        ("a.csv.ZST", "a.scored.csv.ZST"),
+    ],
+)
+def test_names_of_downloads_are_whole(name: str, expected: str) -> None:
+    assert scored_name(name) == expected

@@ -91,6 +91,11 @@ def test_languages_are_codes(client: httpx.Client, corpus: Corpus) -> None:
             "found an object; expected a valid string or a valid integer.",
         ),
         (
+            {"segments": [{"source": "a", "target": "b", "id": True}]},
+            "#/segments/0/id",
+            "found true; expected a valid string or a valid integer.",
+        ),
+        (
             {"segments": [{"source": "a", "target": "b", "tar/get~": 1}]},
             "#/segments/0/tar~1get~0",
             "found an unknown field; did you mean 'target'?",
@@ -148,6 +153,13 @@ def test_parameters_of_files(client: httpx.Client) -> None:
     assert detail(languages="en") == (
         "languages: found 1; expected the languages of source and target, such as languages=en,de."
     )
+    assert detail(name=["a.csv", "b.xlf"]) == "name: found 2 values; expected one. Remove the others."
+    assert detail(name="a.csv", columns="source=a,source=b") == (
+        "columns: found source=a and source=b. Name one of them."
+    )
+    for limit, bound in ((101, "less than or equal to 100"), (0, "greater than or equal to 1")):
+        answer = client.get("/v1/files/x/segments", params={"limit": limit})
+        assert answer.json()["detail"] == f"#/query/limit: found {limit}; expected {bound}."
     assert detail(state=True, threshold=5, model="spans") == (
         "state: the model spans does not say which of its scores are good. Leave state out."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import ConfigError, KiwiError
 from kiwi.lib.inspect import inspect_checkpoint
 from kiwi.lib.publish import publish
 from kiwi.serve.options import Limits, ServeOptions
@@ -77,3 +78,43 @@ def test_withdrawn_policies_are_not_served(text_system: Path, tmp_path: Path) ->
     write_policy(tmp_path / "p.json", text_system, {"": GroupPolicy(1.0, withdrawn="too bad")})
     with pytest.raises(ConfigError, match="found a policy that is withdrawn: too bad"):
         Registry(ServeOptions({"text": str(text_system)}, policies={"p": tmp_path / "p.json"}))
+
+
+@pytest.mark.parametrize("n_models", [1, 2])
+def test_policies_that_no_model_can_use_are_refused_with_their_reason(
+    text_system: Path, tmp_path: Path, n_models: int
+) -> None:
+    models = {name: str(text_system) for name in ("a", "b")[:n_models]}
+    withdrawn = tmp_path / "withdrawn.json"
+    write_policy(withdrawn, text_system, {"": GroupPolicy(1.0, withdrawn="too bad")})
+    with pytest.raises(ConfigError, match="withdrawn: too bad"):
+        Registry(ServeOptions(models, policies={"p": withdrawn}))
+    with pytest.raises(KiwiError, match=r"missing\.json") as raised:
+        Registry(ServeOptions(models, policies={"p": tmp_path / "missing.json"}))
+    assert "made for none" not in str(raised.value)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(json.loads(withdrawn.read_text()) | {"model": "0" * 64}))
+    expected = "found a policy for the system 0000" if n_models == 1 else "made for none of the models a, b. Make"
+    with pytest.raises(ConfigError, match=expected):
+        Registry(ServeOptions(models, policies={"p": other}))
+
+
+def test_a_reload_that_would_leave_a_policy_without_its_model_changes_nothing(
+    system: Path, text_system: Path, tmp_path: Path
+) -> None:
+    served = shutil.copytree(text_system, tmp_path / "served")
+    for name, of in (("own", text_system), ("other", system)):
+        write_policy(tmp_path / f"{name}.json", of, {"": GroupPolicy(1.0)})
+    policies = {name: tmp_path / f"{name}.json" for name in ("own", "other")}
+    registry = Registry(ServeOptions({"first": str(system), "second": str(served)}, policies))
+    try:
+        former = dict(registry.models)
+        shutil.rmtree(served)
+        shutil.copytree(system, served)
+        for name in ("second", None):
+            with pytest.raises(ConfigError, match=r"own\.json, which was made for none of the models first, second"):
+                registry.reload(name)
+        assert registry.models == former
+        assert len(decisions(registry, "own", model="second")) == 3
+    finally:
+        assert registry.close(30)

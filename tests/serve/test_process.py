@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from typer.testing import CliRunner
 
+from kiwi.cli import app
 from kiwi.client import Client, NoAnswerError, Segment, ServerError
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.serve.keys import hash_key
+from kiwi.serve.options import ServeOptions
+from kiwi.serve.server import _config
 from tests.conftest import Corpus
 
 
@@ -85,10 +89,6 @@ def test_a_process_reloads_and_ends_without_losing_a_request(system: Path, corpu
 def test_what_the_command_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "file").touch()
-    from typer.testing import CliRunner
-
-    from kiwi.cli import app
-
     runner = CliRunner()
     assert "KIWI_SERVE_KEYS=ci=" in runner.invoke(app, ["serve", "--new-key", "ci"]).output
     for arguments, expected in {
@@ -100,6 +100,26 @@ def test_what_the_command_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         result = runner.invoke(app, ["serve", *arguments])
         assert result.exit_code != 0
         assert expected in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--timeout", value) for value in ("inf", "1e9", "nan", "0")),
+        *(("--shutdown-timeout", value) for value in ("inf", "1e10", "nan", "-1")),
+        *(("--drain-timeout", value) for value in ("inf", "1e10", "nan")),
+        *(("--file-expiry", value) for value in ("inf", "nan")),
+        ("--batch-wait", "nan"),
+    ],
+)
+def test_times_that_no_clock_of_the_system_takes_are_refused_at_the_start(option: str, value: str) -> None:
+    result = CliRunner().invoke(app, ["serve", "--model", "x", option, value])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
+
+
+def test_fractions_of_a_second_to_shut_down_count() -> None:
+    assert _config(ServeOptions({}, shutdown_timeout=0.95), None).timeout_graceful_shutdown == 0.95
 
 
 class Scripted(BaseHTTPRequestHandler):

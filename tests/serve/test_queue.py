@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -257,3 +259,30 @@ def test_closing_a_worker_finishes_what_it_took() -> None:
     model.may_go.set()
     assert worker.close(10)
     assert all(future.result(0) == [{"length": 3}] for future in futures)
+
+
+ENDING = """
+import time
+from kiwi.serve.batching.worker import Worker
+
+class Slow:
+    batch_tokens = 1
+    def lengths(self, segments):
+        return [1] * len(segments)
+    def predict(self, segments):
+        print("begun", flush=True)
+        time.sleep(0.5)
+        print("finished", flush=True)
+        return [{}] * len(segments)
+
+worker = Worker(Slow())
+worker.submit(worker.measure([("a",), ("b",)]))
+time.sleep(0.2)
+assert not worker.close(0)
+"""
+
+
+def test_the_batch_that_is_computed_is_finished_before_python_ends() -> None:
+    """A thread that is still in a library when Python ends aborts the process."""
+    done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["begun", "finished"]), done.stderr

@@ -24,11 +24,12 @@ def test_segments_are_stored_and_found(tmp_path: Path) -> None:
         "decision_reason": ["flags: copied", "no score", "score at most 1"],
     }
     with SegmentWriter(path) as writer:
-        writer.add(given, found, Scale())
+        writer.add(given, ["en-de", "", "en-fr"], found, Scale())
     wanted = read_segments(path, Wanted("highest"))
     assert (wanted.total, wanted.scale["kind"]) == (3, "unknown")
     assert [segment.number for segment in wanted.segments] == [3, 1, 2]
     assert wanted.segments[0].texts == {"source": "c", "target": "c"}
+    assert [segment.pair for segment in wanted.segments] == ["en-fr", "en-de", ""]
     assert wanted.segments[1].describe() == {
         **{"id": 1, "score": 0.2, "interval": (0.1, 0.4), "flags": ["copied"]},
         **{"decision": "review", "decision_reason": "flags: copied"},
@@ -43,7 +44,7 @@ def test_segments_are_stored_and_found(tmp_path: Path) -> None:
 
 def test_penalties_of_a_system_without_scores_are_stored(tmp_path: Path) -> None:
     with SegmentWriter(tmp_path / "segments") as writer:
-        writer.add([Segment({"source": "a", "target": "b"}, 1)], {"mqm_score": [5.0]}, Scale())
+        writer.add([Segment({"source": "a", "target": "b"}, 1)], None, {"mqm_score": [5.0]}, Scale())
     found = read_segments(tmp_path / "segments", Wanted())
     assert (found.segments[0].score, found.scale["kind"], found.segments[0].flags) == (5.0, "mqm", None)
 
@@ -53,5 +54,5 @@ def test_a_full_disk(tmp_path: Path) -> None:
     with SegmentWriter(tmp_path / "segments") as writer:
         writer._database.execute("PRAGMA max_page_count = 4")
         with pytest.raises(DataError, match="no room"):
-            writer.add([Segment({"source": text, "target": text}, 1)], {"sentence_scores": [0.5]}, Scale())
+            writer.add([Segment({"source": text, "target": text}, 1)], None, {"sentence_scores": [0.5]}, Scale())
         writer._database.execute("PRAGMA max_page_count = 100")

@@ -14,7 +14,7 @@ from kiwi.data.documents.parts import Languages
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.policy import APPROVE, AUDIT, DECISION, EVERY, REASON, REVIEW, Decision, Policy
 from kiwi.data.text.language_pairs import known_pair
-from kiwi.exceptions import ConfigError
+from kiwi.exceptions import ConfigError, UnfitPolicyError
 from kiwi.lib.score.inputs import GROUP
 from kiwi.runner.engine import AboutSystem
 from kiwi.systems.manifest.carried import read_carried_policy
@@ -89,12 +89,12 @@ class Decider:
         """Return the policy that a system carries.
 
         Raises:
-            ConfigError: when it carries none.
+            UnfitPolicyError: when it carries none.
         """
         policy = None if about.place is None else read_carried_policy(about.place)
         if policy is None:
             place = about.place or "the system"
-            raise ConfigError(
+            raise UnfitPolicyError(
                 f"--policy {CARRIED_NAME}: {place} carries no policy. Give the file of one, or put it into a copy with "
                 "kiwi publish --policy."
             )

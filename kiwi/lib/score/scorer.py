@@ -28,8 +28,9 @@ from kiwi.runner import Runner
 
 logger = logging.getLogger(__name__)
 
-Observe = Callable[[Sequence[Segment], Mapping[str, Sequence[Any]], Scale], None]
-"""A function that is told some segments, the columns of their estimates, and the scale of their scores."""
+Observe = Callable[[Sequence[Segment], Sequence[str] | None, Mapping[str, Sequence[Any]], Scale], None]
+"""A function that is told some segments, the language pair of each, the columns of their estimates, and the scale of
+their scores; None for language pairs that are not known, or that predictions do not depend on."""
 
 
 class Scorer:
@@ -108,7 +109,8 @@ class Scorer:
             self._runner.prepare_aligner()
         self._n_scored += len(segments)
         columns = self.bad.apply(given, first, drop=False)
-        predictions = self._runner.predict_columns(self._pairs.add(without_group(columns), segments))
+        read = self._pairs.add(without_group(columns), segments)
+        predictions = self._runner.predict_columns(read)
         targets = [each.texts.get(const.TARGET, "") if each.given is None else each.given for each in segments]
         if predictions.error_spans is not None:
             placed = [place_spans(*each) for each in zip(predictions.error_spans, targets, strict=True)]
@@ -123,7 +125,7 @@ class Scorer:
         groups = {} if self._decider is None else self._groups(segments, columns)
         found |= add_decisions(self._decider, predicted, columns | groups, flags)
         if self.observe is not None:
-            self.observe(segments, found, self._scale)
+            self.observe(segments, read.get(const.LANGUAGE_PAIR), found, self._scale)
         names = self._scale.titled(found) if self._is_titled else list(found)
         self.manifest.count(names, len(segments), found.get(COLUMN))
         if self.progress is not None:

@@ -66,7 +66,7 @@ class SegmentQueue:
         self._rotation: deque[Ticket] = deque()
         self._pending: dict[bytes, Work] = {}
         self._condition = threading.Condition()
-        self._is_closed = False
+        self._is_closed = self._is_dropped = False
         self._oldest = 0.0
         self._speed = 0.0
 
@@ -128,10 +128,12 @@ class SegmentQueue:
             batch_cost: what a batch costs beside its tokens, in tokens; infinite fills batches whatever the padding.
 
         Returns:
-            The segments, longest first; None when the queue is closed and empty.
+            The segments, longest first; None when the queue is closed and empty, or dropped.
         """
         with self._condition:
             while True:
+                if self._is_dropped:
+                    return None
                 if self.n_waiting:
                     left = self._oldest + wait - time.monotonic()
                     if self._is_closed or left <= 0 or self.tokens_waiting >= tokens:
@@ -186,6 +188,12 @@ class SegmentQueue:
         """Take no more requests; those that are waiting are still computed."""
         with self._condition:
             self._is_closed = True
+            self._condition.notify_all()
+
+    def drop(self) -> None:
+        """Take no more requests, and give out nothing of what waits."""
+        with self._condition:
+            self._is_closed = self._is_dropped = True
             self._condition.notify_all()
 
     def _next_batch(self, tokens: int, batch_cost: float) -> list[Work]:

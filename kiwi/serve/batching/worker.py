@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -94,6 +95,7 @@ class Worker:
         self._log_texts = log_texts
         self._thread = threading.Thread(target=self._run, name="kiwi-model", daemon=True)
         self._thread.start()
+        atexit.register(self._end)
 
     def measure(self, segments: Sequence[Texts]) -> list[Entry]:
         """Return segments with their keys and lengths, which takes a while for many segments."""
@@ -132,7 +134,15 @@ class Worker:
         """
         self.queue.close()
         self._thread.join(timeout)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        atexit.unregister(self._end)
+        return True
+
+    def _end(self) -> None:
+        """Wait, before Python ends, for the batch that is being computed; a thread outside of Python would abort it."""
+        self.queue.drop()
+        self._thread.join()
 
     def _run(self) -> None:
         tokens = self.model.batch_tokens

@@ -31,7 +31,7 @@ from kiwi.serve.schemas import (
     ScoreRequest,
     ScoreResponse,
 )
-from kiwi.serve.scoring import find_model, score_request
+from kiwi.serve.scoring import check_policy, find_model, score_request
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ async def feedback(request: Request, body: FeedbackRequest) -> Response:
     if service.options.feedback is None:
         raise Problem(403, "no-feedback", "This server stores no feedback; kiwi serve --feedback DIRECTORY does.")
     served = find_model(service.registry, body.model)
+    check_policy(body.policy, served)
     try:
         n_stored = await asyncio.to_thread(store_feedback, service.options.feedback, body, served)
     except OSError as error:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from kiwi.data.files.table_writers import json_line
+from kiwi.data.labels.policy import DECISION, REASON
 from kiwi.exceptions import ConfigError
 from kiwi.serve.registry import ServedModel
 from kiwi.serve.schemas import FeedbackRequest
@@ -49,7 +50,9 @@ def store_feedback(directory: Path, request: FeedbackRequest, served: ServedMode
     common = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", now), "model": served.name, "sha256": served.sha256}
     if request.policy is not None:
         common["policy"] = request.policy
-    lines = [json_line(segment.model_dump(exclude_none=True) | common) + "\n" for segment in request.segments]
+    # kiwi route update reads the decision and its reason, which are null where they are not known.
+    always = dict.fromkeys((DECISION, REASON))
+    lines = [json_line(always | segment.model_dump(exclude_none=True) | common) + "\n" for segment in request.segments]
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / time.strftime("feedback-%Y-%m-%d.jsonl", now)
     with path.open("ab", buffering=0) as file:

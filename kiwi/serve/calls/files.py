@@ -19,22 +19,22 @@ from kiwi.lib.score import DocumentOptions
 from kiwi.serve.calls.api import Service, service_of
 from kiwi.serve.calls.mistakes import check_parameters
 from kiwi.serve.gate import check_length
-from kiwi.serve.jobs.job import FINAL, Job, TooManyJobsError
+from kiwi.serve.jobs.job import FINAL, Job, TooManyJobsError, scored_name
 from kiwi.serve.jobs.wording import for_clients
 from kiwi.serve.options import Limits
 from kiwi.serve.problems import Problem, disk_problem
 from kiwi.serve.schemas import PROBLEMS, JobOut, ScaleName
-from kiwi.serve.scoring import find_model
+from kiwi.serve.scoring import check_policy, find_model
 
 
 def check_query(request: Request) -> None:
-    """Check that a call has all parameters of a query.
+    """Check that a call has all parameters of a query, each of which is there once.
 
     Raises:
         Problem: when it has not.
     """
     known = [each.alias for each in request.scope["route"].dependant.query_params]
-    check_parameters(list(request.query_params), known)
+    check_parameters([name for name, _ in request.query_params.multi_items()], known)
 
 
 router = APIRouter(prefix="/v1/files")
@@ -79,14 +79,14 @@ async def upload(
     """Take a file, which is the body of the request, and score it in the background."""
     service = service_of(request)
     served = find_model(service.registry, model)
-    if policy is not None and policy not in served.deciders:
-        raise Problem(422, "unknown-policy", f"policy: the model {served.name} has no policy '{policy}'.")
+    check_policy(policy, served, "#/query/policy")
     if scale == "0-100" and served.common_scale is None:
         raise Problem(422, "no-scale", f"scale: the model {served.name} has no scores on a known scale; ask for own.")
     if state and policy is None and served.own_scale.meaning is None:
         detail = f"state: the model {served.name} does not say which of its scores are good. Leave state out."
         raise Problem(422, "no-scale", detail)
     try:
+        form = require_format(Path(name))
         how = DocumentOptions(
             columns=_columns(columns),
             has_header=header,
@@ -95,11 +95,11 @@ async def upload(
             set_state=state,
             scale=scale,
             words=words,
-            scores_only=None if not words else False,
+            scores_only=None if form.is_table and not words else False,
             flags=flags,
             policy=None if policy is None else service.options.policies[policy],
         )
-        how.check(Path(name), require_format(Path(name)))
+        how.check(Path(name), form)
         job = await asyncio.to_thread(service.jobs.create, name, served.name, _owner(request))
     except ConfigError as error:
         raise Problem(422, "unfit-file", for_clients(str(error))) from error
@@ -137,11 +137,10 @@ async def events(request: Request, job_id: str) -> Response:
 async def content(request: Request, job_id: str) -> Response:
     """Download the file with its scores."""
     service, job = service_of(request), find_done(request, job_id)
-    name = Path(job.name)
     return FileResponse(
         service.jobs.output_of(job),
         media_type="application/octet-stream",
-        filename=f"{name.name.partition('.')[0]}.scored{''.join(name.suffixes[-2:])}",
+        filename=scored_name(job.name),
         content_disposition_type="attachment",
     )
 
@@ -190,7 +189,12 @@ def _columns(text: str | None) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")] if text else []
     if not all(field and name for field, _, name in pairs):
         raise ConfigError(f"columns: found '{text}'; expected field=name, such as source=src,target=mt.")
-    return {field: name for field, _, name in pairs}
+    columns: dict[str, str] = {}
+    for field, _, name in pairs:
+        if field in columns:
+            raise ConfigError(f"columns: found {field}={columns[field]} and {field}={name}. Name one of them.")
+        columns[field] = name
+    return columns
 
 
 async def _receive(request: Request, service: Service, job: Job) -> None:

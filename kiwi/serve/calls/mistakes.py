@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, get_args
@@ -29,6 +30,10 @@ WORDS = {
 
 QUOTED = ("literal_error", "_parsing", "finite_number")
 """The ends of the types of mistakes whose values are quoted, because they are no texts of segments."""
+
+
+BOUNDS = ("less_than", "less_than_equal", "greater_than", "greater_than_equal")
+"""The types of mistakes about numbers that are out of their range."""
 
 
 def invalid_request(
@@ -80,14 +85,18 @@ def unreadable_body(cause: BaseException | None) -> Problem:
 
 
 def check_parameters(given: Sequence[str], known: Sequence[str]) -> None:
-    """Check that a call has the parameters that a request gives.
+    """Check that a call has the parameters that a request gives, and that it gives each of them once.
 
     Raises:
-        Problem: when it has not.
+        Problem: when it has not, or a parameter is there twice.
     """
-    if unknown := [name for name in given if name not in known]:
-        name = unknown[0]
-        detail = f"found an unknown parameter; {did_you_mean(name, known)}"
+    for name in given:
+        if name not in known:
+            detail = f"found an unknown parameter; {did_you_mean(name, known)}"
+        elif (n_given := given.count(name)) > 1:
+            detail = f"found {n_given} values; expected one. Remove the others."
+        else:
+            continue
         place = {"detail": detail, "pointer": _pointer(("query", name))}
         raise Problem(422, "invalid", f"{name:.{LONGEST_NAME}}: {detail}", [place])
 
@@ -110,7 +119,8 @@ def _place(mistake: dict[str, Any], body: Any, model: type[BaseModel] | None) ->
     if len(path) > 1 and path[0] == "segments" and isinstance(path[1], int):
         with suppress(LookupError, TypeError):
             name = body["segments"][path[1]]["id"]
-            return place | {"id": name} if isinstance(name, str | int) else place
+            is_name = isinstance(name, str | int) and not isinstance(name, bool)
+            return place | {"id": name} if is_name else place
     return place
 
 
@@ -143,10 +153,13 @@ def _describe(mistake: dict[str, Any], path: Sequence[str | int], model: type[Ba
         return f"found {about['actual_length']} items; expected at most {about['max_length']}."
     if not message.startswith("Input should be "):
         return str(message)
-    quotes = kind.endswith(QUOTED)
+    given, quotes = mistake.get("input"), kind.endswith(QUOTED)
+    if kind in BOUNDS and isinstance(given, str):  # a number in a query, which is no text of a segment
+        with suppress(ValueError):
+            given = json.loads(given)
     expected = message.removeprefix("Input should be ").partition(", unable to ")[0]
     expected = WORDS.get(expected, expected)
-    return f"found {_shown(mistake.get('input'), quotes=quotes)}; expected {expected}."
+    return f"found {_shown(given, quotes=quotes)}; expected {expected}."
 
 
 def _shown(value: Any, *, quotes: bool) -> str:

@@ -80,7 +80,7 @@ async def look_up(
         )
         # The file was taken with all of its segments, and they are few.
         limits = replace(service.options.limits, max_segments=len(scored), max_tokens=sys.maxsize)
-        answer = await score_request(service.registry, asked, limits, receive)
+        answer = await score_request(service.registry, asked, limits, receive, [each.pair for each in scored])
         marks = {each["id"]: each for each in answer["segments"]}
     segments = [
         {"source": each.texts.get(const.SOURCE, ""), "target": each.texts.get(const.TARGET, "")}

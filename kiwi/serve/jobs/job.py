@@ -60,6 +60,12 @@ def clean_name(name: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f\"]", "_", last)[-200:] or "file"
 
 
+def scored_name(name: str) -> str:
+    """Return the name of the scored copy of a file, such as ``release-1.2.scored.xlf.gz``."""
+    stem = name[: len(name) - len(suffixes(name))]
+    return f"{stem}.scored{name[len(stem) :]}"
+
+
 def suffixes(name: str) -> str:
     """Return the suffix of a file's name with that of its compression, such as ``.xlf.gz``."""
     path = Path(name.lower())

@@ -24,7 +24,8 @@ from kiwi.serve.schemas import SegmentIn
 
 SCHEMA = """
 CREATE TABLE segment (
-  number INTEGER PRIMARY KEY, score REAL, low REAL, high REAL, flags TEXT, decision TEXT, reason TEXT, texts TEXT
+  number INTEGER PRIMARY KEY, score REAL, low REAL, high REAL, flags TEXT, decision TEXT, reason TEXT, pair TEXT,
+  texts TEXT
 );
 CREATE TABLE scale (described TEXT);
 """
@@ -70,11 +71,18 @@ class SegmentWriter:
             self._database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
         return self
 
-    def add(self, segments: Sequence[Segment], found: Mapping[str, Sequence[Any]], scale: Scale) -> None:
+    def add(
+        self,
+        segments: Sequence[Segment],
+        pairs: Sequence[str] | None,
+        found: Mapping[str, Sequence[Any]],
+        scale: Scale,
+    ) -> None:
         """Add segments.
 
         Args:
             segments: the segments.
+            pairs: the language pair of each, as its estimates were made for; None if they were made for none.
             found: the columns of their estimates.
             scale: the scale of their scores.
 
@@ -91,17 +99,18 @@ class SegmentWriter:
                 None if flags is None else " ".join(flags),
                 decision,
                 reason,
+                pair,
                 json.dumps({name: text for name, text in segment.texts.items() if name in FIELDS}),
             )
-            for number, (segment, score, low, high, flags, decision, reason) in enumerate(
-                zip(segments, *columns, strict=True), start=self._n + 1
+            for number, (segment, pair, score, low, high, flags, decision, reason) in enumerate(
+                zip(segments, pairs or empty, *columns, strict=True), start=self._n + 1
             )
         ]
         with _checking_room():
             if not self._n:
                 scale = scale if const.SENTENCE_SCORES in found else Scale(PENALTY)
                 self._database.execute("INSERT INTO scale VALUES (?)", [json.dumps(scale.describe())])
-            self._database.executemany("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._n += len(segments)
 
     def __exit__(
@@ -153,6 +162,9 @@ class StoredSegment:
     flags: list[str] | None
     decision: str | None
     reason: str | None
+    pair: str | None
+    """The language pair that it was estimated for; None without one."""
+
     texts: dict[str, str]
 
     def describe(self) -> dict[str, Any]:
@@ -201,9 +213,10 @@ def read_segments(path: Path, wanted: Wanted) -> FoundSegments:
             None if flags is None else flags.split(),
             decision,
             reason,
+            pair,
             dict(json.loads(texts)),
         )
-        for number, score, low, high, flags, decision, reason, texts in rows
+        for number, score, low, high, flags, decision, reason, pair, texts in rows
     ]
     return FoundSegments(total, json.loads(scale), segments)
 

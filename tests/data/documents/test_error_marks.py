@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from lxml import etree
 
 from kiwi.data.documents.inline import place_of, read_nodes, wrapped
+from kiwi.data.documents.marks.its import annotators
 from kiwi.data.documents.rating import Rating
 from kiwi.data.documents.xliff_1 import CODES
 from kiwi.data.labels.error_spans import SEVERITIES, ErrorSpan
@@ -178,7 +179,8 @@ def test_new_marks_replace_those_of_before(
         copied(earlier, rating=RATING, spans=always(*spans)).text
         == copied(make(target), rating=RATING, spans=always(*spans)).text
     )
-    assert copied(earlier, rating=Rating("sha256:1f")).text.count("mrk") == earlier.count("mrk")  # scores alone
+    scores_alone = Rating("sha256:1f")  # which have no marks, but none of other scores either
+    assert copied(earlier, rating=scores_alone).text == copied(make(target), rating=scores_alone).text
 
 
 def test_marks_of_edited_texts_and_of_other_tools() -> None:
@@ -203,7 +205,15 @@ def test_marks_of_units_that_are_locked_since(make: Callable[[str], str]) -> Non
     found = copied(locked, rating=RATING, spans=spans).text
     etree.fromstring(found.encode())  # which refuses an xml:id that stands twice
     assert found.count("xml:id") == 1
-    assert copied(locked, rating=Rating("sha256:1f")).text.count("xml:id") == 2  # scores alone
+    assert copied(locked, rating=Rating("sha256:1f")).text.count("xml:id") == 0  # scores alone
+
+
+def test_scores_alone_keep_the_annotator_of_marks_by_other_tools() -> None:
+    own, other = "localization-quality-issue|urn:x-kiwi:system:sha256:2e", "localization-quality-issue|urn:tool"
+    scores_alone = Rating("sha256:1f")
+    assert annotators(f"terminology|urn:t {own}", scores_alone).split()[:-1] == ["terminology|urn:t"]
+    assert annotators(other, scores_alone).split()[:-1] == [other]
+    assert annotators(other, RATING).split()[-1] == "localization-quality-issue|urn:x-kiwi:system:sha256:1f"
 
 
 def test_marks_of_segments_without_a_prediction_are_removed() -> None:

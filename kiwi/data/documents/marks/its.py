@@ -209,8 +209,11 @@ class FormerMarks:
         return Part(end, (), lambda rows: in_order(self.removals()))
 
     def removals(self) -> list[Edit]:
-        """Return the changes that remove the elements, but not the text in them; none if no spans are written."""
-        return [Edit(start, end, b"") for start, end in self._ranges] if self._document.rating.has_spans else []
+        """Return the changes that remove the elements, but not the text in them.
+
+        They belong to other scores, and perhaps to another text, whether or not new ones are written.
+        """
+        return [Edit(start, end, b"") for start, end in self._ranges]
 
 
 def _is_own(attributes: Mapping[str, str]) -> bool:
@@ -241,7 +244,8 @@ def annotators(former: str, rating: Rating) -> str:
         rating: the form of scores.
     """
     categories = (CATEGORY, ISSUES) if rating.has_spans else (CATEGORY,)
-    others = [each for each in former.split() if each.partition("|")[0] not in categories]
+    own = f"{ISSUES}|{ANNOTATOR}"  # whose marks are removed
+    others = [each for each in former.split() if each.partition("|")[0] not in categories and not each.startswith(own)]
     return " ".join([*others, *(f"{category}|{rating.annotator}" for category in categories)])
 
 

@@ -12,7 +12,7 @@ from kiwi.data.labels.policy.acceptable import Acceptable
 from kiwi.data.labels.policy.feedback import Counts, Feedback
 from kiwi.data.labels.policy.groups import GroupPolicy, is_number
 from kiwi.data.labels.score_meaning import ScoreMeaning
-from kiwi.exceptions import ConfigError, DataError, MalformedError
+from kiwi.exceptions import ConfigError, DataError, MalformedError, UnfitPolicyError
 
 FORMAT = 1
 """The version of the format of policies."""
@@ -151,10 +151,10 @@ class Policy:
             place: the file of the policy, for errors.
 
         Raises:
-            ConfigError: when it was made for another one.
+            UnfitPolicyError: when it was made for another one.
         """
         if sha256 != self.model:
-            raise ConfigError(
+            raise UnfitPolicyError(
                 f"{place}: found a policy for the system {self.model:.12}; this one is {sha256:.12}. Its thresholds "
                 f"promise nothing for other scores. {AGAIN}"
             )
