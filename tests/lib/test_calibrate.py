@@ -161,6 +161,19 @@ def test_the_system_says_that_it_is_calibrated(calibrated: tuple[Path, str], tra
     assert "| et\\-en | 10 |" in card or "| et-en | 10 |" in card
 
 
+def test_a_language_pair_is_one_group_whatever_white_space_is_around_it(
+    calibrated: tuple[Path, str], trained: Any, corpus: Any, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "lp"
+    lines = [f"{pair} " if number % 2 else pair for number, pair in enumerate(corpus.lines("train", "lp"))]
+    pairs.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    texts = {name: corpus.file("train", name) for name in TEXTS} | {"lp": pairs}
+    files = CalibrationFiles(texts, {"sentence_scores": corpus.file("train", "sentence_scores")})
+    fitted = calibrate(trained.path, files, directory=tmp_path / "system", confidence=0.8).fitted
+    assert fitted is not None
+    assert fitted.intervals == inspect_checkpoint(calibrated[0]).info.data.intervals
+
+
 def test_predictions_have_intervals_and_the_same_labels(
     calibrated: tuple[Path, str], trained: Any, corpus: Any, tmp_path: Path
 ) -> None:

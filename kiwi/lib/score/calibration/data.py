@@ -88,8 +88,8 @@ def read_data(files: CalibrationFiles) -> Columns:
     one_a_line = {name: path for name, path in files.labels.items() if name != const.ERROR_SPANS}
     known = {**files.texts, **one_a_line}
     columns = read_columns(known)
-    check_columns({name: columns[name] for name in files.texts}, files.texts)
-    found = read_labelled(columns, known, partial=True)
+    checked = check_columns({name: columns[name] for name in files.texts}, files.texts)
+    found = read_labelled(columns | checked, known, partial=True)
     if const.ERROR_SPANS in files.labels:
         found |= SpanReader(SpanDataConfig()).read(files.labels[const.ERROR_SPANS], columns, known, partial=True)
     return found
