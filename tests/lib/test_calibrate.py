@@ -6,6 +6,7 @@ import io
 import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from kiwi.runner import Predictions, load_system
 from kiwi.runner.engine import AboutSystem
 from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.intervals import CalibrationGroup
+from kiwi.systems.manifest.rewriting import rewrite
+from kiwi.systems.manifest.thresholds import PairThresholds
 
 TEXTS = ("source", "target", "alignments")
 GOLD = Path("dev.gold")
@@ -221,6 +224,60 @@ def test_probabilities_fit_better(calibrated: tuple[Path, str], trained: Any, co
     assert losses[1] < losses[0]
 
 
+def loss_of(tags: list[str], probabilities: list[list[float]] | None) -> float:
+    """Return the mean negative log-likelihood of tags."""
+    gold, bad = np.concatenate([[tag == "BAD" for tag in line.split()] for line in tags]), np.concatenate(probabilities)
+    return float(-np.log(np.where(gold, bad, 1 - bad)).mean())
+
+
+@pytest.fixture(scope="module")
+def with_thresholds(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained system with thresholds of language pairs; not to be changed."""
+    path, info = tmp_path_factory.mktemp("with-thresholds") / "system", inspect_checkpoint(trained.path).info
+    thresholds = PairThresholds({"source_tags": {"en-de": 0.2, "et-en": 0.9}})
+    rewrite(trained.path, replace(info, data=replace(info.data, thresholds=thresholds)), directory=path)
+    return path
+
+
+def test_temperatures_are_those_of_the_probabilities_of_known_pairs(
+    with_thresholds: Path, corpus: Any, tmp_path: Path
+) -> None:
+    texts, tags = {name: corpus.lines("train", name) for name in TEXTS}, corpus.lines("train", "source_tags")
+    pairs = corpus.lines("train", "lp")
+    files = CalibrationFiles(
+        {name: corpus.file("train", name) for name in (*TEXTS, "lp")},
+        {"source_tags": corpus.file("train", "source_tags")},
+    )
+    (found,) = calibrate(with_thresholds, files, directory=tmp_path / "system").temperatures
+    before, after = (
+        load_system(path).predict(**texts, language_pairs=pairs) for path in (with_thresholds, tmp_path / "system")
+    )
+    losses = [loss_of(tags, each.source_tags_BAD_probabilities) for each in (before, after)]
+    assert losses == pytest.approx(found.nll, abs=1e-5)
+    assert losses[1] < losses[0]
+    assert after.source_tags_labels == before.source_tags_labels
+    # Fitted to the probabilities of segments of unknown pairs, it would be another one.
+    alone = CalibrationFiles({name: files.texts[name] for name in TEXTS}, files.labels)
+    (other,) = calibrate(with_thresholds, alone, directory=tmp_path / "other").temperatures
+    shown = load_system(tmp_path / "other").predict(**texts, language_pairs=pairs)
+    assert loss_of(tags, shown.source_tags_BAD_probabilities) > losses[1] + 1e-4
+    assert other.temperature != pytest.approx(found.temperature, rel=0.01)
+
+
+def test_temperatures_without_the_pairs_of_thresholds_are_warned_of(
+    with_thresholds: Path, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = {name: corpus.file("train", name) for name in TEXTS}
+    labels = {name: corpus.file("train", name) for name in ("target_tags", "source_tags")}
+    calibrate(with_thresholds, CalibrationFiles(texts, labels), directory=tmp_path / "system")
+    assert "source_tags: the system has thresholds of language pairs" in caplog.text
+    assert "known (en-de, et-en). Without --lp, the temperatures are those" in caplog.text
+    caplog.clear()
+    only_targets = CalibrationFiles(texts, {"target_tags": labels["target_tags"]})
+    calibrate(with_thresholds, only_targets, directory=tmp_path / "targets")
+    assert "--lp" not in caplog.text
+
+
 def test_a_table_with_language_pairs(calibrated: tuple[Path, str], corpus: Any, tmp_path: Path) -> None:
     names, path = ("source", "target", "alignments", "lp"), tmp_path / "table.tsv"
     columns = [corpus.lines("test", name) for name in names]
@@ -260,7 +317,12 @@ def test_a_pair_without_calibration_is_named_once(
         (TEXTS, {}, 0.9, "found no gold data. Add --gold, --target-tags, --source-tags, --binary or --error-spans"),
         (TEXTS, {"error_spans": "source"}, 0.9, "--error-spans: "),
         (TEXTS, {"sentence_scores": "sentence_scores"}, 1.0, "--confidence: found 1"),
-        ((*TEXTS, "lp"), {"source_tags": "source_tags"}, 0.9, "--lp: given without --gold"),
+        (
+            (*TEXTS, "lp"),
+            {"source_tags": "source_tags"},
+            0.9,
+            "has no thresholds of language pairs for --source-tags, so that these probabilities do not depend on the",
+        ),
         (
             TEXTS,
             {"sentence_scores": "sentence_scores"},
