@@ -23,8 +23,8 @@ from kiwi.lib.score import Input, score
 from kiwi.lib.score.calibration import calibrate
 from kiwi.lib.score.calibration.data import CalibrationFiles
 from kiwi.lib.score.calibration.labelled import Labelled
-from kiwi.lib.score.calibration.scores import fit_intervals
-from kiwi.runner import Predictions, load_system
+from kiwi.lib.score.calibration.scores import check_gold, fit_intervals
+from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.engine import AboutSystem
 from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.intervals import CalibrationGroup
@@ -40,6 +40,11 @@ def about(meaning: ScoreMeaning | None = None) -> AboutSystem:
     return AboutSystem("NuQE", ("source", "target"), ("sentence_scores",), data=DataInfo(score=meaning))
 
 
+def check_and_fit(gold: list[float], found: Predictions, system: AboutSystem, path: Path, confidence: float) -> None:
+    check_gold(gold, system.data.score, path, confidence)
+    fit_intervals(gold, found, system, path, confidence, None)
+
+
 def test_gold_scores_of_another_kind_by_their_name() -> None:
     gold = [score + 0.05 for score in SCORES]
     standardized = ScoreMeaning("da", True, None)
@@ -47,18 +52,16 @@ def test_gold_scores_of_another_kind_by_their_name() -> None:
         with pytest.raises(
             DataError, match=rf"{name}: found HTER, by the name of the file; expected direct assessment"
         ):
-            fit_intervals(
-                [0.9 * score for score in gold], Predictions(SCORES), about(standardized), Path(name), 0.8, None
-            )
-    fit_intervals(gold, Predictions(SCORES), about(standardized), Path("dev.da"), 0.8, None)
+            check_and_fit([0.9 * score for score in gold], Predictions(SCORES), about(standardized), Path(name), 0.8)
+    check_and_fit(gold, Predictions(SCORES), about(standardized), Path("dev.da"), 0.8)
     for kind, name in (
         ("other", "dev.mqm"),
         ("esa", "wmt24.da.esa.tsv"),
         ("mqm", "dev.en-da.scores"),
         ("da", "da.mqm"),
     ):
-        fit_intervals(gold, Predictions(SCORES), about(ScoreMeaning(kind, True, None)), Path(name), 0.8, None)
-    fit_intervals(gold, Predictions(SCORES), about(), Path("dev.hter"), 0.8, None)
+        check_and_fit(gold, Predictions(SCORES), about(ScoreMeaning(kind, True, None)), Path(name), 0.8)
+    check_and_fit(gold, Predictions(SCORES), about(), Path("dev.hter"), 0.8)
 
 
 def test_segments_without_a_score_are_left_out_and_counted() -> None:
@@ -106,11 +109,12 @@ HTER, DA = ScoreMeaning("hter", False, (0.0, 1.0)), ScoreMeaning("da", True, (0.
 )
 def test_gold_scores_that_are_refused(gold: list[float], meaning: ScoreMeaning | None, message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)):
-        fit_intervals(gold, Predictions((SCORES * 2)[: len(gold)]), about(meaning), GOLD, 0.9, None)
+        check_and_fit(gold, Predictions((SCORES * 2)[: len(gold)]), about(meaning), GOLD, 0.9)
 
 
 def test_an_hter_above_1_is_possible() -> None:
     gold = [*SCORES, *SCORES, 1.3]
+    check_gold(gold, HTER, GOLD, 0.9)
     fitted = fit_intervals(gold, Predictions([*SCORES, *SCORES, 1.0]), about(HTER), GOLD, 0.9, None)
     assert fitted.intervals.groups["all"].quantile == 0.0
 
@@ -317,6 +321,8 @@ def test_a_pair_without_calibration_is_named_once(
         (TEXTS, {}, 0.9, "found no gold data. Add --gold, --target-tags, --source-tags, --binary or --error-spans"),
         (TEXTS, {"error_spans": "source"}, 0.9, "--error-spans: "),
         (TEXTS, {"sentence_scores": "sentence_scores"}, 1.0, "--confidence: found 1"),
+        (TEXTS, {"sentence_scores": "sentence_scores"}, math.nan, "--confidence: found nan"),
+        (TEXTS, {"source_tags": "source_tags"}, 0.0, "--confidence: found 0"),
         (
             (*TEXTS, "lp"),
             {"source_tags": "source_tags"},
@@ -332,9 +338,16 @@ def test_a_pair_without_calibration_is_named_once(
         (TEXTS, {"sentence_scores": "target"}, 0.9, "expected a finite number"),
     ],
 )
-def test_what_is_refused_leaves_the_system_as_it_is(
-    trained: Any, corpus: Any, texts: Any, labels: dict[str, str], confidence: float, message: str
+def test_what_is_refused_is_refused_before_prediction_and_leaves_the_system_as_it_is(
+    trained: Any,
+    corpus: Any,
+    texts: Any,
+    labels: dict[str, str],
+    confidence: float,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(Runner, "predict_columns", lambda *_: pytest.fail("predicted"))
     before = inspect_checkpoint(trained.path).info.sha256
     files = CalibrationFiles(
         {name: corpus.file("valid", name) for name in texts},

@@ -12,7 +12,13 @@ from kiwi.data.files.lines import Columns
 from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.calibration.data import CalibrationFiles, check_outputs, moved_outputs, read_data
-from kiwi.lib.score.calibration.scores import INTERVAL_HEADER, FittedIntervals, fit_intervals
+from kiwi.lib.score.calibration.scores import (
+    INTERVAL_HEADER,
+    FittedIntervals,
+    check_confidence,
+    check_gold,
+    fit_intervals,
+)
 from kiwi.runner import Predictions, Runner
 from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
@@ -90,6 +96,7 @@ def calibrate(
             is not empty.
         DataError: when the data cannot be used; the message names file and line.
     """
+    check_confidence(confidence)
     path = resolve_run_directory(checkpoint)
     place = _check_place(path, None if directory is None else user_path(directory), files, overwrite=overwrite)
     info = read_info(path)
@@ -102,12 +109,15 @@ def calibrate(
     check_outputs(runner.about, files, path)
     _warn_of_pairs(runner.about, files)
     columns = read_data(files)
+    gold_file = files.labels.get(const.SENTENCE_SCORES)
+    gold = [] if gold_file is None else list(map(float, columns[const.SENTENCE_SCORES]))
+    if gold_file is not None:
+        check_gold(gold, runner.about.data.score, gold_file, confidence)
     found = _predict(runner, columns, files)
     fitted = None
-    if const.SENTENCE_SCORES in files.labels:
-        gold = list(map(float, columns[const.SENTENCE_SCORES]))
+    if gold_file is not None:
         pairs = columns.get(const.LANGUAGE_PAIR)
-        fitted = fit_intervals(gold, found, runner.about, files.labels[const.SENTENCE_SCORES], confidence, pairs)
+        fitted = fit_intervals(gold, found, runner.about, gold_file, confidence, pairs)
         info = replace(info, data=replace(info.data, intervals=fitted.intervals))
     if not files.has_labels:
         rewrite(path, info, directory=place)
