@@ -120,20 +120,21 @@ def parse_language_pairs(lines: Sequence[str], place: object, *, first: int = 1)
     return [known[line] for line in lines]
 
 
-def parse_language_pair(text: str, place: object, number: int) -> str:
+def parse_language_pair(text: str, place: object, number: int, advice: str = "") -> str:
     """Return a language pair in its only form; see :func:`normalize_pair`.
 
     Args:
         text: the language pair; a blank text is returned as an empty string.
         place: the file that it is in, for errors.
         number: the number of its line.
+        advice: the next step for text that is no language pair in another spelling.
 
     Raises:
         DataError: when it is other text.
     """
     pair = normalize_pair(text)
     if pair and not PAIR.fullmatch(pair):
-        advice = f"Did you mean '{nearest}'?" if (nearest := _nearest_pair(pair)) else ""
+        advice = f"Did you mean '{nearest}'?" if (nearest := _nearest_pair(pair)) else advice
         raise DataError.at(place, number, found=f"'{pair:.60}'", expected=EXPECTED, advice=advice)
     return pair
 
