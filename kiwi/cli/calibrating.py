@@ -38,7 +38,9 @@ def calibrate(
     ] = None,
     lp: Annotated[
         Path | None,
-        typer.Option(help="Language pairs of the segments, one per line, for intervals of each.", show_default=False),
+        typer.Option(
+            help="Language pairs of the segments, one per line, for intervals and thresholds.", show_default=False
+        ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Share of scores that lie within their intervals.")] = 0.9,
     target_tags: Annotated[

@@ -109,13 +109,16 @@ def check_word_counts(columns: Columns, places: Mapping[str, object], *, first: 
                 )
 
 
-def check_columns(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> None:
+def check_columns(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> Columns:
     """Check the columns that prediction reads, in which both sides of a segment may be empty.
 
     Args:
         columns: columns that include ``source`` and ``target``.
         places: the file of each column, for errors.
         first: the number of the first line.
+
+    Returns:
+        The columns, with language pairs in their only form.
 
     Raises:
         DataError: at the first invalid line.
@@ -124,9 +127,12 @@ def check_columns(columns: Columns, places: Mapping[str, object], *, first: int 
     check_segments(columns, places, allow_empty=True, first=first)
     check_word_counts(columns, places, first=first)
     if const.LANGUAGE_PAIR in columns:  # a blank line stands for a pair that is not known
-        parse_language_pairs(columns[const.LANGUAGE_PAIR], places[const.LANGUAGE_PAIR], first=first)
+        place = places[const.LANGUAGE_PAIR]
+        pairs = parse_language_pairs(columns[const.LANGUAGE_PAIR], place, first=first)
+        columns = {**columns, const.LANGUAGE_PAIR: pairs}
     if const.ALIGNMENTS in columns:
         check_alignments(columns, places, first=first)
+    return columns
 
 
 def check_language_pairs(columns: Columns, places: Mapping[str, object], *, first: int = 1) -> list[str]:
@@ -138,7 +144,7 @@ def check_language_pairs(columns: Columns, places: Mapping[str, object], *, firs
         first: the number of the first line.
 
     Returns:
-        The language pairs, without white space around them.
+        The language pairs, in their only form.
 
     Raises:
         DataError: at the first segment without a language pair.

@@ -6,7 +6,7 @@ import pytest
 
 from kiwi.data.flags import find_flags
 from kiwi.data.languages import is_same_language, language_of
-from kiwi.data.text.language_pairs import known_pairs
+from kiwi.data.text.language_pairs import known_pairs, normalize_pair, pair_key
 from kiwi.exceptions import ConfigError
 from kiwi.lib.corpus.leaks import Leaks
 from kiwi.lib.corpus.tokenizers import tokenizer_for
@@ -49,6 +49,24 @@ def test_pairs_are_those_that_are_known() -> None:
 def test_pairs_of_three_letters_are_known_too() -> None:
     given = ["eng-deu", "en-de", "eng-Latn-deu-Latn", "en-GB-de", "in-en", "en-fr"]
     assert known_pairs(given, ["eng-deu", "in-en"]) == [*["eng-deu"] * 4, "in-en", "en-fr"]
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        (" en-de\t", "en-de"),
+        ("en-cs_CZ", "en-cs-CZ"),
+        ("zh_Hans_CN-pt_BR", "zh-Hans-CN-pt-BR"),
+        ("zh-Hans_CN-en ", "zh-Hans-CN-en"),
+        ("", ""),
+        ("en_de", "en_de"),
+        (" EN-DE", "EN-DE"),
+    ],
+)
+def test_pairs_have_one_form(text: str, pair: str) -> None:
+    assert normalize_pair(text) == pair
+    assert pair_key(text) == pair_key(pair)
+    assert known_pairs([text], [pair]) == [pair if "-" in pair and pair != "EN-DE" else ""]
 
 
 def test_leaks_are_found_under_each_code_of_a_language() -> None:

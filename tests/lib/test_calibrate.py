@@ -6,6 +6,7 @@ import io
 import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from kiwi.lib.score import Input, score
 from kiwi.lib.score.calibration import calibrate
 from kiwi.lib.score.calibration.data import CalibrationFiles
 from kiwi.lib.score.calibration.labelled import Labelled
-from kiwi.lib.score.calibration.scores import fit_intervals
-from kiwi.runner import Predictions, load_system
+from kiwi.lib.score.calibration.scores import check_gold, fit_intervals
+from kiwi.runner import Predictions, Runner, load_system
 from kiwi.runner.engine import AboutSystem
 from kiwi.systems.manifest.data_info import DataInfo
 from kiwi.systems.manifest.intervals import CalibrationGroup
+from kiwi.systems.manifest.rewriting import rewrite
+from kiwi.systems.manifest.thresholds import PairThresholds
 
 TEXTS = ("source", "target", "alignments")
 GOLD = Path("dev.gold")
@@ -37,6 +40,11 @@ def about(meaning: ScoreMeaning | None = None) -> AboutSystem:
     return AboutSystem("NuQE", ("source", "target"), ("sentence_scores",), data=DataInfo(score=meaning))
 
 
+def check_and_fit(gold: list[float], found: Predictions, system: AboutSystem, path: Path, confidence: float) -> None:
+    check_gold(gold, system.data.score, path, confidence)
+    fit_intervals(gold, found, system, path, confidence, None)
+
+
 def test_gold_scores_of_another_kind_by_their_name() -> None:
     gold = [score + 0.05 for score in SCORES]
     standardized = ScoreMeaning("da", True, None)
@@ -44,18 +52,16 @@ def test_gold_scores_of_another_kind_by_their_name() -> None:
         with pytest.raises(
             DataError, match=rf"{name}: found HTER, by the name of the file; expected direct assessment"
         ):
-            fit_intervals(
-                [0.9 * score for score in gold], Predictions(SCORES), about(standardized), Path(name), 0.8, None
-            )
-    fit_intervals(gold, Predictions(SCORES), about(standardized), Path("dev.da"), 0.8, None)
+            check_and_fit([0.9 * score for score in gold], Predictions(SCORES), about(standardized), Path(name), 0.8)
+    check_and_fit(gold, Predictions(SCORES), about(standardized), Path("dev.da"), 0.8)
     for kind, name in (
         ("other", "dev.mqm"),
         ("esa", "wmt24.da.esa.tsv"),
         ("mqm", "dev.en-da.scores"),
         ("da", "da.mqm"),
     ):
-        fit_intervals(gold, Predictions(SCORES), about(ScoreMeaning(kind, True, None)), Path(name), 0.8, None)
-    fit_intervals(gold, Predictions(SCORES), about(), Path("dev.hter"), 0.8, None)
+        check_and_fit(gold, Predictions(SCORES), about(ScoreMeaning(kind, True, None)), Path(name), 0.8)
+    check_and_fit(gold, Predictions(SCORES), about(), Path("dev.hter"), 0.8)
 
 
 def test_segments_without_a_score_are_left_out_and_counted() -> None:
@@ -103,11 +109,12 @@ HTER, DA = ScoreMeaning("hter", False, (0.0, 1.0)), ScoreMeaning("da", True, (0.
 )
 def test_gold_scores_that_are_refused(gold: list[float], meaning: ScoreMeaning | None, message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)):
-        fit_intervals(gold, Predictions((SCORES * 2)[: len(gold)]), about(meaning), GOLD, 0.9, None)
+        check_and_fit(gold, Predictions((SCORES * 2)[: len(gold)]), about(meaning), GOLD, 0.9)
 
 
 def test_an_hter_above_1_is_possible() -> None:
     gold = [*SCORES, *SCORES, 1.3]
+    check_gold(gold, HTER, GOLD, 0.9)
     fitted = fit_intervals(gold, Predictions([*SCORES, *SCORES, 1.0]), about(HTER), GOLD, 0.9, None)
     assert fitted.intervals.groups["all"].quantile == 0.0
 
@@ -161,6 +168,19 @@ def test_the_system_says_that_it_is_calibrated(calibrated: tuple[Path, str], tra
     assert "| et\\-en | 10 |" in card or "| et-en | 10 |" in card
 
 
+def test_a_language_pair_is_one_group_whatever_white_space_is_around_it(
+    calibrated: tuple[Path, str], trained: Any, corpus: Any, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "lp"
+    lines = [f"{pair} " if number % 2 else pair for number, pair in enumerate(corpus.lines("train", "lp"))]
+    pairs.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    texts = {name: corpus.file("train", name) for name in TEXTS} | {"lp": pairs}
+    files = CalibrationFiles(texts, {"sentence_scores": corpus.file("train", "sentence_scores")})
+    fitted = calibrate(trained.path, files, directory=tmp_path / "system", confidence=0.8).fitted
+    assert fitted is not None
+    assert fitted.intervals == inspect_checkpoint(calibrated[0]).info.data.intervals
+
+
 def test_predictions_have_intervals_and_the_same_labels(
     calibrated: tuple[Path, str], trained: Any, corpus: Any, tmp_path: Path
 ) -> None:
@@ -208,6 +228,60 @@ def test_probabilities_fit_better(calibrated: tuple[Path, str], trained: Any, co
     assert losses[1] < losses[0]
 
 
+def loss_of(tags: list[str], probabilities: list[list[float]] | None) -> float:
+    """Return the mean negative log-likelihood of tags."""
+    gold, bad = np.concatenate([[tag == "BAD" for tag in line.split()] for line in tags]), np.concatenate(probabilities)
+    return float(-np.log(np.where(gold, bad, 1 - bad)).mean())
+
+
+@pytest.fixture(scope="module")
+def with_thresholds(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained system with thresholds of language pairs; not to be changed."""
+    path, info = tmp_path_factory.mktemp("with-thresholds") / "system", inspect_checkpoint(trained.path).info
+    thresholds = PairThresholds({"source_tags": {"en-de": 0.2, "et-en": 0.9}})
+    rewrite(trained.path, replace(info, data=replace(info.data, thresholds=thresholds)), directory=path)
+    return path
+
+
+def test_temperatures_are_those_of_the_probabilities_of_known_pairs(
+    with_thresholds: Path, corpus: Any, tmp_path: Path
+) -> None:
+    texts, tags = {name: corpus.lines("train", name) for name in TEXTS}, corpus.lines("train", "source_tags")
+    pairs = corpus.lines("train", "lp")
+    files = CalibrationFiles(
+        {name: corpus.file("train", name) for name in (*TEXTS, "lp")},
+        {"source_tags": corpus.file("train", "source_tags")},
+    )
+    (found,) = calibrate(with_thresholds, files, directory=tmp_path / "system").temperatures
+    before, after = (
+        load_system(path).predict(**texts, language_pairs=pairs) for path in (with_thresholds, tmp_path / "system")
+    )
+    losses = [loss_of(tags, each.source_tags_BAD_probabilities) for each in (before, after)]
+    assert losses == pytest.approx(found.nll, abs=1e-5)
+    assert losses[1] < losses[0]
+    assert after.source_tags_labels == before.source_tags_labels
+    # Fitted to the probabilities of segments of unknown pairs, it would be another one.
+    alone = CalibrationFiles({name: files.texts[name] for name in TEXTS}, files.labels)
+    (other,) = calibrate(with_thresholds, alone, directory=tmp_path / "other").temperatures
+    shown = load_system(tmp_path / "other").predict(**texts, language_pairs=pairs)
+    assert loss_of(tags, shown.source_tags_BAD_probabilities) > losses[1] + 1e-4
+    assert other.temperature != pytest.approx(found.temperature, rel=0.01)
+
+
+def test_temperatures_without_the_pairs_of_thresholds_are_warned_of(
+    with_thresholds: Path, corpus: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = {name: corpus.file("train", name) for name in TEXTS}
+    labels = {name: corpus.file("train", name) for name in ("target_tags", "source_tags")}
+    calibrate(with_thresholds, CalibrationFiles(texts, labels), directory=tmp_path / "system")
+    assert "source_tags: the system has thresholds of language pairs" in caplog.text
+    assert "known (en-de, et-en). Without --lp, the temperatures are those" in caplog.text
+    caplog.clear()
+    only_targets = CalibrationFiles(texts, {"target_tags": labels["target_tags"]})
+    calibrate(with_thresholds, only_targets, directory=tmp_path / "targets")
+    assert "--lp" not in caplog.text
+
+
 def test_a_table_with_language_pairs(calibrated: tuple[Path, str], corpus: Any, tmp_path: Path) -> None:
     names, path = ("source", "target", "alignments", "lp"), tmp_path / "table.tsv"
     columns = [corpus.lines("test", name) for name in names]
@@ -247,7 +321,14 @@ def test_a_pair_without_calibration_is_named_once(
         (TEXTS, {}, 0.9, "found no gold data. Add --gold, --target-tags, --source-tags, --binary or --error-spans"),
         (TEXTS, {"error_spans": "source"}, 0.9, "--error-spans: "),
         (TEXTS, {"sentence_scores": "sentence_scores"}, 1.0, "--confidence: found 1"),
-        ((*TEXTS, "lp"), {"source_tags": "source_tags"}, 0.9, "--lp: given without --gold"),
+        (TEXTS, {"sentence_scores": "sentence_scores"}, math.nan, "--confidence: found nan"),
+        (TEXTS, {"source_tags": "source_tags"}, 0.0, "--confidence: found 0"),
+        (
+            (*TEXTS, "lp"),
+            {"source_tags": "source_tags"},
+            0.9,
+            "has no thresholds of language pairs for --source-tags, so that these probabilities do not depend on the",
+        ),
         (
             TEXTS,
             {"sentence_scores": "sentence_scores"},
@@ -257,9 +338,16 @@ def test_a_pair_without_calibration_is_named_once(
         (TEXTS, {"sentence_scores": "target"}, 0.9, "expected a finite number"),
     ],
 )
-def test_what_is_refused_leaves_the_system_as_it_is(
-    trained: Any, corpus: Any, texts: Any, labels: dict[str, str], confidence: float, message: str
+def test_what_is_refused_is_refused_before_prediction_and_leaves_the_system_as_it_is(
+    trained: Any,
+    corpus: Any,
+    texts: Any,
+    labels: dict[str, str],
+    confidence: float,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(Runner, "predict_columns", lambda *_: pytest.fail("predicted"))
     before = inspect_checkpoint(trained.path).info.sha256
     files = CalibrationFiles(
         {name: corpus.file("valid", name) for name in texts},

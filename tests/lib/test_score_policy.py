@@ -239,6 +239,10 @@ def test_groups_of_documents(tmp_path: Path) -> None:
     given = [(None, ("en_US", "de")), ("fr ", ("en", "de")), (None, ()), ("", ("en", "de"))]
     assert [decider.with_languages(pair).group_of(group) for group, pair in given] == ["en-de", "fr", "", ""]
     assert [Decider(policy).with_languages(pair).group_of(group) for group, pair in given] == ["", "fr", "", ""]
+    columns = {"source": ["a"] * 4, "target": ["b"] * 4, "group": ["en-de ", "en_US-de", "en-fr", "legal"]}
+    decided = decider.decide([0.1] * 4, columns, None)
+    assert decided["decision"] == ["approve", "approve", "review", "review"]
+    assert decided["decision_reason"][2:] == ["the policy has no lp 'en-fr'", "the policy has no lp 'legal'"]
     decider.check_document("XLIFF", "p")
     with pytest.raises(ConfigError, match="a threshold for each domain, which XLIFF does not say"):
         Decider(replace(policy, by="domain")).check_document("XLIFF", "p")

@@ -379,6 +379,15 @@ def test_the_client_checks_files_before_it_sends_anything(tmp_path: Path) -> Non
         ]:
             with pytest.raises(ConfigError, match=message):
                 client.score_file(path, place)  # type: ignore[arg-type]
+        (tmp_path / "a.csv.gz").write_bytes(b"x")
+        for path, place, message in [
+            (given, "b.xlf", r"^b\.xlf: found the suffix '\.xlf'; expected '\.tsv', the format of .*a\.tsv\."),
+            (given, "b", r"^b: found the suffix ''; expected '\.tsv'"),
+            (given, "b.tsv.gz", r"found the suffix '\.tsv\.gz'; expected '\.tsv'"),
+            (tmp_path / "a.csv.gz", "b.csv", r"found the suffix '\.csv'; expected '\.csv\.gz'"),
+        ]:
+            with pytest.raises(ConfigError, match=message):
+                client.score_file(path, place)
         with pytest.raises(ConfigError, match="poll: found -1; expected a positive number of seconds"):
             client.score_file(given, output, poll=-1)
         with pytest.raises(DataError, match="threshold: found nan"):

@@ -28,6 +28,7 @@ from kiwi.runner import Predictions, load_system
 from kiwi.runner.engine import Engine
 from kiwi.runner.torch_engine import runner_of
 from kiwi.systems.batching import as_tensors
+from kiwi.systems.manifest.thresholds import PairThresholds
 from kiwi.systems.qe_system import QESystem
 from tests.pretrained import write_model
 
@@ -420,6 +421,29 @@ def test_temperatures_divide_the_logits_of_gaps_and_units(folder: Path) -> None:
     with torch.no_grad():
         system.validate(accumulators, batch)
     assert accumulators["error_spans"].compute() == pytest.approx(metrics)
+
+
+def test_the_temperature_of_units_is_that_of_the_probabilities_of_their_pairs(folder: Path) -> None:
+    """Fitted to moved probabilities and then to those of thresholds at the same temperature, it is 1."""
+    system = trained(folder, 8)
+    output = system.outputs.by_name["error_spans"]
+    given = rows("source", "target", "error_spans")
+    columns = {name: [row[name] for row in given] for name in given[0]}
+    columns["lp"] = ["en-de" if index % 2 else "en-fr" for index in range(len(given))]
+    system.data_info = replace(system.data_info, thresholds=PairThresholds({"error_spans": {"en-de": 0.05}}))
+    (units, *_), metrics = cool_spans(output, runner_of(system).engine, columns)
+    assert units.nll[1] < units.nll[0]
+    assert abs(units.temperature - 1) > 0.01
+    assert system.data_info.thresholds is not None
+    cooled = system.data_info.thresholds.cooled("error_spans", units.temperature)
+    system.data_info = replace(system.data_info, thresholds=cooled)
+    (again, *_), same = cool_spans(output, runner_of(system).engine, columns)
+    assert again.temperature == pytest.approx(1, abs=1e-3)
+    assert again.nll[0] == pytest.approx(units.nll[1], abs=1e-5)
+    assert same["error_spans_F1"] == pytest.approx(metrics["error_spans_F1"])
+    del columns["lp"]  # the probabilities of segments of unknown pairs are others
+    (unknown, *_), _ = cool_spans(output, runner_of(system).engine, columns)
+    assert unknown.nll[0] != pytest.approx(again.nll[1], abs=1e-3)
 
 
 def test_data_without_omissions_leave_their_temperature(folder: Path) -> None:

@@ -101,7 +101,7 @@ class BadRows:
             DataError: at the first bad row, if bad rows stop the command.
         """
         try:
-            check_columns(self.apply(columns, first, drop=False), places, first=first)
+            checked = check_columns(self.apply(columns, first, drop=False), places, first=first)
         except DataError:
             if self.note is None:
                 raise
@@ -111,9 +111,10 @@ class BadRows:
                     check_columns({name: [text] for name, text in texts.items()}, places, first=line)
                 except DataError as error:
                     self.note(line, error, texts)
+            checked = check_columns(self.apply(columns, first, drop=False), places, first=first)
         if self._waiting:
             self.flush(first + len(next(iter(columns.values()), ())))
-        return self.apply(columns, first)
+        return self.apply(checked, first)
 
     def apply(self, columns: Columns, first: int, *, drop: bool = True) -> Columns:
         """Return the columns of a chunk, in which bad rows are blank, or left out.

@@ -252,8 +252,7 @@ class Shard:
     def _add(self, chunk: Chunk, row: Mapping[str, Any], number: int) -> None:
         """Add the texts of a row to a chunk, if all of them are valid."""
         texts = {name: [field_text(name, row[column], "", number, column)] for name, column in self.names.items()}
-        check_columns(texts, dict.fromkeys(texts, self.place))
-        for name, (text,) in texts.items():
+        for name, (text,) in check_columns(texts, dict.fromkeys(texts, self.place)).items():
             chunk.columns[name].append(text)
 
     def _reject(self, chunk: Chunk, number: int, error: DataError, row: Any) -> None:

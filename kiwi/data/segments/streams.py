@@ -12,6 +12,7 @@ from typing import Any
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns, Note, count_surplus, different_lengths, stream_lines
 from kiwi.data.segments.bad_rows import BadRows
+from kiwi.data.text.language_pairs import normalize_pair
 from kiwi.exceptions import DataError
 
 
@@ -89,7 +90,7 @@ class SegmentStream:
                     if any(surplus.values()):
                         raise different_lengths({self.files[f]: done + count + more for f, more in surplus.items()})
                 if count:
-                    yield {field: column[:count] for field, column in columns.items()}
+                    yield _normalized({field: column[:count] for field, column in columns.items()})
                 done += count
                 if count < self.size:
                     return
@@ -105,3 +106,9 @@ class SegmentStream:
             note(number, error, line)
 
         return note_line
+
+
+def _normalized(columns: Columns) -> Columns:
+    """Return columns with language pairs in their only form; what is none stays, and is noted by checks."""
+    pairs = columns.get(const.LANGUAGE_PAIR)
+    return columns if pairs is None else {**columns, const.LANGUAGE_PAIR: [normalize_pair(pair) for pair in pairs]}

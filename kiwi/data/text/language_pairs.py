@@ -13,6 +13,8 @@ _TAG = r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?"
 PAIR = re.compile(rf"({_TAG})-({_TAG})")
 """Two BCP 47 tags of language, script and region, whose case tells where the second one begins, as in ``pt-BR-en``."""
 
+_WITH_UNDERSCORES = re.compile(PAIR.pattern.replace("(?:-", "(?:[-_]"))
+"""The same, with an underscore or a hyphen within each tag, as in ``en-cs_CZ``."""
 
 EXPECTED = "two language codes joined by '-', such as en-de"
 """The form of a language pair, for errors."""
@@ -21,13 +23,28 @@ MOST_LISTED = 12
 """The maximum number of language pairs that a message lists."""
 
 
+def normalize_pair(text: str) -> str:
+    """Return a language pair in its only form, such as ``en-cs-CZ`` for ``en-cs_CZ`` with spaces around it.
+
+    Args:
+        text: what may be a language pair; other text is returned without white space around it.
+    """
+    pair = text.strip(" \t")
+    return pair.replace("_", "-") if _WITH_UNDERSCORES.fullmatch(pair) else pair
+
+
+def pair_key(text: str) -> str:
+    """Return what language pairs are compared by where case does not matter, as in submissions to the shared tasks."""
+    return text.strip().lower().replace("_", "-")
+
+
 def split_pair(pair: str) -> tuple[str, str]:
     """Return source and target of a language pair.
 
     Raises:
         ValueError: when it is not a language pair.
     """
-    found = PAIR.fullmatch(pair)
+    found = PAIR.fullmatch(normalize_pair(pair))
     if found is None:
         raise ValueError(f"found '{pair:.60}'; expected {EXPECTED}")
     return found[1], found[2]
@@ -71,7 +88,7 @@ def known_pairs(pairs: Sequence[str], known: Collection[str]) -> list[str]:
         pairs: the language pair of each segment; blank where it has none.
         known: the language pairs that something depends on.
     """
-    found = {pair: match for pair in {*pairs} if (match := PAIR.fullmatch(pair.strip(" \t")))}
+    found = {pair: match for pair in {*pairs} if (match := PAIR.fullmatch(normalize_pair(pair)))}
     names = {pair: known_pair(match[1], match[2], known) for pair, match in found.items()}
     return [names.get(pair, "") for pair in pairs]
 
@@ -91,7 +108,7 @@ def parse_language_pairs(lines: Sequence[str], place: object, *, first: int = 1)
         first: the number of the first line.
 
     Returns:
-        The language pair of each line, equal ones as the same object, which saves memory.
+        The language pair of each line in its only form, equal ones as the same object, which saves memory.
 
     Raises:
         DataError: at the first other line.
@@ -99,12 +116,27 @@ def parse_language_pairs(lines: Sequence[str], place: object, *, first: int = 1)
     known: dict[str, str] = {}
     for number, line in enumerate(lines, start=first):
         if line not in known:
-            pair = line.strip(" \t")
-            if pair and not PAIR.fullmatch(pair):
-                advice = f"Did you mean '{nearest}'?" if (nearest := _nearest_pair(pair)) else ""
-                raise DataError.at(place, number, found=f"'{pair:.60}'", expected=EXPECTED, advice=advice)
-            known[line] = pair
+            known[line] = parse_language_pair(line, place, number)
     return [known[line] for line in lines]
+
+
+def parse_language_pair(text: str, place: object, number: int, advice: str = "") -> str:
+    """Return a language pair in its only form; see :func:`normalize_pair`.
+
+    Args:
+        text: the language pair; a blank text is returned as an empty string.
+        place: the file that it is in, for errors.
+        number: the number of its line.
+        advice: the next step for text that is no language pair in another spelling.
+
+    Raises:
+        DataError: when it is other text.
+    """
+    pair = normalize_pair(text)
+    if pair and not PAIR.fullmatch(pair):
+        advice = f"Did you mean '{nearest}'?" if (nearest := _nearest_pair(pair)) else advice
+        raise DataError.at(place, number, found=f"'{pair:.60}'", expected=EXPECTED, advice=advice)
+    return pair
 
 
 def count_pairs(pairs: Iterable[str]) -> dict[str, int]:

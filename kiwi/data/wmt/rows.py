@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from kiwi.data.files.lines import stream_lines
+from kiwi.data.text.language_pairs import pair_key
 from kiwi.data.wmt.header import HEADER_LENGTHS, Header, parse_count, parse_header
 from kiwi.exceptions import DataError
 from kiwi.utils.io import staged
@@ -57,6 +58,7 @@ class Rows:
         self.method = ""
         self._options: dict[str, Any] = {"numbers": numbers, "more": more}
         self._asked = language_pair
+        self._asked_key = "" if language_pair is None else pair_key(language_pair)
         self.language_pair = ""
         self._others: dict[str, int] = {}
         self._is_first = True
@@ -124,7 +126,7 @@ class Rows:
         for name in ("LP", "METHOD") if not self.language_pair else ():
             if not row[name].strip():
                 self.fail(number, f"an empty {name}", "a value, the same on all lines")
-        if self._asked is not None and language_pair.strip().lower() != self._asked.strip().lower():
+        if self._asked is not None and pair_key(language_pair) != self._asked_key:
             self._others.setdefault(language_pair, number)
             return None
         if not self.language_pair:

@@ -31,6 +31,7 @@ from kiwi.data.files.lines import stream_lines
 from kiwi.data.labels.error_spans import NO_ERROR, SEVERITIES, ErrorSpan
 from kiwi.data.labels.scores import is_missing, parse_score
 from kiwi.data.labels.spans.raw import REMARKS, unquoted
+from kiwi.data.text.language_pairs import pair_key
 from kiwi.data.wmt.unified_forms import (
     ALL,
     MISSING,
@@ -120,7 +121,7 @@ class _Reader:
     def __init__(self, path: Path, what: str, language_pair: str | None) -> None:
         self.found = Unified(path)
         self.what = what
-        self.asked = None if language_pair is None else language_pair.strip().lower()
+        self.asked = None if language_pair is None else pair_key(language_pair)
         self.pairs: Counter[str] = Counter()
         self.others: Counter[str] = Counter()
         self.odd: Counter[str] = Counter()
@@ -134,7 +135,7 @@ class _Reader:
             self.others[set_id] += 1
             return False
         self.pairs[pair] += 1
-        return self.asked in (None, pair.lower())
+        return self.asked in (None, pair_key(pair))
 
     def add(self, number: int, system: str, segment: tuple[str, ...], target: str | None, value: Any) -> None:
         """Add a translation with its score, its spans or its verdict."""
@@ -296,7 +297,7 @@ class _Reader:
             logger.info("%s: %d translation(s) of other sets (%s) are left out.", path, total, ", ".join(self.others))
         for what, count in self.odd.items():
             logger.warning("%s: %d %s.", path, count, what)
-        self.found.pairs = [next(pair for pair in self.pairs if self.asked in (None, pair.lower()))] * len(
+        self.found.pairs = [next(pair for pair in self.pairs if self.asked in (None, pair_key(pair)))] * len(
             self.found.systems
         )
         return self.found

@@ -25,6 +25,7 @@ from kiwi.data.labels.spans.rows import (
     check_suffix,
     read_annotations,
 )
+from kiwi.data.text.language_pairs import pair_key
 from kiwi.data.wmt.unified import END, Unified
 from kiwi.data.wmt.unified_forms import SPAN_COLUMNS, is_unified
 from kiwi.exceptions import DataError
@@ -186,4 +187,4 @@ def _segment(row: Annotation) -> tuple[str, ...]:
 
 
 def _is_pair(cells: Mapping[str, str], language_pair: str) -> bool:
-    return cells.get(const.LANGUAGE_PAIR, "").strip().lower() == language_pair.strip().lower()
+    return pair_key(cells.get(const.LANGUAGE_PAIR, "")) == pair_key(language_pair)

@@ -15,6 +15,7 @@ from kiwi import constants as const
 from kiwi.data.files.lines import read_lines
 from kiwi.data.files.tables import read_table
 from kiwi.data.labels.scores import NO_SCORE, is_missing
+from kiwi.data.text.language_pairs import pair_key
 from kiwi.data.wmt.gold import TAG_COLUMNS, has_columns
 from kiwi.data.wmt.rows import Rows
 from kiwi.data.wmt.seg_scores import is_seg_scores
@@ -115,7 +116,7 @@ def read_excluded(
     by_pair: dict[str, set[int]] = {}
     for number, line in enumerate(read_lines(given), start=1):
         cells = [cell.strip() for cell in line.split("\t")]
-        pair, text = ("", cells[0]) if _is_count(cells[0]) or len(cells) == 1 else (cells[0].lower(), cells[1])
+        pair, text = ("", cells[0]) if _is_count(cells[0]) or len(cells) == 1 else (pair_key(cells[0]), cells[1])
         if not text and not pair:
             continue
         if number == 1 and not any(character.isdigit() for character in line):
@@ -124,7 +125,7 @@ def read_excluded(
             expected = "a segment number, counted from 0, or a language pair, a tab and a segment number"
             raise DataError.at(given, number, found=f"'{line:.60}'", expected=expected)
         by_pair.setdefault(pair, set()).add(int(text))
-    asked = language_pair.strip().lower() if language_pair is not None else None
+    asked = pair_key(language_pair) if language_pair is not None else None
     others = sorted(pair for pair in by_pair if pair)
     if others and several_pairs:
         expected = "numbers of lines alone, because the language pair of each line is given (lp)"

@@ -13,7 +13,7 @@ from kiwi.constants import LANGUAGE_PAIR
 from kiwi.data.files.lines import read_lines, stream_lines
 from kiwi.data.files.tables import read_table
 from kiwi.data.labels.gold import check_line_count
-from kiwi.data.text.language_pairs import listed, parse_language_pairs
+from kiwi.data.text.language_pairs import listed, pair_key, parse_language_pairs
 from kiwi.data.wmt.unified import Unified
 from kiwi.exceptions import DataError
 from kiwi.utils.guard import paths_in
@@ -44,7 +44,7 @@ class PairLines:
     def counts(self) -> dict[str, int]:
         """The number of segments of each language pair to read."""
         names = sorted({*self.pairs})
-        chosen = [name for name in names if self.asked is None or name.lower() == self.asked.strip().lower()]
+        chosen = [name for name in names if self.asked is None or pair_key(name) == pair_key(self.asked)]
         return {name: self.pairs.count(name) for name in chosen or names}
 
     def place(self, path: Path, read: Callable[[str], Sequence[Value]], empty: Value) -> list[Value]:
@@ -127,15 +127,15 @@ def pairs_of_spans(spans: Source, counted: Source, pairs: Sequence[str], path: P
     found = spans.read()
     own: Sequence[str] = found.pairs if isinstance(found, Unified) else ()
     if spans.translations is not None and own and all(own):
-        spelled = {pair.lower(): pair for pair in pairs}
-        return [spelled.get(pair.lower(), pair) for pair in own]
+        spelled = {pair_key(pair): pair for pair in pairs}
+        return [spelled.get(pair_key(pair), pair) for pair in own]
     if spans.translations is not None and counted.translations is not None and counted.path != spans.path:
         known = counted.translations()
         check_line_count(counted.path, len(known.systems), path, len(pairs))
         return known.pairs_of(spans.translations(), pairs)
     check_line_count(spans.path, len(found.spans), path, len(pairs))
     for number, (pair, other) in enumerate(zip(own, pairs, strict=False), start=1):
-        if pair and other and pair.lower() != other.lower():
+        if pair and other and pair_key(pair) != pair_key(other):
             advice = "Rows that do not name their translation (system and seg) are in the order of its lines."
             expected = f"'{other}', as line {number} of {path} has"
             raise DataError.at(
@@ -155,7 +155,7 @@ def choose_pair(pairs: Sequence[str], asked: str, path: Path) -> str:
     Raises:
         DataError: when no segment of it is compared.
     """
-    found = next((pair for pair in pairs if pair.lower() == asked.strip().lower()), None)
+    found = next((pair for pair in pairs if pair_key(pair) == pair_key(asked)), None)
     if found is None:
         expected = f"one of {listed(pairs)}"
         raise DataError.at(

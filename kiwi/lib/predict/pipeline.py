@@ -222,7 +222,7 @@ def _lines_beside(chunk: Columns) -> Columns:
     found = chunk.get(const.LANGUAGE_PAIR)
     if found is None:
         return {}
-    return {const.LANGUAGE_PAIR: [pair if PAIR.fullmatch(pair := line.strip(" \t")) else "" for line in found]}
+    return {const.LANGUAGE_PAIR: [pair if PAIR.fullmatch(pair) else "" for pair in found]}
 
 
 def _skip_predicted(stream: SegmentStream, growing: GrowingFiles) -> tuple[Iterator[Columns], hashlib._Hash]:

@@ -96,7 +96,7 @@ def _check_segments(stream: SegmentStream, output_format: str) -> tuple[int, set
     """
     n_segments, pairs = 0, set[str]()
     for columns, screened in stream.checked():
-        pairs.update(pair.strip(" \t") for pair in set(screened.get(const.LANGUAGE_PAIR, ())))
+        pairs.update(screened.get(const.LANGUAGE_PAIR, ()))
         for field in (const.SOURCE, const.TARGET) if output_format == "tsv" else ():
             for number, line in enumerate(columns[field], start=n_segments + 1):
                 if "\t" in line or "\r" in line:

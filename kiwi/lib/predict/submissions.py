@@ -216,7 +216,7 @@ def _by_pair(
         return {config.language_pair: (predictions, columns)}
     rows: dict[str, list[int]] = {}
     for row, pair in enumerate(columns[const.LANGUAGE_PAIR]):
-        rows.setdefault(pair.strip(" \t"), []).append(row)
+        rows.setdefault(pair, []).append(row)
     return {
         pair: (predictions.select(own), {name: [column[row] for row in own] for name, column in columns.items()})
         for pair, own in rows.items()

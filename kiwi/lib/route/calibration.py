@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi import constants as const
+from kiwi.data.documents.formats import find_format
 from kiwi.data.flags import COLUMN, FLAGS
 from kiwi.data.labels.policy import EVERY, Acceptable
 from kiwi.data.labels.score_meaning import LARGEST_QUALITY, ScoreMeaning
+from kiwi.data.text.language_pairs import PAIR, normalize_pair, parse_language_pair
 from kiwi.exceptions import DataError
 from kiwi.lib.route.columns import Column
 from kiwi.lib.route.gold import read_gold
 from kiwi.lib.score.scale import ON_COMMON_SCALE
 from kiwi.outputs import OUTPUTS
 from kiwi.runner.predictions import DIGITS
+from kiwi.utils.places import plain_suffix
 
 FEW = 0.1
 """The share of scores that may be far beyond the range of a system's scores."""
@@ -58,8 +61,33 @@ class Calibration:
         return np.array([each == group for each in self.groups], dtype=bool)
 
 
+def kind_of_groups(by: Column) -> str:
+    """Return what groups are called: ``lp`` if they are language pairs.
+
+    It is the name of their column, or the suffix of their file of lines, whose name counts less than its content where
+    all lines are language pairs.
+
+    Args:
+        by: the groups.
+
+    Raises:
+        DataError: when the file cannot be read.
+    """
+    if find_format(by.path) is not None:
+        return by.name
+    if all(PAIR.fullmatch(normalize_pair(line)) for line in by.read()):
+        return const.LANGUAGE_PAIR
+    return plain_suffix(by.path.name).lstrip(".") or by.path.name
+
+
 def read_calibration(
-    predictions: Column, gold: Column, meaning: ScoreMeaning, acceptable: Acceptable, by: Column | None = None
+    predictions: Column,
+    gold: Column,
+    meaning: ScoreMeaning,
+    acceptable: Acceptable,
+    by: Column | None = None,
+    *,
+    are_pairs: bool = False,
 ) -> Calibration:
     """Read calibration data.
 
@@ -69,17 +97,20 @@ def read_calibration(
         meaning: what the scores of the system mean.
         acceptable: the definition of an acceptable translation.
         by: the groups; None for one group.
+        are_pairs: whether the groups must be language pairs.
 
     Raises:
         ConfigError: when a file is of a format that cannot be read.
-        DataError: when a file cannot be read, the files have different lengths, a group has no name, or scores or gold
-            values are on another scale.
+        DataError: when a file cannot be read, the files have different lengths, a group has no name or is
+            no language pair, or scores or gold values are on another scale.
     """
     _check_column(predictions, meaning)
     # As they are written, and as policies read them.
     scores = np.array(predictions.read_scores(), dtype=np.float64).round(DIGITS)
     values = np.array(read_gold(gold, acceptable, len(scores), predictions.path), dtype=np.float64)
-    groups = [EVERY] * len(scores) if by is None else _read_groups(by, len(scores), predictions.path)
+    groups = (
+        [EVERY] * len(scores) if by is None else _read_groups(by, len(scores), predictions.path, are_pairs=are_pairs)
+    )
     known = ~(np.isnan(scores) | np.isnan(values))
     if not known.any():
         found = "no segment with both a score and a gold value"
@@ -101,7 +132,7 @@ def _are_flagged(predictions: Column, n_segments: int) -> NDArray[np.bool_]:
     return np.array([any(word in FLAGS for word in cell.split()) for cell in cells], dtype=bool)
 
 
-def _read_groups(by: Column, n_segments: int, place: Path) -> list[str]:
+def _read_groups(by: Column, n_segments: int, place: Path, *, are_pairs: bool) -> list[str]:
     """Read the group of each segment, without spaces around its name."""
     numbers, cells = by.read_numbered()
     if len(cells) != n_segments:
@@ -111,6 +142,11 @@ def _read_groups(by: Column, n_segments: int, place: Path) -> list[str]:
     if "" in groups:
         number = numbers[groups.index("")]
         raise DataError.at(by.path, number, found="an empty group", expected="the name of one")
+    if are_pairs:
+        advice = f"Groups of another kind need another name than {const.LANGUAGE_PAIR}."
+        groups = [
+            parse_language_pair(group, by.path, number, advice) for number, group in zip(numbers, groups, strict=True)
+        ]
     return groups
 
 

@@ -135,7 +135,7 @@ def _rows(given: FeedbackInput, policy: Policy) -> Iterator[Routed]:
     missing = "no final translation" if takes_edits else "no judgement"
     try:
         for line, texts in stream_segments(given.path, columns, nullable=(wanted, DECISION, REASON)):
-            group = texts[GROUP].strip() if policy.by else EVERY
+            group = policy.groups_named([texts[GROUP]])[0] if policy.by else EVERY
             found = "" if (cell := texts[wanted].strip()).lower() in MISSING else cell
             yield Routed(
                 line,

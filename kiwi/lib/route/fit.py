@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from kiwi import __version__
+from kiwi.constants import LANGUAGE_PAIR
 from kiwi.data.labels.policy import Acceptable, GroupPolicy, Policy
 from kiwi.data.labels.score_meaning import ScoreMeaning
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.inspect import inspect_checkpoint
-from kiwi.lib.route.calibration import Calibration, read_calibration
+from kiwi.lib.route.calibration import Calibration, kind_of_groups, read_calibration
 from kiwi.lib.route.columns import Column, checksums
 from kiwi.metrics.risk import certify, score_grid
 from kiwi.systems.manifest.carried import check_not_carried
@@ -112,7 +113,8 @@ def fit_policy(
         predictions: the scores of the system for the calibration data.
         gold: the gold values that tell which translations are acceptable.
         options: how the policy is made.
-        by: the group of each segment; the confidence then holds for all groups together (Bonferroni).
+        by: the group of each segment; the confidence then holds for all groups together (Bonferroni). Those of a column
+            or file ``lp`` are language pairs.
         overwrite: whether the file may replace one that kiwi has not written, or a policy that has feedback.
 
     Raises:
@@ -132,7 +134,8 @@ def fit_policy(
             f"{model}: the direction of its scores is not known. Set it with kiwi inspect --set-score, such as "
             "--set-score kind=hter."
         )
-    data = read_calibration(predictions, gold, meaning, acceptable, by)
+    kind = "" if by is None else kind_of_groups(by)
+    data = read_calibration(predictions, gold, meaning, acceptable, by, are_pairs=kind == LANGUAGE_PAIR)
     _check_feedback(output, checksums([predictions.path, gold.path]).values(), overwrite=overwrite)
     _warn_of_scale(data, acceptable, gold.path)
     step = options.step or default_step(meaning, data.scores)
@@ -143,7 +146,7 @@ def fit_policy(
         risk=options.risk,
         confidence=options.confidence,
         groups=_fit_groups(data, acceptable, options, meaning, step),
-        by="" if by is None else by.name or by.path.suffix.lstrip(".") or by.path.name,
+        by=kind,
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         kiwi_version=__version__,
         notes={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ def write_report(
         advice = "Give the groups with --by." if policy.by else "Leave --by out."
         raise ConfigError(f"{policy_file}: found a policy with {known}. {advice}")
     data = read_calibration(predictions, gold, policy.score, policy.acceptable, by)
+    data = replace(data, groups=policy.groups_named(data.groups))
     if unknown := sorted({*data.groups} - {*policy.groups}):
         known = ", ".join(policy.groups)
         raise ConfigError(f"{policy_file}: the policy has no {policy.by} '{unknown[0]}'; it has {known}.")

@@ -179,7 +179,7 @@ class Decider:
 
     def group_of(self, given: str | None) -> str:
         """Return the group of a segment that says its group, or None."""
-        return self.group if given is None else given.strip()
+        return self.group if given is None else self.policy.groups_named([given])[0]
 
     def _pair_of(self, source: str, target: str) -> str:
         return known_pair(source, target, self.policy.groups)
@@ -194,7 +194,7 @@ class Decider:
             columns: their fields.
             flags: the flags of each, if they were looked for.
         """
-        groups = [name.strip() for name in columns.get(GROUP) or [self.group] * len(scores)]
+        groups = self.policy.groups_named(columns.get(GROUP) or [self.group] * len(scores))
         texts = zip(columns[const.SOURCE], columns[const.TARGET], strict=True)
         found = []
         for i, (score, group, (source, target)) in enumerate(zip(scores, groups, texts, strict=True)):

@@ -88,7 +88,7 @@ def _predict(runner: Runner, columns: Columns, directory: Path, *, overwrite: bo
     Guard((), overwrite, "run.overwrite=true").check([pairs])
     runner.predict_columns(fields).save(directory, overwrite=overwrite)
     if const.LANGUAGE_PAIR in columns:
-        write_lines(pairs, [pair.strip(" \t") for pair in columns[const.LANGUAGE_PAIR]])
+        write_lines(pairs, columns[const.LANGUAGE_PAIR])
         record_written(pairs)
     else:
         pairs.unlink(missing_ok=True)

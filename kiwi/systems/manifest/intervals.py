@@ -109,7 +109,7 @@ class ScoreIntervals:
             limits: the lowest and the highest possible score, within which intervals remain.
         """
         means = np.asarray(scores, dtype=np.float64)
-        names = [""] * len(means) if pairs is None else [pair.strip(" \t") for pair in pairs]
+        names = [""] * len(means) if pairs is None else pairs
         by_name = {name: self.quantile(name) for name in {*names}}
         reach = np.array([by_name[name] for name in names], dtype=np.float64)
         if self.is_normalized:

@@ -37,7 +37,7 @@ class PairThresholds:
         """
         moved = dict(values)
         for name, own in self.by_output.items():
-            thresholds = np.array([own.get(pair.strip(" \t"), 0.5) for pair in pairs])
+            thresholds = np.array([own.get(pair, 0.5) for pair in pairs])
             if name not in values or (thresholds == 0.5).all():
                 continue
             odds = (thresholds / (1.0 - thresholds)).astype(np.float32)

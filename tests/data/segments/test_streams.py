@@ -30,6 +30,13 @@ def test_the_parts_are_the_whole(tmp_path: Path, size: int, end: str) -> None:
     assert {field: [line for part in parts for line in part[field]] for field in there} == read_columns(there)
 
 
+def test_language_pairs_have_one_form(tmp_path: Path) -> None:
+    stream = SegmentStream(files(tmp_path, **TEXTS, lp="en-de \nen_US-de\nEN\n"), 2, BadRows("nan"))
+    assert [pair for part in stream for pair in part["lp"]] == ["en-de", "en-US-de", "EN"]
+    assert [pair for _, part in stream.checked() for pair in part["lp"]] == ["en-de", "en-US-de", ""]
+    assert stream.bad.reasons.keys() == {3}
+
+
 def test_surplus_blank_lines_are_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stream = SegmentStream(files(tmp_path, source="a\nb\n", target="A\nB\n\n \n"), 2)
     with caplog.at_level(logging.WARNING, logger="kiwi"):

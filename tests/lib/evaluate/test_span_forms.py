@@ -55,6 +55,16 @@ def test_language_pairs_and_sets_of_wmt25(tmp_path):
         evaluate(gold, ours)
 
 
+def test_pairs_of_lines_are_spelled_like_those_of_wmt25(tmp_path):
+    """Lines and the option say ``en-cs_CZ``, which is ``en-cs-CZ`` elsewhere."""
+    spans = table(tmp_path / "g.tsv", WMT25, *(["d", n, "en", "cs_CZ", "official", "A", TEXT, *NO_ERROR] for n in "12"))
+    (tmp_path / "lp").write_text("en-cs_CZ\nen-cs_CZ \n")
+    given = {"gold_files": {"spans": spans, "lp": str(tmp_path / "lp")}, "bootstrap": 0}
+    for options in ({}, {"language_pair": "en-cs_CZ"}):
+        found = evaluate_from_configuration(given | options | {"predicted_files": [{"span_submission": spans}]})
+        assert {row.output: row.metrics["F1"] for row in found.rows}
+
+
 def test_spans_of_wmt25_beside_scores_of_several_pairs(tmp_path):
     """Both pairs have a translation of the same name, so that only the file of spans says which one it is of."""
     columns = {"sentence_scores": "score", **{name: name for name in ("lp", "system", "doc", "seg")}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def data(tmp_path: Path) -> Path:
     """In the group ``a``, scores up to 0.5 are right; in ``b`` there are ten segments."""
     scores = [i / 100 for i in range(100)] + [0.0] * 10 + ["nan"]
     gold = [0.0 if i <= 50 else 1.0 for i in range(100)] + [0.0] * 10 + [0.0]
-    groups = ["a"] * 100 + ["b"] * 10 + ["a"]
+    groups = ["en-de"] * 100 + ["et-en"] * 10 + ["en-de"]
     for name, values in (("scores", scores), ("hter", gold), ("lp", groups)):
         (tmp_path / f"dev.{name}").write_text("".join(f"{value}\n" for value in values))
     return tmp_path
@@ -75,14 +76,50 @@ def test_one_threshold(data: Path, system: Path, caplog: pytest.LogCaptureFixtur
 def test_a_threshold_for_each_group(data: Path, system: Path) -> None:
     policy = fit(data, system, FitOptions("hter <= 0.1", risk=0.1), by="lp")
     assert policy.by == "lp"
-    assert list(policy.groups) == ["a", "b"]
+    assert list(policy.groups) == ["en-de", "et-en"]
     # With two groups, each has the confidence .95: P(Bin(52, .1) <= 1) = .028, P(Bin(53, .1) <= 2) = .091.
-    assert policy.groups["a"].errors == 1
-    assert policy.groups["b"].threshold is None
+    assert policy.groups["en-de"].errors == 1
+    assert policy.groups["et-en"].threshold is None
     assert (
-        policy.groups["b"].reason
+        policy.groups["et-en"].reason
         == "needs 29 approved segments without an error for α=0.1, δ=0.05; there are 10 in all"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "kind", "expected"),
+    [
+        ("a.lp.gz", ["en-de ", "et-en"], "lp", ["en-de", "et-en"]),
+        ("pairs.txt", ["en_US-de", "et-en"], "lp", ["en-US-de", "et-en"]),
+        ("a.domain", ["en-de", "legal"], "domain", ["en-de", "legal"]),
+        ("domains", ["medical", "legal"], "domains", ["legal", "medical"]),
+    ],
+)
+def test_groups_are_language_pairs_by_their_name_or_content(
+    data: Path, system: Path, name: str, groups: list[str], kind: str, expected: list[str]
+) -> None:
+    first, second = (f"{group}\n" for group in groups)
+    content = (first * 100 + second * 11).encode()
+    (data / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    by = Column.parse(str(data / name), "lp")
+    columns = Column(data / "dev.scores"), Column(data / "dev.hter")
+    policy = fit_policy(data / "p.json", system, *columns, FitOptions("hter <= 0.1"), by=by).policy
+    assert policy.by == kind
+    assert sorted(policy.groups) == expected
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("ET-EN", "line 111: found 'ET-EN'; expected two language codes.* Did you mean 'et-en'\\?"),
+        ("legal", "line 111: found 'legal'; expected two .*Groups of another kind need another name than lp"),
+    ],
+)
+def test_groups_that_can_be_no_language_pair_are_refused(data: Path, system: Path, group: str, message: str) -> None:
+    (data / "dev.lp").write_text("en-de\n" * 110 + f"{group}\n")
+    with pytest.raises(DataError, match=message):
+        fit(data, system, FitOptions("hter <= 0.1"), by="lp")
+    assert not (data / "p.json").exists()
 
 
 def test_tables_and_the_command(data: Path, system: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,10 +211,10 @@ def test_bad_data(data: Path, system: Path, plain_system: QESystem) -> None:
     plain_system.save(data / "unknown")
     with pytest.raises(ConfigError, match="the direction of its scores is not known"):
         fit(data, data / "unknown", options)
-    (data / "dev.lp").write_text("a\n" * 110)
+    (data / "dev.lp").write_text("en-de\n" * 110)
     with pytest.raises(DataError, match=r"dev\.lp: found 110 segments; expected 111"):
         fit(data, system, options, by="lp")
-    (data / "dev.lp").write_text("a\n" * 100 + "\n" + "a\n" * 10)
+    (data / "dev.lp").write_text("en-de\n" * 100 + "\n" + "en-de\n" * 10)
     with pytest.raises(DataError, match=r"dev\.lp, line 101: found an empty group"):
         fit(data, system, options, by="lp")
     (data / "dev.hter").write_text("nan\n" * 111)
@@ -376,7 +413,7 @@ def test_policies_with_feedback(data: Path, system: Path) -> None:
         Policy.read(place).check_in_force(place)
     scores.path.rename(data / "renamed.scores")
     scores, by = Column(data / "renamed.scores"), Column(data / "dev.lp")
-    by.path.write_text(by.path.read_text() + "a\n")
+    by.path.write_text(by.path.read_text() + "en-de\n")
     for how in ({}, {"overwrite": True}, {"overwrite": True, "by": by}):
         check_refused(rf"a withdrawn threshold, {same}.* Give new data\.", **how)
     gold.path.write_text(gold.path.read_text().replace("1.0", "0.5", 1))

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kiwi.constants import LANGUAGE_PAIR
 from kiwi.data.labels.policy.acceptable import Acceptable
 from kiwi.data.labels.policy.feedback import Counts, Feedback
 from kiwi.data.labels.policy.groups import GroupPolicy, is_number
 from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.data.text.language_pairs import known_pairs
 from kiwi.exceptions import ConfigError, DataError, MalformedError, UnfitPolicyError
 
 FORMAT = 1
@@ -97,6 +99,19 @@ class Policy:
         names = [name or "all segments" for name, group in self.groups.items() if group.approves]
         promise = f"{self.acceptable}, risk at most {self.risk:g} with probability {self.confidence:g}"
         return f"{promise}; approves in {', '.join(names)}" if names else f"{promise}; approves nothing"
+
+    def groups_named(self, names: Sequence[str]) -> list[str]:
+        """Return the group of each segment by its name; of language pairs, also in another spelling.
+
+        Where the policy does not have a pair with its regions, such as ``en-US-de-DE``, that without them counts.
+
+        Args:
+            names: the name of the group of each segment, as a file has it.
+        """
+        found = [name.strip() for name in names]
+        if self.by != LANGUAGE_PAIR:
+            return found
+        return [pair or name for pair, name in zip(known_pairs(found, self.groups), found, strict=True)]
 
     def counted(self, group: str) -> Counts:
         """Return what all feedback says of a group."""

@@ -18,7 +18,7 @@ from kiwi.data.labels.spans.cells import NUMBER
 from kiwi.data.labels.spans.checks import SpanChecker, SpanDataConfig, is_error, majority_of
 from kiwi.data.labels.spans.raw import NORMALIZATION, RawSpan, look_alike, unquoted
 from kiwi.data.labels.spans.rows import PLACES, RATER, SEGMENT, Annotation, read_annotations
-from kiwi.data.text.language_pairs import parse_language_pairs
+from kiwi.data.text.language_pairs import pair_key, parse_language_pair, parse_language_pairs
 from kiwi.data.text.words import words
 from kiwi.exceptions import DataError
 
@@ -99,7 +99,7 @@ class SpanReader:
         first = [rows[0] for rows in groups.values()]
         texts = {name: [unquoted(row.cells[name]) for row in first] for name in fields}
         if const.LANGUAGE_PAIR in texts:
-            texts[const.LANGUAGE_PAIR] = [pair.strip() for pair in texts[const.LANGUAGE_PAIR]]
+            texts[const.LANGUAGE_PAIR] = parse_language_pairs(texts[const.LANGUAGE_PAIR], path)
         return texts | self._columns(path, texts[const.TARGET], list(groups.values()))
 
     def _columns(self, path: Path, targets: Sequence[str], segments: Sequence[Sequence[Annotation]]) -> Columns:
@@ -186,8 +186,8 @@ def segment_numbers(
             expected = f"{size}, one for each line of {places[const.TARGET]}"
             raise DataError.at(path, None, found=f"{len(rows)} rows", expected=expected, advice=advice)
         return range(size)
-    pairs = [pair.strip().lower() for pair in columns.get(const.LANGUAGE_PAIR, ())]
-    own = [row.cells.get(const.LANGUAGE_PAIR, "").strip().lower() for row in rows]
+    pairs = [pair_key(pair) for pair in columns.get(const.LANGUAGE_PAIR, ())]
+    own = [pair_key(row.cells.get(const.LANGUAGE_PAIR, "")) for row in rows]
     if not pairs and len({*own}) > 1:
         line = next(row.line for row, pair in zip(rows, own, strict=True) if pair != own[0])
         advice = "Name the file of the segments' language pairs: input.lp."
@@ -213,7 +213,7 @@ def _check_cells(path: Path, row: Annotation, fields: Iterable[str]) -> None:
             expected = "one with that name, or a file for the field"
             raise DataError.at(path, row.line, found=f"no column '{name}'", expected=expected)
         if name == const.LANGUAGE_PAIR:
-            parse_language_pairs([row.cells[name]], path, first=row.line)
+            parse_language_pair(row.cells[name], path, row.line)
         if not words(row.cells[name]):
             raise DataError.at(path, row.line, found=f"an empty {name}", expected="text", advice="Remove the row.")
 

@@ -73,10 +73,28 @@ def check_outputs(about: AboutSystem, files: CalibrationFiles, place: object) ->
             raise ConfigError(
                 f"{OPTIONS[name]}: {place} predicts {predicts}, and not {' or '.join(about_it)}. Remove the option."
             )
+    uses_pairs = const.SENTENCE_SCORES in files.labels or bool(moved_outputs(about, files))
+    if const.LANGUAGE_PAIR in files.texts and not uses_pairs:
+        raise ConfigError(
+            f"--lp: given without --gold, but {place} has no thresholds of language pairs for {_options(files)}, so "
+            "that these probabilities do not depend on the pair. Remove it, or choose such thresholds first: "
+            "kiwi thresholds --lp."
+        )
     needed = [name for name in about.input_fields if name not in (const.ALIGNMENTS, *files.texts)]
     if needed:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in needed)
         raise ConfigError(f"{place} reads {', '.join(needed)}, which is not given. Add {options}.")
+
+
+def moved_outputs(about: AboutSystem, files: CalibrationFiles) -> list[str]:
+    """Return the outputs with labels whose probabilities depend on the language pair, because of its thresholds."""
+    thresholds = about.data.thresholds
+    given = {OPTIONS[name] for name in files.labels}
+    return [] if thresholds is None else [name for name in thresholds.by_output if OPTIONS[name] in given]
+
+
+def _options(files: CalibrationFiles) -> str:
+    return " and ".join(dict.fromkeys(OPTIONS[name] for name in files.labels))
 
 
 def read_data(files: CalibrationFiles) -> Columns:
@@ -88,8 +106,8 @@ def read_data(files: CalibrationFiles) -> Columns:
     one_a_line = {name: path for name, path in files.labels.items() if name != const.ERROR_SPANS}
     known = {**files.texts, **one_a_line}
     columns = read_columns(known)
-    check_columns({name: columns[name] for name in files.texts}, files.texts)
-    found = read_labelled(columns, known, partial=True)
+    checked = check_columns({name: columns[name] for name in files.texts}, files.texts)
+    found = read_labelled(columns | checked, known, partial=True)
     if const.ERROR_SPANS in files.labels:
         found |= SpanReader(SpanDataConfig()).read(files.labels[const.ERROR_SPANS], columns, known, partial=True)
     return found

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
+from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
-from kiwi.lib.score.calibration.data import CalibrationFiles, check_outputs, read_data
-from kiwi.lib.score.calibration.scores import INTERVAL_HEADER, FittedIntervals, fit_intervals
+from kiwi.lib.score.calibration.data import CalibrationFiles, check_outputs, moved_outputs, read_data
+from kiwi.lib.score.calibration.scores import (
+    INTERVAL_HEADER,
+    FittedIntervals,
+    check_confidence,
+    check_gold,
+    fit_intervals,
+)
 from kiwi.runner import Predictions, Runner
+from kiwi.runner.engine import AboutSystem
 from kiwi.runner.loading import open_runner
 from kiwi.runner.options import PredictOptions
 from kiwi.systems.manifest.checkpoint import CheckpointInfo
@@ -88,6 +96,7 @@ def calibrate(
             is not empty.
         DataError: when the data cannot be used; the message names file and line.
     """
+    check_confidence(confidence)
     path = resolve_run_directory(checkpoint)
     place = _check_place(path, None if directory is None else user_path(directory), files, overwrite=overwrite)
     info = read_info(path)
@@ -98,16 +107,18 @@ def calibrate(
         )
     runner = open_runner(path, PredictOptions(threads=threads))
     check_outputs(runner.about, files, path)
+    _warn_of_pairs(runner.about, files)
     columns = read_data(files)
+    gold_file = files.labels.get(const.SENTENCE_SCORES)
+    gold = [] if gold_file is None else list(map(float, columns[const.SENTENCE_SCORES]))
+    if gold_file is not None:
+        check_gold(gold, runner.about.data.score, gold_file, confidence)
     found = _predict(runner, columns, files)
     fitted = None
-    if const.SENTENCE_SCORES in files.labels:
-        gold = list(map(float, columns[const.SENTENCE_SCORES]))
+    if gold_file is not None:
         pairs = columns.get(const.LANGUAGE_PAIR)
-        fitted = fit_intervals(gold, found, runner.about, files.labels[const.SENTENCE_SCORES], confidence, pairs)
+        fitted = fit_intervals(gold, found, runner.about, gold_file, confidence, pairs)
         info = replace(info, data=replace(info.data, intervals=fitted.intervals))
-    elif const.LANGUAGE_PAIR in files.texts:
-        raise ConfigError("--lp: given without --gold; temperatures do not depend on the language pair. Remove it.")
     if not files.has_labels:
         rewrite(path, info, directory=place)
         return Calibrated(place or path, fitted)
@@ -130,11 +141,24 @@ def _check_place(path: Path, directory: Path | None, files: CalibrationFiles, *,
     return directory
 
 
+def _warn_of_pairs(about: AboutSystem, files: CalibrationFiles) -> None:
+    """Warn if the temperatures suit segments of unknown language pairs alone."""
+    moved = moved_outputs(about, files)
+    if moved and const.LANGUAGE_PAIR not in files.texts:
+        logger.warning(
+            "%s: the system has thresholds of language pairs, which move the probabilities of segments whose pair is "
+            "known (%s). Without --lp, the temperatures are those of segments whose pair is not known. If you predict "
+            "with language pairs, calibrate with --lp FILE.",
+            ", ".join(moved),
+            listed(about.data.thresholds.pairs if about.data.thresholds is not None else []),
+        )
+
+
 def _predict(runner: Runner, columns: Columns, files: CalibrationFiles) -> Predictions:
     if const.ALIGNMENTS in runner.about.input_fields and const.ALIGNMENTS not in columns:
         runner.prepare_aligner()
     logger.info("Predicting %d segments.", len(columns[const.TARGET]))
-    # The intervals of an earlier calibration do not matter, nor does what it lacks.
+    # The intervals of an earlier calibration do not matter, nor does what it lacks; thresholds are moved afterwards.
     given = {name: columns[name] for name in files.texts if name != const.LANGUAGE_PAIR}
     return runner.predict_columns(given)
 

@@ -35,9 +35,10 @@ Z_OF_DIRECTION = 3.0
 LARGEST_DISTANCE = 2.0
 """The largest distance of the medians of gold and predicted scores, in the larger of their standard deviations."""
 
-
 LARGEST_RATIO = 50.0
 """The largest ratio of the median size of gold or predicted scores to the largest size of the other ones."""
+
+ADVICE = "Give gold scores of the kind that the system predicts; kiwi inspect says which."
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,36 @@ class FittedIntervals:
         )
 
 
+def check_confidence(confidence: float) -> None:
+    """Check the confidence of intervals.
+
+    Raises:
+        ConfigError: when it is not a share.
+    """
+    if not 0 < confidence < 1:
+        raise ConfigError(f"--confidence: found {confidence:g}; expected a share between 0 and 1, such as 0.9.")
+
+
+def check_gold(gold: Sequence[float], meaning: ScoreMeaning | None, path: Path, confidence: float) -> None:
+    """Check gold scores as far as it needs no predictions, which take much longer.
+
+    Args:
+        gold: the gold scores; NaN for a segment without one.
+        meaning: what the scores of the system mean, if it is known.
+        path: the file of the gold scores, for errors.
+        confidence: the confidence of the intervals, in (0, 1).
+
+    Raises:
+        DataError: when they are too few, of another kind by the name of their file, or beyond the range of the scores.
+    """
+    y = np.array(gold, dtype=np.float64)
+    chosen = np.flatnonzero(~np.isnan(y))
+    _require_enough(len(chosen), path, confidence)
+    if meaning is not None:
+        _check_kind(meaning, path)
+        _check_range(y, chosen, meaning, path)
+
+
 def fit_intervals(
     gold: Sequence[float],
     found: Predictions,
@@ -100,7 +131,7 @@ def fit_intervals(
     """Compute the intervals of a system's scores from those of calibration segments.
 
     Args:
-        gold: the gold scores; NaN for a segment without one, which is left out.
+        gold: the gold scores, which :func:`check_gold` has checked; NaN for a segment without one, which is left out.
         found: the predictions for the same segments.
         about: the system.
         path: the file of the gold scores, for errors.
@@ -108,23 +139,13 @@ def fit_intervals(
         pairs: the language pair of each segment, if there are several.
 
     Raises:
-        DataError: when there are too few segments, or gold scores are on another scale.
+        DataError: when too few segments have a score, or gold scores are on another scale.
     """
-    if not 0 < confidence < 1:
-        raise ConfigError(f"--confidence: found {confidence:g}; expected a share between 0 and 1, such as 0.9.")
     y, scores = np.array(gold, dtype=np.float64), np.array(found.sentence_scores, dtype=np.float64)
     has_gold = ~np.isnan(y)
     chosen = np.flatnonzero(has_gold & ~np.isnan(scores))
-    least = fewest_segments(confidence)
-    if len(chosen) < least:
-        raise DataError.at(
-            path,
-            None,
-            found=f"{len(chosen):,} segments with a gold score",
-            expected=f"at least {least:,}, without which no interval covers {100 * confidence:g} % of scores",
-            advice="Give more segments, or lower --confidence.",
-        )
-    _check_scale(y, scores, chosen, about.data.score, path)
+    _require_enough(len(chosen), path, confidence)
+    _check_scale(y[chosen], scores[chosen], about.data.score, path)
     deviations = found.sentences_hter_deviation
     spread = None if deviations is None else np.array(deviations, dtype=np.float64)[chosen]
     names = None if pairs is None else [pairs[index] for index in chosen.tolist()]
@@ -135,7 +156,7 @@ def fit_intervals(
             "together, which may cover fewer or more of their scores. Give more segments of them, or lower "
             "--confidence.",
             listed([f"{name} ({intervals.groups[name].segments:,})" for name in lacking]),
-            least,
+            fewest_segments(confidence),
             100 * confidence,
         )
     limits = None if about.data.score is None else about.data.score.possible
@@ -160,45 +181,74 @@ def _rows(
     return rows
 
 
-def _check_scale(
-    gold: NDArray[np.float64],
-    scores: NDArray[np.float64],
-    chosen: NDArray[np.int64],
-    meaning: ScoreMeaning | None,
-    path: Path,
-) -> None:
-    """Check that gold scores are of the kind that the system predicts.
+def _require_enough(n_segments: int, path: Path, confidence: float) -> None:
+    """Check that there are as many segments as an interval needs.
 
     Raises:
-        DataError: when they are beyond its range, fall where its scores rise, or are far from them.
+        DataError: when there are fewer.
     """
-    y, predicted = gold[chosen], scores[chosen]
-    what = "scores like the system's own" if meaning is None else str(meaning)
-    advice = "Give gold scores of the kind that the system predicts; kiwi inspect says which."
-    if meaning is not None and (kind := named_kind(path)) not in (None, meaning.kind) and meaning.kind != "other":
+    least = fewest_segments(confidence)
+    if n_segments < least:
+        raise DataError.at(
+            path,
+            None,
+            found=f"{n_segments:,} segments with a gold score",
+            expected=f"at least {least:,}, without which no interval covers {100 * confidence:g} % of scores",
+            advice="Give more segments, or lower --confidence.",
+        )
+
+
+def _check_kind(meaning: ScoreMeaning, path: Path) -> None:
+    """Check that gold scores are of the kind that the system predicts, as far as the name of their file tells.
+
+    Raises:
+        DataError: when they are of another kind.
+    """
+    if (kind := named_kind(path)) not in (None, meaning.kind) and meaning.kind != "other":
         raise DataError.at(
             path,
             None,
             found=f"{DESCRIPTIONS[kind]}, by the name of the file",
-            expected=what,
-            advice=f"{advice} If they are of that kind, rename the file.",
+            expected=str(meaning),
+            advice=f"{ADVICE} If they are of that kind, rename the file.",
         )
-    if meaning is not None and meaning.range is not None:
-        (low, high), (least, most) = meaning.range, meaning.possible
-        impossible, beyond = (y < least) | (y > most), (y < low) | (y > high)
-        if impossible.any() or beyond.mean() > LARGEST_SHARE_BEYOND:
-            place = int(chosen[np.argmax(impossible if impossible.any() else beyond)])
-            raise DataError.at(path, place + 1, found=f"the score {gold[place]:g}", expected=what, advice=advice)
-        if high >= 10 and 0 < y.max() <= 1 and y.min() >= 0:
-            found = f"scores from {y.min():g} to {y.max():g}"
-            raise DataError.at(path, None, found=found, expected=what, advice=advice)
-    correlation = pearson(y, predicted)
-    if len(y) >= FEWEST_FOR_DIRECTION and correlation < -Z_OF_DIRECTION / np.sqrt(len(y) - 1):
+
+
+def _check_range(gold: NDArray[np.float64], chosen: NDArray[np.int64], meaning: ScoreMeaning, path: Path) -> None:
+    """Check that gold scores are within the range of the system's, if it has one.
+
+    Raises:
+        DataError: when they are beyond it, or a small part of it.
+    """
+    if meaning.range is None:
+        return
+    y, (low, high), (least, most) = gold[chosen], meaning.range, meaning.possible
+    impossible, beyond = (y < least) | (y > most), (y < low) | (y > high)
+    if impossible.any() or beyond.mean() > LARGEST_SHARE_BEYOND:
+        place = int(chosen[np.argmax(impossible if impossible.any() else beyond)])
+        found = f"the score {gold[place]:g}"
+        raise DataError.at(path, place + 1, found=found, expected=str(meaning), advice=ADVICE)
+    if high >= 10 and 0 < y.max() <= 1 and y.min() >= 0:
+        found = f"scores from {y.min():g} to {y.max():g}"
+        raise DataError.at(path, None, found=found, expected=str(meaning), advice=ADVICE)
+
+
+def _check_scale(
+    gold: NDArray[np.float64], predicted: NDArray[np.float64], meaning: ScoreMeaning | None, path: Path
+) -> None:
+    """Check gold scores against the predicted ones.
+
+    Raises:
+        DataError: when they fall where the predicted ones rise, or are far from them.
+    """
+    what = "scores like the system's own" if meaning is None else str(meaning)
+    correlation = pearson(gold, predicted)
+    if len(gold) >= FEWEST_FOR_DIRECTION and correlation < -Z_OF_DIRECTION / np.sqrt(len(gold) - 1):
         found = f"scores that fall where the system's rise (PEARSON {correlation:.3f})"
-        raise DataError.at(path, None, found=found, expected=f"{what}, in the same direction", advice=advice)
-    if (meaning is None or meaning.range is None) and _are_far(y, predicted):
-        found = f"scores around {np.median(y):g}, where the system's are around {np.median(predicted):g}"
-        raise DataError.at(path, None, found=found, expected=what, advice=advice)
+        raise DataError.at(path, None, found=found, expected=f"{what}, in the same direction", advice=ADVICE)
+    if (meaning is None or meaning.range is None) and _are_far(gold, predicted):
+        found = f"scores around {np.median(gold):g}, where the system's are around {np.median(predicted):g}"
+        raise DataError.at(path, None, found=found, expected=what, advice=ADVICE)
 
 
 def _are_far(gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> bool:

@@ -47,7 +47,10 @@ def cool_spans(output: SpanOutput, engine: Engine, columns: Columns) -> tuple[li
     lengths = engine.collate.lengths({name: [row[name] for row in rows] for name in columns})
     batches = batches_by_tokens(lengths, engine.batch_tokens)
     prepared = [engine.collate([rows[index] for index in indices]) for indices in batches]
-    found = [(engine(batch)[const.ERROR_SPANS].astype(np.float64), batch) for batch in prepared]
+    found = [
+        (_probabilities(engine, batch, [rows[index].get(const.LANGUAGE_PAIR, "") for index in indices]), batch)
+        for batch, indices in zip(prepared, batches, strict=True)
+    ]
     trained = output.get_buffer("trained").cpu().numpy()
     units = _labelled(found, UNITS, trained).fit(const.ERROR_SPANS)
     gaps = _labelled(found, GAPS, trained)
@@ -60,6 +63,11 @@ def cool_spans(output: SpanOutput, engine: Engine, columns: Columns) -> tuple[li
     logger.info("%s: F1 %.4f (before: %.4f).", const.ERROR_SPANS, after[f1], before[f1])
     output.cool(of_gaps, units.temperature)
     return fitted, after
+
+
+def _probabilities(engine: Engine, batch: NumpyBatch, pairs: Sequence[str]) -> NDArray[np.float64]:
+    """Return the probabilities of error spans of a batch, as users see them who say the language pairs."""
+    return engine.about.with_thresholds(engine(batch), pairs)[const.ERROR_SPANS].astype(np.float64)
 
 
 def _labelled(found: Found, which: int, trained: NDArray[np.bool_]) -> Labelled:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from kiwi import constants as const
 from kiwi.data.files.lines import Columns
 from kiwi.data.labels.tags import to_classes
 from kiwi.lib.score.calibration.labelled import Labelled, Temperature
 from kiwi.lib.score.calibration.spans import cool_spans
 from kiwi.outputs import OUTPUTS
 from kiwi.runner import Predictions
-from kiwi.runner.engine import Engine
+from kiwi.runner.engine import AboutSystem, Engine
 from kiwi.systems.outputs.binary import BinaryOutput
 from kiwi.systems.outputs.span_level import SpanOutput
 from kiwi.systems.outputs.word_level import WordLevelOutput
@@ -22,11 +23,13 @@ from kiwi.systems.qe_system import QESystem
 def cool(system: QESystem, engine: Engine, columns: Columns, found: Predictions) -> list[Temperature]:
     """Divide the logits of a system's outputs by the temperatures that suit some labels best (Guo et al. 2017).
 
+    Probabilities are those that users see: where the data has language pairs, their thresholds have moved them.
+
     Args:
         system: the system, whose weights and metrics change.
         engine: its engine.
         columns: the data, with labels.
-        found: the predictions for it.
+        found: the predictions for it, without language pairs.
 
     Returns:
         The temperatures.
@@ -45,7 +48,7 @@ def cool(system: QESystem, engine: Engine, columns: Columns, found: Predictions)
             if system.outputs.score_weight:
                 system.weigh_scores(system.outputs.score_weight / own[0].temperature)
         elif isinstance(output, WordLevelOutput | BinaryOutput):
-            own = [_labelled(name, columns, found).fit(name)]
+            own = [_labelled(name, columns, found, engine.about).fit(name)]
             output.cool(own[0].temperature)
         else:
             continue
@@ -61,13 +64,19 @@ def cool(system: QESystem, engine: Engine, columns: Columns, found: Predictions)
     return fitted
 
 
-def _labelled(name: str, columns: Columns, found: Predictions) -> Labelled:
+def _labelled(name: str, columns: Columns, found: Predictions, about: AboutSystem) -> Labelled:
     """Return the probabilities of tags or verdicts where there are labels."""
     probabilities: Any = found.get(OUTPUTS[name].attributes[0])
     classes = [to_classes(line) for line in columns[name]]
     if not OUTPUTS[name].is_word_level:
         probabilities = [[] if np.isnan(value) else [value] for value in probabilities]
-    pairs = [(own, values) for own, values in zip(classes, probabilities, strict=True) if len(own) == len(values) > 0]
-    bad = np.concatenate([np.asarray(values, dtype=np.float64) for _, values in pairs]) if pairs else np.zeros(0)
-    gold = np.concatenate([own for own, _ in pairs]).astype(np.float64) if pairs else np.zeros(0)
-    return Labelled(np.stack([1.0 - bad, bad], axis=1), np.stack([1.0 - gold, gold], axis=1))
+    pairs = columns.get(const.LANGUAGE_PAIR) or [""] * len(classes)
+    bad, gold, of_pairs = [np.zeros(0)], [np.zeros(0)], []
+    for own, values, pair in zip(classes, probabilities, pairs, strict=True):
+        if len(own) == len(values):
+            bad.append(np.asarray(values, dtype=np.float64))
+            gold.append(own.astype(np.float64))
+            of_pairs += [pair] * len(own)
+    moved = about.with_thresholds({name: np.concatenate(bad)[:, None]}, of_pairs)[name]
+    shares = np.concatenate(gold)[:, None]
+    return Labelled(np.concatenate([1.0 - moved, moved], axis=1), np.concatenate([1.0 - shares, shares], axis=1))

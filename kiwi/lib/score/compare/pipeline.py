@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiwi import constants as const
-from kiwi.data.text.language_pairs import count_pairs
+from kiwi.data.text.language_pairs import count_pairs, normalize_pair
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.lib.console.progress import Progress
 from kiwi.lib.score.compare.compared import Compared, CompareOptions
@@ -168,7 +168,7 @@ def _by_pair(
 ) -> dict[str, Comparison]:
     if translations.pairs is None:
         return {}
-    pairs = np.array([pair.strip(" \t") for pair in translations.pairs])
+    pairs = np.array([normalize_pair(pair) for pair in translations.pairs])
     names = count_pairs(pairs[used].tolist())
     return {name: _compare(scores, used & (pairs == name), higher, what) for name in names}
 
