@@ -130,17 +130,21 @@ class Keys:
             advice = "Do the lines of the files match? --keep switches rules off, one by one."
             raise DataError.at(place, None, found=found, expected="some to train on", advice=advice)
         sizes = [_size(options.dev, n_kept), _size(options.test, n_kept)]
+        for name, share, size in zip(PARTS[1:], (options.dev, options.test), sizes, strict=True):
+            if share and not size:
+                found = f"{n_kept:,} segments, and a share of {share:g} of them for {name}, which is none"
+                advice = f"Raise --{name}, or give --{name} 0 to do without it."
+                raise DataError.at(place, None, found=found, expected="at least one", advice=advice)
         if sum(sizes) >= n_kept:
             sizes_given = f"{sizes[0]:,} for dev and {sizes[1]:,} for test"
             found, expected = f"{n_kept:,} segments", f"more than {sizes_given}, so that some are left to train on"
             raise DataError.at(place, None, found=found, expected=expected, advice="Lower --dev and --test.")
-        of_kept = _fill(self._blocks(parts == 0), sizes, options)
+        blocks = self._blocks(parts == 0)
+        of_kept = _fill(blocks, sizes, options)
         parts[parts == 0] = of_kept
         for part, size in zip((1, 2), sizes, strict=True):
             if size and not np.any(of_kept == part):
-                found = f"no document or repeated source of at most {size:,} segments, the size of {PARTS[part]}"
-                advice = f"Raise --{PARTS[part]}; documents and repeated sources are not divided."
-                raise DataError.at(place, None, found=found, expected="at least one", advice=advice)
+                raise _no_block(PARTS[part], size, int(np.count_nonzero(np.bincount(blocks) <= size)), place)
         return parts
 
     def close(self) -> None:
@@ -164,6 +168,18 @@ def _size(given: float | None, n_segments: int) -> int:
     if given is None:
         return min(DEFAULT_SIZE, max(1, int(DEFAULT_SHARE * n_segments)))
     return round(given * n_segments) if given < 1 else int(given)
+
+
+def _no_block(part: str, size: int, n_taken: int, place: object) -> DataError:
+    """Return the error that a part gets nothing: all is too large for it, or what is not is in test already."""
+    found = f"no document or repeated source of at most {size:,} segments, the size of {part}"
+    advice = f"Raise --{part}"
+    if n_taken:
+        plural = "s" * (n_taken > 1)
+        found = f"{n_taken:,} document{plural} or repeated source{plural} of at most {size:,} segments, all in test"
+        advice = f"Lower --test, or raise --{part}"
+    advice += "; documents and repeated sources are not divided."
+    return DataError.at(place, None, found=found, expected=f"at least one for {part}", advice=advice)
 
 
 def _connected(keys: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
