@@ -295,6 +295,8 @@ def test_a_table_without_the_column(tmp_path: Path) -> None:
         ({"dev": float("inf")}, "--dev: found inf"),
         ({"align": False}, "--no-align: source tags need alignments"),
         ({"tokenizer": ("moses", "moses")}, "--alignments: found alignments, which count the words"),
+        ({"encoder": "e", "align": False, "source_tags": "none"}, "--encoder: found e; .* because of --no-align"),
+        ({"encoder": "e", "source_tags": "none"}, "--encoder: found e; .* because the alignments are given"),
     ],
 )
 def test_bad_options(options: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -315,6 +317,14 @@ def test_bad_options(options: dict[str, Any], message: str, tmp_path: Path) -> N
 def test_bad_input(given: Input, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         make(tmp_path, given)
+
+
+def test_alignments_of_post_edits_are_for_source_tags_only(tmp_path: Path) -> None:
+    given = files(tmp_path, alignments=ALIGNMENTS, post_edit_alignments=ALIGNMENTS)
+    with pytest.raises(ConfigError, match="--post-edit-alignments: for source tags, which --source-tags none"):
+        make(tmp_path, given, source_tags="none")
+    with pytest.raises(ConfigError, match="--encoder: found e; it would align no words, because the alignments are"):
+        make(tmp_path, given, encoder="e")
 
 
 def test_a_corpus_is_not_overwritten(tmp_path: Path) -> None:
