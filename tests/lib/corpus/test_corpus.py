@@ -223,6 +223,16 @@ def test_training_reads_the_corpus(tmp_path: Path) -> None:
     assert options["system"]["class_name"] == "NuQE"
 
 
+def test_the_configuration_of_a_corpus_is_read_whatever_its_directory_is_called(tmp_path: Path) -> None:
+    place = tmp_path / "a${x}"
+    place.mkdir()
+    make(place, files(tmp_path), dev=2, test=1, source_tags="none", align=False)
+    options = load_configuration(place / "corpus" / "config.yaml")
+    assert options["data"]["train"]["input"]["source"] == f"{place}/corpus/train.src"
+    title = (place / "corpus" / "config.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert title.endswith(f"kiwi train '{place}/corpus/config.yaml'")
+
+
 def test_references_are_named_as_such(tmp_path: Path) -> None:
     options: dict[str, Any] = {"references": True, "source_tags": "none", "align": False}
     make(tmp_path, files(tmp_path), **options)
