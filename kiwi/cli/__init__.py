@@ -170,8 +170,10 @@ def _kiwi(
 def main() -> None:
     """Run the command line and exit with its exit code."""
     from kiwi.utils.process.collector import postpone_collection
+    from kiwi.utils.process.output import name_errors_of_output
 
     postpone_collection()
+    name_errors_of_output()
     sys.exit(run(app))
 
 
@@ -185,10 +187,29 @@ def run(application: Callable[..., Any]) -> int:
     from kiwi.utils.display import shown
 
     try:
-        application()
+        _run_and_flush(application)
     except (KiwiError, OSError) as error:
         if {"-v", "--verbose"}.intersection(sys.argv):
             traceback.print_exc()
         print(f"Error: {shown(str(error))}", file=sys.stderr)
         return error.exit_code if isinstance(error, KiwiError) else 1
     return 0
+
+
+def _run_and_flush(application: Callable[..., Any]) -> None:
+    """Run an application, which may exit, and write what is left in the buffer of standard output."""
+    try:
+        application()
+    except SystemExit:
+        _flush()
+        raise
+    _flush()
+
+
+def _flush() -> None:
+    if sys.stdout is None or sys.stdout.closed:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.exit(1)  # as Click does where it writes

@@ -25,6 +25,8 @@ from kiwi.cli.options import (
     set_up_log,
 )
 
+METHODS = ("argmax", "softmax")
+
 
 def align(
     table: TableArgument = None,
@@ -46,7 +48,7 @@ def align(
             help="argmax links words that are each other's most similar word; softmax links more.",
             metavar="argmax|softmax",
         ),
-    ] = "argmax",
+    ] = METHODS[0],
     layer: Annotated[
         int | None,
         typer.Option(min=1, help="Layer of the encoder to compare.", show_default="the one in the middle"),
@@ -78,16 +80,29 @@ def align(
     import signal
 
     from kiwi.exceptions import ConfigError
-    from kiwi.lib.align import align as write_alignments, align_to_file, export_aligner
+    from kiwi.lib.align import align as write_alignments, align_to_file, check_input, export_aligner
     from kiwi.lib.score import Input
     from kiwi.runner.word_aligner import load_word_aligner
     from kiwi.utils.display import printable
 
     set_up_log(verbose=verbose, quiet=quiet)
+    chosen = check_choice("--method", method, METHODS)
+    pipe_form = check_choice("--input-format", input_format, ("tsv", "jsonl"))
     files = {name: path for name, path in (("source", source), ("target", target)) if path is not None}
     if export is not None:
-        if table or files or output:
-            raise ConfigError("--export writes the encoder and aligns nothing. Remove the input and --output.")
+        for_aligning = {
+            "the input": table or files,
+            "--output": output,
+            "--method": chosen != METHODS[0],
+            "--columns": columns,
+            "--input-format": pipe_form != "tsv",
+            "--stream": stream,
+            "--gpu-id": gpu_id is not None,
+            "--threads": threads is not None,
+            "--overwrite": overwrite,
+        }
+        if found := [name for name, value in for_aligning.items() if value]:
+            raise ConfigError(f"--export writes the encoder and aligns nothing. Remove {', '.join(found)}.")
         typer.echo(printable(str(export_aligner(export, encoder, layer=layer, int8=int8))))
         return
     if int8:
@@ -99,10 +114,9 @@ def align(
         table=table,
         columns=parse_columns(columns or []),
         pipe=getattr(sys.stdin, "buffer", None),  # sys.stdin is None when it is closed
-        pipe_form=check_choice("--input-format", input_format, ("tsv", "jsonl")),
+        pipe_form=pipe_form,
     )
-    segments.check()
-    chosen = check_choice("--method", method, ("argmax", "softmax"))
+    check_input(segments)
     aligner = load_word_aligner(encoder, chosen, layer=layer, gpu_id=gpu_id, threads=threads)
     if output is not None:
         align_to_file(aligner, segments, output, overwrite=overwrite, encoder=encoder)

@@ -167,8 +167,7 @@ def read_options(
     """
     from kiwi.exceptions import ConfigError
     from kiwi.lib.utils import configure_logging, example_configuration, load_configuration
-    from kiwi.utils.display import hide_secrets
-    from kiwi.utils.structured.writing import to_yaml
+    from kiwi.utils.structured.writing import to_configuration
 
     configure_logging(verbose=verbose, quiet=quiet)
     arguments = list(arguments or [])
@@ -181,7 +180,7 @@ def read_options(
     options = (load or load_configuration)(path, arguments)
     options |= {name: True for name, on in (("verbose", verbose), ("quiet", quiet)) if on}
     if print_config:
-        typer.echo(to_yaml(hide_secrets(options)), nl=False)
+        typer.echo(to_configuration(options), nl=False)
         raise typer.Exit
     return options
 

@@ -26,6 +26,17 @@ FIELDS = (const.SOURCE, const.TARGET)
 """The fields that are read."""
 
 
+def check_input(segments: Input) -> None:
+    """Check that there is one kind of input, and that no field is given that is not read.
+
+    Raises:
+        ConfigError: when options are missing, unknown or incompatible.
+    """
+    if unread := [name for name in segments.columns if name not in FIELDS]:
+        raise ConfigError(f"--columns: found {', '.join(unread)}; words are aligned from {' and '.join(FIELDS)} only.")
+    segments.check()
+
+
 def align_to_file(
     aligner: WordAligner, segments: Input, path: Path, *, overwrite: bool = False, encoder: str | None = None
 ) -> int:
@@ -75,9 +86,7 @@ def align(
         ConfigError: when options are incompatible.
         DataError: when a segment cannot be used; the message names file and line.
     """
-    segments.check()
-    if unread := [name for name in segments.columns if name not in FIELDS]:
-        raise ConfigError(f"--columns: found {', '.join(unread)}; words are aligned from {' and '.join(FIELDS)} only.")
+    check_input(segments)
     Guard(_reads(segments, encoder), False, "--overwrite").check_stream(output)
     count = 0
     for lines in _aligned(aligner, segments, 1 if stream else CHUNK_SIZE):

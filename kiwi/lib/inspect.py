@@ -10,7 +10,7 @@ from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.labels.policy import Policy
-from kiwi.data.labels.score_meaning import ScoreConfig, declared_meaning
+from kiwi.data.labels.score_options import STANDARDIZED, ScoreConfig, declared_meaning
 from kiwi.exceptions import CheckpointError, ConfigError
 from kiwi.systems.manifest.carried import read_carried_policy
 from kiwi.systems.manifest.checkpoint import (
@@ -28,9 +28,6 @@ from kiwi.utils.sealed import RESTORE, SealedDirectory
 from kiwi.utils.tensor_header import read_tensor_header
 
 logger = logging.getLogger(__name__)
-
-STANDARDIZED = "standardized"
-"""The range of scores that have been standardized, with the mean 0 and the standard deviation 1."""
 
 SIZES = {
     "layers": ("num_hidden_layers", "n_layers", "n_layer", "encoder_layers", "num_layers"),
@@ -232,7 +229,7 @@ def set_score_of(path: str | Path, text: str) -> None:
 
     Args:
         path: its directory, or that of a run, whose best model is used.
-        text: the options of :class:`kiwi.data.labels.score_meaning.ScoreConfig`, such as ``kind=hter``; the ends of
+        text: the options of :class:`kiwi.data.labels.score_options.ScoreConfig`, such as ``kind=hter``; the ends of
             the range are separated by a colon; ``range=standardized`` is for z-scores.
 
     Raises:
@@ -245,11 +242,10 @@ def set_score_of(path: str | Path, text: str) -> None:
         if name in options:
             raise ConfigError(f"--set-score {text}: {name}: given twice; remove one of the two.")
         options[name] = value
-    if (span := options.get("range")) is not None:
-        ends = span.split(":")
-        if span != STANDARDIZED and len(ends) != 2:
+    if (span := options.get("range", STANDARDIZED)) != STANDARDIZED:
+        options["range"] = span.split(":")
+        if len(options["range"]) != 2:
             raise ConfigError(f"--set-score {text}: range: found '{span}'; expected two numbers, such as range=0:100.")
-        options["range"] = None if span == STANDARDIZED else ends
     try:
         config = ScoreConfig.from_dict(options)
         if config.kind in ("da", "esa", "other") and "range" not in options:

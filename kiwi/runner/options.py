@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
-from pydantic import (
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from kiwi.data.segments.bad_rows import OnBad
 from kiwi.exceptions import ConfigError
-from kiwi.utils.io import did_you_mean
+from kiwi.utils.structured.strict import STRICT, StrictOptions
 from kiwi.utils.written import user_path
 
 Precision = Literal["32", "bf16", "16", "auto"]
@@ -32,8 +24,8 @@ Size = Annotated[int, Field(ge=1)]
 """A number of segments or tokens."""
 
 
-@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid", defer_build=True))
-class PredictOptions:
+@dataclass(frozen=True, config=STRICT)
+class PredictOptions(StrictOptions):
     """The options of loading a trained system and predicting.
 
     Only ``model``, ``precision`` and ``aligner`` affect the results.
@@ -98,54 +90,15 @@ class PredictOptions:
             if (value := getattr(self, name)) != getattr(loaded, name) and value != getattr(default, name)
         ]
 
-    @field_validator("gpu_id", "threads", "batch_size", "batch_tokens", "num_data_workers", mode="before")
-    @classmethod
-    def _convert_integers(cls, value: Any) -> Any:
-        """Convert integers of NumPy to those of Python."""
-        return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
-
     @field_validator("precision", mode="before")
     @classmethod
-    def _convert_numbers(cls, value: Any) -> Any:
+    def _convert_precision(cls, value: Any) -> Any:
         """Convert 16 and 32 to strings."""
         is_integer = isinstance(value, Integral) and not isinstance(value, bool)
         return str(int(value)) if is_integer and value in (16, 32) else value
 
-    @field_validator("deduplicate", "align", mode="before")
-    @classmethod
-    def _convert_booleans(cls, value: Any) -> Any:
-        """Convert booleans of NumPy to those of Python."""
-        return bool(value) if isinstance(value, np.bool_) else value
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _check(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            options = handler(data)
-        except ValidationError as error:
-            raise ConfigError(" ".join(_describe(error))) from error
-        if options.aligner is not None and not options.align:
-            raise ConfigError(f"aligner: found {options.aligner}, but align is false. Remove one of the two.")
-        return options
-
-
-def _describe(error: ValidationError) -> list[str]:
-    """Return a sentence for each option that is not valid."""
-    names = dict(enumerate(PredictOptions.__dataclass_fields__))  # by position, where options are given without names
-    unknown: list[str] = []
-    expected: dict[str, list[str]] = {}
-    for details in error.errors():
-        place = details["loc"][0]
-        name = names.get(place, str(place)) if isinstance(place, int) else place
-        if details["type"] == "unexpected_keyword_argument":
-            unknown.append(_unknown(name, names.values()))
-            continue
-        text = details["msg"].removeprefix("Input should be ")
-        text = text.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
-        expected.setdefault(f"{name}: found {details['input']!r:.60}", []).append(text)
-    return [*unknown, *(f"{found}; expected {' or '.join(texts)}." for found, texts in expected.items())]
-
-
-def _unknown(name: str, known: Collection[str]) -> str:
-    suggestion = did_you_mean(name, known)
-    return f"There is no option '{name}'; {suggestion}" + ("" if suggestion.endswith("?") else ".")
+    @model_validator(mode="after")
+    def _check_aligner(self) -> Self:
+        if self.aligner is not None and not self.align:
+            raise ConfigError(f"aligner: found {self.aligner}, but align is false. Remove one of the two.")
+        return self

@@ -20,7 +20,7 @@ from kiwi.training.devices import is_first_process
 from kiwi.training.state import STATE_FILE, read_state
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import write_json
-from kiwi.utils.structured.writing import write_yaml
+from kiwi.utils.structured.writing import write_configuration
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def run_session(
             record.load_state()
         else:
             _require_no_state(record)
-        write_yaml(output_dir / "config.yaml", record.configuration)
+        write_configuration(output_dir / "config.yaml", record.configuration)
         _write_status(output_dir, "running", resumed=resume)
         try:
             yield record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 HIDDEN = "***"
@@ -32,28 +32,31 @@ def without_secrets(text: str) -> str:
 
 def hide_secrets(content: Any) -> Any:
     """Return plain values in whose URIs there are no secrets, for configurations that are written; see above."""
+    return map_texts(content, without_secrets)
+
+
+def map_texts(content: Any, change: Callable[[str], str]) -> Any:
+    """Return plain values with other texts; options remember how they are written, if the former ones do.
+
+    Args:
+        content: mappings, lists and values.
+        change: a function that returns the new text.
+    """
     if isinstance(content, str):
-        return without_secrets(content)
+        return change(content)
     if isinstance(content, Mapping):
-        hidden = {key: hide_secrets(value) for key, value in content.items()}
-        return _with_texts(content, hidden)
+        return _with_texts(content, {key: map_texts(value, change) for key, value in content.items()}, change)
     if isinstance(content, list | tuple):
-        return _with_texts(content, [hide_secrets(value) for value in content])
+        return _with_texts(content, [map_texts(value, change) for value in content], change)
     return content
 
 
-def _with_texts(content: Any, hidden: Any) -> Any:
-    """Return options that remember how they are written, if the former ones do."""
+def _with_texts(content: Any, changed: Any, change: Callable[[str], str]) -> Any:
     if not hasattr(content, "texts"):
-        return hidden
-    same = type(content)(hidden)
-    same.texts = hide_secrets_in_texts(content.texts)
+        return changed
+    same = type(content)(changed)
+    same.texts = {key: (map_texts(value, change), change(text)) for key, (value, text) in content.texts.items()}
     return same
-
-
-def hide_secrets_in_texts(texts: Mapping[Any, tuple[Any, str]]) -> dict[Any, tuple[Any, str]]:
-    """Return the texts of options without secrets."""
-    return {key: (hide_secrets(value), without_secrets(text)) for key, (value, text) in texts.items()}
 
 
 def lost_secrets(uri: str) -> bool:

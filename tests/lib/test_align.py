@@ -159,9 +159,19 @@ MISTAKES: dict[str, tuple[tuple[str, ...], int, str]] = {
     "another method": (("--method", "x"), 2, "expected argmax or softmax"),
     "8 bits without an export": (("--int8",), 2, "--int8 goes with --export"),
     "an export with an input": (("--export", "x", "-s", "y"), 2, "Remove the input"),
+    "an export with options of aligning": (
+        ("--export", "x", "--method", "softmax", "--stream", "--columns", "source=a", "--threads", "1", "--overwrite"),
+        2,
+        "Remove --method, --columns, --stream, --threads, --overwrite.",
+    ),
     "files of different length": (("-s", "two", "-t", "one"), 3, "different length"),
     "no target": (("-s", "two"), 2, "Add --target"),
     "a column that is not read": (("t.tsv", "--columns", "alignments=a"), 2, "from source and target only"),
+    "a field that is none": (
+        ("t.tsv", "--columns", "post_edit=pe"),
+        2,
+        "found post_edit; words are aligned from source",
+    ),
 }
 
 

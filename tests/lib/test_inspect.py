@@ -145,6 +145,8 @@ def test_what_scores_mean_can_be_set(trained: Any, tmp_path: Path) -> None:
     assert load_system(path).predict(["a"], ["b"], ["0-0"]) == load_system(trained.path).predict(["a"], ["b"], ["0-0"])
     set_score_of(path, "kind=da,range=standardized")
     assert inspect_checkpoint(path).info.data.score == ScoreMeaning("da", True)
+    set_score_of(path, "kind=mqm,higher_is_better=true,range=standardized")
+    assert inspect_checkpoint(path).info.data.score == ScoreMeaning("mqm", True)
     set_score_of(path, "kind=hter")
     assert inspect_checkpoint(path).info.data.score == ScoreMeaning("hter", False, (0.0, 1.0))
 
@@ -158,6 +160,9 @@ def test_what_scores_mean_can_be_set(trained: Any, tmp_path: Path) -> None:
         ("kind=da", "range: required for da, such as range=0:100, or range=standardized"),
         ("kind=da,range=1", "range: found '1'; expected two numbers"),
         ("kind=other,higher_is_better=true,range=5:1", "range: found 5 and 1"),
+        ("kind=da,range=0:inf", "range: found 0 and inf; expected two finite numbers"),
+        ("kind=da,range=0:1e400", "range: found 0 and inf; expected two finite numbers"),
+        ("kind=hter,range=standardized", "found standardized; an HTER is a share of edits, from 0 to 1. For z-scores"),
         ("kind=hter,kind=da", "kind: given twice"),
     ],
 )

@@ -19,6 +19,7 @@ from kiwi.lib.utils import (
     save_config_to_file,
 )
 from kiwi.training.config import RunConfig
+from kiwi.utils.structured.writing import literal, to_yaml, write_configuration
 
 MAIN = """
 # the groups come first, what stands here has precedence
@@ -373,3 +374,24 @@ def test_an_interpolation_that_cannot_be_read(tmp_path, value):
         ConfigError, match=r"run\.output_dir: found an interpolation that cannot be read; expected \$\{name\}"
     ):
         load_configuration(path)
+
+
+@pytest.mark.parametrize("place", ["/a/${x}/b", r"/a\${x}", r"\\${x}${y}\\", "/${", "/$x}", "/${_corpus}"])
+def test_a_configuration_that_is_written_is_read_with_the_same_paths(tmp_path, place):
+    write_configuration(tmp_path / "a.yaml", {"data": place, "lists": [place, 1]})
+    assert load_configuration(tmp_path / "a.yaml") == {"data": place, "lists": [place, 1]}
+    options = {"_corpus": literal(place), "data": "${_corpus}/train.src"}
+    (tmp_path / "b.yaml").write_text(to_yaml(options), encoding="utf-8")
+    assert load_configuration(tmp_path / "b.yaml") == {"data": f"{place}/train.src"}
+    assert load_configuration(tmp_path / "b.yaml", [f"data={literal(place)}", "_corpus=x"]) == {"data": place}
+
+
+def test_a_search_that_is_written_is_read_with_the_same_paths(tmp_path):
+    from kiwi.lib.search.config import Configuration, load_search
+
+    path = "/a/${x}/train.src"
+    base = {"data": {"train": {"input": {"source": path}}}}
+    write_configuration(tmp_path / "search.yaml", {"directory": "${x}", "base_config": base})
+    loaded = load_search(tmp_path / "search.yaml")
+    assert (loaded["directory"], loaded["base_config"]) == ("${x}", base)
+    assert Configuration.load_base_config(loaded["base_config"]) == base

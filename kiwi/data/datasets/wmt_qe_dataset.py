@@ -13,7 +13,7 @@ from kiwi.data.collate import Row
 from kiwi.data.datasets.parts import OutputConfig, Part, TestConfig, TrainingConfig
 from kiwi.data.datasets.split import SplitConfig, draw_split
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.score_meaning import ScoreConfig
+from kiwi.data.labels.score_options import ScoreConfig
 from kiwi.data.labels.spans.checks import SpanDataConfig
 from kiwi.data.labels.spans.files import SpanReader
 from kiwi.data.readers import (

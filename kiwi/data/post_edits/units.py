@@ -11,11 +11,22 @@ FILE, IDENTIFIER, USER = "file", "id", "user"
 COLUMNS = (FILE, IDENTIFIER, USER)
 """What a unit may say beside its texts: the name of its document, its own, and that of the person who edited it."""
 
+START = r"(?:(?<![^\W\d_])|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
+END = r"(?:(?![^\W\d_])|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
+"""The start and the end of a word, as in ``deepl-pro`` and in ``DeepLPro``."""
+
+PRODUCT = r"(?:translat[a-z]*|[ans]?mt|pro|apis?|aws)"
+"""What follows the name of a company in that of its machine translation."""
+
 MACHINE = re.compile(
-    r"(?<![a-z])(a|n|s|rb)?mt(?![a-z])|machine|deepl|google|microsoft|bing|amazon|modernmt|systran|yandex|baidu|llm|gpt",
-    re.IGNORECASE,
+    rf"{START}(?i:(?:[ans]?mt|rbmt|machine|deepl|google|microsoft|amazon|modernmt|systran|yandex|baidu|llm|(?:chat)?gpt)"
+    rf"{PRODUCT}?){END}"
+    rf"|(?i:^[\W\d_]*bing[\W\d_]*$|{START}bing[\W_]*(?:{PRODUCT}|com){END})"  # Bing is also a name of people
 )
-"""What the name of an origin or a tool has in it, if translations of it are a machine's."""
+"""The words in the name of an origin or a tool, if translations of it are a machine's."""
+
+DOMAIN = re.compile(r"@[\w.-]+")
+"""The domain of an address, which is that of an employer."""
 
 QUALITY = re.compile(r"\d+(\.\d+)?")
 
@@ -97,11 +108,11 @@ def is_machine(names: Iterable[str], wanted: str | None = None) -> bool:
     Args:
         names: the names.
         wanted: a part of the name of the machine translation that is wanted; None is any name with one of
-            :data:`MACHINE` in it.
+            the words of :data:`MACHINE` in it.
     """
     if wanted is not None:
         return any(wanted.casefold() in name.casefold() for name in names)
-    return any(MACHINE.search(name) for name in names)
+    return any(MACHINE.search(DOMAIN.sub("", name)) for name in names)
 
 
 def choose_machine(candidates: Sequence[Candidate], wanted: str | None = None) -> Candidate | str:

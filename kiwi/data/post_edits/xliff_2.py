@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from typing_extensions import override
@@ -15,6 +16,9 @@ from kiwi.data.post_edits.units import Candidate, Unit, columns_of, is_unconfirm
 
 OPEN_TYPES = ("", "mt", "other")
 """The types of candidates that may be a machine's; others are those of translation memories and terms."""
+
+UNIT = "u"
+"""What stands before the id of a unit in a reference; that of a segment or an element inside of it has nothing."""
 
 
 class XLIFF2Units(XLIFF2):
@@ -71,13 +75,18 @@ def _candidate(candidate: Pair) -> Candidate:
 
 
 def _concerns(candidate: Pair, segment: Pair, unit: Element) -> bool:
-    """Return whether a candidate is for a segment: it refers to it, has its source, or there is no other one."""
-    reference = candidate.attributes.get("ref", "").rpartition("#")[2].rpartition("=")[2]
-    if len(unit.segments) == 1:
+    """Return whether a candidate is for the whole of a segment: it refers to it or has its source.
+
+    One that refers to a unit, or has no source, is for its only segment. One that refers to an element inside of a
+    segment is for the text of that element, which may be a part.
+    """
+    kind, _, name = re.split("[#/]", candidate.attributes.get("ref", ""))[-1].rpartition("=")
+    if name and not kind and name == segment.attributes.get("id"):
         return True
-    if reference and reference in {segment.attributes.get("id"), *segment.identifiers}:
+    source, is_inside = one_line(candidate.source.text), kind != UNIT and name in segment.identifiers
+    if len(unit.segments) == 1 and not is_inside and (not source or kind == UNIT or name == unit.attributes.get("id")):
         return True
-    return one_line(candidate.source.text) == one_line(segment.source.text)
+    return source == one_line(segment.source.text)
 
 
 def _unconfirmed(segment: Pair) -> str:

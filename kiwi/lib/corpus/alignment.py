@@ -14,6 +14,9 @@ from kiwi.runner.word_aligner import WordAligner, load_word_aligner
 METHODS: dict[str, Method] = {const.ALIGNMENTS: "argmax", POST_EDIT_ALIGNMENTS: "softmax"}
 """The method by field: more links with the post-edit find more of the source words that the shared tasks tag BAD."""
 
+SIDES = {const.ALIGNMENTS: const.TARGET, POST_EDIT_ALIGNMENTS: const.POST_EDIT}
+"""The text whose words are aligned with those of the source, by field."""
+
 
 class Alignments:
     """Finds the alignments of rows.
@@ -27,11 +30,7 @@ class Alignments:
     """
 
     def __init__(self, options: CorpusOptions, fields: Sequence[str]) -> None:
-        self._sides = {const.ALIGNMENTS: const.TARGET} if const.ALIGNMENTS not in fields else {}
-        if options.source_tags != "none" and POST_EDIT_ALIGNMENTS not in fields:
-            self._sides[POST_EDIT_ALIGNMENTS] = const.POST_EDIT
-        if not options.align:
-            self._sides = {}
+        self._sides = {name: SIDES[name] for name in options.fields_to_align(fields)}
         self._aligner = load_aligner(options.encoder) if self._sides else None
 
     def of(self, rows: Sequence[Row]) -> list[dict[str, str]]:

@@ -228,6 +228,22 @@ class CorpusOptions:
                 "--no-align: source tags need alignments of source and post-edit. Add --post-edit-alignments, or "
                 "--source-tags none."
             )
+        if self.source_tags == "none" and POST_EDIT_ALIGNMENTS in fields:
+            raise ConfigError(
+                "--post-edit-alignments: for source tags, which --source-tags none leaves out. Remove one of the two."
+            )
+        if self.encoder is not None and not self.fields_to_align(fields):
+            reason = "the alignments are given" if self.align else "of --no-align"
+            raise ConfigError(f"--encoder: found {self.encoder}; it would align no words, because {reason}. Remove it.")
+
+    def fields_to_align(self, fields: Sequence[str]) -> list[str]:
+        """Return the kinds of alignments that are needed, and that the input does not have.
+
+        Args:
+            fields: the fields of the input.
+        """
+        needed = [const.ALIGNMENTS, *([] if self.source_tags == "none" else [POST_EDIT_ALIGNMENTS])]
+        return [name for name in needed if name not in fields] if self.align else []
 
     def settings(self) -> dict[str, Any]:
         """Return the options as plain values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,8 +18,9 @@ from kiwi.lib.corpus.options import PARTS, CorpusOptions, Input
 from kiwi.lib.corpus.summary import Summary
 from kiwi.lib.corpus.tokenizers import LIBRARIES, Tokenizer
 from kiwi.pages.corpus import CorpusFigures, corpus_page
+from kiwi.utils.display import printable
 from kiwi.utils.io import write_json, write_text
-from kiwi.utils.structured.writing import to_yaml
+from kiwi.utils.structured.writing import literal, to_yaml
 
 CORPUS_FILE, CONFIG_FILE, REPORT_FILE = "corpus.json", "config.yaml", "report.html"
 
@@ -179,8 +181,8 @@ def training_configuration(
         "sentence_level": {"hter": True, "use_distribution": True},
     }
     content = {
-        "_corpus": str(output),
-        "run": {"experiment_name": output.name, "output_dir": f"runs/{output.name}"},
+        "_corpus": literal(str(output)),
+        "run": {"experiment_name": literal(output.name), "output_dir": literal(f"runs/{output.name}")},
         "trainer": {
             "epochs": 20,
             "main_metric": [*main, "PEARSON"],
@@ -190,7 +192,8 @@ def training_configuration(
         "data": data,
         "system": system,
     }
-    title = f"# Trains on this corpus: kiwi train {output}/{CONFIG_FILE}\n# If it was moved: _corpus=NEW/PLACE\n"
+    place = printable(shlex.quote(str(output / CONFIG_FILE)), one_line=True)
+    title = f"# Trains on this corpus: kiwi train {place}\n# If it was moved: _corpus=NEW/PLACE\n"
     return title + to_yaml(content)
 
 

@@ -134,14 +134,21 @@ class Keys:
             advice = "Do the lines of the files match? --keep switches rules off, one by one."
             raise DataError.at(place, None, found=found, expected="some to train on", advice=advice)
         sizes = [_size(options.dev, n_kept), _size(options.test, n_kept)]
+        for name, share, size in zip(PARTS[1:], (options.dev, options.test), sizes, strict=True):
+            if share and not size:
+                found = f"{n_kept:,} segments, and a share of {share:g} of them for {name}, which is none"
+                advice = f"Raise --{name}, or give --{name} 0 to do without it."
+                raise DataError.at(place, None, found=found, expected="at least one", advice=advice)
         if sum(sizes) >= n_kept:
             sizes_given = f"{sizes[0]:,} for dev and {sizes[1]:,} for test"
             found, expected = f"{n_kept:,} segments", f"more than {sizes_given}, so that some are left to train on"
             raise DataError.at(place, None, found=found, expected=expected, advice="Lower --dev and --test.")
-        of_kept = _fill(self._blocks(parts == 0), sizes, options)
+        blocks = self._blocks(parts == 0)
+        of_kept = _fill(blocks, sizes, options)
         parts[parts == 0] = of_kept
         for part, size in ((2, sizes[1]), (1, sizes[0])):
-            _check_part(PARTS[part], size, int(np.count_nonzero(of_kept == part)), options, place)
+            n_small = int(np.count_nonzero(np.bincount(blocks) <= size))
+            _check_part(PARTS[part], size, int(np.count_nonzero(of_kept == part)), n_small, options, place)
         return parts
 
     def close(self) -> None:
@@ -167,14 +174,31 @@ def _size(given: float | None, n_segments: int) -> int:
     return round(given * n_segments) if given < 1 else int(given)
 
 
-def _check_part(name: str, size: int, n_segments: int, options: CorpusOptions, place: object) -> None:
-    """Check that a part has a segment, and warn if the order of the segments leaves it smaller than asked for."""
-    advice = f"Raise --{name}; documents and repeated sources are not divided."
+def _check_part(name: str, size: int, n_segments: int, n_small: int, options: CorpusOptions, place: object) -> None:
+    """Check that a part has a segment, and warn if the order of the segments leaves it smaller than asked for.
+
+    Args:
+        name: the part.
+        size: the number of segments that it should have.
+        n_segments: the number that it has.
+        n_small: the number of documents and repeated sources that are small enough for it, test included.
+        options: the options of the split.
+        place: where the segments come from.
+
+    Raises:
+        DataError: when it has none.
+    """
+    undivided = "documents and repeated sources are not divided."
+    advice = f"Raise --{name}; {undivided}"
     if size and not n_segments:
-        found = f"a document or repeated source of more than {size:,} segments in the place of {name}"
-        if not options.keep_order:
-            found = f"documents and repeated sources of more than {size:,} segments only"
         expected = f"one of at most {size:,} segments, the size of {name}"
+        found = f"documents and repeated sources of more than {size:,} segments only"
+        if options.keep_order:
+            found = f"a document or repeated source of more than {size:,} segments in the place of {name}"
+        elif n_small:
+            found = f"{n_small:,} of that size, all in test"
+            advice = f"Lower --test, or raise --{name}; {undivided}"
+            expected = f"a document or repeated source of at most {size:,} segments for {name}"
         raise DataError.at(place, None, found=found, expected=expected, advice=advice)
     if options.keep_order and n_segments < size:
         logger.warning(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kiwi import constants as const
 from kiwi.data.labels.gold import check_line_count
-from kiwi.data.labels.score_meaning import ScoreConfig, find_meaning
+from kiwi.data.labels.score_options import ScoreConfig, find_meaning
 from kiwi.exceptions import DataError
 from kiwi.lib.evaluate.excluded import Excluded
 from kiwi.lib.evaluate.source import Source

@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
+from io import TextIOBase
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
+
+from pydantic import PlainValidator
+from pydantic.dataclasses import dataclass
 
 from kiwi import constants as const
 from kiwi.data.documents.parts import Segment, Tape
@@ -26,7 +30,7 @@ from kiwi.exceptions import ConfigError, DataError
 from kiwi.utils.compression import LONGEST_MAGIC, decompressed, format_of
 from kiwi.utils.io import did_you_mean
 from kiwi.utils.places import plain_suffix
-from kiwi.utils.written import optional_path, user_path
+from kiwi.utils.structured.strict import STRICT, StrictOptions, UserPath
 
 FIELDS = (const.SOURCE, const.TARGET, const.ALIGNMENTS, const.SOURCE_POS, const.TARGET_POS)
 """The fields that systems may read."""
@@ -46,21 +50,31 @@ Chunk = tuple[int, Columns, Columns]
 """The number of the first segment, the columns as they are given, and those to predict, in which bad ones are blank."""
 
 
-@dataclass(frozen=True)
-class Input:
-    """The input of segments: files of one segment per line, a table, or a pipe."""
+def _require_bytes(value: Any) -> Any:
+    if value is None or (hasattr(value, "read") and not isinstance(value, TextIOBase)):
+        return value
+    raise ValueError("a stream of bytes, such as sys.stdin.buffer")
 
-    files: Mapping[str, Path] = field(default_factory=dict)
+
+@dataclass(frozen=True, config=STRICT)
+class Input(StrictOptions):
+    """The input of segments: files of one segment per line, a table, or a pipe.
+
+    Raises:
+        ConfigError: when an option is unknown or of another type.
+    """
+
+    files: Mapping[str, UserPath] = field(default_factory=dict)
     """The file of each field; ``~`` is the home directory."""
 
-    table: Path | None = None
+    table: UserPath | None = None
     """A TSV, CSV, JSON Lines or Parquet file; ``~`` is the home directory."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """The column of each field, in a table or a pipe of JSON Lines: its name, by default that of the field, or in TSV
     and CSV its number, counted from 1."""
 
-    pipe: BinaryIO | None = None
+    pipe: Annotated[BinaryIO | None, PlainValidator(_require_bytes)] = None
     """The pipe that is read if there are no files and no table."""
 
     pipe_form: PipeForm = "tsv"
@@ -69,10 +83,6 @@ class Input:
 
     has_header: bool = True
     """Whether the first line of TSV and CSV has the names of the columns; it has in any case where names are given."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "files", {name: user_path(path) for name, path in self.files.items()})
-        object.__setattr__(self, "table", optional_path(self.table))
 
     def check(self) -> None:
         """Check that there is one kind of input, and that all fields are known.

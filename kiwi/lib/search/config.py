@@ -16,7 +16,7 @@ from kiwi.lib.utils import load_configuration, warn_of_unused
 from kiwi.lib.utils.composition import compose, read_mapping
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import BaseConfig, Workers
-from kiwi.utils.written import PathText, texts_of, user_path
+from kiwi.utils.written import Options, PathText, texts_of, user_path
 
 logger = logging.getLogger(__name__)
 
@@ -218,7 +218,7 @@ class Configuration(BaseConfig):
         """Read the file, or compose the configuration that is given in place."""
         if isinstance(value, str | Path):
             value = load_configuration(value)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and not isinstance(value, Options):  # which load_search has composed
             value = _compose_in_place(value)
         if isinstance(value, Mapping) and value.get("debug") is True:
             logger.warning("base_config.debug is switched off: trials of a single batch cannot be compared.")

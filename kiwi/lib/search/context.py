@@ -18,10 +18,9 @@ from kiwi.lib.search.space import SearchSpace, build_space
 from kiwi.lib.search.storage import JOURNAL_FILE, open_storage
 from kiwi.lib.search.study import open_study
 from kiwi.lib.search.trials import TrialQueue
-from kiwi.utils.display import hide_secrets
 from kiwi.utils.guard import Guard, paths_in
 from kiwi.utils.structured.reading import read_structured
-from kiwi.utils.structured.writing import write_yaml
+from kiwi.utils.structured.writing import write_configuration
 
 CONFIG_FILE = "search.yaml"
 
@@ -156,4 +155,4 @@ def write_search_file(context: SearchContext) -> None:
     options = config.model_dump(mode="json", exclude_unset=True) | {"directory": str(context.directory.parent)}
     if config.load_study is None:
         options["search_name"] = context.name
-    write_yaml(context.directory / CONFIG_FILE, hide_secrets(options))
+    write_configuration(context.directory / CONFIG_FILE, options)

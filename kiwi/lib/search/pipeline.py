@@ -17,7 +17,7 @@ from kiwi.lib.utils import configure_logging
 from kiwi.utils.imports import needs_extra
 from kiwi.utils.inputs import refuse_pipes
 from kiwi.utils.process.signals import stop_on_signals
-from kiwi.utils.structured.writing import write_yaml
+from kiwi.utils.structured.writing import write_configuration
 
 if TYPE_CHECKING:
     from kiwi.lib.search.context import SearchContext
@@ -117,6 +117,6 @@ def _summarize(context: SearchContext, report: Path) -> SearchInfo:
         raise KiwiError(f"None of {len(trials)} trials was completed; the first reason: {reason}\nSee {report}")
     assert best.value is not None
     best_config = context.directory / "best.yaml"
-    write_yaml(best_config, {**best.user_attrs[CONFIGURATION], "verbose": False, "quiet": False})
+    write_configuration(best_config, {**best.user_attrs[CONFIGURATION], "verbose": False, "quiet": False})
     drawn = {name: decode_value(value) for name, value in best.params.items()}
     return SearchInfo(context.directory, best.number, best.value, drawn, best_config, report, context.study)

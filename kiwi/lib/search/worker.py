@@ -24,17 +24,18 @@ from optuna.trial import TrialState
 from kiwi.exceptions import CheckpointError, ConfigError, KiwiError, PrunedError, StoppedError
 from kiwi.lib import train
 from kiwi.lib.search.attributes import CONFIGURATION, MLFLOW_PARENT, MLFLOW_RUN, REASON
-from kiwi.lib.search.config import Configuration
+from kiwi.lib.search.config import Configuration, load_search
 from kiwi.lib.search.context import CONFIG_FILE, TRACKING_VARIABLE, SearchContext, open_search
 from kiwi.lib.search.storage import explain_storage_errors
 from kiwi.lib.search.trials import FINISHED, ClaimedTrial, trial_directory
 from kiwi.systems.manifest.checkpoint import read_checkpoint_info
 from kiwi.training.run_record import differences, read_status
 from kiwi.training.state import STATE_FILE
-from kiwi.utils.display import hide_secrets
+from kiwi.utils.display import hide_secrets, map_texts
 from kiwi.utils.dotted import put
 from kiwi.utils.process.signals import stop_on_signals
 from kiwi.utils.structured.reading import read_structured
+from kiwi.utils.structured.writing import literal
 
 logger = logging.getLogger("kiwi.lib.search")
 
@@ -117,7 +118,7 @@ def _train_trial(context: SearchContext, claimed: ClaimedTrial, drawn: dict[str,
     metric = f"val_{context.space.metric}"
     config = train.Configuration.from_dict(options)
     former = read_structured(directory / "config.yaml") if (directory / "config.yaml").is_file() else None
-    if former is not None and differences(former, hide_secrets(config.model_dump(mode="json"))):
+    if former is not None and differences(former, map_texts(hide_secrets(config.model_dump(mode="json")), literal)):
         raise OccupiedError(
             f"{directory}: found a trial of another search; expected one of '{context.name}', or nothing. Choose "
             f"another search_name or directory, or move {context.directory} away."
@@ -201,7 +202,7 @@ def main(directory: Path) -> int:
     from kiwi.lib.utils import configure_logging
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    options = read_structured(directory / CONFIG_FILE)
+    options = load_search(directory / CONFIG_FILE)
     if uri := os.environ.get(TRACKING_VARIABLE):
         put(options, "base_config.run.mlflow_tracking_uri", uri)
     config = Configuration.from_dict(options)

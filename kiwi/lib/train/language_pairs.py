@@ -8,7 +8,8 @@ from typing import Any
 
 from kiwi import constants as const
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.score_meaning import ScoreConfig, ScoreMeaning, find_meaning
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.data.labels.score_options import ScoreConfig, find_meaning
 from kiwi.data.languages import is_same_language
 from kiwi.data.sampling import GroupSampling
 from kiwi.data.text.language_pairs import count_pairs, listed, split_pair

@@ -13,7 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from kiwi.exceptions import ConfigError
-from kiwi.utils.display import hide_secrets, shown
+from kiwi.utils.display import shown
 from kiwi.utils.io import BaseConfig
 from kiwi.utils.written import user_path
 
@@ -97,9 +97,9 @@ def save_config_to_file(config: BaseConfig, file_name: str | Path) -> None:
         file_name: the file, whose suffix becomes ``.yaml``.
     """
     path = user_path(file_name).with_suffix(".yaml")
-    from kiwi.utils.structured.writing import write_yaml
+    from kiwi.utils.structured.writing import write_configuration
 
-    write_yaml(path, hide_secrets(config.model_dump(mode="json")))
+    write_configuration(path, config.model_dump(mode="json"))
     logger.debug("Saved the configuration to %s", path)
 
 

@@ -68,7 +68,7 @@ class Expansion:
 
     def _targets(self, place: tuple[str, ...], text: str) -> Iterator[tuple[tuple[str, ...], Any]]:
         """Return the places that a text refers to, with their values."""
-        for name in re.findall(r"\$\{(?:oc\.select:)?\s*([^${}:,]+)", text):
+        for name in re.findall(r"(?<!\\)(?:\\\\)*\$\{(?:oc\.select:)?\s*([^${}:,]+)", text):
             dots = len(name) - len(name.lstrip("."))
             parts = [part for part in re.split(r"[.\[\]]+", name.strip().strip(".")) if part]
             target = (*(place[:-dots] if dots else ()), *parts)

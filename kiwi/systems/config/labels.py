@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from kiwi import constants as const
 from kiwi.data.datasets.wmt_qe_dataset import WMTQEDataset
 from kiwi.data.files.lines import Columns
-from kiwi.data.labels.score_meaning import declared_kind
+from kiwi.data.labels.score_options import declared_kind
 from kiwi.outputs import OUTPUTS, OutputSpec
 from kiwi.systems.config.qe import QESystemConfig, input_fields, label_fields, with_sentence_level
 from kiwi.systems.exported import read_trained_info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import yaml
 from typing_extensions import override
 
+from kiwi.utils.display import hide_secrets, map_texts
 from kiwi.utils.io import write_text
 from kiwi.utils.written import Items, Options, texts_of
+
+INTERPOLATION = re.compile(r"(\\*)\$\{")
+"""The start of an interpolation, with the backslashes before it, of which each two stand for one."""
 
 
 class _PlainDumper(yaml.SafeDumper):
@@ -41,6 +46,21 @@ class _PlainDumper(yaml.SafeDumper):
 
 _PlainDumper.add_representer(Options, _PlainDumper.represent_options)
 _PlainDumper.add_representer(Items, _PlainDumper.represent_options)
+
+
+def literal(text: str) -> str:
+    """Return a text as it is written in a configuration, where ``${`` would be an interpolation."""
+    return INTERPOLATION.sub(r"\1\1\\${", text)
+
+
+def write_configuration(path: Path, options: Mapping[str, Any]) -> None:
+    """Write options to a YAML file that is read as a configuration, which is interpolated."""
+    write_text(path, to_configuration(options))
+
+
+def to_configuration(options: Mapping[str, Any]) -> str:
+    """Return options as YAML that is read as a configuration, without secrets of URIs, and with ``${`` escaped."""
+    return to_yaml(map_texts(hide_secrets(options), literal))
 
 
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from kiwi.data.labels.score_meaning import ScoreConfig, ScoreMeaning, find_meaning
+from kiwi.data.labels.score_meaning import ScoreMeaning
+from kiwi.data.labels.score_options import ScoreConfig, find_meaning
 from kiwi.exceptions import ConfigError, DataError
 
 HTER = ScoreMeaning("hter", False, (0.0, 1.0))
@@ -65,6 +66,8 @@ def test_a_segment_without_a_score_has_no_quality() -> None:
         ("scores", [0.1, 4.0], {"kind": "other", "higher_is_better": False}, ("other", False, None)),
         ("scores", [1, 5], {"kind": "other", "higher_is_better": True, "range": [1, 5]}, ("other", True, (1.0, 5.0))),
         ("scores", [0.5, 1.5], {"kind": "hter"}, ("hter", False, (0.0, 1.0))),
+        ("scores", [0.1, 0.7], {"kind": "da", "range": "standardized"}, ("da", True, None)),
+        ("s", [-2, -1], {"kind": "mqm", "higher_is_better": True, "range": "standardized"}, ("mqm", True, None)),
         ("scores", [70, 99], {"kind": "mqm", "higher_is_better": True, "range": [0, 100]}, ("mqm", True, (0.0, 100.0))),
     ],
 )
@@ -89,6 +92,10 @@ def test_meaning_of_training_data(name: str, scores: list[float], options: dict,
         ),
         ([-3.0], {"kind": "mqm", "higher_is_better": False}, r"found false; .* higher is better"),
         ([0.1], {"kind": "other", "higher_is_better": True, "range": [1, 0]}, r"range: found 1 and 0"),
+        ([0.1], {"kind": "da", "range": [0, float("inf")]}, r"range: found 0 and inf; expected two finite numbers"),
+        ([0.1], {"kind": "da", "range": [float("nan"), 1]}, r"range: found nan and 1; expected two finite numbers"),
+        ([0.1], {"kind": "da", "range": [-1e308, 1e308]}, r"range: found -1e\+308 and 1e\+308; expected two finite"),
+        ([0.1], {"kind": "hter", "range": "standardized"}, r"data\.score\.range: found standardized; an HTER is"),
     ],
 )
 def test_contradictory_options_are_refused(scores: list[float], options: dict, message: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kiwi.data.post_edits.files import stream_segments, stream_units
-from kiwi.data.post_edits.units import Candidate, Unit, choose_machine
+from kiwi.data.post_edits.units import Unit, choose_machine, is_machine
 from kiwi.exceptions import DataError
 
 XLIFF = """<xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2" xmlns:sdl="http://sdl.com/FileTypes/SdlXliff/1.0" xmlns:mq="MQXliff" xmlns:m="http://www.memsource.com/mxlf/2.0">
@@ -172,6 +172,37 @@ def test_xliff_2(version: int, tmp_path: Path) -> None:
     assert machine(found[0], "google") == "+tm"
 
 
+PARTS = """<xliff version="2.0" srcLang="en" trgLang="de" xmlns="urn:oasis:names:tc:xliff:document:2.0" xmlns:mtc="urn:oasis:names:tc:xliff:matches:2.0">
+<file id="f"><unit id="u"><mtc:matches><mtc:match type="mt" {}<target>Welt</target></mtc:match></mtc:matches>
+<segment id="s"><source>Hello <mrk id="m" type="term">world</mrk>.</source><target>Hallo <pc id="1">Welt</pc>.</target></segment>{}
+</unit></file></xliff>"""
+SECOND = '<segment id="s2"><source>Two</source><target>Zwei</target></segment>'
+
+
+@pytest.mark.parametrize(
+    ("match", "expected", "with_second"),
+    [
+        ('ref="#m"><source>world</source>', "no candidate", "no candidate"),
+        ('ref="#u=u/m"><source>world</source>', "no candidate", "no candidate"),
+        ('ref="#t=1"><source>world</source>', "no candidate", "no candidate"),
+        ('ref="#m"><source>Hello world<ph id="9"/>.</source>', "+Welt", "+Welt"),
+        ('ref="#m">', "no candidate", "no candidate"),
+        ('ref="#s"><source>Hello</source>', "+Welt", "+Welt"),
+        ('ref="#u"><source>Hello</source>', "+Welt", "no candidate"),
+        ('ref="#/f=f/u=u"><source>Hello</source>', "+Welt", "no candidate"),
+        ('ref="#lost"><source>Hello</source>', "no candidate", "no candidate"),
+        ('ref="#lost">', "+Welt", "no candidate"),
+    ],
+)
+def test_a_candidate_for_a_part_of_a_segment_is_not_for_the_segment(
+    match: str, expected: str, with_second: str, tmp_path: Path
+) -> None:
+    (only,) = units(tmp_path, PARTS.format(match, ""))
+    assert machine(only) == expected
+    first, _ = units(tmp_path, PARTS.format(match, SECOND))
+    assert machine(first) == with_second
+
+
 TMX = """<tmx version="1.4"><header srclang="en"/><body>{}</body></tmx>"""
 TUV = '<tuv xml:lang="{}" {}>{}<seg>{}</seg></tuv>'
 ENGLISH = TUV.format("en-GB", "", "", "one")
@@ -198,12 +229,17 @@ ENGLISH = TUV.format("en-GB", "", "", "one")
         (TUV.format("de", "", '<prop type="x-project">Google</prop>', "Eins"), ("Eins", "no candidate")),
         (TUV.format("de", 'creationid="MT!" changeid="anna"', "", "Eins"), ("Eins", "no candidate")),
         (TUV.format("de", 'creationid="MT!"', "", "e"), ("", "+e")),
+        (
+            TUV.format("de", 'creationid="DeepL"', "", "e")
+            + TUV.format("de", 'creationid="DeepL" changeid="anna@google.com"', "", "Eins"),
+            ("Eins", "+e"),
+        ),
     ],
 )
 def test_tmx(variants: str, expected: tuple[str, str], tmp_path: Path) -> None:
     (found,) = units(tmp_path, TMX.format(f'<tu tuid="9">{ENGLISH}{variants}</tu>'), "a.tmx")
     assert (found.source, found.translation, machine(found)) == ("one", *expected)
-    assert found.columns.get("user", "anna") == "anna"
+    assert found.columns.get("user", "anna").startswith("anna")
 
 
 def test_whole_units_of_tmx_may_be_a_machines(tmp_path: Path) -> None:
@@ -229,10 +265,20 @@ def test_po(tmp_path: Path) -> None:
     assert {each.languages for each in found} == {("", "de_AT")}
 
 
-def test_choice_is_by_names_as_words() -> None:
-    names = [["smtp"], ["amt"], ["Mt-engine"], ["comt"]]
-    found = [choose_machine([Candidate("e", each)]) for each in names]
-    assert [isinstance(each, Candidate) for each in found] == [False, True, True, False]
+MACHINES = """MT MT! mt amt NMT Mt-engine x-mt azure-mt leveraged-mt mt-suggestion KantanMT ModernMT modernmt machine
+x-machine MachineTranslation machine-translated machinetranslation DeepL DEEPL deepl-pro DeepLPro deeplpro xx.deepl.com
+deepl@agency.example mt@agency.example Google google-translate GoogleTranslate googletranslate GOOGLE_NMT
+translate.googleapis.com MicrosoftTranslator microsofttranslator amazon_translate AmazonTranslate
+translate.amazonaws.com Bing bing BingTranslator bing-translator bing_mt www.bing.com Systran yandex.translate Baidu
+GPT-4o gpt4 ChatGPT chatgpt my-llm"""
+
+PEOPLE = """anna robert.bingham BINGHAM RobertBingham Bingham bing.wang li-bing Amazonas amazonia googlewhack
+anna@google.com bing.wang@microsoft.com deeplal Deeplal smtp comt DrMTaylor machinek mtaylor Schmidt memory tm"""
+
+
+def test_names_of_people_may_have_those_of_machines_in_them() -> None:
+    assert [name for name in MACHINES.split() if not is_machine([name])] == []
+    assert [name for name in PEOPLE.split() if is_machine([name])] == []
 
 
 TABLES = {

@@ -237,6 +237,16 @@ def test_training_reads_the_corpus(tmp_path: Path) -> None:
     assert options["system"]["class_name"] == "NuQE"
 
 
+def test_the_configuration_of_a_corpus_is_read_whatever_its_directory_is_called(tmp_path: Path) -> None:
+    place = tmp_path / "a${x}"
+    place.mkdir()
+    make(place, files(tmp_path), dev=2, test=1, source_tags="none", align=False)
+    options = load_configuration(place / "corpus" / "config.yaml")
+    assert options["data"]["train"]["input"]["source"] == f"{place}/corpus/train.src"
+    title = (place / "corpus" / "config.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert title.endswith(f"kiwi train '{place}/corpus/config.yaml'")
+
+
 def test_references_are_named_as_such(tmp_path: Path) -> None:
     options: dict[str, Any] = {"references": True, "source_tags": "none", "align": False}
     make(tmp_path, files(tmp_path), **options)
@@ -310,6 +320,8 @@ def test_a_table_without_the_column(tmp_path: Path) -> None:
         ({"seed": -5}, "--seed: found -5; expected 0 or more"),
         ({"align": False}, "--no-align: source tags need alignments"),
         ({"tokenizer": ("moses", "moses")}, "--alignments: found alignments, which count the words"),
+        ({"encoder": "e", "align": False, "source_tags": "none"}, "--encoder: found e; .* because of --no-align"),
+        ({"encoder": "e", "source_tags": "none"}, "--encoder: found e; .* because the alignments are given"),
     ],
 )
 def test_bad_options(options: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -330,6 +342,14 @@ def test_bad_options(options: dict[str, Any], message: str, tmp_path: Path) -> N
 def test_bad_input(given: Input, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         make(tmp_path, given)
+
+
+def test_alignments_of_post_edits_are_for_source_tags_only(tmp_path: Path) -> None:
+    given = files(tmp_path, alignments=ALIGNMENTS, post_edit_alignments=ALIGNMENTS)
+    with pytest.raises(ConfigError, match="--post-edit-alignments: for source tags, which --source-tags none"):
+        make(tmp_path, given, source_tags="none")
+    with pytest.raises(ConfigError, match="--encoder: found e; it would align no words, because the alignments are"):
+        make(tmp_path, given, encoder="e")
 
 
 def test_a_corpus_is_not_overwritten(tmp_path: Path) -> None:

@@ -134,6 +134,17 @@ def test_memory_for_each_segment_is_small() -> None:
         ([("a", ""), ("b", "")], {}, "found 2 segments"),
         ([("a", "")] * 9 + [("b", "")] * 9, {"dev": 5, "test": 0}, "at most 5 segments, the size of dev"),
         ([], {}, "found 0 segments"),
+        (
+            [(f"{n}", "") for n in range(11)],
+            {"dev": 0.01},
+            "11 segments, and a share of 0.01 of them for dev, which is",
+        ),
+        ([(f"{n}", "") for n in range(11)], {"test": 0.04}, "Raise --test, or give --test 0 to do without it"),
+        (
+            [("a", ""), *[("b", "")] * 9, ("c", "")],
+            {"dev": 2, "test": 2},
+            "found 2 of that size, all in test; expected a document .* of at most 2 segments for dev. Lower --test",
+        ),
     ],
 )
 def test_too_few_segments(rows: list[tuple[str, str]], options: dict[str, object], message: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kiwi.data.labels.score_meaning import DESCRIPTIONS, ScoreMeaning, named_kind
+from kiwi.data.labels.score_meaning import DESCRIPTIONS, ScoreMeaning
+from kiwi.data.labels.score_options import named_kind
 from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError, DataError
 from kiwi.metrics.conformal import fewest_segments, interval_figures

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass as options_dataclass
 
 from kiwi import __version__
 from kiwi.lib.score.compare.translations import OnUnusable, Translations, Unusable
 from kiwi.lib.score.scale import Scale, ScaleName
 from kiwi.metrics.comparison import TEST, Comparison
+from kiwi.utils.structured.strict import STRICT, StrictOptions
+
+MAX_RESAMPLES = 1_000_000
+
+Count = Annotated[int, Field(ge=0)]
 
 
-@dataclass(frozen=True)
-class CompareOptions:
-    """The options of a comparison."""
+@options_dataclass(frozen=True, config=STRICT)
+class CompareOptions(StrictOptions):
+    """The options of a comparison.
+
+    Raises:
+        ConfigError: when an option is unknown, of another type or out of range.
+    """
 
     scale: ScaleName | None = None
     """The scale of the scores; None is that of the system."""
@@ -25,13 +36,13 @@ class CompareOptions:
     higher_is_better: bool | None = None
     """Whether a higher score is better; by default, what the system remembers of its scores."""
 
-    resamples: int = 1000
+    resamples: Annotated[int, Field(ge=0, le=MAX_RESAMPLES)] = 1000
     """The number of resamples of the bootstrap; 0 omits intervals and tests."""
 
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """The seed of the resamples."""
 
-    n_shown: int = 30
+    n_shown: Count = 30
     """The number of segments that differ most to show."""
 
     on_unusable: OnUnusable = "skip"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.deciding import Audit
@@ -13,15 +16,19 @@ from kiwi.lib.score.flagging import check_languages
 from kiwi.lib.score.inputs import COLUMNS
 from kiwi.lib.score.scale import ScaleName
 from kiwi.utils.io import did_you_mean
-from kiwi.utils.written import optional_path
+from kiwi.utils.structured.strict import STRICT, StrictOptions, UserPath
 
 if TYPE_CHECKING:  # the formats of documents take a while to import
     from kiwi.data.documents.formats import Format
 
 
-@dataclass(frozen=True)
-class DocumentOptions:
-    """What ``kiwi score`` does with a document."""
+@dataclass(frozen=True, config=STRICT)
+class DocumentOptions(StrictOptions):
+    """What ``kiwi score`` does with a document.
+
+    Raises:
+        ConfigError: when an option is unknown or of another type.
+    """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """The column of each field, in tables; by default, the name of the field."""
@@ -32,7 +39,7 @@ class DocumentOptions:
     languages: Sequence[str] = ()
     """The languages of source and target, in documents with more than two and in those that do not say theirs."""
 
-    threshold: float | None = None
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """The score that divides good translations from those to review."""
 
     higher_is_better: bool | None = None
@@ -53,7 +60,7 @@ class DocumentOptions:
     flags: bool | None = None
     """Whether flags are added; None adds them unless ``scores_only`` is set."""
 
-    policy: Path | None = None
+    policy: UserPath | None = None
     """The policy that decides which translations are approved; ``~`` is the home directory."""
 
     audit: Audit | None = None
@@ -61,9 +68,6 @@ class DocumentOptions:
 
     is_live: bool = False
     """Whether each row of a table is written before the next one is read."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "policy", optional_path(self.policy))
 
     def check(self, path: Path, form: Format) -> None:
         """Check that the options fit the format of a document.
