@@ -12,7 +12,7 @@ from typing import Any, Literal
 from kiwi.loggers.entries import LONGEST_PARAM, LONGEST_TAG, flatten_params, sanitize_name, truncate
 from kiwi.loggers.mlflow_settings import FILE_SETTINGS, SEND_SETTINGS, settings
 from kiwi.loggers.outbox import CLOSE_TIMEOUT, FIRST_PAUSE, Outbox, RefusedError
-from kiwi.loggers.store import mlflow_exceptions, open_store
+from kiwi.loggers.store import REASON_TAG, mlflow_exceptions, open_store
 from kiwi.utils.display import without_secrets
 
 logger = logging.getLogger(__name__)
@@ -254,6 +254,8 @@ class MLFlowTrackingLogger:
         run_id = self.mlflow_run_id
         if kind == "start":
             self._client.update_run(run_id, **entries)
+            if REASON_TAG in self._run.data.tags:
+                self._client.delete_tag(run_id, REASON_TAG)
         elif kind == "metrics":
             self._client.log_batch(run_id, metrics=[Metric(*entry) for entry in entries.values()])
         elif kind == "params":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kiwi.exceptions import StoppedError
 from kiwi.loggers.mlflow_tracking import MLFlowTrackingLogger
+from kiwi.loggers.store import REASON_TAG
 from kiwi.utils.display import without_secrets
 
 RUN_FILES = ("config.yaml", "run.json", "metrics.csv", "learning_curve.svg", "output.log")
@@ -47,7 +48,7 @@ def tracked(
     except BaseException as error:
         is_killed = isinstance(error, KeyboardInterrupt | SystemExit | StoppedError)
         if tracker.is_started:
-            tracker.set_tags({"kiwi.reason": without_secrets(f"{type(error).__name__}: {error}")})
+            tracker.set_tags({REASON_TAG: without_secrets(f"{type(error).__name__}: {error}")})
             _log_files(tracker, output_dir, (*RUN_FILES, *RESUME_FILES))
         tracker.finish("KILLED" if is_killed else "FAILED")
         raise

@@ -27,6 +27,9 @@ ARTIFACTS = "artifacts"
 RUN_ID_TAG = "kiwi.run_id"
 """The tag with the configured id of a run, since MLflow assigns ids of its own."""
 
+REASON_TAG = "kiwi.reason"
+"""The tag with the reason why a run was stopped or failed."""
+
 START_TIMEOUT = 60.0
 """The time in seconds within which a server has to answer completely at the start of a run."""
 

@@ -103,6 +103,7 @@ def test_a_run_goes_on_by_its_id(uri: str, name: str, caplog: pytest.LogCaptureF
     for step in (9, 19):
         first.log_metrics({"loss": 1.0}, step)
     first.log_metrics({"val": 0.5}, 9)
+    first.set_tags({"kiwi.reason": "why"})
     first.finish("KILLED")
     second = MLFlowTrackingLogger("another name", first.run_id, uri)
     wait_for(lambda: run_of(second).info.status == "RUNNING")
@@ -115,6 +116,7 @@ def test_a_run_goes_on_by_its_id(uri: str, name: str, caplog: pytest.LogCaptureF
     assert run.info.status == "FINISHED"
     assert history(second, "loss") == [(9, 1.0), (19, 1.0), (29, 2.0)]
     assert history(second, "val") == [(9, 0.5), (19, 0.25), (29, 0.25)]
+    assert "kiwi.reason" not in run.data.tags
     assert run.data.params == {"epochs": "1", "seed": "2", "new": "4"}
     assert {name: value for name, value in run.data.tags.items() if "changed" in name} == {"changed.epochs": "3"}
     assert "MLflow keeps the first values of epochs" in caplog.text
