@@ -70,7 +70,7 @@ class MLFlowTrackingLogger:
         run: Any = self._store.ask(lambda: self._store.find_run(run_id, experiment_name)) if run_id else None
         self._run = run
         self._params: dict[str, str] = dict(run.data.params) if run else {}
-        self._last_steps = self._store.ask(lambda: self._store.last_steps(run)) if run else {}
+        self._former_steps = self._store.ask(lambda: self._store.steps(run)) if run else {}
         self._numbers = itertools.count()
         # Files may be stored elsewhere, and that can fail separately.
         self._records = Outbox(f"MLflow ({without_secrets(tracking_uri)})", RECORDS, self._send, SEND_TIMEOUT)
@@ -142,7 +142,7 @@ class MLFlowTrackingLogger:
             self.set_tags({f"changed.{name}": value for name, value in changed.items()})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Log the metrics of one step, except for those that a continued run has sent already.
+        """Log the metrics of one step, except for those that MLflow has of a continued run.
 
         Args:
             metrics: the metrics by name; characters that MLflow does not accept become ``_``.
@@ -152,7 +152,7 @@ class MLFlowTrackingLogger:
         entries = {}
         for given, value in metrics.items():
             name = sanitize_name(given)
-            if step > self._last_steps.get(name, -1):
+            if step not in self._former_steps.get(name, ()):
                 entries[next(self._numbers)] = (name, float(value), now, step)
         self._records.put("metrics", entries)
 

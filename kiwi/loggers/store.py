@@ -134,14 +134,14 @@ class Store:
         }
         return self.client.create_run(experiment_id, tags=tags | ({RUN_ID_TAG: run_id} if run_id else {}))
 
-    def last_steps(self, run: Any) -> dict[str, int]:
-        """Return the last step of each metric of a run.
+    def steps(self, run: Any) -> dict[str, set[int]]:
+        """Return the steps of each metric of a run.
 
         Args:
             run: a run of this store.
         """
         return {
-            name: max(metric.step for metric in self.client.get_metric_history(run.info.run_id, name))
+            name: {metric.step for metric in self.client.get_metric_history(run.info.run_id, name)}
             for name in run.data.metrics
         }
 

@@ -278,6 +278,31 @@ def test_a_new_run_that_is_refused_is_not_tracked(
     assert len(runs_of(uri, experiment)) == 1
 
 
+def test_a_resumed_run_sends_the_metrics_that_mlflow_never_received(
+    tracked_run: dict[str, Any], mlruns: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, experiment = f"sqlite:///{mlruns}/mlflow.db", tracked_run["run"]["run_id"]
+    send = MLFlowTrackingLogger._send_to_client
+
+    def lose_metrics(self: MLFlowTrackingLogger, kind: str, entries: Any) -> None:
+        if kind != "metrics":
+            send(self, kind, entries)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MLFlowTrackingLogger, "_send_to_client", lose_metrics)
+        train_one_epoch(tracked_run, monkeypatch)
+    (run,) = runs_of(uri, experiment)
+    assert not run.data.metrics
+    assert run.data.tags["kiwi.reason"].startswith("StoppedError: Stopped by SIGTERM")
+    tracked_run["trainer"]["resume"] = True
+    train_from_configuration(tracked_run)
+    (run,) = runs_of(uri, experiment)
+    for name in ("val_loss", "train_loss"):
+        assert logged(uri, run, name) == pytest.approx(column(tmp_path / "run", name))
+    assert run.info.status == "FINISHED"
+    assert "kiwi.reason" not in run.data.tags
+
+
 @pytest.mark.parametrize("own_place", [True, False])
 def test_a_run_resumes_from_the_server(
     options: Options, tmp_path: Path, mlflow_server: MLflowServer, monkeypatch: pytest.MonkeyPatch, own_place: bool
