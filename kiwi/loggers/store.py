@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -240,8 +241,10 @@ def _prepare_directory(directory: Path) -> str:
         raise ConfigError(
             f"run.mlflow_tracking_uri: {directory}: found a file; expected a directory or a server's URL."
         )
-    if "?" in str(directory):  # starts the options in the URI of a database
-        raise ConfigError(f"run.mlflow_tracking_uri: {directory}: found a '?'; expected a path without one.")
+    # In the URI of a database, a '?' starts the options, and an escape is decoded. Escaping them does not help: MLflow
+    # and some versions of SQLAlchemy take the URI as it is.
+    if found := re.search(r"\?|%[0-9A-Fa-f]{2}", str(directory)):
+        raise ConfigError(f"run.mlflow_tracking_uri: {directory}: found '{found[0]}'; expected a path without it.")
     directory.mkdir(parents=True, exist_ok=True)
     database = directory / DATABASE
     if not database.exists() and any(directory.glob("*/meta.yaml")):
