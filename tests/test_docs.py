@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -72,6 +73,16 @@ def test_commands(page: Path) -> None:
 def test_python_can_be_parsed(page: Path) -> None:
     for block in blocks(page, "python"):
         ast.parse(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_python_imports_from_kiwi_exists(page: Path) -> None:
+    for block in blocks(page, "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "kiwi":
+                module = importlib.import_module(node.module)
+                for each in node.names:
+                    assert hasattr(module, each.name) or importlib.import_module(f"{node.module}.{each.name}")
 
 
 def test_every_page_is_of_one_kind_and_in_its_index() -> None:

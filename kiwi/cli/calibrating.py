@@ -42,7 +42,9 @@ def calibrate(
             help="Language pairs of the segments, one per line, for intervals and thresholds.", show_default=False
         ),
     ] = None,
-    confidence: Annotated[float, typer.Option(help="Share of scores that lie within their intervals.")] = 0.9,
+    confidence: Annotated[
+        float | None, typer.Option(help="Share of scores that lie within their intervals.", show_default="0.9")
+    ] = None,
     target_tags: Annotated[
         Path | None,
         typer.Option(
@@ -79,12 +81,15 @@ def calibrate(
 
     Gold scores make intervals that cover a given share of scores; labels make temperatures of probabilities.
     """
+    from kiwi.exceptions import ConfigError
     from kiwi.lib.console.tables import print_table
     from kiwi.lib.score.calibration import calibrate as store
     from kiwi.lib.score.calibration.data import CalibrationFiles
     from kiwi.utils.display import printable
 
     set_up_log(verbose=verbose, quiet=quiet)
+    if confidence is not None and gold is None:
+        raise ConfigError("--confidence: given without --gold; it is that of intervals. Remove it, or add --gold.")
     texts = {"source": source, "target": target, "lp": lp, "alignments": alignments}
     texts |= {"source_pos": source_pos, "target_pos": target_pos}
     labels = {"sentence_scores": gold, "target_tags": target_tags, "source_tags": source_tags, "binary": binary}
@@ -94,7 +99,7 @@ def calibrate(
         checkpoint,
         CalibrationFiles(*given),
         directory=directory,
-        confidence=confidence,
+        **({} if confidence is None else {"confidence": confidence}),
         threads=threads,
         overwrite=overwrite,
     )

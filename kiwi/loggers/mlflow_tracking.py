@@ -9,18 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from kiwi.exceptions import ConfigError
 from kiwi.loggers.entries import LONGEST_PARAM, LONGEST_TAG, flatten_params, sanitize_name, truncate
 from kiwi.loggers.mlflow_settings import FILE_SETTINGS, SEND_SETTINGS, settings
 from kiwi.loggers.outbox import CLOSE_TIMEOUT, FIRST_PAUSE, Outbox, RefusedError
-from kiwi.loggers.store import mlflow_exceptions, open_store
+from kiwi.loggers.store import REASON_TAG, mlflow_exceptions, open_store
 from kiwi.utils.display import without_secrets
 
 logger = logging.getLogger(__name__)
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
-RECORDS, FILES = {"tags": 100, "params": 100, "metrics": 1000, "status": 1}, {"files": 1}
+RECORDS, FILES = {"start": 1, "tags": 100, "params": 100, "metrics": 1000, "status": 1}, {"files": 1}
 """The kinds of entries, and the number of each that MLflow accepts at a time."""
 
 SEND_TIMEOUT = 60.0
@@ -47,6 +46,7 @@ class MLFlowTrackingLogger:
         tracking_uri: the URL of a server, or a directory, whose runs are in a SQLite database.
         always_log_artifacts: whether to send files to a directory too, not only to a server.
         anchor: the directory that relative directories are resolved against; by default the current one.
+        start: whether to :meth:`start` the run at once. Nothing changes in MLflow before it is started.
 
     Raises:
         MissingExtraError: when MLflow is not installed.
@@ -60,25 +60,38 @@ class MLFlowTrackingLogger:
         tracking_uri: str = "mlruns/",
         always_log_artifacts: bool = False,
         anchor: Path | None = None,
+        *,
+        start: bool = True,
     ) -> None:
         self._store = open_store(tracking_uri, anchor or Path())
         self._client = self._store.client
         self.logs_artifacts = self._store.is_remote or always_log_artifacts
+        self._experiment_name, self._given_id = experiment_name, run_id
         run: Any = self._store.ask(lambda: self._store.find_run(run_id, experiment_name)) if run_id else None
+        self._run = run
         self._params: dict[str, str] = dict(run.data.params) if run else {}
-        self._last_steps = self._store.ask(lambda: self._store.last_steps(run)) if run else {}
-        if run:
-            self._store.ask(lambda: self._client.update_run(run.info.run_id, status="RUNNING"))
-        else:
-            run = self._store.ask(lambda: self._store.create_run(experiment_name, run_id))
-        self._run_id: str = run.info.run_id
-        self.experiment_id: str = run.info.experiment_id
-        self.run_id: str = run_id or self._run_id
+        self._former_steps = self._store.ask(lambda: self._store.steps(run)) if run else {}
         self._numbers = itertools.count()
         # Files may be stored elsewhere, and that can fail separately.
         self._records = Outbox(f"MLflow ({without_secrets(tracking_uri)})", RECORDS, self._send, SEND_TIMEOUT)
         self._files = Outbox(self.name, FILES, self._send) if self.logs_artifacts else None
-        self._is_finished = False
+        self.is_started = self._is_finished = False
+        if start:
+            self.start()
+
+    def start(self) -> None:
+        """Create the run, or continue the existing one, which is running again; a second call does nothing.
+
+        Raises:
+            ConfigError: when the experiment was deleted, or cannot be created.
+        """
+        if self.is_started:
+            return
+        if self._run is None:
+            self._run = self._store.ask(lambda: self._store.create_run(self._experiment_name, self._given_id))
+        else:
+            self._records.put("start", {"status": "RUNNING"})
+        self.is_started = True
 
     @property
     def name(self) -> str:
@@ -91,9 +104,19 @@ class MLFlowTrackingLogger:
         return self._store.is_remote
 
     @property
+    def run_id(self) -> str:
+        """The given id of the run, or else the one that MLflow has assigned to it."""
+        return self._given_id or self.mlflow_run_id
+
+    @property
     def mlflow_run_id(self) -> str:
-        """The id that MLflow has assigned to the run."""
-        return self._run_id
+        """The id that MLflow has assigned to the run, which a new run has from its start."""
+        return str(self._run.info.run_id)
+
+    @property
+    def experiment_id(self) -> str:
+        """The id that MLflow has assigned to the experiment."""
+        return str(self._run.info.experiment_id)
 
     @property
     def tracking_uri(self) -> str:
@@ -119,7 +142,7 @@ class MLFlowTrackingLogger:
             self.set_tags({f"changed.{name}": value for name, value in changed.items()})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Log the metrics of one step, except for those that a continued run has sent already.
+        """Log the metrics of one step, except for those that MLflow has of a continued run.
 
         Args:
             metrics: the metrics by name; characters that MLflow does not accept become ``_``.
@@ -129,7 +152,7 @@ class MLFlowTrackingLogger:
         entries = {}
         for given, value in metrics.items():
             name = sanitize_name(given)
-            if step > self._last_steps.get(name, -1):
+            if step not in self._former_steps.get(name, ()):
                 entries[next(self._numbers)] = (name, float(value), now, step)
         self._records.put("metrics", entries)
 
@@ -174,6 +197,8 @@ class MLFlowTrackingLogger:
     def finish(self, status: Status) -> None:
         """Send pending entries, set the status of the run, and log what could not be sent.
 
+        A run that was not started stays as it is.
+
         Args:
             status: the final status, ``FINISHED``, ``FAILED`` or ``KILLED``.
         """
@@ -181,7 +206,8 @@ class MLFlowTrackingLogger:
             return
         self._is_finished = True
         lost = self._files.close(CLOSE_TIMEOUT) if self._files else {}
-        self._records.put("status", {"status": status})
+        if self.is_started:
+            self._records.put("status", {"status": status})
         # Do not wait twice for a server that does not answer.
         lost |= self._records.close(CLOSE_TIMEOUT if not (self._files and self._files.failure) else 2 * FIRST_PAUSE)
         if lost:
@@ -189,7 +215,7 @@ class MLFlowTrackingLogger:
             logger.warning(
                 "Never sent to %s: %s%s. Everything is in the directory of the run.",
                 self.name,
-                "; ".join(_describe_unsent(kind, keys) for kind, keys in lost.items()),
+                "; ".join(dict.fromkeys(_describe_unsent(kind, keys) for kind, keys in lost.items())),
                 f" ({reason})" if reason else "",
             )
 
@@ -202,7 +228,7 @@ class MLFlowTrackingLogger:
         Raises:
             ConfigError: when the destination is not empty, the run has no files, or the server cannot be reached.
         """
-        self._store.download(self._run_id, destination)
+        self._store.download(self.mlflow_run_id, destination)
 
     def _send(self, kind: str, entries: Mapping[Any, Any]) -> None:
         """Send entries to MLflow; the outbox calls this in its thread."""
@@ -225,59 +251,27 @@ class MLFlowTrackingLogger:
     def _send_to_client(self, kind: str, entries: Mapping[Any, Any]) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        if kind == "metrics":
-            self._client.log_batch(self._run_id, metrics=[Metric(*entry) for entry in entries.values()])
+        run_id = self.mlflow_run_id
+        if kind == "start":
+            self._client.update_run(run_id, **entries)
+            if REASON_TAG in self._run.data.tags:
+                self._client.delete_tag(run_id, REASON_TAG)
+        elif kind == "metrics":
+            self._client.log_batch(run_id, metrics=[Metric(*entry) for entry in entries.values()])
         elif kind == "params":
-            self._client.log_batch(self._run_id, params=[Param(*entry) for entry in entries.items()])
+            self._client.log_batch(run_id, params=[Param(*entry) for entry in entries.items()])
         elif kind == "tags":
-            self._client.log_batch(self._run_id, tags=[RunTag(*entry) for entry in entries.items()])
+            self._client.log_batch(run_id, tags=[RunTag(*entry) for entry in entries.items()])
         elif kind == "files":
             for place, file in entries.items():
                 directory = Path(place).parent.as_posix()
-                self._client.log_artifact(self._run_id, str(file), None if directory == "." else directory)
+                self._client.log_artifact(run_id, str(file), None if directory == "." else directory)
         else:
-            self._client.set_terminated(self._run_id, entries["status"])
-
-
-def download_run(
-    run_id: str,
-    root: Path,
-    experiment_name: str,
-    tracking_uri: str = "mlruns/",
-    anchor: Path | None = None,
-    destination: Path | None = None,
-) -> Path:
-    """Download the files of an earlier run atomically, without changing the run.
-
-    Args:
-        run_id: the id of the run; see :class:`MLFlowTrackingLogger`.
-        root: the directory of all runs.
-        experiment_name: the experiment of the run.
-        tracking_uri: the URL of a server, or a directory.
-        anchor: the directory that relative directories are resolved against; by default the current one.
-        destination: the directory of the files; by default ``<root>/<experiment id>/<run id>``.
-
-    Returns:
-        The directory of the files.
-
-    Raises:
-        MissingExtraError: when MLflow is not installed.
-        ConfigError: when the run does not exist or has no files, or the destination is not empty.
-    """
-    store = open_store(tracking_uri, anchor or Path())
-    run = store.ask(lambda: store.find_run(run_id, experiment_name))
-    if run is None:
-        raise ConfigError(
-            f"run.run_id: found no run {run_id} in MLflow ({tracking_uri}); expected the id of an earlier run. "
-            f"Check run.experiment_name too, which is '{experiment_name}'."
-        )
-    destination = destination or root / str(run.info.experiment_id) / run_id
-    store.download(run.info.run_id, destination)
-    return destination
+            self._client.set_terminated(run_id, entries["status"])
 
 
 def _describe_unsent(kind: str, keys: list[Any]) -> str:
-    if kind == "status":
+    if kind in ("start", "status"):
         return "the status of the run"
     names = f" ({', '.join(sorted(map(str, keys)))})" if kind == "files" else ""
     return f"{len(keys)} {kind}{names}"

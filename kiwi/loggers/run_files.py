@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from kiwi.exceptions import StoppedError
 from kiwi.loggers.mlflow_tracking import MLFlowTrackingLogger
+from kiwi.loggers.store import REASON_TAG
 from kiwi.utils.display import without_secrets
 
 RUN_FILES = ("config.yaml", "run.json", "metrics.csv", "learning_curve.svg", "output.log")
@@ -28,14 +28,14 @@ RESUME_FILES_INTERVAL = 600.0
 def tracked(
     tracker: MLFlowTrackingLogger | None,
     output_dir: Path,
-    params: Mapping[str, Any] | None = None,
 ) -> Iterator[Callable[[], None]]:
     """Report the outcome of a block to MLflow: finished, killed, or failed with the reason in the tag ``kiwi.reason``.
+
+    An error before the run is started is not reported: the run was refused, and stays as it is.
 
     Args:
         tracker: the logger of the run; None tracks nothing.
         output_dir: the directory of the run.
-        params: the configuration of the run.
 
     Yields:
         A function to call after the state of the run has been saved, which sends it from time to time.
@@ -44,12 +44,12 @@ def tracked(
         yield lambda: None
         return
     try:
-        tracker.log_params(params or {})
         yield _ResumeFilesSender(tracker, output_dir)
     except BaseException as error:
         is_killed = isinstance(error, KeyboardInterrupt | SystemExit | StoppedError)
-        tracker.set_tags({"kiwi.reason": without_secrets(f"{type(error).__name__}: {error}")})
-        _log_files(tracker, output_dir, (*RUN_FILES, *RESUME_FILES))
+        if tracker.is_started:
+            tracker.set_tags({REASON_TAG: without_secrets(f"{type(error).__name__}: {error}")})
+            _log_files(tracker, output_dir, (*RUN_FILES, *RESUME_FILES))
         tracker.finish("KILLED" if is_killed else "FAILED")
         raise
     _log_files(tracker, output_dir, (*RUN_FILES, BEST_MODEL))

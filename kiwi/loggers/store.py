@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ ARTIFACTS = "artifacts"
 
 RUN_ID_TAG = "kiwi.run_id"
 """The tag with the configured id of a run, since MLflow assigns ids of its own."""
+
+REASON_TAG = "kiwi.reason"
+"""The tag with the reason why a run was stopped or failed."""
 
 START_TIMEOUT = 60.0
 """The time in seconds within which a server has to answer completely at the start of a run."""
@@ -131,14 +135,14 @@ class Store:
         }
         return self.client.create_run(experiment_id, tags=tags | ({RUN_ID_TAG: run_id} if run_id else {}))
 
-    def last_steps(self, run: Any) -> dict[str, int]:
-        """Return the last step of each metric of a run.
+    def steps(self, run: Any) -> dict[str, set[int]]:
+        """Return the steps of each metric of a run.
 
         Args:
             run: a run of this store.
         """
         return {
-            name: max(metric.step for metric in self.client.get_metric_history(run.info.run_id, name))
+            name: {metric.step for metric in self.client.get_metric_history(run.info.run_id, name)}
             for name in run.data.metrics
         }
 
@@ -237,8 +241,10 @@ def _prepare_directory(directory: Path) -> str:
         raise ConfigError(
             f"run.mlflow_tracking_uri: {directory}: found a file; expected a directory or a server's URL."
         )
-    if "?" in str(directory):  # starts the options in the URI of a database
-        raise ConfigError(f"run.mlflow_tracking_uri: {directory}: found a '?'; expected a path without one.")
+    # In the URI of a database, a '?' starts the options, and an escape is decoded. Escaping them does not help: MLflow
+    # and some versions of SQLAlchemy take the URI as it is.
+    if found := re.search(r"\?|%[0-9A-Fa-f]{2}", str(directory)):
+        raise ConfigError(f"run.mlflow_tracking_uri: {directory}: found '{found[0]}'; expected a path without it.")
     directory.mkdir(parents=True, exist_ok=True)
     database = directory / DATABASE
     if not database.exists() and any(directory.glob("*/meta.yaml")):

@@ -23,7 +23,7 @@ from kiwi.exceptions import ConfigError, StoppedError
 from kiwi.training.callbacks import BestCheckpoints
 from kiwi.training.devices import gather_objects
 from kiwi.training.lightning_internals import restore_counters, rewind_to_batch_start
-from kiwi.training.metrics_log import MetricsFile
+from kiwi.training.metrics_log import MetricsFile, TrackerMetrics
 from kiwi.training.run_record import RunRecord
 from kiwi.training.state import read_state, write_state
 
@@ -59,13 +59,14 @@ class KeepState(Callback):
     Args:
         record: the record of the run, which is part of the state.
         checkpoints: the callback whose saved models belong to the state.
-        loggers: the loggers; the length of ``metrics.csv`` is part of the state.
+        loggers: the loggers; the length of ``metrics.csv`` is part of the state, and trackers get its rows again.
     """
 
     def __init__(self, record: RunRecord, checkpoints: BestCheckpoints, loggers: Sequence[Logger]) -> None:
         self.record = record
         self.checkpoints = checkpoints
         self.metrics_file = next(each for each in loggers if isinstance(each, MetricsFile))
+        self.trackers = [each for each in loggers if isinstance(each, TrackerMetrics)]
         self._resumed: dict[str, Any] | None = None
         self._signal: int | None = None
         self._handlers: dict[int, Any] = {}
@@ -156,7 +157,9 @@ class KeepState(Callback):
             )
         self._resumed = checkpoint["run"]
         if trainer.is_global_zero:
-            self.metrics_file.resume_after(checkpoint["run"]["rows"])
+            rows = self.metrics_file.resume_after(checkpoint["run"]["rows"])
+            for tracker in self.trackers:
+                tracker.resume_after(rows)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class Tracker(Protocol):
     """The interface of an experiment logger such as :class:`kiwi.loggers.MLFlowTrackingLogger`."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Log the values of one step, by name."""
+        """Log the values of one step, by name, except for those of a continued run that are logged already."""
 
 
 def count_from_one(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -106,18 +106,20 @@ class MetricsFile(PlainLogger):
         self._pending = []
         return self._n_written
 
-    @rank_zero_only
-    def resume_after(self, n_rows: int) -> None:
+    def resume_after(self, n_rows: int) -> list[dict[str, Any]]:
         """Continue the existing file after its first rows, and remove the others, which will be written again.
 
         Args:
             n_rows: the number of rows to keep, which :meth:`flush` returned.
 
+        Returns:
+            The rows that are kept.
+
         Raises:
             CheckpointError: when the file has fewer rows.
         """
         if n_rows == 0:
-            return
+            return []
         rows = self._read() if self.path.is_file() else []
         if len(rows) < n_rows:
             raise CheckpointError(
@@ -127,6 +129,7 @@ class MetricsFile(PlainLogger):
         self._columns = list(rows[0])
         write_text(self.path, self._text(rows[:n_rows], header=True))
         self._n_written = n_rows
+        return rows[:n_rows]
 
     def _read(self) -> list[dict[str, Any]]:
         with self.path.open(encoding="utf-8", newline="") as file:
@@ -156,6 +159,16 @@ class TrackerMetrics(PlainLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.tracker.log_metrics(count_from_one(metrics), step or 0)
+
+    def resume_after(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Pass on the metrics of a run before it was resumed, since the tracker may not have received all of them.
+
+        Args:
+            rows: the rows of ``metrics.csv``.
+        """
+        for row in rows:
+            metrics = {name: float(value) for name, value in row.items() if name != "step" and value}
+            self.tracker.log_metrics(metrics, int(row["step"]))
 
 
 class TensorBoardMetrics(PlainLogger):

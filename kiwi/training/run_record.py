@@ -61,13 +61,19 @@ class RunRecord:
     Args:
         output_dir: the directory of the run.
         configuration: the configuration of the run, as plain values.
+        on_accepted: a function to call when the data of a run that is resumed was found to be the same.
         on_saved: a function to call when a state of the run has been saved.
     """
 
     def __init__(
-        self, output_dir: Path, configuration: Mapping[str, Any], on_saved: Callable[[], None] = lambda: None
+        self,
+        output_dir: Path,
+        configuration: Mapping[str, Any],
+        on_accepted: Callable[[], None] = lambda: None,
+        on_saved: Callable[[], None] = lambda: None,
     ) -> None:
         self.output_dir = output_dir
+        self.on_accepted = on_accepted
         self.on_saved = on_saved
         self.configuration = dict(configuration)
         self.data: dict[str, Any] = {}
@@ -139,11 +145,14 @@ class RunRecord:
             ConfigError: when the data differs.
         """
         self.data = {name: describe_data(columns) for name, columns in parts.items()}
-        if self.resumed_from and (listing := _format_differences(differences(self.resumed_from["data"], self.data))):
+        if self.resumed_from is None:
+            return
+        if listing := _format_differences(differences(self.resumed_from["data"], self.data)):
             raise ConfigError(
                 f"trainer.resume: the data has changed since the run in {self.output_dir} started:\n{listing}\n"
                 "Restore the files, or start a new run without trainer.resume."
             )
+        self.on_accepted()
 
 
 @contextmanager
@@ -152,6 +161,7 @@ def run_session(
     configuration: Mapping[str, Any],
     *,
     resume: bool,
+    on_accepted: Callable[[], None] = lambda: None,
     on_saved: Callable[[], None] = lambda: None,
 ) -> Iterator[RunRecord]:
     """Lock the directory of a run while it trains, and keep its ``run.json`` up to date.
@@ -160,6 +170,8 @@ def run_session(
         output_dir: the directory of the run.
         configuration: the configuration of the run, as plain values; it is written to ``config.yaml``.
         resume: whether to resume the run in the directory.
+        on_accepted: a function to call when the run can no longer be refused: a new one when the directory is locked,
+            and one that is resumed when :meth:`RunRecord.check_data` has passed.
         on_saved: a function to call when a state of the run has been saved.
 
     Raises:
@@ -167,7 +179,7 @@ def run_session(
             or :meth:`RunRecord.load_state` raises it.
         CheckpointError: when :meth:`RunRecord.load_state` raises it.
     """
-    record = RunRecord(output_dir, configuration, on_saved)
+    record = RunRecord(output_dir, configuration, on_accepted, on_saved)
     if not is_first_process():
         if resume:
             record.load_state()
@@ -181,6 +193,8 @@ def run_session(
         write_configuration(output_dir / "config.yaml", record.configuration)
         _write_status(output_dir, "running", resumed=resume)
         try:
+            if not resume:
+                on_accepted()
             yield record
         except BaseException as error:
             is_stopped = isinstance(error, StoppedError | KeyboardInterrupt | SystemExit)

@@ -329,6 +329,7 @@ def test_a_pair_without_calibration_is_named_once(
             0.9,
             "has no thresholds of language pairs for --source-tags, so that these probabilities do not depend on the",
         ),
+        ((*TEXTS, "source_pos"), {"source_tags": "source_tags"}, 0.9, "--source-pos: "),
         (
             TEXTS,
             {"sentence_scores": "sentence_scores"},
@@ -356,6 +357,14 @@ def test_what_is_refused_is_refused_before_prediction_and_leaves_the_system_as_i
     with pytest.raises(KiwiError, match=re.escape(message)):
         calibrate(trained.path, files, confidence=confidence)
     assert inspect_checkpoint(trained.path).info.sha256 == before
+
+
+def test_a_confidence_without_gold_scores_is_refused(trained: Any, corpus: Any) -> None:
+    given = [f"--{name}={corpus.file('valid', name)}" for name in TEXTS]
+    labels = f"--source-tags={corpus.file('valid', 'source_tags')}"
+    done = CliRunner().invoke(app, ["calibrate", str(trained.path), *given, labels, "--confidence", "0.9"])
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception).startswith("--confidence: given without --gold")
 
 
 def test_gold_of_another_length(trained: Any, corpus: Any) -> None:

@@ -16,6 +16,7 @@ import typer.testing
 
 from kiwi.cli import app
 from kiwi.exceptions import ConfigError, DataError
+from kiwi.lib.console.comparison import print_comparison
 from kiwi.lib.inspect import set_score_of
 from kiwi.lib.score.compare import Compared, CompareOptions, Given, compare
 from kiwi.lib.score.compare.lines import name_files
@@ -309,6 +310,16 @@ def test_the_command(known: Path, tmp_path: Path) -> None:
     done = typer.testing.CliRunner().invoke(app, ["compare", "-m", "x", "t.tsv", "--columns", "source=a,source=b"])
     assert isinstance(done.exception, ConfigError)
     assert "found source=a and source=b" in str(done.exception)
+
+
+@pytest.mark.parametrize("resamples", [0, 50])
+def test_the_heading_of_means_speaks_of_ranks_where_there_are_some(
+    known: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], resamples: int
+) -> None:
+    given = files(tmp_path, lp=["en-de", "et-en", "en-de", "en-de"])
+    print_comparison(compare(known, given, what=CompareOptions(resamples=resamples)))
+    heading = next(line for line in capsys.readouterr().out.splitlines() if "by language pair" in line)
+    assert ("with rank" in heading) == bool(resamples)
 
 
 def test_few_segments_without_resamples(known: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -134,4 +134,10 @@ def test_refusals(trained: Any, corpus: Any, tmp_path: Path) -> None:
     given = TrainingConfig.from_dict({"input": inputs, "output": corpus.labels("valid")})
     with pytest.raises(ConfigError, match=r"reads alignments, which is not given.*`kiwi align` writes"):
         choose_thresholds(trained.path, tmp_path / "new", given)
+    given = TrainingConfig.from_dict({"input": corpus.inputs("valid", pos=True), "output": corpus.labels("valid")})
+    message = (
+        "--source-pos, --target-pos: .* reads source, target, alignments, and not source_pos or target_pos. Remove"
+    )
+    with pytest.raises(ConfigError, match=message):
+        choose_thresholds(trained.path, tmp_path / "new", given)
     assert not (tmp_path / "new").exists()

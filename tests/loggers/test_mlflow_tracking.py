@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,13 @@ def files_of(tracker: MLFlowTrackingLogger, path: str = "") -> set[str]:
     return {each.path for each in found if not each.is_dir}.union(*inner)
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_everything_of_a_run(uri: str, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     tracker = MLFlowTrackingLogger(name, tracking_uri=uri)
     assert run_of(tracker).info.status == "RUNNING"
@@ -95,9 +103,11 @@ def test_a_run_goes_on_by_its_id(uri: str, name: str, caplog: pytest.LogCaptureF
     for step in (9, 19):
         first.log_metrics({"loss": 1.0}, step)
     first.log_metrics({"val": 0.5}, 9)
+    first.log_metrics({"val": 0.5}, 29)  # what was between was never sent
+    first.set_tags({"kiwi.reason": "why"})
     first.finish("KILLED")
     second = MLFlowTrackingLogger("another name", first.run_id, uri)
-    assert run_of(second).info.status == "RUNNING"
+    wait_for(lambda: run_of(second).info.status == "RUNNING")
     assert (second.run_id, second.experiment_id) == (first.run_id, first.experiment_id)
     second.log_params({"epochs": 3, "seed": 2, "new": 4})
     for step in (9, 19, 29):
@@ -106,10 +116,25 @@ def test_a_run_goes_on_by_its_id(uri: str, name: str, caplog: pytest.LogCaptureF
     run = run_of(second)
     assert run.info.status == "FINISHED"
     assert history(second, "loss") == [(9, 1.0), (19, 1.0), (29, 2.0)]
-    assert history(second, "val") == [(9, 0.5), (19, 0.25), (29, 0.25)]
+    assert sorted(history(second, "val")) == [(9, 0.5), (19, 0.25), (29, 0.5)]
+    assert "kiwi.reason" not in run.data.tags
     assert run.data.params == {"epochs": "1", "seed": "2", "new": "4"}
     assert {name: value for name, value in run.data.tags.items() if "changed" in name} == {"changed.epochs": "3"}
     assert "MLflow keeps the first values of epochs" in caplog.text
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_run_that_was_not_started_stays_as_it_is(directory: Path, name: str, is_new: bool) -> None:
+    run_id = uuid.uuid4().hex
+    if not is_new:
+        MLFlowTrackingLogger(name, run_id, str(directory)).finish("KILLED")
+    tracker = MLFlowTrackingLogger(name, run_id, str(directory), start=False)
+    tracker.finish("FAILED")
+    client = MlflowClient(tracker.tracking_uri)
+    if is_new:
+        assert client.get_experiment_by_name(name) is None
+    else:
+        assert run_of(tracker).info.status == "KILLED"
 
 
 def test_a_run_is_found_by_an_id_of_the_users_own(uri: str, name: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from kiwi.exceptions import CheckpointError
 from kiwi.training.config import RunConfig, TrainerConfig
-from kiwi.training.metrics_log import MetricsFile, build_loggers
+from kiwi.training.metrics_log import MetricsFile, TrackerMetrics, build_loggers
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -89,7 +89,7 @@ def test_a_resumed_run_continues_the_file_where_its_state_was_saved(path: Path) 
     with path.open("a") as file:
         file.write("0,")  # killed in the middle of a line
     second = MetricsFile(path, 3)
-    second.resume_after(n_rows)
+    assert second.resume_after(n_rows) == rows_of(path)
     assert len(rows_of(path)) == n_rows == 7
     log_steps(second, range(6, 12))
     assert path.read_bytes() == whole.path.read_bytes()
@@ -105,14 +105,25 @@ def test_a_file_that_is_too_short(path: Path) -> None:
         MetricsFile(path, 1).resume_after(2)
 
 
+class Tracker:
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        self.got.append((dict(metrics), step))
+
+
+def test_a_tracker_gets_the_metrics_of_a_run_before_it_was_resumed(path: Path) -> None:
+    plain, resumed = Tracker(), Tracker()
+    for logger in (log := MetricsFile(path, 1), TrackerMetrics(plain)):
+        for step in range(3):
+            logger.log_metrics({"train_loss": step / 3, "epoch": 0}, step)
+        logger.log_metrics({"val_X": 1 / 7, "epoch": 0}, 2)
+    TrackerMetrics(resumed).resume_after(MetricsFile(path, 1).resume_after(log.flush()))
+    assert resumed.got == plain.got
+
+
 def test_a_tracker_gets_everything(tmp_path: Path) -> None:
-    class Tracker:
-        def __init__(self) -> None:
-            self.got: list[Any] = []
-
-        def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-            self.got.append((dict(metrics), step))
-
     tracker = Tracker()
     loggers = build_loggers(tmp_path, RunConfig(), TrainerConfig(), tracker)
     for logger in loggers:

@@ -30,7 +30,8 @@ def print_comparison(compared: Compared) -> None:
             figures = {each.system: each for each in comparison.systems}
             cells = [_with_rank(figures[name].mean, figures[name].rank) for name in names]
             rows.append([language_pair, str(comparison.n_segments), *cells])
-        print_table(f"Mean {arrow} by language pair, with rank", ["pair", "n", *names], rows)
+        ranked = ", with rank" if compared.options.resamples else ""
+        print_table(f"Mean {arrow} by language pair{ranked}", ["pair", "n", *names], rows)
     if shown := compared.differing[:MOST_SEGMENTS]:
         rows = [
             [

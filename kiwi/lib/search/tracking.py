@@ -24,8 +24,7 @@ def track_search(context: SearchContext) -> Iterator[MLFlowTrackingLogger | None
         The run of the search; None when the base configuration does not use MLflow.
     """
     tracker = _open_tracker(context)
-    params = hide_secrets(context.config.model_dump(mode="json", exclude={"storage", "base_config"}))
-    with tracked(tracker, context.directory, params):
+    with tracked(tracker, context.directory):
         yield tracker
 
 
@@ -37,6 +36,7 @@ def _open_tracker(context: SearchContext) -> MLFlowTrackingLogger | None:
     tracker = MLFlowTrackingLogger(
         run.experiment_name, former, run.mlflow_tracking_uri, run.mlflow_always_log_artifacts, anchor=Path()
     )
+    tracker.log_params(hide_secrets(config.model_dump(mode="json", exclude={"storage", "base_config"})))
     tracker.set_tags({"mlflow.runName": context.name})
     tracker.describe(f"Search of {config.num_trials} trials with {config.options.search_method}")
     context.study.set_user_attr(MLFLOW_PARENT, tracker.mlflow_run_id)

@@ -19,6 +19,7 @@ from kiwi.data.labels.tags import to_classes
 from kiwi.data.text.language_pairs import listed
 from kiwi.exceptions import ConfigError
 from kiwi.lib.thresholds.spans import LEAST, MOST, choose_span_thresholds, warn_of_labels
+from kiwi.lib.utils.text_options import refuse_unread_texts
 from kiwi.metrics.functions import confusion, matthews, tag_metrics
 from kiwi.metrics.ranking import best_threshold
 from kiwi.runner import Runner
@@ -97,7 +98,8 @@ def choose_thresholds(
 
     Raises:
         CheckpointError: when there is no such system.
-        ConfigError: when the data has no labels for the system's tags, or ``directory`` is not empty.
+        ConfigError: when the data has no labels for the system's tags, or texts that it does not read, or
+            ``directory`` is not empty.
         DataError: when the data cannot be used; the message names file and line.
     """
     directory, path = user_path(directory), locate(checkpoint)
@@ -107,6 +109,8 @@ def choose_thresholds(
         given = ", ".join(f"--{field.replace('_', '-')}" for field in missing)
         advice = " `kiwi align` writes alignments." if const.ALIGNMENTS in missing else ""
         raise ConfigError(f"{checkpoint} reads {', '.join(missing)}, which is not given. Add {given}.{advice}")
+    given_fields = [field for field, file in data.input if file is not None]
+    refuse_unread_texts(given_fields, system.input_fields, checkpoint)
     columns = dict(WMTQEDataset.read(data, reading).columns)
     pairs = _by_pair(columns.pop(const.LANGUAGE_PAIR, []))
     outputs = [(name, output) for name, output in system.outputs.items() if name in columns]

@@ -46,7 +46,7 @@ RUN_ID_VARIABLE = "KIWI_RUN_ID"
 def setup_run(
     config: RunConfig, debug: bool = False, quiet: bool = False, anchor_dir: Path | None = None
 ) -> tuple[Path, MLFlowTrackingLogger | None]:
-    """Prepare a run: its tracking, its output directory, its log, and the random seeds.
+    """Start a run: its tracking, its output directory, its log, and the random seeds.
 
     Args:
         config: the options of the run.
@@ -63,13 +63,18 @@ def setup_run(
         ConfigError: when MLflow cannot be reached.
         MissingExtraError: when a library that the configuration asks for is not installed.
     """
-    root, first = Path(anchor_dir or ""), is_first_process()
+    output_dir, tracker = _prepare_run(config, Path(anchor_dir or ""), debug, quiet)
+    if tracker is not None:
+        tracker.start()
+    return output_dir, tracker
+
+
+def _prepare_run(config: RunConfig, root: Path, debug: bool, quiet: bool) -> tuple[Path, MLFlowTrackingLogger | None]:
+    """Do what :func:`setup_run` does, but leave a tracked run as it is if its directory is known without it."""
+    first = is_first_process()
     tracker = _open_tracker(config, root)
-    experiment_id = tracker.experiment_id if tracker else "0"
-    run_id = tracker.run_id if tracker else config.run_id or _new_run_id(config)
-    # Of several processes, the first has made the directory, and knows the experiment.
-    former = find_run(run_id, root / RUNS)
-    output_dir = (root / (config.output_dir or former or Path(RUNS, experiment_id, run_id))).resolve()
+    own = config.output_dir
+    output_dir = (root / own if own else _find_or_name_directory(config, tracker, root / RUNS)).resolve()
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
         log_file = output_dir / "output.log" if first else None
@@ -80,9 +85,20 @@ def setup_run(
         raise ConfigError(f"run.output_dir: {output_dir}: cannot be written to ({error.strerror}).") from error
     configure_seed(config.seed)
     logger.info("Experiment '%s', output directory %s", config.experiment_name, output_dir)
-    if tracker is not None:
-        logger.info("%s: run %s", tracker.name, tracker.mlflow_run_id)
     return output_dir, tracker
+
+
+def _find_or_name_directory(config: RunConfig, tracker: MLFlowTrackingLogger | None, runs: Path) -> Path:
+    """Return the directory of a run without ``run.output_dir``."""
+    run_id = config.run_id or (None if tracker else _new_run_id(config))
+    # Of several processes, the first has made the directory, and knows the experiment.
+    former = find_run(run_id, runs) if run_id else None
+    if former is not None:
+        return former
+    if tracker is None:
+        return runs / "0" / str(run_id)
+    tracker.start()  # MLflow assigns the ids, and no run that is here already can be refused
+    return runs / tracker.experiment_id / tracker.run_id
 
 
 def _open_tracker(config: RunConfig, root: Path) -> MLFlowTrackingLogger | None:
@@ -98,6 +114,7 @@ def _open_tracker(config: RunConfig, root: Path) -> MLFlowTrackingLogger | None:
         config.mlflow_tracking_uri,
         config.mlflow_always_log_artifacts,
         anchor=root,
+        start=False,
     )
 
 
@@ -171,13 +188,21 @@ def open_run(
         fetch_run_to_resume(config.run)
     else:
         _check_directory(config)
-    output_dir, tracker = setup_run(config.run, debug=config.verbose, quiet=config.quiet)
-    if tracker is not None:
-        tracker.set_tags(tags or {})
+    output_dir, tracker = _prepare_run(config.run, Path(), config.verbose, config.quiet)
     options = hide_secrets(config.model_dump(mode="json"))
+
+    def start_tracking() -> None:
+        if tracker is not None:
+            tracker.start()
+            tracker.set_tags(tags or {})
+            tracker.log_params(options)
+            logger.info("%s: run %s", tracker.name, tracker.mlflow_run_id)
+
     with (
-        tracked(tracker, output_dir, options) as send_state,
-        run_session(output_dir, options, resume=config.trainer.resume, on_saved=send_state) as record,
+        tracked(tracker, output_dir) as send_state,
+        run_session(
+            output_dir, options, resume=config.trainer.resume, on_accepted=start_tracking, on_saved=send_state
+        ) as record,
         stop_on_signals(lambda: record.stop_advice),  # inside, so that the record has the reason
     ):
         yield record, tracker

@@ -7,12 +7,15 @@ import os
 import shutil
 import signal
 import sys
+import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -150,8 +153,7 @@ def test_a_directory_that_cannot_be_made(mlruns: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="cannot be written to"):
         setup_run(config)
-    (run,) = runs_of(f"sqlite:///{mlruns}/mlflow.db", "nowhere")
-    assert run.info.status == "FAILED"
+    assert MlflowClient(f"sqlite:///{mlruns}/mlflow.db").get_experiment_by_name("nowhere") is None
 
 
 def test_nothing_is_tracked_without_a_tracker(tmp_path: Path) -> None:
@@ -202,15 +204,8 @@ def test_other_processes_of_a_run_track_nothing(mlruns: Path, tmp_path: Path, mo
     assert setup_run(RunConfig(), anchor_dir=tmp_path)[0] != output_dir
 
 
-@pytest.mark.parametrize("own_place", [True, False])
-def test_a_run_resumes_from_the_server(
-    options: Options, tmp_path: Path, mlflow_server: MLflowServer, monkeypatch: pytest.MonkeyPatch, own_place: bool
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_id = ("cd" if own_place else "ef") * 16
-    place = {"run.output_dir": str(tmp_path / "run") if own_place else None}
-    changes = {"run.mlflow_tracking_uri": mlflow_server.url, "run.run_id": run_id, "run.experiment_name": run_id}
-    settings = options({**TINY, **changes, **place})
+def train_one_epoch(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train until SIGTERM stops the run in its second epoch."""
     plain = KeepState.on_train_batch_start
 
     def stop(self: KeepState, trainer: Any, *args: Any) -> None:
@@ -222,6 +217,102 @@ def test_a_run_resumes_from_the_server(
         patched.setattr(KeepState, "on_train_batch_start", stop)
         with pytest.raises(StoppedError):
             train_from_configuration(settings)
+
+
+@pytest.fixture
+def tracked_run(options: Options, mlruns: Path, tmp_path: Path) -> dict[str, Any]:
+    """The options of a run with an experiment and a file of data of its own."""
+    run_id = uuid.uuid4().hex
+    settings = options(
+        {
+            **TINY,
+            "run.mlflow_tracking_uri": str(mlruns),
+            "run.mlflow_always_log_artifacts": True,
+            "run.experiment_name": run_id,
+            "run.run_id": run_id,
+        }
+    )
+    inputs = settings["data"]["train"]["input"]
+    inputs["source"] = shutil.copy(inputs["source"], tmp_path / "source")
+    return settings
+
+
+def snapshot(uri: str, experiment: str) -> list[Any]:
+    """Return all that MLflow has of the only run of an experiment."""
+    (run,) = runs_of(uri, experiment)
+    client = MlflowClient(uri)
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    return [run.info.status, run.info.end_time, run.data.params, run.data.tags, run.data.metrics, files]
+
+
+@pytest.mark.parametrize("reason", ["it has finished", "another process trains", "configuration", "data"])
+def test_a_run_that_is_not_resumed_stays_as_it_is_in_mlflow(
+    tracked_run: dict[str, Any], mlruns: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    uri, experiment = f"sqlite:///{mlruns}/mlflow.db", tracked_run["run"]["run_id"]
+    if reason == "it has finished":
+        train_from_configuration(tracked_run)
+    else:
+        train_one_epoch(tracked_run, monkeypatch)
+    before = snapshot(uri, experiment)
+    tracked_run["trainer"]["resume"] = True
+    if reason == "configuration":
+        tracked_run["trainer"]["epochs"] += 1
+    if reason == "data":
+        source = tmp_path / "source"
+        source.write_text(source.read_text().replace("e", "a"))
+    lock = FileLock(tmp_path / "run" / ".lock") if reason == "another process trains" else nullcontext()
+    with lock, pytest.raises(ConfigError, match=r"has finished|is training|differs|has changed"):
+        train_from_configuration(tracked_run)
+    assert snapshot(uri, experiment) == before
+
+
+def test_a_new_run_that_is_refused_is_not_tracked(
+    tracked_run: dict[str, Any], mlruns: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, experiment = f"sqlite:///{mlruns}/mlflow.db", tracked_run["run"]["run_id"]
+    train_one_epoch(tracked_run, monkeypatch)
+    tracked_run["run"]["run_id"] = None
+    with pytest.raises(ConfigError, match="has the state of a run that has not finished"):
+        train_from_configuration(tracked_run)
+    assert len(runs_of(uri, experiment)) == 1
+
+
+def test_a_resumed_run_sends_the_metrics_that_mlflow_never_received(
+    tracked_run: dict[str, Any], mlruns: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, experiment = f"sqlite:///{mlruns}/mlflow.db", tracked_run["run"]["run_id"]
+    send = MLFlowTrackingLogger._send_to_client
+
+    def lose_metrics(self: MLFlowTrackingLogger, kind: str, entries: Any) -> None:
+        if kind != "metrics":
+            send(self, kind, entries)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MLFlowTrackingLogger, "_send_to_client", lose_metrics)
+        train_one_epoch(tracked_run, monkeypatch)
+    (run,) = runs_of(uri, experiment)
+    assert not run.data.metrics
+    assert run.data.tags["kiwi.reason"].startswith("StoppedError: Stopped by SIGTERM")
+    tracked_run["trainer"]["resume"] = True
+    train_from_configuration(tracked_run)
+    (run,) = runs_of(uri, experiment)
+    for name in ("val_loss", "train_loss"):
+        assert logged(uri, run, name) == pytest.approx(column(tmp_path / "run", name))
+    assert run.info.status == "FINISHED"
+    assert "kiwi.reason" not in run.data.tags
+
+
+@pytest.mark.parametrize("own_place", [True, False])
+def test_a_run_resumes_from_the_server(
+    options: Options, tmp_path: Path, mlflow_server: MLflowServer, monkeypatch: pytest.MonkeyPatch, own_place: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_id = ("cd" if own_place else "ef") * 16
+    place = {"run.output_dir": str(tmp_path / "run") if own_place else None}
+    changes = {"run.mlflow_tracking_uri": mlflow_server.url, "run.run_id": run_id, "run.experiment_name": run_id}
+    settings = options({**TINY, **changes, **place})
+    train_one_epoch(settings, monkeypatch)
     (run,) = runs_of(mlflow_server.url, run_id)
     assert run.info.status == "KILLED"
     gone = tmp_path / "run" if own_place else tmp_path / "runs"

@@ -12,6 +12,7 @@ from kiwi.data.labels.spans.checks import SpanDataConfig
 from kiwi.data.labels.spans.files import SpanReader
 from kiwi.data.readers import check_columns, read_columns, read_labelled
 from kiwi.exceptions import ConfigError
+from kiwi.lib.utils.text_options import refuse_unread_texts
 from kiwi.runner.engine import AboutSystem
 from kiwi.utils.written import user_path
 
@@ -53,7 +54,7 @@ class CalibrationFiles:
 
 
 def check_outputs(about: AboutSystem, files: CalibrationFiles, place: object) -> None:
-    """Check that a system predicts what the gold data is about, and that what it reads is given.
+    """Check that a system predicts what the gold data is about, and that what it reads is given, and nothing else.
 
     Args:
         about: the system.
@@ -84,6 +85,7 @@ def check_outputs(about: AboutSystem, files: CalibrationFiles, place: object) ->
     if needed:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in needed)
         raise ConfigError(f"{place} reads {', '.join(needed)}, which is not given. Add {options}.")
+    refuse_unread_texts(files.texts, about.input_fields, place)
 
 
 def moved_outputs(about: AboutSystem, files: CalibrationFiles) -> list[str]:
