@@ -87,7 +87,7 @@ once "$out/int8" "$python" -m kiwi export "$out/trimmed" "$out/int8" --int8 --in
 once "$out/calibrated" "$python" -m kiwi calibrate "$out/int8" "$out/calibrated" \
   -s "$out/data/calibration.src" -t "$out/data/calibration.mt" --lp "$out/data/calibration.lp" --gold "$out/data/calibration.da"
 
-once "$out/dev.md" "$python" "$here/figures.py" "$out/calibrated" "$assessments" "$annotations" "$out/dev.md" --segments 1000 --wrong 300
+once "$out/dev.md" "$python" "$here/figures.py" "$out/calibrated" "$assessments" "$annotations" "$out/dev.md" --wrong 300
 once "$out/test20.md" "$python" "$here/figures.py" "$out/calibrated" "$assessments" "$annotations" "$out/test20.md" --part test20
 # A system that does not know one of the language pairs shows what a new pair gains.
 stage others first "_encoder=$out/multilingual-e5-small" "run.output_dir=$out/others"
