@@ -39,7 +39,7 @@ def test_quantiles_by_hand(intervals: ScoreIntervals) -> None:
 
 def test_bounds_are_those_of_each_pair_within_what_is_possible(intervals: ScoreIntervals) -> None:
     scores = [0.0, 10.0, math.nan]
-    found = intervals.bounds(scores, pairs=["en-de ", "et-en", ""])
+    found = intervals.bounds(scores, pairs=["en-de", "et-en", ""])
     np.testing.assert_equal(found, [[-4.0, 4.0], [1.0, 19.0], [math.nan, math.nan]])
     clipped = intervals.bounds(scores, pairs=["en-de", "et-en", ""], limits=(0.0, math.inf))
     np.testing.assert_equal(clipped, [[0.0, 4.0], [1.0, 19.0], [math.nan, math.nan]])

@@ -10,7 +10,7 @@ from kiwi.systems.manifest.thresholds import PairThresholds, logit, sigmoid
 def test_the_threshold_of_a_pair_becomes_a_half() -> None:
     thresholds = PairThresholds({"target_tags": {"en-de": 0.8, "si-en": 0.2}})
     tags = np.array([[0.8, 0.9, 0.5], [0.2, 0.1, 0.5], [0.8, 0.2, 0.5], [0.8, 0.2, 0.5]], dtype=np.float32)
-    moved = thresholds.move({"target_tags": tags, "gap_tags": tags}, ["en-de", " si-en", "en-zh", ""])
+    moved = thresholds.move({"target_tags": tags, "gap_tags": tags}, ["en-de", "si-en", "en-zh", ""])
     # Odds are divided by those of the threshold: 9 / 4, and 1 / 4.
     assert moved["target_tags"][0] == pytest.approx([0.5, 9 / 13, 0.2], abs=1e-6)
     assert moved["target_tags"][1] == pytest.approx([0.5, 4 / 13, 0.8], abs=1e-6)
