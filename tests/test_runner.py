@@ -402,8 +402,8 @@ def test_options_that_are_not_valid(runner: Runner, options: dict[str, Any], mes
         ({"threads": 1025}, "threads: found 1025; expected at most 1024."),
         ({"precision": np.array([1, 2])}, "precision: found array([1, 2]); expected '32', 'bf16', '16' or 'auto'."),
         ({"precision": 8}, "precision: found 8; expected '32', 'bf16', '16' or 'auto'."),
-        ({"aligner": 1}, "aligner: found 1; expected a valid string or an instance of Path."),
-        ({"model": "outputs"}, "model: found 'outputs'; expected a valid dictionary."),
+        ({"aligner": 1}, "aligner: found 1; expected a valid string or a path."),
+        ({"model": "outputs"}, "model: found 'outputs'; expected a dictionary."),
     ],
 )
 def test_loading_with_options_that_are_not_valid(trained: Any, options: dict[str, Any], message: str) -> None:

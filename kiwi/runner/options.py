@@ -7,12 +7,12 @@ from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from kiwi.data.segments.bad_rows import OnBad
 from kiwi.exceptions import ConfigError
-from kiwi.utils.structured.strict import STRICT, StrictOptions
+from kiwi.utils.structured.strict import STRICT, StrictOptions, as_path
 from kiwi.utils.written import user_path
 
 Precision = Literal["32", "bf16", "16", "auto"]
@@ -67,7 +67,7 @@ class PredictOptions(StrictOptions):
     align: bool = True
     """Whether kiwi aligns the words of segments by itself, for systems that read alignments, where none are given."""
 
-    aligner: str | Path | None = None
+    aligner: Annotated[str | Path | None, BeforeValidator(as_path)] = None
     """What aligns them: a directory that ``kiwi align --export`` has written, or an encoder; None is
     multilingual-e5-small, from the packages of the extra ``encoder``."""
 

@@ -163,7 +163,11 @@ def _describe(error: ValidationError, options: Any, place: str) -> str:
         path = ".".join(filter(None, (place, path)))
         if kind == "missing":
             text = "required, but not given"
-        elif kind != "unknown_key" and isinstance(details["input"], str | int | float | Path):
+        elif (
+            kind != "unknown_key"
+            and not text.startswith("found ")
+            and isinstance(details["input"], str | int | float | Path)
+        ):
             given = str(details["input"])
             found[path] = f" (found {given[:LONGEST_QUOTE]!r}{'...' if len(given) > LONGEST_QUOTE else ''})"
         if text not in mistakes.setdefault(path, []):

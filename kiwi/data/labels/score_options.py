@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from kiwi.data.labels.score_meaning import LARGEST_QUALITY, WORST_PENALTY, ScoreKind, ScoreMeaning, Scores
 from kiwi.exceptions import ConfigError, DataError
@@ -42,16 +42,23 @@ class ScoreConfig(BaseConfig):
     for ``hter``; 0 and 100, or 0 and 1, for ``da`` and ``esa`` if all scores are in it; 0 and 25 points of penalty for
     ``mqm`` on one side of 0."""
 
-    @field_validator("range")
+    @field_validator("range", mode="wrap")
     @classmethod
-    def check_range(cls, value: Span | Literal["standardized"] | None) -> Span | Literal["standardized"] | None:
-        """Reject a range that is not finite, or in the wrong order."""
-        if isinstance(value, tuple) and not 0.0 < value[1] - value[0] < math.inf:
-            raise ValueError(
-                f"found {value[0]:g} and {value[1]:g}; expected two finite numbers, the lowest score first, or "
-                f"{STANDARDIZED} for scores without a range"
-            )
-        return value
+    def check_range(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Span | Literal["standardized"] | None:
+        """Reject what is not two numbers, or a range that is not finite or in the wrong order."""
+        found = repr(value)
+        try:
+            valid: Span | Literal["standardized"] | None = handler(value)
+        except ValidationError:
+            pass
+        else:
+            if not isinstance(valid, tuple) or 0.0 < valid[1] - valid[0] < math.inf:
+                return valid
+            found = f"{valid[0]:g} and {valid[1]:g}"
+        raise ValueError(
+            f"found {found:.60}; expected two finite numbers, the lowest score first, or {STANDARDIZED} for scores "
+            "without a range"
+        )
 
 
 def find_meaning(

@@ -144,11 +144,12 @@ class Keys:
             found, expected = f"{n_kept:,} segments", f"more than {sizes_given}, so that some are left to train on"
             raise DataError.at(place, None, found=found, expected=expected, advice="Lower --dev and --test.")
         blocks = self._blocks(parts == 0)
-        of_kept = _fill(blocks, sizes, options)
+        of_kept, ends = _fill(blocks, sizes, options, has_documents=self._has_groups)
         parts[parts == 0] = of_kept
         for part, size in ((2, sizes[1]), (1, sizes[0])):
+            n_found = int(np.count_nonzero(of_kept == part))
             n_small = int(np.count_nonzero(np.bincount(blocks) <= size))
-            _check_part(PARTS[part], size, int(np.count_nonzero(of_kept == part)), n_small, options, place)
+            _check_part(PARTS[part], size, n_found, n_small, ends.get(PARTS[part]), place)
         return parts
 
     def close(self) -> None:
@@ -174,40 +175,44 @@ def _size(given: float | None, n_segments: int) -> int:
     return round(given * n_segments) if given < 1 else int(given)
 
 
-def _check_part(name: str, size: int, n_segments: int, n_small: int, options: CorpusOptions, place: object) -> None:
-    """Check that a part has a segment, and warn if the order of the segments leaves it smaller than asked for.
+def _check_part(name: str, size: int, n_segments: int, n_small: int, end: int | None, place: object) -> None:
+    """Check that a part has a segment, and warn if the order of the documents leaves it smaller than asked for.
 
     Args:
         name: the part.
         size: the number of segments that it should have.
         n_segments: the number that it has.
         n_small: the number of documents and repeated sources that are small enough for it, test included.
-        options: the options of the split.
+        end: the number of segments of the document before it that does not fit, if that ended it.
         place: where the segments come from.
 
     Raises:
         DataError: when it has none.
     """
     undivided = "documents and repeated sources are not divided."
-    advice = f"Raise --{name}; {undivided}"
     if size and not n_segments:
         expected = f"one of at most {size:,} segments, the size of {name}"
         found = f"documents and repeated sources of more than {size:,} segments only"
-        if options.keep_order:
-            found = f"a document or repeated source of more than {size:,} segments in the place of {name}"
+        advice = f"Raise --{name}; {undivided}"
+        if end is not None:
+            last = "the last document" if name == "test" else "the last document before test"
+            found, expected = f"{end:,} segments in {last}", f"at most {size:,}, the size of {name}"
+            advice = f"Raise --{name} to {end}: --keep-order skips no document, and those with a common source are one."
         elif n_small:
             found = f"{n_small:,} of that size, all in test"
             advice = f"Lower --test, or raise --{name}; {undivided}"
             expected = f"a document or repeated source of at most {size:,} segments for {name}"
         raise DataError.at(place, None, found=found, expected=expected, advice=advice)
-    if options.keep_order and n_segments < size:
+    if end is not None:
         logger.warning(
-            "%s has %s segments instead of %s: the document or repeated source before them does not fit, and with "
-            "--keep-order no older one takes its place. %s",
+            "%s has %s segments instead of %s: the document before them has %s, and with --keep-order no older one "
+            "takes its place. Raise --%s to %d to include it.",
             name,
             f"{n_segments:,}",
             f"{size:,}",
-            advice,
+            f"{end:,}",
+            name,
+            n_segments + end,
         )
 
 
@@ -229,11 +234,23 @@ def _connected(keys: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
     return numbers
 
 
-def _fill(blocks: NDArray[np.int32], sizes: list[int], options: CorpusOptions) -> NDArray[np.int8]:
+def _fill(
+    blocks: NDArray[np.int32], sizes: list[int], options: CorpusOptions, *, has_documents: bool
+) -> tuple[NDArray[np.int8], dict[str, int]]:
     """Return the index of the part of each segment; blocks that do not fit a part anymore go to another one.
 
-    With the order kept, a part ends before the first block that does not fit, so that none is older than one of a part
-    behind it.
+    With the order of documents kept, a part ends before the first one that does not fit, so that none is older than one
+    of a part behind it. A source that is repeated all over a corpus without documents has no place in their order, and
+    ends nothing.
+
+    Args:
+        blocks: the number of the block of each segment, (segments,).
+        sizes: the sizes of ``dev`` and ``test``.
+        options: how the parts are drawn.
+        has_documents: whether blocks are documents, or several that have a source in common.
+
+    Returns:
+        The parts, (segments,), and the number of segments of the document that ended a part, by the name of the part.
     """
     n_blocks = int(blocks.max()) + 1
     counts = np.zeros(n_blocks, np.int32)
@@ -246,13 +263,17 @@ def _fill(blocks: NDArray[np.int32], sizes: list[int], options: CorpusOptions) -
     else:
         np.random.default_rng(options.seed).shuffle(order)
     of_block = np.zeros(n_blocks, np.int8)
+    ends: dict[str, int] = {}
     for part, size in ((PARTS.index("test"), sizes[1]), (PARTS.index("dev"), sizes[0])):
         for block in map(int, order):
             if of_block[block]:
                 continue
-            if size <= 0 or (options.keep_order and counts[block] > size):
+            if size <= 0:
                 break
             if counts[block] <= size:
                 of_block[block] = part
                 size -= int(counts[block])
-    return of_block[blocks]
+            elif options.keep_order and has_documents:
+                ends[PARTS[part]] = int(counts[block])
+                break
+    return of_block[blocks], ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from pathlib import Path
@@ -26,11 +27,39 @@ STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)
 """How the options of a subclass are validated: types are not converted, unknown names are refused, and a command
 prepares only the options that it uses."""
 
-UserPath = Annotated[Path, BeforeValidator(lambda value: user_path(value) if isinstance(value, str | Path) else value)]
+
+def as_path(value: Any) -> Any:
+    """Return any object that stands for a path (``os.PathLike``) as a path, and other values as they are."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else None
+    return Path(text) if isinstance(text, str) else value
+
+
+def _as_user_path(value: Any) -> Any:
+    path = as_path(value)
+    return user_path(path) if isinstance(path, str | Path) else path
+
+
+UserPath = Annotated[Path, BeforeValidator(_as_user_path)]
 """A path that may be given as text; ``~`` is the home directory."""
 
-EXPECTED = {"string_sub_type": "a valid string", "sequence_str": "a list or a tuple of strings"}
+EXPECTED = {
+    "string_sub_type": "a valid string",
+    "sequence_str": "a list or a tuple of strings",
+    "mapping_type": "a dictionary",
+    "multiple_argument_values": "one value, not another one without its name",
+}
 """What is expected, by the type of an error, where the message does not say it."""
+
+TERMS = {
+    "Value error, ": "",
+    "Input should be ": "",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "an instance of Path": "a path",
+    "an instance of Sequence": "a list or a tuple",
+    "a valid dictionary": "a dictionary",
+}
+"""What stands in the place of terms of pydantic."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -74,18 +103,25 @@ def _describe(error: ValidationError, names: tuple[str, ...], given: Mapping[str
     """Return a sentence for each option that is not valid."""
     unknown: list[str] = []
     expected: dict[str, list[str]] = {}
+    n_positions = 0
     for details in error.errors():
         place, *inner = details["loc"]
-        name = names[place] if isinstance(place, int) and place < len(names) else str(place)
+        if details["type"] == "unexpected_positional_argument":
+            n_positions = int(place) + 1
+            continue
+        name = names[place] if isinstance(place, int) else place
         if details["type"] == "unexpected_keyword_argument":
             unknown.append(_unknown(name, names))
             continue
         if inner and isinstance(value := given.get(name), Mapping) and inner[0] in value:
             name += f".{inner[0]}"
-        text = EXPECTED.get(details["type"], details["msg"].removeprefix("Value error, "))
-        text = text.removeprefix("Input should be ")
-        text = text.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+        text = EXPECTED.get(details["type"], details["msg"])
+        for term, ours in TERMS.items():
+            text = text.replace(term, ours)
         expected.setdefault(f"{name}: found {details['input']!r:.60}", []).append(text)
+    if n_positions:
+        known = ", ".join(names)
+        unknown.append(f"Found {n_positions} options without their names; expected at most {len(names)}: {known}.")
     return [*unknown, *(f"{found}; expected {' or '.join(texts)}." for found, texts in expected.items())]
 
 

@@ -104,6 +104,23 @@ def test_contradictory_options_are_refused(scores: list[float], options: dict, m
 
 
 @pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ([0], r"\[0\]"),
+        (5, "5"),
+        ([0, 1, 2], r"\[0, 1, 2\]"),
+        (["low", "high"], r"\['low', 'high'\]"),
+        ("standardised", "'standardised'"),
+        ({"low": 0}, r"\{'low': 0\}"),
+    ],
+)
+def test_a_range_of_another_form_is_refused_in_one_sentence(given: object, found: str) -> None:
+    expected = "expected two finite numbers, the lowest score first, or standardized for scores without a range"
+    with pytest.raises(ConfigError, match=rf"data\.score\.range: found {found}; {expected}$"):
+        ScoreConfig.from_dict({"kind": "da", "range": given}, "data.score")
+
+
+@pytest.mark.parametrize(
     ("scores", "options", "message"),
     [
         ([0.1, -0.97], {"kind": "hter"}, r"scores, line 2: found the score -0.97; expected an HTER.*data\.score\.kind"),

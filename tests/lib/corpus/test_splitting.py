@@ -76,17 +76,35 @@ def test_no_document_in_train_is_newer_than_one_in_test(caplog: pytest.LogCaptur
     parts = split(rows, with_groups=True, keep_order=True, dev=6, test=3)
     assert parts == [0] * 6 + [1] * 5 + [2] * 2
     assert "test has 2 segments instead of 3" in caplog.text
-    assert "Raise --test" in caplog.text
+    assert "the document before them has 5, and with --keep-order" in caplog.text
+    assert "Raise --test to 7 to include it" in caplog.text
     assert "dev has 5 segments instead of 6" in caplog.text
+    assert "Raise --dev to 8 to include it" in caplog.text
     assert split(rows, with_groups=True, keep_order=True, dev=5, test=2) == parts
     assert split(rows, with_groups=True, keep_order=True, dev=8, test=2) == [0] * 3 + [1] * 8 + [2] * 2
 
 
-@pytest.mark.parametrize(("dev", "test", "name"), [(3, 3, "test"), (3, 5, "dev")])
-def test_the_last_document_is_not_skipped_because_it_does_not_fit(dev: int, test: int, name: str) -> None:
+@pytest.mark.parametrize(
+    ("dev", "test", "message"),
+    [
+        (3, 3, "found 5 segments in the last document; expected at most 3, the size of test. Raise --test to 5:"),
+        (3, 5, "found 4 segments in the last document before test; expected at most 3, .* of dev. Raise --dev to 4:"),
+    ],
+)
+def test_the_last_document_is_not_skipped_because_it_does_not_fit(dev: int, test: int, message: str) -> None:
     rows = [(f"{number}", name) for number, name in enumerate("AAABBBBCCCCC")]
-    with pytest.raises(DataError, match=f"more than 3 segments in the place of {name}.*Raise --{name}"):
+    with pytest.raises(DataError, match=message):
         split(rows, with_groups=True, keep_order=True, dev=dev, test=test)
+    assert split(rows, with_groups=True, keep_order=True, dev=4, test=5) == [0] * 3 + [1] * 4 + [2] * 5
+
+
+def test_a_source_repeated_all_over_the_corpus_does_not_end_a_part_that_it_does_not_fit() -> None:
+    rows = [("Save" if number % 20 == 0 else f"{number}", "") for number in range(5000)]
+    parts = split(rows, keep_order=True, dev=200, test=200)
+    assert [parts.count(part) for part in range(3)] == [4600, 200, 200]
+    assert {part for part, (source, _) in zip(parts, rows, strict=True) if source == "Save"} == {0}
+    others = [part for part, (source, _) in zip(parts, rows, strict=True) if source != "Save"]
+    assert others == sorted(others)
 
 
 def test_small_corpora_have_parts_of_a_tenth() -> None:

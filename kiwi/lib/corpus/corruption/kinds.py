@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from kiwi.lib.corpus.corruption.units import Mark, Unit, is_unspaced, runs
+from kiwi.lib.corpus.corruption.units import Mark, Unit, is_apart, is_unspaced, runs
 
 LONGEST_RUN = 3
 """The largest number of words of one error within a translation."""
@@ -57,14 +57,14 @@ def drop_negation(units: Sequence[Unit], material: Material, random: Random, mar
 
 
 def repeat(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -> Result | None:
-    """Write a run of words twice."""
+    """Write a run of words twice, behind the word before it or, within a word, behind the run."""
     if (found := _run(units, random)) is None:
         return None
     start, length = found
     end = start + length
-    copy = [replace(unit, mark=mark) for unit in units[start:end]]
-    copy[0] = replace(copy[0], before=material.separator)
-    return [*units[:end], *copy, *units[end:]], length
+    if start == 0 or is_apart(units[start]):
+        return _double(units, start, end, material, mark), length
+    return _insert(units, end, units[start:end], material, mark), length
 
 
 def swap(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -> Result | None:
@@ -153,9 +153,7 @@ def add(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -
     if (found := _run(other, random)) is None:
         return None
     start, length = found
-    new = [replace(unit, mark=mark) for unit in other[start : start + length]]
-    new[0] = replace(new[0], before=material.separator)
-    return [*units[:place], *new, *units[place:]], length
+    return _insert(units, place, other[start : start + length], material, mark), length
 
 
 def truncate(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -> Result | None:
@@ -168,9 +166,7 @@ def truncate(units: Sequence[Unit], material: Material, random: Random, mark: Ma
 
 def say_twice(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -> Result | None:
     """Write the whole text twice."""
-    copy = [replace(unit, mark=mark) for unit in units]
-    copy[0] = replace(copy[0], before=material.separator)
-    return [*units, *copy], len(units)
+    return _double(units, 0, len(units), material, mark), len(units)
 
 
 def copy_source(units: Sequence[Unit], material: Material, random: Random, mark: Mark) -> Result | None:
@@ -246,6 +242,20 @@ def _omit(units: Sequence[Unit], random: Random, mark: Mark, found: tuple[int, i
     start, length = found
     end = start + length
     return [*units[:start], Unit("", mark=mark, missing=tuple(units[start:end])), *units[end:]], length
+
+
+def _insert(units: Sequence[Unit], place: int, new: Sequence[Unit], material: Material, mark: Mark) -> list[Unit]:
+    """Return the units with new ones behind a word, which loses what no space separates from it."""
+    behind = units[place].missing or units[place : place + 1] if place < len(units) else ()
+    cut = [Unit("", missing=(behind[0],))] if behind and not is_apart(behind[0]) else []
+    first, *others = (replace(unit, mark=mark) for unit in new)
+    return [*units[:place], *cut, replace(first, before=material.separator), *others, *units[place:]]
+
+
+def _double(units: Sequence[Unit], start: int, end: int, material: Material, mark: Mark) -> list[Unit]:
+    """Return the units with a run twice; the first one is the error, as by the edits that correct the text."""
+    copy = [replace(unit, mark=mark) for unit in units[start:end]]
+    return [*units[:start], *copy, replace(units[start], before=material.separator), *units[start + 1 :]]
 
 
 def _substitute(

@@ -105,7 +105,7 @@ def label_segment(segment: Segment, units: Sequence[Unit], n_edits: int) -> dict
     """Return the line of a segment in each file, by suffix.
 
     A word is BAD if it has a wrong part or has lost one, a gap if there are fewer words than there were. Words are what
-    spaces separate, so that these are the tags of the edits that correct the text.
+    spaces separate, so that these are, for most errors, the tags of the edits that correct the text.
 
     Args:
         segment: the segment.

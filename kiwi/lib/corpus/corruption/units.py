@@ -45,7 +45,7 @@ class Unit:
     """The error that it is part of; None if it is as it was translated."""
 
     missing: tuple[Unit, ...] = ()
-    """The units that are missing where it stands."""
+    """The units that are missing where it stands, or stand elsewhere."""
 
     @property
     def is_word(self) -> bool:
@@ -169,15 +169,15 @@ def omissions(units: Iterable[Unit]) -> list[Omission]:
         if not missing:
             continue
         behind = groups[number + 1][0][0] if number + 1 < len(groups) else None
-        is_apart_before, is_apart_behind = _is_apart(missing[0]), behind is not None and _is_apart(behind)
+        is_apart_before, is_apart_behind = is_apart(missing[0]), behind is not None and is_apart(behind)
         # Of the spaces on both sides, that behind remains, unless there is no word before.
-        n_words = sum(map(_is_apart, missing[1:])) + (is_apart_before if number else is_apart_behind)
+        n_words = sum(map(is_apart, missing[1:])) + (is_apart_before if number else is_apart_behind)
         is_cut_before, is_cut_behind = number > 0 and not is_apart_before, behind is not None and not is_apart_behind
         found.append(Omission(group[0][2], is_cut_before, is_cut_behind, n_words))
     return found
 
 
-def _is_apart(unit: Unit) -> bool:
+def is_apart(unit: Unit) -> bool:
     """Return whether a unit begins a word."""
     return len(words(f"x{unit.before}x")) > 1
 
