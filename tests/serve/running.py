@@ -14,7 +14,7 @@ from kiwi.serve.app import make_app, make_service
 from kiwi.serve.options import ServeOptions
 from kiwi.serve.protocol import BoundedProtocol
 
-ADMIN, SLOW = "kiwi-admin", "kiwi-slow"
+ADMIN, OTHER, SLOW = "kiwi-admin", "kiwi-other", "kiwi-slow"
 
 
 class Server:
