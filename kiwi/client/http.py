@@ -27,7 +27,6 @@ from kiwi.client.asked import (
 )
 from kiwi.client.errors import NoAnswerError, ServerError, no_answer, understood
 from kiwi.utils.guard import Guard, record_written
-from kiwi.utils.places import check_copy_suffix
 from kiwi.utils.staging import staged
 
 RETRIED = (429, 503)
@@ -152,8 +151,8 @@ class Client:
 
         Args:
             path: the file; ``~`` is the home directory.
-            output: the file to write, when it is complete, with the suffixes of the file, such as ``.xlf.gz``; the file
-                itself is never replaced.
+            output: the file to write, when it is complete; it has the format and the compression of the file, such as
+                ``.xlf.gz``, and its name says no others. The file itself is never replaced.
             poll: the number of seconds between two looks at the progress.
             overwrite: whether a file may be replaced that kiwi has not written.
             options: the parameters of ``POST /v1/files``, such as ``model`` or ``scale``.
@@ -162,18 +161,20 @@ class Client:
             The state of the file at the end, such as the number of its segments.
 
         Raises:
-            ConfigError: when there is no such file, an option is invalid, the output has another suffix, or a file
-                would be replaced that must not be.
+            ConfigError: when there is no such file, an option is invalid, the name of the output says another
+                format or compression, or a file would be replaced that must not be.
             DataError: when an option cannot be sent, such as a string that is no text.
             NoAnswerError: when the server does not answer.
             ServerError: when the server refuses the file, or cannot score it.
             WriteError: when the output cannot be written.
         """
+        from kiwi.data.documents.copies import check_copy_name  # which loads all formats
+
         path, output = check_path("path", path), check_path("output", output)
         check_options(options)
         check_seconds("poll", poll)
         check_files(path, output)
-        check_copy_suffix(path, output, compresses=False)
+        check_copy_name(path, output, compresses=False)
         Guard([path], overwrite, "overwrite=True").check([output])
         name = path.name.encode("utf-8", "replace").decode()  # a file system may have names that are no text
         asked = given({"name": name, **options})

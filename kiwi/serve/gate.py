@@ -44,6 +44,9 @@ SECURITY_HEADERS = {
 
 _ENCODED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
+REFUSED = "kiwi.refused"
+"""The key of the scope of a request that the connection has refused, with the problem that the client is told."""
+
 UNKNOWN = "unknown"
 """The route of a path that does not exist, in metrics and the log."""
 
@@ -122,6 +125,8 @@ class Gate:
             Problem: when it may not.
         """
         scope["kiwi.key"] = None
+        if REFUSED in scope:
+            raise scope[REFUSED]
         headers = Headers(scope=scope)
         hosts = self._options.hosts
         if hosts and not scope["path"].startswith("/health/") and _host(headers.get("host", "")) not in hosts:

@@ -24,7 +24,7 @@ MINUTE = 60.0
 """The number of seconds of a minute."""
 
 MOST_REQUESTS = 1_000_000
-"""The highest rate of a key, each request of which takes 32 bytes of memory for a minute."""
+"""The highest rate of a key, each request of which takes 32 bytes of memory, which it then keeps."""
 
 SHA256 = r"^[0-9a-f]{64}$"
 
@@ -39,7 +39,8 @@ class Key(BaseConfig):
     """SHA-256 of the key, in hexadecimal digits."""
 
     rate: float | None = Field(default=None, gt=0, le=MOST_REQUESTS)
-    """Maximum number of requests in any minute; none by default. Below 1, a request in 1/rate minutes."""
+    """Maximum number of requests in any minute; none by default. A number that is not whole is a mean: 1.5 allows 2
+    requests in any 80 seconds, 0.5 a request in any 120 seconds."""
 
     admin: bool = False
     """Whether the key may reload models."""
@@ -121,7 +122,7 @@ class Keyring:
     def __init__(self, keys: Sequence[Key], clock: Callable[[], float] = time.monotonic) -> None:
         self.keys = keys
         self._clock = clock
-        self._allowed: dict[str, deque[float]] = {}  # when the last requests of each key were allowed
+        self._allowed: dict[str, deque[float]] = {}  # when the last requests of each key were allowed, until replaced
 
     def __bool__(self) -> bool:
         return bool(self.keys)
@@ -138,9 +139,9 @@ class Keyring:
         """Count a request of a key, and return the seconds after which it is allowed; 0 if it is allowed now."""
         if key.rate is None:
             return 0
-        now, most = self._clock(), max(1, math.floor(key.rate))
+        now, most = self._clock(), math.ceil(key.rate)
         allowed = self._allowed.setdefault(key.name, deque(maxlen=most))
-        window = MINUTE / min(1.0, key.rate)
+        window = MINUTE * (most / key.rate)  # a minute, or longer if the rate is not whole
         if len(allowed) == most and (left := allowed[0] + window - now) > 0:
             return max(1, math.ceil(left))
         allowed.append(now)  # in the place of the first one

@@ -6,9 +6,9 @@ import asyncio
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from kiwi.serve.gate import SECURITY_HEADERS
+from kiwi.serve.gate import REFUSED
 from kiwi.serve.problems import Problem
 
 Base: Any = HttpToolsProtocol
@@ -24,10 +24,24 @@ class _HeadTooLargeError(Exception):
     """A head that is longer than allowed."""
 
 
+class _Lingering:
+    """A transport that is closed a while after it is told to, because what has not been read by then breaks it off."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        self._loop.call_later(LINGER, self._transport.close)
+
+
 class BoundedProtocol(Base):  # type: ignore[misc]
     """A connection that is closed when the head of a request does not arrive in time, or nothing of an answer is read.
 
-    A head that is too large is answered with 431. The gate sees a request, and asks for its key, only behind its head.
+    A head that is too large is answered with 431, when the requests before it are answered. The gate sees a request and
+    asks for its key only when its head has arrived; it sees one that is refused without what the head says.
 
     Args:
         timeout: the number of seconds after the connection was made, or after the last answer, in which the head must
@@ -93,8 +107,8 @@ class BoundedProtocol(Base):  # type: ignore[misc]
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Take the end of a request."""
-        self._n_unparsed = 0
+        """Take the end of a request, behind which the next one begins."""
+        self._n_unparsed, self._is_in_head = 0, True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -115,16 +129,50 @@ class BoundedProtocol(Base):  # type: ignore[misc]
             raise _HeadTooLargeError  # of which the parser makes an error of its own
 
     def _refuse(self) -> None:
+        """Answer no more than what has been asked before, and this head with a problem."""
         self._is_refused = True
-        if not (self._is_in_head and self._is_idle):  # an answer to this request, or to one before, is under way
+        if not self._is_in_head:  # headers behind a body, whose request may be answered already
             self.transport.close()
             return
+        is_idle, scope = self._is_idle, self._refused_scope()
+        self.cycle = RequestResponseCycle(
+            scope=scope,  # type: ignore[arg-type]
+            transport=_Lingering(self.transport, self.loop),  # type: ignore[arg-type]
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=False,
+            on_response=self.on_response_complete,
+        )
+        if is_idle:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _refused_scope(self) -> dict[str, Any]:
+        """Return the scope of a request of which nothing is known but its method, if that has arrived."""
         detail = f"found more than {LONGEST_HEAD} bytes of address and headers; expected at most these. Send fewer."
-        answer = Problem(431, "head-too-large", f"The head of the request: {detail}").response()
-        answer.headers.update({**SECURITY_HEADERS, "Connection": "close"})
-        lines = [b"HTTP/1.1 431 Request Header Fields Too Large", *(b": ".join(each) for each in answer.raw_headers)]
-        self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
-        self.loop.call_later(LINGER, self.transport.close)
+        problem = Problem(431, "head-too-large", f"The head of the request: {detail}", headers={"Connection": "close"})
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": self.parser.get_method().decode("ascii") if self._n_parsed else "",
+            "root_path": self.root_path,
+            "path": "",
+            "raw_path": b"",
+            "query_string": b"",
+            "headers": [],
+            "state": self.app_state.copy(),
+            REFUSED: problem,
+        }
 
     @property
     def _is_idle(self) -> bool:

@@ -33,7 +33,7 @@ Text = Annotated[str, AfterValidator(_check_text)]
 """A string that is text."""
 
 Name = Annotated[str | StrictInt | None, AfterValidator(_check_text)]
-"""The name of a segment, which an answer repeats as it is."""
+"""The name of a segment, which an answer repeats as it is; ``true`` and ``1.0`` would become 1, and are refused."""
 
 Language = Annotated[Text, AfterValidator(_check_language)]
 """The code of a language."""

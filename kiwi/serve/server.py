@@ -94,7 +94,7 @@ def _serve_alone(options: ServeOptions) -> None:
 
 
 def _run_alone(options: ServeOptions, app: ASGIApp) -> None:
-    config = _config(options, app)
+    config = make_config(options, app)
     with _listening(config, options) as sockets, suppress(KeyboardInterrupt):
         # The server repeats the signal that has ended it, when everything is finished.
         signal.signal(signal.SIGTERM, lambda number, frame: None)
@@ -112,7 +112,7 @@ def _serve_in_processes(options: ServeOptions, log_level: int) -> None:
     ):
         os.environ[METRICS_DIRECTORY] = counted  # the library reads it in each process
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are processes to replace
-        config = _config(options, partial(_make_worker_app, options, Path(files), log_level), factory=True)
+        config = make_config(options, partial(_make_worker_app, options, Path(files), log_level), factory=True)
         try:
             with _listening(config, options) as sockets:
                 supervisor = Supervisor(config, sockets, options.shutdown_timeout, options.drain_timeout)
@@ -137,7 +137,14 @@ def _make_worker_app(options: ServeOptions, files: Path, log_level: int) -> ASGI
         sys.exit(STARTUP_FAILURE)  # which ends the other processes too
 
 
-def _config(options: ServeOptions, app: object, *, factory: bool = False) -> uvicorn.Config:
+def make_config(options: ServeOptions, app: object, *, factory: bool = False) -> uvicorn.Config:
+    """Return how uvicorn runs the application.
+
+    Args:
+        options: what to serve, and how.
+        app: the application, or a function that makes it.
+        factory: whether it is a function.
+    """
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         host=options.host,

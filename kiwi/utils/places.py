@@ -203,28 +203,6 @@ def plain_suffix(name: str) -> str:
     return PurePosixPath(path.stem).suffix.lower() if path.suffix.lower() in COMPRESSED else path.suffix.lower()
 
 
-def check_copy_suffix(path: Path, copy: Path, *, compresses: bool = True) -> None:
-    """Check that the name of a copy says the format of the file, which the copy has too.
-
-    Args:
-        path: the file.
-        copy: the copy.
-        compresses: whether the copy is compressed as its own name says; otherwise it is compressed as the file is.
-
-    Raises:
-        ConfigError: when it says another one.
-    """
-    found, expected = (plain_suffix(each.name) + ("" if compresses else _compression(each)) for each in (copy, path))
-    if found != expected:
-        raise ConfigError(f"{copy}: found the suffix '{found}'; expected '{expected}', the format of {path}.")
-
-
-def _compression(path: Path) -> str:
-    """Return the suffix of the compression of a file; empty if it has none."""
-    suffix = path.suffix.lower()
-    return suffix if suffix in COMPRESSED else ""
-
-
 def _located(text: str) -> tuple[Any, Any]:
     """Return the file system of a URL, and the path in it."""
     with needs_extra("ray", "Reading shards"):

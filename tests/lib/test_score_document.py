@@ -27,6 +27,7 @@ from typing_extensions import override
 
 import kiwi
 from kiwi.cli import app
+from kiwi.data.documents.copies import check_copy_name
 from kiwi.data.documents.formats import HowToRead, require_format
 from kiwi.data.documents.rating import Rating
 from kiwi.data.labels.score_meaning import ScoreMeaning
@@ -139,7 +140,8 @@ def test_compressed_files(system: Path, suffix: str, tmp_path: Path) -> None:
     [
         ("a.xlf", {}, "a.xlf: would be written over, but this command reads it"),
         ("b.xlf", {}, "b.xlf: would be replaced or removed, but kiwi has not written it"),
-        ("c.tmx", {}, "found the suffix '.tmx'; expected '.xlf', the format of"),
+        ("c.tmx", {}, "found the suffix '.tmx'; expected '.xlf' or '.xliff', the format of"),
+        ("c.sdlxliff", {}, "found the suffix '.sdlxliff'; expected '.xlf' or '.xliff'"),
         ("c.xlf", {"set_state": True}, "--set-state marks translations worse than a threshold. Add --threshold SCORE"),
         ("c.xlf", {"set_state": True, "threshold": 0.5}, "--set-state needs to know which scores are good. Add --hig"),
         ("c.xlf", {"columns": {"sorce": "a"}}, "--columns: 'sorce' is not a field; did you mean 'source'?"),
@@ -158,6 +160,34 @@ def test_options_that_do_not_fit(
     assert message in str(error.value)
     assert (tmp_path / "b.xlf").read_text() == "by hand"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.xlf", "b.xlf"]
+
+
+def test_a_copy_may_have_another_name_of_the_same_format_or_none(system: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.xlf", XLIFF)
+    for name in ("b.xlf", "b.xliff", "b"):
+        score_document(system, path, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == (tmp_path / "b.xlf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "copy", "is_accepted"),
+    [
+        ("a.sdlxliff", "b.xlf", True),
+        ("a.xlf", "b.mqxliff", False),
+        ("a.xlsx", "b.xlsm", False),
+        ("a.xlsm", "b.xlsx", False),
+        ("a.json", "b.jsonl", False),
+        ("a.jsonl", "b.NDJSON.gz", True),
+        ("a.csv", "b.gz", True),
+        ("a.csv", "b.docx", False),
+    ],
+)
+def test_the_name_of_a_copy_says_no_other_format(name: str, copy: str, is_accepted: bool) -> None:
+    if is_accepted:
+        check_copy_name(Path(name), Path(copy))
+        return
+    with pytest.raises(ConfigError, match=r"found the suffix .*; expected .*, the format of a\..* Rename the copy\."):
+        check_copy_name(Path(name), Path(copy))
 
 
 def test_an_unknown_format_lists_all(system: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from kiwi.serve.options import Limits, ServeOptions
 from kiwi.systems.qe_system import QESystem
 from tests.conftest import Corpus
 from tests.pretrained import write_model
-from tests.serve.running import ADMIN, SLOW, Server
+from tests.serve.running import ADMIN, OTHER, SLOW, Server
 from tests.systems.test_span_level import trained as trained_on_spans
 
 SIDE = {"source": {"dim": 5}, "target": {"dim": 4}}
@@ -81,6 +81,7 @@ def server(
     feedback = tmp_path_factory.mktemp("feedback")
     keys = (
         Key(name="admin", sha256=hash_key(ADMIN), admin=True),
+        Key(name="other", sha256=hash_key(OTHER)),
         Key(name="slow", sha256=hash_key(SLOW), rate=2),
     )
     limits = Limits(

@@ -5,32 +5,23 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from kiwi.serve.app import make_app, make_service
 from kiwi.serve.options import ServeOptions
-from kiwi.serve.protocol import BoundedProtocol
+from kiwi.serve.server import make_config
 
-ADMIN, SLOW = "kiwi-admin", "kiwi-slow"
+ADMIN, OTHER, SLOW = "kiwi-admin", "kiwi-other", "kiwi-slow"
 
 
-class Server:
-    """A real server in a thread."""
+class Running:
+    """An application in a real server in a thread."""
 
-    def __init__(self, options: ServeOptions, files: Path) -> None:
-        self.service = make_service(options, files)
-        config = uvicorn.Config(
-            make_app(self.service),
-            http=partial(BoundedProtocol, timeout=options.limits.timeout),  # type: ignore[arg-type]
-            log_config=None,
-            access_log=False,
-            ws="none",
-            server_header=False,
-        )
-        self._server = uvicorn.Server(config)
+    def __init__(self, options: ServeOptions, app: ASGIApp) -> None:
+        self._server = uvicorn.Server(make_config(options, app))
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -43,3 +34,11 @@ class Server:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+
+
+class Server(Running):
+    """A real server of models in a thread."""
+
+    def __init__(self, options: ServeOptions, files: Path) -> None:
+        self.service = make_service(options, files)
+        super().__init__(options, make_app(self.service))

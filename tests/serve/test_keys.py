@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,20 @@ def test_a_rate_holds_in_any_minute() -> None:
     assert [keyring.wait(key) for _ in range(31)] == [0] * 30 + [60]
 
 
-@pytest.mark.parametrize(("rate", "waits"), [(0.5, [0, 120]), (1.5, [0, 60]), (2.9, [0, 0, 60])])
+@pytest.mark.parametrize("rate", [0.3, 0.5, 1.0, 1.5, 2.5, 2.9, 7.0])
+def test_a_key_that_asks_all_the_time_gets_its_rate_whether_it_is_whole_or_not(rate: float) -> None:
+    now = 0.0
+    key = Key(name="a", sha256="0" * 64, rate=rate)
+    keyring = Keyring([key], lambda: now)
+    n_allowed = 0
+    while now < 60 * 100:
+        if not (wait := keyring.wait(key)):
+            n_allowed += 1
+        now += wait
+    assert 100 * rate * 0.98 <= n_allowed <= 100 * rate + math.ceil(rate)
+
+
+@pytest.mark.parametrize(("rate", "waits"), [(0.5, [0, 120]), (1.5, [0, 0, 80]), (2.9, [0, 0, 0, 63])])
 def test_rates_that_are_not_whole_are_not_exceeded(rate: float, waits: list[int]) -> None:
     key = Key(name="a", sha256="0" * 64, rate=rate)
     keyring = Keyring([key], lambda: 0.0)

@@ -96,6 +96,11 @@ def test_languages_are_codes(client: httpx.Client, corpus: Corpus) -> None:
             "found true; expected a valid string or a valid integer.",
         ),
         (
+            {"segments": [{"source": "a", "target": "b", "id": 1.0}]},
+            "#/segments/0/id",
+            "found 1.0; expected a valid string or a valid integer.",
+        ),
+        (
             {"segments": [{"source": "a", "target": "b", "tar/get~": 1}]},
             "#/segments/0/tar~1get~0",
             "found an unknown field; did you mean 'target'?",

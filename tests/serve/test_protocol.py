@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
+import select
 import socket
 
 import pytest
 
 from kiwi.serve.protocol import LONGEST_HEAD
-from tests.serve.running import Server
+from tests.serve.running import ADMIN, Server
 
 REQUEST = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
-def exchange(server: Server, parts: list[bytes]) -> tuple[bytes, int]:
-    """Send parts until the server closes the connection, and return what it answers and how many were sent."""
+def exchange(server: Server, parts: list[bytes], *, is_polite: bool = False) -> tuple[bytes, int]:
+    """Send parts until the server closes the connection, and return what it answers and how many were sent.
+
+    Args:
+        server: the server.
+        parts: what is sent.
+        is_polite: whether to send no more as soon as there is an answer, which a connection that breaks off may lose.
+    """
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         n_sent = 0
         try:
             for part in parts:
+                if is_polite and select.select([connection], [], [], 0)[0]:
+                    break
                 connection.sendall(part)
                 n_sent += 1
         except OSError:
@@ -44,14 +55,40 @@ def exchange(server: Server, parts: list[bytes]) -> tuple[bytes, int]:
     ids=["line", "lines", "complete", "address", "flood"],
 )
 def test_a_head_that_is_too_large_is_refused_before_it_has_arrived(server: Server, parts: list[bytes]) -> None:
-    found, _ = exchange(server, parts)
-    if not found and len(parts) > 50:  # the client could not read before it was cut off
-        return
+    found, n_sent = exchange(server, parts, is_polite=True)
+    assert n_sent < 50 or len(parts[-1]) < 1_000_000  # the flood was cut off
     head, _, body = found.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 431 ")
     assert b"content-type: application/problem+json" in head.lower()
     assert b"connection: close" in head.lower()
     assert json.loads(body)["type"] == "urn:kiwi:problem:head-too-large"
+
+
+def test_a_head_that_is_too_large_is_logged_and_counted(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    def count() -> float:
+        line = re.search(
+            r'^kiwi_requests_total\{method="GET",route="unknown",status="431"\} (.+)$',
+            server.service.metrics.render().decode(),
+            re.M,
+        )
+        return float(line[1]) if line else 0.0
+
+    before = count()
+    with caplog.at_level(logging.INFO, "kiwi.serve.access"):
+        exchange(server, [REQUEST, b"X: " + b"a" * LONGEST_HEAD])
+    assert count() == before + 1
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "kiwi.serve.access"]
+    assert re.fullmatch(r"GET unknown 431 [\d.]+ ms -", line)
+
+
+@pytest.mark.parametrize("header", [b"a" * 20 * LONGEST_HEAD, b"a\r\nX: " * LONGEST_HEAD], ids=["line", "lines"])
+def test_requests_before_a_head_that_is_too_large_are_answered(server: Server, header: bytes) -> None:
+    body = b'{"segments": [{"source": "a b", "target": "c", "alignments": "0-0"}], "model": "tiny"}'
+    head = b"POST /v1/score HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+    asked = head % len(body) + f"Authorization: Bearer {ADMIN}\r\n\r\n".encode() + body
+    found, _ = exchange(server, [asked * 2 + REQUEST + b"X: ", header])
+    assert re.findall(rb"HTTP/1.1 (\d+) ", found) == [b"200", b"200", b"431"]
+    assert found.count(b'"score"') == 2
 
 
 def test_a_head_that_fits_is_answered(server: Server) -> None:

@@ -84,6 +84,10 @@ class Format:
     copy: Copy
     """The function that copies documents of this format."""
 
+    plain_suffixes: tuple[str, ...] = ()
+    """The suffixes that say no more than the format, which a copy of any of its documents may have. Others say a
+    variant of a program, such as ``.sdlxliff``, and a copy has one of them only if the document has it."""
+
     has_state: bool = False
     """Whether its translations have a state, which ``--set-state`` sets."""
 
@@ -115,12 +119,20 @@ FORMATS: tuple[Format, ...] = (
         "XLIFF",
         (".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".mxliff"),
         spliced(lambda how, tape: _xliff(how, tape)),
+        plain_suffixes=(".xlf", ".xliff"),
         has_state=True,
         has_spans=True,
         has_languages=True,
     ),
     Format("TMX", (".tmx",), spliced(lambda how, tape: _tmx(how, tape)), has_languages=True),
-    Format("PO", (".po", ".pot"), spliced(lambda how, tape: PO(how.rating)), has_state=True, has_languages=True),
+    Format(
+        "PO",
+        (".po", ".pot"),
+        spliced(lambda how, tape: PO(how.rating)),
+        plain_suffixes=(".po", ".pot"),
+        has_state=True,
+        has_languages=True,
+    ),
     Format(
         "CSV",
         (".csv",),
@@ -141,6 +153,7 @@ FORMATS: tuple[Format, ...] = (
         "JSON Lines",
         (".jsonl", ".ndjson"),
         spliced(lambda how, tape: ObjectTable(how.columns, how.optional)),
+        plain_suffixes=(".jsonl", ".ndjson"),
         is_table=True,
         can_skip=True,
     ),

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import IO
 
+from kiwi.data.documents.copies import check_copy_name
 from kiwi.data.documents.formats import Format
 from kiwi.data.segments.bad_rows import OnBad
 from kiwi.exceptions import ConfigError
 from kiwi.lib.score.document.options import DocumentOptions
 from kiwi.utils.guard import Guard
-from kiwi.utils.places import check_copy_suffix
 
 
 def check_options(
@@ -28,7 +28,7 @@ def check_options(
     if on_bad == "skip" and not form.can_skip:
         raise ConfigError(f"--on-bad skip: a copy of {form.name} has all segments of the file. Choose nan or stop.")
     if isinstance(output, Path):
-        check_copy_suffix(path, output)
+        check_copy_name(path, output)
     if rejects is not None and on_bad == "stop":
         raise ConfigError("--rejects needs --on-bad nan or skip, because stop writes nothing. Remove one of the two.")
 
