@@ -172,37 +172,6 @@ def test_xliff_2(version: int, tmp_path: Path) -> None:
     assert machine(found[0], "google") == "+tm"
 
 
-PARTS = """<xliff version="2.0" srcLang="en" trgLang="de" xmlns="urn:oasis:names:tc:xliff:document:2.0" xmlns:mtc="urn:oasis:names:tc:xliff:matches:2.0">
-<file id="f"><unit id="u"><mtc:matches><mtc:match type="mt" {}<target>Welt</target></mtc:match></mtc:matches>
-<segment id="s"><source>Hello <mrk id="m" type="term">world</mrk>.</source><target>Hallo <pc id="1">Welt</pc>.</target></segment>{}
-</unit></file></xliff>"""
-SECOND = '<segment id="s2"><source>Two</source><target>Zwei</target></segment>'
-
-
-@pytest.mark.parametrize(
-    ("match", "expected", "with_second"),
-    [
-        ('ref="#m"><source>world</source>', "no candidate", "no candidate"),
-        ('ref="#u=u/m"><source>world</source>', "no candidate", "no candidate"),
-        ('ref="#t=1"><source>world</source>', "no candidate", "no candidate"),
-        ('ref="#m"><source>Hello world<ph id="9"/>.</source>', "+Welt", "+Welt"),
-        ('ref="#m">', "no candidate", "no candidate"),
-        ('ref="#s"><source>Hello</source>', "+Welt", "+Welt"),
-        ('ref="#u"><source>Hello</source>', "+Welt", "no candidate"),
-        ('ref="#/f=f/u=u"><source>Hello</source>', "+Welt", "no candidate"),
-        ('ref="#lost"><source>Hello</source>', "no candidate", "no candidate"),
-        ('ref="#lost">', "+Welt", "no candidate"),
-    ],
-)
-def test_a_candidate_for_a_part_of_a_segment_is_not_for_the_segment(
-    match: str, expected: str, with_second: str, tmp_path: Path
-) -> None:
-    (only,) = units(tmp_path, PARTS.format(match, ""))
-    assert machine(only) == expected
-    first, _ = units(tmp_path, PARTS.format(match, SECOND))
-    assert machine(first) == with_second
-
-
 TMX = """<tmx version="1.4"><header srclang="en"/><body>{}</body></tmx>"""
 TUV = '<tuv xml:lang="{}" {}>{}<seg>{}</seg></tuv>'
 ENGLISH = TUV.format("en-GB", "", "", "one")
