@@ -236,18 +236,27 @@ def test_po(tmp_path: Path) -> None:
 
 MACHINES = """MT MT! mt amt NMT Mt-engine x-mt azure-mt leveraged-mt mt-suggestion KantanMT ModernMT modernmt machine
 x-machine MachineTranslation machine-translated machinetranslation DeepL DEEPL deepl-pro DeepLPro deeplpro xx.deepl.com
-deepl@agency.example mt@agency.example Google google-translate GoogleTranslate googletranslate GOOGLE_NMT
-translate.googleapis.com MicrosoftTranslator microsofttranslator amazon_translate AmazonTranslate
-translate.amazonaws.com Bing bing BingTranslator bing-translator bing_mt www.bing.com Systran yandex.translate Baidu
-GPT-4o gpt4 ChatGPT chatgpt my-llm"""
+deepl@agency.example mt@agency.example api@deepl.com DeepLv2 deeplv2 deeplfree DeepLÜbersetzer Google google-translate
+GoogleTranslate googletranslate googletrans GOOGLE_NMT googlev3 googlecloud googleautoml googlecloudtranslation
+translate.googleapis.com MicrosoftTranslator microsofttranslator microsoftazure amazon_translate AmazonTranslate
+translate.amazonaws.com Bing bing BingTranslator bing-translator bing_mt bing-en-de bingv3 www.bing.com Systran
+systranserver yandex.translate yandexgpt Baidu baidufanyi GPT-4o gpt4 ChatGPT chatgpt OpenAIGPT my-llm LLMs llms"""
 
-PEOPLE = """anna robert.bingham BINGHAM RobertBingham Bingham bing.wang li-bing Amazonas amazonia googlewhack
-anna@google.com bing.wang@microsoft.com deeplal Deeplal smtp comt DrMTaylor machinek mtaylor Schmidt memory tm"""
+PEOPLE = """anna robert.bingham BINGHAM RobertBingham Bingham bing.wang BingWang li-bing Amazonas amazonia googlewhack
+anna@google.com anna@yandex.ru bing.wang@microsoft.com smtp comt DrMTaylor machinek mtaylor Tillmann Schmidt memory
+tm"""
 
 
-def test_names_of_people_may_have_those_of_machines_in_them() -> None:
-    assert [name for name in MACHINES.split() if not is_machine([name])] == []
-    assert [name for name in PEOPLE.split() if is_machine([name])] == []
+@pytest.mark.parametrize(
+    "name", [*MACHINES.split(), "Bing (en-de)", "Bing en-US-de-DE", "Bing EN>DE", "Bing v3", "Bing 3"]
+)
+def test_names_of_machines_may_have_versions_products_and_languages(name: str) -> None:
+    assert is_machine([name])
+
+
+@pytest.mark.parametrize("name", [*PEOPLE.split(), "Bing Wang", "Li Bing", "Bing Xu-Li", "Amazonas Perez"])
+def test_names_of_people_may_have_those_of_machines_in_them(name: str) -> None:
+    assert not is_machine([name])
 
 
 TABLES = {
