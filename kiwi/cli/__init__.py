@@ -207,9 +207,11 @@ def _run_and_flush(application: Callable[..., Any]) -> None:
 
 
 def _flush() -> None:
+    from kiwi.utils.process.output import flush_after_command
+
     if sys.stdout is None or sys.stdout.closed:
         return
     try:
-        sys.stdout.flush()
+        flush_after_command()
     except BrokenPipeError:
         sys.exit(1)  # as Click does where it writes

@@ -20,6 +20,7 @@ from kiwi.training.devices import is_first_process
 from kiwi.training.state import STATE_FILE, read_state
 from kiwi.utils.dotted import flatten
 from kiwi.utils.io import write_json
+from kiwi.utils.staging import staged
 from kiwi.utils.structured.writing import write_configuration
 
 logger = logging.getLogger(__name__)
@@ -170,8 +171,9 @@ def run_session(
         output_dir: the directory of the run.
         configuration: the configuration of the run, as plain values; it is written to ``config.yaml``.
         resume: whether to resume the run in the directory.
-        on_accepted: a function to call when the run can no longer be refused: a new one when the directory is locked,
-            and one that is resumed when :meth:`RunRecord.check_data` has passed.
+        on_accepted: a function to call when kiwi can no longer refuse the run: a new one when the directory is locked
+            and can be written to, and one that is resumed when :meth:`RunRecord.check_data` has passed. When it
+            raises an error for a new run, the record of a former run in the directory stays as it is.
         on_saved: a function to call when a state of the run has been saved.
 
     Raises:
@@ -190,20 +192,29 @@ def run_session(
             record.load_state()
         else:
             _require_no_state(record)
-        write_configuration(output_dir / "config.yaml", record.configuration)
-        _write_status(output_dir, "running", resumed=resume)
+        is_recorded = not read_status(output_dir)  # that of a former run stays until this one is accepted
         try:
-            if not resume:
-                on_accepted()
+            with staged(output_dir / "config.yaml") as configuration_file:
+                write_configuration(configuration_file, record.configuration)
+                if not resume:
+                    on_accepted()
+            is_recorded = True
+            _write_status(output_dir, "running", resumed=resume)
             yield record
         except BaseException as error:
-            is_stopped = isinstance(error, StoppedError | KeyboardInterrupt | SystemExit)
-            with suppress(OSError):  # a full disk must not hide why the run ended
-                reason = str(error) or type(error).__name__
-                _write_status(output_dir, "stopped" if is_stopped else "failed", reason=reason)
+            if is_recorded:
+                _write_end(output_dir, error)
             raise
         _write_status(output_dir, "finished")
         record.state_file.unlink(missing_ok=True)
+
+
+def _write_end(output_dir: Path, error: BaseException) -> None:
+    """Write to ``run.json`` that an error has ended the run."""
+    is_stopped = isinstance(error, StoppedError | KeyboardInterrupt | SystemExit)
+    with suppress(OSError):  # a full disk must not hide why the run ended
+        reason = str(error) or type(error).__name__
+        _write_status(output_dir, "stopped" if is_stopped else "failed", reason=reason)
 
 
 def _require_no_state(record: RunRecord) -> None:

@@ -25,14 +25,49 @@ REVIEW = {"state": "translated", "subState": "kiwi:needs-review-translation"}
 """The state of a translation that nobody has reviewed; 2.x has no state of its own for those that need it."""
 
 
+class ReferableText(InlineText):
+    """Collects the text of one element, and the text that elements in it enclose, to which others may refer."""
+
+    def __init__(self) -> None:
+        super().__init__(CODES)
+        self._opened: list[tuple[str, int]] = []
+        self._starts: dict[str, int] = {}
+        self.annotated: dict[str, str] = {}
+        """The text of each annotation (``mrk``, or ``sm`` to ``em``), by its id."""
+
+        self.formatted: dict[str, str] = {}
+        """The text of each pair of codes (``pc``, or ``sc`` to ``ec``), by its id."""
+
+    @override
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        super().start(name, attributes)
+        if name in ("mrk", "pc"):
+            self._opened.append((attributes.get("id", ""), len(self._pieces)))
+        elif name in ("sm", "sc"):
+            self._starts[attributes.get("id", "")] = len(self._pieces)
+        elif name in ("em", "ec") and (identifier := attributes.get("startRef", "")) in self._starts:
+            self._close(name, identifier, self._starts.pop(identifier))
+
+    @override
+    def end(self, name: str) -> None:
+        super().end(name)
+        if name in ("mrk", "pc"):
+            self._close(name, *self._opened.pop())
+
+    def _close(self, name: str, identifier: str, first: int) -> None:
+        found = self.annotated if name in ("mrk", "em") else self.formatted
+        if identifier:
+            found[identifier] = "".join(self._pieces[first:])
+
+
 @dataclass
 class Pair:
     """A segment, or a candidate for one."""
 
     start: int
     attributes: Mapping[str, str]
-    source: InlineText = field(default_factory=lambda: InlineText(CODES))
-    target: InlineText = field(default_factory=lambda: InlineText(CODES))
+    source: ReferableText = field(default_factory=ReferableText)
+    target: ReferableText = field(default_factory=ReferableText)
     target_start: int = 0
     target_end: int = 0
     identifiers: set[str] = field(default_factory=set)

@@ -15,18 +15,21 @@ START = r"(?:(?<![^\W\d_])|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
 END = r"(?:(?![^\W\d_])|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
 """The start and the end of a word, as in ``deepl-pro`` and in ``DeepLPro``."""
 
-PRODUCT = r"(?:translat[a-z]*|[ans]?mt|pro|apis?|aws)"
+PRODUCT = r"(?:trans[a-z]*+|[ans]?mt|pro|apis?|aws|cloud|automl|azure|v(?=\d))"
 """What follows the name of a company in that of its machine translation."""
 
-MACHINE = re.compile(
-    rf"{START}(?i:(?:[ans]?mt|rbmt|machine|deepl|google|microsoft|amazon|modernmt|systran|yandex|baidu|llm|(?:chat)?gpt)"
-    rf"{PRODUCT}?){END}"
-    rf"|(?i:^[\W\d_]*bing[\W\d_]*$|{START}bing[\W_]*(?:{PRODUCT}|com){END})"  # Bing is also a name of people
-)
-"""The words in the name of an origin or a tool, if translations of it are a machine's."""
+PAIR = r"(?:[a-z]{2}(?:[-_][A-Z]{2})?[-_>/]+[a-z]{2}|[A-Z]{2}[-_>/]+[A-Z]{2})"
+"""A language pair, such as ``en-de``, ``en-US-de-DE`` or ``EN>DE``."""
 
-DOMAIN = re.compile(r"@[\w.-]+")
-"""The domain of an address, which is that of an employer."""
+MACHINE = re.compile(
+    rf"{START}(?i:deepl|microsoft|modernmt|systran|yandex|baidu)|(?i:gpt)"
+    rf"|{START}(?i:(?:[ans]?mt|rbmt|machine|llms?|google|amazon){PRODUCT}*){END}"  # Amazonas and Machinek are people
+    rf"|^[\W\d_]*(?i:bing)[\W\d_]*$|{START}(?i:bing)[\W_]*(?:(?i:{PRODUCT}+|com)|{PAIR}){END}"  # so is Bing Wang
+)
+"""What the name of an origin or a tool has in it, if translations of it are a machine's."""
+
+DOMAIN = re.compile(r"@(?!(?:[\w-]+\.)*(?:deepl|modernmt|systran)\.)[\w.-]+")
+"""The domain of an address, which is that of an employer or a provider, if it offers more than machine translation."""
 
 QUALITY = re.compile(r"\d+(\.\d+)?")
 
@@ -107,8 +110,8 @@ def is_machine(names: Iterable[str], wanted: str | None = None) -> bool:
 
     Args:
         names: the names.
-        wanted: a part of the name of the machine translation that is wanted; None is any name with one of
-            the words of :data:`MACHINE` in it.
+        wanted: a part of the name of the machine translation that is wanted; None is any name with
+            :data:`MACHINE` in it.
     """
     if wanted is not None:
         return any(wanted.casefold() in name.casefold() for name in names)

@@ -11,14 +11,18 @@ from kiwi.data.documents.marks.its import rated_by
 from kiwi.data.documents.marks.notes import XLIFF2Notes
 from kiwi.data.documents.parts import Part, one_line
 from kiwi.data.documents.rating import Rating
-from kiwi.data.documents.xliff_2 import REVIEW, XLIFF2, Pair, Unit as Element
+from kiwi.data.documents.xliff_2 import REVIEW, XLIFF2, Pair, ReferableText, Unit as Element
 from kiwi.data.post_edits.units import Candidate, Unit, columns_of, is_unconfirmed, names_of, quality_of
+from kiwi.data.text.normal_form import normal_form
 
 OPEN_TYPES = ("", "mt", "other")
 """The types of candidates that may be a machine's; others are those of translation memories and terms."""
 
 UNIT = "u"
 """What stands before the id of a unit in a reference; that of a segment or an element inside of it has nothing."""
+
+TARGET = "t"
+"""What stands before the id of an element in a translation."""
 
 
 class XLIFF2Units(XLIFF2):
@@ -75,18 +79,38 @@ def _candidate(candidate: Pair) -> Candidate:
 
 
 def _concerns(candidate: Pair, segment: Pair, unit: Element) -> bool:
-    """Return whether a candidate is for the whole of a segment: it refers to it or has its source.
+    """Return whether a candidate is for the whole of a segment.
 
-    One that refers to a unit, or has no source, is for its only segment. One that refers to an element inside of a
-    segment is for the text of that element, which may be a part.
+    It is if it has the source of the segment, or refers to it or to an element around all of its text. In a unit with
+    one segment it also is if it does not refer to a part of the segment.
     """
+    if normal_form(candidate.source.text) == normal_form(segment.source.text):
+        return True
     kind, _, name = re.split("[#/]", candidate.attributes.get("ref", ""))[-1].rpartition("=")
     if name and not kind and name == segment.attributes.get("id"):
         return True
-    source, is_inside = one_line(candidate.source.text), kind != UNIT and name in segment.identifiers
-    if len(unit.segments) == 1 and not is_inside and (not source or kind == UNIT or name == unit.attributes.get("id")):
-        return True
-    return source == one_line(segment.source.text)
+    sides = [(segment.source, candidate.source.text), (segment.target, candidate.target.text)]
+    for text, own in {UNIT: [], TARGET: [(segment.target, "")]}.get(kind, sides):
+        if (enclosed := _enclosed(name, text, own)) is not None:
+            return normal_form(enclosed) == normal_form(text.text)
+    return len(unit.segments) == 1
+
+
+def _enclosed(name: str, text: ReferableText, own: str) -> str | None:
+    """Return the part of a text that a candidate refers to; None if the name is that of something else.
+
+    The specification has annotations for this. A name such as ``1`` may be that of a pair of codes and, for some tools,
+    of the segment: it is the pair's if the candidate has nothing else than the text in it.
+
+    Args:
+        name: the id in the reference.
+        text: the source of a segment, or its translation.
+        own: that of the candidate; empty if the name can only be that of an element.
+    """
+    if name in text.annotated:
+        return text.annotated[name]
+    formatted = text.formatted.get(name)
+    return formatted if formatted is not None and normal_form(own) in ("", normal_form(formatted)) else None
 
 
 def _unconfirmed(segment: Pair) -> str:

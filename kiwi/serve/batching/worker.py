@@ -140,7 +140,10 @@ class Worker:
         return True
 
     def _end(self) -> None:
-        """Wait, before Python ends, for the batch that is being computed; a thread outside of Python would abort it."""
+        """Wait, before Python ends, for the batch that is being computed.
+
+        A thread that is in native code when the interpreter ends aborts the process.
+        """
         self.queue.drop()
         self._thread.join()
 

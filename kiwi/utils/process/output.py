@@ -31,8 +31,20 @@ def name_errors_of_output() -> None:
     )
 
 
+def flush_after_command() -> None:
+    """Write what is left in the buffer of standard output, when the command has finished."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    if isinstance(raw, _Output):
+        raw.is_command_finished = True
+    sys.stdout.flush()
+
+
 class _Output(io.FileIO):
     """A file without a buffer, which takes no more after an error, so that one error is shown."""
+
+    is_command_finished = False
+    """Whether the command has nothing left to do, so that an error does not stop it."""
 
     _has_failed = False
 
@@ -59,8 +71,11 @@ class _Output(io.FileIO):
             self._has_failed = True
             code = error.errno or 0
             advice = ADVICE.get(code, "Redirect it to another file, or to a pipe")
+            outcome = (
+                "What the command has written into files or directories of its own is complete"
+                if self.is_command_finished
+                else "The command was stopped before its end"
+            )
             raise WriteError(
-                f"Standard output cannot be written: {error.strerror}. {advice}. What the command has written into "
-                "files or directories of its own is complete.",
-                code,
+                f"Standard output cannot be written: {error.strerror}. {advice}. {outcome}.", code
             ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import shutil
 import signal
@@ -24,7 +25,9 @@ from kiwi.lib.train import RunConfig, setup_run, train_from_configuration
 from kiwi.loggers import MLFlowTrackingLogger, tracked
 from kiwi.runner import load_system
 from kiwi.systems.qe_system import QESystem
+from kiwi.training import run_record
 from kiwi.training.keep_state import KeepState
+from kiwi.training.run_record import read_status
 from tests.mlflow_server import MLflowServer
 
 Options = Callable[..., dict[str, Any]]
@@ -276,6 +279,39 @@ def test_a_new_run_that_is_refused_is_not_tracked(
     with pytest.raises(ConfigError, match="has the state of a run that has not finished"):
         train_from_configuration(tracked_run)
     assert len(runs_of(uri, experiment)) == 1
+
+
+def test_a_new_run_in_a_directory_that_cannot_be_written_to_is_not_tracked(
+    tracked_run: dict[str, Any], mlruns: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run_record, "write_configuration", fail)
+    with pytest.raises(KiwiError, match="cannot be written: No space left on device"):
+        train_from_configuration(tracked_run)
+    client = MlflowClient(f"sqlite:///{mlruns}/mlflow.db")
+    assert client.get_experiment_by_name(tracked_run["run"]["experiment_name"]) is None
+
+
+def test_a_new_run_that_mlflow_refuses_leaves_the_record_of_a_former_run(
+    tracked_run: dict[str, Any], mlruns: Path, tmp_path: Path
+) -> None:
+    client = MlflowClient(f"sqlite:///{mlruns}/mlflow.db")
+    experiment = client.create_experiment(tracked_run["run"]["experiment_name"], (mlruns / "artifacts").as_uri())
+    client.delete_experiment(experiment)
+    with pytest.raises(ConfigError, match="deleted in MLflow"):
+        train_from_configuration(tracked_run)
+    assert read_status(tmp_path / "run")["status"] == "failed"
+    client.restore_experiment(experiment)
+    train_from_configuration(tracked_run)  # the directory is that of a run, which may be started again
+    client.delete_experiment(experiment)
+    before = [(tmp_path / "run" / name).read_bytes() for name in ("config.yaml", "run.json")]
+    tracked_run["run"]["run_id"] = None
+    tracked_run["trainer"]["epochs"] = 1
+    with pytest.raises(ConfigError, match="deleted in MLflow"):
+        train_from_configuration(tracked_run)
+    assert [(tmp_path / "run" / name).read_bytes() for name in ("config.yaml", "run.json")] == before
 
 
 def test_a_resumed_run_sends_the_metrics_that_mlflow_never_received(

@@ -26,14 +26,18 @@ def exit_with_output():
 def fill():
     print("x" * 100_000)
     print("y" * 100_000)
+def fill_beside_a_file():
+    from pathlib import Path
+    from kiwi.utils.staging import staged
+    with staged(Path("rejects")) as stage:
+        stage.write_text("x")
+        fill()
 sys.exit(run({}))
 """
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("application", ["echo", "exit_with_output", "fill"])
-def test_an_error_of_standard_output_names_it_and_the_next_step(application: str, unbuffered: str) -> None:
+def run_on_full_device(application: str, unbuffered: str, directory: Path) -> str:
+    """Run an application whose standard output takes nothing, and return its error."""
     with FULL.open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", CODE.format(application)],
@@ -41,13 +45,35 @@ def test_an_error_of_standard_output_names_it_and_the_next_step(application: str
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            cwd=directory,
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == (
+    return done.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("application", ["echo", "exit_with_output", "fill"])
+def test_an_error_of_standard_output_names_it_and_the_next_step(
+    application: str, unbuffered: str, tmp_path: Path
+) -> None:
+    is_finished = application == "exit_with_output" and not unbuffered
+    outcome = "What the command has written into files or directories of its own is complete"
+    if not is_finished:
+        outcome = "The command was stopped before its end"
+    assert run_on_full_device(application, unbuffered, tmp_path) == (
         "Error: Standard output cannot be written: No space left on device. Free some space, or choose another file "
-        "system. What the command has written into files or directories of its own is complete.\n"
+        f"system. {outcome}.\n"
     )
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_a_command_that_standard_output_stops_does_not_say_that_its_files_are_complete(tmp_path: Path) -> None:
+    message = run_on_full_device("fill_beside_a_file", "", tmp_path)
+    assert "The command was stopped before its end" in message
+    assert "complete" not in message
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
