@@ -115,13 +115,20 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="overrides of config/adapt.yaml, such as trainer.epochs=2")
     args = parser.parse_args()
     corpus, out = args.corpus.resolve(), args.out.resolve()
+    sizes = [int(size) for size in args.sizes.split(",")]
+    n_train, n_dev = (len(read_lines(corpus / f"{part}.da")) for part in ("train", "dev"))
+    if max(sizes) > n_train:
+        parser.error(f"--sizes: found {max(sizes):,}; expected at most {n_train:,}, the training segments of {corpus}.")
+    if n_dev <= CHOOSING:
+        found = f"found {n_dev:,} development segments; expected more than {CHOOSING}, on which checkpoints are chosen."
+        parser.error(f"{corpus}: {found}")
     out.mkdir(parents=True, exist_ok=True)
 
     file = out / "adapt.json"
     figures: dict[int, Figures] = {}
     if file.exists():
         figures = {int(size): own for size, own in json.loads(file.read_text(encoding="utf-8")).items()}
-    for size in (0, *map(int, args.sizes.split(","))):
+    for size in (0, *sizes):
         if size not in figures:
             model = adapt(args.model, corpus, out / str(size), size, args.set) if size else args.model
             figures[size] = measure(model, corpus, args.segments)
