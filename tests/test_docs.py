@@ -70,13 +70,7 @@ def test_commands(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_python_can_be_parsed(page: Path) -> None:
-    for block in blocks(page, "python"):
-        ast.parse(block)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_what_python_imports_from_kiwi_exists(page: Path) -> None:
+def test_python_can_be_parsed_and_imports_what_kiwi_has(page: Path) -> None:
     for block in blocks(page, "python"):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "kiwi":
